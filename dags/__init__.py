@@ -1,0 +1,1 @@
+"""The DAGs that this provider ships, as examples and to use as they are."""

@@ -1,0 +1,162 @@
+"""What an API answered: a checked object, or one error of the tree. Pure.
+
+A success that cannot be read is a failure whose effect is open: *ambiguous*, unless the call may be resent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from dispute_provider.contract import Request
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+)
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    402: InvalidRequestError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: InvalidRequestError,
+    429: RateLimitedError,
+}
+_LONGEST_MESSAGE = 500
+# Shorter texts ("US", "1") occur in any sentence; taking them out would make messages unreadable.
+_SHORTEST_REDACTED_TEXT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success, checked against its contract.
+
+    :param data: the decoded JSON; the bytes of a file; None where the answer has no body.
+    :param warnings: what the contract does not know, harmless.
+    """
+
+    status: int
+    request_id: str | None
+    data: Any = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+
+def read_answer(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Check an answer.
+
+    :raises ApiError: the error of the tree that the status, or an unreadable body, stands for.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    request_id = lowered.get("request-id") or lowered.get("x-request-id")
+    if not 200 <= status < 300:
+        raise _error(request, status, request_id, lowered, body)
+    if request.operation.binary or not body:
+        data: Any = body or None
+        if body or status not in request.operation.answer_schemas:
+            return Answer(status, request_id, data)
+    try:
+        data = json.loads(body)
+    except ValueError:
+        raise unreadable(request, "the answer is no JSON", status, request_id) from None
+    return Answer(status, request_id, data, tuple(_check(request, status, request_id, data)))
+
+
+def _check(request: Request, status: int, request_id: str | None, data: Any) -> Iterator[str]:
+    schema = request.operation.answer_schemas.get(status)
+    if schema is None:
+        yield f"status {status} is not in the contract"
+        return
+    from dispute_provider.validation import unknown_values, violations
+
+    if found := violations(schema, data):
+        raise unreadable(
+            request, "the answer breaks its contract: " + " | ".join(map(str, found[:5])), status, request_id
+        )
+    yield from unknown_values(schema["allOf"][0], data, schema)
+
+
+def unreadable(
+    request: Request, problem: str, status: int | None = None, request_id: str | None = None
+) -> ApiError:
+    """The error for a call whose effect no answer tells: resendable calls failed, all others are ambiguous."""
+    cls = ServerError if request.operation.after_failure == "resend" else AmbiguousError
+    return cls(f"{problem}.", operation=request.operation.id, status=status, request_id=request_id)
+
+
+def _error(
+    request: Request, status: int, request_id: str | None, headers: Mapping[str, str], body: bytes
+) -> ApiError:
+    message, code, param = _complaint(body)
+    kind = _BY_STATUS.get(status)
+    if kind is None:
+        resendable = request.operation.after_failure == "resend" or status < 500
+        kind = ServerError if resendable else AmbiguousError
+    return kind(
+        redact(message, request.content)[:_LONGEST_MESSAGE] or "no explanation given.",
+        operation=request.operation.id,
+        status=status,
+        request_id=request_id,
+        code=code,
+        param=param,
+        retry_after=retry_after_seconds(headers.get("retry-after")),
+        should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
+    )
+
+
+def _complaint(body: bytes) -> tuple[str, str | None, str | None]:
+    """Message, code and parameter of an error body, of whichever shape; empty where it has none."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return "", None, None
+    error = document.get("error", document) if isinstance(document, dict) else document
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        code, param = error.get("code") or error.get("type"), error.get("param")
+        return error["message"], code and str(code), param and str(param)
+    return (error if isinstance(error, str) else json.dumps(error)), None, None
+
+
+def redact(message: str, arguments: Any) -> str:
+    """Take out of an API's message whatever it quotes of the texts that we sent."""
+    for text in sorted(set(_texts(arguments)), key=len, reverse=True):
+        message = message.replace(text, "[redacted]")
+    return message
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and len(value) >= _SHORTEST_REDACTED_TEXT:
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds from a ``Retry-After`` header, which holds seconds or an HTTP date; None if it says nothing."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

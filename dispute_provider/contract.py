@@ -1,0 +1,284 @@
+"""The wire contracts: arguments become a validated, encoded request; an answer becomes a checked object.
+
+Everything here is pure. Requests are checked strictly, all violations at once; answers tolerantly. No
+customer text is ever quoted in an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, Literal, cast
+from urllib.parse import quote, quote_plus
+
+from dispute_provider.exceptions import InvalidRequestError
+
+Json = dict[str, Any]
+Effect = Literal["read", "write", "irreversible"]
+AfterFailure = Literal["resend", "resend-same-key", "reconcile"]
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file to upload: its name, its bytes and the content type that its bytes say."""
+
+    filename: str
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One validated, encoded call, complete but for the host and the key.
+
+    :param path: escaped path with its query.
+    :param headers: the contract's own headers and the content type; never authentication.
+    :param arguments: what it was built from, as validated.
+    """
+
+    operation: Operation
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = field(repr=False)
+    arguments: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def method(self) -> str:
+        return self.operation.method
+
+    @property
+    def content(self) -> Json:
+        """The arguments that travel in the body: what is sensitive in a request."""
+        return {k: v for k, v in self.arguments.items() if k not in self.operation.parameters}
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation of an API, as its contract file describes it."""
+
+    api: str
+    id: str
+    method: str
+    path: str
+    document: Json = field(repr=False)
+    contract: Contract = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        return cast("str", self.document["summary"])
+
+    @property
+    def effect(self) -> Effect:
+        """What a success does: nothing, something repeatable, or something that cannot be undone."""
+        return cast("Effect", self.document["x-effect"])
+
+    @property
+    def after_failure(self) -> AfterFailure:
+        """What a failure after sending allows."""
+        return cast("AfterFailure", self.document["x-after-failure"])
+
+    @property
+    def server(self) -> str:
+        """The host that answers this operation in production."""
+        servers = self.document.get("servers") or self.contract.document["servers"]
+        return cast("str", servers[0]["url"]).rstrip("/")
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Json]:
+        """Path, query and header parameters by name."""
+        resolved = (self.contract.resolve(parameter) for parameter in self.document.get("parameters", ()))
+        return {parameter["name"]: parameter for parameter in resolved}
+
+    @cached_property
+    def media_type(self) -> str | None:
+        """The content type of the body; None where the operation takes no body."""
+        body = self.document.get("requestBody")
+        return next(iter(body["content"])) if body else None
+
+    @cached_property
+    def body_schema(self) -> Json:
+        """The schema of the body, ``{}`` where there is none."""
+        if self.media_type is None:
+            return {}
+        return self.contract.resolve(self.document["requestBody"]["content"][self.media_type]["schema"])
+
+    @cached_property
+    def _body_properties(self) -> Json:
+        """The fields of the body; a part's allowed content types stand beside its schema in OpenAPI."""
+        properties: Json = dict(self.body_schema.get("properties", {}))
+        if self.media_type == MULTIPART:
+            encodings = self.document["requestBody"]["content"][MULTIPART].get("encoding", {})
+            for part, encoding in encodings.items():
+                types = [name.strip() for name in encoding["contentType"].split(",")]
+                properties[part] = {**self.contract.resolve(properties[part]), "x-contentTypes": types}
+        return properties
+
+    @cached_property
+    def schema(self) -> Json:
+        """One closed schema for all arguments: parameters and body fields in one flat object."""
+        properties = {name: parameter["schema"] for name, parameter in self.parameters.items()}
+        required = [name for name, parameter in self.parameters.items() if parameter.get("required")]
+        return {
+            "type": "object",
+            "properties": properties | self._body_properties,
+            "required": required + self.body_schema.get("required", []),
+            "additionalProperties": False,
+            "components": self.contract.document["components"],
+        }
+
+    @cached_property
+    def answer_schemas(self) -> Mapping[int, Json]:
+        """The schema of each documented JSON answer by status, its references resolvable."""
+        schemas: dict[int, Json] = {}
+        for status, response in self.document["responses"].items():
+            content = self.contract.resolve(response).get("content", {})
+            if status.isdigit() and JSON in content:
+                components = self.contract.document["components"]
+                schemas[int(status)] = {"allOf": [content[JSON]["schema"]], "components": components}
+        return schemas
+
+    @property
+    def binary(self) -> bool:
+        """Whether a success is answered with a file rather than JSON."""
+        responses = self.document["responses"]
+        success = next(self.contract.resolve(responses[code]) for code in responses if code.startswith("2"))
+        return bool(success.get("content")) and JSON not in success["content"]
+
+
+class Contract:
+    """One API's contract file."""
+
+    def __init__(self, api: str, document: Json) -> None:
+        self.api = api
+        self.document = document
+        self.operations: dict[str, Operation] = {
+            document_of_operation["operationId"]: Operation(
+                api, document_of_operation["operationId"], method.upper(), path, document_of_operation, self
+            )
+            for path, methods in document["paths"].items()
+            for method, document_of_operation in methods.items()
+            if method in ("get", "post", "patch", "put", "delete")
+        }
+
+    def __getitem__(self, operation_id: str) -> Operation:
+        return self.operations[operation_id]
+
+    def resolve(self, node: Json) -> Json:
+        """Follow a local ``$ref``, siblings of the reference winning over what it points to."""
+        while "$ref" in node:
+            target: Any = self.document
+            for token in node["$ref"].removeprefix("#/").split("/"):
+                target = target[token.replace("~1", "/").replace("~0", "~")]
+            node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+        return node
+
+    @cached_property
+    def named_schemas(self) -> Mapping[str, Json]:
+        """The contract's own schemas by name, each with its references resolvable."""
+        components = self.document["components"]
+        return {
+            name: {"$ref": f"#/components/schemas/{name}", "components": components}
+            for name in components["schemas"]
+        }
+
+    def request(self, operation_id: str, **arguments: Any) -> Request:
+        """Validate and encode one call; arguments that are None are left out.
+
+        :raises InvalidRequestError: with every violation; nothing was sent.
+        """
+        from dispute_provider.validation import violations
+
+        operation = self.operations[operation_id]
+        given = {name: value for name, value in arguments.items() if value is not None}
+        if found := violations(operation.schema, given):
+            raise InvalidRequestError.before_sending(operation_id, found)
+        return encode(operation, given)
+
+
+@cache
+def load(api: str) -> Contract:
+    """Read an API's contract file.
+
+    :raises FileNotFoundError: if there is no ``schemas/<api>.openapi.json``.
+    """
+    return Contract(api, read_schema(f"{api}.openapi.json"))
+
+
+@cache
+def read_schema(name: str) -> Json:
+    """Read one file of ``schemas/``."""
+    return cast("Json", json.loads(files("dispute_provider.schemas").joinpath(name).read_bytes()))
+
+
+def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
+    """Encode validated arguments; every path segment is escaped, so an id cannot change the path."""
+    places = {name: parameter["in"] for name, parameter in operation.parameters.items()}
+    by_place: dict[str, Json] = {"path": {}, "query": {}, "header": {}, "body": {}}
+    for name, value in arguments.items():
+        by_place[places.get(name, "body")][name] = value
+
+    path = re.sub(r"\{(\w+)\}", lambda match: quote(str(by_place["path"][match[1]]), safe=""), operation.path)
+    if query := form_encode(_joined_lists(operation, by_place["query"])):
+        path = f"{path}?{query}"
+    headers = {name: str(value) for name, value in by_place["header"].items()}
+    body, content_type = _encode_body(operation, by_place["body"])
+    if content_type:
+        headers["Content-Type"] = content_type
+    return Request(operation, path, headers, body, arguments)
+
+
+def _joined_lists(operation: Operation, query: Json) -> Json:
+    """Lists that the contract declares as ``explode: false`` travel as one comma-separated value."""
+    return {
+        name: ",".join(map(str, value))
+        if isinstance(value, list) and operation.parameters[name].get("explode") is False
+        else value
+        for name, value in query.items()
+    }
+
+
+def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | None]:
+    match operation.media_type:
+        case None:
+            return None, None
+        case "application/x-www-form-urlencoded":
+            return form_encode(body).encode(), FORM
+        case "application/json":
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), JSON
+        case _:
+            from urllib3.filepost import encode_multipart_formdata
+
+            return encode_multipart_formdata(
+                [
+                    (name, (value.filename, value.content, value.content_type))
+                    if isinstance(value, FilePart)
+                    else (name, str(value))
+                    for name, value in body.items()
+                ]
+            )
+
+
+def form_encode(value: Mapping[str, Any]) -> str:
+    """Stripe's form encoding: brackets for nesting, indexed lists, ``true``/``false``."""
+    return "&".join(f"{quote_plus(key, safe='[]')}={quote_plus(text)}" for key, text in _pairs(value))
+
+
+def _pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _pairs(item, f"{prefix}[{key}]" if prefix else str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for index, item in enumerate(value):
+            yield from _pairs(item, f"{prefix}[{index}]")
+    elif isinstance(value, bool):
+        yield prefix, "true" if value else "false"
+    elif value is not None:
+        yield prefix, str(value)

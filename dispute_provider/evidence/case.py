@@ -1,0 +1,113 @@
+"""A case: one dispute's evidence as its owner keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from dispute_provider import contract
+from dispute_provider.exceptions import InvalidCaseError, Violation
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """A document that stands beside the case, named relative to it."""
+
+    path: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One piece of evidence under the API's own name for it: text, a document or a structured object."""
+
+    name: str
+    value: str | FileReference | Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One dispute's evidence.
+
+    :param provider: the API, ``stripe`` or ``moov``.
+    :param account: Stripe Connect account or Moov merchant account; None where the connection's own.
+    :param prepared_by: who put the evidence together.
+    :param customer_contacted: whether the cardholder was asked first; None if nobody said.
+    :param product: ``physical``, ``digital`` or ``service``.
+    :param folder: where its documents stand; None if it has come without a place of its own.
+    """
+
+    provider: str
+    dispute: str
+    evidence: tuple[Entry, ...] = field(repr=False)
+    account: str | None = None
+    prepared_by: str | None = None
+    customer_contacted: bool | None = None
+    product: str | None = None
+    metadata: Mapping[str, str] | None = field(default=None, repr=False)
+    folder: str | None = None
+
+    @property
+    def files(self) -> tuple[FileReference, ...]:
+        return tuple(entry.value for entry in self.evidence if isinstance(entry.value, FileReference))
+
+    @classmethod
+    def parse(cls, data: Any, *, folder: str | None = None, source: str | None = None) -> Case:
+        """Check and read a case as it stands in a file, a row or a form.
+
+        :param source: what to call it in an error; its dispute where not given.
+        :raises InvalidCaseError: with every violation of the case schema and of the API's limits.
+        """
+        found = _violations(data)
+        if found:
+            named = data.get("dispute") if isinstance(data, Mapping) else None
+            raise InvalidCaseError(source or str(named or "without a dispute")[:200], found)
+        return cls(
+            provider=data["provider"],
+            dispute=data["dispute"],
+            evidence=tuple(_entries(data["evidence"])),
+            account=data.get("account"),
+            prepared_by=data.get("prepared_by"),
+            customer_contacted=data.get("customer_contacted"),
+            product=data.get("product"),
+            metadata=data.get("metadata"),
+            folder=folder,
+        )
+
+
+def _violations(data: Any) -> list[Violation]:
+    from dispute_provider.validation import violations
+
+    found = violations(contract.read_schema("case.schema.json"), data)
+    if found:
+        return found
+    try:
+        api = contract.load(data["provider"])
+    except FileNotFoundError:
+        return [Violation("/provider", "no such API here", "one of those with a contract file")]
+    return [
+        Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
+        for each in violations(api.named_schemas["CaseEvidence"], data["evidence"])
+    ] + [
+        Violation(
+            f"/evidence/{name}", "names a path outside of the case's folder", "name a file beside the case"
+        )
+        for name, path in _paths(data["evidence"])
+        if path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path
+    ]
+
+
+def _paths(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for entry in _entries(evidence):
+        if isinstance(entry.value, FileReference):
+            yield entry.name, entry.value.path
+
+
+def _entries(evidence: Mapping[str, Any]) -> Iterator[Entry]:
+    for name, given in evidence.items():
+        for value in given if isinstance(given, list) else [given]:
+            if isinstance(value, Mapping) and "file" in value:
+                yield Entry(name, FileReference(value["file"], value.get("optional", False)))
+            else:
+                yield Entry(name, cast("str | Mapping[str, Any]", value))

@@ -1,0 +1,195 @@
+"""What is known of one dispute in one run, as it goes from task to task: references and digests, no texts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from dispute_provider.evidence.money import format_amount
+from dispute_provider.evidence.snapshot import Dispute, Snapshot, canonical_json
+
+
+class State(StrEnum):
+    """Every dispute that enters a run leaves it in one of these (but for *approved*, which is on its way)."""
+
+    STAGED = "staged"
+    APPROVED = "approved"
+    HELD = "held"
+    REJECTED = "rejected"
+    SUBMITTED = "submitted"
+    SUBMITTED_DIFFERS = "submitted-differs"
+    ALREADY_SUBMITTED = "already-submitted"
+    CONCEDED = "conceded"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's yes to exactly one evidence digest.
+
+    :param responder: who answered, as Airflow names them.
+    :param responded_at: ISO 8601.
+    :param signature: HMAC-SHA256 over run, dispute, stage, digest, documents, action and responder.
+    """
+
+    action: str
+    responder: str
+    responded_at: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One dispute's way through a run.
+
+    :param connection: id of the Airflow connection.
+    :param state: see :class:`State`.
+    :param reason: why it is in this state, for people.
+    :param amount: minor currency units.
+    :param due: ISO 8601, UTC.
+    :param digest: sha256 of the manifest of what a submission would send.
+    :param documents: sha256 by the API's document id, of the documents that we uploaded.
+    :param request_id: the API's id of the request that brought it into this state.
+    """
+
+    provider: str
+    connection: str
+    dispute: str
+    state: State
+    reason: str
+    account: str | None = None
+    stage: str | None = None
+    submissions: int | None = None
+    due: str | None = None
+    amount: int | None = None
+    currency: str | None = None
+    dispute_reason: str | None = None
+    network_code: str | None = None
+    digest: str | None = None
+    documents: Mapping[str, str] = field(default_factory=dict)
+    prepared_by: str | None = None
+    customer_contacted: bool | None = None
+    notes: tuple[str, ...] = ()
+    approval: Approval | None = None
+    request_id: str | None = None
+    url: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        """Read a record from XCom or a run's configuration; unknown keys of a later version are ignored."""
+        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        if known.get("approval"):
+            known["approval"] = Approval(**known["approval"])
+        known["state"] = State(known["state"])
+        known["notes"] = tuple(known.get("notes") or ())
+        return cls(**known)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-compatible values, absent ones left out."""
+        data = {name: value for name, value in asdict(self).items() if value not in (None, (), {})}
+        return data | {"state": str(self.state)} | ({"notes": list(self.notes)} if self.notes else {})
+
+    def seen(self, snapshot: Snapshot) -> Record:
+        """With the facts of a fresh reading of the dispute."""
+        dispute = snapshot.dispute
+        return replace(
+            self,
+            account=dispute.account,
+            stage=dispute.stage,
+            submissions=dispute.submissions,
+            due=dispute.due.isoformat() if dispute.due else None,
+            amount=dispute.amount,
+            currency=dispute.currency,
+            dispute_reason=dispute.reason,
+            network_code=dispute.network_code,
+            digest=snapshot.digest(self.documents),
+            url=dispute.url,
+            request_id=snapshot.request_id or self.request_id,
+        )
+
+    def ended(self, state: State, reason: str, request_id: str | None = None) -> Record:
+        """In another state, and why."""
+        return replace(self, state=state, reason=reason, request_id=request_id or self.request_id)
+
+    @property
+    def money(self) -> str:
+        if self.amount is None or self.currency is None:
+            return "unknown amount"
+        return format_amount(self.amount, self.currency)
+
+    @property
+    def due_at(self) -> datetime | None:
+        return datetime.fromisoformat(self.due) if self.due else None
+
+    @property
+    def due_text(self) -> str:
+        """``2026-11-30 14:00 UTC``."""
+        return self.due_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if self.due_at else "no due date"
+
+    def log_line(self) -> str:
+        """The one line that tells the person on call what happened to this dispute."""
+        facts = [
+            f"dispute={self.dispute}",
+            f"state={self.state}",
+            f"provider={self.provider}",
+            f"connection={self.connection}",
+            f"amount={self.money!r}",
+            f"due={self.due or 'none'}",
+            f"digest={(self.digest or 'none')[:12]}",
+            f"request_id={self.request_id or 'none'}",
+        ]
+        return f"{' '.join(facts)} reason={self.reason}"
+
+
+def by_due_date(records: list[Record]) -> list[Record]:
+    """Soonest deadline first, those without one last."""
+    return sorted(records, key=lambda record: (record.due is None, record.due or "", record.dispute))
+
+
+def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> Record:
+    """A record of a dispute for which there is no evidence of ours."""
+    record = Record(dispute.provider, connection, dispute.id, state, reason)
+    return replace(record.seen(Snapshot(dispute, ())), digest=None)
+
+
+def sign(secret: bytes, run: str, record: Record, action: str, responder: str, responded_at: str) -> Approval:
+    """Sign an approval; XComs can be edited in the UI, a signature cannot."""
+    return Approval(
+        action, responder, responded_at, _signature(secret, run, record, action, responder, responded_at)
+    )
+
+
+def is_signed(secret: bytes, run: str, record: Record) -> bool:
+    """Whether a record's approval was given in this run, for this digest, by whom it names."""
+    approval = record.approval
+    if approval is None:
+        return False
+    expected = _signature(secret, run, record, approval.action, approval.responder, approval.responded_at)
+    return hmac.compare_digest(expected, approval.signature)
+
+
+def _signature(
+    secret: bytes, run: str, record: Record, action: str, responder: str, responded_at: str
+) -> str:
+    key = hmac.digest(secret, b"dispute-provider approval", "sha256")
+    signed = [
+        run,
+        record.provider,
+        record.connection,
+        record.account,
+        record.dispute,
+        record.stage,
+        record.submissions,
+        record.digest,
+        dict(record.documents),
+        action,
+        responder,
+        responded_at,
+    ]
+    return hmac.new(key, canonical_json(signed).encode(), hashlib.sha256).hexdigest()

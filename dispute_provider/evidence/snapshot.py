@@ -1,0 +1,126 @@
+"""A dispute and its evidence as an API holds them at one moment, in terms that all APIs share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """What is disputed, by when it must be answered, and whether it still can be.
+
+    :param account: the account whose dispute it is: Stripe Connect account, Moov platform account; None for
+        the connection's own.
+    :param stage: ``inquiry``, ``chargeback``, ``appeal``, … : each may be answered once.
+    :param submissions: how many times evidence was submitted before.
+    :param submitted: whether this stage was answered already.
+    :param submitted_at: when, where the API says so; any change of it is a submission.
+    :param closed: why it can no longer be answered, None if it can.
+    :param due: when the answer must have arrived.
+    :param amount: minor currency units.
+    :param merchant: whose sale it was, where the API says so.
+    :param url: its page in the API's own dashboard.
+    """
+
+    provider: str
+    account: str | None
+    id: str
+    stage: str
+    status: str
+    submissions: int
+    submitted: bool
+    submitted_at: str | None
+    closed: str | None
+    due: datetime | None
+    amount: int
+    currency: str
+    reason: str
+    network_code: str | None = None
+    network: str | None = None
+    merchant: str | None = None
+    live: bool | None = None
+    url: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def past_due(self, now: datetime | None = None) -> bool:
+        return self.due is not None and self.due <= (now or datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of evidence that an API holds.
+
+    :param id: the API's immutable id of a document; None for texts.
+    :param size: bytes.
+    """
+
+    name: str
+    text: str | None = field(default=None, repr=False)
+    value: Mapping[str, Any] | None = field(default=None, repr=False)
+    id: str | None = None
+    filename: str | None = None
+    size: int | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A dispute with all that a submission made now would send."""
+
+    dispute: Dispute
+    evidence: tuple[Evidence, ...]
+    request_id: str | None = None
+
+    def manifest(self, documents: Mapping[str, str]) -> dict[str, Any]:
+        """Everything that a submission would send, canonical: its digest is what a reviewer approves.
+
+        :param documents: sha256 by the API's document id, for the documents whose bytes we had.
+        """
+        dispute = self.dispute
+        return {
+            "provider": dispute.provider,
+            "account": dispute.account,
+            "dispute": dispute.id,
+            "stage": dispute.stage,
+            "due": dispute.due.isoformat() if dispute.due else None,
+            "submissions": dispute.submissions,
+            "evidence": sorted(
+                (_manifest_entry(entry, documents) for entry in self.evidence), key=canonical_json
+            ),
+        }
+
+    def digest(self, documents: Mapping[str, str]) -> str:
+        """sha256 of the canonical manifest, hexadecimal."""
+        return sha256_of(self.manifest(documents))
+
+
+def _manifest_entry(entry: Evidence, documents: Mapping[str, str]) -> dict[str, Any]:
+    if entry.id is None:
+        return {"name": entry.name, "content": entry.text if entry.text is not None else entry.value}
+    if entry.id in documents:
+        return {"name": entry.name, "sha256": documents[entry.id]}
+    return {"name": entry.name, "id": entry.id}
+
+
+def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, str]) -> list[str]:
+    """The names of the evidence that differs between two readings, sorted."""
+
+    def entries(snapshot: Snapshot) -> set[str]:
+        return {canonical_json(entry) for entry in snapshot.manifest(documents)["evidence"]}
+
+    return sorted({json.loads(entry)["name"] for entry in entries(before) ^ entries(after)})
+
+
+def canonical_json(value: Any) -> str:
+    """One spelling for one value: sorted keys, no spaces, no escapes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_of(value: Any) -> str:
+    """sha256 of a value's canonical JSON, hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -1,0 +1,149 @@
+"""What Airflow reads of this provider before it imports anything of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Provider metadata, as ``airflow/provider_info.schema.json`` describes it."""
+    return {
+        "package-name": "dispute-provider",
+        "name": "Disputes",
+        "description": "Contest card disputes: stage, review and submit evidence to Stripe and Moov.",
+        "integrations": [
+            {
+                "integration-name": "Stripe disputes",
+                "external-doc-url": "https://docs.stripe.com/api/disputes",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": "Moov disputes",
+                "external-doc-url": "https://docs.moov.io/api/money-movement/disputes/",
+                "tags": ["service"],
+            },
+        ],
+        "operators": [
+            {
+                "integration-name": "Stripe disputes",
+                "python-modules": [
+                    "dispute_provider.operators.stripe",
+                    "dispute_provider.operators.evidence",
+                ],
+            },
+            {
+                "integration-name": "Moov disputes",
+                "python-modules": ["dispute_provider.operators.moov", "dispute_provider.operators.evidence"],
+            },
+        ],
+        "hooks": [
+            {"integration-name": "Stripe disputes", "python-modules": ["dispute_provider.hooks.stripe"]},
+            {"integration-name": "Moov disputes", "python-modules": ["dispute_provider.hooks.moov"]},
+        ],
+        "connection-types": [_stripe_connection(), _moov_connection()],
+        "extra-links": ["dispute_provider.operators.links.DisputeLink"],
+        "config": {
+            "dispute": {
+                "description": "Contesting card disputes.",
+                "options": {
+                    "case_roots": {
+                        "description": (
+                            "Folders, separated by commas, under which a case that is named in a form may "
+                            "stand; any fsspec address. Empty: no case is read by path from a form."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://shop-disputes/cases",
+                        "default": "",
+                    },
+                },
+            }
+        },
+    }
+
+
+def _stripe_connection() -> dict[str, Any]:
+    return {
+        "connection-type": "stripe",
+        "hook-class-name": "dispute_provider.hooks.stripe.StripeHook",
+        "hook-name": "Stripe",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "login", "port", "extra"],
+            "relabeling": {"password": "Secret or restricted key", "host": "Stand-in host"},
+            "placeholders": {
+                "password": "sk_test_… or rk_test_…",
+                "host": "leave blank for Stripe itself",
+            },
+        },
+        "conn-fields": {
+            "mode": {
+                "label": "Mode",
+                "description": "Must match the key: live moves real money and is chosen by name.",
+                "schema": {"type": ["string", "null"], "enum": ["test", "live"], "default": "test"},
+            },
+            "account": {
+                "label": "Connected account",
+                "description": "acct_… to act for, with Stripe Connect; blank for the key's own account.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "api_version": {
+                "label": "API version",
+                "description": "Like 2026-09-30.endive; blank for the account's own.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "rate_limit": {
+                "label": "Requests per second",
+                "description": "At most so many; 25 where blank.",
+                "schema": {"type": ["number", "null"]},
+            },
+        },
+    }
+
+
+def _moov_connection() -> dict[str, Any]:
+    return {
+        "connection-type": "moov",
+        "hook-class-name": "dispute_provider.hooks.moov.MoovHook",
+        "hook-name": "Moov",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port", "extra"],
+            "relabeling": {"login": "Public key", "password": "Secret key", "host": "Stand-in host"},
+            "placeholders": {"host": "leave blank for Moov itself"},
+        },
+        "conn-fields": {
+            "account": {
+                "label": "Account",
+                "description": "uuid of the platform's own account, not the merchant's.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "mode": {
+                "label": "Mode",
+                "description": "Must match the account: production moves real money and is chosen by name.",
+                "schema": {
+                    "type": ["string", "null"],
+                    "enum": ["sandbox", "production"],
+                    "default": "sandbox",
+                },
+            },
+            "auth": {
+                "label": "Authentication",
+                "description": "basic sends the keys; oauth2 works with a short-lived token made from them.",
+                "schema": {"type": ["string", "null"], "enum": ["basic", "oauth2"], "default": "basic"},
+            },
+            "api_version": {
+                "label": "API version",
+                "description": "Like v2024.01.00, which is the default.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "origin": {
+                "label": "Origin",
+                "description": "For keys that are bound to a domain: https://… of that domain.",
+                "schema": {"type": ["string", "null"]},
+            },
+            "rate_limit": {
+                "label": "Requests per second",
+                "description": "At most so many; 10 where blank.",
+                "schema": {"type": ["number", "null"]},
+            },
+        },
+    }

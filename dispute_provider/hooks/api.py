@@ -1,0 +1,138 @@
+"""An API as protocols without I/O: generators that yield what to send and receive what was answered.
+
+Written once, they are driven by the synchronous and the asynchronous transport alike.
+"""
+
+from __future__ import annotations
+
+import abc
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from dispute_provider import contract
+from dispute_provider.answers import Answer
+from dispute_provider.contract import Request
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.exceptions import AuthenticationError
+from dispute_provider.hooks.settings import Connection, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this request, with this Authorization header."""
+
+    request: Request
+    authorization: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+T = TypeVar("T")
+Steps = Generator[Send | Wait, Any, T]
+
+
+@dataclass(slots=True)
+class Token:
+    """A minted bearer token and when it ends, on the monotonic clock, in seconds."""
+
+    value: str = field(repr=False)
+    ends: float
+
+
+class Api(abc.ABC):
+    """One API on one connection: how its disputes are read, listed, staged and submitted."""
+
+    name: ClassVar[str]
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.contract = contract.load(self.name)
+        self._token: Token | None = None
+
+    @classmethod
+    @abc.abstractmethod
+    def check_connection(cls, connection: Connection) -> Settings:
+        """Read a connection.
+
+        :raises ConnectionConfigError: if it must not be used as it stands.
+        """
+
+    @abc.abstractmethod
+    def probe(self) -> Steps[str]:
+        """A harmless read; says which account and mode were reached."""
+
+    def prepare(self) -> Steps[None]:
+        """What must be true before the first call of a session; nothing, unless an API says otherwise."""
+        yield from ()
+
+    @abc.abstractmethod
+    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
+        """A dispute and the evidence that the API holds for it now.
+
+        :param details: with the names and sizes of documents, for people.
+        """
+
+    @abc.abstractmethod
+    def list_open(self) -> Steps[list[Dispute]]:
+        """The disputes that can still be answered."""
+
+    @abc.abstractmethod
+    def check_case(self, case: Case, found: Dispute) -> str | None:
+        """Why a case does not belong to the dispute that it names; None if it does."""
+
+    @abc.abstractmethod
+    def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
+        """Put a case's evidence where a later submission finds it.
+
+        :param documents: by the paths that the case names.
+        :returns: sha256 by the API's document id, of the documents of this case.
+        """
+
+    @abc.abstractmethod
+    def submission(self, approved: Snapshot, digest: str) -> Steps[Answer]:
+        """The one call that sends the evidence to the bank."""
+
+    def mint(self) -> Steps[Token]:
+        """Get a bearer token, where the connection asks for one."""
+        raise NotImplementedError(f"{self.name} connections authenticate with their key")
+
+    def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:
+        """Validate, encode, authorise and send one operation.
+
+        :param account: in place of the connection's own, where the API takes an account as a header.
+        :raises ApiError: one of the tree.
+        """
+        request = self.contract.request(
+            operation_id, **self.header_arguments(operation_id, account), **arguments
+        )
+        if not self.settings.oauth:
+            answer: Answer = yield Send(request, self.settings.authorization)
+            return answer
+        for last in (False, True):
+            if self._token is None or self._token.ends <= time.monotonic():
+                self._token = yield from self.mint()
+            token = self._token
+            try:
+                answer = yield Send(request, f"Bearer {token.value}")
+                return answer
+            except AuthenticationError:
+                # Revoked or expired early: one new token, once. Another call may have renewed it already.
+                if last:
+                    raise
+                if self._token is token:
+                    self._token = None
+        raise AssertionError("unreachable")
+
+    def header_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+        """The connection's header values that this operation takes."""
+        known = self.contract[operation_id].parameters
+        return {name: value for name, value in self.settings.headers.items() if name in known}

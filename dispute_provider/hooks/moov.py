@@ -1,0 +1,260 @@
+"""Moov: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dispute_provider.answers import Answer
+from dispute_provider.contract import FilePart
+from dispute_provider.evidence.case import Case, Entry, FileReference
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider.exceptions import AmbiguousError, ConnectionConfigError, PermissionDeniedError
+from dispute_provider.hooks.api import Api, Send, Steps, Token
+from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
+from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
+
+_CLOSED = {
+    "accepted": "it was accepted, which is final",
+    "expired": "its deadline has passed",
+    "closed": "the issuer reversed it",
+    "resolved": "it was settled before it became a dispute",
+    "won": "it is decided: won",
+    "lost": "it is decided: lost",
+}
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_VERSION = re.compile(r"v\d{4}\.(01|04|07|10)\.\d{2}|latest")
+_DASHBOARD = "https://dashboard.moov.io"
+_PAGE = 200
+# The API's documents disagree on its limit; this is the lowest of their figures.
+_DEFAULT_RATE = 10.0
+# Above this a token's expires_in is a moment in Unix seconds, below it a duration: it is documented as both.
+_ABSOLUTE_FROM = 1e9
+_RENEW_EARLY = 60.0
+
+
+class MoovApi(Api):
+    """Moov's disputes on one connection."""
+
+    name = "moov"
+
+    @classmethod
+    def check_connection(cls, connection: Connection) -> Settings:
+        extra = connection.extra_dejson
+        mode = choice(connection, "mode", ("sandbox", "production"), "sandbox")
+        auth = choice(connection, "auth", ("basic", "oauth2"), "basic")
+        public, secret = connection.login or "", connection.password or ""
+        if not public or not secret:
+            remedy = "put the public key into the login and the secret key into the password"
+            raise refuse(connection, "it has no pair of keys", remedy)
+        account = str(extra.get("account") or "")
+        if not _UUID.fullmatch(account):
+            remedy = "set account to the uuid of the platform's own account, not the merchant's"
+            raise refuse(connection, "it names no account", remedy)
+        version = extra.get("api_version") or None
+        if version and not _VERSION.fullmatch(version):
+            remedy = "use one like v2024.01.00; the API would answer as if the dispute did not exist"
+            raise refuse(connection, "its api_version has the wrong form", remedy)
+        headers = {"x-moov-version": version, "Origin": extra.get("origin")}
+        live = mode == "production"
+        return Settings(
+            connection=connection.conn_id,
+            base_url=base_url(connection, live=live),
+            authorization="Basic " + b64encode(f"{public}:{secret}".encode()).decode(),
+            secret=hashlib.sha256(secret.encode()).digest(),
+            headers={name: str(value) for name, value in headers.items() if value},
+            account=account,
+            live=live,
+            rate=rate(connection, _DEFAULT_RATE),
+            oauth=auth == "oauth2",
+        )
+
+    @property
+    def account(self) -> str:
+        return str(self.settings.account)
+
+    def probe(self) -> Steps[str]:
+        try:
+            answer: Answer = yield from self.call("getAccount", accountID=self.account)
+        except PermissionDeniedError:
+            # A token for transfers alone may not read the account; its keys belong to one mode anyway.
+            yield from self.call("listDisputes", accountID=self.account, count=1)
+            return f"Moov account {self.account}, its mode unchecked: the token may not read the account"
+        mode = answer.data["mode"]
+        if (mode == "production") != self.settings.live:
+            raise ConnectionConfigError(
+                f"connection {self.settings.connection!r} refused: the account is in {mode} mode, the "
+                "connection is not. To do: set the connection's mode to what you mean."
+            )
+        return f"Moov account {answer.data['accountID']}, {mode} mode"
+
+    def prepare(self) -> Steps[None]:
+        yield from self.probe()
+
+    def mint(self) -> Steps[Token]:
+        scopes = [f"/accounts/{self.account}/transfers.{right}" for right in ("read", "write")]
+        request = self.contract.request(
+            "createAccessToken",
+            grant_type="client_credentials",
+            scope=" ".join(scopes),
+            **self.header_arguments("createAccessToken", None),
+        )
+        answer: Answer = yield Send(request, self.settings.authorization)
+        expires_in = float(answer.data["expires_in"])
+        lifetime = expires_in - time.time() if expires_in > _ABSOLUTE_FROM else expires_in
+        return Token(answer.data["access_token"], time.monotonic() + lifetime - _RENEW_EARLY)
+
+    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
+        ids = {"accountID": self.account, "disputeID": dispute}
+        answer: Answer = yield from self.call("getDispute", **ids)
+        items: Answer = yield from self.call("listDisputeEvidence", **ids)
+        evidence = tuple(map(_evidence, items.data or []))
+        return Snapshot(self._dispute(answer.data), evidence, answer.request_id)
+
+    def list_open(self) -> Steps[list[Dispute]]:
+        found: list[Dispute] = []
+        skip = 0
+        while True:
+            answer: Answer = yield from self.call(
+                "listDisputes", accountID=self.account, status="response-needed", skip=skip, count=_PAGE
+            )
+            found += [self._dispute(item) for item in answer.data]
+            if len(answer.data) < _PAGE:
+                return found
+            skip += _PAGE
+
+    def check_case(self, case: Case, found: Dispute) -> str | None:
+        if case.account and case.account.lower() != (found.merchant or "").lower():
+            return f"the case is for merchant {case.account}, the dispute is against {found.merchant}"
+        return None
+
+    def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
+        """Upload each piece that is not there yet; what is there already is recognised and left alone."""
+        uploaded: dict[str, str] = {}
+        held = list(before.evidence)
+        for entry in case.evidence:
+            document = documents.get(entry.value.path) if isinstance(entry.value, FileReference) else None
+            if isinstance(entry.value, FileReference) and document is None:
+                continue
+            found = next((item for item in held if _same(item, entry, document)), None)
+            if found is None:
+                found = yield from self._upload(case.dispute, entry, document)
+            else:
+                held.remove(found)
+            if document is not None and found.id is not None:
+                uploaded[found.id] = document.sha256
+        return uploaded
+
+    def _upload(self, dispute: str, entry: Entry, document: Document | None) -> Steps[Evidence]:
+        ids = {"accountID": self.account, "disputeID": dispute}
+        try:
+            if document is None:
+                answer: Answer = yield from self.call(
+                    "uploadDisputeEvidenceText", **ids, evidenceType=entry.name, text=entry.value
+                )
+            else:
+                part = FilePart(document.upload_name, document.content, document.content_type)
+                answer = yield from self.call(
+                    "uploadDisputeEvidenceFile", **ids, evidenceType=entry.name, file=part
+                )
+            return Evidence(entry.name, id=answer.data["evidenceID"])
+        except AmbiguousError:
+            # It may have arrived: an upload has no key that would make a second one harmless.
+            items: Answer = yield from self.call("listDisputeEvidence", **ids)
+            arrived = [item for item in map(_evidence, items.data or []) if _same(item, entry, document)]
+            if arrived:
+                return arrived[0]
+            raise
+
+    def submission(self, approved: Snapshot, digest: str) -> Steps[Answer]:
+        return (
+            yield from self.call(
+                "submitDisputeEvidence", accountID=self.account, disputeID=approved.dispute.id
+            )
+        )
+
+    def _dispute(self, data: Mapping[str, Any]) -> Dispute:
+        status, phase, submitted_on = data["status"], data["phase"], data.get("submittedOn")
+        closed = _CLOSED.get(status)
+        if phase == "pre-dispute":
+            closed = closed or "a pre-dispute is settled by the network and takes no evidence"
+        elif closed is None and status not in ("response-needed", "under-review"):
+            closed = "its status is one that this version does not know"
+        return Dispute(
+            provider=self.name,
+            account=self.account,
+            id=data["disputeID"],
+            stage=phase,
+            status=status,
+            submissions=1 if submitted_on else 0,
+            submitted=status == "under-review",
+            submitted_at=submitted_on,
+            closed=closed,
+            due=datetime.fromisoformat(data["respondBy"]),
+            amount=data["amount"]["value"],
+            currency=data["amount"]["currency"].lower(),
+            reason=data.get("networkReasonDescription") or data["networkReasonCode"],
+            network_code=data["networkReasonCode"],
+            merchant=data["merchantAccountID"],
+            live=self.settings.live,
+            url=dashboard_url(self.account, data["disputeID"]),
+        )
+
+
+def dashboard_url(account: str, dispute: str) -> str:
+    """The dispute's page in Moov's Dashboard."""
+    return f"{_DASHBOARD}/accounts/{account}/disputes/{dispute}"
+
+
+def _evidence(item: Mapping[str, Any]) -> Evidence:
+    if item.get("text") is not None:
+        return Evidence(item["evidenceType"], text=item["text"])
+    return Evidence(
+        item["evidenceType"],
+        id=item["evidenceID"],
+        filename=item.get("filename"),
+        size=item.get("size"),
+        content_type=item.get("mimeType"),
+    )
+
+
+def _same(held: Evidence, entry: Entry, document: Document | None) -> bool:
+    """Whether the API holds this piece already: by kind and text, or by kind, digest-bearing name and size."""
+    if held.name != entry.name:
+        return False
+    if document is None:
+        return held.text == entry.value
+    return held.filename == document.upload_name and held.size == len(document.content)
+
+
+class MoovHook(DisputeHook):
+    """Moov over HTTP, synchronous; a stock HttpOperator on a ``moov`` connection gets this hook.
+
+    :param http_conn_id: id of an Airflow connection of type ``moov``.
+    """
+
+    api_type = MoovApi
+    default_conn_name = "moov_default"
+    conn_type = "moov"
+    hook_name = "Moov"
+
+
+class MoovAsyncHook(DisputeAsyncHook):
+    """Moov over HTTP, asynchronous, many calls on one pool of connections.
+
+    :param http_conn_id: id of an Airflow connection of type ``moov``.
+    """
+
+    api_type = MoovApi
+    default_conn_name = "moov_default"
+    conn_type = "moov"
+    hook_name = "Moov"
+
+
+MoovHook.async_hook_type = MoovAsyncHook

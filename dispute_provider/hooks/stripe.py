@@ -1,0 +1,247 @@
+"""Stripe: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from dispute_provider.answers import Answer
+from dispute_provider.contract import FilePart
+from dispute_provider.evidence.case import Case, FileReference
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, sha256_of
+from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
+from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
+
+_OPEN = {"needs_response", "warning_needs_response", "appeal_needs_response"}
+_UNDER_REVIEW = {"under_review", "warning_under_review", "appeal_under_review"}
+_CLOSED = {
+    "won": "it is decided: won",
+    "lost": "it is decided: lost",
+    "warning_closed": "the inquiry is closed",
+    "prevented": "it was settled before it became a dispute",
+}
+_DASHBOARD = "https://dashboard.stripe.com"
+_PAGE = 100
+# The API's documented limit per endpoint and second; the account's overall limit is higher.
+_DEFAULT_RATE = 25.0
+
+
+class StripeApi(Api):
+    """Stripe's disputes on one connection."""
+
+    name = "stripe"
+
+    @classmethod
+    def check_connection(cls, connection: Connection) -> Settings:
+        extra = connection.extra_dejson
+        mode = choice(connection, "mode", ("test", "live"), "test")
+        key = connection.password or ""
+        if not key.startswith(("sk_", "rk_")) or not key.isascii() or not key.isprintable() or " " in key:
+            remedy = "put the secret or restricted key (sk_… or rk_…) into the password field"
+            raise refuse(connection, "its password is no Stripe key", remedy)
+        if f"_{mode}_" not in key:
+            found = next((other for other in ("test", "live") if f"_{other}_" in key), "another")
+            remedy = f"use a {mode} key, or set the connection's mode to what you mean"
+            raise refuse(connection, f"its mode is {mode}, its key is a {found} key", remedy)
+        headers = {"Stripe-Version": extra.get("api_version"), "Stripe-Account": extra.get("account")}
+        return Settings(
+            connection=connection.conn_id,
+            base_url=base_url(connection, live=mode == "live"),
+            authorization=f"Bearer {key}",
+            secret=hashlib.sha256(key.encode()).digest(),
+            headers={name: str(value) for name, value in headers.items() if value},
+            account=extra.get("account") or None,
+            live=mode == "live",
+            rate=rate(connection, _DEFAULT_RATE),
+        )
+
+    def header_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+        headers = super().header_arguments(operation_id, account)
+        return headers | ({"Stripe-Account": account} if account else {})
+
+    def probe(self) -> Steps[str]:
+        answer: Answer = yield from self.call("GetAccount")
+        return f"Stripe account {answer.data['id']}, {'live' if self.settings.live else 'test'} mode"
+
+    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
+        expand = [f"evidence.{name}" for name in self._file_fields] if details else None
+        answer: Answer = yield from self.call("GetDisputesDispute", account, dispute=dispute, expand=expand)
+        return self._snapshot(answer, account)
+
+    def list_open(self) -> Steps[list[Dispute]]:
+        found: list[Dispute] = []
+        last: str | None = None
+        while True:
+            answer: Answer = yield from self.call("GetDisputes", limit=_PAGE, starting_after=last)
+            page = answer.data["data"]
+            found += [self._dispute(item, self.settings.account) for item in page if item["status"] in _OPEN]
+            if not answer.data["has_more"] or not page:
+                return found
+            last = page[-1]["id"]
+
+    def check_case(self, case: Case, found: Dispute) -> str | None:
+        return None
+
+    def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
+        uploaded: dict[str, str] = {}
+        evidence: dict[str, Any] = {}
+        for entry in case.evidence:
+            if isinstance(entry.value, FileReference):
+                if (document := documents.get(entry.value.path)) is None:
+                    continue
+                file_id = yield from self._upload(document, case.account)
+                uploaded[file_id] = document.sha256
+                evidence[entry.name] = file_id
+            else:
+                evidence[entry.name] = entry.value
+        yield from self.call(
+            "PostDisputesDispute",
+            case.account,
+            dispute=case.dispute,
+            evidence=evidence,
+            metadata=dict(case.metadata) if case.metadata else None,
+            submit=False,
+        )
+        return uploaded
+
+    def submission(self, approved: Snapshot, digest: str) -> Steps[Answer]:
+        dispute = approved.dispute
+        key = sha256_of(
+            ["submit", self.settings.connection, dispute.account, dispute.id, dispute.stage, digest]
+        )
+        # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
+        evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
+        return (
+            yield from self.call(
+                "PostDisputesDispute",
+                dispute.account,
+                dispute=dispute.id,
+                evidence=evidence,
+                submit=True,
+                **{"Idempotency-Key": f"submit-{key}"},
+            )
+        )
+
+    def _upload(self, document: Document, account: str | None) -> Steps[str]:
+        """Upload once: the same bytes for the same account get the file that the first upload made."""
+        key = sha256_of(["file", self.settings.connection, account, document.sha256, document.upload_name])
+        answer: Answer = yield from self.call(
+            "PostFiles",
+            account,
+            purpose="dispute_evidence",
+            file=FilePart(document.upload_name, document.content, document.content_type),
+            **{"Idempotency-Key": f"file-{key}"},
+        )
+        return str(answer.data["id"])
+
+    @property
+    def _file_fields(self) -> list[str]:
+        fields = self.contract.document["components"]["schemas"]["DisputeEvidenceParams"]["properties"]
+        return [name for name, schema in fields.items() if schema.get("x-kind") == "file"]
+
+    def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
+        evidence = tuple(
+            _evidence(name, value, name in self._file_fields)
+            for name, value in answer.data["evidence"].items()
+            if without_nothing(value)
+        )
+        return Snapshot(self._dispute(answer.data, account), evidence, answer.request_id)
+
+    def _dispute(self, data: Mapping[str, Any], account: str | None) -> Dispute:
+        card = (data.get("payment_method_details") or {}).get("card") or {}
+        details = data["evidence_details"]
+        status, due = data["status"], details.get("due_by")
+        account = account or self.settings.account
+        closed = _CLOSED.get(status)
+        if closed is None and status not in _OPEN | _UNDER_REVIEW:
+            closed = "its status is one that this version does not know"
+        if closed is None and not due:
+            closed = "the API takes no response to it"
+        return Dispute(
+            provider=self.name,
+            account=account,
+            id=data["id"],
+            stage=_stage(status, card.get("case_type")),
+            status=status,
+            submissions=details["submission_count"],
+            submitted=status in _UNDER_REVIEW,
+            submitted_at=None,
+            closed=closed,
+            due=datetime.fromtimestamp(due, UTC) if due else None,
+            amount=data["amount"],
+            currency=data["currency"],
+            reason=data["reason"],
+            network_code=card.get("network_reason_code") or data.get("network_reason_code"),
+            network=card.get("network") or card.get("brand"),
+            live=data.get("livemode"),
+            url=dashboard_url(data["id"], account, live=self.settings.live),
+        )
+
+
+def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
+    """The dispute's page in Stripe's Dashboard."""
+    parts = [_DASHBOARD, account, None if live else "test", "disputes", dispute]
+    return "/".join(part for part in parts if part)
+
+
+def _stage(status: str, case_type: str | None) -> str:
+    if status.startswith("warning_"):
+        return "inquiry"
+    if status.startswith("appeal_"):
+        return "appeal"
+    return "chargeback" if case_type in (None, "inquiry") else case_type
+
+
+def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
+    if isinstance(value, str):
+        return Evidence(name, id=value) if is_file else Evidence(name, text=value)
+    if is_file:
+        return Evidence(
+            name,
+            id=value["id"],
+            filename=value.get("filename"),
+            size=value.get("size"),
+            content_type=value.get("type"),
+        )
+    return Evidence(name, value=without_nothing(value))
+
+
+def without_nothing(value: Any) -> Any:
+    """A structure without its nulls, empty texts and empty objects: what the API holds, not what it could hold."""
+    if isinstance(value, Mapping):
+        kept = {name: without_nothing(item) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if item not in (None, "", {}, [])} or None
+    if isinstance(value, list):
+        return [without_nothing(item) for item in value] or None
+    return value or None if isinstance(value, str) else value
+
+
+class StripeHook(DisputeHook):
+    """Stripe over HTTP, synchronous; a stock HttpOperator on a ``stripe`` connection gets this hook.
+
+    :param http_conn_id: id of an Airflow connection of type ``stripe``.
+    """
+
+    api_type = StripeApi
+    default_conn_name = "stripe_default"
+    conn_type = "stripe"
+    hook_name = "Stripe"
+
+
+class StripeAsyncHook(DisputeAsyncHook):
+    """Stripe over HTTP, asynchronous, many calls on one pool of connections.
+
+    :param http_conn_id: id of an Airflow connection of type ``stripe``.
+    """
+
+    api_type = StripeApi
+    default_conn_name = "stripe_default"
+    conn_type = "stripe"
+    hook_name = "Stripe"
+
+
+StripeHook.async_hook_type = StripeAsyncHook

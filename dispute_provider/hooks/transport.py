@@ -1,0 +1,328 @@
+"""Sending: the synchronous and the asynchronous hook, and the two drivers of an API's steps.
+
+Both share one policy: time limits, no redirects, answers bounded in size, and a request is sent again only
+where nothing can have happened or where the contract says that sending again is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
+
+import aiohttp
+import requests
+from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
+from tenacity import AsyncRetrying, RetryCallState, Retrying, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from dispute_provider.answers import Answer, read_answer, unreadable
+from dispute_provider.contract import Request
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    DisputeError,
+    RateLimitedError,
+    ServerError,
+    UnreachableError,
+)
+from dispute_provider.hooks.api import Api, Send, Steps, Wait
+from dispute_provider.hooks.limiter import Limiter
+from dispute_provider.hooks.settings import Settings
+
+T = TypeVar("T")
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 80.0
+LARGEST_ANSWER = 16 * 1024 * 1024
+_ATTEMPTS = 4
+_LONGEST_WAIT = 30.0
+_BACKOFF = wait_exponential_jitter(initial=0.5, max=5.0, jitter=0.5)
+
+
+def may_resend(request: Request, error: BaseException) -> bool:
+    """Whether sending the very same request again can do no harm and may help."""
+    if not isinstance(error, ApiError) or error.should_retry is False:
+        return False
+    if (error.retry_after or 0.0) > _LONGEST_WAIT:
+        return False
+    if isinstance(error, RateLimitedError | UnreachableError):
+        return True
+    match request.operation.after_failure:
+        case "resend":
+            return isinstance(error, ServerError)
+        case "resend-same-key":
+            return isinstance(error, AmbiguousError) and "Idempotency-Key" in request.headers
+        case _:
+            return False
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return _BACKOFF(state) if asked is None else asked
+
+
+def _policy(request: Request) -> dict[str, Any]:
+    def retry(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        return error is not None and may_resend(request, error)
+
+    return {"stop": stop_after_attempt(_ATTEMPTS), "wait": _wait, "retry": retry, "reraise": True}
+
+
+def _url(settings: Settings, request: Request) -> str:
+    return (settings.base_url or request.operation.server) + request.path
+
+
+def _too_large(request: Request, status: int) -> ApiError:
+    return unreadable(request, f"the answer is larger than {LARGEST_ANSWER:,} bytes", status)
+
+
+class _Authorization(requests.auth.AuthBase):
+    """Sets the header itself, so that neither a netrc file nor an extra can put another one in its place."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+class DisputeHook(HttpHook):
+    """The synchronous hook that Stripe's and Moov's share.
+
+    :param http_conn_id: id of the Airflow connection.
+    :raises ConnectionConfigError: on first use, if the connection must not be used as it stands.
+    """
+
+    api_type: ClassVar[type[Api]]
+    async_hook_type: ClassVar[type[DisputeAsyncHook]]
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.api_type.check_connection(self.get_connection(self.http_conn_id))
+
+    @cached_property
+    def api(self) -> Api:
+        return self.api_type(self.settings)
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        return requests.Session()
+
+    def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
+        """Make one call by the API's own name for it.
+
+        :raises ApiError: one of the tree.
+        """
+        return self.run_steps(self.api.call(operation_id, account, **arguments))
+
+    def run_steps(self, steps: Steps[T]) -> T:
+        """Drive an API's steps to their end."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    result = self._take(step)
+                except DisputeError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+
+    def _take(self, step: Send | Wait) -> Answer | None:
+        if isinstance(step, Wait):
+            time.sleep(step.seconds)
+            return None
+        return Retrying(**_policy(step.request))(self._send, step)
+
+    def _send(self, step: Send) -> Answer:
+        request = step.request
+        try:
+            with self._session.request(
+                request.method,
+                _url(self.settings, request),
+                data=request.body,
+                headers=dict(request.headers),
+                auth=_Authorization(step.authorization),
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
+                if len(body) > LARGEST_ANSWER:
+                    raise _too_large(request, response.status_code)
+                return read_answer(request, response.status_code, response.headers, body)
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+            raise _unreachable(request, error) from None
+        except requests.exceptions.ConnectionError as error:
+            reason = getattr(error.args[0] if error.args else None, "reason", None)
+            if type(reason).__name__ == "NewConnectionError" or "NameResolution" in type(reason).__name__:
+                raise _unreachable(request, error) from None
+            raise _no_answer(request, error) from None
+        except (requests.exceptions.RequestException, OSError) as error:
+            raise _no_answer(request, error) from None
+        except Exception as error:
+            # urllib3 raises its own errors while a streamed body is read.
+            if type(error).__module__.startswith("urllib3"):
+                raise _no_answer(request, error) from None
+            raise
+
+    def test_connection(self) -> tuple[bool, str]:
+        """A harmless read that says which account and mode it reached."""
+        try:
+            return True, f"Reached {self.run_steps(self.api.probe())}."
+        except DisputeError as error:
+            return False, str(error)
+
+    # What follows makes a stock HttpOperator on this connection safe: https, the key as the only header that
+    # comes from the connection, time limits, no redirects, no body of an error in the log.
+
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> requests.Session:
+        options = {"allow_redirects": False, "timeout": (CONNECT_SECONDS, READ_SECONDS)}
+        return super().get_conn(headers, options | (extra_options or {}))
+
+    def _set_base_url(self, connection: Any) -> None:
+        self.base_url = self.settings.base_url or self.api.contract.document["servers"][0]["url"].rstrip("/")
+        self._base_url_initialized = True
+
+    def _configure_session_from_auth(self, session: requests.Session, connection: Any) -> requests.Session:
+        authorization = self.settings.authorization
+        if self.settings.oauth:
+            authorization = f"Bearer {self.run_steps(self.api.mint()).value}"
+        session.auth = _Authorization(authorization)
+        return session
+
+    def _configure_session_from_extra(
+        self, session: requests.Session, connection: Any, extra_options: dict[str, Any]
+    ) -> requests.Session:
+        self.merged_extra = {**extra_options, "allow_redirects": False}
+        session.headers.update(self.settings.headers)
+        return session
+
+    def check_response(self, response: requests.Response) -> None:
+        if response.status_code >= 300:
+            request_id = response.headers.get("Request-Id") or response.headers.get("x-request-id")
+            raise ApiError(
+                "the call was refused or redirected.",
+                operation=f"{response.request.method} {response.request.path_url.partition('?')[0]}",
+                status=response.status_code,
+                request_id=request_id,
+            )
+
+
+class AsyncClient:
+    """One session with an API: a pool of connections under the connection's rate limit."""
+
+    def __init__(self, api: Api, session: aiohttp.ClientSession) -> None:
+        self.api = api
+        self._session = session
+        self._limiter = Limiter(api.settings.rate)
+
+    async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
+        """Make one call by the API's own name for it.
+
+        :raises ApiError: one of the tree.
+        """
+        return await self.run_steps(self.api.call(operation_id, account, **arguments))
+
+    async def run_steps(self, steps: Steps[T]) -> T:
+        """Drive an API's steps to their end."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    result = await self._take(step)
+                except DisputeError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+
+    async def _take(self, step: Send | Wait) -> Answer | None:
+        if isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+            return None
+        return await AsyncRetrying(**_policy(step.request))(self._send, step)
+
+    async def _send(self, step: Send) -> Answer:
+        request = step.request
+        await self._limiter.turn()
+        try:
+            async with self._session.request(
+                request.method,
+                _url(self.api.settings, request),
+                data=request.body,
+                headers={**request.headers, "Authorization": step.authorization},
+                allow_redirects=False,
+            ) as response:
+                body = bytearray()
+                async for piece in response.content.iter_chunked(1 << 16):
+                    body += piece
+                    if len(body) > LARGEST_ANSWER:
+                        raise _too_large(request, response.status)
+                return read_answer(request, response.status, response.headers, bytes(body))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _unreachable(request, error) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _no_answer(request, error) from None
+
+
+def _unreachable(request: Request, error: BaseException) -> ApiError:
+    return UnreachableError(f"no connection: {type(error).__name__}.", operation=request.operation.id)
+
+
+def _no_answer(request: Request, error: BaseException) -> ApiError:
+    return unreadable(request, f"the connection broke before the answer was read: {type(error).__name__}")
+
+
+class DisputeAsyncHook(HttpAsyncHook):
+    """The asynchronous hook that Stripe's and Moov's share.
+
+    :param http_conn_id: id of the Airflow connection.
+    """
+
+    api_type: ClassVar[type[Api]]
+
+    def __init__(self, http_conn_id: str | None = None, method: str = "POST", **options: Any) -> None:
+        # The base class would send a failed POST three times.
+        super().__init__(method, http_conn_id or self.default_conn_name, **{"retry_limit": 1, **options})
+
+    @asynccontextmanager
+    async def client(self, settings: Settings | None = None) -> AsyncIterator[AsyncClient]:
+        """Open a session.
+
+        :param settings: the connection, where the caller has checked it already.
+        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        """
+        api = self.api_type(settings or await self._settings())
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            client = AsyncClient(api, session)
+            await client.run_steps(api.prepare())
+            yield client
+
+    async def _settings(self) -> Settings:
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        return self.api_type.check_connection(await get_async_connection(self.http_conn_id, hook=self))
+
+    async def config(self) -> SessionConfig:
+        """For the base class's own ``run``: the same host and key, and nothing of the extras."""
+        if self._config is None:
+            settings = await self._settings()
+            base_url = settings.base_url or self.api_type(settings).contract.document["servers"][0]["url"]
+            self._config = SessionConfig(
+                base_url=base_url.rstrip("/"),
+                headers={**settings.headers, "Authorization": settings.authorization},
+                extra_options={"allow_redirects": False},
+            )
+        return self._config

@@ -1,0 +1,99 @@
+"""What was asked and answered. Kept raw, and told in full only when somebody reads it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from dispute_provider.sandbox.forms import Upload
+from dispute_provider.sandbox.wire import Answer, Call, basic_credentials
+
+_SECRET_FIELDS = frozenset({"client_secret", "refresh_token", "token"})
+
+
+@dataclass(slots=True)
+class Entry:
+    seq: int
+    call: Call
+    answer: Answer | None
+    """None where the connection was ended instead."""
+
+
+class Journal:
+    """Every API request, in the order of their completion."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._last = 0
+
+    def append(self, call: Call, answer: Answer | None) -> None:
+        self._last += 1
+        self._entries.append(Entry(self._last, call, answer))
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def tell(self, since: int = 0) -> list[dict[str, Any]]:
+        return [_tell(entry) for entry in self._entries if entry.seq > since]
+
+
+def _tell(entry: Entry) -> dict[str, Any]:
+    call, answer = entry.call, entry.answer
+    secret = call.path.startswith("/oauth2/")
+    return {
+        "seq": entry.seq,
+        "time": call.time,
+        "api": call.api,
+        "operation": call.operation,
+        "method": call.method,
+        "path": call.path,
+        "query": call.query,
+        "headers": {**call.headers, **_redacted(call.headers.get("authorization"))},
+        "content_type": call.headers.get("content-type"),
+        "raw_body": _raw(call),
+        "body": _plain(call.decoded, _SECRET_FIELDS if secret else frozenset()),
+        "status": answer.status if answer else None,
+        "answer_summary": answer.body[:300].decode("utf-8", "replace") if answer and not secret else None,
+        "request_id": call.request_id,
+        "changed": call.changed,
+        "submitted": call.submitted,
+        "dispute": call.dispute,
+        "account": call.account,
+        "fault": call.fault,
+    }
+
+
+def _redacted(authorization: str | None) -> dict[str, str]:
+    if authorization is None:
+        return {}
+    scheme, _, secret = authorization.partition(" ")
+    basic = basic_credentials(authorization)
+    return {"authorization": f"{scheme} …{(basic[0] if basic else secret)[-4:]}"}
+
+
+def _raw(call: Call) -> Any:
+    if call.path.startswith("/oauth2/"):
+        return "(redacted)" if call.body else ""
+    if call.content_type == "multipart/form-data":
+        return {"length": len(call.body), "sha256": hashlib.sha256(call.body).hexdigest()}
+    try:
+        return call.body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(call.body).decode()}
+
+
+def _plain(value: Any, secret: frozenset[str]) -> Any:
+    if isinstance(value, Upload):
+        return {
+            "filename": value.filename,
+            "content_type": value.content_type,
+            "length": len(value.content),
+            "sha256": hashlib.sha256(value.content).hexdigest(),
+        }
+    if isinstance(value, dict):
+        return {key: "(redacted)" if key in secret else _plain(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, secret) for item in value]
+    return value

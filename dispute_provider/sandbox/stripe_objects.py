@@ -1,0 +1,248 @@
+"""Stripe's dispute and file, and how they look from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dispute_provider.sandbox.stripe_params import FILES, LONG_TEXT, SHORT_TEXT
+
+EVIDENCE_KEYS = sorted((*LONG_TEXT, *SHORT_TEXT, *FILES))
+CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})
+ANSWERABLE = {
+    "needs_response": "under_review",
+    "warning_needs_response": "warning_under_review",
+    "appeal_needs_response": "appeal_under_review",
+}
+FILE_LIFE = 274 * 86400
+"""Nine months, in seconds."""
+
+
+@dataclass(slots=True)
+class StripeFile:
+    id: str
+    account: str
+    livemode: bool
+    created: int
+    purpose: str
+    filename: str
+    content: bytes
+    type: str
+    pages: int
+
+    def render(self, base_url: str) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "object": "file",
+            "created": self.created,
+            "expires_at": self.created + FILE_LIFE,
+            "filename": self.filename,
+            "links": None,
+            "purpose": self.purpose,
+            "size": len(self.content),
+            "title": None,
+            "type": {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}[self.type],
+            "url": f"{base_url}/v1/files/{self.id}/contents",
+        }
+
+
+@dataclass(slots=True)
+class StripeDispute:
+    id: str
+    account: str
+    livemode: bool
+    created: int
+    amount: int
+    currency: str
+    reason: str
+    status: str
+    due_by: int | None
+    charge: str
+    payment_intent: str | None
+    brand: str = "visa"
+    case_type: str = "chargeback"
+    network_reason_code: str | None = "10.4"
+    enhanced_eligibility_types: list[str] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    outcome: str | None = None
+    """What a submission leads to where its text does not say: won, lost or escalate."""
+    intended_submission_method: str = "manual"
+    """Anything but manual has staged evidence submitted at the due date, by nobody."""
+    payment_method: str = "card"
+    submissions: list[dict[str, Any]] = field(default_factory=list)
+    stage_submitted: bool = False
+    withdrawn: bool = False
+    """The money has been taken (never for an inquiry)."""
+
+    def __post_init__(self) -> None:
+        self.evidence = {**dict.fromkeys(EVIDENCE_KEYS), "enhanced_evidence": {}, **self.evidence}
+        self.withdrawn = self.stage != "inquiry"
+
+    @property
+    def stage(self) -> str:
+        prefix = self.status.split("_", 1)[0]
+        return {"warning": "inquiry", "appeal": "appeal"}.get(prefix, "chargeback")
+
+    def past_due(self, now: float) -> bool:
+        return bool(self.due_by) and now > (self.due_by or 0) and not self.stage_submitted
+
+    def has_evidence(self) -> bool:
+        return any(self.evidence.values())
+
+    def render(self, now: float, version: str) -> dict[str, Any]:
+        """The dispute object as the given API version shows it."""
+        newest = version >= "2026-10-28"
+        evidence = {key: value for key, value in self.evidence.items() if newest or key != "appeal"}
+        details: dict[str, Any] = {
+            "due_by": self.due_by,
+            "enhanced_eligibility": self._eligibility(),
+            "has_evidence": self.has_evidence(),
+            "past_due": self.past_due(now),
+            "submission_count": len(self.submissions),
+        }
+        shown: dict[str, Any] = {
+            "id": self.id,
+            "object": "dispute",
+            "amount": self.amount,
+            "balance_transactions": self._balance_transactions(),
+            "charge": self.charge,
+            "created": self.created,
+            "currency": self.currency,
+            "enhanced_eligibility_types": list(self.enhanced_eligibility_types),
+            "evidence": evidence,
+            "evidence_details": details,
+            "is_charge_refundable": self.stage == "inquiry",
+            "livemode": self.livemode,
+            "metadata": dict(self.metadata),
+            "payment_intent": self.payment_intent,
+            "payment_method_details": self._payment_method_details(),
+            "reason": self.reason,
+            "status": self.status,
+        }
+        if newest:
+            shown["intended_submission_method"] = self.intended_submission_method
+            last = self.submissions[-1]["method"] if self.submissions else "not_submitted"
+            details["submission_method"] = last
+        if version < "2024-09-30":
+            # Before the named releases: other fields, none of the newer ones.
+            del shown["enhanced_eligibility_types"], details["enhanced_eligibility"]
+            del evidence["enhanced_evidence"]
+            transactions = shown["balance_transactions"]
+            shown["balance_transaction"] = transactions[0]["id"] if transactions else None
+        return shown
+
+    def _payment_method_details(self) -> dict[str, Any]:
+        about: dict[str, Any] = {
+            "card": {
+                "brand": self.brand,
+                "case_type": self.case_type,
+                "network": self.brand,
+                "network_reason_code": self.network_reason_code,
+            },
+            "amazon_pay": {"dispute_type": self.case_type},
+            "klarna": {"chargeback_loss_reason_code": None, "reason_code": self.network_reason_code},
+            "paypal": {"case_id": f"PP-{self.id}", "reason_code": self.network_reason_code},
+        }
+        return {self.payment_method: about[self.payment_method], "type": self.payment_method}
+
+    def _balance_transactions(self) -> list[dict[str, Any]]:
+        if not self.withdrawn:
+            return []
+        taken = self._balance_transaction("1", -self.amount, 1500)
+        return [taken, self._balance_transaction("2", self.amount, 0)] if self.status == "won" else [taken]
+
+    def _balance_transaction(self, suffix: str, amount: int, fee: int) -> dict[str, Any]:
+        return {
+            "id": f"txn_{self.id.partition('_')[2] or self.id}_{suffix}",
+            "object": "balance_transaction",
+            "amount": amount,
+            "available_on": self.created,
+            "balance_type": "payments",
+            "created": self.created,
+            "currency": self.currency,
+            "description": f"Dispute of {self.charge}",
+            "exchange_rate": None,
+            "fee": fee,
+            "fee_details": [],
+            "net": amount - fee,
+            "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
+            "source": self.id,
+            "status": "available",
+            "type": "adjustment",
+        }
+
+    def _eligibility(self) -> dict[str, Any]:
+        enhanced = self.evidence.get("enhanced_evidence") or {}
+        told: dict[str, Any] = {}
+        for kind in self.enhanced_eligibility_types:
+            given = enhanced.get(kind) or {}
+            if kind == "visa_compelling_evidence_3":
+                missing = _missing(given)
+                told[kind] = {
+                    "required_actions": missing,
+                    "status": "requires_action" if missing else "qualified",
+                }
+            else:
+                agreed = given.get("fee_acknowledged")
+                told[kind] = {"status": "fee_acknowledged" if agreed else "requires_fee_acknowledgement"}
+        return told
+
+
+def _missing(claim: dict[str, Any]) -> list[str]:
+    disputed = claim.get("disputed_transaction") or {}
+    prior = claim.get("prior_undisputed_transactions") or []
+    identifiers = ("customer_purchase_ip", "customer_device_id", "customer_device_fingerprint")
+    checks = {
+        "missing_customer_identifiers": any(disputed.get(name) for name in identifiers),
+        "missing_disputed_transaction_description": disputed.get("product_description"),
+        "missing_merchandise_or_services": disputed.get("merchandise_or_services"),
+        "missing_prior_undisputed_transactions": len(prior) == 2,
+        "missing_prior_undisputed_transaction_description": prior
+        and all(item.get("product_description") for item in prior),
+    }
+    return [name for name, met in checks.items() if not met]
+
+
+def charge(dispute: StripeDispute) -> dict[str, Any]:
+    """The disputed charge, for `expand`."""
+    return {
+        "id": dispute.charge,
+        "object": "charge",
+        "amount": dispute.amount,
+        "amount_captured": dispute.amount,
+        "amount_refunded": 0,
+        "billing_details": {"address": None, "email": "jo@example.com", "name": "Jo Doe", "phone": None},
+        "captured": True,
+        "created": dispute.created - 86400,
+        "currency": dispute.currency,
+        "customer": None,
+        "description": None,
+        "disputed": True,
+        "livemode": dispute.livemode,
+        "metadata": {},
+        "paid": True,
+        "payment_intent": dispute.payment_intent,
+        "receipt_email": "jo@example.com",
+        "refunded": False,
+        "status": "succeeded",
+    }
+
+
+def payment_intent(dispute: StripeDispute) -> dict[str, Any] | None:
+    """The payment behind the disputed charge, for `expand`."""
+    if dispute.payment_intent is None:
+        return None
+    return {
+        "id": dispute.payment_intent,
+        "object": "payment_intent",
+        "amount": dispute.amount,
+        "amount_received": dispute.amount,
+        "created": dispute.created - 86400,
+        "currency": dispute.currency,
+        "customer": None,
+        "latest_charge": dispute.charge,
+        "livemode": dispute.livemode,
+        "metadata": {},
+        "status": "succeeded",
+    }

@@ -1,0 +1,1 @@
+"""The wire contracts and the case schema, as package data."""
