@@ -56,6 +56,20 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://shop-disputes/cases",
                         "default": "",
                     },
+                    "sweep_connections": {
+                        "description": "Connections, separated by commas, whose disputes the sweep looks for.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "stripe_default,moov_default",
+                        "default": "",
+                    },
+                    "sweep_schedule": {
+                        "description": "When the sweep runs: a cron expression, or a preset such as @hourly.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "0 * * * *",
+                    },
                 },
             }
         },

@@ -42,7 +42,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "GetDisputes/query/limit: m??imum": "the API refuses what is outside; theirs says so in prose only",
         "PostDisputesDispute/request/evidence/appeal: only ours": "in the API since 2026-10-28",
         "PostDisputesDispute/request/intended_submission_method: only ours": "in the API since 2026-10-28",
-        "*/request/metadata: propertyNames": "a key's limits are in prose only; a bracket breaks the encoding",
+        "*/request/metadata: propertyNames": "limits in prose only; a bracket would break the encoding",
         "*/request/metadata/*: maxLength": "the limit of a value is in prose only",
         "PostFiles/request/purpose: values": "the one purpose that disputes take; the size limit hangs on it",
         "PostFiles/request/file_link_data: only theirs": "it would make a customer's document public",

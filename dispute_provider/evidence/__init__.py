@@ -1,1 +1,1 @@
-"""Evidence as values: cases, what an API holds of them, digests, records. Pure; knows no Airflow and no HTTP."""
+"""Evidence as values: cases, snapshots, digests, records, reviews. Pure; knows no Airflow and no HTTP."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from dispute_provider import contract
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.snapshot import sha256_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 
@@ -36,6 +38,7 @@ class Case:
     :param customer_contacted: whether the cardholder was asked first; None if nobody said.
     :param product: ``physical``, ``digital`` or ``service``.
     :param folder: where its documents stand; None if it has come without a place of its own.
+    :param source: the file it was read from, if any.
     """
 
     provider: str
@@ -47,10 +50,24 @@ class Case:
     product: str | None = None
     metadata: Mapping[str, str] | None = field(default=None, repr=False)
     folder: str | None = None
+    source: str | None = None
 
     @property
     def files(self) -> tuple[FileReference, ...]:
         return tuple(entry.value for entry in self.evidence if isinstance(entry.value, FileReference))
+
+    def digest(self, documents: Mapping[str, Document]) -> str:
+        """sha256 of the case with its documents: it changes when its owner changes anything.
+
+        :param documents: by the paths that the case names; absent ones count as absent.
+        """
+        entries = [
+            [entry.name, documents[entry.value.path].sha256 if entry.value.path in documents else None]
+            if isinstance(entry.value, FileReference)
+            else [entry.name, entry.value]
+            for entry in self.evidence
+        ]
+        return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata])
 
     @classmethod
     def parse(cls, data: Any, *, folder: str | None = None, source: str | None = None) -> Case:
@@ -73,6 +90,7 @@ class Case:
             product=data.get("product"),
             metadata=data.get("metadata"),
             folder=folder,
+            source=source,
         )
 
 

@@ -39,7 +39,7 @@ class Document:
 
     @property
     def upload_name(self) -> str:
-        """The file name it is uploaded under: its own, with its digest, so that a repeated upload is recognised."""
+        """Its own name with its digest, so that a repeated upload is recognised."""
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(self.path).stem).strip("-.")[:60] or "document"
         suffix = next((end for start, _, end in _SIGNATURES if self.content.startswith(start)), ".bin")
         return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}{suffix}"

@@ -54,6 +54,10 @@ class Record:
     :param amount: minor currency units.
     :param due: ISO 8601, UTC.
     :param digest: sha256 of the manifest of what a submission would send.
+    :param fingerprint: the digest as it is without knowing any document's bytes; any reading can be compared
+        with it.
+    :param case: the file that the case stands in, None where it has come without one.
+    :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 by the API's document id, of the documents that we uploaded.
     :param request_id: the API's id of the request that brought it into this state.
     """
@@ -72,6 +76,9 @@ class Record:
     dispute_reason: str | None = None
     network_code: str | None = None
     digest: str | None = None
+    fingerprint: str | None = None
+    case: str | None = None
+    case_digest: str | None = None
     documents: Mapping[str, str] = field(default_factory=dict)
     prepared_by: str | None = None
     customer_contacted: bool | None = None
@@ -109,6 +116,7 @@ class Record:
             dispute_reason=dispute.reason,
             network_code=dispute.network_code,
             digest=snapshot.digest(self.documents),
+            fingerprint=snapshot.digest({}),
             url=dispute.url,
             request_id=snapshot.request_id or self.request_id,
         )

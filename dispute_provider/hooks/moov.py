@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
@@ -209,7 +210,7 @@ class MoovApi(Api):
 
 def dashboard_url(account: str, dispute: str) -> str:
     """The dispute's page in Moov's Dashboard."""
-    return f"{_DASHBOARD}/accounts/{account}/disputes/{dispute}"
+    return f"{_DASHBOARD}/accounts/{quote(account, safe='')}/disputes/{quote(dispute, safe='')}"
 
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:
@@ -225,7 +226,7 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
 
 
 def _same(held: Evidence, entry: Entry, document: Document | None) -> bool:
-    """Whether the API holds this piece already: by kind and text, or by kind, digest-bearing name and size."""
+    """Whether the API holds this already: same kind and text, or same kind, digest-bearing name and size."""
     if held.name != entry.name:
         return False
     if document is None:

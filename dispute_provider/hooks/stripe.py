@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
@@ -184,8 +185,8 @@ class StripeApi(Api):
 
 def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
     """The dispute's page in Stripe's Dashboard."""
-    parts = [_DASHBOARD, account, None if live else "test", "disputes", dispute]
-    return "/".join(part for part in parts if part)
+    parts = [account, None if live else "test", "disputes", dispute]
+    return "/".join([_DASHBOARD, *(quote(part, safe="") for part in parts if part)])
 
 
 def _stage(status: str, case_type: str | None) -> str:
@@ -211,7 +212,7 @@ def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
 
 
 def without_nothing(value: Any) -> Any:
-    """A structure without its nulls, empty texts and empty objects: what the API holds, not what it could hold."""
+    """A structure without its nulls and empty parts: what the API holds, not what it could hold."""
     if isinstance(value, Mapping):
         kept = {name: without_nothing(item) for name, item in value.items()}
         return {name: item for name, item in kept.items() if item not in (None, "", {}, [])} or None

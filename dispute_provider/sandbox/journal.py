@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider.sandbox.forms import Upload
-from dispute_provider.sandbox.wire import Answer, Call, basic_credentials
+from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, json_bytes
 
 _SECRET_FIELDS = frozenset({"client_secret", "refresh_token", "token"})
 
@@ -30,6 +31,12 @@ class Journal:
 
     def append(self, call: Call, answer: Answer | None) -> None:
         self._last += 1
+        if call.content_type == "multipart/form-data":
+            # Files are told by length and hash, so their bytes need not be kept here.
+            call.decoded = _plain(call.decoded, frozenset())
+            call.body = json_bytes(
+                {"length": len(call.body), "sha256": hashlib.sha256(call.body).hexdigest()}
+            )
         self._entries.append(Entry(self._last, call, answer))
 
     def clear(self) -> None:
@@ -77,7 +84,7 @@ def _raw(call: Call) -> Any:
     if call.path.startswith("/oauth2/"):
         return "(redacted)" if call.body else ""
     if call.content_type == "multipart/form-data":
-        return {"length": len(call.body), "sha256": hashlib.sha256(call.body).hexdigest()}
+        return json.loads(call.body)
     try:
         return call.body.decode()
     except UnicodeDecodeError:

@@ -143,7 +143,7 @@ def _account(world: World, call: Call) -> dict[str, Any]:
         "createdOn": iso(0),
         "displayName": "Sandbox",
         "mode": "production" if account.livemode else "sandbox",
-        "profile": {"business": {"legalBusinessName": "Sandbox"}},
+        "profile": {"business": {"legalBusinessName": "Sandbox", "ownersProvided": True}},
         "updatedOn": iso(0),
         "verification": {"status": "verified", "verificationStatus": "verified"},
     }

@@ -91,7 +91,7 @@ def create_token(world: World, call: Call) -> Answer:
     issued: dict[str, Any] = {
         "token_type": "Bearer",
         "access_token": access,
-        "expires_in": int(now) + seconds if world.settings.token_expires_in == "unix" else seconds,
+        "expires_in": int(now) + seconds if world.settings.absolute_expiry else seconds,
         "scope": " ".join(sorted(scopes)),
     }
     if world.settings.refresh_tokens:
@@ -127,7 +127,7 @@ def _read(call: Call, allowed: set[str]) -> dict[str, Any]:
     call.decoded = given
     unknown = given.keys() - allowed
     if unknown:
-        raise MoovError(400, f"unknown field {sorted(unknown)[0]}")
+        raise MoovError(400, f"unknown field {min(unknown)}")
     return given
 
 

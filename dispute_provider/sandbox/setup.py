@@ -241,7 +241,8 @@ def _stage_stripe(world: World, dispute: StripeDispute, evidence: dict[str, Any]
             )
             world.files[file.id] = file
             value = file.id
-        dispute.evidence[name] = {} if name == "enhanced_evidence" and not value else value
+        value = {} if name == "enhanced_evidence" and not value else value
+        dispute.evidence = {**dispute.evidence, name: value}
 
 
 def _stage_moov(world: World, dispute: MoovDispute, evidence: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ STRIPE_READONLY_KEY = "rk_test_readonly"
 MOOV_ACCOUNT = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50001"
 MOOV_MERCHANT = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50002"
 MOOV_PUBLIC_KEY = "sandbox_public"
-MOOV_SECRET_KEY = "sandbox_secret"
+MOOV_SECRET_KEY = "sandbox_secret"  # noqa: S105  # of the stand-in, and public
 
 
 def iso(moment: float) -> str:
@@ -77,8 +77,8 @@ class Settings:
     stale_submit: bool = False
     """Moov's submit answers with the dispute as it was before."""
     token_seconds: int = 3600
-    token_expires_in: str = "unix"
-    """Moov's `expires_in`: `unix` (a moment) or `seconds` (from now)."""
+    absolute_expiry: bool = True
+    """Moov's `expires_in` is a moment in unix seconds; if not, seconds from now."""
     refresh_tokens: bool = True
 
     def describe(self) -> dict[str, Any]:

@@ -39,8 +39,10 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
     changes: dict[str, Any] = given.get("evidence") or {}
     submit = given.get("submit", bool(changes))
     _refuse_if_closed(dispute)
-    evidence = copy.deepcopy(dispute.evidence)
+    evidence = dispute.evidence
     if changes:
+        # A dispute's evidence is replaced, never changed: what was told of it before stays true.
+        evidence = copy.deepcopy(evidence)
         merge(evidence, changes)
         evidence["enhanced_evidence"] = evidence["enhanced_evidence"] or {}
         _check_files(world, dispute, evidence, changes)
@@ -146,7 +148,7 @@ def announce(world: World, dispute: StripeDispute, kind: str) -> None:
             "object": "event",
             "account": dispute.account,
             "created": int(now),
-            "data": {"object": copy.deepcopy(dispute.render(now, "2026-09-30"))},
+            "data": {"object": dispute.render(now, "2026-09-30")},
             "livemode": dispute.livemode,
             "pending_webhooks": 0,
             "request": {"id": None, "idempotency_key": None},
@@ -161,7 +163,7 @@ def _submit(world: World, dispute: StripeDispute, method: str) -> None:
             "time": world.clock.now(),
             "method": method,
             "stage": dispute.stage,
-            "evidence": {key: value for key, value in copy.deepcopy(dispute.evidence).items() if value},
+            "evidence": {key: value for key, value in dispute.evidence.items() if value},
         }
     )
     dispute.stage_submitted = True

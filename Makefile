@@ -1,0 +1,39 @@
+# Every target sets itself up: a virtual environment with exactly what the lock names, made once.
+#   make test   all tests, with branch coverage     make lint   ruff and mypy
+#   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+TESTS ?= tests
+
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+.PHONY: test lint format lock
+
+$(READY): requirements.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	$(PYTHON) -m venv .venv
+	@# uv installs the lock ten times as fast as pip; pip installs uv, by the lock's own line and hashes.
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock >.venv/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# One lock for every Python that is supported, with hashes. UPGRADE=--upgrade takes what is newest.
+lock: $(READY)
+	$(BIN)/uv pip compile setup.cfg requirements-dev.in --extra yaml --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
+		--quiet --output-file requirements.lock

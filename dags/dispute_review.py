@@ -1,0 +1,33 @@
+"""One review and what follows from it. Runs of it are started by ``dispute_sweep``; it may wait for days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+
+@dag(
+    dag_id="dispute_review",
+    dag_display_name="Disputes · Review and submit",
+    schedule=None,
+    max_active_runs=16,
+    tags=["disputes"],
+    doc_md=__doc__,
+)
+def dispute_review() -> None:
+    @task(show_return_value_in_logs=False)
+    def staged(**context: Any) -> list[dict[str, Any]]:
+        return list(context["dag_run"].conf["staged"])
+
+    review = ReviewEvidenceOperator(task_id="review", staged=staged())
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    ReportOutcomeOperator(task_id="outcome", results=submit.output)
+
+
+dispute_review()

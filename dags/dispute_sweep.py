@@ -1,0 +1,55 @@
+"""Looks for open disputes, stages the evidence that is kept for them, and has it reviewed.
+
+For each connection of ``[dispute] sweep_connections``: list the open disputes, find their cases under
+``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it. What is
+in an open review, held or rejected is left alone until its case, the evidence at the API or the stage changes.
+Disputes without a case are named in the log of ``find``, soonest deadline first.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task, task_group
+from airflow.sdk.configuration import conf
+from dispute_provider.operators.evidence import ReportOutcomeOperator, StageEvidenceOperator
+from dispute_provider.operators.sweep import (
+    FindCasesOperator,
+    OpenReviewOperator,
+    RememberReviewOperator,
+)
+
+
+@dag(
+    dag_id="dispute_sweep",
+    dag_display_name="Disputes · Sweep",
+    schedule=conf.get("dispute", "sweep_schedule", fallback="0 * * * *"),
+    catchup=False,
+    # Two sweeps at once would put the same disputes to two reviews.
+    max_active_runs=1,
+    tags=["disputes"],
+    doc_md=__doc__,
+)
+def dispute_sweep() -> None:
+    @task
+    def connections() -> list[str]:
+        named = conf.get("dispute", "sweep_connections", fallback="")
+        return [name.strip() for name in named.split(",") if name.strip()]
+
+    @task_group
+    def contest(conn_id: str) -> None:
+        find = FindCasesOperator(task_id="find", conn_id=conn_id)
+        stage = StageEvidenceOperator(task_id="stage", cases=find.output, conn_id=conn_id)
+        open_review = OpenReviewOperator(task_id="open_review", staged=stage.output)
+        remember = RememberReviewOperator(
+            task_id="remember",
+            staged=stage.output,
+            still_open=find.output["open"],
+            conn_id=conn_id,
+            trigger_rule="none_failed",
+        )
+        outcome = ReportOutcomeOperator(task_id="outcome", results=stage.output, trigger_rule="none_failed")
+        open_review >> remember >> outcome
+
+    contest.expand(conn_id=connections())
+
+
+dispute_sweep()

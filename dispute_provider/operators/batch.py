@@ -1,0 +1,100 @@
+"""What the workflow operators share: lists that other tasks made, records, hooks, and work side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.xcom_arg import XComArg
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider.evidence.record import Record
+    from dispute_provider.hooks.transport import AsyncClient, DisputeHook
+
+Given = XComArg | Sequence[Any]
+Item = TypeVar("Item")
+_CONCURRENT = 32
+
+
+def take(operator: BaseOperator, given: Given) -> Given:
+    """Accept a list that stands in the DAG or that another task makes.
+
+    It is no template field: what customers wrote is never rendered, and never stored as a rendered field.
+    """
+    XComArg.apply_upstream_relationship(operator, given)
+    return given
+
+
+def resolve(given: Given, context: Context) -> list[Any]:
+    """The list itself; what mapped tasks returned becomes one list."""
+    value = given.resolve(context) if isinstance(given, XComArg) else given
+    flat: list[Any] = []
+    for item in [value] if isinstance(value, str | Mapping) else value or ():
+        flat.extend(item) if isinstance(item, list) else flat.append(item)
+    return flat
+
+
+def records_of(given: Iterable[Any]) -> list[Record]:
+    """Records from what XCom or a run's configuration holds."""
+    from dispute_provider.evidence.record import Record
+
+    return [item if isinstance(item, Record) else Record.from_dict(item) for item in given]
+
+
+def finish(operator: BaseOperator, records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Say what happened to each dispute, one line each, and hand the records on."""
+    for record in records:
+        operator.log.info("%s", record.log_line())
+    return [record.to_dict() for record in records]
+
+
+def run_key(context: Context) -> str:
+    """What an approval is bound to: it is good in its own run only."""
+    run = context["dag_run"]
+    return f"{run.dag_id}/{run.run_id}"
+
+
+def hook_of(conn_id: str) -> DisputeHook:
+    """The hook of a connection.
+
+    :raises ConnectionConfigError: if it is of a type that has nothing to do with disputes.
+    """
+    from airflow.sdk import BaseHook
+
+    from dispute_provider.exceptions import ConnectionConfigError
+    from dispute_provider.hooks.transport import DisputeHook
+
+    hook = BaseHook.get_hook(conn_id)
+    if not isinstance(hook, DisputeHook):
+        raise ConnectionConfigError(
+            f"connection {conn_id!r} is of no type that disputes can be contested with"
+        )
+    return hook
+
+
+def secrets_of(records: Iterable[Record]) -> dict[str, bytes]:
+    """What approvals are signed under, by connection."""
+    return {
+        conn_id: hook_of(conn_id).settings.secret for conn_id in {record.connection for record in records}
+    }
+
+
+async def each(
+    conn_id: str, items: Sequence[Item], work: Callable[[AsyncClient, Item], Awaitable[Record]]
+) -> list[Record]:
+    """Work on the items side by side on one pool of connections; the results in the items' order."""
+    if not items:
+        return []
+    hook = hook_of(conn_id)
+    gate = asyncio.Semaphore(_CONCURRENT)
+    async with hook.async_hook_type(conn_id).client(hook.settings) as client:
+
+        async def one(item: Item) -> Record:
+            async with gate:
+                return await work(client, item)
+
+        return list(await asyncio.gather(*map(one, items)))

@@ -1,0 +1,73 @@
+"""What all tests share: an Airflow of their own, one sandbox for both APIs, and connections to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+
+# Airflow reads these when it is imported: no test may see the configuration or database of the machine.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+
+from dispute_provider.sandbox import (  # the environment comes first
+    MOOV_ACCOUNT,
+    MOOV_PUBLIC_KEY,
+    MOOV_SECRET_KEY,
+    STRIPE_KEY,
+    Sandbox,
+)
+
+_KEYS: dict[str, dict[str, Any]] = {
+    "stripe": {"password": STRIPE_KEY},
+    "moov": {"login": MOOV_PUBLIC_KEY, "password": MOOV_SECRET_KEY, "extra": {"account": MOOV_ACCOUNT}},
+}
+
+
+@pytest.fixture(scope="session")
+def _running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(_running_sandbox: Sandbox) -> Sandbox:
+    """Both APIs, as new: no disputes, no faults, an empty journal."""
+    _running_sandbox.reset()
+    return _running_sandbox
+
+
+class Connect(Protocol):
+    """Makes a connection known to Airflow; fields win over those that lead to the sandbox."""
+
+    def __call__(self, kind: str, conn_id: str | None = None, **fields: Any) -> str: ...
+
+
+@pytest.fixture
+def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Connections to the sandbox, with its keys, each with a difference; returns the connection's id."""
+
+    def connect(kind: str, conn_id: str | None = None, **fields: Any) -> str:
+        conn_id = conn_id or f"{kind}_default"
+        connection = {"conn_type": kind, "host": sandbox.url, **_KEYS[kind], **fields}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+        return conn_id
+
+    return connect
+
+
+@pytest.fixture
+def stripe_connection(connect: Connect) -> str:
+    """The id of a Stripe connection to the sandbox."""
+    return connect("stripe")
+
+
+@pytest.fixture
+def moov_connection(connect: Connect) -> str:
+    """The id of a Moov connection to the sandbox."""
+    return connect("moov")
