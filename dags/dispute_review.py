@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import dag, task
+
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

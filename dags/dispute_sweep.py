@@ -1,15 +1,17 @@
 """Looks for open disputes, stages the evidence that is kept for them, and has it reviewed.
 
 For each connection of ``[dispute] sweep_connections``: list the open disputes, find their cases under
-``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it. What is
-in an open review, held or rejected is left alone until its case, the evidence at the API or the stage changes.
-Disputes without a case are named in the log of ``find``, soonest deadline first.
+``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it.
+
+What is in an open review, held or rejected is left alone until its case, the evidence at the API or the stage
+changes. Disputes without a case are named in the log of ``find``, soonest deadline first.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import dag, task, task_group
 from airflow.sdk.configuration import conf
+
 from dispute_provider.operators.evidence import ReportOutcomeOperator, StageEvidenceOperator
 from dispute_provider.operators.sweep import (
     FindCasesOperator,

@@ -35,7 +35,10 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     422: InvalidRequestError,
     429: RateLimitedError,
 }
+# A body of brackets nested too deeply is no less unreadable than one that breaks off.
+_NO_JSON = (ValueError, RecursionError)
 _LONGEST_MESSAGE = 500
+_LONGEST_CODE = 100
 # Shorter texts ("US", "1") occur in any sentence; taking them out would make messages unreadable.
 _SHORTEST_REDACTED_TEXT = 4
 
@@ -54,22 +57,26 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def read_answer(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+def read_answer(
+    request: Request, status: int, headers: Mapping[str, str], body: bytes, authorization: str = ""
+) -> Answer:
     """Check an answer.
 
+    :param authorization: what the request was authorised with: whoever echoes it is not quoted.
     :raises ApiError: the error of the tree that the status, or an unreadable body, stands for.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     request_id = lowered.get("request-id") or lowered.get("x-request-id")
     if not 200 <= status < 300:
-        raise _error(request, status, request_id, lowered, body)
+        secret = authorization.partition(" ")[2]
+        raise _error(request, status, request_id, lowered, body, secret)
     if request.operation.binary or not body:
         data: Any = body or None
         if body or status not in request.operation.answer_schemas:
             return Answer(status, request_id, data)
     try:
         data = json.loads(body)
-    except ValueError:
+    except _NO_JSON:
         raise unreadable(request, "the answer is no JSON", status, request_id) from None
     return Answer(status, request_id, data, tuple(_check(request, status, request_id, data)))
 
@@ -91,13 +98,18 @@ def _check(request: Request, status: int, request_id: str | None, data: Any) -> 
 def unreadable(
     request: Request, problem: str, status: int | None = None, request_id: str | None = None
 ) -> ApiError:
-    """The error for a call whose effect no answer tells: resendable calls failed, all others are ambiguous."""
+    """The error for a call whose effect no answer tells: *ambiguous*, unless it may be resent."""
     cls = ServerError if request.operation.after_failure == "resend" else AmbiguousError
     return cls(f"{problem}.", operation=request.operation.id, status=status, request_id=request_id)
 
 
 def _error(
-    request: Request, status: int, request_id: str | None, headers: Mapping[str, str], body: bytes
+    request: Request,
+    status: int,
+    request_id: str | None,
+    headers: Mapping[str, str],
+    body: bytes,
+    secret: str,
 ) -> ApiError:
     message, code, param = _complaint(body)
     kind = _BY_STATUS.get(status)
@@ -105,7 +117,7 @@ def _error(
         resendable = request.operation.after_failure == "resend" or status < 500
         kind = ServerError if resendable else AmbiguousError
     return kind(
-        redact(message, request.content)[:_LONGEST_MESSAGE] or "no explanation given.",
+        redact(message, (secret, request.content))[:_LONGEST_MESSAGE] or "no explanation given.",
         operation=request.operation.id,
         status=status,
         request_id=request_id,
@@ -120,19 +132,24 @@ def _complaint(body: bytes) -> tuple[str, str | None, str | None]:
     """Message, code and parameter of an error body, of whichever shape; empty where it has none."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except _NO_JSON:
         return "", None, None
     error = document.get("error", document) if isinstance(document, dict) else document
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         code, param = error.get("code") or error.get("type"), error.get("param")
-        return error["message"], code and str(code), param and str(param)
-    return (error if isinstance(error, str) else json.dumps(error)), None, None
+        return error["message"], _word(code), _word(param)
+    return (error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)), None, None
 
 
-def redact(message: str, arguments: Any) -> str:
-    """Take out of an API's message whatever it quotes of the texts that we sent."""
-    for text in sorted(set(_texts(arguments)), key=len, reverse=True):
-        message = message.replace(text, "[redacted]")
+def _word(value: Any) -> str | None:
+    return value[:_LONGEST_CODE] if isinstance(value, str) and value else None
+
+
+def redact(message: str, sent: Any) -> str:
+    """Take out of an API's message whatever it quotes of the texts that we sent, as they are or as JSON."""
+    for text in sorted(set(_texts(sent)), key=len, reverse=True):
+        for spelling in (text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]):
+            message = message.replace(spelling, "[redacted]")
     return message
 
 
@@ -142,7 +159,7 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from _texts(item)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
 
@@ -152,11 +169,13 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        # A date in the zone -0000 is one in UTC whose sender says nothing of its own zone.
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds)

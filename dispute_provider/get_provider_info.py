@@ -57,7 +57,7 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "sweep_connections": {
-                        "description": "Connections, separated by commas, whose disputes the sweep looks for.",
+                        "description": "Connections, separated by commas, that the sweep looks after.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "stripe_default,moov_default",

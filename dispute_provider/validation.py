@@ -6,7 +6,10 @@ Lengths count UTF-16 units, the most cautious reading of the APIs' "characters".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -83,13 +86,32 @@ _StrictValidator = extend(
     },
 )
 
+# Only formats that are checked alike on every machine: jsonschema drops those whose library is not installed.
+_formats = FormatChecker(formats=["uuid"])
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_LAST_UNIX_TIME = 253_402_300_799  # the end of the year 9999, where dates end in Python
+
+
+@_formats.checks("date-time", raises=(ValueError, OverflowError))
+def _is_date_time(value: object) -> bool:
+    """RFC 3339, and a moment that Python can tell in any time zone."""
+    if isinstance(value, str):
+        return bool(_RFC_3339.fullmatch(value)) and datetime.fromisoformat(value).astimezone(UTC) is not None
+    return True
+
+
+@_formats.checks("unix-time")
+def _is_unix_time(value: object) -> bool:
+    return not isinstance(value, int | float) or 0 <= value <= _LAST_UNIX_TIME
+
+
 _compiled: dict[int, tuple[Json, Validator]] = {}
 
 
 def _validator(schema: Json) -> Validator:
     """One validator per schema object; the schema is kept, so that its id stays its own."""
     if id(schema) not in _compiled:
-        _compiled[id(schema)] = (schema, _StrictValidator(schema, format_checker=FormatChecker()))
+        _compiled[id(schema)] = (schema, _StrictValidator(schema, format_checker=_formats))
     return _compiled[id(schema)][1]
 
 
@@ -132,6 +154,9 @@ def _explain(error: ValidationError) -> Iterator[Violation]:
     if nearest:
         for suberror in nearest:
             yield from _explain(suberror)
+    elif [*error.relative_schema_path][-2:-1] == ["propertyNames"]:
+        about_key = _in_our_words(error)
+        yield replace(about_key, problem=f"one of its keys {about_key.problem}")
     else:
         yield _in_our_words(error)
 
@@ -205,7 +230,7 @@ def _type_name(value: Any) -> str:
 
 
 def unknown_values(schema: Json, instance: Any, root: Json, pointer: str = "") -> Iterator[str]:
-    """What an answer holds that its contract does not know: values beyond ``x-knownValues``, absent ``x-expected``.
+    """What an answer holds beyond ``x-knownValues``, and lacks of ``x-expected``.
 
     These are warnings: an API may add values at any time.
     """

@@ -25,7 +25,7 @@ def remember(memory: Mapping[str, Any], records: Iterable[Record], still_open: I
 
 
 def is_news(memory: Mapping[str, Any], dispute: str, case_digest: str, fingerprint: str) -> bool:
-    """Whether the case, what the API holds, the stage or the due date changed since the dispute was reviewed."""
+    """Whether the case, what the API holds, the stage or the due date changed since the review."""
     return memory.get(dispute) != [short(case_digest), short(fingerprint)]
 
 

@@ -18,6 +18,8 @@ from dispute_provider.evidence.snapshot import Evidence, Snapshot, sha256_of
 LARGEST_REVIEW = 100
 SUBMIT, HOLD, REJECT = "submit", "hold", "reject"
 _SHOWN_DIGEST = 12
+# Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
+_LONGEST_DETAILS = 200_000
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -127,7 +129,8 @@ NONE_OPTION = "Submit none of them"
 
 def submit_option(record: Record) -> str:
     """The label that approves one dispute, its digest in it."""
-    return f"Submit {record.dispute} · {record.money} · due {record.due_text} · {(record.digest or '')[:_SHOWN_DIGEST]}"
+    digest = (record.digest or "")[:_SHOWN_DIGEST]
+    return f"Submit {record.dispute} · {record.money} · due {record.due_text} · {digest}"
 
 
 def all_option(records: Sequence[Record]) -> str:
@@ -222,7 +225,8 @@ def _outline(value: Any, indent: str = "") -> str:
 
 
 def _batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> str:
-    head = "| Due | Amount | Reason | Code | Dispute | Evidence | Digest | Notes |\n|---|---|---|---|---|---|---|---|"
+    columns = ("Due", "Amount", "Reason", "Code", "Dispute", "Evidence", "Digest", "Notes")
+    head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
     rows = "\n".join(_row(record, snapshots[record.dispute]) for record in records)
     return "\n\n".join(
         [
@@ -230,8 +234,30 @@ def _batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) ->
             "What is not chosen is held: nothing is sent for it, and it is lost after its due time.",
             f"In all: {_totals(records)}",
             f"{head}\n{rows}",
+            *_details(records, snapshots),
         ]
     )
+
+
+def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> list[str]:
+    """Every text of the batch below its table, as long as a form can bear it."""
+    sections: list[str] = []
+    left = _LONGEST_DETAILS
+    for record in records:
+        section = "\n\n".join(
+            [
+                f"### {plain(record.dispute)} · {record.money}",
+                *(_evidence(entry, record) for entry in snapshots[record.dispute].evidence),
+            ]
+        )
+        left -= len(section)
+        if left < 0:
+            sections.append(
+                "The other texts are too long for this form: read them on the disputes' own pages."
+            )
+            break
+        sections.append(section)
+    return sections
 
 
 def _row(record: Record, snapshot: Snapshot) -> str:
@@ -267,5 +293,5 @@ def fenced(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """Control, zero-width and direction characters by their code points: a reader must see that they are there."""
+    """Control, zero-width and direction characters by their code points: a reader must see them."""
     return _INVISIBLE.sub(lambda match: f"⟦U+{ord(match[0]):04X}⟧", text.replace("\r\n", "\n"))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
+from dispute_provider.operators.form_case import FormCase
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
     from dispute_provider.hooks.transport import AsyncClient, DisputeHook
 
-Given = XComArg | Sequence[Any]
+Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
 _CONCURRENT = 32
 
@@ -31,7 +33,7 @@ def take(operator: BaseOperator, given: Given) -> Given:
 
 def resolve(given: Given, context: Context) -> list[Any]:
     """The list itself; what mapped tasks returned becomes one list."""
-    value = given.resolve(context) if isinstance(given, XComArg) else given
+    value = given.resolve(context) if isinstance(given, XComArg | FormCase) else given
     flat: list[Any] = []
     for item in [value] if isinstance(value, str | Mapping) else value or ():
         flat.extend(item) if isinstance(item, list) else flat.append(item)

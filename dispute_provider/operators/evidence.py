@@ -44,7 +44,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
     :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
         ``[dispute] case_roots``.
     :param conn_id: Airflow connection of type ``stripe`` or ``moov`` (templated).
-    :param folder: where the documents of cases stand that are given as dicts (templated).
+    :param folder: where the documents of dict cases stand, under the same roots (templated).
     :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``.
     """
 
@@ -82,6 +82,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
                 case_files.require_within_roots(given)
                 case = await asyncio.to_thread(case_files.read_case, given)
             else:
+                if self.folder:
+                    case_files.require_within_roots(self.folder)
                 case = Case.parse(given, folder=self.folder)
             record = replace(
                 record,
@@ -187,7 +189,7 @@ class ReviewEvidenceOperator(HITLOperator):
         self.params = ParamsDict(params)
 
     def _time_left(self, records: Sequence[Record]) -> timedelta | None:
-        """Until the earliest due date less the buffer, or just before that date where the buffer has begun."""
+        """Until the earliest due date less the buffer; once that has begun, until just before the date."""
         dues = [record.due_at for record in records if record.due_at]
         if not dues:
             return None

@@ -133,7 +133,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
 
 class OpenReviewOperator(TriggerDagRunOperator):
-    """Start a run that has the staged disputes reviewed and submitted, so that nothing waits for a person here.
+    """Start a run that has the staged disputes reviewed and submitted: nothing here waits for a person.
 
     The run's id comes from what is to be reviewed: the same batch is never put to review twice.
 
