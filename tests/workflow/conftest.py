@@ -1,0 +1,108 @@
+"""DAGs on Airflow's own engine, with a reviewer who answers through its REST API."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REVIEWER = "ana"
+PASSWORD = "secret-of-ana"
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's metadata database, in this session's own AIRFLOW_HOME."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    DagBundlesManager().sync_bundles_to_db()
+
+
+def register(dag: Any) -> None:
+    """Make a DAG of a test known to Airflow, as the DAG processor would."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+
+
+@pytest.fixture(scope="session")
+def api(airflow_database: None) -> Iterator[Any]:
+    """Airflow's REST API, logged in as the reviewer."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({REVIEWER: PASSWORD}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of these tests, which is long enough to sign with SHA-512")
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", f"{REVIEWER}:user")
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(passwords))
+        from airflow.api_fastapi.app import create_app
+        from fastapi.testclient import TestClient
+
+        with TestClient(create_app()) as client:
+            login = client.post("/auth/token", json={"username": REVIEWER, "password": PASSWORD})
+            client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+            yield client
+
+
+class Engine:
+    """Runs a DAG to its end; reviews are answered as they come."""
+
+    def __init__(self, api: Any) -> None:
+        self.api = api
+        self.forms: list[dict[str, Any]] = []
+        self.problem: str | None = None
+
+    def run(self, dag: Any, answer: Answer | None = None, conf: dict[str, Any] | None = None) -> Any:
+        """The finished run. ``answer`` gets each open form and returns chosen_options and params_input."""
+        register(dag)
+        ended = threading.Event()
+        reviewer = threading.Thread(target=self._answer, args=(dag.dag_id, answer, ended), daemon=True)
+        if answer:
+            reviewer.start()
+        try:
+            run = dag.test(run_conf=conf)
+        finally:
+            ended.set()
+            if answer:
+                reviewer.join(timeout=10)
+        assert not self.problem, self.problem
+        return run
+
+    def _answer(self, dag_id: str, answer: Answer, ended: threading.Event) -> None:
+        answered: set[str] = set()
+        while not ended.wait(0.2):
+            forms = self.api.get(f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails").json().get("hitl_details", [])
+            for form in forms:
+                task = form["task_instance"]
+                if task["id"] in answered or task["state"] != "awaiting_input":
+                    continue
+                answered.add(task["id"])
+                self.forms.append(form)
+                path = f"/api/v2/dags/{dag_id}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+                reply = self.api.patch(f"{path}/{task['map_index']}/hitlDetails", json=answer(form))
+                if not reply.is_success:
+                    # Nobody would ever answer: end the run, and the test with it.
+                    self.problem = f"the answer was refused: {reply.status_code} {reply.text}"
+                    run = f"/api/v2/dags/{dag_id}/dagRuns/{task['dag_run_id']}"
+                    self.api.patch(run, json={"state": "failed"})
+
+    def result(self, run: Any, task_id: str) -> Any:
+        """What a task returned."""
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self.api.get(path, params={"deserialize": False}).json()["value"]
+
+
+@pytest.fixture
+def engine(api: Any) -> Engine:
+    return Engine(api)

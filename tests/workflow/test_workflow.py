@@ -1,0 +1,225 @@
+"""Stage, review, submit on Airflow's engine against the running sandbox: who enters, leaves in a named state."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+
+def contest(cases: list[Any], conn_id: str, **review: Any) -> DAG:
+    with DAG("contest", schedule=None) as dag:
+        stage = StageEvidenceOperator(task_id="stage", cases=cases, conn_id=conn_id)
+        ask = ReviewEvidenceOperator(task_id="review", staged=stage.output, **review)
+        submit = SubmitEvidenceOperator(task_id="submit", approved=ask.output)
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+    return dag
+
+
+def stripe_case(dispute: str, text: str = "Delivered and signed for.") -> dict[str, Any]:
+    return {"provider": "stripe", "dispute": dispute, "evidence": {"uncategorized_text": text}}
+
+
+def as_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("kind", ["stripe", "moov"])
+def test_one_dispute_is_submitted_once_after_a_yes(kind, engine, sandbox, connect):
+    conn_id = connect(kind)
+    dispute = sandbox.create_dispute(api=kind)["id"]
+    evidence = {"uncategorized_text": "As it is."} if kind == "stripe" else {"cover-letter": "As it is."}
+    dag = contest([{"provider": kind, "dispute": dispute, "evidence": evidence}], conn_id)
+
+    run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {"note": "ok"}})
+
+    assert run.state == "success"
+    [record] = as_json(engine.result(run, "submit"))
+    assert record["state"] == "submitted"
+    assert record["approval"]["responder"].startswith("ana")
+    assert [entry["submitted"] for entry in sandbox.journal()].count(True) == 1
+    [form] = engine.forms
+    assert form["subject"].split(" · ")[0].endswith("UTC")
+    assert dispute in form["subject"]
+    assert "As it is." in form["body"]
+    assert "As it is." not in json.dumps(as_json(engine.result(run, "stage")))
+
+
+def test_a_batch_is_submitted_held_and_rejected_dispute_by_dispute(engine, sandbox, stripe_connection):
+    for number, days in ((1, 3), (2, 1), (3, 2)):
+        sandbox.create_dispute(api="stripe", id=f"du_{number}", due_in=days * 86_400)
+    cases = [stripe_case(f"du_{number}") for number in (1, 2, 3)]
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        chosen = [option for option in form["options"] if "du_2" in option]
+        return {"chosen_options": chosen, "params_input": {"note": "refunded", "reject": ["du_3"]}}
+
+    run = engine.run(contest(cases, stripe_connection), answer)
+
+    states = {record["dispute"]: record["state"] for record in as_json(engine.result(run, "submit"))}
+    assert states == {"du_1": "held", "du_2": "submitted", "du_3": "rejected"}
+    [form] = engine.forms
+    assert form["options"][0].startswith("Submit all 3")
+    assert form["options"][1] == "Submit none of them"
+    order = [option.split()[1] for option in form["options"][2:]]
+    assert order == ["du_2", "du_3", "du_1"], "soonest deadline first"
+    assert [entry["dispute"] for entry in sandbox.journal() if entry["submitted"]] == ["du_2"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "params"),
+    [
+        (["Submit none of them"], {}),
+        (["Submit all", "Submit none of them"], {}),
+        (["Submit all"], {"reject": ["du_of_another_review"]}),
+        (["Submit all"], {"reject": "du_1"}),
+        (["Submit all"], {"note": {"not": "text"}}),
+    ],
+)
+def test_an_answer_that_does_not_clearly_approve_holds_everything(
+    chosen, params, engine, sandbox, stripe_connection
+):
+    for dispute in ("du_1", "du_2"):
+        sandbox.create_dispute(api="stripe", id=dispute)
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        options = [form["options"][0] if option == "Submit all" else option for option in chosen]
+        return {"chosen_options": options, "params_input": params}
+
+    run = engine.run(contest([stripe_case("du_1"), stripe_case("du_2")], stripe_connection), answer)
+
+    assert {record["state"] for record in as_json(engine.result(run, "review"))} == {"held"}
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
+def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(
+    engine, sandbox, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_good")
+    sandbox.create_dispute(api="stripe", id="du_won", status="won")
+    cases = [
+        stripe_case("du_good"),
+        stripe_case("du_missing"),
+        stripe_case("du_won"),
+        stripe_case("du_long", text="x" * 20_001),
+        {"provider": "stripe"},
+        {"provider": "moov", "dispute": "du_other", "evidence": {"cover-letter": "x"}},
+        stripe_case("du_good"),
+        "/etc/passwd",
+    ]
+
+    run = engine.run(
+        contest(cases, stripe_connection),
+        lambda form: {"chosen_options": form["options"][:1], "params_input": {}},
+    )
+
+    assert run.state == "failed", "what was refused needs a person"
+    records = as_json(engine.result(run, "submit"))
+    assert len(records) == len(cases), "who enters, leaves"
+    assert sorted(record["state"] for record in records) == ["refused"] * 7 + ["submitted"]
+    reasons = " ".join(record["reason"] for record in records)
+    for said in ("20,001", "resource_missing", "decided: won", "case roots", "is for moov", "another case"):
+        assert said in reasons
+    assert [entry["dispute"] for entry in sandbox.journal() if entry["submitted"]] == ["du_good"]
+
+
+def test_nothing_to_review_asks_nobody(engine, sandbox, stripe_connection):
+    run = engine.run(contest([], stripe_connection))
+    assert run.state == "success"
+    assert as_json(engine.result(run, "submit")) == []
+
+
+def test_nobody_answering_in_time_holds_and_fails_at_the_end(engine, sandbox, stripe_connection, monkeypatch):
+    sandbox.create_dispute(api="stripe", id="du_1")
+    dag = contest([stripe_case("du_1")], stripe_connection)
+    review = dag.get_task("review")
+    from dispute_provider.evidence.record import Record, State
+
+    record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
+    [held] = review.execute_complete(
+        {}, {"error": "timed out", "error_type": "timeout"}, {"records": [record.to_dict()], "others": []}
+    )
+    assert held["state"] == "held"
+    assert "nobody answered" in held["reason"]
+
+
+def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        sandbox.edit_dispute("du_1", evidence={"customer_name": "a colleague's edit"})
+        return {"chosen_options": form["options"][:1], "params_input": {}}
+
+    run = engine.run(contest([stripe_case("du_1")], stripe_connection), answer)
+
+    [record] = as_json(engine.result(run, "submit"))
+    assert record["state"] == "refused"
+    assert "changed since it was approved" in record["reason"]
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
+@pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action"])
+def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, sandbox, stripe_connection):
+    """The review's XCom is edited, or copied from another run, before the submission reads it."""
+    from dataclasses import replace
+
+    from dispute_provider.evidence.record import Record, State, sign
+    from dispute_provider.hooks import protocol
+    from dispute_provider.hooks.stripe import StripeHook
+
+    sandbox.create_dispute(api="stripe", id="du_1")
+    hook = StripeHook(http_conn_id=stripe_connection)
+    from dispute_provider.evidence.case import Case
+
+    case = Case.parse(stripe_case("du_1"))
+    record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
+    record = hook.run_steps(protocol.stage(hook.api, case, {}, record))
+    run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
+    approval = sign(hook.settings.secret, run_key, record, "hold" if forged == "action" else "submit", "ana", "now")
+    record = replace(record.ended(State.APPROVED, "approved"), approval=approval)
+    if forged == "signature":
+        record = replace(record, approval=replace(approval, responder="mallory"))
+    if forged == "digest":
+        record = replace(record, digest="0" * 64)
+    if forged == "documents":
+        record = replace(record, documents={"file_1": "0" * 64})
+    with DAG("submit_only", schedule=None) as dag:
+        SubmitEvidenceOperator(task_id="submit", approved=[record.to_dict()])
+    operator = dag.get_task("submit")
+
+    class Run:
+        dag_id, run_id = "submit_only", "this-run"
+
+    [result] = operator.execute({"dag_run": Run()})
+
+    assert result["state"] == "refused"
+    assert "approval" in result["reason"]
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
+HOSTILE = "{{ conn.stripe_default.password }} {% raw %} ``` ![x](http://evil.example/x.png) <script>\u202e</script>"
+
+
+def test_customer_text_is_rendered_by_nothing(engine, sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    run = engine.run(
+        contest([stripe_case("du_1", HOSTILE)], stripe_connection),
+        lambda form: {"chosen_options": form["options"][:1], "params_input": {}},
+    )
+
+    assert run.state == "success"
+    assert sandbox.dispute("du_1")["evidence"]["uncategorized_text"] == HOSTILE
+    [form] = engine.forms
+    assert "sk_test" not in json.dumps(form)
+    assert "````text" in form["body"], "a fence that the text cannot close"
+    assert "\u202e" not in form["body"]
