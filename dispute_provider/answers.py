@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from dispute_provider.contract import Request
+from dispute_provider.contract import Json, Request
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -49,12 +49,14 @@ class Answer:
 
     :param data: the decoded JSON; the bytes of a file; None where the answer has no body.
     :param warnings: what the contract does not know, harmless.
+    :param replayed: whether the API says that it only repeats what it answered to the same key before.
     """
 
     status: int
     request_id: str | None
     data: Any = field(repr=False)
     warnings: tuple[str, ...] = ()
+    replayed: bool = False
 
 
 def read_answer(
@@ -70,28 +72,26 @@ def read_answer(
     if not 200 <= status < 300:
         secret = authorization.partition(" ")[2]
         raise _error(request, status, request_id, lowered, body, secret)
-    if request.operation.binary or not body:
-        data: Any = body or None
-        if body or status not in request.operation.answer_schemas:
-            return Answer(status, request_id, data)
+    schema = request.operation.success_schema
+    if schema is None:
+        return Answer(status, request_id, body or None)
     try:
         data = json.loads(body)
     except _NO_JSON:
         raise unreadable(request, "the answer is no JSON", status, request_id) from None
-    return Answer(status, request_id, data, tuple(_check(request, status, request_id, data)))
+    warnings = tuple(_check(request, schema, status, request_id, data))
+    return Answer(status, request_id, data, warnings, lowered.get("idempotent-replayed") == "true")
 
 
-def _check(request: Request, status: int, request_id: str | None, data: Any) -> Iterator[str]:
-    schema = request.operation.answer_schemas.get(status)
-    if schema is None:
-        yield f"status {status} is not in the contract"
-        return
+def _check(request: Request, schema: Json, status: int, request_id: str | None, data: Any) -> Iterator[str]:
     from dispute_provider.validation import unknown_values, violations
 
     if found := violations(schema, data):
         raise unreadable(
             request, "the answer breaks its contract: " + " | ".join(map(str, found[:5])), status, request_id
         )
+    if str(status) not in request.operation.document["responses"]:
+        yield f"status {status} is not in the contract"
     yield from unknown_values(schema["allOf"][0], data, schema)
 
 

@@ -91,11 +91,27 @@ class Operation:
         servers = self.document.get("servers") or self.contract.document["servers"]
         return cast("str", servers[0]["url"]).rstrip("/")
 
+    @property
+    def takes_token(self) -> bool:
+        """Whether a minted token authorises it, not the key alone."""
+        return any("oauth2" in scheme for scheme in self.document["security"])
+
     @cached_property
     def parameters(self) -> Mapping[str, Json]:
         """Path, query and header parameters by name."""
         resolved = (self.contract.resolve(parameter) for parameter in self.document.get("parameters", ()))
         return {parameter["name"]: parameter for parameter in resolved}
+
+    @cached_property
+    def python_names(self) -> Mapping[str, str]:
+        """What the operators call each argument: accountID is account_id, Stripe-Account is account."""
+        return {
+            name: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+            .replace("-", "_")
+            .lower()
+            .removeprefix(f"{self.api}_")
+            for name in self.schema["properties"]
+        }
 
     @cached_property
     def media_type(self) -> str | None:
@@ -109,6 +125,13 @@ class Operation:
         if self.media_type is None:
             return {}
         return self.contract.resolve(self.document["requestBody"]["content"][self.media_type]["schema"])
+
+    @property
+    def body_example(self) -> Json:
+        """The contract's example of a body, ``{}`` where there is none."""
+        if self.media_type is None:
+            return {}
+        return cast("Json", self.document["requestBody"]["content"][self.media_type]["example"])
 
     @cached_property
     def _body_properties(self) -> Json:
@@ -135,22 +158,16 @@ class Operation:
         }
 
     @cached_property
-    def answer_schemas(self) -> Mapping[int, Json]:
-        """The schema of each documented JSON answer by status, its references resolvable."""
-        schemas: dict[int, Json] = {}
-        for status, response in self.document["responses"].items():
-            content = self.contract.resolve(response).get("content", {})
-            if status.isdigit() and JSON in content:
-                components = self.contract.document["components"]
-                schemas[int(status)] = {"allOf": [content[JSON]["schema"]], "components": components}
-        return schemas
-
-    @property
-    def binary(self) -> bool:
-        """Whether a success is answered with a file rather than JSON."""
+    def success_schema(self) -> Json | None:
+        """The schema of a success's JSON, its references resolvable; None where it is a file or nothing."""
         responses = self.document["responses"]
         success = next(self.contract.resolve(responses[code]) for code in responses if code.startswith("2"))
-        return bool(success.get("content")) and JSON not in success["content"]
+        if JSON not in success.get("content", {}):
+            return None
+        return {
+            "allOf": [success["content"][JSON]["schema"]],
+            "components": self.contract.document["components"],
+        }
 
 
 class Contract:
@@ -179,6 +196,13 @@ class Contract:
                 target = target[token.replace("~1", "/").replace("~0", "~")]
             node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
         return node
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Json]:
+        """The parameters that operations share, by their names on the wire."""
+        return {
+            parameter["name"]: parameter for parameter in self.document["components"]["parameters"].values()
+        }
 
     @cached_property
     def named_schemas(self) -> Mapping[str, Json]:
@@ -280,5 +304,8 @@ def _pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from _pairs(item, f"{prefix}[{index}]")
     elif isinstance(value, bool):
         yield prefix, "true" if value else "false"
+    elif isinstance(value, float) and value.is_integer():
+        # JSON Schema calls 25.0 an integer; the APIs do not.
+        yield prefix, str(int(value))
     elif value is not None:
         yield prefix, str(value)

@@ -90,7 +90,7 @@ class ApiError(DisputeError):
             )
             if part
         )
-        return f"{self.operation} ({facts}): {self.message} To do: {self.advice}."
+        return f"{self.operation} ({facts}): {self.message.rstrip('. ')}. To do: {self.advice}."
 
 
 class InvalidRequestError(ApiError):

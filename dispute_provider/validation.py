@@ -86,24 +86,25 @@ _StrictValidator = extend(
     },
 )
 
-# Only formats that are checked alike on every machine: jsonschema drops those whose library is not installed.
-_formats = FormatChecker(formats=["uuid"])
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_UNIX_TIME = 253_402_300_799  # the end of the year 9999, where dates end in Python
 
 
-@_formats.checks("date-time", raises=(ValueError, OverflowError))
 def _is_date_time(value: object) -> bool:
-    """RFC 3339, and a moment that Python can tell in any time zone."""
-    if isinstance(value, str):
-        return bool(_RFC_3339.fullmatch(value)) and datetime.fromisoformat(value).astimezone(UTC) is not None
-    return True
+    """RFC 3339, and a moment that Python can tell in UTC."""
+    if not isinstance(value, str):
+        return True
+    return bool(_RFC_3339.fullmatch(value)) and datetime.fromisoformat(value).astimezone(UTC) is not None
 
 
-@_formats.checks("unix-time")
 def _is_unix_time(value: object) -> bool:
     return not isinstance(value, int | float) or 0 <= value <= _LAST_UNIX_TIME
 
+
+# Only formats that are checked alike on every machine: jsonschema drops those whose library is not installed.
+_formats = FormatChecker(formats=["uuid"])
+_formats.checkers["date-time"] = (_is_date_time, (ValueError, OverflowError))
+_formats.checkers["unix-time"] = (_is_unix_time, ())
 
 _compiled: dict[int, tuple[Json, Validator]] = {}
 

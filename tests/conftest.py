@@ -6,9 +6,10 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
+from support import Connect
 
 # Airflow reads these when it is imported: no test may see the configuration or database of the machine.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
@@ -40,12 +41,6 @@ def sandbox(_running_sandbox: Sandbox) -> Sandbox:
     """Both APIs, as new: no disputes, no faults, an empty journal."""
     _running_sandbox.reset()
     return _running_sandbox
-
-
-class Connect(Protocol):
-    """Makes a connection known to Airflow; fields win over those that lead to the sandbox."""
-
-    def __call__(self, kind: str, conn_id: str | None = None, **fields: Any) -> str: ...
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AuthenticationError
-from dispute_provider.hooks.settings import Connection, Settings
+from dispute_provider.hooks.settings import Connection, Settings, refuse
+from dispute_provider.validation import violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,21 @@ class Api(abc.ABC):
         :raises ConnectionConfigError: if it must not be used as it stands.
         """
 
+    @classmethod
+    def parameters_from(cls, connection: Connection, extras: Mapping[str, str]) -> dict[str, str]:
+        """Parameters whose values stand in the connection's extra fields; those left blank are left out.
+
+        :param extras: the extra field of each parameter.
+        :raises ConnectionConfigError: if one has not the form that the contract asks for.
+        """
+        parameters = contract.load(cls.name).parameters
+        given = {name: str(connection.extra_dejson.get(extra) or "") for name, extra in extras.items()}
+        for name, value in given.items():
+            for violation in violations(parameters[name]["schema"], value) if value else ():
+                problem = f"its {extras[name]} {violation.problem}, it {violation.remedy}"
+                raise refuse(connection, problem, f"correct {extras[name]}")
+        return {name: value for name, value in given.items() if value}
+
     @abc.abstractmethod
     def probe(self) -> Steps[str]:
         """A harmless read; says which account and mode were reached."""
@@ -90,6 +106,10 @@ class Api(abc.ABC):
         """Why a case does not belong to the dispute that it names; None if it does."""
 
     @abc.abstractmethod
+    def page(self, dispute: str, account: str | None = None) -> str:
+        """The address of the dispute's page, for people."""
+
+    @abc.abstractmethod
     def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
         """Put a case's evidence where a later submission finds it.
 
@@ -108,13 +128,14 @@ class Api(abc.ABC):
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:
         """Validate, encode, authorise and send one operation.
 
-        :param account: in place of the connection's own, where the API takes an account as a header.
+        :param account: in place of the connection's own, where the operation takes one.
+        :param arguments: by the contract's names; they win over what the connection says.
         :raises ApiError: one of the tree.
         """
-        request = self.contract.request(
-            operation_id, **self.header_arguments(operation_id, account), **arguments
-        )
-        if not self.settings.oauth:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        own = self.own_arguments(operation_id, account)
+        request = self.contract.request(operation_id, **{**own, **given})
+        if not self.settings.oauth or not request.operation.takes_token:
             answer: Answer = yield Send(request, self.settings.authorization)
             return answer
         for last in (False, True):
@@ -132,7 +153,7 @@ class Api(abc.ABC):
                     self._token = None
         raise AssertionError("unreachable")
 
-    def header_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
-        """The connection's header values that this operation takes."""
+    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+        """What the connection says that this operation takes: version, origin, account."""
         known = self.contract[operation_id].parameters
         return {name: value for name, value in self.settings.headers.items() if name in known}

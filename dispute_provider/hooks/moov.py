@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from base64 import b64encode
 from collections.abc import Mapping
@@ -29,8 +28,6 @@ _CLOSED = {
     "won": "it is decided: won",
     "lost": "it is decided: lost",
 }
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_VERSION = re.compile(r"v\d{4}\.(01|04|07|10)\.\d{2}|latest")
 _DASHBOARD = "https://dashboard.moov.io"
 _PAGE = 200
 # The API's documents disagree on its limit; this is the lowest of their figures.
@@ -47,29 +44,25 @@ class MoovApi(Api):
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
-        extra = connection.extra_dejson
         mode = choice(connection, "mode", ("sandbox", "production"), "sandbox")
         auth = choice(connection, "auth", ("basic", "oauth2"), "basic")
         public, secret = connection.login or "", connection.password or ""
-        if not public or not secret:
+        if not public or not secret or ":" in public:
             remedy = "put the public key into the login and the secret key into the password"
             raise refuse(connection, "it has no pair of keys", remedy)
-        account = str(extra.get("account") or "")
-        if not _UUID.fullmatch(account):
+        # Above all the version: to a malformed one the API answers as if the dispute did not exist.
+        given = {"accountID": "account", "x-moov-version": "api_version", "Origin": "origin"}
+        headers = cls.parameters_from(connection, given)
+        if not (account := headers.pop("accountID", "")):
             remedy = "set account to the uuid of the platform's own account, not the merchant's"
             raise refuse(connection, "it names no account", remedy)
-        version = extra.get("api_version") or None
-        if version and not _VERSION.fullmatch(version):
-            remedy = "use one like v2024.01.00; the API would answer as if the dispute did not exist"
-            raise refuse(connection, "its api_version has the wrong form", remedy)
-        headers = {"x-moov-version": version, "Origin": extra.get("origin")}
         live = mode == "production"
         return Settings(
             connection=connection.conn_id,
             base_url=base_url(connection, live=live),
             authorization="Basic " + b64encode(f"{public}:{secret}".encode()).decode(),
             secret=hashlib.sha256(secret.encode()).digest(),
-            headers={name: str(value) for name, value in headers.items() if value},
+            headers=headers,
             account=account,
             live=live,
             rate=rate(connection, _DEFAULT_RATE),
@@ -80,23 +73,46 @@ class MoovApi(Api):
     def account(self) -> str:
         return str(self.settings.account)
 
+    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+        arguments = super().own_arguments(operation_id, account)
+        takes_account = "accountID" in self.contract[operation_id].parameters
+        return arguments | ({"accountID": account or self.account} if takes_account else {})
+
+    def page(self, dispute: str, account: str | None = None) -> str:
+        return dashboard_url(account or self.account, dispute)
+
     def probe(self) -> Steps[str]:
-        try:
-            answer: Answer = yield from self.call("getAccount", accountID=self.account)
-        except PermissionDeniedError:
-            # A token for transfers alone may not read the account; its keys belong to one mode anyway.
+        mode = yield from self._check_mode()
+        if self.settings.oauth:
+            # What was read so far was read with the keys themselves.
             yield from self.call("listDisputes", accountID=self.account, count=1)
-            return f"Moov account {self.account}, its mode unchecked: the token may not read the account"
-        mode = answer.data["mode"]
-        if (mode == "production") != self.settings.live:
-            raise ConnectionConfigError(
-                f"connection {self.settings.connection!r} refused: the account is in {mode} mode, the "
-                "connection is not. To do: set the connection's mode to what you mean."
-            )
-        return f"Moov account {answer.data['accountID']}, {mode} mode"
+        return f"Moov account {self.account}, {mode}"
 
     def prepare(self) -> Steps[None]:
-        yield from self.probe()
+        yield from self._check_mode()
+
+    def _check_mode(self) -> Steps[str]:
+        """Read the account with the keys: a token for transfers alone may not.
+
+        :raises ConnectionConfigError: if the account is not in the mode that the connection names.
+        """
+        request = self.contract.request("getAccount", **self.own_arguments("getAccount", None))
+        try:
+            answer: Answer = yield Send(request, self.settings.authorization)
+        except PermissionDeniedError:
+            if self.settings.live:
+                return "production mode by the connection's word: its keys may not read the account"
+            raise self._refuse("its keys may not read the account, so its mode cannot be checked") from None
+        mode = answer.data["mode"]
+        if (mode == "production") != self.settings.live:
+            raise self._refuse(f"the account is in {mode} mode, the connection is not")
+        return f"{mode} mode"
+
+    def _refuse(self, problem: str) -> ConnectionConfigError:
+        return ConnectionConfigError(
+            f"connection {self.settings.connection!r} refused: {problem}. To do: set its mode to what you "
+            "mean, or use other keys."
+        )
 
     def mint(self) -> Steps[Token]:
         scopes = [f"/accounts/{self.account}/transfers.{right}" for right in ("read", "write")]
@@ -104,7 +120,7 @@ class MoovApi(Api):
             "createAccessToken",
             grant_type="client_credentials",
             scope=" ".join(scopes),
-            **self.header_arguments("createAccessToken", None),
+            **self.own_arguments("createAccessToken", None),
         )
         answer: Answer = yield Send(request, self.settings.authorization)
         expires_in = float(answer.data["expires_in"])

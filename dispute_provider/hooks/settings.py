@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from dispute_provider.exceptions import ConnectionConfigError
 
@@ -85,11 +85,15 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
         return None
     if "://" not in host:
         host = f"{connection.schema or 'https'}://{host}"
-    if connection.port:
-        host = f"{host}:{connection.port}"
-    url = urlsplit(host)
-    if url.username or url.password or url.query or url.fragment or not url.hostname:
+    try:
+        url = urlsplit(host)
+        port = url.port or connection.port
+    except ValueError:
+        raise refuse(connection, "its host is no address", "leave the host blank") from None
+    if url.username is not None or url.query or url.fragment or not url.hostname:
         raise refuse(connection, "its host is no plain address", "leave the host blank")
+    if port and url.port is None:
+        host = urlunsplit(url._replace(netloc=f"{url.netloc}:{port}"))
     if url.scheme not in ("http", "https"):
         raise refuse(connection, f"its host uses {url.scheme}", "use https")
     loopback = _is_loopback(url.hostname)

@@ -7,23 +7,27 @@ where nothing can have happened or where the contract says that sending again is
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, TypeVar
 
 import aiohttp
 import requests
+import urllib3
 from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
 from tenacity import AsyncRetrying, RetryCallState, Retrying, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from dispute_provider.answers import Answer, read_answer, unreadable
-from dispute_provider.contract import Request
+from dispute_provider.contract import Request, load
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
+    ConflictError,
     DisputeError,
     RateLimitedError,
     ServerError,
@@ -39,7 +43,7 @@ READ_SECONDS = 80.0
 LARGEST_ANSWER = 16 * 1024 * 1024
 _ATTEMPTS = 4
 _LONGEST_WAIT = 30.0
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=5.0, jitter=0.5)
+_BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
 
 
 def may_resend(request: Request, error: BaseException) -> bool:
@@ -54,7 +58,9 @@ def may_resend(request: Request, error: BaseException) -> bool:
         case "resend":
             return isinstance(error, ServerError)
         case "resend-same-key":
-            return isinstance(error, AmbiguousError) and "Idempotency-Key" in request.headers
+            # A conflict under the same key is our own earlier attempt, still at work.
+            mendable = isinstance(error, AmbiguousError | ConflictError)
+            return mendable and "Idempotency-Key" in request.headers
         case _:
             return False
 
@@ -65,16 +71,39 @@ def _wait(state: RetryCallState) -> float:
     return _BACKOFF(state) if asked is None else asked
 
 
-def _policy(request: Request) -> dict[str, Any]:
-    def retry(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        return error is not None and may_resend(request, error)
+class _Attempts:
+    """The attempts at one call: when to make another, and what they come to."""
 
-    return {"stop": stop_after_attempt(_ATTEMPTS), "wait": _wait, "retry": retry, "reraise": True}
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._doubt: AmbiguousError | None = None
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        return {"stop": stop_after_attempt(_ATTEMPTS), "wait": _wait, "retry": self._again, "reraise": True}
+
+    def _again(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, AmbiguousError):
+            self._doubt = error
+        return error is not None and may_resend(self._request, error)
+
+    def result(self, last: ApiError) -> ApiError:
+        """An earlier attempt that may have been carried out is not undone by how a later one failed."""
+        return self._doubt or last
 
 
 def _url(settings: Settings, request: Request) -> str:
     return (settings.base_url or request.operation.server) + request.path
+
+
+def _main_url(settings: Settings, api: type[Api]) -> str:
+    """Where operations go that name no server of their own."""
+    return settings.base_url or str(load(api.name).document["servers"][0]["url"]).rstrip("/")
+
+
+def _timeout() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
 
 
 def _too_large(request: Request, status: int) -> ApiError:
@@ -102,6 +131,9 @@ class DisputeHook(HttpHook):
     api_type: ClassVar[type[Api]]
     async_hook_type: ClassVar[type[DisputeAsyncHook]]
 
+    def __init__(self, method: str = "POST", http_conn_id: str | None = None, **options: Any) -> None:
+        super().__init__(method, http_conn_id or self.default_conn_name, **options)
+
     @cached_property
     def settings(self) -> Settings:
         return self.api_type.check_connection(self.get_connection(self.http_conn_id))
@@ -112,7 +144,9 @@ class DisputeHook(HttpHook):
 
     @cached_property
     def _session(self) -> requests.Session:
-        return requests.Session()
+        session = requests.Session()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return session
 
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Make one call by the API's own name for it.
@@ -139,7 +173,11 @@ class DisputeHook(HttpHook):
         if isinstance(step, Wait):
             time.sleep(step.seconds)
             return None
-        return Retrying(**_policy(step.request))(self._send, step)
+        attempts = _Attempts(step.request)
+        try:
+            return Retrying(**attempts.policy)(self._send, step)
+        except ApiError as error:
+            raise attempts.result(error) from None
 
     def _send(self, step: Send) -> Answer:
         request = step.request
@@ -157,21 +195,11 @@ class DisputeHook(HttpHook):
                 body = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
                 if len(body) > LARGEST_ANSWER:
                     raise _too_large(request, response.status_code)
-                return read_answer(request, response.status_code, response.headers, body)
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise _unreachable(request, error) from None
-        except requests.exceptions.ConnectionError as error:
-            reason = getattr(error.args[0] if error.args else None, "reason", None)
-            if type(reason).__name__ == "NewConnectionError" or "NameResolution" in type(reason).__name__:
-                raise _unreachable(request, error) from None
-            raise _no_answer(request, error) from None
-        except (requests.exceptions.RequestException, OSError) as error:
-            raise _no_answer(request, error) from None
-        except Exception as error:
+                return read_answer(request, response.status_code, response.headers, body, step.authorization)
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # urllib3 raises its own errors while a streamed body is read.
-            if type(error).__module__.startswith("urllib3"):
-                raise _no_answer(request, error) from None
-            raise
+            never_left = isinstance(error, requests.exceptions.ConnectionError) and _never_left(error)
+            raise (_unreachable if never_left else _no_answer)(request, error) from None
 
     def test_connection(self) -> tuple[bool, str]:
         """A harmless read that says which account and mode it reached."""
@@ -190,7 +218,7 @@ class DisputeHook(HttpHook):
         return super().get_conn(headers, options | (extra_options or {}))
 
     def _set_base_url(self, connection: Any) -> None:
-        self.base_url = self.settings.base_url or self.api.contract.document["servers"][0]["url"].rstrip("/")
+        self.base_url = _main_url(self.settings, self.api_type)
         self._base_url_initialized = True
 
     def _configure_session_from_auth(self, session: requests.Session, connection: Any) -> requests.Session:
@@ -251,7 +279,11 @@ class AsyncClient:
         if isinstance(step, Wait):
             await asyncio.sleep(step.seconds)
             return None
-        return await AsyncRetrying(**_policy(step.request))(self._send, step)
+        attempts = _Attempts(step.request)
+        try:
+            return await AsyncRetrying(**attempts.policy)(self._send, step)
+        except ApiError as error:
+            raise attempts.result(error) from None
 
     async def _send(self, step: Send) -> Answer:
         request = step.request
@@ -269,11 +301,23 @@ class AsyncClient:
                     body += piece
                     if len(body) > LARGEST_ANSWER:
                         raise _too_large(request, response.status)
-                return read_answer(request, response.status, response.headers, bytes(body))
+                return read_answer(
+                    request, response.status, response.headers, bytes(body), step.authorization
+                )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(request, error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(request, error) from None
+
+
+def _never_left(error: requests.exceptions.ConnectionError) -> bool:
+    """Whether there was no connection to send on: all else may have broken after the request was sent."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _unreachable(request: Request, error: BaseException) -> ApiError:
@@ -304,8 +348,7 @@ class DisputeAsyncHook(HttpAsyncHook):
         :raises ConnectionConfigError: if the connection must not be used as it stands.
         """
         api = self.api_type(settings or await self._settings())
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with aiohttp.ClientSession(timeout=_timeout(), cookie_jar=aiohttp.DummyCookieJar()) as session:
             client = AsyncClient(api, session)
             await client.run_steps(api.prepare())
             yield client
@@ -316,13 +359,17 @@ class DisputeAsyncHook(HttpAsyncHook):
         return self.api_type.check_connection(await get_async_connection(self.http_conn_id, hook=self))
 
     async def config(self) -> SessionConfig:
-        """For the base class's own ``run``: the same host and key, and nothing of the extras."""
-        if self._config is None:
-            settings = await self._settings()
-            base_url = settings.base_url or self.api_type(settings).contract.document["servers"][0]["url"]
-            self._config = SessionConfig(
-                base_url=base_url.rstrip("/"),
-                headers={**settings.headers, "Authorization": settings.authorization},
-                extra_options={"allow_redirects": False},
-            )
-        return self._config
+        """For the base class's own ``run``: the same host and key, and nothing of the extras.
+
+        Not kept, as the base class does: a token ends.
+        """
+        settings = await self._settings()
+        authorization = settings.authorization
+        if settings.oauth:
+            async with self.client(settings) as client:
+                authorization = f"Bearer {(await client.run_steps(client.api.mint())).value}"
+        return SessionConfig(
+            base_url=_main_url(settings, self.api_type),
+            headers={**settings.headers, "Authorization": authorization},
+            extra_options={"allow_redirects": False, "timeout": _timeout()},
+        )

@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import Param
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+_SECTION = "Where"
+
+
+def form_params() -> dict[str, Param]:
+    """The params that say where a case comes from; those of its contents are ``forms.case_params``."""
+    return {
+        "case_path": Param(
+            None,
+            type=["null", "string"],
+            title="Case file",
+            section=_SECTION,
+            description="Path of a case under [dispute] case_roots; where given, the rest is not read.",
+        ),
+        "folder": Param(
+            None,
+            type=["null", "string"],
+            title="Folder of the documents",
+            section=_SECTION,
+            description="Folder under [dispute] case_roots that the documents named below stand in.",
+        ),
+    }
 
 
 class FormCase:
@@ -18,8 +42,12 @@ class FormCase:
         self.api = api
 
     def resolve(self, context: Context) -> list[Any]:
-        """The path of a case, or the case itself as a dict."""
+        """The path of a case, or the case itself as a dict, prepared by whoever filled in the form."""
+        values = context["params"]
+        if path := values.get("case_path"):
+            return [path]
         from dispute_provider.forms import case_from_form
 
-        values = context["params"]
-        return [values.get("case_path") or case_from_form(self.api, values)]
+        case = case_from_form(self.api, values)
+        person = getattr(context["dag_run"], "triggering_user_name", None)
+        return [case if "prepared_by" in case or not person else {**case, "prepared_by": person}]

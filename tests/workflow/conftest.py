@@ -27,15 +27,6 @@ def airflow_database() -> None:
     DagBundlesManager().sync_bundles_to_db()
 
 
-def register(dag: Any) -> None:
-    """Make a DAG of a test known to Airflow, as the DAG processor would."""
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
-    bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-
-
 @pytest.fixture(scope="session")
 def api(airflow_database: None) -> Iterator[Any]:
     """Airflow's REST API, logged in as the reviewer."""
@@ -43,7 +34,10 @@ def api(airflow_database: None) -> Iterator[Any]:
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps({REVIEWER: PASSWORD}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of these tests, which is long enough to sign with SHA-512")
+        patch.setenv(
+            "AIRFLOW__API_AUTH__JWT_SECRET",
+            "a secret of these tests, which is long enough to sign with SHA-512",
+        )
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", f"{REVIEWER}:user")
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(passwords))
         from airflow.api_fastapi.app import create_app
@@ -63,9 +57,17 @@ class Engine:
         self.forms: list[dict[str, Any]] = []
         self.problem: str | None = None
 
+    def register(self, dag: Any) -> None:
+        """Make a DAG of a test known to Airflow, as the DAG processor would."""
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+        bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
+        bag.bag_dag(dag)
+        sync_bag_to_db(bag, "dags-folder", None)
+
     def run(self, dag: Any, answer: Answer | None = None, conf: dict[str, Any] | None = None) -> Any:
         """The finished run. ``answer`` gets each open form and returns chosen_options and params_input."""
-        register(dag)
+        self.register(dag)
         ended = threading.Event()
         reviewer = threading.Thread(target=self._answer, args=(dag.dag_id, answer, ended), daemon=True)
         if answer:
@@ -82,7 +84,9 @@ class Engine:
     def _answer(self, dag_id: str, answer: Answer, ended: threading.Event) -> None:
         answered: set[str] = set()
         while not ended.wait(0.2):
-            forms = self.api.get(f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails").json().get("hitl_details", [])
+            forms = (
+                self.api.get(f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails").json().get("hitl_details", [])
+            )
             for form in forms:
                 task = form["task_instance"]
                 if task["id"] in answered or task["state"] != "awaiting_input":
@@ -99,7 +103,9 @@ class Engine:
 
     def result(self, run: Any, task_id: str) -> Any:
         """What a task returned."""
-        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        path = (
+            f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        )
         return self.api.get(path, params={"deserialize": False}).json()["value"]
 
 

@@ -40,7 +40,9 @@ def test_one_dispute_is_submitted_once_after_a_yes(kind, engine, sandbox, connec
     evidence = {"uncategorized_text": "As it is."} if kind == "stripe" else {"cover-letter": "As it is."}
     dag = contest([{"provider": kind, "dispute": dispute, "evidence": evidence}], conn_id)
 
-    run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {"note": "ok"}})
+    run = engine.run(
+        dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {"note": "ok"}}
+    )
 
     assert run.state == "success"
     [record] = as_json(engine.result(run, "submit"))
@@ -101,9 +103,7 @@ def test_an_answer_that_does_not_clearly_approve_holds_everything(
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(
-    engine, sandbox, stripe_connection
-):
+def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_good")
     sandbox.create_dispute(api="stripe", id="du_won", status="won")
     cases = [
@@ -184,7 +184,9 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
     record = hook.run_steps(protocol.stage(hook.api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
-    approval = sign(hook.settings.secret, run_key, record, "hold" if forged == "action" else "submit", "ana", "now")
+    approval = sign(
+        hook.settings.secret, run_key, record, "hold" if forged == "action" else "submit", "ana", "now"
+    )
     record = replace(record.ended(State.APPROVED, "approved"), approval=approval)
     if forged == "signature":
         record = replace(record, approval=replace(approval, responder="mallory"))
@@ -206,7 +208,9 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-HOSTILE = "{{ conn.stripe_default.password }} {% raw %} ``` ![x](http://evil.example/x.png) <script>\u202e</script>"
+HOSTILE = (
+    "{{ conn.stripe_default.password }} {% raw %} ``` ![x](http://evil.example/x.png) <script>\u202e</script>"
+)
 
 
 def test_customer_text_is_rendered_by_nothing(engine, sandbox, stripe_connection):

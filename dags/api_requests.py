@@ -1,0 +1,44 @@
+"""A DAG for each operation of each API: its reference, and a form that shows or makes one request."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from airflow.sdk import DAG
+
+from dispute_provider import contract
+from dispute_provider.contract import Operation
+from dispute_provider.operators import moov, stripe
+from dispute_provider.operators.api import ApiOperator
+from dispute_provider.operators.request import RequestOperator, form
+from dispute_provider.reference import reference
+
+_NAMES = {"stripe": "Stripe", "moov": "Moov"}
+
+
+def _operators(module: ModuleType) -> dict[str, str]:
+    """The dotted name of each operation's operator."""
+    return {
+        found.operation_id: f"{found.__module__}.{found.__name__}"
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, ApiOperator) and hasattr(found, "operation_id")
+    }
+
+
+def _dag(operation: Operation, operator: str | None) -> DAG:
+    with DAG(
+        dag_id=f"{operation.api}_{operation.id}",
+        dag_display_name=f"{_NAMES[operation.api]} · {operation.summary}",
+        schedule=None,
+        tags=[operation.api, operation.effect],
+        params=form(operation),
+        doc_md=reference(operation, operator),
+    ) as dag:
+        RequestOperator(task_id="request", api=operation.api, operation_id=operation.id, operator=operator)
+    return dag
+
+
+for _api, _module in {"stripe": stripe, "moov": moov}.items():
+    _named = _operators(_module)
+    for _operation in contract.load(_api).operations.values():
+        globals()[f"{_api}_{_operation.id}"] = _dag(_operation, _named.get(_operation.id))

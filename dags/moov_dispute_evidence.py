@@ -1,0 +1,47 @@
+"""Contest one Moov dispute by hand: fill in the form, or name a case, and review it before it is sent.
+
+The evidence is first staged: uploaded to the dispute, sent to nobody. The run then waits for a review, under
+*Required Actions*. What is approved there is submitted, once.
+
+What is typed into the form stays in this run's configuration; a case file does not.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+
+from dispute_provider.forms import case_params
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+from dispute_provider.operators.form_case import FormCase, form_params
+
+
+@dag(
+    dag_id="moov_dispute_evidence",
+    dag_display_name="Moov · Contest a dispute",
+    schedule=None,
+    params={
+        "conn_id": Param("moov_default", type="string", title="Connection", section="Where"),
+        **form_params(),
+        **case_params("moov"),
+    },
+    tags=["disputes", "moov"],
+    doc_md=__doc__,
+)
+def moov_dispute_evidence() -> None:
+    stage = StageEvidenceOperator(
+        task_id="stage",
+        cases=FormCase("moov"),
+        conn_id="{{ params.conn_id }}",
+        folder="{{ params.folder or '' }}",
+    )
+    review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    ReportOutcomeOperator(task_id="outcome", results=submit.output)
+
+
+moov_dispute_evidence()

@@ -1,0 +1,127 @@
+"""Sandbox, Airflow and a sweep; then the reviews are yours, or answered by themselves with ``--auto``."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from demo.cases import SHOP, disputes
+from demo.flow import Flow
+from demo.processes import Airflow, free_port
+from demo.progress import DemoError, Progress
+from demo.rest import Rest
+from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_PUBLIC_KEY, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
+
+_ROOT = Path(__file__).resolve().parent.parent
+_FOLDER = _ROOT / ".demo"
+_CONNECTIONS = "stripe_default,stripe_shop,moov_default"
+_LIMIT = 600.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--auto", action="store_true", help="answer the reviews, check everything and end")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="Airflow's; any free one if taken (%(default)s)"
+    )
+    options = parser.parse_args()
+
+    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, _interrupt)
+    progress = Progress(_LIMIT)
+    try:
+        with _folder() as folder:
+            return _run(folder, free_port(options.port), progress, auto=options.auto)
+    except DemoError as error:
+        progress.tell(f"FAILED: {error}")
+        if error.log:
+            print(error.log)
+        return 1
+
+
+def _interrupt(*_: object) -> None:
+    """End once; being asked again must not keep the end from being a clean one."""
+    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """The demo's folder, empty, and nobody else's while we run."""
+    _FOLDER.mkdir(exist_ok=True)
+    with (_FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError("a demo of this clone is running already") from None
+        for entry in _FOLDER.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+        yield _FOLDER
+
+
+def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
+    all_disputes = disputes()
+    cases = folder / "cases"
+    for dispute in all_disputes:
+        dispute.write_case(cases)
+    with Sandbox() as sandbox:
+        sandbox.create_disputes([{"id": dispute.id, **dispute.made} for dispute in all_disputes])
+        progress.tell(f"sandbox of both APIs at {sandbox.url}, {len(all_disputes)} disputes on it")
+        airflow = Airflow(folder / "airflow", port, _ROOT / "dags", _settings(sandbox.url, cases))
+        flow = Flow(all_disputes, cases, sandbox, airflow, Rest(airflow.url, "ana", airflow.passwords["ana"]))
+        try:
+            airflow.start(progress)
+            flow.open_reviews(progress)
+            return flow.answer_and_check(progress) if auto else flow.stand_by(progress)
+        except KeyboardInterrupt:
+            progress.tell("stopping")
+            return 130 if auto else 0
+        except (DemoError, httpx.HTTPError) as error:
+            log = getattr(error, "log", "") or airflow.tail()
+            raise DemoError(
+                str(error) or type(error).__name__, f"{log}\nall logs: {airflow.home}/logs"
+            ) from error
+        finally:
+            left = airflow.stop()
+            progress.tell(
+                f"LEFT BEHIND: {', '.join(left)}" if left else "all stopped, no process or port left"
+            )
+
+
+def _settings(sandbox: str, cases: Path) -> dict[str, str]:
+    """Connections to the sandbox, and where the cases stand, as environment variables."""
+    connections = {
+        "STRIPE_DEFAULT": {"conn_type": "stripe", "host": sandbox, "password": STRIPE_KEY},
+        "STRIPE_SHOP": {
+            "conn_type": "stripe",
+            "host": sandbox,
+            "password": STRIPE_KEY,
+            "extra": {"account": SHOP},
+        },
+        "MOOV_DEFAULT": {
+            "conn_type": "moov",
+            "host": sandbox,
+            "login": MOOV_PUBLIC_KEY,
+            "password": MOOV_SECRET_KEY,
+            "extra": {"account": MOOV_ACCOUNT, "auth": "oauth2"},
+        },
+    }
+    return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in connections.items()} | {
+        "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
+        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": _CONNECTIONS,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""What happens in the demo once Airflow runs: sweeps, reviews, and what the banks say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from demo import table
+from demo.cases import DemoDispute
+from demo.processes import Airflow
+from demo.progress import DemoError, Progress
+from demo.rest import REVIEW, SWEEP, Rest
+from dispute_provider.evidence.record import Record
+from dispute_provider.sandbox import Sandbox
+
+# An answer that comes the moment a review opens fails its task (a trap of Airflow 3.3).
+_BEFORE_ANSWERING = 5.0
+_FOR_OUTCOMES = 30.0
+
+
+class Flow:
+    """The demo's run.
+
+    :param rest: logged in as the reviewer.
+    """
+
+    def __init__(
+        self, disputes: Sequence[DemoDispute], cases: Path, sandbox: Sandbox, airflow: Airflow, rest: Rest
+    ) -> None:
+        self.disputes = disputes
+        self.cases = cases
+        self.sandbox = sandbox
+        self.airflow = airflow
+        self.rest = rest
+        self._statuses: dict[str, str] = {}
+        self._escalated: set[str] = set()
+        self._answer_from: dict[str, float] = {}
+        self._quiet_since: float | None = None
+
+    def open_reviews(self, progress: Progress) -> None:
+        """From Airflow's start to reviews that wait for an answer."""
+        while not self.rest.is_healthy():
+            self._wait(progress, "Airflow starts")
+        for dag in (SWEEP, REVIEW):
+            while not self.rest.has_dag(dag):
+                self._wait(progress, f"Airflow reads its DAGs, {dag} is not there yet")
+        progress.tell(f"Airflow is ready at {self.airflow.url}")
+        self._statuses = {dispute["id"]: dispute["status"] for dispute in self.sandbox.disputes()}
+        self._sweep(progress)
+        expected = len({dispute.connection for dispute in self.disputes})
+        while (opened := len(self.rest.reviews())) < expected:
+            if all(self.rest.runs(SWEEP).values()) and all(self.rest.runs(REVIEW).values()):
+                raise DemoError(f"the sweep has ended and opened {opened} reviews, {expected} were expected")
+            self._wait(progress, f"the sweep stages the cases, {opened} of {expected} reviews are open")
+
+    def stand_by(self, progress: Progress) -> int:
+        """Leave the reviews to a person, and tell what comes of the answers, until interrupted."""
+        progress.unlimited()
+        login = f"log in as ana with the password {self.airflow.passwords['ana']}"
+        what = "click a review, read, choose under Options and press the button that answers"
+        progress.tell(f"Open {self.airflow.url}/required_actions – {login}, {what}. Ctrl-C ends the demo.")
+        while True:
+            self._follow(progress)
+            self._wait(progress, f"{len(self.rest.reviews())} reviews wait for you", 2.0)
+
+    def answer_and_check(self, progress: Progress) -> int:
+        """Answer all reviews as the reviewer would, wait for the outcomes, show and check them.
+
+        :returns: 0 if every dispute is where it should be.
+        """
+        while waiting := self._waiting_for():
+            self._follow(progress)
+            self._answer(progress)
+            self._wait(progress, waiting)
+        records = self._records()
+        held = {dispute["id"]: dispute for dispute in self.sandbox.disputes()}
+        progress.tell("every review is answered and every outcome known")
+        table.show(records, held)
+        mistakes = table.mistakes(self.disputes, records, self.sandbox.journal(), held)
+        for mistake in mistakes:
+            print(f"NOT AS IT SHOULD BE: {mistake}")
+        verdict = "wrong" if mistakes else "every dispute is where it should be, by the sandbox's journal"
+        print(f"{verdict}; it took {progress.minutes:.1f} minutes", flush=True)
+        return 1 if mistakes else 0
+
+    def _wait(self, progress: Progress, what: str, seconds: float = 1.0) -> None:
+        self.airflow.check()
+        progress.wait(what, seconds)
+
+    def _sweep(self, progress: Progress) -> None:
+        progress.tell(f"{SWEEP} is started: {self.rest.trigger(SWEEP)}")
+
+    def _follow(self, progress: Progress) -> None:
+        """Tell what the banks decide. An inquiry that became a chargeback gets more evidence and a sweep."""
+        for held in self.sandbox.disputes():
+            before, now = self._statuses[held["id"]], held["status"]
+            self._statuses[held["id"]] = now
+            if before != now:
+                progress.tell(f"{held['id']}: {before} → {now}")
+        for dispute in self.disputes:
+            became_chargeback = dispute.later and self._statuses[dispute.id] == "needs_response"
+            if became_chargeback and dispute.id not in self._escalated:
+                self._escalated.add(dispute.id)
+                dispute.write_case(self.cases, escalated=True)
+                progress.tell(f"{dispute.id}: its case gets more evidence, for the chargeback")
+                self._sweep(progress)
+
+    def _answer(self, progress: Progress) -> None:
+        """Approve what is not to be rejected, in all reviews that have been open long enough."""
+        rejected = {dispute.id for dispute in self.disputes if dispute.rejected}
+        for review in self.rest.reviews():
+            run = review["task_instance"]["dag_run_id"]
+            if time.monotonic() < self._answer_from.setdefault(run, time.monotonic() + _BEFORE_ANSWERING):
+                continue
+            named = {
+                dispute.id: option
+                for dispute in self.disputes
+                for option in review["options"]
+                if dispute.id in option
+            }
+            chosen = [option for dispute, option in named.items() if dispute not in rejected]
+            fields: dict[str, Any] = {"note": "Read against the documents."}
+            if "reject" in review["params"]:
+                fields["reject"] = sorted(rejected & named.keys())
+            try:
+                self.rest.answer(run, chosen, fields)
+            except httpx.HTTPError as error:
+                progress.tell(f"the answer did not get through, once more in a moment: {error}")
+                del self._answer_from[run]
+            else:
+                progress.tell(f"ana approved {len(chosen)} of {len(named)}: {review['subject']}")
+
+    def _waiting_for(self) -> str:
+        """What is still to come; empty when there is nothing, or when nothing more will."""
+        if not all(self.rest.runs(SWEEP).values()):
+            self._quiet_since = None
+            return "a sweep looks for disputes that are new or have changed"
+        if unfinished := [done for done in self.rest.runs(REVIEW).values() if not done]:
+            self._quiet_since = None
+            return f"{len(unfinished)} reviews are answered and sent"
+        open_ends = [d.id for d in self.disputes if self._statuses[d.id] != d.status]
+        self._quiet_since = self._quiet_since or time.monotonic()
+        if not open_ends or time.monotonic() - self._quiet_since > _FOR_OUTCOMES:
+            return ""
+        return f"the banks decide about {', '.join(open_ends)}"
+
+    def _records(self) -> list[Record]:
+        """The last record of each stage of each dispute, from all runs."""
+        lists: list[Any] = []
+        for run in self.rest.runs(SWEEP):
+            for index in range(len({dispute.connection for dispute in self.disputes})):
+                lists.append(self.rest.xcom(SWEEP, run, "contest.find", "without_case", index))
+                staged = self.rest.xcom(SWEEP, run, "contest.stage", map_index=index) or []
+                lists.append([record for record in staged if record["state"] != "staged"])
+        lists += [
+            self.rest.xcom(REVIEW, run, "submit") or self.rest.xcom(REVIEW, run, "review")
+            for run in self.rest.runs(REVIEW)
+        ]
+        records = [Record.from_dict(record) for found in lists for record in found or []]
+        return list({(record.dispute, record.stage): record for record in records}.values())

@@ -1,0 +1,153 @@
+"""Airflow as processes of our own: on loopback only, in a folder of its own, and gone without a trace."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # it has no types of its own
+
+from demo.progress import DemoError, Progress
+
+# `airflow standalone` would also open two log servers to the whole network, on fixed ports.
+_COMPONENTS = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+_PR_SET_CHILD_SUBREAPER = 36
+_TAIL = 25
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of the loopback interface if nobody listens there, else any free one."""
+    return wanted if is_free(wanted) else _bind(0)
+
+
+def is_free(port: int) -> bool:
+    try:
+        _bind(port)
+    except OSError:
+        return False
+    return True
+
+
+def _bind(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
+
+
+class Airflow:
+    """An Airflow with users of its own: ``ana`` reviews, ``vic`` only looks, ``admin`` may everything.
+
+    :param home: its folder; made anew.
+    :param dags: the only folder that DAGs are read from.
+    :param settings: environment variables besides its own, connections and configuration.
+    """
+
+    def __init__(self, home: Path, port: int, dags: Path, settings: Mapping[str, str]) -> None:
+        self.home = home
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.passwords = {name: secrets.token_hex(4) for name in ("ana", "vic", "admin")}
+        self._logs = home / "logs" / "processes"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        passwords = home / "passwords.json"
+        own = {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            # More at a time lock SQLite.
+            "AIRFLOW__CORE__PARALLELISM": "3",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ana:user,vic:viewer,admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__INSTANCE_NAME": "Disputes · demo",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "PYTHONUNBUFFERED": "1",
+        }
+        # What the caller has set for an Airflow of their own stays out of this one.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        self._environment = {**inherited, **own, **settings}
+        self._logs.mkdir(parents=True)
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps(self.passwords) + "\n")
+
+    def start(self, progress: Progress) -> None:
+        """Make the database and start all parts; they are not ready yet.
+
+        :raises DemoError: if the database cannot be made.
+        """
+        _adopt_orphans()
+        database = self._run("db-migrate", ["db", "migrate"])
+        while database.poll() is None:
+            progress.wait("Airflow makes its database")
+        if database.returncode:
+            raise DemoError("Airflow could not make its database", self.tail())
+        for name, arguments in _COMPONENTS.items():
+            self._processes[name] = self._run(name, arguments)
+
+    def _run(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+        with (self._logs / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603  # our own interpreter and arguments
+                [sys.executable, "-m", "airflow", *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C goes to the terminal's whole group; this one is stopped by us, in order.
+                start_new_session=True,
+            )
+
+    def check(self) -> None:
+        """Notice a part that has ended by itself.
+
+        :raises DemoError: if one has.
+        """
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise DemoError(f"Airflow's {name} ended by itself ({process.returncode})", self.tail(name))
+
+    def tail(self, name: str | None = None) -> str:
+        """The last lines of one part's log, or of all."""
+        logs = [self._logs / f"{name}.log"] if name else sorted(self._logs.glob("*.log"))
+        return "\n".join(
+            f"--- {log}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:]) for log in logs
+        )
+
+    def stop(self) -> list[str]:
+        """End everything that was started, children of children too; returns what could not be ended."""
+        for kind, patience in ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0)):
+            running = psutil.Process().children(recursive=True)
+            for process in running:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(kind)
+            psutil.wait_procs(running, timeout=patience)
+            if not psutil.Process().children(recursive=True):
+                break
+        left = [f"process {p.pid} {p.name()}" for p in psutil.Process().children(recursive=True)]
+        return left if is_free(self.port) else [*left, f"port {self.port}"]
+
+
+def _adopt_orphans() -> None:
+    """Have Linux hand us the children of parts that end before them, so that they are found and ended too."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,0 +1,83 @@
+"""Airflow's public REST API, as somebody with a name and a password uses it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+
+REVIEW, SWEEP = "dispute_review", "dispute_sweep"
+_FINISHED = {"success", "failed"}
+# A busy SQLite has the API answer 500 now and then.
+_PAUSES = (1.0, 2.0, 4.0)
+
+
+class Rest:
+    """A client of one user, who logs in on the first call that needs it.
+
+    :raises httpx.HTTPError: from all but :meth:`is_healthy`, where Airflow cannot be reached or says no.
+    """
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=30)
+        self._login = {"username": user, "password": password}
+
+    def is_healthy(self) -> bool:
+        """Whether every part of Airflow is at work."""
+        try:
+            health = self._client.get("/api/v2/monitor/health").raise_for_status().json()
+        except httpx.HTTPError:
+            return False
+        return all(part["status"] == "healthy" for part in health.values())
+
+    def has_dag(self, dag_id: str) -> bool:
+        return self._read(f"dags/{dag_id}") is not None
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run; returns its id."""
+        return str(self._ask("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"])
+
+    def runs(self, dag_id: str) -> dict[str, bool]:
+        """Whether it is finished, by run id, in the order in which they began."""
+        found = self._read(f"dags/{dag_id}/dagRuns", order_by="run_after", limit=100)
+        return {run["dag_run_id"]: run["state"] in _FINISHED for run in found["dag_runs"]}
+
+    def reviews(self) -> list[dict[str, Any]]:
+        """The required actions that wait for an answer."""
+        path = f"dags/{REVIEW}/dagRuns/~/hitlDetails"
+        return list(self._read(path, response_received=False, state="awaiting_input")["hitl_details"])
+
+    def answer(self, run_id: str, chosen: list[str], fields: dict[str, Any]) -> None:
+        """Answer a review, as its form does."""
+        path = f"dags/{REVIEW}/dagRuns/{run_id}/taskInstances/review/-1/hitlDetails"
+        self._ask("PATCH", path, json={"chosen_options": chosen, "params_input": fields})
+
+    def xcom(
+        self, dag_id: str, run_id: str, task: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:
+        """What a task has pushed; None if it has pushed nothing."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/xcomEntries/{key}"
+        found = self._read(path, map_index=map_index, deserialize=True)
+        return found["value"] if found else None
+
+    def _read(self, path: str, **params: Any) -> Any:
+        """None for what does not exist."""
+        for pause in (*_PAUSES, None):
+            try:
+                return self._ask("GET", path, params=params)
+            except httpx.HTTPError as error:
+                status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 500
+                if status == 404:
+                    return None
+                if status < 500 or pause is None:
+                    raise
+            time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        if "Authorization" not in self._client.headers:
+            answer = self._client.post("/auth/token", json=self._login).raise_for_status()
+            self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        answer = self._client.request(method, f"/api/v2/{path}", **options)
+        return answer.raise_for_status().json()

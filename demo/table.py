@@ -1,0 +1,79 @@
+"""The final table, and whether everything is where it should be."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.cases import DemoDispute
+from dispute_provider.evidence.record import Record, by_due_date
+
+_IRREVERSIBLE = {"PostDisputesDisputeClose", "acceptDispute"}
+_DECISIONS = {"submit": "approved", "reject": "rejected", "hold": "held"}
+
+
+def show(records: Sequence[Record], held_by_api: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print a line for each stage of each dispute, soonest deadline first."""
+    table = Table(title="Every dispute, by its records in Airflow and its status at the API")
+    for heading in ("Dispute", "API", "Stage", "Amount", "Due", "Verdict", "Reviewer", "State", "At the API"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "Amount" else "left")
+    table.add_column("Request id", overflow="fold")
+    for record in by_due_date(list(records)):
+        approval = record.approval
+        table.add_row(
+            record.dispute,
+            record.provider,
+            record.stage or "",
+            record.money,
+            record.due_text,
+            _DECISIONS.get(approval.action, approval.action) if approval else "–",
+            approval.responder if approval else "–",
+            str(record.state),
+            str(held_by_api[record.dispute]["status"]),
+            record.request_id or "–",
+        )
+    # Without a terminal nothing may be folded away: whoever reads a log has no wider window.
+    console = Console(width=None if sys.stdout.isatty() else 220)
+    console.print(table)
+    for record in records:
+        if record.approval is None:
+            console.print(f"  {record.dispute} {record.state}: {record.reason}", highlight=False)
+
+
+def mistakes(
+    disputes: Sequence[DemoDispute],
+    records: Sequence[Record],
+    journal: Sequence[Mapping[str, Any]],
+    held_by_api: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """What is not as it should be: by the sandbox first, then by what Airflow says of it.
+
+    :param journal: every request that the sandbox got.
+    :param held_by_api: each dispute as the sandbox holds it, with its submissions.
+    """
+    found: list[str] = []
+    sent = Counter(entry["dispute"] for entry in journal if entry["submitted"])
+    for dispute in disputes:
+        held = held_by_api[dispute.id]
+        stages = tuple(submission["stage"] for submission in held["submissions"])
+        states = {str(record.state) for record in records if record.dispute == dispute.id}
+        if sent.pop(dispute.id, 0) != len(dispute.stages) or stages != dispute.stages:
+            found.append(f"{dispute.id}: submitted in {stages or 'no stage'}, expected {dispute.stages}")
+        if held["status"] != dispute.status:
+            found.append(f"{dispute.id}: the API says {held['status']}, expected {dispute.status}")
+        if states != {dispute.state}:
+            found.append(
+                f"{dispute.id}: Airflow says {sorted(states) or 'nothing'}, expected {dispute.state}"
+            )
+    found += [f"{other}: submitted, and is none of the demo's" for other in sent]
+    found += [
+        f"{entry['dispute']}: {entry['operation']} was called; nothing is to be conceded"
+        for entry in journal
+        if entry["operation"] in _IRREVERSIBLE
+    ]
+    return found

@@ -1,0 +1,231 @@
+"""One operation of an API as an operator: what the classes of each API share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.xcom_arg import XComArg
+
+from dispute_provider.operators.batch import hook_of
+from dispute_provider.operators.links import DisputeLink
+from dispute_provider.operators.retry import ApiRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath, RetryPolicy
+
+    from dispute_provider.answers import Answer
+    from dispute_provider.contract import FilePart, Operation, Request
+    from dispute_provider.hooks.transport import DisputeHook
+
+T = TypeVar("T")
+
+
+class ApiOperator(BaseOperator):
+    """Calls one operation, once. A subclass names it and has an attribute for each argument.
+
+    What customers wrote comes in through ``unrendered``, never through a template field: it is neither
+    rendered as a template nor stored with the task. An answer goes to XCom without the texts of its evidence.
+
+    :param conn_id: Airflow connection (templated).
+    :param return_evidence: give back the texts of evidence as well: they are then stored as an XCom.
+    """
+
+    api: ClassVar[str]
+    operation_id: ClassVar[str]
+    template_fields: Sequence[str] = ("conn_id",)
+    ui_color = "#e8eaf6"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        return_evidence: bool = False,
+        retry_policy: RetryPolicy | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(retry_policy=retry_policy or ApiRetryPolicy(), **kwargs)
+        self.conn_id = conn_id
+        self.return_evidence = return_evidence
+        self.dispute_url = ""
+
+    def unrendered(self, value: T) -> T:
+        """Accept what no template may be in: a value, or other tasks that make it or a part of it."""
+        XComArg.apply_upstream_relationship(self, value)
+        return value
+
+    def execute(self, context: Context) -> Any:
+        hook = hook_for(self.conn_id, self.api)
+        operation = hook.api.contract[self.operation_id]
+        arguments = self._arguments(operation, context)
+        dispute = arguments.get("dispute") or arguments.get("disputeID")
+        if isinstance(dispute, str):
+            account = arguments.get("Stripe-Account") or arguments.get("accountID")
+            self.dispute_url = hook.api.page(dispute, account)
+        answer = self.call(context, hook, arguments)
+        file = arguments.get("file")
+        subject = dispute or getattr(file, "filename", file) or hook.settings.account or self.conn_id
+        self.log.info("%s", outcome(operation, str(subject), answer))
+        return self.result(answer)
+
+    def call(self, context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer:
+        """Make the call; for operations that need more than that."""
+        return send(hook, self.operation_id, arguments)
+
+    def result(self, answer: Answer) -> Any:
+        """What goes to XCom."""
+        from dispute_provider.redaction import redacted_answer
+
+        return answer.data if self.return_evidence else redacted_answer(self.api, answer.data)
+
+    def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
+        """The arguments by the contract's names, what other tasks made filled in."""
+        from dispute_provider.exceptions import InvalidRequestError, Violation
+
+        arguments: dict[str, Any] = {}
+        for name, attribute in operation.python_names.items():
+            if (given := vars(self).get(attribute)) is None:
+                continue
+            if (value := resolved(given, context)) is None:
+                problem = "the task that was to give it gave nothing"
+                violation = Violation(f"/{name}", problem, "return it from that task")
+                raise InvalidRequestError.before_sending(operation.id, [violation])
+            if "x-maxBytes" in operation.schema["properties"][name]:
+                value = document(operation, value, vars(self).get("filename"))
+            arguments[name] = value
+        return arguments
+
+
+class DisputeOperator(ApiOperator):
+    """An operation on one dispute, with a link to its page."""
+
+    operator_extra_links = (DisputeLink(),)
+
+
+class DownloadOperator(ApiOperator):
+    """Fetches a document; gives back its ``sha256``, ``size`` in bytes, ``content_type`` and ``path``.
+
+    :param save_to: where to write it: a path or address that ObjectStoragePath reaches (templated); None to
+        write it nowhere.
+    """
+
+    template_fields: Sequence[str] = (*ApiOperator.template_fields, "save_to")
+
+    def __init__(self, *, save_to: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.save_to = save_to
+
+    def result(self, answer: Answer) -> dict[str, Any]:
+        from dispute_provider.evidence.documents import Document
+
+        found = Document(self.save_to or "", answer.data or b"")
+        if self.save_to:
+            storage_path(self.save_to).write_bytes(found.content)
+        return {
+            "sha256": found.sha256,
+            "size": len(found.content),
+            "content_type": found.content_type,
+            "path": self.save_to,
+        }
+
+
+def hook_for(conn_id: str, api: str) -> DisputeHook:
+    """The hook of a connection.
+
+    :raises ConnectionConfigError: if it is not a connection to this API.
+    """
+    from dispute_provider.exceptions import ConnectionConfigError
+
+    hook = hook_of(conn_id)
+    if hook.api.name != api:
+        problem = f"connection {conn_id!r} is a {hook.api.name} one, nothing was sent"
+        raise ConnectionConfigError(f"{problem}. To do: name one of type {api}.")
+    return hook
+
+
+def send(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any]) -> Answer:
+    """Make one call, with a key that makes it safe to repeat where the API takes one.
+
+    :raises InvalidRequestError: with every violation, before anything is sent.
+    :raises ApiError: one of the tree.
+    """
+    request = hook.api.contract.request(
+        operation_id, **{**hook.api.own_arguments(operation_id, None), **arguments}
+    )
+    if request.operation.effect != "read":
+        hook.run_steps(hook.api.prepare())
+    return hook.call(operation_id, None, **key_for(hook.settings.connection, request), **arguments)
+
+
+def key_for(connection: str, request: Request) -> dict[str, str]:
+    """The idempotency key of a request that takes one and has none, made from all that the request says.
+
+    Staging gets none: to stage what was staged before has to do something, and a key would prevent it.
+    """
+    from dispute_provider.contract import FilePart
+    from dispute_provider.evidence.snapshot import sha256_of
+
+    name = "Idempotency-Key"
+    if (
+        name not in request.operation.parameters
+        or name in request.arguments
+        or request.arguments.get("submit") is False
+    ):
+        return {}
+    told = {
+        key: [value.filename, hashlib.sha256(value.content).hexdigest()]
+        if isinstance(value, FilePart)
+        else value
+        for key, value in request.arguments.items()
+    }
+    return {name: f"{request.operation.id}-{sha256_of([connection, told])}"}
+
+
+def outcome(operation: Operation, subject: str, answer: Answer) -> str:
+    """One line about a call that succeeded."""
+    line = f"{operation.id} {subject}: {answer.status}, request {answer.request_id}"
+    if answer.replayed:
+        line += ", a repetition of the first answer"
+    if answer.warnings:
+        line += f"; not in the contract: {', '.join(answer.warnings)}"
+    return line
+
+
+def document(operation: Operation, path: str, filename: str | None = None) -> FilePart:
+    """Read a document to upload; its first bytes say what it is.
+
+    :raises InvalidRequestError: if there is none.
+    """
+    from dispute_provider.contract import FilePart
+    from dispute_provider.evidence.documents import Document
+    from dispute_provider.exceptions import InvalidRequestError, Violation
+
+    location = storage_path(path)
+    try:
+        found = Document(path, location.read_bytes())
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        violation = Violation("/file", f"cannot be read: {type(error).__name__}", "check the path")
+        raise InvalidRequestError.before_sending(operation.id, [violation]) from None
+    return FilePart(filename or location.name, found.content, found.content_type)
+
+
+def storage_path(path: str) -> ObjectStoragePath:
+    """A path on this machine, or an address in an object store."""
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
+
+
+def resolved(value: Any, context: Context) -> Any:
+    """A value, with what other tasks made in the places where it names them."""
+    if isinstance(value, XComArg):
+        return value.resolve(context)
+    if isinstance(value, Mapping):
+        return {name: resolved(item, context) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolved(item, context) for item in value]
+    return value

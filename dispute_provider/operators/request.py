@@ -1,0 +1,204 @@
+"""One request from a trigger form: shown first, sent when asked to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, Param
+
+from dispute_provider.forms import arguments_from_form, request_params
+from dispute_provider.operators.api import document, hook_for, key_for, outcome, send
+from dispute_provider.operators.links import DisputeLink
+from dispute_provider.operators.retry import ApiRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider.answers import Answer
+    from dispute_provider.contract import FilePart, Operation
+    from dispute_provider.exceptions import Violation
+    from dispute_provider.hooks.transport import DisputeHook
+
+# One page that says nothing, for an upload without a document of one's own.
+_BLANK_PAGE = (
+    b"%PDF-1.4\n1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj\n"
+    b"2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj\n"
+    b"3 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 612 792]>> endobj\n"
+    b"trailer <</Root 1 0 R>>\n%%EOF\n"
+)
+_BLANK_NAME = "blank.pdf"
+
+
+def form(operation: Operation) -> dict[str, Param]:
+    """The params of a DAG that makes one request."""
+    params = {
+        "conn_id": Param(
+            f"{operation.api}_default", "Connection to use.", type="string", title="Connection", minLength=1
+        ),
+        "dry_run": Param(
+            True,
+            "On: nothing is sent; the request stands in the task's log and in its XCom.",
+            type="boolean",
+            title="Dry run",
+        ),
+    }
+    if operation.effect == "irreversible":
+        params["confirm"] = Param(
+            None,
+            "It cannot be undone: for the real run type the dispute's id once more. Staging needs none.",
+            type=["null", "string"],
+            title="Confirm",
+        )
+    if operation.media_type:
+        params["show_texts"] = Param(
+            False,
+            "On: a dry run shows the texts themselves in the task's log, where everybody reads them who may "
+            "read logs. Off: their length and the start of their sha256. An XCom never holds them.",
+            type="boolean",
+            title="Show texts",
+        )
+    return params | request_params(operation)
+
+
+class RequestOperator(BaseOperator):
+    """Makes the request that the run's form describes, or shows what it would be.
+
+    :param api: ``stripe`` or ``moov``.
+    :param operation_id: the API's own name of the operation; the DAG's params are those of ``form``.
+    :param operator: dotted name of the operator that makes this call, to be shown; None where there is none.
+    """
+
+    operator_extra_links = (DisputeLink(),)
+    ui_color = "#e8eaf6"
+
+    def __init__(self, *, api: str, operation_id: str, operator: str | None = None, **kwargs: Any) -> None:
+        super().__init__(retry_policy=kwargs.pop("retry_policy", None) or ApiRetryPolicy(), **kwargs)
+        self.api = api
+        self.operation_id = operation_id
+        self.operator = operator
+        self.dispute_url = ""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from dispute_provider import contract
+
+        operation = contract.load(self.api)[self.operation_id]
+        values = context["params"]
+        typed = arguments_from_form(operation, values)
+        arguments = {**typed, **_document_of(operation, typed)}
+        if values["dry_run"]:
+            return self._show(operation, values, typed, arguments)
+        return self._send(operation, values, arguments)
+
+    def _show(
+        self,
+        operation: Operation,
+        values: Mapping[str, Any],
+        typed: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        from airflow.sdk.exceptions import AirflowException
+
+        from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
+        from dispute_provider.preview import preview
+        from dispute_provider.redaction import SECRET
+
+        violations: list[Violation] = []
+        server, scheme, conn_id = operation.server, "", values["conn_id"]
+        arguments = {**dict.fromkeys(_secrets(operation), SECRET), **arguments}
+        try:
+            hook = hook_for(conn_id, self.api)
+            arguments = {**hook.api.own_arguments(operation.id, None), **arguments}
+            server = hook.settings.base_url or server
+            minted = hook.settings.oauth and operation.takes_token
+            scheme = "Bearer" if minted else hook.settings.authorization.partition(" ")[0]
+        except (DisputeError, AirflowException) as error:
+            violations.append(Violation("/conn_id", str(error), "correct the connection"))
+        try:
+            request = operation.contract.request(operation.id, **arguments)
+            arguments = {**key_for(conn_id, request), **arguments}
+        except InvalidRequestError as error:
+            violations += error.violations
+
+        def shown(show_texts: bool) -> Any:
+            return preview(
+                operation,
+                arguments,
+                violations,
+                server=server,
+                authorization=scheme,
+                conn_id=conn_id,
+                operator=self.operator,
+                typed=typed,
+                show_texts=show_texts,
+            )
+
+        for line in shown(bool(values.get("show_texts"))).lines():
+            self.log.info("%s", line)
+        return {"sent": False, **shown(False).to_dict()}
+
+    def _send(
+        self, operation: Operation, values: Mapping[str, Any], arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        dispute = arguments.get("dispute") or arguments.get("disputeID")
+        if operation.effect == "irreversible" and arguments.get("submit") is not False:
+            _require_confirmation(operation, dispute, values.get("confirm"))
+        hook = hook_for(values["conn_id"], self.api)
+        if isinstance(dispute, str):
+            account = arguments.get("Stripe-Account") or arguments.get("accountID")
+            self.dispute_url = hook.api.page(dispute, account)
+        answer = send(hook, operation.id, {**_minted(operation, hook), **arguments})
+        self.log.info("%s", outcome(operation, str(dispute or hook.settings.account or ""), answer))
+        told = self._told(answer)
+        for line in json.dumps(told, indent=2, ensure_ascii=False).splitlines():
+            self.log.info("%s", line)
+        return {"sent": True, "status": answer.status, "request_id": answer.request_id, "answer": told}
+
+    def _told(self, answer: Answer) -> Any:
+        """What may be stored of an answer."""
+        from dispute_provider.evidence.documents import Document
+        from dispute_provider.redaction import redacted_answer
+
+        if isinstance(answer.data, bytes):
+            found = Document("", answer.data)
+            return {"sha256": found.sha256, "size": len(answer.data), "content_type": found.content_type}
+        return redacted_answer(self.api, answer.data)
+
+
+def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
+    """The document to upload, if the operation takes one.
+
+    :raises InvalidCaseError: if its path stands outside of the case roots.
+    """
+    from dispute_provider.contract import FilePart
+    from dispute_provider.operators.case_files import require_within_roots
+
+    for name, schema in operation.schema["properties"].items():
+        if "x-maxBytes" not in schema:
+            continue
+        if not (path := typed.get(name)):
+            return {name: FilePart(_BLANK_NAME, _BLANK_PAGE, "application/pdf")}
+        require_within_roots(path)
+        return {name: document(operation, path)}
+    return {}
+
+
+def _secrets(operation: Operation) -> list[str]:
+    """Arguments without which the operation cannot be called, and which no form may ask for."""
+    required = operation.body_schema.get("required", ())
+    return [name for name in required if operation.schema["properties"][name].get("writeOnly")]
+
+
+def _minted(operation: Operation, hook: DisputeHook) -> dict[str, str]:
+    """A token made for this call, where the operation is about one."""
+    return {name: hook.run_steps(hook.api.mint()).value for name in _secrets(operation)}
+
+
+def _require_confirmation(operation: Operation, dispute: Any, confirmed: Any) -> None:
+    from dispute_provider.exceptions import InvalidRequestError, Violation
+
+    if not dispute or confirmed != dispute:
+        remedy = "type the dispute's id there, if it is to be done"
+        violation = Violation("/confirm", "is not the dispute's id", remedy)
+        raise InvalidRequestError.before_sending(operation.id, [violation])

@@ -1,0 +1,142 @@
+"""Tokens: minted once, renewed before they end, minted again once when refused, and nowhere to be read."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from drivers import Driver
+from support import Connect
+
+from dispute_provider.exceptions import AmbiguousError, AuthenticationError, DisputeError
+from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, Sandbox
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@pytest.fixture
+def dispute(sandbox: Sandbox, connect: Connect, driver: Driver) -> str:
+    """A dispute, on a connection that works with tokens."""
+    connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "oauth2", "rate_limit": 1000})
+    return str(sandbox.create_dispute(api="moov", evidence={"receipt": "We sent it."})["id"])
+
+
+def get(dispute: str) -> Any:
+    def steps(api: Api) -> Steps[Any]:
+        return (yield from api.call("getDispute", accountID=MOOV_ACCOUNT, disputeID=dispute))
+
+    return steps
+
+
+def schemes(sandbox: Sandbox, operation: str) -> list[str]:
+    return [entry["headers"]["authorization"].split()[0] for entry in sandbox.journal(operation=operation)]
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_one_token_serves_many_calls(absolute: bool, driver: Driver, sandbox: Sandbox, dispute: str) -> None:
+    sandbox.settings(absolute_expiry=absolute)
+    driver.run("moov", *[get(dispute)] * 4)
+    assert schemes(sandbox, "createAccessToken") == ["Basic"]
+    assert schemes(sandbox, "getDispute") == ["Bearer"] * 4
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_token_is_renewed_a_minute_before_it_ends(
+    absolute: bool, driver: Driver, sandbox: Sandbox, dispute: str
+) -> None:
+    sandbox.settings(absolute_expiry=absolute, token_seconds=59)
+    driver.run("moov", *[get(dispute)] * 3)
+    assert len(sandbox.journal(operation="createAccessToken")) == 3
+    assert {entry["status"] for entry in sandbox.journal(operation="getDispute")} == {200}
+
+
+def test_it_asks_for_the_scopes_of_transfers_and_no_more(
+    driver: Driver, sandbox: Sandbox, dispute: str
+) -> None:
+    driver.run("moov", get(dispute))
+    [minted] = sandbox.journal(operation="createAccessToken")
+    assert minted["body"]["grant_type"] == "client_credentials"
+    assert minted["body"]["scope"].split() == [
+        f"/accounts/{MOOV_ACCOUNT}/transfers.{right}" for right in ("read", "write")
+    ]
+
+
+def test_a_refused_token_is_replaced_once(driver: Driver, sandbox: Sandbox, dispute: str) -> None:
+    sandbox.fault(operation="getDispute", effect="status", status=401)
+    driver.run("moov", get(dispute), get(dispute))
+    assert len(sandbox.journal(operation="createAccessToken")) == 2
+    assert [entry["status"] for entry in sandbox.journal(operation="getDispute")] == [401, 200, 200]
+
+
+def test_a_second_refusal_is_final(driver: Driver, sandbox: Sandbox, dispute: str) -> None:
+    sandbox.fault(operation="getDispute", effect="status", status=401, times=None)
+    with pytest.raises(AuthenticationError):
+        driver.run("moov", get(dispute))
+    assert len(sandbox.journal(operation="createAccessToken")) == 2
+    assert len(sandbox.journal(operation="getDispute")) == 2
+
+
+def test_keys_that_are_refused_are_not_tried_again(
+    driver: Driver, sandbox: Sandbox, dispute: str, connect: Connect
+) -> None:
+    connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "basic"})
+    sandbox.fault(operation="getDispute", effect="status", status=401, times=None)
+    with pytest.raises(AuthenticationError):
+        driver.run("moov", get(dispute))
+    assert len(sandbox.journal(operation="getDispute")) == 1
+    assert not sandbox.journal(operation="createAccessToken")
+
+
+def test_a_submit_that_met_an_old_token_is_sent_once_more_and_no_further(
+    driver: Driver, sandbox: Sandbox, dispute: str
+) -> None:
+    """401 is said before anything is done; what follows it is not resent."""
+    sandbox.fault(operation="submitDisputeEvidence", effect="status", status=401)
+    sandbox.fault(operation="submitDisputeEvidence", effect="drop-after")
+
+    def submit(api: Api) -> Steps[Any]:
+        return (yield from api.call("submitDisputeEvidence", accountID=MOOV_ACCOUNT, disputeID=dispute))
+
+    with pytest.raises(AmbiguousError):
+        driver.run("moov", submit)
+    assert [entry["status"] for entry in sandbox.journal(operation="submitDisputeEvidence")] == [401, None]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"effect": "status", "status": 400, "body": {"error": "invalid_client"}},
+        {"effect": "status", "status": 422},
+        {"effect": "wrong-json", "times": None},
+        {"effect": "wrong-json", "times": None, "body": {"access_token": 1, "expires_in": "soon"}},
+    ],
+    ids=lambda fault: f"{fault['effect']}-{fault.get('body')}",
+)
+def test_without_a_token_nothing_else_is_sent(
+    fault: dict[str, Any], driver: Driver, sandbox: Sandbox, dispute: str
+) -> None:
+    sandbox.fault(operation="createAccessToken", **fault)
+    with pytest.raises(DisputeError, match="createAccessToken"):
+        driver.run("moov", get(dispute))
+    assert not sandbox.journal(operation="getDispute")
+
+
+def test_neither_token_nor_key_is_logged_or_shown(
+    driver: Driver, sandbox: Sandbox, dispute: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    seen: list[str] = []
+
+    def look(api: Api) -> Steps[None]:
+        yield from api.call("getDispute", accountID=MOOV_ACCOUNT, disputeID=dispute)
+        seen.append(repr(vars(api)) + repr(api.settings))
+        assert api._token is not None
+        seen.append(api._token.value)
+
+    driver.run("moov", look)
+    shown, token = seen
+    assert token
+    assert token not in shown + caplog.text
+    assert MOOV_SECRET_KEY not in shown + caplog.text

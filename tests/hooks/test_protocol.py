@@ -1,0 +1,148 @@
+"""Staging and submitting against an API that fails at every point: once, and always into a named state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from drivers import Driver
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.hooks import protocol
+from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+PDF = Document("a.pdf", b"%PDF-1.4\n%%EOF")
+SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
+EVIDENCE: dict[str, dict[str, Any]] = {
+    "stripe": {"customer_name": "Zoë", "receipt": {"file": "a.pdf"}},
+    "moov": {"cover-letter": "We sent it.", "receipt": {"file": "a.pdf"}},
+}
+# Each fault, and whether the submission arrived all the same.
+FAULTS: list[tuple[dict[str, Any], bool]] = [
+    ({"effect": "drop-after"}, True),
+    ({"effect": "truncate"}, True),
+    ({"effect": "wrong-json"}, True),
+    ({"effect": "wrong-type"}, True),
+    ({"effect": "status", "status": 504, "after": True}, True),
+    ({"effect": "status", "status": 409, "after": True}, True),
+    ({"effect": "status", "status": 429, "headers": {"Retry-After": "0"}}, True),
+    ({"effect": "drop-before"}, False),
+    ({"effect": "reset"}, False),
+    ({"effect": "status", "status": 500}, False),
+    ({"effect": "status", "status": 400}, False),
+    ({"effect": "status", "status": 403}, False),
+    ({"effect": "status", "status": 404}, False),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture(params=["stripe", "moov"])
+def api(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def stage(api: str, dispute: str, driver: Driver) -> Record:
+    case = Case.parse({"provider": api, "dispute": dispute, "evidence": EVIDENCE[api]})
+    record = Record(api, f"{api}_default", dispute, State.STAGED, "")
+    [staged] = driver.run(api, lambda an_api: protocol.stage(an_api, case, {"a.pdf": PDF}, record))
+    assert isinstance(staged, Record)
+    return staged
+
+
+def submit(record: Record) -> Callable[[Api], Steps[Record]]:
+    return lambda api: protocol.submit(api, record)
+
+
+def test_a_staged_dispute_is_submitted_once_and_never_again(
+    api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    staged = stage(api, dispute, driver)
+    assert staged.state == State.STAGED
+    assert not sandbox.dispute(dispute)["submissions"]
+    states = [record.state for record in driver.run(api, submit(staged), submit(staged), submit(staged))]
+    assert states == [State.SUBMITTED, State.ALREADY_SUBMITTED, State.ALREADY_SUBMITTED]
+    assert len(sandbox.dispute(dispute)["submissions"]) == 1
+
+
+@pytest.mark.parametrize(("fault", "arrives"), FAULTS, ids=lambda value: str(value)[:60])
+def test_whatever_the_answer_says_the_dispute_itself_decides(
+    fault: dict[str, Any], arrives: bool, api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    staged = stage(api, dispute, driver)
+    sandbox.clear_journal()
+    sandbox.fault(operation=SUBMIT[api], **fault)
+    [first] = driver.run(api, submit(staged))
+    submissions = len(sandbox.dispute(dispute)["submissions"])
+    assert submissions <= 1
+    if arrives:
+        assert submissions == 1
+        assert first.state in (State.SUBMITTED, State.ALREADY_SUBMITTED)
+    elif submissions == 1:
+        # Stripe: sent again under the same key.
+        assert first.state == State.SUBMITTED
+    else:
+        assert first.state in (State.UNKNOWN, State.REFUSED)
+        assert (first.state == State.UNKNOWN) == (fault.get("status") in (None, 500))
+    assert first.reason
+    sent = sandbox.journal(operation=SUBMIT[api])
+    keys = {entry["headers"].get("idempotency-key") for entry in sent}
+    assert len(keys) == 1
+    if api == "moov" and fault.get("status") != 429:
+        assert len(sent) == 1
+
+
+@pytest.mark.parametrize(("fault", "arrives"), FAULTS[:-3], ids=lambda value: str(value)[:60])
+def test_an_upload_whose_answer_was_lost_leaves_one_document(
+    fault: dict[str, Any], arrives: bool, api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    operation = {"stripe": "PostFiles", "moov": "uploadDisputeEvidenceFile"}[api]
+    sandbox.fault(operation=operation, **fault)
+    first = stage(api, dispute, driver)
+    again = stage(api, dispute, driver)
+    assert again.state == State.STAGED
+    assert len(again.documents) == 1
+    if first.state == State.STAGED:
+        assert first.digest == again.digest
+    changing = [entry for entry in sandbox.journal(operation=operation) if entry["changed"]]
+    assert len({str(entry["body"]) for entry in changing}) == 1
+    if api == "moov":
+        evidence = sandbox.dispute(dispute)["evidence"]
+        assert sorted(item["evidenceType"] for item in evidence) == ["cover-letter", "receipt"]
+
+
+def test_a_dispute_that_cannot_be_read_is_held_and_nothing_is_sent(
+    api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    staged = stage(api, dispute, driver)
+    read = {"stripe": "GetDisputesDispute", "moov": "getDispute"}[api]
+    sandbox.fault(operation=read, effect="status", status=503, times=None)
+    [record] = driver.run(api, submit(staged))
+    assert record.state == State.HELD
+    assert not sandbox.journal(submitted=True)
+
+
+def test_unread_after_sending_is_unknown_and_says_do_not_send_again(
+    api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    staged = stage(api, dispute, driver)
+    read = {"stripe": "GetDisputesDispute", "moov": "getDispute"}[api]
+    sandbox.fault(operation=read, effect="status", status=503, times=None, nth=2)
+    [record] = driver.run(api, submit(staged))
+    assert record.state == State.UNKNOWN
+    assert "do not send again" in record.reason
+    assert len(sandbox.dispute(dispute)["submissions"]) == 1

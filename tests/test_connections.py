@@ -1,0 +1,306 @@
+"""What a connection may say: each rule, before anything is sent, and never a key in what is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import traceback
+from typing import Any
+
+import pytest
+from airflow.sdk import Connection
+from support import Connect, Peer, Reply
+
+from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.hooks.api import Api
+from dispute_provider.hooks.moov import MoovApi, MoovAsyncHook, MoovHook
+from dispute_provider.hooks.settings import Settings
+from dispute_provider.hooks.stripe import StripeApi, StripeAsyncHook, StripeHook
+from dispute_provider.sandbox import (
+    MOOV_ACCOUNT,
+    MOOV_PUBLIC_KEY,
+    MOOV_SECRET_KEY,
+    STRIPE_ACCOUNT,
+    STRIPE_KEY,
+    Sandbox,
+)
+
+LIVE_KEY = "sk_live_51AbCdEf"
+GOOD: dict[str, dict[str, Any]] = {
+    "stripe": {"password": STRIPE_KEY},
+    "moov": {"login": MOOV_PUBLIC_KEY, "password": MOOV_SECRET_KEY, "extra": {"account": MOOV_ACCOUNT}},
+}
+APIS: dict[str, type[Api]] = {"stripe": StripeApi, "moov": MoovApi}
+HOOKS = {"stripe": (StripeHook, StripeAsyncHook), "moov": (MoovHook, MoovAsyncHook)}
+
+
+def check(api: str, **fields: Any) -> Settings:
+    extra = {**GOOD[api].get("extra", {}), **fields.pop("extra", {})}
+    given = {**GOOD[api], **fields, "extra": json.dumps(extra)}
+    return APIS[api].check_connection(Connection(conn_id="shop", conn_type=api, **given))
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    # keys
+    ("stripe", {"password": None}, "no Stripe key"),
+    ("stripe", {"password": ""}, "no Stripe key"),
+    ("stripe", {"password": "pk_test_abc"}, "no Stripe key"),
+    ("stripe", {"password": "whsec_test_abc"}, "no Stripe key"),
+    ("stripe", {"password": "sk_test_"}, "no Stripe key"),
+    ("stripe", {"password": "sk_test_abc "}, "no Stripe key"),
+    ("stripe", {"password": "sk_test_abc\n"}, "no Stripe key"),
+    ("stripe", {"password": "sk_test_a\r\nX-Evil: 1"}, "no Stripe key"),
+    ("stripe", {"password": "sk_test_ключ"}, "no Stripe key"),
+    ("stripe", {"password": "{{ var.value.key }}"}, "no Stripe key"),
+    ("moov", {"login": None}, "no pair of keys"),
+    ("moov", {"password": None}, "no pair of keys"),
+    ("moov", {"login": "a:b"}, "no pair of keys"),
+    # mode
+    ("stripe", {"password": LIVE_KEY}, "its mode is test, its key is a live key"),
+    ("stripe", {"password": "rk_live_abc"}, "its mode is test, its key is a live key"),
+    ("stripe", {"password": "rk_live_a_test_b"}, "its mode is test, its key is a live key"),
+    ("stripe", {"extra": {"mode": "live"}}, "its mode is live, its key is a test key"),
+    ("stripe", {"extra": {"mode": "Live"}}, "mode is none of test, live"),
+    ("stripe", {"extra": {"mode": "production"}}, "mode is none of test, live"),
+    ("moov", {"extra": {"mode": "live"}}, "mode is none of sandbox, production"),
+    ("moov", {"extra": {"auth": "bearer"}}, "auth is none of basic, oauth2"),
+    # account
+    ("stripe", {"extra": {"account": "shop"}}, "its account has the wrong form"),
+    ("stripe", {"extra": {"account": "acct_1/../x"}}, "its account has the wrong form"),
+    ("moov", {"extra": {"account": ""}}, "names no account"),
+    ("moov", {"extra": {"account": None}}, "names no account"),
+    ("moov", {"extra": {"account": "acct_1"}}, "its account has the wrong form"),
+    ("moov", {"extra": {"account": MOOV_ACCOUNT + "0"}}, "its account has the wrong form"),
+    # version, origin
+    ("stripe", {"extra": {"api_version": "latest"}}, "its api_version has the wrong form"),
+    ("stripe", {"extra": {"api_version": "2026-09-30\r\nX-Evil: 1"}}, "its api_version has the wrong form"),
+    ("moov", {"extra": {"api_version": "2024.01.00"}}, "its api_version has the wrong form"),
+    ("moov", {"extra": {"api_version": "v2024.02.00"}}, "its api_version has the wrong form"),
+    ("moov", {"extra": {"api_version": "v2024.01.00\n"}}, "its api_version has the wrong form"),
+    ("moov", {"extra": {"origin": "shop.example.com"}}, "its origin has the wrong form"),
+    ("moov", {"extra": {"origin": "https://shop\r\nX-Evil: 1"}}, "its origin has the wrong form"),
+    # rate
+    *[
+        (api, {"extra": {"rate_limit": value}}, "rate_limit is no positive number")
+        for api in ("stripe", "moov")
+        for value in (0, -1, "many", [1], "nan", "inf", 1e9)
+    ],
+    # host
+    *[
+        (api, {"host": host}, problem)
+        for api in ("stripe", "moov")
+        for host, problem in (
+            ("http://api.example.com", "without encryption"),
+            ("http://127.0.0.1.example.com", "without encryption"),
+            ("http://localhost.example.com", "without encryption"),
+            ("http://0.0.0.0:8080", "without encryption"),
+            ("ftp://127.0.0.1", "uses ftp"),
+            ("https://user:word@gateway.example.com", "no plain address"),
+            ("https://@gateway.example.com", "no plain address"),
+            ("https://gateway.example.com?to=elsewhere", "no plain address"),
+            ("https://gateway.example.com#there", "no plain address"),
+            ("https://", "no plain address"),
+            ("https://[::1", "no address"),
+            ("https://gateway.example.com:port", "no address"),
+            ("https://gateway.example.com:99999", "no address"),
+        )
+    ],
+    ("stripe", {"host": "gateway.example.com", "schema": "http"}, "without encryption"),
+    (
+        "stripe",
+        {"host": "https://gateway.example.com", "password": LIVE_KEY, "extra": {"mode": "live"}},
+        "a live connection names a host",
+    ),
+    (
+        "moov",
+        {"host": "https://api.moov.io", "extra": {"mode": "production"}},
+        "a live connection names a host",
+    ),
+]
+
+
+@pytest.mark.parametrize(("api", "fields", "problem"), REFUSED, ids=lambda value: ascii(value)[:70])
+def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConnectionConfigError) as caught:
+        check(api, **fields)
+    said = str(caught.value)
+    assert problem in said
+    assert "'shop' refused, nothing was sent" in said
+    assert "To do: " in said
+    for secret in (fields.get("password"), STRIPE_KEY, MOOV_SECRET_KEY):
+        assert not secret or secret.strip() not in said + repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("api", "fields", "expected"),
+    [
+        ("stripe", {}, {"base_url": None, "live": False, "rate": 25.0, "account": None, "headers": {}}),
+        ("stripe", {"password": "rk_test_abc"}, {"authorization": "Bearer rk_test_abc"}),
+        ("stripe", {"password": LIVE_KEY, "extra": {"mode": "live"}}, {"live": True, "base_url": None}),
+        ("stripe", {"password": "sk_org_live_abc", "extra": {"mode": "live"}}, {"live": True}),
+        (
+            "stripe",
+            {"extra": {"account": "acct_1Shop", "api_version": "2026-09-30.endive"}},
+            {
+                "account": "acct_1Shop",
+                "headers": {"Stripe-Account": "acct_1Shop", "Stripe-Version": "2026-09-30.endive"},
+            },
+        ),
+        ("stripe", {"extra": {"rate_limit": "7.5"}}, {"rate": 7.5}),
+        ("stripe", {"extra": {"rate_limit": ""}}, {"rate": 25.0}),
+        ("stripe", {"host": " "}, {"base_url": None}),
+        (
+            "stripe",
+            {"host": "gateway.example.com/stripe/"},
+            {"base_url": "https://gateway.example.com/stripe"},
+        ),
+        (
+            "stripe",
+            {"host": "https://gateway.example.com/stripe", "port": 8443},
+            {"base_url": "https://gateway.example.com:8443/stripe"},
+        ),
+        ("stripe", {"host": "localhost", "schema": "http", "port": 80}, {"base_url": "http://localhost:80"}),
+        ("stripe", {"host": "http://[::1]:8080"}, {"base_url": "http://[::1]:8080"}),
+        ("stripe", {"host": "http://127.0.0.1:1", "port": 2}, {"base_url": "http://127.0.0.1:1"}),
+        ("moov", {}, {"base_url": None, "live": False, "rate": 10.0, "oauth": False, "headers": {}}),
+        ("moov", {"extra": {"mode": "production"}}, {"live": True}),
+        (
+            "moov",
+            {"extra": {"auth": "oauth2", "api_version": "latest", "origin": "https://shop.example.com"}},
+            {
+                "oauth": True,
+                "headers": {"x-moov-version": "latest", "Origin": "https://shop.example.com"},
+            },
+        ),
+        ("moov", {"extra": {"webhook_secret": "whsec", "X-Evil": "1"}}, {"headers": {}}),
+    ],
+    ids=lambda value: ascii(value)[:70],
+)
+def test_a_connection_is_read(api: str, fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    settings = check(api, **fields)
+    assert {name: getattr(settings, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_settings_show_no_key(api: str) -> None:
+    settings = check(api)
+    for secret in (STRIPE_KEY, MOOV_SECRET_KEY, settings.authorization, repr(settings.secret)):
+        assert secret not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_a_refused_connection_sends_nothing(
+    api: str, sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    conn_id = connect(api, extra={"mode": "wrong", "account": MOOV_ACCOUNT})
+    hook, async_hook = HOOKS[api]
+
+    async def use() -> None:
+        async with async_hook(conn_id).client():
+            raise AssertionError("a session with a refused connection")
+
+    with pytest.raises(ConnectionConfigError):
+        hook(http_conn_id=conn_id).run(endpoint="/v1/account")
+    with pytest.raises(ConnectionConfigError):
+        asyncio.run(use())
+    worked, said = hook(http_conn_id=conn_id).test_connection()
+    assert not worked
+    assert "mode is none of" in said
+    assert not sandbox.journal()
+    assert STRIPE_KEY not in caplog.text
+    assert MOOV_SECRET_KEY not in caplog.text
+
+
+@pytest.mark.parametrize("use_default", [True, False])
+def test_the_test_of_a_connection_says_account_and_mode(
+    use_default: bool, sandbox: Sandbox, stripe_connection: str, moov_connection: str
+) -> None:
+    stripe = StripeHook() if use_default else StripeHook(http_conn_id=stripe_connection)
+    moov = MoovHook() if use_default else MoovHook(http_conn_id=moov_connection)
+    assert stripe.test_connection() == (True, f"Reached Stripe account {STRIPE_ACCOUNT}, test mode.")
+    assert moov.test_connection() == (True, f"Reached Moov account {MOOV_ACCOUNT}, sandbox mode.")
+    assert {entry["method"] for entry in sandbox.journal()} == {"GET"}
+
+
+def test_the_test_of_a_connection_with_tokens_also_uses_one(sandbox: Sandbox, connect: Connect) -> None:
+    connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "oauth2"})
+    assert MoovHook().test_connection() == (True, f"Reached Moov account {MOOV_ACCOUNT}, sandbox mode.")
+    assert [entry["operation"] for entry in sandbox.journal()] == [
+        "getAccount",
+        "createAccessToken",
+        "listDisputes",
+    ]
+
+
+@pytest.mark.parametrize("auth", ["basic", "oauth2"])
+@pytest.mark.parametrize("mode", ["sandbox", "production"])
+def test_moovs_account_must_be_in_the_mode_of_the_connection(
+    auth: str, mode: str, sandbox: Sandbox, connect: Connect
+) -> None:
+    account = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50099"
+    sandbox.add_account(api="moov", id=account, livemode=mode == "sandbox")
+    conn_id = connect("moov", extra={"account": account, "auth": auth, "mode": mode})
+    worked, said = MoovHook().test_connection()
+    assert not worked
+    assert "set its mode to what you mean" in said
+
+    async def use() -> None:
+        async with MoovAsyncHook(conn_id).client():
+            raise AssertionError("a session in the wrong mode")
+
+    with pytest.raises(ConnectionConfigError, match="mode"):
+        asyncio.run(use())
+    assert {entry["operation"] for entry in sandbox.journal()} == {"getAccount"}
+
+
+@pytest.mark.parametrize(("mode", "worked"), [("sandbox", False), ("production", True)])
+def test_keys_that_may_not_read_the_account_need_their_mode_named(
+    mode: str, worked: bool, sandbox: Sandbox, connect: Connect
+) -> None:
+    connect("moov", extra={"account": MOOV_ACCOUNT, "mode": mode})
+    sandbox.fault(operation="getAccount", effect="status", status=403)
+    found, said = MoovHook().test_connection()
+    assert found == worked
+    assert "may not read the account" in said
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_a_key_that_is_unknown_is_said_so_and_not_shown(api: str, connect: Connect) -> None:
+    connect(api, password="sk_test_unknown")
+    worked, said = HOOKS[api][0]().test_connection()
+    assert not worked
+    assert "check the key of the Airflow connection" in said
+    assert "sk_test_unknown" not in said
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_no_key_in_logs_and_tracebacks_of_a_failure(
+    api: str, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    operation, arguments = {
+        "stripe": ("GetDisputesDispute", {"dispute": "dp_1"}),
+        "moov": ("getDispute", {"accountID": MOOV_ACCOUNT, "disputeID": MOOV_ACCOUNT}),
+    }[api]
+    with Peer(lambda asked: Reply(403, json.dumps({"error": asked.headers}).encode())) as peer:
+        connect(api, host=peer.url)
+        hook = HOOKS[api][0]()
+        told = ""
+        try:
+            hook.call(operation, **arguments)
+        except Exception as error:
+            told = "".join(traceback.format_exception(error)) + repr(vars(error))
+    authorization = peer.asked[0].headers["authorization"]
+    assert "403" in told
+    for secret in (STRIPE_KEY, MOOV_SECRET_KEY, authorization, authorization.split()[1]):
+        assert secret not in told + caplog.text + repr(hook) + str(vars(hook))
+
+
+def test_what_only_test_mode_understands_is_refused_in_live_mode(sandbox: Sandbox, connect: Connect) -> None:
+    connect("stripe", password=LIVE_KEY, extra={"mode": "live"})
+    for word in ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence"):
+        with pytest.raises(Exception, match="/evidence/uncategorized_text: .*test mode"):
+            StripeHook().call("PostDisputesDispute", dispute="dp_1", evidence={"uncategorized_text": word})
+    assert not sandbox.journal()
