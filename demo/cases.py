@@ -11,7 +11,7 @@ from typing import Any
 from demo.documents import letter, picture, receipt
 from dispute_provider.sandbox import MOOV_MERCHANT
 
-SHOP = "acct_demo_shop"
+SHOP = "acct_1DemoShop"
 _HOUR = 3600
 _DAY = 24 * _HOUR
 

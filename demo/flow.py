@@ -53,8 +53,8 @@ class Flow:
         self._sweep(progress)
         expected = len({dispute.connection for dispute in self.disputes})
         while (opened := len(self.rest.reviews())) < expected:
-            if all(self.rest.runs(SWEEP).values()) and all(self.rest.runs(REVIEW).values()):
-                raise DemoError(f"the sweep has ended and opened {opened} reviews, {expected} were expected")
+            if all(self.rest.runs(SWEEP).values()) and len(self.rest.runs(REVIEW)) < expected:
+                raise DemoError(f"the sweep has ended and opened {opened} of {expected} reviews")
             self._wait(progress, f"the sweep stages the cases, {opened} of {expected} reviews are open")
 
     def stand_by(self, progress: Progress) -> int:

@@ -127,11 +127,11 @@ class Airflow:
                 raise DemoError(f"Airflow's {name} ended by itself ({process.returncode})", self.tail(name))
 
     def tail(self, name: str | None = None) -> str:
-        """The last lines of one part's log, or of all."""
+        """The last lines of one part's log, or of all, and the errors of tasks."""
         logs = [self._logs / f"{name}.log"] if name else sorted(self._logs.glob("*.log"))
-        return "\n".join(
-            f"--- {log}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:]) for log in logs
-        )
+        tails = [(log, log.read_text(errors="replace").splitlines()[-_TAIL:]) for log in logs]
+        tails += [(log, _errors(log)) for log in sorted((self.home / "logs").glob("dag_id=*/**/*.log"))]
+        return "\n".join(f"--- {log}\n" + "\n".join(lines) for log, lines in tails if lines)
 
     def stop(self) -> list[str]:
         """End everything that was started, children of children too; returns what could not be ended."""
@@ -145,6 +145,16 @@ class Airflow:
                 break
         left = [f"process {p.pid} {p.name()}" for p in psutil.Process().children(recursive=True)]
         return left if is_free(self.port) else [*left, f"port {self.port}"]
+
+
+def _errors(log: Path) -> list[str]:
+    """What went wrong in a task, from its log."""
+    entries = [json.loads(line) for line in log.read_text(errors="replace").splitlines() if line[:1] == "{"]
+    return [
+        " ".join([entry["event"], *(each["exc_value"] for each in entry.get("error_detail") or [])])
+        for entry in entries
+        if entry.get("level") in ("error", "critical")
+    ]
 
 
 def _adopt_orphans() -> None:

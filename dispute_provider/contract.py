@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 from urllib.parse import quote, quote_plus
 
-from dispute_provider.exceptions import InvalidRequestError
+from dispute_provider.exceptions import InvalidRequestError, Violation
 
 Json = dict[str, Any]
 Effect = Literal["read", "write", "irreversible"]
@@ -186,6 +186,12 @@ class Contract:
         }
 
     def __getitem__(self, operation_id: str) -> Operation:
+        """Raises InvalidRequestError where the API has no such operation."""
+        if operation_id not in self.operations:
+            unknown = Violation(
+                "", f"no operation {operation_id!r}", f"known here: {', '.join(self.operations)}"
+            )
+            raise InvalidRequestError.before_sending(operation_id, [unknown])
         return self.operations[operation_id]
 
     def resolve(self, node: Json) -> Json:
@@ -220,7 +226,7 @@ class Contract:
         """
         from dispute_provider.validation import violations
 
-        operation = self.operations[operation_id]
+        operation = self[operation_id]
         given = {name: value for name, value in arguments.items() if value is not None}
         if found := violations(operation.schema, given):
             raise InvalidRequestError.before_sending(operation_id, found)

@@ -41,7 +41,10 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Moov disputes", "python-modules": ["dispute_provider.hooks.moov"]},
         ],
         "connection-types": [_stripe_connection(), _moov_connection()],
-        "extra-links": ["dispute_provider.operators.links.DisputeLink"],
+        "extra-links": [
+            "dispute_provider.operators.links.DisputeLink",
+            "dispute_provider.operators.links.ReviewRunLink",
+        ],
         "config": {
             "dispute": {
                 "description": "Contesting card disputes.",

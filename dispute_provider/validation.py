@@ -202,12 +202,10 @@ def _in_our_words(error: ValidationError) -> Violation:
             )
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
             return Violation(pointer, f"is {error.instance}", f"{error.validator} is {limit}")
-        case "pattern":
+        case "pattern" | "format":
             return Violation(
-                pointer, "has the wrong form", error.schema.get("x-form") or f"must match {limit}"
+                pointer, "has the wrong form", error.schema.get("x-form") or f"must be like {limit}"
             )
-        case "format":
-            return Violation(pointer, "has the wrong form", f"must be a {limit}")
         case _:
             return Violation(pointer, f"breaks {error.validator}", f"{error.validator}: {limit!r}"[:200])
 

@@ -31,6 +31,17 @@ _KEYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's metadata database, in this session's own AIRFLOW_HOME."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    DagBundlesManager().sync_bundles_to_db()
+
+
+@pytest.fixture(scope="session")
 def _running_sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running

@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk import Connection
 from support import Connect, Peer, Reply
 
-from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
 from dispute_provider.hooks.api import Api
 from dispute_provider.hooks.moov import MoovApi, MoovAsyncHook, MoovHook
 from dispute_provider.hooks.settings import Settings
@@ -301,6 +301,6 @@ def test_no_key_in_logs_and_tracebacks_of_a_failure(
 def test_what_only_test_mode_understands_is_refused_in_live_mode(sandbox: Sandbox, connect: Connect) -> None:
     connect("stripe", password=LIVE_KEY, extra={"mode": "live"})
     for word in ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence"):
-        with pytest.raises(Exception, match="/evidence/uncategorized_text: .*test mode"):
+        with pytest.raises(InvalidRequestError, match=r"/evidence/uncategorized_text: .*test mode"):
             StripeHook().call("PostDisputesDispute", dispute="dp_1", evidence={"uncategorized_text": word})
     assert not sandbox.journal()

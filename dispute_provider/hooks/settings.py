@@ -81,7 +81,7 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
 
     A live connection must leave it blank: operators of other packages would send its extras there.
     """
-    if not (host := (connection.host or "").strip().rstrip("/")):
+    if not (host := (connection.host or "").strip()):
         return None
     if "://" not in host:
         host = f"{connection.schema or 'https'}://{host}"
@@ -93,7 +93,7 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
     if url.username is not None or url.query or url.fragment or not url.hostname:
         raise refuse(connection, "its host is no plain address", "leave the host blank")
     if port and url.port is None:
-        host = urlunsplit(url._replace(netloc=f"{url.netloc}:{port}"))
+        url = url._replace(netloc=f"{url.netloc}:{port}")
     if url.scheme not in ("http", "https"):
         raise refuse(connection, f"its host uses {url.scheme}", "use https")
     loopback = _is_loopback(url.hostname)
@@ -103,7 +103,7 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
         raise refuse(
             connection, "its host is reached without encryption", "use https or leave the host blank"
         )
-    return host
+    return urlunsplit(url).rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

@@ -64,15 +64,13 @@ class ApiOperator(BaseOperator):
         if isinstance(dispute, str):
             account = arguments.get("Stripe-Account") or arguments.get("accountID")
             self.dispute_url = hook.api.page(dispute, account)
-        answer = self.call(context, hook, arguments)
-        file = arguments.get("file")
-        subject = dispute or getattr(file, "filename", file) or hook.settings.account or self.conn_id
-        self.log.info("%s", outcome(operation, str(subject), answer))
-        return self.result(answer)
+        return self.result(self.call(context, hook, arguments))
 
     def call(self, context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer:
-        """Make the call; for operations that need more than that."""
-        return send(hook, self.operation_id, arguments)
+        """Make the call, and say so in one line."""
+        answer = send(hook, self.operation_id, arguments)
+        self.log.info("%s", outcome(hook, self.operation_id, arguments, answer))
+        return answer
 
     def result(self, answer: Answer) -> Any:
         """What goes to XCom."""
@@ -183,9 +181,17 @@ def key_for(connection: str, request: Request) -> dict[str, str]:
     return {name: f"{request.operation.id}-{sha256_of([connection, told])}"}
 
 
-def outcome(operation: Operation, subject: str, answer: Answer) -> str:
+def outcome(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], answer: Answer) -> str:
     """One line about a call that succeeded."""
-    line = f"{operation.id} {subject}: {answer.status}, request {answer.request_id}"
+    file = arguments.get("file")
+    subject = (
+        arguments.get("dispute")
+        or arguments.get("disputeID")
+        or getattr(file, "filename", file)
+        or hook.settings.account
+        or hook.settings.connection
+    )
+    line = f"{operation_id} {subject}: {answer.status}, request {answer.request_id}"
     if answer.replayed:
         line += ", a repetition of the first answer"
     if answer.warnings:

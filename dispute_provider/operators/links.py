@@ -24,3 +24,14 @@ class DisputeLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         return str(getattr(operator, "dispute_url", ""))
+
+
+class ReviewRunLink(BaseOperatorLink):
+    """Opens the run that a review was started in; the operator says which by setting ``review_url``."""
+
+    @property
+    def name(self) -> str:
+        return "Review"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return str(getattr(operator, "review_url", ""))

@@ -149,7 +149,7 @@ class RequestOperator(BaseOperator):
             account = arguments.get("Stripe-Account") or arguments.get("accountID")
             self.dispute_url = hook.api.page(dispute, account)
         answer = send(hook, operation.id, {**_minted(operation, hook), **arguments})
-        self.log.info("%s", outcome(operation, str(dispute or hook.settings.account or ""), answer))
+        self.log.info("%s", outcome(hook, operation.id, arguments, answer))
         told = self._told(answer)
         for line in json.dumps(told, indent=2, ensure_ascii=False).splitlines():
             self.log.info("%s", line)

@@ -10,6 +10,9 @@ from airflow.sdk import RetryDecision, RetryPolicy
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+# Seconds. An answer can ask for any time, even an infinite one.
+_LONGEST_DELAY = 86_400.0
+
 
 class ApiRetryPolicy(RetryPolicy):
     """Waits as long as the API asks without holding a slot; fails at once what sending again cannot mend."""
@@ -23,10 +26,9 @@ class ApiRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if not isinstance(exception, RateLimitedError | ServerError) or exception.should_retry is False:
             return RetryDecision.fail(reason=type(exception).__name__)
-        wait = exception.retry_after
-        return RetryDecision.retry(
-            delay=None if wait is None else timedelta(seconds=wait), reason=type(exception).__name__
-        )
+        asked = exception.retry_after
+        delay = None if asked is None else timedelta(seconds=min(asked, _LONGEST_DELAY))
+        return RetryDecision.retry(delay=delay, reason=type(exception).__name__)
 
     def serialize(self) -> dict[str, Any]:
         return {}

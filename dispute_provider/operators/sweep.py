@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Asset, BaseAsyncOperator, BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider.operators.batch import Given, each, finish, hook_of, records_of, resolve, take
+from dispute_provider.operators.links import ReviewRunLink
 from dispute_provider.operators.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -132,20 +133,24 @@ class FindCasesOperator(BaseAsyncOperator):
         return found, broken
 
 
-class OpenReviewOperator(TriggerDagRunOperator):
+class OpenReviewOperator(BaseOperator):
     """Start a run that has the staged disputes reviewed and submitted: nothing here waits for a person.
 
-    The run's id comes from what is to be reviewed: the same batch is never put to review twice.
+    The run's id comes from what is to be reviewed: the same batch is never put to review twice. (Airflow's own
+    operator for this is not extended because importing it costs a DAG file more than all of ours together.)
 
     :param staged: records, or a task that returns them; those that are not ``staged`` are left out.
+    :param review_dag_id: the DAG that reviews and submits; it finds the records in its run's configuration.
     """
 
-    # What is triggered with is never rendered: it holds what an API says.
     template_fields: Sequence[str] = ()
+    operator_extra_links = (ReviewRunLink(),)
+    ui_color = "#ffefeb"
 
-    def __init__(self, *, staged: Given, trigger_dag_id: str = "dispute_review", **kwargs: Any) -> None:
-        super().__init__(trigger_dag_id=trigger_dag_id, skip_when_already_exists=True, **kwargs)
+    def __init__(self, *, staged: Given, review_dag_id: str = "dispute_review", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.staged = take(self, staged)
+        self.review_dag_id = review_dag_id
 
     def execute(self, context: Context) -> None:
         from dispute_provider.evidence.record import State
@@ -155,10 +160,22 @@ class OpenReviewOperator(TriggerDagRunOperator):
         if not staged:
             raise AirflowSkipException("nothing new is staged, there is nothing to review")
         batch = sha256_of(sorted([r.connection, r.dispute, r.stage, r.digest, r.case_digest] for r in staged))
-        self.trigger_run_id = f"review__{staged[0].connection}__{batch[:16]}"
-        self.conf = {"staged": [record.to_dict() for record in staged]}
-        self.log.info("review of %d disputes: %s", len(staged), self.trigger_run_id)
-        super().execute(context)
+        run_id = f"review__{staged[0].connection}__{batch[:16]}"
+        self.log.info("review of %d disputes: %s", len(staged), run_id)
+        self.review_url = f"/dags/{self.review_dag_id}/runs/{quote(run_id)}"
+        raise DagRunTriggerException(
+            trigger_dag_id=self.review_dag_id,
+            dag_run_id=run_id,
+            conf={"staged": [record.to_dict() for record in staged]},
+            logical_date=None,
+            reset_dag_run=False,
+            skip_when_already_exists=True,
+            wait_for_completion=False,
+            allowed_states=[],
+            failed_states=[],
+            poke_interval=60,
+            deferrable=False,
+        )
 
 
 class RememberReviewOperator(BaseOperator):

@@ -17,17 +17,6 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def airflow_database() -> None:
-    """Airflow's metadata database, in this session's own AIRFLOW_HOME."""
-    from airflow.utils.db import initdb
-
-    initdb()
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-
-    DagBundlesManager().sync_bundles_to_db()
-
-
-@pytest.fixture(scope="session")
 def api(airflow_database: None) -> Iterator[Any]:
     """Airflow's REST API, logged in as the reviewer."""
     home = Path(os.environ["AIRFLOW_HOME"])

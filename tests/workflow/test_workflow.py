@@ -1,4 +1,4 @@
-"""Stage, review, submit on Airflow's engine against the running sandbox: who enters, leaves in a named state."""
+"""Stage, review, submit on Airflow's engine against the sandbox: who enters, leaves in a named state."""
 
 from __future__ import annotations
 

@@ -1,0 +1,191 @@
+"""Cases, snapshots, digests, records, memory: the values that everything else is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.memory import is_news, remember
+from dispute_provider.evidence.money import format_amount
+from dispute_provider.evidence.record import Record, State, by_due_date, is_signed, sign
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, differing_names
+from dispute_provider.exceptions import InvalidCaseError
+
+DISPUTE = Dispute(
+    provider="stripe",
+    account=None,
+    id="du_1",
+    stage="inquiry",
+    status="warning_needs_response",
+    submissions=0,
+    submitted=False,
+    submitted_at=None,
+    closed=None,
+    due=datetime(2026, 12, 1, 14, 30, tzinfo=UTC),
+    amount=1200,
+    currency="usd",
+    reason="fraudulent",
+)
+EVIDENCE = (Evidence("customer_name", text="Zoë"), Evidence("receipt", id="file_1"))
+SNAPSHOT = Snapshot(DISPUTE, EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (1200, "usd", "12.00 USD"),
+        (1200, "JPY", "1,200 JPY"),
+        (1200, "kwd", "1.200 KWD"),
+        (5, "eur", "0.05 EUR"),
+    ],
+)
+def test_amounts_are_written_with_their_currencys_decimals(minor, currency, text):
+    assert format_amount(minor, currency) == text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dispute": replace(DISPUTE, stage="chargeback")},
+        {"dispute": replace(DISPUTE, submissions=1)},
+        {"dispute": replace(DISPUTE, due=DISPUTE.due + timedelta(hours=1))},
+        {"dispute": replace(DISPUTE, id="du_2")},
+        {"dispute": replace(DISPUTE, account="acct_1")},
+        {"evidence": EVIDENCE[:1]},
+        {"evidence": (*EVIDENCE, Evidence("uncategorized_text", text="a colleague's"))},
+        {"evidence": (Evidence("customer_name", text="Zoe"), EVIDENCE[1])},
+        {"evidence": (EVIDENCE[0], Evidence("receipt", id="file_2"))},
+    ],
+)
+def test_whatever_a_submission_would_send_changes_the_digest(change):
+    assert replace(SNAPSHOT, **change).digest({}) != SNAPSHOT.digest({})
+
+
+def test_a_document_counts_by_its_bytes_where_they_are_known():
+    again = replace(SNAPSHOT, evidence=(EVIDENCE[0], Evidence("receipt", id="file_2")))
+    assert SNAPSHOT.digest({"file_1": "abc"}) == again.digest({"file_2": "abc"})
+    assert SNAPSHOT.digest({"file_1": "abc"}) != SNAPSHOT.digest({})
+
+
+def test_the_order_of_evidence_changes_no_digest_and_differences_are_named():
+    assert replace(SNAPSHOT, evidence=EVIDENCE[::-1]).digest({}) == SNAPSHOT.digest({})
+    other = replace(SNAPSHOT, evidence=(Evidence("customer_name", text="Ann"), EVIDENCE[1]))
+    assert differing_names(SNAPSHOT, other, {}) == ["customer_name"]
+
+
+RECORD = replace(
+    Record("stripe", "stripe_default", "du_1", State.STAGED, "staged", documents={"file_1": "ab" * 32}),
+    notes=("a note",),
+    customer_contacted=False,
+).seen(SNAPSHOT)
+
+
+def test_a_record_survives_xcom():
+    approved = replace(
+        RECORD.ended(State.APPROVED, "yes"), approval=sign(b"k", "dag/run", RECORD, "submit", "ana", "now")
+    )
+    assert Record.from_dict({**approved.to_dict(), "of_a_later_version": 1}) == approved
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"digest": "0" * 64},
+        {"stage": "chargeback"},
+        {"dispute": "du_2"},
+        {"connection": "other"},
+        {"account": "acct_1"},
+        {"submissions": 1},
+        {"documents": {}},
+    ],
+)
+def test_an_approval_holds_for_exactly_what_was_approved(change):
+    approved = replace(RECORD, approval=sign(b"key", "dag/run", RECORD, "submit", "ana", "now"))
+    assert is_signed(b"key", "dag/run", approved)
+    assert not is_signed(b"key", "dag/run", replace(approved, **change))
+    assert not is_signed(b"key", "dag/another-run", approved)
+    assert not is_signed(b"another key", "dag/run", approved)
+    assert not is_signed(b"key", "dag/run", RECORD)
+
+
+def test_the_log_line_says_which_dispute_and_what_happened():
+    line = RECORD.ended(State.REFUSED, "it is decided: won", "req_9").log_line()
+    for fact in (
+        "dispute=du_1",
+        "state=refused",
+        "12.00 USD",
+        "request_id=req_9",
+        "reason=it is decided: won",
+    ):
+        assert fact in line
+    assert "Zoë" not in line
+
+
+def test_records_are_sorted_soonest_first_and_undated_last():
+    undated, later = replace(RECORD, due=None), replace(RECORD, due="2027-01-01T00:00:00+00:00")
+    assert by_due_date([undated, later, RECORD]) == [RECORD, later, undated]
+
+
+def test_memory_asks_again_when_the_case_or_the_api_changed_and_forgets_what_is_closed():
+    asked = replace(RECORD, case_digest="c" * 64)
+    memory = remember({"du_old": ["x", "y"], "du_2": ["x", "y"]}, [asked], ["du_1", "du_2"])
+    assert set(memory) == {"du_1", "du_2"}
+    assert not is_news(memory, "du_1", asked.case_digest, asked.fingerprint)
+    assert is_news(memory, "du_1", "d" * 64, asked.fingerprint)
+    assert is_news(memory, "du_1", asked.case_digest, "e" * 64)
+    assert is_news(memory, "du_3", "", "")
+
+
+def case(**changes: object) -> dict[str, object]:
+    return {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}, **changes}
+
+
+def test_every_fault_of_a_case_is_named_at_once_without_its_text():
+    faulty = case(
+        evidence={"customer_name": "secret text" * 1000, "unknown_field": "x", "receipt": "no file"},
+    )
+    with pytest.raises(InvalidCaseError) as refused:
+        Case.parse(faulty)
+    pointers = {violation.pointer for violation in refused.value.violations}
+    assert {"/evidence", "/evidence/customer_name", "/evidence/receipt"} <= pointers
+    assert "secret text" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["../x.pdf", "/etc/passwd", "a/../../x.pdf", "s3://bucket/x.pdf", "..\\x.pdf"]
+)
+def test_a_document_stands_beside_its_case(path):
+    with pytest.raises(InvalidCaseError):
+        Case.parse(case(evidence={"receipt": {"file": path}}))
+
+
+@pytest.mark.parametrize("data", [None, [], "x", {}, {"provider": "paypal", "dispute": "1", "evidence": {}}])
+def test_what_is_no_case_is_refused(data):
+    with pytest.raises(InvalidCaseError):
+        Case.parse(data)
+
+
+def test_the_digest_of_a_case_follows_its_texts_and_documents():
+    with_document = Case.parse(case(evidence={"receipt": {"file": "r.pdf"}}))
+    one, other = Document("r.pdf", b"%PDF-1"), Document("r.pdf", b"%PDF-2")
+    digests = {
+        with_document.digest({"r.pdf": one}),
+        with_document.digest({"r.pdf": other}),
+        with_document.digest({}),
+    }
+    assert len(digests) == 3
+    assert Case.parse(case()).digest({}) != Case.parse(case(evidence={"customer_name": "Ann"})).digest({})
+
+
+@given(st.binary(max_size=40), st.text(min_size=1, max_size=80))
+def test_any_document_gets_a_safe_name_that_carries_its_digest(content, name):
+    document = Document(name, content)
+    assert document.sha256[:16] in document.upload_name
+    assert document.upload_name.isascii()
+    assert not set(document.upload_name) & set('/\\\r\n"; ')
