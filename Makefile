@@ -1,4 +1,5 @@
 # Every target sets itself up: a virtual environment with exactly what the lock names, made once.
+#   make demo   disputes on a real Airflow, to click through; AUTO=1 answers the reviews by itself
 #   make test   all tests, with branch coverage     make lint   ruff and mypy
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
@@ -8,7 +9,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: test lint format lock
+.PHONY: demo test lint format lock
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -19,6 +20,9 @@ $(READY): requirements.lock setup.cfg pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
+
+demo: $(READY)
+	@$(BIN)/python -m demo $(if $(AUTO),--auto)
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
@@ -34,6 +38,6 @@ format: $(READY)
 
 # One lock for every Python that is supported, with hashes. UPGRADE=--upgrade takes what is newest.
 lock: $(READY)
-	$(BIN)/uv pip compile setup.cfg requirements-dev.in --extra yaml --universal --python-version 3.11 \
+	$(BIN)/uv pip compile setup.cfg requirements-dev.in --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
 		--quiet --output-file requirements.lock

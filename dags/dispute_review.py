@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import dag, task
+from airflow.sdk.configuration import conf
 
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -17,6 +19,7 @@ from dispute_provider.operators.evidence import (
     dag_id="dispute_review",
     dag_display_name="Disputes · Review and submit",
     schedule=None,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     max_active_runs=16,
     tags=["disputes"],
     doc_md=__doc__,
@@ -27,7 +30,11 @@ def dispute_review() -> None:
         return list(context["dag_run"].conf["staged"])
 
     review = ReviewEvidenceOperator(task_id="review", staged=staged())
-    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    submit = SubmitEvidenceOperator(
+        task_id="submit",
+        approved=review.output,
+        pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
+    )
     ReportOutcomeOperator(task_id="outcome", results=submit.output)
 
 

@@ -9,6 +9,8 @@ changes. Disputes without a case are named in the log of ``find``, soonest deadl
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import dag, task, task_group
 from airflow.sdk.configuration import conf
 
@@ -25,6 +27,7 @@ from dispute_provider.operators.sweep import (
     dag_display_name="Disputes · Sweep",
     schedule=conf.get("dispute", "sweep_schedule", fallback="0 * * * *"),
     catchup=False,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     # Two sweeps at once would put the same disputes to two reviews.
     max_active_runs=1,
     tags=["disputes"],

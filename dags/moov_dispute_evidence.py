@@ -8,7 +8,10 @@ What is typed into the form stays in this run's configuration; a case file does 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import Param, dag
+from airflow.sdk.configuration import conf
 
 from dispute_provider.forms import case_params
 from dispute_provider.operators.evidence import (
@@ -24,6 +27,7 @@ from dispute_provider.operators.form_case import FormCase, form_params
     dag_id="moov_dispute_evidence",
     dag_display_name="Moov · Contest a dispute",
     schedule=None,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     params={
         "conn_id": Param("moov_default", type="string", title="Connection", section="Where"),
         **form_params(),
@@ -40,7 +44,11 @@ def moov_dispute_evidence() -> None:
         folder="{{ params.folder or '' }}",
     )
     review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
-    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    submit = SubmitEvidenceOperator(
+        task_id="submit",
+        approved=review.output,
+        pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
+    )
     ReportOutcomeOperator(task_id="outcome", results=submit.output)
 
 

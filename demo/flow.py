@@ -116,11 +116,12 @@ class Flow:
             run = review["task_instance"]["dag_run_id"]
             if time.monotonic() < self._answer_from.setdefault(run, time.monotonic() + _BEFORE_ANSWERING):
                 continue
+            # A batch names its disputes in its options; a dispute alone stands in the subject.
             named = {
                 dispute.id: option
                 for dispute in self.disputes
-                for option in review["options"]
-                if dispute.id in option
+                for option in (review["options"] if review["multiple"] else review["options"][:1])
+                if dispute.id in (option if review["multiple"] else review["subject"])
             }
             chosen = [option for dispute, option in named.items() if dispute not in rejected]
             fields: dict[str, Any] = {"note": "Read against the documents."}
@@ -141,12 +142,12 @@ class Flow:
             return "a sweep looks for disputes that are new or have changed"
         if unfinished := [done for done in self.rest.runs(REVIEW).values() if not done]:
             self._quiet_since = None
-            return f"{len(unfinished)} reviews are answered and sent"
-        open_ends = [d.id for d in self.disputes if self._statuses[d.id] != d.status]
+            return f"{len(unfinished)} reviews are open"
+        open_ends = sum(self._statuses[dispute.id] != dispute.status for dispute in self.disputes)
         self._quiet_since = self._quiet_since or time.monotonic()
         if not open_ends or time.monotonic() - self._quiet_since > _FOR_OUTCOMES:
             return ""
-        return f"the banks decide about {', '.join(open_ends)}"
+        return f"the banks decide about {open_ends} disputes"
 
     def _records(self) -> list[Record]:
         """The last record of each stage of each dispute, from all runs."""

@@ -55,4 +55,3 @@ class Progress:
         """Something that has happened; it stays."""
         start = "\r\033[K" if self._terminal else ""
         print(f"{start}[{time.monotonic() - self.began:4.0f} s] {line}", flush=True)
-        self._shown = ""

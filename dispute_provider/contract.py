@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Literal, cast
 from urllib.parse import quote, quote_plus
@@ -284,21 +285,33 @@ def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | 
         case "application/json":
             return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), JSON
         case _:
-            from urllib3.filepost import encode_multipart_formdata
-
-            return encode_multipart_formdata(
-                [
-                    (name, (value.filename, value.content, value.content_type))
-                    if isinstance(value, FilePart)
-                    else (name, str(value))
-                    for name, value in body.items()
-                ]
-            )
+            return multipart_encode(body)
 
 
 def form_encode(value: Mapping[str, Any]) -> str:
     """Stripe's form encoding: brackets for nesting, indexed lists, ``true``/``false``."""
     return "&".join(f"{quote_plus(key, safe='[]')}={quote_plus(text)}" for key, text in _pairs(value))
+
+
+def multipart_encode(value: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Fields and files as multipart/form-data; the same ones always as the same bytes.
+
+    :returns: the body and its content type, which names the boundary.
+    """
+    parts = [_part(name, item) for name, item in value.items()]
+    # No part can hold its own digest.
+    boundary = sha256(b"".join(content for _, content in parts)).hexdigest()
+    lines = [f"--{boundary}\r\n{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts]
+    return b"".join([*lines, f"--{boundary}--\r\n".encode()]), f"{MULTIPART}; boundary={boundary}"
+
+
+def _part(name: str, value: Any) -> tuple[str, bytes]:
+    head = f'Content-Disposition: form-data; name="{name}"'
+    if not isinstance(value, FilePart):
+        return head, str(value).encode()
+    # As browsers escape a file's name, which could otherwise end the header.
+    filename = value.filename.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
+    return f'{head}; filename="{filename}"\r\nContent-Type: {value.content_type}', value.content
 
 
 def _pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -42,6 +42,17 @@ class InvalidCaseError(DisputeError):
         super().__init__(f"case {case} refused: " + " | ".join(map(str, self.violations)))
 
 
+class TryAgainError(DisputeError):
+    """Some disputes of a batch could not be reached; those that could are done and stay done.
+
+    :param retry_after: seconds that the API asks to wait, None when it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class ApiError(DisputeError):
     """A call that an API refused, or that this package refused on its behalf.
 

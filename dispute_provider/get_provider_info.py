@@ -66,6 +66,25 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "stripe_default,moov_default",
                         "default": "",
                     },
+                    "submit_pool": {
+                        "description": (
+                            "Pool of one slot for the tasks that submit: the lock between runs, for an API "
+                            "without idempotency keys. It must exist, or they are never scheduled."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "dispute_submit",
+                        "default": "default_pool",
+                    },
+                    "allow_anonymous": {
+                        "description": (
+                            "Whether an answer without a login may approve; for demonstrations only."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                     "sweep_schedule": {
                         "description": "When the sweep runs: a cron expression, or a preset such as @hourly.",
                         "version_added": "0.1.0",

@@ -35,12 +35,14 @@ class Approval:
 
     :param responder: who answered, as Airflow names them.
     :param responded_at: ISO 8601.
-    :param signature: HMAC-SHA256 over run, dispute, stage, digest, documents, action and responder.
+    :param attempt: 1, and one more for each time that a submission of this stage ended *unknown* before.
+    :param signature: HMAC-SHA256 over run, dispute, stage, digest, documents, and the answer.
     """
 
     action: str
     responder: str
     responded_at: str
+    attempt: int = 1
     signature: str = ""
 
 
@@ -59,6 +61,7 @@ class Record:
     :param case: the file that the case stands in, None where it has come without one.
     :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 by the API's document id, of the documents that we uploaded.
+    :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
     """
 
@@ -86,6 +89,7 @@ class Record:
     approval: Approval | None = None
     request_id: str | None = None
     url: str | None = None
+    retry_after: float | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
@@ -123,7 +127,9 @@ class Record:
 
     def ended(self, state: State, reason: str, request_id: str | None = None) -> Record:
         """In another state, and why."""
-        return replace(self, state=state, reason=reason, request_id=request_id or self.request_id)
+        return replace(
+            self, state=state, reason=reason, request_id=request_id or self.request_id, retry_after=None
+        )
 
     @property
     def money(self) -> str:
@@ -166,25 +172,20 @@ def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> R
     return replace(record.seen(Snapshot(dispute, ())), digest=None)
 
 
-def sign(secret: bytes, run: str, record: Record, action: str, responder: str, responded_at: str) -> Approval:
-    """Sign an approval; XComs can be edited in the UI, a signature cannot."""
-    return Approval(
-        action, responder, responded_at, _signature(secret, run, record, action, responder, responded_at)
-    )
+def sign(secret: bytes, run: str, record: Record, approval: Approval) -> Approval:
+    """Sign an answer; XComs can be edited in the UI, a signature cannot."""
+    return replace(approval, signature=_signature(secret, run, record, approval))
 
 
 def is_signed(secret: bytes, run: str, record: Record) -> bool:
-    """Whether a record's approval was given in this run, for this digest, by whom it names."""
+    """Whether a record's answer was given in this run, for this digest, by whom it names."""
     approval = record.approval
-    if approval is None:
-        return False
-    expected = _signature(secret, run, record, approval.action, approval.responder, approval.responded_at)
-    return hmac.compare_digest(expected, approval.signature)
+    return approval is not None and hmac.compare_digest(
+        _signature(secret, run, record, approval), approval.signature
+    )
 
 
-def _signature(
-    secret: bytes, run: str, record: Record, action: str, responder: str, responded_at: str
-) -> str:
+def _signature(secret: bytes, run: str, record: Record, approval: Approval) -> str:
     key = hmac.digest(secret, b"dispute-provider approval", "sha256")
     signed = [
         run,
@@ -196,8 +197,9 @@ def _signature(
         record.submissions,
         record.digest,
         dict(record.documents),
-        action,
-        responder,
-        responded_at,
+        approval.action,
+        approval.responder,
+        approval.responded_at,
+        approval.attempt,
     ]
     return hmac.new(key, canonical_json(signed).encode(), hashlib.sha256).hexdigest()

@@ -20,6 +20,8 @@ SUBMIT, HOLD, REJECT = "submit", "hold", "reject"
 _SHOWN_DIGEST = 12
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
 _LONGEST_DETAILS = 200_000
+_SHORT = 120
+_NEEDS_FENCE = re.compile(r"[`\t\r\n]|  |\A | \Z")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -113,7 +115,7 @@ def decide(
 def _decide_single(
     record: Record, chosen: Sequence[str], rejected: Sequence[str], said: str
 ) -> dict[str, Decision] | str:
-    if list(chosen) == [submit_option(record)] and not rejected:
+    if list(chosen) == [single_option(record)] and not rejected:
         return {record.dispute: Decision(SUBMIT, "approved" + said)}
     if list(chosen) == [HOLD_OPTION]:
         return {record.dispute: Decision(HOLD, "held by the reviewer" + said)}
@@ -127,8 +129,13 @@ REJECT_OPTION = "Reject: do not contest with this evidence"
 NONE_OPTION = "Submit none of them"
 
 
+def single_option(record: Record) -> str:
+    """The button that approves the dispute of a review of its own, its digest in it."""
+    return f"Submit · {record.money} · {(record.digest or '')[:_SHOWN_DIGEST]}"
+
+
 def submit_option(record: Record) -> str:
-    """The label that approves one dispute, its digest in it."""
+    """The label that approves one dispute of a batch, its digest in it."""
     digest = (record.digest or "")[:_SHOWN_DIGEST]
     return f"Submit {record.dispute} · {record.money} · due {record.due_text} · {digest}"
 
@@ -165,7 +172,7 @@ def _single(record: Record, snapshot: Snapshot) -> Form:
                 f"Digest of all this: `{record.digest}`",
             ]
         ),
-        options=(submit_option(record), HOLD_OPTION, REJECT_OPTION),
+        options=(single_option(record), HOLD_OPTION, REJECT_OPTION),
         multiple=False,
     )
 
@@ -197,16 +204,26 @@ def _facts(record: Record, snapshot: Snapshot) -> str:
 def _evidence(entry: Evidence, record: Record) -> str:
     heading = f"**{plain(entry.name)}**"
     if entry.id is not None:
-        known = record.documents.get(entry.id)
+        name, known = entry.filename or entry.id, record.documents.get(entry.id)
+        digest = (
+            None if known and known[:_SHOWN_DIGEST] in name else f"sha256 `{(known or '')[:_SHOWN_DIGEST]}`"
+        )
         facts = [
-            plain(entry.filename or entry.id),
+            plain(name),
             f"{entry.size:,} bytes" if entry.size is not None else None,
             plain(entry.content_type) if entry.content_type else None,
-            f"sha256 `{known[:_SHOWN_DIGEST]}`" if known else "not uploaded by this case",
+            digest if known else "not uploaded by this case",
         ]
         return f"{heading} · document: " + " · ".join(fact for fact in facts if fact)
     text = entry.text if entry.text is not None else _outline(entry.value)
+    if _is_short(text):
+        return f"{heading} · `{_visible(text)}`"
     return f"{heading} · {len(text):,} characters\n\n{fenced(text)}"
+
+
+def _is_short(text: str) -> bool:
+    """Whether it stays as it is between two backticks; a fence takes more room on the page."""
+    return 0 < len(text) <= _SHORT and not _NEEDS_FENCE.search(text)
 
 
 def _outline(value: Any, indent: str = "") -> str:
@@ -225,14 +242,15 @@ def _outline(value: Any, indent: str = "") -> str:
 
 
 def _batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> str:
-    columns = ("Due", "Amount", "Reason", "Code", "Dispute", "Evidence", "Digest", "Notes")
+    columns = ["Due (UTC)", "Amount", "Reason", "Code", "Dispute", "Evidence", "Digest"]
+    columns += ["Notes"] if any(record.notes for record in records) else []
     head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
-    rows = "\n".join(_row(record, snapshots[record.dispute]) for record in records)
+    rows = "\n".join(_row(record, snapshots[record.dispute], len(columns)) for record in records)
     return "\n\n".join(
         [
             f"**Which of these {len(records)} are to be submitted to the bank?** Each can be sent once. "
-            "What is not chosen is held: nothing is sent for it, and it is lost after its due time.",
-            f"In all: {_totals(records)}",
+            "What is not chosen is held: nothing is sent for it, and it is lost after its due time. "
+            "Choose under **Options** at the end of this page.",
             f"{head}\n{rows}",
             *_details(records, snapshots),
         ]
@@ -246,7 +264,8 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
     for record in records:
         section = "\n\n".join(
             [
-                f"### {plain(record.dispute)} · {record.money}",
+                f"### {plain(record.dispute)} · {record.money} · {plain(record.stage)}",
+                _preparation(record),
                 *(_evidence(entry, record) for entry in snapshots[record.dispute].evidence),
             ]
         )
@@ -260,11 +279,16 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
     return sections
 
 
-def _row(record: Record, snapshot: Snapshot) -> str:
+def _preparation(record: Record) -> str:
+    contacted = {True: "contacted first", False: "not contacted", None: "nobody said whether contacted"}
+    return f"Prepared by {plain(record.prepared_by)} · customer: {contacted[record.customer_contacted]}"
+
+
+def _row(record: Record, snapshot: Snapshot, columns: int) -> str:
     pieces = ", ".join(plain(entry.name) for entry in snapshot.evidence)
     cells = [
-        record.due_text,
-        record.money,
+        _unbroken(record.due_text.removesuffix(" UTC")),
+        _unbroken(record.money),
         plain(record.dispute_reason),
         plain(record.network_code or "–"),
         f"[{plain(record.dispute)}]({record.url})" if record.url else plain(record.dispute),
@@ -272,7 +296,12 @@ def _row(record: Record, snapshot: Snapshot) -> str:
         f"`{(record.digest or '')[:_SHOWN_DIGEST]}`",
         "; ".join(map(plain, record.notes)),
     ]
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cells[:columns]) + " |"
+
+
+def _unbroken(text: str) -> str:
+    """Text that a narrow column does not break: dates and amounts are compared down the column."""
+    return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def one_line(text: str | None) -> str:

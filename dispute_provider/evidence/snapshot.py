@@ -56,6 +56,7 @@ class Evidence:
     """One piece of evidence that an API holds.
 
     :param id: the API's immutable id of a document; None for texts.
+    :param item: the API's id of the piece itself, texts included, where it has one.
     :param size: bytes.
     """
 
@@ -66,6 +67,7 @@ class Evidence:
     filename: str | None = None
     size: int | None = None
     content_type: str | None = None
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, TypeVar
 from dispute_provider import contract
 from dispute_provider.answers import Answer
 from dispute_provider.contract import Request
-from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AuthenticationError
 from dispute_provider.hooks.settings import Connection, Settings, refuse
@@ -53,6 +54,8 @@ class Api(abc.ABC):
     """One API on one connection: how its disputes are read, listed, staged and submitted."""
 
     name: ClassVar[str]
+    # Whether a submission that is sent again under its key is harmless.
+    submits_under_a_key: ClassVar[bool]
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -117,9 +120,25 @@ class Api(abc.ABC):
         :returns: sha256 by the API's document id, of the documents of this case.
         """
 
+    def differing(self, case: Case, uploaded: Mapping[str, str], held: Snapshot) -> list[str]:
+        """The names of a case's evidence that the API does not hold as the case has it."""
+        texts = {(entry.name, entry.text) for entry in held.evidence}
+        documents = {entry.name for entry in held.evidence if entry.id in uploaded}
+        return sorted(
+            {
+                entry.name
+                for entry in case.evidence
+                if (isinstance(entry.value, str) and (entry.name, entry.value) not in texts)
+                or (isinstance(entry.value, FileReference) and entry.name not in documents)
+            }
+        )
+
     @abc.abstractmethod
-    def submission(self, approved: Snapshot, digest: str) -> Steps[Answer]:
-        """The one call that sends the evidence to the bank."""
+    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
+        """The one call that sends the evidence to the bank.
+
+        :param approved: a fresh reading, its digest the approved one.
+        """
 
     def mint(self) -> Steps[Token]:
         """Get a bearer token, where the connection asks for one."""

@@ -14,8 +14,14 @@ from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
 from dispute_provider.evidence.case import Case, Entry, FileReference
 from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
-from dispute_provider.exceptions import AmbiguousError, ConnectionConfigError, PermissionDeniedError
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ConnectionConfigError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from dispute_provider.hooks.api import Api, Send, Steps, Token
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
@@ -41,6 +47,7 @@ class MoovApi(Api):
     """Moov's disputes on one connection."""
 
     name = "moov"
+    submits_under_a_key = False
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
@@ -130,11 +137,9 @@ class MoovApi(Api):
         return Token(answer.data["access_token"], time.monotonic() + lifetime - _RENEW_EARLY)
 
     def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
-        ids = {"accountID": self.account, "disputeID": dispute}
-        answer: Answer = yield from self.call("getDispute", **ids)
-        items: Answer = yield from self.call("listDisputeEvidence", **ids)
-        evidence = tuple(map(_evidence, items.data or []))
-        return Snapshot(self._dispute(answer.data), evidence, answer.request_id)
+        answer: Answer = yield from self.call("getDispute", accountID=self.account, disputeID=dispute)
+        items = yield from self._items(dispute)
+        return Snapshot(self._dispute(answer.data), tuple(items), answer.request_id)
 
     def list_open(self) -> Steps[list[Dispute]]:
         found: list[Dispute] = []
@@ -155,43 +160,83 @@ class MoovApi(Api):
 
     def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
         """Upload each piece that is not there yet; what is there already is recognised and left alone."""
-        uploaded: dict[str, str] = {}
+        pieces = [
+            (entry, documents.get(entry.value.path) if isinstance(entry.value, FileReference) else None)
+            for entry in case.evidence
+        ]
+        pieces = [piece for piece in pieces if piece[1] or not isinstance(piece[0].value, FileReference)]
         held = list(before.evidence)
-        for entry in case.evidence:
-            document = documents.get(entry.value.path) if isinstance(entry.value, FileReference) else None
-            if isinstance(entry.value, FileReference) and document is None:
-                continue
-            found = next((item for item in held if _same(item, entry, document)), None)
-            if found is None:
-                found = yield from self._upload(case.dispute, entry, document)
-            else:
+        missing = []
+        for piece in pieces:
+            found = next((item for item in held if _same(item, *piece)), None)
+            if found:
                 held.remove(found)
-            if document is not None and found.id is not None:
-                uploaded[found.id] = document.sha256
-        return uploaded
+            else:
+                missing.append(piece)
+        for piece in missing:
+            yield from self._upload(case.dispute, *piece)
+        if missing:
+            held = yield from self._without_copies(
+                case.dispute, pieces, {item.item for item in before.evidence}
+            )
+        else:
+            held = list(before.evidence)
+        return {
+            item.id: document.sha256
+            for item in held
+            for entry, document in pieces
+            if item.id and document and _same(item, entry, document)
+        }
 
-    def _upload(self, dispute: str, entry: Entry, document: Document | None) -> Steps[Evidence]:
+    def _upload(self, dispute: str, entry: Entry, document: Document | None) -> Steps[None]:
         ids = {"accountID": self.account, "disputeID": dispute}
         try:
             if document is None:
-                answer: Answer = yield from self.call(
+                yield from self.call(
                     "uploadDisputeEvidenceText", **ids, evidenceType=entry.name, text=entry.value
                 )
             else:
                 part = FilePart(document.upload_name, document.content, document.content_type)
-                answer = yield from self.call(
-                    "uploadDisputeEvidenceFile", **ids, evidenceType=entry.name, file=part
-                )
-            return Evidence(entry.name, id=answer.data["evidenceID"])
+                yield from self.call("uploadDisputeEvidenceFile", **ids, evidenceType=entry.name, file=part)
         except AmbiguousError:
             # It may have arrived: an upload has no key that would make a second one harmless.
-            items: Answer = yield from self.call("listDisputeEvidence", **ids)
-            arrived = [item for item in map(_evidence, items.data or []) if _same(item, entry, document)]
-            if arrived:
-                return arrived[0]
-            raise
+            if not any(_same(item, entry, document) for item in (yield from self._items(dispute))):
+                raise
 
-    def submission(self, approved: Snapshot, digest: str) -> Steps[Answer]:
+    def _without_copies(
+        self, dispute: str, pieces: list[tuple[Entry, Document | None]], before: set[str | None]
+    ) -> Steps[list[Evidence]]:
+        """Delete the second copies that a broken upload or another run of ours has made meanwhile.
+
+        The oldest stays, so that two runs that tidy up at once agree; what was there before always stays.
+        """
+        items = yield from self._items(dispute)
+        copies: list[Evidence] = []
+        for piece in pieces:
+            wanted = sum(1 for other in pieces if other == piece)
+            same = [item for item in items if _same(item, *piece)]
+            copies += [item for item in same[wanted:] if item.item not in before and item not in copies]
+        for copy in copies:
+            try:
+                yield from self.call(
+                    "deleteDisputeEvidenceFile",
+                    accountID=self.account,
+                    disputeID=dispute,
+                    evidenceID=copy.item,
+                )
+            except NotFoundError:
+                continue
+        return [item for item in items if item not in copies]
+
+    def _items(self, dispute: str) -> Steps[list[Evidence]]:
+        """What is uploaded, oldest first."""
+        answer: Answer = yield from self.call(
+            "listDisputeEvidence", accountID=self.account, disputeID=dispute
+        )
+        items = sorted(answer.data or [], key=lambda item: (item["createdOn"], item["evidenceID"]))
+        return list(map(_evidence, items))
+
+    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
         return (
             yield from self.call(
                 "submitDisputeEvidence", accountID=self.account, disputeID=approved.dispute.id
@@ -233,10 +278,11 @@ def dashboard_url(account: str, dispute: str) -> str:
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:
     if item.get("text") is not None:
-        return Evidence(item["evidenceType"], text=item["text"])
+        return Evidence(item["evidenceType"], text=item["text"], item=item["evidenceID"])
     return Evidence(
         item["evidenceType"],
         id=item["evidenceID"],
+        item=item["evidenceID"],
         filename=item.get("filename"),
         size=item.get("size"),
         content_type=item.get("mimeType"),

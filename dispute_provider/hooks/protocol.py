@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
@@ -40,30 +39,44 @@ def stage(api: Api, case: Case, documents: Mapping[str, Document], record: Recor
         after = yield from api.read(case.dispute, case.account)
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
+    except AmbiguousError as error:
+        # Staging is repeatable: what did arrive is recognised, what did not is written again.
+        return replace(_failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
     except ApiError as error:
-        return record.ended(_state_after(error), f"not staged: {error}", error.request_id)
+        return _failed(record, "not staged", error)
     record = replace(record, documents=uploaded, notes=before.dispute.notes).seen(after)
+    if differing := api.differing(case, uploaded, after):
+        note = f"the API holds {', '.join(differing)} otherwise than the case has it"
+        record = replace(record, notes=(*record.notes, note))
     return record.ended(State.STAGED, f"{len(after.evidence)} pieces of evidence staged, not submitted")
 
 
-def submit(api: Api, record: Record, now: datetime | None = None) -> Steps[Record]:
-    """Send what was approved, once: read, compare, one call, read back."""
+def submit(api: Api, record: Record, *, resumed: bool = False, may_send: bool = True) -> Steps[Record]:
+    """Send what was approved, once: read, compare, one call, read back.
+
+    :param resumed: an earlier try of the same task may have sent it.
+    :param may_send: False only looks whether what was sent has arrived.
+    """
     try:
         before = yield from api.read(record.dispute, record.account)
     except ApiError as error:
-        return record.ended(_state_after(error), f"not submitted: {error}", error.request_id)
-    if end := _refuse_submission(record, before, now):
+        return _failed(record, "not submitted", error)
+    if resumed and _is_ours(record, before):
+        return record.ended(State.SUBMITTED, "an earlier try of this task sent it; confirmed by reading back")
+    if not may_send:
+        return record
+    if end := _refuse_submission(record, before):
         return end
 
     request_id: str | None = None
     problem: ApiError | None = None
     try:
-        answer = yield from api.submission(before, record.digest or "")
+        answer = yield from api.submission(before, record)
         request_id = answer.request_id
     except (AmbiguousError, ConflictError) as error:
         problem, request_id = error, error.request_id
     except ApiError as error:
-        return record.ended(_state_after(error), f"not submitted: {error}", error.request_id)
+        return _failed(record, "not submitted", error)
     return (yield from _read_back(api, record, before, request_id, problem))
 
 
@@ -80,28 +93,30 @@ def _read_back(
             unread = error
             continue
         unread = None
-        if not _answered(before.dispute, after.dispute):
-            if isinstance(problem, ConflictError):
-                return record.ended(State.REFUSED, f"not submitted: {problem}", request_id)
-            continue
-        if differing := differing_names(before, after, record.documents):
-            names = ", ".join(differing)
-            if isinstance(problem, ConflictError):
-                reason = f"somebody else submitted other evidence; it differs in {names}"
-                return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
-            reason = f"submitted, but what went out differs from what was approved in {names}; look at it now"
-            return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
-        if isinstance(problem, ConflictError):
-            return record.ended(
-                State.ALREADY_SUBMITTED, "submitted before, with the same evidence", request_id
-            )
-        how = (
-            f"confirmed by reading back after: {problem.message}" if problem else "confirmed by reading back"
-        )
-        return record.ended(State.SUBMITTED, how, request_id)
+        if _answered(before.dispute, after.dispute):
+            return _named(record, differing_names(before, after, record.documents), request_id, problem)
+    if isinstance(problem, ConflictError) and unread is None:
+        return record.ended(State.REFUSED, f"not submitted: {problem}", request_id)
     facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
+
+
+def _named(record: Record, differing: list[str], request_id: str | None, problem: ApiError | None) -> Record:
+    """The end of a submission that the dispute shows: by us or by another, as approved or not."""
+    names = ", ".join(differing)
+    if isinstance(problem, ConflictError):
+        how = (
+            f"with other evidence, differing in {names}"
+            if differing
+            else "with the evidence that was approved"
+        )
+        return record.ended(State.ALREADY_SUBMITTED, f"somebody else submitted it, {how}", request_id)
+    if differing:
+        reason = f"submitted, but what went out differs from what was approved in {names}; look at it now"
+        return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
+    how = f"confirmed by reading back after: {problem.message}" if problem else "confirmed by reading back"
+    return record.ended(State.SUBMITTED, how, request_id)
 
 
 def _answered(before: Dispute, after: Dispute) -> bool:
@@ -113,7 +128,15 @@ def _answered(before: Dispute, after: Dispute) -> bool:
     )
 
 
-def _cannot_be_answered(record: Record, found: Snapshot, now: datetime | None = None) -> Record | None:
+def _is_ours(record: Record, found: Snapshot) -> bool:
+    """Whether the stage that was approved has been answered with exactly what was approved."""
+    earlier = record.submissions or 0
+    as_approved = replace(found.dispute, stage=record.stage or "", submissions=earlier, due=record.due_at)
+    answered = found.dispute.submitted or found.dispute.submissions > earlier
+    return answered and replace(found, dispute=as_approved).digest(record.documents) == record.digest
+
+
+def _cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
     dispute = found.dispute
     if dispute.submitted:
         return record.ended(
@@ -121,21 +144,20 @@ def _cannot_be_answered(record: Record, found: Snapshot, now: datetime | None = 
         )
     if dispute.closed:
         return record.ended(State.REFUSED, dispute.closed)
-    if dispute.past_due(now):
+    if dispute.past_due():
         return record.ended(State.REFUSED, f"the due date has passed: {record.seen(found).due_text}")
     return None
 
 
-def _refuse_submission(record: Record, found: Snapshot, now: datetime | None) -> Record | None:
+def _refuse_submission(record: Record, found: Snapshot) -> Record | None:
     dispute = found.dispute
-    if dispute.stage != record.stage or dispute.submissions != record.submissions:
-        if dispute.submitted or dispute.submissions != record.submissions:
-            reason = "the stage that was approved was answered before"
-            return record.ended(
-                State.ALREADY_SUBMITTED, f"{reason}; it is now {dispute.stage}, {dispute.status}"
-            )
+    if dispute.submitted or dispute.submissions != record.submissions:
+        how = "the evidence that was approved" if _is_ours(record, found) else "other evidence"
+        reason = f"the stage that was approved was answered before, with {how}; it is now {dispute.status}"
+        return record.ended(State.ALREADY_SUBMITTED, reason)
+    if dispute.stage != record.stage:
         return record.ended(State.REFUSED, f"it is now at {dispute.stage}; that needs a review of its own")
-    if end := _cannot_be_answered(record, found, now):
+    if end := _cannot_be_answered(record, found):
         return end
     if not found.evidence:
         return record.ended(State.REFUSED, "there is no evidence on the dispute")
@@ -144,8 +166,10 @@ def _refuse_submission(record: Record, found: Snapshot, now: datetime | None) ->
     return None
 
 
-def _state_after(error: ApiError) -> State:
-    """Where a failure that sent nothing final leaves a dispute: worth trying again, open, or refused."""
+def _failed(record: Record, what: str, error: ApiError) -> Record:
+    """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
+    state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
     if isinstance(error, RateLimitedError | ServerError):
-        return State.HELD
-    return State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
+        held = record.ended(State.HELD, f"{what}: {error}", error.request_id)
+        return replace(held, retry_after=error.retry_after or 0.0)
+    return record.ended(state, f"{what}: {error}", error.request_id)

@@ -92,8 +92,6 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
         raise refuse(connection, "its host is no address", "leave the host blank") from None
     if url.username is not None or url.query or url.fragment or not url.hostname:
         raise refuse(connection, "its host is no plain address", "leave the host blank")
-    if port and url.port is None:
-        url = url._replace(netloc=f"{url.netloc}:{port}")
     if url.scheme not in ("http", "https"):
         raise refuse(connection, f"its host uses {url.scheme}", "use https")
     loopback = _is_loopback(url.hostname)
@@ -103,7 +101,8 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
         raise refuse(
             connection, "its host is reached without encryption", "use https or leave the host blank"
         )
-    return urlunsplit(url).rstrip("/")
+    netloc = f"{url.netloc}:{port}" if port and url.port is None else url.netloc
+    return urlunsplit(url._replace(netloc=netloc)).rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

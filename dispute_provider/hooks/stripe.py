@@ -13,6 +13,7 @@ from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, sha256_of
 from dispute_provider.exceptions import InvalidRequestError, Violation
 from dispute_provider.hooks.api import Api, Steps
@@ -41,6 +42,7 @@ class StripeApi(Api):
     """Stripe's disputes on one connection."""
 
     name = "stripe"
+    submits_under_a_key = True
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
@@ -127,11 +129,12 @@ class StripeApi(Api):
         )
         return uploaded
 
-    def submission(self, approved: Snapshot, digest: str) -> Steps[Answer]:
+    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
         dispute = approved.dispute
-        key = sha256_of(
-            ["submit", self.settings.connection, dispute.account, dispute.id, dispute.stage, digest]
-        )
+        # The same for every try and run that submits this: who comes second is answered as the first was.
+        attempt = record.approval.attempt if record.approval else 1
+        stage = [dispute.account, dispute.id, dispute.stage, dispute.submissions]
+        key = sha256_of([*stage, record.digest, attempt])
         # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
         evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
         return (

@@ -27,7 +27,9 @@ class ApiOperator(BaseOperator):
     """Calls one operation, once. A subclass names it and has an attribute for each argument.
 
     What customers wrote comes in through ``unrendered``, never through a template field: it is neither
-    rendered as a template nor stored with the task. An answer goes to XCom without the texts of its evidence.
+    rendered as a template nor stored with the task. (Of a mapped task Airflow stores all that stands in its
+    ``partial`` and ``expand``: hand texts on from another task there.) An answer goes to XCom without the
+    texts of its evidence; its metadata stays.
 
     :param conn_id: Airflow connection (templated).
     :param return_evidence: give back the texts of evidence as well: they are then stored as an XCom.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
 _CONCURRENT = 32
+# A retry must end before the due date, or it would lose what this try has to say.
+_SHORTEST_TRY = timedelta(minutes=10)
 
 
 def take(operator: BaseOperator, given: Given) -> Given:
@@ -52,6 +55,24 @@ def finish(operator: BaseOperator, records: Sequence[Record]) -> list[dict[str, 
     for record in records:
         operator.log.info("%s", record.log_line())
     return [record.to_dict() for record in records]
+
+
+def retry_held(context: Context, records: Sequence[Record]) -> None:
+    """Have Airflow try again, without holding a slot, what could not be reached; unless it is the last try.
+
+    :raises TryAgainError: if something is held, tries are left, and its due date is not too near.
+    """
+    from dispute_provider.evidence.record import State
+    from dispute_provider.exceptions import TryAgainError
+
+    held = [record for record in records if record.state == State.HELD and record.retry_after is not None]
+    if not held or context["ti"].try_number > context["ti"].max_tries:
+        return
+    wait = max(record.retry_after or 0.0 for record in held)
+    latest = datetime.now(UTC) + timedelta(seconds=wait) + _SHORTEST_TRY
+    if any(record.due_at is not None and record.due_at < latest for record in held):
+        return
+    raise TryAgainError(f"{len(held)} of {len(records)} disputes could not be reached", wait or None)
 
 
 def run_key(context: Context) -> str:

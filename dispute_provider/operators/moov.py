@@ -77,8 +77,10 @@ class MoovListDisputesOperator(MoovAccountOperator):
     """List disputes, one page. All arguments are templated; times are RFC 3339 with their zone.
 
     :param status: only disputes in this state.
-    :param respond_start_date_time: only those due after this moment; ``respond_end_date_time`` before it.
-    :param start_date_time: only those opened from this moment on; ``end_date_time`` until it.
+    :param respond_start_date_time: only those due after this moment.
+    :param respond_end_date_time: only those due before this moment.
+    :param start_date_time: only those opened from this moment on.
+    :param end_date_time: only those opened until this moment.
     :param merchant_account_id: only this merchant's.
     :param cardholder_account_id: only this cardholder's.
     :param dispute_ids: only these.

@@ -20,13 +20,16 @@ class ApiRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        from dispute_provider.exceptions import DisputeError, RateLimitedError, ServerError
+        from dispute_provider.exceptions import DisputeError, RateLimitedError, ServerError, TryAgainError
 
         if not isinstance(exception, DisputeError):
             return RetryDecision.default()
-        if not isinstance(exception, RateLimitedError | ServerError) or exception.should_retry is False:
+        passing = (
+            isinstance(exception, RateLimitedError | ServerError) and exception.should_retry is not False
+        )
+        if not passing and not isinstance(exception, TryAgainError):
             return RetryDecision.fail(reason=type(exception).__name__)
-        asked = exception.retry_after
+        asked: float | None = getattr(exception, "retry_after", None)
         delay = None if asked is None else timedelta(seconds=min(asked, _LONGEST_DELAY))
         return RetryDecision.retry(delay=delay, reason=type(exception).__name__)
 

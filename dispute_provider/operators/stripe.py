@@ -37,6 +37,8 @@ class StripeOperator(ApiOperator):
 class StripeListDisputesOperator(StripeOperator):
     """List disputes, newest first, one page. All arguments are templated.
 
+    :param charge: only disputes of this charge.
+    :param payment_intent: only disputes of this payment.
     :param created: Unix seconds of the opening, or bounds ``{"gt", "gte", "lt", "lte"}``.
     :param limit: disputes on the page, 1 to 100.
     :param starting_after: id of the last dispute of the page before.

@@ -136,8 +136,8 @@ class FindCasesOperator(BaseAsyncOperator):
 class OpenReviewOperator(BaseOperator):
     """Start a run that has the staged disputes reviewed and submitted: nothing here waits for a person.
 
-    The run's id comes from what is to be reviewed: the same batch is never put to review twice. (Airflow's own
-    operator for this is not extended because importing it costs a DAG file more than all of ours together.)
+    The run's id comes from what is to be reviewed: the same batch is never put to review twice. (Airflow's
+    own operator for this is not extended: importing it costs a DAG file more than all of ours together.)
 
     :param staged: records, or a task that returns them; those that are not ``staged`` are left out.
     :param review_dag_id: the DAG that reviews and submits; it finds the records in its run's configuration.

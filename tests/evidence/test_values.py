@@ -13,7 +13,7 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.memory import is_news, remember
 from dispute_provider.evidence.money import format_amount
-from dispute_provider.evidence.record import Record, State, by_due_date, is_signed, sign
+from dispute_provider.evidence.record import Approval, Record, State, by_due_date, is_signed, sign
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, differing_names
 from dispute_provider.exceptions import InvalidCaseError
 
@@ -86,10 +86,11 @@ RECORD = replace(
 ).seen(SNAPSHOT)
 
 
+YES = Approval("submit", "ana", "2026-11-22T10:00:00+00:00")
+
+
 def test_a_record_survives_xcom():
-    approved = replace(
-        RECORD.ended(State.APPROVED, "yes"), approval=sign(b"k", "dag/run", RECORD, "submit", "ana", "now")
-    )
+    approved = replace(RECORD.ended(State.APPROVED, "yes"), approval=sign(b"k", "dag/run", RECORD, YES))
     assert Record.from_dict({**approved.to_dict(), "of_a_later_version": 1}) == approved
 
 
@@ -106,7 +107,7 @@ def test_a_record_survives_xcom():
     ],
 )
 def test_an_approval_holds_for_exactly_what_was_approved(change):
-    approved = replace(RECORD, approval=sign(b"key", "dag/run", RECORD, "submit", "ana", "now"))
+    approved = replace(RECORD, approval=sign(b"key", "dag/run", RECORD, YES))
     assert is_signed(b"key", "dag/run", approved)
     assert not is_signed(b"key", "dag/run", replace(approved, **change))
     assert not is_signed(b"key", "dag/another-run", approved)

@@ -172,7 +172,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     """The review's XCom is edited, or copied from another run, before the submission reads it."""
     from dataclasses import replace
 
-    from dispute_provider.evidence.record import Record, State, sign
+    from dispute_provider.evidence.record import Approval, Record, State, sign
     from dispute_provider.hooks import protocol
     from dispute_provider.hooks.stripe import StripeHook
 
@@ -184,9 +184,8 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
     record = hook.run_steps(protocol.stage(hook.api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
-    approval = sign(
-        hook.settings.secret, run_key, record, "hold" if forged == "action" else "submit", "ana", "now"
-    )
+    answer = Approval("hold" if forged == "action" else "submit", "ana", "now")
+    approval = sign(hook.settings.secret, run_key, record, answer)
     record = replace(record.ended(State.APPROVED, "approved"), approval=approval)
     if forged == "signature":
         record = replace(record, approval=replace(approval, responder="mallory"))

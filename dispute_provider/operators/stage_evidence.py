@@ -1,0 +1,88 @@
+"""Staging: evidence is put on its dispute, and sent to nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseAsyncOperator
+
+from dispute_provider.operators.batch import Given, each, finish, resolve, retry_held, take
+from dispute_provider.operators.retry import ApiRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider.evidence.record import Record
+    from dispute_provider.hooks.transport import AsyncClient
+
+
+class StageEvidenceOperator(BaseAsyncOperator):
+    """Put the evidence of cases on their disputes, without submitting it.
+
+    :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
+        ``[dispute] case_roots``.
+    :param conn_id: Airflow connection of type ``stripe`` or ``moov`` (templated).
+    :param folder: where the documents of dict cases stand, under the same roots (templated).
+    :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "folder")
+    ui_color = "#d9ead3"
+
+    def __init__(self, *, cases: Given, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("retry_policy", ApiRetryPolicy())
+        super().__init__(**kwargs)
+        self.cases = take(self, cases)
+        self.conn_id = conn_id
+        self.folder = folder
+
+    async def aexecute(self, context: Context) -> list[dict[str, Any]]:
+        cases = resolve(self.cases, context)
+        seen: set[str] = set()
+
+        async def stage(client: AsyncClient, case: Any) -> Record:
+            return await self._stage(client, case, seen)
+
+        records = await each(self.conn_id, cases, stage)
+        retry_held(context, records)
+        return finish(self, records)
+
+    async def _stage(self, client: AsyncClient, given: Any, seen: set[str]) -> Record:
+        from dispute_provider.evidence.case import Case
+        from dispute_provider.evidence.record import Record, State
+        from dispute_provider.exceptions import InvalidCaseError
+        from dispute_provider.hooks import protocol
+        from dispute_provider.operators import case_files
+
+        provider = client.api.name
+        named = given.get("dispute") if isinstance(given, Mapping) else given
+        record = Record(provider, self.conn_id, str(named)[:200], State.REFUSED, "not looked at")
+        try:
+            if isinstance(given, str):
+                case_files.require_within_roots(given)
+                case = await asyncio.to_thread(case_files.read_case, given)
+            else:
+                if self.folder:
+                    case_files.require_within_roots(self.folder)
+                case = Case.parse(given, folder=self.folder)
+            record = replace(
+                record,
+                dispute=case.dispute,
+                case=case.source,
+                prepared_by=case.prepared_by,
+                customer_contacted=case.customer_contacted,
+            )
+            if case.provider != provider:
+                reason = f"the case is for {case.provider}, the connection is a {provider} one"
+                return record.ended(State.REFUSED, reason)
+            if case.dispute in seen:
+                return record.ended(State.REFUSED, "another case of this batch is for the same dispute")
+            seen.add(case.dispute)
+            documents = await asyncio.to_thread(case_files.read_documents, case)
+            record = replace(record, case_digest=case.digest(documents))
+        except InvalidCaseError as error:
+            return record.ended(State.REFUSED, str(error))
+        return await client.run_steps(protocol.stage(client.api, case, documents, record))

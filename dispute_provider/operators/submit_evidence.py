@@ -1,0 +1,133 @@
+"""Submitting: what was approved is sent, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseAsyncOperator
+
+from dispute_provider.operators.batch import (
+    Given,
+    each,
+    finish,
+    hook_of,
+    records_of,
+    resolve,
+    retry_held,
+    run_key,
+    secrets_of,
+    take,
+)
+from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end
+from dispute_provider.operators.retry import ApiRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider.evidence.record import Record
+    from dispute_provider.hooks.transport import AsyncClient
+
+# Disputes whose intent is recorded together: each record is a call to Airflow, and blocks the others.
+_GROUP = 25
+_NO_POOL = "default_pool"
+
+
+class SubmitEvidenceOperator(BaseAsyncOperator):
+    """Send what was approved to the bank: read again, compare, send once, read back.
+
+    A try that follows on a broken one goes on where that one was. Between runs the API's idempotency key is
+    the lock; for an API without one (Moov) it is a pool of one slot: give this task ``pool=``.
+
+    :param approved: records, or a task that returns them; those that are not ``approved`` pass through.
+    :returns: one record per dispute: ``submitted``, ``submitted-differs``, ``already-submitted``,
+        ``refused``, ``held`` or ``unknown``.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#f4cccc"
+
+    def __init__(self, *, approved: Given, **kwargs: Any) -> None:
+        kwargs.setdefault("retry_policy", ApiRetryPolicy())
+        kwargs["outlets"] = [*kwargs.pop("outlets", ()), SUBMISSIONS]
+        super().__init__(**kwargs)
+        self.approved = take(self, approved)
+
+    async def aexecute(self, context: Context) -> list[dict[str, Any]]:
+        from dispute_provider.evidence.record import State
+
+        records = records_of(resolve(self.approved, context))
+        results = [record for record in records if record.state != State.APPROVED]
+        valid, void = self._check(context, [record for record in records if record.state == State.APPROVED])
+        results += void
+        for connection in sorted({record.connection for record in valid}):
+            self._warn_without_lock(connection)
+            progress = Progress(context)
+            batch = [record for record in valid if record.connection == connection]
+            for start in range(0, len(batch), _GROUP):
+                results += await self._submit(context, connection, batch[start : start + _GROUP], progress)
+        retry_held(context, results)
+        return finish(self, results)
+
+    def _check(self, context: Context, approved: list[Record]) -> tuple[list[Record], list[Record]]:
+        """Those whose approval was given in this run for what they hold, and the others, refused."""
+        from dispute_provider.evidence.record import State, is_signed
+        from dispute_provider.evidence.review import SUBMIT
+
+        run, secrets = run_key(context), secrets_of(approved)
+        valid: list[Record] = []
+        void: list[Record] = []
+        for record in approved:
+            if (
+                record.approval
+                and record.approval.action == SUBMIT
+                and is_signed(secrets[record.connection], run, record)
+            ):
+                valid.append(record)
+            else:
+                reason = "its approval was not given in this run for this evidence; review it again"
+                void.append(record.ended(State.REFUSED, reason))
+        return valid, void
+
+    async def _submit(
+        self, context: Context, connection: str, group: list[Record], progress: Progress
+    ) -> list[Record]:
+        """Submit a group, its intent recorded before and its ends after."""
+        from dispute_provider.evidence.record import State
+        from dispute_provider.hooks import protocol
+
+        earlier = {record.dispute: progress.ended(record) for record in group}
+        ended = [end for end in earlier.values() if end and end.state != State.UNKNOWN]
+        open_ones = [r for r in group if not (end := earlier[r.dispute]) or end.state == State.UNKNOWN]
+        if not open_ones:
+            return ended
+        resumed = {record.dispute for record in open_ones if progress.intended(record)}
+        settling = progress.unsettled(open_ones)
+        progress.intend([record for record in open_ones if not earlier[record.dispute]])
+
+        async def submit(client: AsyncClient, record: Record) -> Record:
+            if unknown := earlier[record.dispute]:
+                return await client.run_steps(
+                    protocol.submit(client.api, unknown, resumed=True, may_send=False)
+                )
+            again = record.dispute in resumed
+            if again and not client.api.submits_under_a_key:
+                # The earlier send may be under way still, and no key makes a second one harmless.
+                await asyncio.sleep(settling)
+            return await client.run_steps(protocol.submit(client.api, record, resumed=again))
+
+        results = await each(connection, open_ones, submit)
+        progress.end(open_ones, results)
+        for before, after in zip(open_ones, results, strict=True):
+            if after.state == State.UNKNOWN and not earlier[before.dispute]:
+                count_unknown_end(context, before)
+        return ended + results
+
+    def _warn_without_lock(self, connection: str) -> None:
+        if self.pool == _NO_POOL and not hook_of(connection).api.submits_under_a_key:
+            self.log.warning(
+                "connection=%s: nothing keeps another run from submitting the same dispute meanwhile. "
+                "To do: create a pool of one slot and name it in [dispute] submit_pool.",
+                connection,
+            )
