@@ -66,6 +66,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "stripe_default,moov_default",
                         "default": "",
                     },
+                    "receipts": {
+                        "description": (
+                            "Folder for one file per submission: dispute, digest, approver, request id; any "
+                            "fsspec address. Empty: none are written."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://shop-disputes/receipts",
+                        "default": "",
+                    },
                     "submit_pool": {
                         "description": (
                             "Pool of one slot for the tasks that submit: the lock between runs, for an API "

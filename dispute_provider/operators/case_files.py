@@ -58,7 +58,7 @@ def _local(path: str) -> str:
 
 def find_cases(folder: str) -> Iterator[str]:
     """The case files of a folder, in order: its own JSON and YAML files, and ``case.*`` one folder down."""
-    for entry in sorted(_path(folder).iterdir(), key=str):
+    for entry in sorted(storage_path(folder).iterdir(), key=str):
         if entry.is_dir():
             yield from (str(file) for file in sorted(entry.iterdir(), key=str) if file.stem == "case")
         elif entry.suffix.lower() in _SUFFIXES:
@@ -72,7 +72,7 @@ def read_case(path: str) -> Case:
     """
     from dispute_provider.evidence.case import Case
 
-    file = _path(path)
+    file = storage_path(path)
     try:
         size = file.stat().st_size
         if size > _LARGEST_CASE:
@@ -111,7 +111,7 @@ def read_documents(case: Case) -> dict[str, Document]:
 def _read_document(folder: str | None, path: str) -> bytes:
     if folder is None:
         raise ValueError("the case has come without a folder to read documents from")
-    file = _path(folder) / path
+    file = storage_path(folder) / path
     if not _is_within(str(file), folder):
         raise ValueError("it stands outside of the case's folder")
     if (size := file.stat().st_size) > _LARGEST_DOCUMENT:
@@ -119,7 +119,8 @@ def _read_document(folder: str | None, path: str) -> bytes:
     return file.read_bytes()
 
 
-def _path(path: str) -> ObjectStoragePath:
+def storage_path(path: str) -> ObjectStoragePath:
+    """A place in object storage; a plain path is one on this machine."""
     from airflow.sdk import ObjectStoragePath
 
     return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")

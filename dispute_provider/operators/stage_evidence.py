@@ -33,7 +33,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
     ui_color = "#d9ead3"
 
     def __init__(self, *, cases: Given, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
-        kwargs.setdefault("retry_policy", ApiRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
         super().__init__(**kwargs)
         self.cases = take(self, cases)
         self.conn_id = conn_id

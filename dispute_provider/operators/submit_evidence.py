@@ -21,6 +21,7 @@ from dispute_provider.operators.batch import (
     take,
 )
 from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end
+from dispute_provider.operators.receipts import write_receipts
 from dispute_provider.operators.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     ui_color = "#f4cccc"
 
     def __init__(self, *, approved: Given, **kwargs: Any) -> None:
-        kwargs.setdefault("retry_policy", ApiRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
         kwargs["outlets"] = [*kwargs.pop("outlets", ()), SUBMISSIONS]
         super().__init__(**kwargs)
         self.approved = take(self, approved)
@@ -67,6 +68,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             batch = [record for record in valid if record.connection == connection]
             for start in range(0, len(batch), _GROUP):
                 results += await self._submit(context, connection, batch[start : start + _GROUP], progress)
+        write_receipts(results)
         retry_held(context, results)
         return finish(self, results)
 

@@ -56,7 +56,7 @@ class FindCasesOperator(BaseAsyncOperator):
     ui_color = "#d0e0e3"
 
     def __init__(self, *, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
-        kwargs.setdefault("retry_policy", ApiRetryPolicy())
+        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
         super().__init__(outlets=[REVIEWED], **kwargs)
         self.conn_id = conn_id
         self.folder = folder

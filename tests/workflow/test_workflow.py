@@ -226,3 +226,38 @@ def test_customer_text_is_rendered_by_nothing(engine, sandbox, stripe_connection
     assert "sk_test" not in json.dumps(form)
     assert "````text" in form["body"], "a fence that the text cannot close"
     assert "\u202e" not in form["body"]
+
+
+def test_every_submission_leaves_a_receipt_that_names_the_approver(
+    engine, sandbox, stripe_connection, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    run = engine.run(
+        contest([stripe_case("du_1", "Delivered and signed for.")], stripe_connection),
+        lambda form: {"chosen_options": form["options"][:1], "params_input": {}},
+    )
+
+    [record] = as_json(engine.result(run, "submit"))
+    [file] = tmp_path.rglob("*.json")
+    receipt = json.loads(file.read_text())
+    assert receipt["digest"] == record["digest"]
+    assert receipt["request_id"] == record["request_id"]
+    assert receipt["approval"]["responder"].startswith("ana")
+    assert "Delivered" not in file.read_text()
+
+
+@pytest.mark.parametrize(("prepared_by", "state"), [("Ana", "held"), ("bob", "submitted"), (None, "held")])
+def test_from_an_amount_on_who_prepared_a_case_does_not_approve_it(
+    prepared_by, state, engine, sandbox, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_1", amount=50_000, currency="usd")
+    case = stripe_case("du_1") | ({"prepared_by": prepared_by} if prepared_by else {})
+    dag = contest([case], stripe_connection, four_eyes_from={"USD": 50_000})
+
+    run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
+
+    [record] = as_json(engine.result(run, "submit"))
+    assert record["state"] == state
+    assert state == "submitted" or "four eyes" in record["reason"]
