@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -23,7 +24,6 @@ from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_PUBLIC_KEY, MOOV_SECRET_
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / ".demo"
-_CONNECTIONS = "stripe_default,stripe_shop,moov_default"
 _LIMIT = 600.0
 
 
@@ -78,10 +78,19 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
     with Sandbox() as sandbox:
         sandbox.create_disputes([{"id": dispute.id, **dispute.made} for dispute in all_disputes])
         progress.tell(f"sandbox of both APIs at {sandbox.url}, {len(all_disputes)} disputes on it")
-        airflow = Airflow(folder / "airflow", port, _ROOT / "dags", _settings(sandbox.url, cases))
+        connections = _connections(sandbox.url)
+        settings = {
+            "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
+            "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in connections),
+        }
+        airflow = Airflow(folder / "airflow", port, _ROOT / "dags", settings)
         flow = Flow(all_disputes, cases, sandbox, airflow, Rest(airflow.url, "ana", airflow.passwords["ana"]))
         try:
             airflow.start(progress)
+            flow.wait_for_airflow(progress)
+            admin = Rest(airflow.url, "admin", airflow.passwords["admin"])
+            for connection in connections:
+                admin.add_connection(connection)
             flow.open_reviews(progress)
             return flow.answer_and_check(progress) if auto else flow.stand_by(progress)
         except KeyboardInterrupt:
@@ -99,28 +108,21 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             )
 
 
-def _settings(sandbox: str, cases: Path) -> dict[str, str]:
-    """Connections to the sandbox, and where the cases stand, as environment variables."""
-    connections = {
-        "STRIPE_DEFAULT": {"conn_type": "stripe", "host": sandbox, "password": STRIPE_KEY},
-        "STRIPE_SHOP": {
-            "conn_type": "stripe",
-            "host": sandbox,
-            "password": STRIPE_KEY,
-            "extra": {"account": SHOP},
+def _connections(sandbox: str) -> list[dict[str, Any]]:
+    """The connections to the sandbox, as Airflow's REST API takes them."""
+    stripe = {"conn_type": "stripe", "password": STRIPE_KEY}
+    moov = {"conn_type": "moov", "login": MOOV_PUBLIC_KEY, "password": MOOV_SECRET_KEY}
+    made = [
+        {"connection_id": "stripe_default", **stripe},
+        {"connection_id": "stripe_shop", **stripe, "extra": json.dumps({"account": SHOP})},
+        {
+            "connection_id": "moov_default",
+            **moov,
+            "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2"}),
         },
-        "MOOV_DEFAULT": {
-            "conn_type": "moov",
-            "host": sandbox,
-            "login": MOOV_PUBLIC_KEY,
-            "password": MOOV_SECRET_KEY,
-            "extra": {"account": MOOV_ACCOUNT, "auth": "oauth2"},
-        },
-    }
-    return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in connections.items()} | {
-        "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
-        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": _CONNECTIONS,
-    }
+    ]
+    # Without a port of 0 the Test button of Airflow 3.3.2 is refused (apache/airflow#73298).
+    return [{**connection, "host": sandbox, "port": 0} for connection in made]
 
 
 if __name__ == "__main__":

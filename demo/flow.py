@@ -41,14 +41,17 @@ class Flow:
         self._answer_from: dict[str, float] = {}
         self._quiet_since: float | None = None
 
-    def open_reviews(self, progress: Progress) -> None:
-        """From Airflow's start to reviews that wait for an answer."""
+    def wait_for_airflow(self, progress: Progress) -> None:
+        """Until all of it is at work and has read its DAGs."""
         while not self.rest.is_healthy():
             self._wait(progress, "Airflow starts")
         for dag in (SWEEP, REVIEW):
             while not self.rest.has_dag(dag):
                 self._wait(progress, f"Airflow reads its DAGs, {dag} is not there yet")
         progress.tell(f"Airflow is ready at {self.airflow.url}")
+
+    def open_reviews(self, progress: Progress) -> None:
+        """Start a sweep, and wait for the reviews that it opens."""
         self._statuses = {dispute["id"]: dispute["status"] for dispute in self.sandbox.disputes()}
         self._sweep(progress)
         expected = len({dispute.connection for dispute in self.disputes})
@@ -62,7 +65,9 @@ class Flow:
         progress.unlimited()
         login = f"log in as ana with the password {self.airflow.passwords['ana']}"
         what = "click a review, read, choose under Options and press the button that answers"
-        progress.tell(f"Open {self.airflow.url}/required_actions – {login}, {what}. Ctrl-C ends the demo.")
+        progress.tell(
+            f"Open {self.airflow.url}/required_actions?response_received=false – {login}, {what}. Ctrl-C ends the demo."
+        )
         while True:
             self._follow(progress)
             self._wait(progress, f"{len(self.rest.reviews())} reviews wait for you", 2.0)

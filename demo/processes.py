@@ -54,7 +54,7 @@ class Airflow:
 
     :param home: its folder; made anew.
     :param dags: the only folder that DAGs are read from.
-    :param settings: environment variables besides its own, connections and configuration.
+    :param settings: environment variables besides its own.
     """
 
     def __init__(self, home: Path, port: int, dags: Path, settings: Mapping[str, str]) -> None:

@@ -34,6 +34,9 @@ class Rest:
     def has_dag(self, dag_id: str) -> bool:
         return self._read(f"dags/{dag_id}") is not None
 
+    def add_connection(self, connection: dict[str, Any]) -> None:
+        self._ask("POST", "connections", json=connection)
+
     def trigger(self, dag_id: str) -> str:
         """Start a run; returns its id."""
         return str(self._ask("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"])

@@ -178,7 +178,7 @@ def _moov_connection() -> dict[str, Any]:
             },
             "api_version": {
                 "label": "API version",
-                "description": "Like v2024.01.00, which is the default.",
+                "description": "Like v2024.01.00, which is the default; latest is what Moov still works on.",
                 "schema": {"type": ["string", "null"]},
             },
             "origin": {

@@ -133,6 +133,6 @@ def python_call(
         lines = [f"from {module} import {name}", "", f"{name}(", f"    task_id={task_id!r},"]
         lines.append(f"    conn_id={conn_id!r},")
     for name, value in given.items():
-        text = pprint.pformat(value, sort_dicts=False, width=90)
+        text = pprint.pformat(value, sort_dicts=False, width=90).replace("\n", "\n" + " " * len(f"{name}="))
         lines.append(textwrap.indent(f"{name}={text},", "    "))
     return "\n".join([*lines, ")"])

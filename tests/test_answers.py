@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -130,7 +130,8 @@ def test_another_success_than_the_documented_is_held_to_the_same_contract(status
 
 def mutations(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Each place of a structure, with each thing that should not stand there."""
-    for other in (None, "", "x", [], {}, [None], -1, 10**30, 1e308, True):
+    wrong: tuple[Any, ...] = (None, "", "x", [], {}, [None], -1, 10**30, 1e308, True)
+    for other in wrong:
         yield path, other
     if path:
         yield path, ...
@@ -262,11 +263,12 @@ def test_retry_after_is_understood(value: str | None, seconds: float | None) -> 
 )
 def test_no_text_that_was_sent_is_quoted(texts: list[str], before: str, spelling: str) -> None:
     assume(not any(text in "[redacted]" for text in texts))
-    spell = {
+    spellings: dict[str, Callable[[str], str]] = {
         "plain": str,
         "json": lambda text: json.dumps(text, ensure_ascii=False),
         "ascii-json": json.dumps,
-    }[spelling]
+    }
+    spell = spellings[spelling]
     message = before + " | ".join(map(spell, texts))
     kept = redact(message, {"evidence": {"list": texts}})
     for text in texts:

@@ -31,7 +31,7 @@ file_id = st.from_regex(r"file_[A-Za-z0-9]{1,24}", fullmatch=True)
 address = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(["city", "country", "line1", "line2", "postal_code", "state"], some_text)
 )
-transaction = {
+transaction: dict[str, Any] = {
     "customer_account_id": some_text,
     "customer_email_address": some_text,
     "customer_purchase_ip": some_text,
@@ -49,10 +49,8 @@ enhanced = st.fixed_dictionaries(
             optional={
                 "disputed_transaction": st.fixed_dictionaries(
                     {},
-                    optional={
-                        **transaction,
-                        "merchandise_or_services": st.sampled_from(["merchandise", "services"]),
-                    },
+                    optional=transaction
+                    | {"merchandise_or_services": st.sampled_from(["merchandise", "services"])},
                 ),
                 "prior_undisputed_transactions": st.lists(
                     st.fixed_dictionaries({"charge": some_text}, optional=transaction), max_size=3
@@ -165,8 +163,8 @@ def test_a_file_travels_byte_for_byte(content: bytes, stem: str) -> None:
     assert request.body is not None
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + request.body)
-    # email's parser may change line ends: the file itself is looked for in the body.
-    purpose, file = message.get_payload()  # type: ignore[misc]  # a list, since it is multipart
+    # The parser may change line ends: the file itself is looked for in the body.
+    _, purpose, file = message.walk()
     assert purpose.get_payload() == "dispute_evidence"
     assert file.get_filename() == f"{stem}.pdf"
     assert file.get_content_type() == "application/pdf"

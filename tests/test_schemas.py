@@ -241,6 +241,7 @@ def test_the_examples_of_a_case_fit(example: Json) -> None:
 
 
 REFUSED: list[tuple[str, str, list[Any]]] = [
+    ("stripe", "parameters/Dispute", ["a/b", "a?b", "a#b", "%2e%2e", "a\\b"]),
     ("stripe", "parameters/Dispute", ["", ".", "..", "du 1", "du_1\n", "du\u0000", "du\u00a0", "x" * 5001]),
     ("stripe", "parameters/StripeAccount", ["", "acct_", "acct_1\n", "acct_1\r\nX: y", "1"]),
     ("stripe", "parameters/StripeVersion", ["2026", "2026-09-30.endive\n", "latest"]),
@@ -310,7 +311,7 @@ def test_what_must_not_be_sent_is_refused(api: str, where: str, instance: Any) -
 
 
 ACCEPTED: list[tuple[str, str, list[Any]]] = [
-    ("stripe", "parameters/Dispute", ["du_1", "dp_1", "...", "a/b?c"]),
+    ("stripe", "parameters/Dispute", ["du_1", "dp_1", "...", "Zoë"]),
     ("stripe", "parameters/StripeVersion", ["2020-08-27", "2026-10-28.endive"]),
     ("stripe", "schemas/MetadataParams", ["", {}, {"k": ""}]),
     ("stripe", "schemas/DisputeUpdateParams", [{}, {"submit": False}, {"metadata": ""}]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ _SHOWN_DIGEST = 12
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
 _LONGEST_DETAILS = 200_000
 _SHORT = 120
-_NEEDS_FENCE = re.compile(r"[`\t\r\n]|  |\A | \Z")
+_NEEDS_FENCE = re.compile(r"[`|\t\r\n]|  |\A | \Z")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -168,7 +168,7 @@ def _single(record: Record, snapshot: Snapshot) -> Form:
                 _facts(record, snapshot),
                 *(f"> {plain(note)}" for note in record.notes),
                 "### What will be sent",
-                *(_evidence(entry, record) for entry in snapshot.evidence),
+                *_evidence(record, snapshot),
                 f"Digest of all this: `{record.digest}`",
             ]
         ),
@@ -198,31 +198,45 @@ def _facts(record: Record, snapshot: Snapshot) -> str:
         "Prepared by": plain(record.prepared_by or "not said"),
         "Customer contacted first": contacted,
     }
-    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return _table(rows.items())
 
 
-def _evidence(entry: Evidence, record: Record) -> str:
-    heading = f"**{plain(entry.name)}**"
-    if entry.id is not None:
-        name, known = entry.filename or entry.id, record.documents.get(entry.id)
-        digest = (
-            None if known and known[:_SHOWN_DIGEST] in name else f"sha256 `{(known or '')[:_SHOWN_DIGEST]}`"
-        )
-        facts = [
-            plain(name),
-            f"{entry.size:,} bytes" if entry.size is not None else None,
-            plain(entry.content_type) if entry.content_type else None,
-            digest if known else "not uploaded by this case",
-        ]
-        return f"{heading} · document: " + " · ".join(fact for fact in facts if fact)
-    text = entry.text if entry.text is not None else _outline(entry.value)
-    if _is_short(text):
-        return f"{heading} · `{_visible(text)}`"
-    return f"{heading} · {len(text):,} characters\n\n{fenced(text)}"
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+
+
+def _evidence(record: Record, snapshot: Snapshot) -> list[str]:
+    """Documents and short texts as a table, longer texts in fences below it."""
+    rows: list[tuple[str, str]] = []
+    fences: list[str] = []
+    for entry in snapshot.evidence:
+        text = entry.text if entry.text is not None else _outline(entry.value)
+        if entry.id is not None:
+            rows.append((plain(entry.name), _document(entry, record.documents.get(entry.id))))
+        elif _is_short(text):
+            rows.append((plain(entry.name), f"`{_visible(text)}`"))
+        else:
+            fences.append(f"**{plain(entry.name)}** · {len(text):,} characters\n\n{fenced(text)}")
+    return [_table(rows), *fences] if rows else fences
+
+
+def _document(entry: Evidence, known: str | None) -> str:
+    """Its facts; its digest where its name does not hold it."""
+    name = entry.filename or entry.id
+    facts = [
+        plain(name),
+        f"{entry.size:,} bytes" if entry.size is not None else None,
+        plain(entry.content_type) if entry.content_type else None,
+    ]
+    if known is None:
+        facts.append("not uploaded by this case")
+    elif known[:_SHOWN_DIGEST] not in (name or ""):
+        facts.append(f"sha256 `{known[:_SHOWN_DIGEST]}`")
+    return "document: " + " · ".join(fact for fact in facts if fact)
 
 
 def _is_short(text: str) -> bool:
-    """Whether it stays as it is between two backticks; a fence takes more room on the page."""
+    """Whether it stays as it is between two backticks in a table; a fence takes more room on the page."""
     return 0 < len(text) <= _SHORT and not _NEEDS_FENCE.search(text)
 
 
@@ -266,7 +280,7 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
             [
                 f"### {plain(record.dispute)} · {record.money} · {plain(record.stage)}",
                 _preparation(record),
-                *(_evidence(entry, record) for entry in snapshots[record.dispute].evidence),
+                *_evidence(record, snapshots[record.dispute]),
             ]
         )
         left -= len(section)

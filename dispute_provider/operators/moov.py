@@ -288,7 +288,8 @@ class MoovPingOperator(MoovOperator):
 
 def _found_after_retry(context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer | None:
     """The dispute as it is, where a try before this one may have sent something; None in the first try."""
-    if context["ti"].try_number <= 1:
+    instance = context.get("ti")
+    if instance is None or instance.try_number <= 1:
         return None
     return hook.call("getDispute", arguments.get("accountID"), disputeID=arguments["disputeID"])
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
@@ -86,17 +86,12 @@ class RequestOperator(BaseOperator):
         operation = contract.load(self.api)[self.operation_id]
         values = context["params"]
         typed = arguments_from_form(operation, values)
-        arguments = {**typed, **_document_of(operation, typed)}
         if values["dry_run"]:
-            return self._show(operation, values, typed, arguments)
-        return self._send(operation, values, arguments)
+            return self._show(operation, values, typed)
+        return self._send(operation, values, {**typed, **_document_of(operation, typed)})
 
     def _show(
-        self,
-        operation: Operation,
-        values: Mapping[str, Any],
-        typed: Mapping[str, Any],
-        arguments: Mapping[str, Any],
+        self, operation: Operation, values: Mapping[str, Any], typed: Mapping[str, Any]
     ) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowException
 
@@ -106,7 +101,13 @@ class RequestOperator(BaseOperator):
 
         violations: list[Violation] = []
         server, scheme, conn_id = operation.server, "", values["conn_id"]
-        arguments = {**dict.fromkeys(_secrets(operation), SECRET), **arguments}
+        arguments = {**dict.fromkeys(_secrets(operation), SECRET), **typed}
+        try:
+            documents = _document_of(operation, typed)
+            arguments |= documents
+            typed = {**{name: part.filename for name, part in documents.items()}, **typed}
+        except InvalidRequestError as error:
+            violations += error.violations
         try:
             hook = hook_for(conn_id, self.api)
             arguments = {**hook.api.own_arguments(operation.id, None), **arguments}
@@ -119,7 +120,8 @@ class RequestOperator(BaseOperator):
             request = operation.contract.request(operation.id, **arguments)
             arguments = {**key_for(conn_id, request), **arguments}
         except InvalidRequestError as error:
-            violations += error.violations
+            named = {violation.pointer for violation in violations}
+            violations += [violation for violation in error.violations if violation.pointer not in named]
 
         def shown(show_texts: bool) -> Any:
             return preview(
@@ -134,8 +136,11 @@ class RequestOperator(BaseOperator):
                 show_texts=show_texts,
             )
 
-        for line in shown(bool(values.get("show_texts"))).lines():
+        show_texts = bool(values.get("show_texts"))
+        for line in shown(show_texts).lines():
             self.log.info("%s", line)
+        if operation.media_type and not show_texts:
+            self.log.info("Texts stand here as their length and the start of their sha256.")
         return {"sent": False, **shown(False).to_dict()}
 
     def _send(
@@ -149,11 +154,14 @@ class RequestOperator(BaseOperator):
             account = arguments.get("Stripe-Account") or arguments.get("accountID")
             self.dispute_url = hook.api.page(dispute, account)
         answer = send(hook, operation.id, {**_minted(operation, hook), **arguments})
+        # What it answered stands in the XCom alone: an object that was expanded can say who the customer is.
         self.log.info("%s", outcome(hook, operation.id, arguments, answer))
-        told = self._told(answer)
-        for line in json.dumps(told, indent=2, ensure_ascii=False).splitlines():
-            self.log.info("%s", line)
-        return {"sent": True, "status": answer.status, "request_id": answer.request_id, "answer": told}
+        return {
+            "sent": True,
+            "status": answer.status,
+            "request_id": answer.request_id,
+            "answer": self._told(answer),
+        }
 
     def _told(self, answer: Answer) -> Any:
         """What may be stored of an answer."""
@@ -169,9 +177,10 @@ class RequestOperator(BaseOperator):
 def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
     """The document to upload, if the operation takes one.
 
-    :raises InvalidCaseError: if its path stands outside of the case roots.
+    :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
     """
     from dispute_provider.contract import FilePart
+    from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
     from dispute_provider.operators.case_files import require_within_roots
 
     for name, schema in operation.schema["properties"].items():
@@ -179,7 +188,11 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
             continue
         if not (path := typed.get(name)):
             return {name: FilePart(_BLANK_NAME, _BLANK_PAGE, "application/pdf")}
-        require_within_roots(path)
+        try:
+            require_within_roots(path)
+        except InvalidCaseError as error:
+            outside = [replace(violation, pointer=f"/{name}") for violation in error.violations]
+            raise InvalidRequestError.before_sending(operation.id, outside) from None
         return {name: document(operation, path)}
     return {}
 

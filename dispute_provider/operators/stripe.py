@@ -43,7 +43,7 @@ class StripeListDisputesOperator(StripeOperator):
     :param limit: disputes on the page, 1 to 100.
     :param starting_after: id of the last dispute of the page before.
     :param ending_before: id of the first dispute of the page after.
-    :param expand: paths of ids to be answered as objects, each below ``data``.
+    :param expand: paths of ids to be answered, and stored as an XCom, as objects; each below ``data``.
     """
 
     operation_id = "GetDisputes"
@@ -84,7 +84,7 @@ class StripeGetDisputeOperator(DisputeOperator, StripeOperator):
     """Read a dispute.
 
     :param dispute: its id (templated).
-    :param expand: paths of ids to be answered as objects (templated).
+    :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
     """
 
     operation_id = "GetDisputesDispute"
@@ -105,7 +105,7 @@ class StripeUpdateDisputeOperator(DisputeOperator, StripeOperator):
     :param dispute: its id (templated).
     :param evidence: by Stripe's own names: texts, ids of files, ``enhanced_evidence``; an empty text unsets.
     :param submit: whether the evidence goes to the bank now.
-    :param expand: paths of ids to be answered as objects (templated).
+    :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
     :param metadata: your own keys; an empty value unsets one, ``""`` in place of all unsets all.
     :param intended_submission_method: who is to submit, from version 2026-10-28.endive on (templated).
     :param idempotency_key: in place of the one that is made (templated).
@@ -167,7 +167,7 @@ class StripeCloseDisputeOperator(DisputeOperator, StripeOperator):
     """Concede a dispute: it is lost, for good.
 
     :param dispute: its id (templated).
-    :param expand: paths of ids to be answered as objects (templated).
+    :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
     :param idempotency_key: in place of the one that is made from the request (templated).
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ from dispute_provider.operators.moov import (
     MoovSubmitDisputeEvidenceOperator,
     MoovUploadDisputeEvidenceTextOperator,
 )
-from dispute_provider.operators.stripe import StripeGetDisputeOperator, StripeUpdateDisputeOperator
+from dispute_provider.operators.stripe import (
+    StripeGetDisputeOperator,
+    StripeUpdateDisputeOperator,
+    StripeUploadFileOperator,
+)
 from dispute_provider.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -91,6 +96,20 @@ def test_airflow_stores_no_text(sandbox: Sandbox, stripe_connection: str, moov_c
     assert all(found.values())
     assert "quokka" not in json.dumps(found)
     assert f'"https://dashboard.stripe.com/test/disputes/{ids[0]}"' in found["links"]
+
+
+def test_an_upload_feeds_an_update(sandbox: Sandbox, stripe_connection: str, tmp_path: Path) -> None:
+    dispute = sandbox.create_dispute(api="stripe")["id"]
+    (tmp_path / "receipt.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    with DAG("upload_and_use", schedule=None) as dag:
+        upload = StripeUploadFileOperator(task_id="upload", file=str(tmp_path / "receipt.pdf"))
+        StripeUpdateDisputeOperator(
+            task_id="use", dispute=dispute, evidence={"receipt": upload.output["id"]}, submit=True
+        )
+    register(dag)
+
+    assert dag.test().state == "success"
+    assert sandbox.dispute(dispute)["submissions"][0]["evidence"]["receipt"].startswith("file_")
 
 
 @pytest.mark.parametrize(

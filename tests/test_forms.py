@@ -1,0 +1,232 @@
+"""Forms: every field of a contract has its widget, and what is typed in comes back out as it was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.sdk import Param
+
+from dispute_provider import contract
+from dispute_provider.evidence.case import Case
+from dispute_provider.forms import (
+    arguments_from_form,
+    case_from_form,
+    case_params,
+    fields,
+    request_params,
+)
+
+APIS = ("stripe", "moov")
+OPERATIONS = [operation for api in APIS for operation in contract.load(api).operations.values()]
+UPDATE = contract.load("stripe")["PostDisputesDispute"]
+LIMITS = {"maxLength", "minLength", "pattern", "maxItems", "minimum", "maximum"}
+
+
+def all_params() -> Iterator[tuple[str, Param]]:
+    for operation in OPERATIONS:
+        for name, param in request_params(operation).items():
+            yield f"{operation.id}: {name}", param
+    for api in APIS:
+        for name, param in case_params(api).items():
+            yield f"case of {api}: {name}", param
+
+
+ALL = [pytest.param(param, id=name) for name, param in all_params()]
+
+
+@pytest.mark.parametrize("param", ALL)
+def test_airflow_can_show_it_and_take_it_as_it_is(param: Param) -> None:
+    param.resolve()
+    types = param.schema["type"]
+    assert isinstance(types, str) or len([name for name in types if name != "null"]) in (1, 2)
+    assert not {"$ref", "anyOf", "oneOf", "const"} & param.schema.keys()
+    assert param.schema["title"]
+    assert param.description
+
+
+@pytest.mark.parametrize("param", ALL)
+def test_airflow_checks_no_limit(param: Param) -> None:
+    """It would stop at the first one, and quote what a customer wrote."""
+    assert not LIMITS & param.schema.keys()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+def test_every_argument_has_a_field(operation: contract.Operation) -> None:
+    """But for what the connection gives, and secrets."""
+    covered = {field.path[0] for field in fields(operation)}
+    left_out = operation.schema["properties"].keys() - covered
+    assert left_out <= {
+        "Stripe-Version",
+        "x-moov-version",
+        "Origin",
+        "token",
+        "refresh_token",
+        "client_secret",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "widget"),
+    [
+        ("dispute", {"type": "string"}),
+        ("Stripe-Account", {"type": ["null", "string"]}),
+        ("evidence.customer_name", {"type": ["null", "string"]}),
+        ("evidence.product_description", {"type": ["null", "string"], "format": "multiline"}),
+        ("evidence.enhanced_evidence", {"type": ["null", "object"]}),
+        ("metadata", {"type": ["null", "object"]}),
+        ("submit", {"type": "boolean"}),
+        ("expand", {"type": ["null", "array"], "items": {"type": "string"}}),
+        ("unset", {"type": ["null", "array"], "items": {"type": "string"}}),
+    ],
+)
+def test_widgets(name: str, widget: dict[str, Any]) -> None:
+    schema = request_params(UPDATE)[name].schema
+    chosen = {key: schema[key] for key in ("type", "format", "items") if key in schema}
+    assert chosen == widget
+
+
+def test_other_widgets() -> None:
+    listed = request_params(contract.load("moov")["listDisputes"])
+    assert listed["startDateTime"].schema["format"] == "date-time"
+    assert listed["count"].schema["type"] == ["null", "integer"]
+    assert listed["status"].schema["enum"][-1] is None
+    text = request_params(contract.load("moov")["uploadDisputeEvidenceText"])
+    assert text["text"].schema["format"] == "multiline"
+    assert None not in text["evidenceType"].schema["enum"]
+    # Two types that are not null become a field that takes either.
+    created = request_params(contract.load("stripe")["GetDisputes"])["created"]
+    assert created.schema["type"] == ["null", "object", "integer"]
+
+
+def test_limits_are_told() -> None:
+    params = request_params(UPDATE)
+    assert "At most 5,000 characters." in params["evidence.customer_name"].description
+    told = params["evidence.uncategorized_text"].description
+    assert "At most 20,000 characters. All texts together: at most 150,000 characters." in told
+    assert "At most 750 characters." in case_params("moov")["cover-letter"].description
+    assert "4.5 MB" in case_params("stripe")["receipt"].description
+    assert "no PNG" in case_params("moov")["receipt-files"].description
+
+
+def test_examples_are_filled_in_where_they_do_not_exclude_each_other() -> None:
+    assert request_params(UPDATE)["evidence.customer_name"].value == "Jane Roe"
+    assert request_params(UPDATE)["submit"].value is False
+    listed = request_params(contract.load("stripe")["GetDisputes"])
+    assert {param.value for param in listed.values()} == {None}
+    assert listed["charge"].schema["examples"] == ["ch_1QkExample0001"]
+
+
+class TestArguments:
+    def test_what_is_left_empty_is_left_out(self) -> None:
+        empty = dict.fromkeys(request_params(UPDATE))
+        assert arguments_from_form(UPDATE, empty | {"dispute": "dp_1"}) == {"dispute": "dp_1"}
+
+    def test_fields_find_their_places(self) -> None:
+        values = {
+            "dispute": "dp_1",
+            "evidence.customer_name": " Zoë \n",
+            "evidence.enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}},
+            "metadata": {"order": ""},
+            "submit": False,
+            "expand": ["charge", ""],
+            "conn_id": "another",
+        }
+        assert arguments_from_form(UPDATE, values) == {
+            "dispute": "dp_1",
+            "evidence": {
+                "customer_name": " Zoë \n",
+                "enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}},
+            },
+            "metadata": {"order": ""},
+            "submit": False,
+            "expand": ["charge"],
+        }
+
+    def test_unset(self) -> None:
+        values = {
+            "dispute": "dp_1",
+            "evidence.receipt": "",
+            "metadata": {"order": "1"},
+            "unset": ["metadata", "evidence.appeal"],
+        }
+        assert arguments_from_form(UPDATE, values) == {
+            "dispute": "dp_1",
+            "evidence": {"receipt": "", "appeal": ""},
+            "metadata": "",
+        }
+
+    def test_only_what_may_be_empty_can_be_unset(self) -> None:
+        offered = request_params(UPDATE)["unset"].schema["examples"]
+        assert {"metadata", "evidence.customer_name", "evidence.enhanced_evidence"} <= set(offered)
+        assert not {"dispute", "submit", "expand", "intended_submission_method"} & set(offered)
+        assert "unset" not in request_params(contract.load("moov")["updateDisputeEvidence"])
+
+
+class TestCases:
+    @pytest.mark.parametrize("api", APIS)
+    def test_every_kind_of_evidence_has_a_field(self, api: str) -> None:
+        evidence = contract.load(api).document["components"]["schemas"]["CaseEvidence"]["properties"]
+        names = case_params(api).keys()
+        assert evidence.keys() <= names
+        case = {"dispute", "account", "prepared_by", "customer_contacted", "product", "metadata"}
+        rest = names - evidence.keys() - case
+        assert rest == ({f"{name}-files" for name in evidence} if api == "moov" else set())
+
+    @pytest.mark.parametrize("api", APIS)
+    def test_an_empty_form_is_an_empty_case(self, api: str) -> None:
+        values = {name: param.value for name, param in case_params(api).items()}
+        assert case_from_form(api, values) == {"provider": api, "evidence": {}}
+        emptied = dict.fromkeys(values, "") | {"metadata": {}}
+        assert case_from_form(api, emptied) == {"provider": api, "evidence": {}}
+
+    def test_stripe(self) -> None:
+        case = case_from_form(
+            "stripe",
+            {
+                "dispute": "dp_1",
+                "customer_contacted": "no",
+                "product": "digital",
+                "metadata": {"order": "1"},
+                "customer_name": " Zoë ",
+                "receipt": "documents/r.pdf",
+                "refund_policy": "",
+                "enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}},
+                "case_path": None,
+            },
+        )
+        assert case == {
+            "provider": "stripe",
+            "dispute": "dp_1",
+            "customer_contacted": False,
+            "product": "digital",
+            "metadata": {"order": "1"},
+            "evidence": {
+                "customer_name": " Zoë ",
+                "receipt": {"file": "documents/r.pdf"},
+                "enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}},
+            },
+        }
+        assert Case.parse(case).customer_contacted is False
+
+    def test_moov(self) -> None:
+        case = case_from_form(
+            "moov",
+            {
+                "dispute": "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10",
+                "customer_contacted": "yes",
+                "cover-letter": "Delivered.",
+                "receipt": "See both.",
+                "receipt-files": ["a.pdf", "", "b.pdf"],
+                "other-files": ["c.pdf"],
+                "generic-evidence-files": [""],
+            },
+        )
+        assert case["evidence"] == {
+            "cover-letter": "Delivered.",
+            "receipt": ["See both.", {"file": "a.pdf"}, {"file": "b.pdf"}],
+            "other": {"file": "c.pdf"},
+        }
+        assert case["customer_contacted"] is True
+        assert len(Case.parse(case).evidence) == 5

@@ -1,0 +1,198 @@
+"""The built wheel, alone in an environment of its own: what it holds and what Airflow finds of it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parents[1]
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> None:
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment that holds the wheel, and sees what this one has installed behind it."""
+    work = tmp_path_factory.mktemp("wheel")
+    source = work / "source"
+    source.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("dispute_provider", "schemas", "dags"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    run(sys.executable, "-c", BUILD, work, cwd=source)
+    venv.create(work / "venv", symlinks=True)
+    libraries = Path(sysconfig.get_path("purelib", vars={"base": str(work / "venv")}))
+    with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+        wheel.extractall(libraries)
+    (libraries / "lock.pth").write_text(sysconfig.get_path("purelib"))
+    return work
+
+
+@pytest.fixture(scope="module")
+def found(environment: Path) -> dict[str, Any]:
+    run(
+        environment / "venv" / "bin" / "python",
+        ROOT / "tests" / "wheel_probe.py",
+        environment / "found.json",
+        cwd=environment,
+        AIRFLOW_HOME=str(environment / "airflow"),
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
+        AIRFLOW__API_AUTH__JWT_SECRET="a secret of this test, which is long enough to sign with SHA-512 !",
+    )
+    told: dict[str, Any] = json.loads((environment / "found.json").read_text())
+    return told
+
+
+def test_it_is_the_wheel_that_is_looked_at(environment: Path, found: dict[str, Any]) -> None:
+    assert Path(found["package"]).is_relative_to(environment / "venv")
+
+
+def test_it_holds_every_module_schema_and_dag_and_nothing_else(found: dict[str, Any]) -> None:
+    expected = {
+        f"{target}/{path.relative_to(ROOT / folder)}"
+        for folder, target in (
+            ("dispute_provider", "dispute_provider"),
+            ("schemas", "dispute_provider/schemas"),
+            ("dags", "dispute_provider/example_dags"),
+        )
+        for pattern in ("*.py", "*.json", "py.typed")
+        for path in (ROOT / folder).rglob(pattern)
+    }
+    held = {file for file in found["files"] if ".dist-info/" not in file}
+    assert held == expected
+    assert {"dispute_provider/py.typed", "dispute_provider/schemas/case.schema.json"} <= held
+    assert "dispute_provider-0.1.0.dist-info/licenses/LICENSE" in found["files"]
+
+
+def imported_names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
+    imported = {
+        name.partition(".")[0]
+        for path in (ROOT / "dispute_provider").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in imported_names(node)
+    }
+    foreign = imported - {*sys.stdlib_module_names, "dispute_provider", "airflow"}
+    assert all(find_spec(name) for name in foreign)
+    named = {requirement.partition(">")[0].partition("<")[0] for requirement in found["requires"]}
+    assert {{"yaml": "pyyaml"}.get(name, name) for name in foreign} <= named
+
+
+def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, Any]) -> None:
+    assert found["version"] == "0.1.0"
+    assert found["hooks"] == {
+        "stripe": "dispute_provider.hooks.stripe.StripeHook",
+        "moov": "dispute_provider.hooks.moov.MoovHook",
+    }
+    assert "dispute_provider.operators.links.DisputeLink" in found["links"]
+    airflow = find_spec("airflow")
+    assert airflow is not None
+    [folder] = airflow.submodule_search_locations or []
+    runtime = json.loads((Path(folder) / "provider_info.schema.json").read_text("utf-8"))
+    strict = json.loads((Path(folder) / "provider.yaml.schema.json").read_text("utf-8"))
+    Draft202012Validator(runtime).validate(found["provider"])
+    # A provider of Airflow's own is described more strictly; what stands in both must pass there too.
+    known = {name: schema for name, schema in strict["properties"].items() if name in found["provider"]}
+    Draft202012Validator({"properties": known, "definitions": strict["definitions"]}).validate(
+        {name: value for name, value in found["provider"].items() if value is not None}
+    )
+
+
+def field(label: str, kind: str = "string", *choices: str, default: str | None = None) -> dict[str, Any]:
+    """An extra field as the form is told of it, but for its description."""
+    schema: dict[str, Any] = {"type": [kind, "null"], "title": label}
+    if choices:
+        schema |= {"enum": [*choices], "default": default}
+    return {"value": default, "schema": schema, "source": None}
+
+
+HIDDEN = {"hidden": True, "title": None, "placeholder": None}
+
+
+def shown(title: str, placeholder: str | None = None) -> dict[str, Any]:
+    return {"hidden": False, "title": title, "placeholder": placeholder}
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "stripe": {
+        "hook_name": "Stripe",
+        "standard_fields": {
+            "description": None,
+            "url_schema": HIDDEN,
+            "host": shown("Stand-in host", "leave blank for Stripe itself"),
+            "port": HIDDEN,
+            "login": HIDDEN,
+            "password": shown("Secret or restricted key", "sk_test_… or rk_test_…"),
+        },
+        "extra_fields": {
+            "mode": field("Mode", "string", "test", "live", default="test"),
+            "account": field("Connected account"),
+            "api_version": field("API version"),
+            "rate_limit": field("Requests per second", "number"),
+        },
+    },
+    "moov": {
+        "hook_name": "Moov",
+        "standard_fields": {
+            "description": None,
+            "url_schema": HIDDEN,
+            "host": shown("Stand-in host", "leave blank for Moov itself"),
+            "port": HIDDEN,
+            "login": shown("Public key"),
+            "password": shown("Secret key"),
+        },
+        "extra_fields": {
+            "account": field("Account"),
+            "mode": field("Mode", "string", "sandbox", "production", default="sandbox"),
+            "auth": field("Authentication", "string", "basic", "oauth2", default="basic"),
+            "api_version": field("API version"),
+            "origin": field("Origin"),
+            "rate_limit": field("Requests per second", "number"),
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("kind", sorted(FORMS))
+def test_the_form_of_a_connection_has_these_fields(kind: str, found: dict[str, Any]) -> None:
+    form = found["forms"][kind]
+    for name, extra in form["extra_fields"].items():
+        assert extra.pop("description"), name
+    assert {name: form[name] for name in FORMS[kind]} == FORMS[kind]
+
+
+def test_the_example_dags_are_loaded_from_the_wheel(found: dict[str, Any]) -> None:
+    assert found["import_errors"] == {}
+    assert {"dispute_review", "dispute_sweep", "stripe_dispute_evidence", "moov_dispute_evidence"} <= {
+        *found["dags"]
+    }
