@@ -63,11 +63,10 @@ class Flow:
     def stand_by(self, progress: Progress) -> int:
         """Leave the reviews to a person, and tell what comes of the answers, until interrupted."""
         progress.unlimited()
+        page = f"{self.airflow.url}/required_actions?response_received=false"
         login = f"log in as ana with the password {self.airflow.passwords['ana']}"
-        what = "click a review, read, choose under Options and press the button that answers"
-        progress.tell(
-            f"Open {self.airflow.url}/required_actions?response_received=false – {login}, {what}. Ctrl-C ends the demo."
-        )
+        what = "click a review, read it, choose under Options at its end and press Respond"
+        progress.tell(f"Open {page} – {login}, {what}. Ctrl-C ends the demo.")
         while True:
             self._follow(progress)
             self._wait(progress, f"{len(self.rest.reviews())} reviews wait for you", 2.0)

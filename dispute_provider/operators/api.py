@@ -10,11 +10,12 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider.operators.batch import hook_of
+from dispute_provider.operators.case_files import storage_path
 from dispute_provider.operators.links import DisputeLink
 from dispute_provider.operators.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, ObjectStoragePath, RetryPolicy
+    from airflow.sdk import Context, RetryPolicy
 
     from dispute_provider.answers import Answer
     from dispute_provider.contract import FilePart, Operation, Request
@@ -217,15 +218,6 @@ def document(operation: Operation, path: str, filename: str | None = None) -> Fi
         violation = Violation("/file", f"cannot be read: {type(error).__name__}", "check the path")
         raise InvalidRequestError.before_sending(operation.id, [violation]) from None
     return FilePart(filename or location.name, found.content, found.content_type)
-
-
-def storage_path(path: str) -> ObjectStoragePath:
-    """A path on this machine, or an address in an object store."""
-    from pathlib import Path
-
-    from airflow.sdk import ObjectStoragePath
-
-    return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
 
 
 def resolved(value: Any, context: Context) -> Any:

@@ -60,7 +60,8 @@ def find_cases(folder: str) -> Iterator[str]:
     """The case files of a folder, in order: its own JSON and YAML files, and ``case.*`` one folder down."""
     for entry in sorted(storage_path(folder).iterdir(), key=str):
         if entry.is_dir():
-            yield from (str(file) for file in sorted(entry.iterdir(), key=str) if file.stem == "case")
+            files = sorted(entry.iterdir(), key=str)
+            yield from (str(file) for file in files if file.stem == "case" and file.suffix in _SUFFIXES)
         elif entry.suffix.lower() in _SUFFIXES:
             yield str(entry)
 

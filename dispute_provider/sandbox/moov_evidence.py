@@ -83,6 +83,13 @@ def submit(world: World, call: Call, dispute: MoovDispute) -> Answer:
     if not dispute.evidence:
         raise MoovError(400, "the dispute has no evidence")
     before = dispute.render()
+    send(world, dispute, call.request_id)
+    call.changed = call.submitted = True
+    return json_answer(200, before if settings.stale_submit else dispute.render())
+
+
+def send(world: World, dispute: MoovDispute, request: str | None = None) -> None:
+    """Send what is uploaded to the bank; `request` is the id of the API request that asked for it, if one did."""
     now = world.clock.now()
     dispute.status = "under-review"
     dispute.submitted = now
@@ -91,13 +98,12 @@ def submit(world: World, call: Call, dispute: MoovDispute) -> Answer:
     dispute.submissions.append(
         {
             "time": now,
+            "request": request,
             "stage": dispute.phase,
             "evidence": [item.render() for item in dispute.evidence.values()],
         }
     )
     settle_later(world, dispute)
-    call.changed = call.submitted = True
-    return json_answer(200, before if settings.stale_submit else dispute.render())
 
 
 def accept(world: World, call: Call, dispute: MoovDispute) -> Answer:

@@ -70,7 +70,10 @@ def find(world: World, identifier: str) -> StripeDispute | MoovDispute:
 
 
 def edit(world: World, identifier: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Change a dispute behind the APIs' backs. Raises KeyError, ValueError."""
+    """Change a dispute behind the APIs' backs; `submit` is a colleague's in the Dashboard.
+
+    Raises KeyError, ValueError.
+    """
     dispute = find(world, identifier)
     if isinstance(dispute, StripeDispute):
         _edit_stripe(world, dispute, dict(given))
@@ -141,6 +144,8 @@ def _create_moov(world: World, given: dict[str, Any]) -> MoovDispute:
 
 def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) -> None:
     _stage_stripe(world, dispute, given.pop("evidence", {}))
+    if given.pop("submit", False):
+        stripe_disputes.submit(world, dispute, "manual")
     reopened = given.pop("reopen", False)
     if {"due_by", "due_in"} & given.keys() or reopened:
         due = _due(world, given, WEEK)
@@ -171,6 +176,8 @@ def _edit_moov(world: World, dispute: MoovDispute, given: dict[str, Any]) -> Non
     for identifier in given.pop("remove", []):
         del dispute.evidence[identifier]
     _stage_moov(world, dispute, given.pop("evidence", {}))
+    if given.pop("submit", False):
+        moov_evidence.send(world, dispute)
     reopened = given.pop("reopen", False)
     if reopened:
         given.setdefault("status", "response-needed")

@@ -37,7 +37,7 @@ MAX_PAGES_OTHERS = 49
 def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, Any]) -> None:
     """Stage what is given, and submit it if asked to. Nothing changes where anything is refused."""
     changes: dict[str, Any] = given.get("evidence") or {}
-    submit = given.get("submit", bool(changes))
+    submits = given.get("submit", bool(changes))
     _refuse_if_closed(dispute)
     evidence = dispute.evidence
     if changes:
@@ -49,9 +49,9 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
         total = sum(utf16_length(evidence[name] or "") for name in (*LONG_TEXT, *SHORT_TEXT))
         if total > MAX_TEXT:
             raise invalid(f"The texts have {total} characters together and may have {MAX_TEXT}", "evidence")
-    if changes or submit:
+    if changes or submits:
         _refuse_unless_answerable(world, dispute)
-    if submit:
+    if submits:
         if not any(evidence.values()):
             raise _refused("There is no evidence to submit", "submit")
         check_compelling_evidence(evidence["enhanced_evidence"])
@@ -60,10 +60,10 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
     dispute.intended_submission_method = given.get(
         "intended_submission_method", dispute.intended_submission_method
     )
-    call.changed = bool(submit or given.keys() & {"evidence", "metadata", "intended_submission_method"})
-    if submit:
+    call.changed = bool(submits or given.keys() & {"evidence", "metadata", "intended_submission_method"})
+    if submits:
         call.submitted = True
-        _submit(world, dispute, "manual")
+        submit(world, dispute, "manual", call.request_id)
     if call.changed:
         announce(world, dispute, "charge.dispute.updated")
 
@@ -101,7 +101,7 @@ def watch_due_date(world: World, dispute: StripeDispute) -> None:
     def submit_by_itself() -> None:
         automatic = dispute.intended_submission_method != "manual" and dispute.has_evidence()
         if automatic and dispute.due_by == due and dispute.status in ANSWERABLE:
-            _submit(world, dispute, "smart_disputes")
+            submit(world, dispute, "smart_disputes")
             announce(world, dispute, "charge.dispute.updated")
 
     def lapse() -> None:
@@ -157,11 +157,13 @@ def announce(world: World, dispute: StripeDispute, kind: str) -> None:
     )
 
 
-def _submit(world: World, dispute: StripeDispute, method: str) -> None:
+def submit(world: World, dispute: StripeDispute, method: str, request: str | None = None) -> None:
+    """Send what is staged to the bank; `request` is the id of the API request that asked for it, if one did."""
     dispute.submissions.append(
         {
             "time": world.clock.now(),
             "method": method,
+            "request": request,
             "stage": dispute.stage,
             "evidence": {key: value for key, value in dispute.evidence.items() if value},
         }

@@ -14,7 +14,8 @@ DAGS = Path(__file__).parents[2] / "dags"
 def load(dag_id: str) -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(dag_folder=DAGS / f"{dag_id}.py", bundle_name="dags-folder")
+    file = "dispute_evidence" if dag_id.endswith("_dispute_evidence") else dag_id
+    bag = DagBag(dag_folder=DAGS / f"{file}.py", bundle_name="dags-folder")
     assert not bag.import_errors
     return bag.dags[dag_id]
 

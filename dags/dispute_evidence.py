@@ -1,0 +1,58 @@
+"""Contest one dispute by hand: fill in the form, or name a case, and review it before it is sent.
+
+The evidence is first staged: it stands at the dispute, sent to nobody. The run then waits for a review,
+under *Required Actions*. What is approved there is submitted, once.
+
+What is typed into the form stays in this run's configuration; a case file does not.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+from airflow.sdk.configuration import conf
+
+from dispute_provider.forms import case_params
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+from dispute_provider.operators.form_case import FormCase, form_params
+
+
+def contest_by_hand(api: str, name: str) -> DAG:
+    """The DAG for one API; its form is made from the API's contract."""
+    with DAG(
+        dag_id=f"{api}_dispute_evidence",
+        dag_display_name=f"{name} · Contest a dispute",
+        schedule=None,
+        default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
+        params={
+            "conn_id": Param(f"{api}_default", type="string", title="Connection", section="Where"),
+            **form_params(),
+            **case_params(api),
+        },
+        tags=["disputes", api],
+        doc_md=__doc__,
+    ) as dag:
+        stage = StageEvidenceOperator(
+            task_id="stage",
+            cases=FormCase(api),
+            conn_id="{{ params.conn_id }}",
+            folder="{{ params.folder or '' }}",
+        )
+        review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
+        submit = SubmitEvidenceOperator(
+            task_id="submit",
+            approved=review.output,
+            pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
+        )
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+    return dag
+
+
+stripe_dispute_evidence = contest_by_hand("stripe", "Stripe")
+moov_dispute_evidence = contest_by_hand("moov", "Moov")

@@ -1,0 +1,128 @@
+"""Cases and documents as files: what is found, what is read, and what is refused with which words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.exceptions import InvalidCaseError
+from dispute_provider.operators import case_files
+
+CASE = {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}}
+
+
+def with_files(*paths: str, optional: bool = False, folder: Path | None = None) -> Case:
+    names = ("receipt", "customer_signature", "uncategorized_file")
+    evidence = {name: {"file": path, "optional": optional} for name, path in zip(names, paths, strict=False)}
+    return Case.parse({**CASE, "evidence": evidence}, folder=str(folder) if folder else None)
+
+
+def test_cases_stand_in_a_folder_or_one_folder_down(tmp_path):
+    for name in (
+        "b.yaml",
+        "a.json",
+        "c.yml",
+        "notes.txt",
+        "d/case.yaml",
+        "e/case.json",
+        "e/other.json",
+        "f/g/case.json",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [
+        Path(path).relative_to(tmp_path).as_posix()
+        for path in map(_local, case_files.find_cases(str(tmp_path)))
+    ]
+    assert found == ["a.json", "b.yaml", "c.yml", "d/case.yaml", "e/case.json"]
+
+
+def _local(path: str) -> str:
+    return path.removeprefix("file://")
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_a_case_is_read_as_it_was_written(suffix, tmp_path):
+    (tmp_path / f"case{suffix}").write_text(json.dumps(CASE), encoding="utf-8")
+    case = case_files.read_case(str(tmp_path / f"case{suffix}"))
+    assert case.evidence[0].value == "Zoë"
+    assert case.folder == f"file://{tmp_path}" or case.folder == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("case.json", b"{\n  broken", "line 2 is no JSON"),
+        ("case.yaml", b"a: b\nc: [", "no YAML"),
+        ("case.yaml", b"\x80\x81", "no UTF-8"),
+        ("case.json", b"[]", "must be object"),
+        (
+            "case.yaml",
+            b"provider: stripe\ndispute: du_1\nevidence: {service_date: 20260322}\n",
+            "/evidence/service_date",
+        ),
+        ("case.yaml", b"!!python/object/apply:os.system ['true']", "no YAML"),
+        ("case.json", b" " * (4 * 1024 * 1024 + 1), "at most"),
+    ],
+)
+def test_a_file_that_is_no_case_is_refused_with_its_path_and_reason(name, content, said, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidCaseError, match="case") as refused:
+        case_files.read_case(str(tmp_path / name))
+    assert said in str(refused.value)
+    assert name in str(refused.value)
+
+
+def test_a_case_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InvalidCaseError, match="FileNotFoundError"):
+        case_files.read_case(str(tmp_path / "none.json"))
+
+
+def test_documents_are_read_and_all_missing_ones_named_at_once(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "large.pdf").write_bytes(b"%PDF" + bytes(5_000_000))
+    assert case_files.read_documents(with_files("a.pdf", folder=tmp_path))["a.pdf"].content == b"%PDF-1.4"
+    with pytest.raises(InvalidCaseError) as refused:
+        case_files.read_documents(with_files("a.pdf", "none.pdf", "large.pdf", folder=tmp_path))
+    assert "none.pdf" in str(refused.value)
+    assert "5,000,004 bytes" in str(refused.value)
+
+
+def test_an_optional_document_that_is_missing_does_not_stop_a_case(tmp_path):
+    assert case_files.read_documents(with_files("none.pdf", optional=True, folder=tmp_path)) == {}
+
+
+def test_a_link_out_of_the_cases_folder_is_not_followed(tmp_path):
+    (tmp_path / "case").mkdir()
+    (tmp_path / "secret.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / "case" / "link.pdf").symlink_to(tmp_path / "secret.pdf")
+    with pytest.raises(InvalidCaseError, match="outside"):
+        case_files.read_documents(with_files("link.pdf", folder=tmp_path / "case"))
+
+
+def test_a_case_without_a_folder_has_no_documents():
+    with pytest.raises(InvalidCaseError, match="without a folder"):
+        case_files.read_documents(with_files("a.pdf"))
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "within"),
+    [
+        ("s3://bucket/cases/a.json", "s3://bucket/cases", True),
+        ("s3://bucket/cases/../keys/a.json", "s3://bucket/cases", False),
+        ("s3://bucket/cases-of-others/a.json", "s3://bucket/cases", False),
+        ("s3://other/cases/a.json", "s3://bucket/cases", False),
+        ("/srv/cases/a.json", "s3://bucket/cases", False),
+        ("s3://bucket/cases/a.json", "", False),
+    ],
+)
+def test_addresses_in_an_object_store_stay_under_their_root(path, root, within, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", root)
+    if within:
+        case_files.require_within_roots(path)
+    else:
+        with pytest.raises(InvalidCaseError, match="case roots"):
+            case_files.require_within_roots(path)
