@@ -152,3 +152,32 @@ def test_the_sweep_asks_once_and_again_when_something_changes(sweep, sandbox, ca
     sandbox.edit_dispute(disputes[1], evidence={"customer_name": "a colleague's"})
     sweep.run()
     assert max(sweep.reviews().values()) == disputes[1:2], "the evidence at the API changed"
+
+
+def test_two_sweeps_that_overlap_open_one_review(sweep, sandbox, cases, monkeypatch):
+    """Both read the memory before either has written to it: the worst case, were two sweeps ever to overlap."""
+    from dispute_provider.operators import sweep as operators
+
+    sandbox.create_dispute(api="stripe", id="du_overlap")
+    write_case(cases, "du_overlap")
+    monkeypatch.setattr(operators, "_memory", lambda context, conn_id: {})
+
+    first, second = sweep.run(), sweep.run()
+
+    assert (first.state, second.state) == ("success", "success")
+    assert list(sweep.reviews().values()) == [["du_overlap"]]
+
+
+def test_the_scheduler_never_runs_two_sweeps_at_once():
+    assert load("dispute_sweep").max_active_runs == 1
+
+
+def test_a_broken_case_is_refused_loudly_and_stops_no_other(sweep, sandbox, cases):
+    sandbox.create_dispute(api="stripe", id="du_fine")
+    write_case(cases, "du_fine")
+    (cases / "broken.yaml").write_text("provider: [")
+
+    run = sweep.run()
+
+    assert run.state == "failed"
+    assert list(sweep.reviews().values()) == [["du_fine"]]
