@@ -24,6 +24,7 @@ from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_PUBLIC_KEY, MOOV_SECRET_
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / ".demo"
+_POOL = "dispute_submit"
 _LIMIT = 600.0
 
 
@@ -81,6 +82,8 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
         connections = _connections(sandbox.url)
         settings = {
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
+            "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
+            "AIRFLOW__DISPUTE__SUBMIT_POOL": _POOL,
             "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in connections),
         }
         airflow = Airflow(folder / "airflow", port, _ROOT / "dags", settings)
@@ -90,7 +93,8 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             flow.wait_for_airflow(progress)
             admin = Rest(airflow.url, "admin", airflow.passwords["admin"])
             for connection in connections:
-                admin.add_connection(connection)
+                admin.add("connections", connection)
+            admin.add("pools", {"name": _POOL, "slots": 1})
             flow.open_reviews(progress)
             return flow.answer_and_check(progress) if auto else flow.stand_by(progress)
         except KeyboardInterrupt:

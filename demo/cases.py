@@ -264,7 +264,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
             connection="stripe_default",
             made={
                 "api": "stripe", "amount": 5900, "currency": "eur", "reason": "duplicate",
-                "due_in": 3 * _DAY,
+                "network_reason_code": "12.6.1", "due_in": 3 * _DAY, "outcome": "won",
             },
             evidence=None,
             stages=(), state="held", status="needs_response",

@@ -17,7 +17,7 @@ from demo.rest import REVIEW, SWEEP, Rest
 from dispute_provider.evidence.record import Record
 from dispute_provider.sandbox import Sandbox
 
-# An answer that comes the moment a review opens fails its task (a trap of Airflow 3.3).
+# Airflow 3.3 fails a task whose answer comes before the scheduler has heard that the task is waiting.
 _BEFORE_ANSWERING = 5.0
 _FOR_OUTCOMES = 30.0
 
@@ -47,6 +47,8 @@ class Flow:
             self._wait(progress, "Airflow starts")
         for dag in (SWEEP, REVIEW):
             while not self.rest.has_dag(dag):
+                if errors := self.rest.unreadable_dags():
+                    raise DemoError("Airflow cannot read a DAG", errors)
                 self._wait(progress, f"Airflow reads its DAGs, {dag} is not there yet")
         progress.tell(f"Airflow is ready at {self.airflow.url}")
 
@@ -131,11 +133,12 @@ class Flow:
             fields: dict[str, Any] = {"note": "Read against the documents."}
             if "reject" in review["params"]:
                 fields["reject"] = sorted(rejected & named.keys())
+            # Should the review be opened again, it is answered again, after the same pause.
+            del self._answer_from[run]
             try:
                 self.rest.answer(run, chosen, fields)
             except httpx.HTTPError as error:
                 progress.tell(f"the answer did not get through, once more in a moment: {error}")
-                del self._answer_from[run]
             else:
                 progress.tell(f"ana approved {len(chosen)} of {len(named)}: {review['subject']}")
 

@@ -72,6 +72,8 @@ class Airflow:
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             # More at a time lock SQLite.
             "AIRFLOW__CORE__PARALLELISM": "3",
+            # So long it may take until the end of a task is noticed; till then an answer to it fails it.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ana:user,vic:viewer,admin:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
@@ -135,7 +137,7 @@ class Airflow:
 
     def stop(self) -> list[str]:
         """End everything that was started, children of children too; returns what could not be ended."""
-        for kind, patience in ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0)):
+        for kind, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
             running = psutil.Process().children(recursive=True)
             for process in running:
                 with contextlib.suppress(psutil.NoSuchProcess):

@@ -34,8 +34,14 @@ class Rest:
     def has_dag(self, dag_id: str) -> bool:
         return self._read(f"dags/{dag_id}") is not None
 
-    def add_connection(self, connection: dict[str, Any]) -> None:
-        self._ask("POST", "connections", json=connection)
+    def unreadable_dags(self) -> str:
+        """The errors of DAG files that could not be imported; empty where there are none."""
+        found = self._read("importErrors", limit=100)["import_errors"]
+        return "\n".join(f"--- {error['filename']}\n{error['stack_trace']}" for error in found)
+
+    def add(self, kind: str, thing: dict[str, Any]) -> None:
+        """Make one of ``connections``, ``pools`` and so on."""
+        self._ask("POST", kind, json=thing)
 
     def trigger(self, dag_id: str) -> str:
         """Start a run; returns its id."""

@@ -31,32 +31,30 @@ file_id = st.from_regex(r"file_[A-Za-z0-9]{1,24}", fullmatch=True)
 address = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(["city", "country", "line1", "line2", "postal_code", "state"], some_text)
 )
-transaction: dict[str, Any] = {
+transaction: dict[str, st.SearchStrategy[Any]] = {
     "customer_account_id": some_text,
     "customer_email_address": some_text,
     "customer_purchase_ip": some_text,
     "product_description": some_text,
     "shipping_address": address,
 }
+purpose: st.SearchStrategy[Any] = st.sampled_from(["merchandise", "services"])
 fee = st.fixed_dictionaries({}, optional={"fee_acknowledged": st.booleans()})
+disputed = st.fixed_dictionaries({}, optional={**transaction, "merchandise_or_services": purpose})
+prior = st.fixed_dictionaries({"charge": some_text}, optional=transaction)
+compelling = st.fixed_dictionaries(
+    {},
+    optional={
+        "disputed_transaction": disputed,
+        "prior_undisputed_transactions": st.lists(prior, max_size=3),
+    },
+)
 enhanced = st.fixed_dictionaries(
     {},
     optional={
         "visa_compliance": fee,
         "mastercard_compliance": fee,
-        "visa_compelling_evidence_3": st.fixed_dictionaries(
-            {},
-            optional={
-                "disputed_transaction": st.fixed_dictionaries(
-                    {},
-                    optional=transaction
-                    | {"merchandise_or_services": st.sampled_from(["merchandise", "services"])},
-                ),
-                "prior_undisputed_transactions": st.lists(
-                    st.fixed_dictionaries({"charge": some_text}, optional=transaction), max_size=3
-                ),
-            },
-        ),
+        "visa_compelling_evidence_3": compelling,
     },
 )
 evidence = st.fixed_dictionaries(

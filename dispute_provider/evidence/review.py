@@ -64,7 +64,7 @@ def form(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> Form:
     first = records[0]
     providers = " and ".join(sorted({record.provider for record in records}))
     return Form(
-        subject=f"{first.due_text} · {_totals(records)} · {len(records)} {providers} disputes",
+        subject=f"{first.due_text} · {len(records)} {providers} disputes · {_totals(records)}",
         body=_batch_body(records, snapshots),
         options=(all_option(records), NONE_OPTION, *map(submit_option, records)),
         multiple=True,

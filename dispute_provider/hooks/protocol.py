@@ -31,7 +31,7 @@ def stage(api: Api, case: Case, documents: Mapping[str, Document], record: Recor
     try:
         before = yield from api.read(case.dispute, case.account)
         record = record.seen(before)
-        if end := _cannot_be_answered(record, before):
+        if end := cannot_be_answered(record, before):
             return end
         if mismatch := api.check_case(case, before.dispute):
             return record.ended(State.REFUSED, mismatch)
@@ -94,7 +94,7 @@ def _read_back(
             continue
         unread = None
         if _answered(before.dispute, after.dispute):
-            return _named(record, differing_names(before, after, record.documents), request_id, problem)
+            return _named(record, _differing(record, before, after), request_id, problem)
     if isinstance(problem, ConflictError) and unread is None:
         return record.ended(State.REFUSED, f"not submitted: {problem}", request_id)
     facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
@@ -119,6 +119,12 @@ def _named(record: Record, differing: list[str], request_id: str | None, problem
     return record.ended(State.SUBMITTED, how, request_id)
 
 
+def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
+    """What went out otherwise than it was approved: evidence, and the stage that it answered."""
+    moved = after.dispute.submitted and after.dispute.stage != before.dispute.stage
+    return [*differing_names(before, after, record.documents), *(["its stage"] if moved else [])]
+
+
 def _answered(before: Dispute, after: Dispute) -> bool:
     """Whether the stage that was open in ``before`` has been answered since."""
     return (
@@ -136,7 +142,8 @@ def _is_ours(record: Record, found: Snapshot) -> bool:
     return answered and replace(found, dispute=as_approved).digest(record.documents) == record.digest
 
 
-def _cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
+def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
+    """The end of a dispute that takes no answer, or none any more; None if it does."""
     dispute = found.dispute
     if dispute.submitted:
         return record.ended(
@@ -157,7 +164,7 @@ def _refuse_submission(record: Record, found: Snapshot) -> Record | None:
         return record.ended(State.ALREADY_SUBMITTED, reason)
     if dispute.stage != record.stage:
         return record.ended(State.REFUSED, f"it is now at {dispute.stage}; that needs a review of its own")
-    if end := _cannot_be_answered(record, found):
+    if end := cannot_be_answered(record, found):
         return end
     if not found.evidence:
         return record.ended(State.REFUSED, "there is no evidence on the dispute")

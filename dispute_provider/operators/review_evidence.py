@@ -209,6 +209,7 @@ async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str
     """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown."""
     from dispute_provider.evidence.record import State
     from dispute_provider.exceptions import ApiError
+    from dispute_provider.hooks import protocol
 
     snapshots: dict[str, Snapshot] = {}
 
@@ -218,10 +219,8 @@ async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str
         except ApiError as error:
             return record.ended(State.HELD, f"not reviewed: {error}", error.request_id)
         fresh = record.seen(snapshot)
-        if snapshot.dispute.submitted or snapshot.dispute.closed:
-            return fresh.ended(
-                State.REFUSED, snapshot.dispute.closed or "it was answered since it was staged"
-            )
+        if end := protocol.cannot_be_answered(fresh, snapshot):
+            return end
         if fresh.digest != record.digest:
             fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
         snapshots[record.dispute] = snapshot

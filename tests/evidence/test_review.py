@@ -59,7 +59,7 @@ def test_a_batch_is_sorted_by_deadline_and_totals_per_currency():
     later = snapshot("du_later")
     form = review.form([record(later), record(soon)], {"du_soon": soon, "du_later": later})
 
-    assert form.subject == "2026-11-24 00:00 UTC · 5,000 JPY + 12.00 USD · 2 stripe disputes"
+    assert form.subject == "2026-11-24 00:00 UTC · 2 stripe disputes · 5,000 JPY + 12.00 USD"
     assert form.body.index("du\\_soon") < form.body.index("du\\_later")
     assert form.options[0].startswith("Submit all 2")
     assert form.options[1] == review.NONE_OPTION

@@ -148,7 +148,8 @@ def test_a_netrc_file_cannot_replace_the_key(
 
 def test_cookies_are_not_kept(driver: Driver, connect: Connect) -> None:
     with Peer(lambda asked: Reply(200, ok(asked).body, {"Set-Cookie": "session=other; Path=/"})) as peer:
-        connect("stripe", host=peer.url)
+        # By name: some keep no cookies of a bare address anyway.
+        connect("stripe", host=peer.url.replace("127.0.0.1", "localhost"))
         driver.run("stripe", *[lambda api: api.call(READ[0], **READ[1])] * 3)
     assert len(peer.asked) == 3
     assert not [asked for asked in peer.asked if "cookie" in asked.headers]
