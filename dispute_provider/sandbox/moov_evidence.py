@@ -89,7 +89,7 @@ def submit(world: World, call: Call, dispute: MoovDispute) -> Answer:
 
 
 def send(world: World, dispute: MoovDispute, request: str | None = None) -> None:
-    """Send what is uploaded to the bank; `request` is the id of the API request that asked for it, if one did."""
+    """Send what is uploaded to the bank; `request` is the API request that asked for it, if one did."""
     now = world.clock.now()
     dispute.status = "under-review"
     dispute.submitted = now

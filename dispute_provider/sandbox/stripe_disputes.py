@@ -158,7 +158,7 @@ def announce(world: World, dispute: StripeDispute, kind: str) -> None:
 
 
 def submit(world: World, dispute: StripeDispute, method: str, request: str | None = None) -> None:
-    """Send what is staged to the bank; `request` is the id of the API request that asked for it, if one did."""
+    """Send what is staged to the bank; `request` is the API request that asked for it, if one did."""
     dispute.submissions.append(
         {
             "time": world.clock.now(),

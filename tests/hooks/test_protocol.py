@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from drivers import Driver
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.hooks import protocol
 from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.sandbox import Sandbox
@@ -146,3 +148,24 @@ def test_unread_after_sending_is_unknown_and_says_do_not_send_again(
     assert record.state == State.UNKNOWN
     assert "do not send again" in record.reason
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
+
+
+OPEN = Dispute(
+    "moov", None, "d", "chargeback", "response-needed", 1, False, "2026-01-01", None, None, 1, "usd", ""
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "answered"),
+    [
+        ({}, False),
+        ({"status": "under-review", "submitted": True}, True),
+        ({"submissions": 2}, True),
+        # A stage that was opened again keeps its count and has only its moment to tell.
+        ({"submitted_at": "2026-11-22"}, True),
+        ({"stage": "appeal"}, False),
+        ({"stage": "appeal", "status": "under-review", "submitted": True}, False),
+    ],
+)
+def test_what_shows_that_a_stage_was_answered(change: dict[str, Any], answered: bool) -> None:
+    assert protocol._answered(OPEN, replace(OPEN, **change)) == answered

@@ -155,7 +155,7 @@ def test_the_sweep_asks_once_and_again_when_something_changes(sweep, sandbox, ca
 
 
 def test_two_sweeps_that_overlap_open_one_review(sweep, sandbox, cases, monkeypatch):
-    """Both read the memory before either has written to it: the worst case, were two sweeps ever to overlap."""
+    """Both read the memory before either has written to it: the worst case of an overlap."""
     from dispute_provider.operators import sweep as operators
 
     sandbox.create_dispute(api="stripe", id="du_overlap")
