@@ -30,13 +30,13 @@ def test_its_dag_is_a_dag():
     made = {}
     exec(compile(source.replace("\ncontest()\n", "\nmade = contest()\n"), "README.md", "exec"), made)
     assert isinstance(made["made"], DAG)
-    assert list(made["made"].task_dict) == ["stage", "review", "submit", "outcome"]
+    assert {"stage", "review", "submit", "outcome"} <= set(made["made"].task_dict)
 
 
 def test_its_sandbox_example_runs():
     [source] = [block for block in blocks("python") if "Sandbox" in block]
-    body = source.replace("    ...\n", "    sandbox.url\n").partition("    assert")[0]
-    exec(compile(body, "README.md", "exec"), {})
+    answered = 'sandbox.edit_dispute("du_1", status="won")'
+    exec(compile(re.sub(r"\.\.\. .*", answered, source), "README.md", "exec"), {})
 
 
 def test_it_explains_every_state_that_a_dispute_can_end_in():

@@ -299,14 +299,19 @@ def _preparation(record: Record) -> str:
 
 
 def _row(record: Record, snapshot: Snapshot, columns: int) -> str:
-    pieces = ", ".join(plain(entry.name) for entry in snapshot.evidence)
+    documents = sum(entry.id is not None for entry in snapshot.evidence)
+    pieces = [
+        f"{count} {kind}{'' if count == 1 else 's'}"
+        for count, kind in ((len(snapshot.evidence) - documents, "text"), (documents, "document"))
+        if count
+    ]
     cells = [
         _unbroken(record.due_text.removesuffix(" UTC")),
         _unbroken(record.money),
         plain(record.dispute_reason),
         plain(record.network_code or "–"),
         f"[{plain(record.dispute)}]({record.url})" if record.url else plain(record.dispute),
-        pieces,
+        _unbroken(", ".join(pieces)),
         f"`{(record.digest or '')[:_SHOWN_DIGEST]}`",
         "; ".join(map(plain, record.notes)),
     ]
