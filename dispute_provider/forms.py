@@ -85,13 +85,14 @@ def _default_of(name: str) -> Iterator[str]:
 
 
 def request_params(operation: Operation) -> dict[str, Param]:
-    """The params for one request, the contract's examples filled in."""
+    """The params for one request: what it needs is filled in with examples, what it may have is told."""
     params: dict[str, Param] = {}
     clearable: list[str] = []
     for field in fields(operation):
         in_body = field.path[0] not in operation.parameters
-        prefilled = field.example if field.required or in_body else None
-        # The examples of a query exclude one another: they are told, not filled in.
+        # An example that nobody needs must not end up at a real dispute because nobody took it out. A switch
+        # starts off: left empty, ``submit`` would mean yes.
+        prefilled = field.example if field.required or field.example is False else None
         params[field.name] = _param(field.schema, prefilled, field.section, field.required, field.example)
         if in_body and operation.media_type == FORM and _takes_empty(field.schema):
             clearable.append(field.name)

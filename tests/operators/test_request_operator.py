@@ -73,7 +73,7 @@ class TestShown:
         assert "mug" not in json.dumps(shown)
 
     def test_the_calls_to_paste(self, moov_connection: str) -> None:
-        shown = request("updateDisputeEvidence", text=None, accountID=MOOV_ACCOUNT)
+        shown = request("updateDisputeEvidence", evidenceType="cover-letter", accountID=MOOV_ACCOUNT)
         assert shown["python"].splitlines() == [
             "from a.module import Class",
             "",
@@ -169,7 +169,7 @@ class TestTokens:
 class TestConfirmed:
     def test_staging_needs_none(self, sandbox: Sandbox, stripe_connection: str) -> None:
         dispute = sandbox.create_dispute(api="stripe")["id"]
-        typed = {"dry_run": False, "dispute": dispute, "evidence.receipt": None}
+        typed = {"dry_run": False, "dispute": dispute, "evidence.customer_name": "Jane Roe"}
         assert request("PostDisputesDispute", **typed)["status"] == 200
         with pytest.raises(InvalidRequestError, match="/confirm"):
             request("PostDisputesDispute", **typed, submit=True)
