@@ -64,8 +64,8 @@ def _scheme(operation: Operation, scheme: Mapping[str, Sequence[str]]) -> str:
     if not scheme:
         return "none, with the keys in the body"
     ((name, scopes),) = scheme.items()
-    told = operation.contract.document["components"]["securitySchemes"][name]["description"]
-    return " ".join([f"{name}: {told}", *(f"Scope `{scope}`." for scope in scopes)])
+    told = operation.contract.document["components"]["securitySchemes"][name]["description"].rstrip(".")
+    return ", scope ".join([f"{name}: {told}", *(f"`{scope}`" for scope in scopes)])
 
 
 def _parameters(operation: Operation) -> Iterator[Sequence[str]]:

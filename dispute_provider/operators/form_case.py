@@ -9,8 +9,6 @@ from airflow.sdk import Param
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_SECTION = "Where"
-
 
 def form_params() -> dict[str, Param]:
     """The params that say where a case comes from; those of its contents are ``forms.case_params``."""
@@ -19,14 +17,12 @@ def form_params() -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Case file",
-            section=_SECTION,
             description="Path of a case under [dispute] case_roots; where given, the rest is not read.",
         ),
         "folder": Param(
             None,
             type=["null", "string"],
             title="Folder of the documents",
-            section=_SECTION,
             description="Folder under [dispute] case_roots that the documents named below stand in.",
         ),
     }
