@@ -31,25 +31,23 @@ def contest_by_hand(api: str, name: str) -> DAG:
         schedule=None,
         default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
         params={
-            "conn_id": Param(f"{api}_default", type="string", title="Connection", section="Where"),
+            "conn_id": Param(f"{api}_default", type="string", title="Connection"),
             **form_params(),
             **case_params(api),
         },
         tags=["disputes", api],
         doc_md=__doc__,
     ) as dag:
+        pool = conf.get("dispute", "submit_pool", fallback="default_pool")
         stage = StageEvidenceOperator(
             task_id="stage",
             cases=FormCase(api),
             conn_id="{{ params.conn_id }}",
             folder="{{ params.folder or '' }}",
+            pool=pool,
         )
         review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
-        submit = SubmitEvidenceOperator(
-            task_id="submit",
-            approved=review.output,
-            pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
-        )
+        submit = SubmitEvidenceOperator(task_id="submit", approved=review.output, pool=pool)
         ReportOutcomeOperator(task_id="outcome", results=submit.output)
     return dag
 

@@ -42,7 +42,12 @@ def dispute_sweep() -> None:
     @task_group
     def contest(conn_id: str) -> None:
         find = FindCasesOperator(task_id="find", conn_id=conn_id)
-        stage = StageEvidenceOperator(task_id="stage", cases=find.output, conn_id=conn_id)
+        stage = StageEvidenceOperator(
+            task_id="stage",
+            cases=find.output,
+            conn_id=conn_id,
+            pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
+        )
         open_review = OpenReviewOperator(task_id="open_review", staged=stage.output)
         remember = RememberReviewOperator(
             task_id="remember",

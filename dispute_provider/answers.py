@@ -6,7 +6,8 @@ A success that cannot be read is a failure whose effect is open: *ambiguous*, un
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -60,18 +61,19 @@ class Answer:
 
 
 def read_answer(
-    request: Request, status: int, headers: Mapping[str, str], body: bytes, authorization: str = ""
+    request: Request, status: int, headers: Mapping[str, str], body: bytes, *authorizations: str
 ) -> Answer:
     """Check an answer.
 
-    :param authorization: what the request was authorised with: whoever echoes it is not quoted.
+    :param authorizations: what the request was authorised with, and its connection: whoever echoes one of
+        them is not quoted.
     :raises ApiError: the error of the tree that the status, or an unreadable body, stands for.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     request_id = lowered.get("request-id") or lowered.get("x-request-id")
     if not 200 <= status < 300:
-        secret = authorization.partition(" ")[2]
-        raise _error(request, status, request_id, lowered, body, secret)
+        secrets = [secret for authorization in authorizations for secret in _secrets(authorization)]
+        raise _error(request, status, request_id, lowered, body, secrets)
     schema = request.operation.success_schema
     if schema is None:
         return Answer(status, request_id, body or None)
@@ -109,7 +111,7 @@ def _error(
     request_id: str | None,
     headers: Mapping[str, str],
     body: bytes,
-    secret: str,
+    secrets: Sequence[str],
 ) -> ApiError:
     message, code, param = _complaint(body)
     kind = _BY_STATUS.get(status)
@@ -117,7 +119,7 @@ def _error(
         resendable = request.operation.after_failure == "resend" or status < 500
         kind = ServerError if resendable else AmbiguousError
     return kind(
-        redact(message, (secret, request.content))[:_LONGEST_MESSAGE] or "no explanation given.",
+        redact(message, (secrets, request.content))[:_LONGEST_MESSAGE] or "no explanation given.",
         operation=request.operation.id,
         status=status,
         request_id=request_id,
@@ -143,6 +145,14 @@ def _complaint(body: bytes) -> tuple[str, str | None, str | None]:
 
 def _word(value: Any) -> str | None:
     return value[:_LONGEST_CODE] if isinstance(value, str) and value else None
+
+
+def _secrets(authorization: str) -> Iterator[str]:
+    """What must not be told of an Authorization header: its value, and what that is made of."""
+    scheme, _, value = authorization.partition(" ")
+    yield value
+    if scheme == "Basic":
+        yield b64decode(value).decode().partition(":")[2]
 
 
 def redact(message: str, sent: Any) -> str:

@@ -78,8 +78,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "submit_pool": {
                         "description": (
-                            "Pool of one slot for the tasks that submit: the lock between runs, for an API "
-                            "without idempotency keys. It must exist, or they are never scheduled."
+                            "Pool of one slot for the tasks that stage and submit: the lock between runs for "
+                            "an API without idempotency keys. It must exist, or they are never scheduled."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

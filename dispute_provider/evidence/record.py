@@ -54,6 +54,7 @@ class Record:
     :param state: see :class:`State`.
     :param reason: why it is in this state, for people.
     :param amount: minor currency units.
+    :param submitted_at: when an earlier stage was answered, where the API says so.
     :param due: ISO 8601, UTC.
     :param digest: sha256 of the manifest of what a submission would send.
     :param fingerprint: the digest as it is without knowing any document's bytes; any reading can be compared
@@ -73,6 +74,7 @@ class Record:
     account: str | None = None
     stage: str | None = None
     submissions: int | None = None
+    submitted_at: str | None = None
     due: str | None = None
     amount: int | None = None
     currency: str | None = None
@@ -114,6 +116,7 @@ class Record:
             account=dispute.account,
             stage=dispute.stage,
             submissions=dispute.submissions,
+            submitted_at=dispute.submitted_at,
             due=dispute.due.isoformat() if dispute.due else None,
             amount=dispute.amount,
             currency=dispute.currency,
@@ -195,6 +198,7 @@ def _signature(secret: bytes, run: str, record: Record, approval: Approval) -> s
         record.dispute,
         record.stage,
         record.submissions,
+        record.submitted_at,
         record.digest,
         dict(record.documents),
         approval.action,

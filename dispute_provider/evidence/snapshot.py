@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -112,10 +113,11 @@ def _manifest_entry(entry: Evidence, documents: Mapping[str, str]) -> dict[str, 
 def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, str]) -> list[str]:
     """The names of the evidence that differs between two readings, sorted."""
 
-    def entries(snapshot: Snapshot) -> set[str]:
-        return {canonical_json(entry) for entry in snapshot.manifest(documents)["evidence"]}
+    def entries(snapshot: Snapshot) -> Counter[str]:
+        return Counter(map(canonical_json, snapshot.manifest(documents)["evidence"]))
 
-    return sorted({json.loads(entry)["name"] for entry in entries(before) ^ entries(after)})
+    one, other = entries(before), entries(after)
+    return sorted({json.loads(entry)["name"] for entry in (one - other) + (other - one)})
 
 
 def canonical_json(value: Any) -> str:

@@ -9,7 +9,7 @@ import abc
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from dispute_provider import contract
 from dispute_provider.answers import Answer
@@ -36,6 +36,28 @@ class Wait:
     """Wait so many seconds."""
 
     seconds: float
+
+
+class Uploads(Protocol):
+    """What stood on a dispute before we first uploaded to it: what came later and equals the case is ours.
+
+    :param first_seen: the API's ids of that; None if nothing was uploaded yet.
+    """
+
+    first_seen: frozenset[str] | None
+
+    def begin(self, items: frozenset[str]) -> None:
+        """Note what is there, before anything is uploaded; the first note stays."""
+
+
+class OneTry:
+    """Knows nothing of earlier tries."""
+
+    def __init__(self) -> None:
+        self.first_seen: frozenset[str] | None = None
+
+    def begin(self, items: frozenset[str]) -> None:
+        self.first_seen = items
 
 
 T = TypeVar("T")
@@ -113,10 +135,13 @@ class Api(abc.ABC):
         """The address of the dispute's page, for people."""
 
     @abc.abstractmethod
-    def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
+    def write(
+        self, case: Case, documents: Mapping[str, Document], before: Snapshot, uploads: Uploads
+    ) -> Steps[dict[str, str]]:
         """Put a case's evidence where a later submission finds it.
 
         :param documents: by the paths that the case names.
+        :param uploads: for an API whose uploads have no key that would make a second one harmless.
         :returns: sha256 by the API's document id, of the documents of this case.
         """
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from dispute_provider.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from dispute_provider.hooks.api import Api, Send, Steps, Token
+from dispute_provider.hooks.api import Api, Send, Steps, Token, Uploads
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
@@ -158,29 +159,33 @@ class MoovApi(Api):
             return f"the case is for merchant {case.account}, the dispute is against {found.merchant}"
         return None
 
-    def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
+    def write(
+        self, case: Case, documents: Mapping[str, Document], before: Snapshot, uploads: Uploads
+    ) -> Steps[dict[str, str]]:
         """Upload each piece that is not there yet; what is there already is recognised and left alone."""
         pieces = [
             (entry, documents.get(entry.value.path) if isinstance(entry.value, FileReference) else None)
             for entry in case.evidence
         ]
         pieces = [piece for piece in pieces if piece[1] or not isinstance(piece[0].value, FileReference)]
-        held = list(before.evidence)
+        unmatched = list(before.evidence)
         missing = []
         for piece in pieces:
-            found = next((item for item in held if _same(item, *piece)), None)
+            found = next((item for item in unmatched if _same(item, *piece)), None)
             if found:
-                held.remove(found)
+                unmatched.remove(found)
             else:
                 missing.append(piece)
-        for piece in missing:
-            yield from self._upload(case.dispute, *piece)
+        held = list(before.evidence)
+        there = frozenset(item.item for item in held if item.item)
         if missing:
-            held = yield from self._without_copies(
-                case.dispute, pieces, {item.item for item in before.evidence}
-            )
-        else:
-            held = list(before.evidence)
+            uploads.begin(there)
+            known = set(there)
+            for piece in missing:
+                known.add((yield from self._upload(case.dispute, *piece, known)))
+            held = yield from self._items(case.dispute)
+        theirs = there if uploads.first_seen is None else uploads.first_seen
+        held = yield from self._without_copies(case.dispute, held, pieces, theirs)
         return {
             item.id: document.sha256
             for item in held
@@ -188,45 +193,58 @@ class MoovApi(Api):
             if item.id and document and _same(item, entry, document)
         }
 
-    def _upload(self, dispute: str, entry: Entry, document: Document | None) -> Steps[None]:
+    def _upload(
+        self, dispute: str, entry: Entry, document: Document | None, known: Collection[str]
+    ) -> Steps[str]:
+        """Upload a piece; returns the API's id of it.
+
+        :param known: ids of what was there before.
+        """
         ids = {"accountID": self.account, "disputeID": dispute}
         try:
             if document is None:
-                yield from self.call(
+                answer: Answer = yield from self.call(
                     "uploadDisputeEvidenceText", **ids, evidenceType=entry.name, text=entry.value
                 )
             else:
                 part = FilePart(document.upload_name, document.content, document.content_type)
-                yield from self.call("uploadDisputeEvidenceFile", **ids, evidenceType=entry.name, file=part)
+                answer = yield from self.call(
+                    "uploadDisputeEvidenceFile", **ids, evidenceType=entry.name, file=part
+                )
         except AmbiguousError:
             # It may have arrived: an upload has no key that would make a second one harmless.
-            if not any(_same(item, entry, document) for item in (yield from self._items(dispute))):
-                raise
+            for item in (yield from self._items(dispute)):
+                if item.item and item.item not in known and _same(item, entry, document):
+                    return item.item
+            raise
+        return str(answer.data["evidenceID"])
 
     def _without_copies(
-        self, dispute: str, pieces: list[tuple[Entry, Document | None]], before: set[str | None]
+        self,
+        dispute: str,
+        items: list[Evidence],
+        pieces: list[tuple[Entry, Document | None]],
+        theirs: frozenset[str],
     ) -> Steps[list[Evidence]]:
         """Delete the second copies that a broken upload or another run of ours has made meanwhile.
 
-        The oldest stays, so that two runs that tidy up at once agree; what was there before always stays.
+        The oldest stays, so that two runs that tidy up at once agree; what was there first always stays.
         """
-        items = yield from self._items(dispute)
         copies: list[Evidence] = []
         for piece in pieces:
             wanted = sum(1 for other in pieces if other == piece)
             same = [item for item in items if _same(item, *piece)]
-            copies += [item for item in same[wanted:] if item.item not in before and item not in copies]
+            copies += [item for item in same[wanted:] if item.item not in theirs and item not in copies]
+        if not copies:
+            return items
+        ids = {"accountID": self.account, "disputeID": dispute}
         for copy in copies:
-            try:
-                yield from self.call(
-                    "deleteDisputeEvidenceFile",
-                    accountID=self.account,
-                    disputeID=dispute,
-                    evidenceID=copy.item,
-                )
-            except NotFoundError:
-                continue
-        return [item for item in items if item not in copies]
+            with contextlib.suppress(NotFoundError):
+                yield from self.call("deleteDisputeEvidenceFile", **ids, evidenceID=copy.item)
+        items = yield from self._items(dispute)
+        if any(item in copies for item in items):
+            raise AmbiguousError("a copy is still there.", operation="deleteDisputeEvidenceFile")
+        return items
 
     def _items(self, dispute: str) -> Steps[list[Evidence]]:
         """What is uploaded, oldest first."""

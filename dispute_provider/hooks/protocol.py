@@ -20,14 +20,23 @@ from dispute_provider.exceptions import (
     RateLimitedError,
     ServerError,
 )
-from dispute_provider.hooks.api import Api, Steps, Wait
+from dispute_provider.hooks.api import Api, OneTry, Steps, Uploads, Wait
 
 # Seconds between the readings that look for a submission whose answer told nothing.
 _LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
-def stage(api: Api, case: Case, documents: Mapping[str, Document], record: Record) -> Steps[Record]:
-    """Put a case's evidence on its dispute without submitting it, and read it back."""
+def stage(
+    api: Api,
+    case: Case,
+    documents: Mapping[str, Document],
+    record: Record,
+    uploads: Uploads | None = None,
+) -> Steps[Record]:
+    """Put a case's evidence on its dispute without submitting it, and read it back.
+
+    :param uploads: what is remembered of earlier tries.
+    """
     try:
         before = yield from api.read(case.dispute, case.account)
         record = record.seen(before)
@@ -35,7 +44,7 @@ def stage(api: Api, case: Case, documents: Mapping[str, Document], record: Recor
             return end
         if mismatch := api.check_case(case, before.dispute):
             return record.ended(State.REFUSED, mismatch)
-        uploaded = yield from api.write(case, documents, before)
+        uploaded = yield from api.write(case, documents, before, uploads or OneTry())
         after = yield from api.read(case.dispute, case.account)
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
@@ -51,22 +60,31 @@ def stage(api: Api, case: Case, documents: Mapping[str, Document], record: Recor
     return record.ended(State.STAGED, f"{len(after.evidence)} pieces of evidence staged, not submitted")
 
 
-def submit(api: Api, record: Record, *, resumed: bool = False, may_send: bool = True) -> Steps[Record]:
+def submit(
+    api: Api, record: Record, *, resumed: bool = False, may_send: bool = True, settle: float = 0.0
+) -> Steps[Record]:
     """Send what was approved, once: read, compare, one call, read back.
 
     :param resumed: an earlier try of the same task may have sent it.
     :param may_send: False only looks whether what was sent has arrived.
+    :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
     """
     try:
-        before = yield from api.read(record.dispute, record.account)
+        before, end = yield from _look(api, record, resumed)
+        undecided = end is None or end.state == State.REFUSED
+        if may_send and settle and undecided and (end or not api.submits_under_a_key):
+            # What is under way still may make this a second one, or untrue.
+            yield Wait(settle)
+            before, end = yield from _look(api, record, resumed)
     except ApiError as error:
-        return _failed(record, "not submitted", error)
-    if resumed and _is_ours(record, before):
-        return record.ended(State.SUBMITTED, "an earlier try of this task sent it; confirmed by reading back")
+        failed = _failed(record, "not submitted", error)
+        if resumed and failed.state == State.REFUSED:
+            return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
+        return failed
+    if end and (may_send or end.state == State.SUBMITTED):
+        return end
     if not may_send:
         return record
-    if end := _refuse_submission(record, before):
-        return end
 
     request_id: str | None = None
     problem: ApiError | None = None
@@ -77,15 +95,29 @@ def submit(api: Api, record: Record, *, resumed: bool = False, may_send: bool = 
         problem, request_id = error, error.request_id
     except ApiError as error:
         return _failed(record, "not submitted", error)
-    return (yield from _read_back(api, record, before, request_id, problem))
+    return (yield from _read_back(api, record, before, request_id, problem, settle))
+
+
+def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
+    """A fresh reading, and the end of a dispute that is not to be sent; None if it is."""
+    found = yield from api.read(record.dispute, record.account)
+    if resumed and _is_ours(record, found):
+        reason = "an earlier try of this task sent it; confirmed by reading back"
+        return found, record.ended(State.SUBMITTED, reason)
+    return found, _refuse_submission(record, found)
 
 
 def _read_back(
-    api: Api, record: Record, before: Snapshot, request_id: str | None, problem: ApiError | None
+    api: Api,
+    record: Record,
+    before: Snapshot,
+    request_id: str | None,
+    problem: ApiError | None,
+    settle: float,
 ) -> Steps[Record]:
     """Decide from the dispute itself whether the submission arrived, and whether as approved."""
     unread: ApiError | None = None
-    for pause in _LOOK_AGAIN_AFTER:
+    for pause in (*_LOOK_AGAIN_AFTER, *([settle] if settle else [])):
         yield Wait(pause)
         try:
             after = yield from api.read(record.dispute, record.account)
@@ -96,6 +128,10 @@ def _read_back(
         if _answered(before.dispute, after.dispute):
             return _named(record, _differing(record, before, after), request_id, problem)
     if isinstance(problem, ConflictError) and unread is None:
+        if api.submits_under_a_key:
+            # Another request holds the key or the dispute: the same one again does no harm.
+            held = record.ended(State.HELD, f"not submitted: {problem}", request_id)
+            return replace(held, retry_after=problem.retry_after or 0.0)
         return record.ended(State.REFUSED, f"not submitted: {problem}", request_id)
     facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
@@ -121,7 +157,8 @@ def _named(record: Record, differing: list[str], request_id: str | None, problem
 
 def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
     """What went out otherwise than it was approved: evidence, and the stage that it answered."""
-    moved = after.dispute.submitted and after.dispute.stage != before.dispute.stage
+    one, other = before.dispute, after.dispute
+    moved = other.stage != one.stage and (other.submitted or other.submissions > one.submissions + 1)
     return [*differing_names(before, after, record.documents), *(["its stage"] if moved else [])]
 
 
@@ -136,10 +173,23 @@ def _answered(before: Dispute, after: Dispute) -> bool:
 
 def _is_ours(record: Record, found: Snapshot) -> bool:
     """Whether the stage that was approved has been answered with exactly what was approved."""
-    earlier = record.submissions or 0
-    as_approved = replace(found.dispute, stage=record.stage or "", submissions=earlier, due=record.due_at)
-    answered = found.dispute.submitted or found.dispute.submissions > earlier
-    return answered and replace(found, dispute=as_approved).digest(record.documents) == record.digest
+    dispute, earlier = found.dispute, record.submissions or 0
+    if not _was_answered(record, dispute) or _answered_elsewhere(record, dispute):
+        return False
+    as_approved = replace(dispute, stage=record.stage or "", submissions=earlier, due=record.due_at)
+    return replace(found, dispute=as_approved).digest(record.documents) == record.digest
+
+
+def _was_answered(record: Record, found: Dispute) -> bool:
+    """Whether anything has been submitted since the approval."""
+    known = (record.submissions or 0, record.submitted_at)
+    return found.submitted or (found.submissions, found.submitted_at) != known
+
+
+def _answered_elsewhere(record: Record, found: Dispute) -> bool:
+    """Whether the one submission since the approval answered another stage than was approved."""
+    moved = found.submitted and found.stage != record.stage
+    return moved and found.submissions <= (record.submissions or 0) + 1
 
 
 def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
@@ -158,9 +208,11 @@ def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
 
 def _refuse_submission(record: Record, found: Snapshot) -> Record | None:
     dispute = found.dispute
-    if dispute.submitted or dispute.submissions != record.submissions:
-        how = "the evidence that was approved" if _is_ours(record, found) else "other evidence"
-        reason = f"the stage that was approved was answered before, with {how}; it is now {dispute.status}"
+    if _was_answered(record, dispute):
+        how = "with the evidence that was approved" if _is_ours(record, found) else "with other evidence"
+        if _answered_elsewhere(record, dispute):
+            how = f"but at another stage: {dispute.stage}"
+        reason = f"it was answered since it was approved, {how}; it is now {dispute.status}"
         return record.ended(State.ALREADY_SUBMITTED, reason)
     if dispute.stage != record.stage:
         return record.ended(State.REFUSED, f"it is now at {dispute.stage}; that needs a review of its own")

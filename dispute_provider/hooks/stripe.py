@@ -16,7 +16,7 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, sha256_of
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.hooks.api import Api, Steps, Uploads
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
@@ -107,7 +107,9 @@ class StripeApi(Api):
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None
 
-    def write(self, case: Case, documents: Mapping[str, Document], before: Snapshot) -> Steps[dict[str, str]]:
+    def write(
+        self, case: Case, documents: Mapping[str, Document], before: Snapshot, uploads: Uploads
+    ) -> Steps[dict[str, str]]:
         uploaded: dict[str, str] = {}
         evidence: dict[str, Any] = {}
         for entry in case.evidence:

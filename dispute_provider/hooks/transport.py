@@ -195,7 +195,14 @@ class DisputeHook(HttpHook):
                 body = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
                 if len(body) > LARGEST_ANSWER:
                     raise _too_large(request, response.status_code)
-                return read_answer(request, response.status_code, response.headers, body, step.authorization)
+                return read_answer(
+                    request,
+                    response.status_code,
+                    response.headers,
+                    body,
+                    step.authorization,
+                    self.settings.authorization,
+                )
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # urllib3 raises its own errors while a streamed body is read.
             never_left = isinstance(error, requests.exceptions.ConnectionError) and _never_left(error)
@@ -302,7 +309,12 @@ class AsyncClient:
                     if len(body) > LARGEST_ANSWER:
                         raise _too_large(request, response.status)
                 return read_answer(
-                    request, response.status, response.headers, bytes(body), step.authorization
+                    request,
+                    response.status,
+                    response.headers,
+                    bytes(body),
+                    step.authorization,
+                    self.api.settings.authorization,
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(request, error) from None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
 _CONCURRENT = 32
+_NO_POOL = "default_pool"
 # A retry must end before the due date, or it would lose what this try has to say.
 _SHORTEST_TRY = timedelta(minutes=10)
 
@@ -97,6 +98,16 @@ def hook_of(conn_id: str) -> DisputeHook:
             f"connection {conn_id!r} is of no type that disputes can be contested with"
         )
     return hook
+
+
+def warn_without_lock(operator: BaseOperator, conn_id: str) -> None:
+    """Say so where two runs could work on one dispute at once, at an API that offers no lock of its own."""
+    if operator.pool == _NO_POOL and not hook_of(conn_id).api.submits_under_a_key:
+        operator.log.warning(
+            "connection=%s: nothing keeps another run from staging or submitting the same dispute meanwhile. "
+            "To do: create a pool of one slot and name it in [dispute] submit_pool.",
+            conn_id,
+        )
 
 
 def secrets_of(records: Iterable[Record]) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
     from dispute_provider.evidence.record import Record
 
-# Its state store counts, by stage of a dispute, the submissions whose end nobody knows.
-# (An asset is what Airflow keeps state for between runs.)
+# An asset is what Airflow keeps state for between runs. The store of this one counts, by stage of a dispute,
+# the submissions whose end nobody knows, and names those that are under way.
 SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissions")
+# And this one's names the disputes that are just being staged, at an API whose uploads have no key.
+UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 
-# So long after a send whose end nobody saw, it has arrived or never will: twice the longest time limit.
+# So long after a worker is gone, what it has sent has arrived or never will: twice the longest time limit.
 _SETTLED_AFTER = timedelta(seconds=180)
+# What nobody has looked at for so long is forgotten.
+_STALE_AFTER = timedelta(days=30)
 
 
 class Progress:
@@ -27,19 +31,15 @@ class Progress:
     Each write is a call to the API server: one per group of disputes, not one per dispute.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, provider: str) -> None:
         self._store = context["task_state_store"]
-        self._intended: dict[str, str] = self._load("intended")
-        self._ended: dict[str, Any] = self._load("ended")
-
-    def _load(self, key: str) -> dict[str, Any]:
-        stored = self._store.get(key)
-        return stored if isinstance(stored, dict) else {}
-
-    def _save(self, key: str, value: dict[str, Any]) -> None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
-        self._store.set(key, value, retention=NEVER_EXPIRE)
+        self._intended: dict[str, Any] = _load(self._store, "intended")
+        self._ended: dict[str, Any] = _load(self._store, "ended")
+        # What other runs may have under way: a worker that dies gives up its pool slot, not its request.
+        self._shared = context["asset_state_store"][SUBMISSIONS]
+        self._sending_key = f"sending {provider}"
+        self._sending = _fresh(_load(self._shared, self._sending_key))
+        self._before = dict(self._intended), dict(self._sending)
 
     def ended(self, record: Record) -> Record | None:
         """How an earlier try ended for the same approval of this dispute; None if it did not."""
@@ -48,35 +48,139 @@ class Progress:
         stored = self._ended.get(_key(record))
         return Record.from_dict(stored) if stored else None
 
-    def intended(self, record: Record) -> datetime | None:
-        """When an earlier try meant to send this, if its end was not recorded."""
-        stored = self._intended.get(_key(record))
-        return datetime.fromisoformat(stored) if stored else None
+    def intended(self, record: Record) -> bool:
+        """Whether an earlier try meant to send this, and its end was not recorded."""
+        return _key(record) in self._intended
 
-    def unsettled(self, records: Iterable[Record]) -> float:
-        """Seconds until the last send of an earlier try has arrived or never will."""
-        intended = [when for record in records if (when := self.intended(record))]
-        if not intended:
+    def settling(self, record: Record, *, keyed: bool) -> float:
+        """Seconds until an earlier send of this stage, by this run or another, has arrived or never will.
+
+        :param keyed: whether the same send by another run is harmless.
+        """
+        if self.intended(record):
+            return _SETTLED_AFTER.total_seconds()
+        sending = self._sending.get(_stage(record))
+        if not sending or (keyed and sending["what"] == _what(record)):
             return 0.0
-        return max(0.0, (max(intended) + _SETTLED_AFTER - datetime.now(UTC)).total_seconds())
+        return _until_settled(sending)
 
     def intend(self, records: Iterable[Record]) -> None:
         """Record what is about to be sent, before it is."""
-        now = datetime.now(UTC).isoformat()
-        self._intended |= {_key(record): now for record in records}
-        self._save("intended", self._intended)
+        now = _now()
+        for record in records:
+            self._intended[_key(record)] = now
+            self._sending[_stage(record)] = {"since": now, "what": _what(record)}
+        self._save()
 
     def end(self, before: Iterable[Record], after: Iterable[Record]) -> None:
-        """Record the ends of a group; what is *held* was not sent, and may be tried again."""
+        """Record the ends of a group; what is *held* was not sent by this try, and may be tried again."""
         from dispute_provider.evidence.record import State
 
+        intended, sending = self._before
         for one, other in zip(before, after, strict=True):
             if other.state == State.HELD:
-                self._intended.pop(_key(one), None)
+                _put_back(self._intended, _key(one), intended)
+                _put_back(self._sending, _stage(one), sending)
+                continue
+            self._ended[_key(one)] = other.to_dict()
+            if other.state != State.UNKNOWN:
+                self._sending.pop(_stage(one), None)
+            elif under_way := self._sending.get(_stage(one)):
+                under_way.setdefault("until", _now())
+        _save(self._store, "ended", self._ended)
+        self._save()
+
+    def _save(self) -> None:
+        _save(self._store, "intended", self._intended)
+        self._shared.set(self._sending_key, self._sending)
+
+
+class Staging:
+    """What is just being uploaded, by dispute: known to all runs, so that the next one can tidy up.
+
+    One entry is written before its first upload; it goes once the dispute is staged.
+    """
+
+    def __init__(self, context: Context, provider: str) -> None:
+        self._shared = context["asset_state_store"][UPLOADS]
+        self._begun_key = f"uploading {provider}"
+        self._begun = _fresh(_load(self._shared, self._begun_key))
+
+    def of(self, dispute: str) -> UploadsOfTries:
+        """What is remembered of one dispute."""
+        return UploadsOfTries(self, dispute, self._begun.get(dispute))
+
+    def begin(self, dispute: str, items: Iterable[str]) -> None:
+        """Record what is there, before anything is uploaded."""
+        self._begun[dispute] = {"since": _now(), "items": sorted(items)}
+        self._shared.set(self._begun_key, self._begun)
+
+    def end(self, records: Iterable[Record]) -> None:
+        """Forget what is staged; what is not may have left something behind."""
+        from dispute_provider.evidence.record import State
+
+        for record in records:
+            if record.dispute not in self._begun:
+                continue
+            if record.state == State.STAGED:
+                del self._begun[record.dispute]
             else:
-                self._ended[_key(one)] = other.to_dict()
-        self._save("ended", self._ended)
-        self._save("intended", self._intended)
+                self._begun[record.dispute]["until"] = _now()
+        self._shared.set(self._begun_key, self._begun)
+
+
+class UploadsOfTries:
+    """Outlives a try: see :class:`~dispute_provider.hooks.api.Uploads`.
+
+    :param settling: seconds until an upload of an earlier try has arrived or never will.
+    """
+
+    def __init__(self, staging: Staging, dispute: str, begun: Mapping[str, Any] | None) -> None:
+        self._staging, self._dispute = staging, dispute
+        self.first_seen = frozenset(begun["items"]) if begun else None
+        self.settling = _until_settled(begun) if begun else 0.0
+
+    def begin(self, items: frozenset[str]) -> None:
+        self.first_seen = items if self.first_seen is None else self.first_seen
+        self._staging.begin(self._dispute, self.first_seen)
+
+
+def _load(store: Any, key: str) -> dict[str, Any]:
+    stored = store.get(key)
+    return stored if isinstance(stored, dict) else {}
+
+
+def _save(store: Any, key: str, value: dict[str, Any]) -> None:
+    from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+    store.set(key, value, retention=NEVER_EXPIRE)
+
+
+def _put_back(now: dict[str, Any], key: str, before: Mapping[str, Any]) -> None:
+    now.pop(key, None)
+    if key in before:
+        now[key] = before[key]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _fresh(entries: dict[str, Any]) -> dict[str, Any]:
+    oldest = datetime.now(UTC) - _STALE_AFTER
+    return {name: entry for name, entry in entries.items() if datetime.fromisoformat(entry["since"]) > oldest}
+
+
+def _until_settled(entry: Mapping[str, Any]) -> float:
+    """Seconds; all of them where no end was recorded, for the worker may have died just now."""
+    if not (until := entry.get("until")):
+        return _SETTLED_AFTER.total_seconds()
+    return max(0.0, (datetime.fromisoformat(until) + _SETTLED_AFTER - datetime.now(UTC)).total_seconds())
+
+
+def _what(record: Record) -> list[str]:
+    """What tells two sends of one stage apart, as their idempotency keys do."""
+    return [record.digest or "", str(record.approval.attempt if record.approval else 1)]
 
 
 def _key(record: Record) -> str:
@@ -84,15 +188,17 @@ def _key(record: Record) -> str:
     return record.approval.signature if record.approval else record.dispute
 
 
-def unknown_ends(context: Context, record: Record) -> int:
-    """How many submissions of this stage ended *unknown* before."""
+def unknown_ends(context: Context, record: Record) -> list[str]:
+    """The approvals of this stage whose submission ended *unknown* before."""
     counted = context["asset_state_store"][SUBMISSIONS].get(_stage(record))
-    return counted if isinstance(counted, int) else 0
+    return list(map(str, counted)) if isinstance(counted, list) else []
 
 
 def count_unknown_end(context: Context, record: Record) -> None:
-    """One more: a person who approves again gets a new idempotency key."""
-    context["asset_state_store"][SUBMISSIONS].set(_stage(record), unknown_ends(context, record) + 1)
+    """One more, however often it is said: a person who approves again gets a new idempotency key."""
+    counted, this = unknown_ends(context, record), _key(record)[:16]
+    if this not in counted:
+        context["asset_state_store"][SUBMISSIONS].set(_stage(record), [*counted, this])
 
 
 def _stage(record: Record) -> str:

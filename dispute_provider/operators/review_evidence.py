@@ -182,7 +182,7 @@ class ReviewEvidenceOperator(HITLOperator):
                         decision.action,
                         responder,
                         event["responded_at"].isoformat(),
-                        attempt=1 + unknown_ends(context, record),
+                        attempt=1 + len(unknown_ends(context, record)),
                     ),
                 ),
             )

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
 
-from dispute_provider.operators.batch import Given, each, finish, resolve, retry_held, take
+from dispute_provider.operators.batch import (
+    Given,
+    each,
+    finish,
+    hook_of,
+    resolve,
+    retry_held,
+    take,
+    warn_without_lock,
+)
+from dispute_provider.operators.progress import UPLOADS, Staging
 from dispute_provider.operators.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -21,6 +31,9 @@ if TYPE_CHECKING:
 
 class StageEvidenceOperator(BaseAsyncOperator):
     """Put the evidence of cases on their disputes, without submitting it.
+
+    Uploads under an idempotency key are made once, whoever repeats them. For an API without such keys (Moov)
+    give this task the same pool of one slot as the submitting one.
 
     :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
         ``[dispute] case_roots``.
@@ -34,6 +47,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
     def __init__(self, *, cases: Given, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
+        kwargs["outlets"] = [*kwargs.pop("outlets", ()), UPLOADS]
         super().__init__(**kwargs)
         self.cases = take(self, cases)
         self.conn_id = conn_id
@@ -42,15 +56,18 @@ class StageEvidenceOperator(BaseAsyncOperator):
     async def aexecute(self, context: Context) -> list[dict[str, Any]]:
         cases = resolve(self.cases, context)
         seen: set[str] = set()
+        warn_without_lock(self, self.conn_id)
+        staging = Staging(context, hook_of(self.conn_id).api.name)
 
         async def stage(client: AsyncClient, case: Any) -> Record:
-            return await self._stage(client, case, seen)
+            return await self._stage(client, case, seen, staging)
 
         records = await each(self.conn_id, cases, stage)
+        staging.end(records)
         retry_held(context, records)
         return finish(self, records)
 
-    async def _stage(self, client: AsyncClient, given: Any, seen: set[str]) -> Record:
+    async def _stage(self, client: AsyncClient, given: Any, seen: set[str], staging: Staging) -> Record:
         from dispute_provider.evidence.case import Case
         from dispute_provider.evidence.record import Record, State
         from dispute_provider.exceptions import InvalidCaseError
@@ -85,4 +102,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
             record = replace(record, case_digest=case.digest(documents))
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
-        return await client.run_steps(protocol.stage(client.api, case, documents, record))
+        uploads = staging.of(case.dispute)
+        # An upload of a broken try may be under way still; it is not repeated before it has arrived.
+        await asyncio.sleep(uploads.settling)
+        return await client.run_steps(protocol.stage(client.api, case, documents, record, uploads))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from dispute_provider.operators.batch import (
     run_key,
     secrets_of,
     take,
+    warn_without_lock,
 )
 from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end
 from dispute_provider.operators.receipts import write_receipts
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # Disputes whose intent is recorded together: each record is a call to Airflow, and blocks the others.
 _GROUP = 25
-_NO_POOL = "default_pool"
 
 
 class SubmitEvidenceOperator(BaseAsyncOperator):
@@ -63,8 +62,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         valid, void = self._check(context, [record for record in records if record.state == State.APPROVED])
         results += void
         for connection in sorted({record.connection for record in valid}):
-            self._warn_without_lock(connection)
-            progress = Progress(context)
+            warn_without_lock(self, connection)
+            progress = Progress(context, hook_of(connection).api.name)
             batch = [record for record in valid if record.connection == connection]
             for start in range(0, len(batch), _GROUP):
                 results += await self._submit(context, connection, batch[start : start + _GROUP], progress)
@@ -105,7 +104,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         if not open_ones:
             return ended
         resumed = {record.dispute for record in open_ones if progress.intended(record)}
-        settling = progress.unsettled(open_ones)
+        keyed = hook_of(connection).api.submits_under_a_key
+        settling = {record.dispute: progress.settling(record, keyed=keyed) for record in open_ones}
         progress.intend([record for record in open_ones if not earlier[record.dispute]])
 
         async def submit(client: AsyncClient, record: Record) -> Record:
@@ -113,23 +113,18 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 return await client.run_steps(
                     protocol.submit(client.api, unknown, resumed=True, may_send=False)
                 )
-            again = record.dispute in resumed
-            if again and not client.api.submits_under_a_key:
-                # The earlier send may be under way still, and no key makes a second one harmless.
-                await asyncio.sleep(settling)
-            return await client.run_steps(protocol.submit(client.api, record, resumed=again))
+            return await client.run_steps(
+                protocol.submit(
+                    client.api,
+                    record,
+                    resumed=record.dispute in resumed,
+                    settle=settling[record.dispute],
+                )
+            )
 
         results = await each(connection, open_ones, submit)
         progress.end(open_ones, results)
         for before, after in zip(open_ones, results, strict=True):
-            if after.state == State.UNKNOWN and not earlier[before.dispute]:
+            if after.state == State.UNKNOWN:
                 count_unknown_end(context, before)
         return ended + results
-
-    def _warn_without_lock(self, connection: str) -> None:
-        if self.pool == _NO_POOL and not hook_of(connection).api.submits_under_a_key:
-            self.log.warning(
-                "connection=%s: nothing keeps another run from submitting the same dispute meanwhile. "
-                "To do: create a pool of one slot and name it in [dispute] submit_pool.",
-                connection,
-            )

@@ -31,7 +31,7 @@ from dispute_provider.exceptions import (
     UnreachableError,
 )
 from dispute_provider.hooks import transport
-from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_KEY, Sandbox
+from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -159,7 +159,7 @@ def test_what_an_error_echoes_of_key_and_text_is_not_quoted(driver: Driver, conn
     secret_text = 'Zoë said: "never\nagain"'
 
     def echo(asked: Asked) -> Reply:
-        texts = {"text": secret_text, "name": "Zoë Castillo"} if asked.body else {}
+        texts = {"text": secret_text, "name": "Zoë Castillo"} if asked.body else {"key": MOOV_SECRET_KEY}
         return Reply(401, json.dumps({"error": {"headers": dict(asked.headers), **texts}}).encode())
 
     with Peer(echo) as peer:
@@ -176,7 +176,7 @@ def test_what_an_error_echoes_of_key_and_text_is_not_quoted(driver: Driver, conn
         with pytest.raises(AuthenticationError) as moov:
             driver.call("moov", "getDispute", **IDS)
     pair = base64.b64encode(b"sandbox_public:sandbox_secret").decode()
-    for secret in (STRIPE_KEY, pair, "again", "Castillo"):
+    for secret in (STRIPE_KEY, MOOV_SECRET_KEY, pair, "again", "Castillo"):
         assert secret not in f"{stripe.value} {moov.value} {stripe.value!r} {moov.value!r}"
     assert "[redacted]" in str(stripe.value)
 
