@@ -1,6 +1,8 @@
 # Every target sets itself up: a virtual environment with exactly what the lock names, made once.
 #   make demo   disputes on a real Airflow, to click through; AUTO=1 answers the reviews by itself
 #   make test   all tests, with branch coverage     make lint   ruff and mypy
+#   make engine workers killed, runs that meet and planted secrets, on a real Airflow: a quarter of an hour
+#   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +11,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test lint format lock
+.PHONY: chaos chaos-teeth demo engine lint test format lock
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -24,8 +26,19 @@ $(READY): requirements.lock setup.cfg pyproject.toml
 demo: $(READY)
 	@$(BIN)/python -m demo $(if $(AUTO),--auto)
 
+# Thousands of seeded episodes of faults, crashes and other people; then each safeguard knocked out in turn.
+chaos: $(READY)
+	$(BIN)/python -m chaos --episodes $(or $(EPISODES),10000)
+
+chaos-teeth: $(READY)
+	$(BIN)/python -m chaos.teeth
+
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
+
+# The demo's Airflow reaps its processes without Popen, which then believes that they run still.
+engine: $(READY)
+	$(BIN)/pytest -s -W ignore::ResourceWarning engine
 
 lint: $(READY)
 	$(BIN)/ruff check .

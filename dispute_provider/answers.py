@@ -51,6 +51,7 @@ class Answer:
     :param data: the decoded JSON; the bytes of a file; None where the answer has no body.
     :param warnings: what the contract does not know, harmless.
     :param replayed: whether the API says that it only repeats what it answered to the same key before.
+    :param in_doubt: whether an earlier attempt at the same call may have been carried out.
     """
 
     status: int
@@ -58,6 +59,7 @@ class Answer:
     data: Any = field(repr=False)
     warnings: tuple[str, ...] = ()
     replayed: bool = False
+    in_doubt: bool = False
 
 
 def read_answer(

@@ -24,6 +24,7 @@ from dispute_provider.hooks.api import Api, OneTry, Steps, Uploads, Wait
 
 # Seconds between the readings that look for a submission whose answer told nothing.
 _LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
+_BY_AN_EARLIER_TRY = "an earlier try of this task sent it; confirmed by reading back"
 
 
 def stage(
@@ -61,18 +62,25 @@ def stage(
 
 
 def submit(
-    api: Api, record: Record, *, resumed: bool = False, may_send: bool = True, settle: float = 0.0
+    api: Api,
+    record: Record,
+    *,
+    resumed: bool = False,
+    may_send: bool = True,
+    settle: float = 0.0,
+    alike: bool = False,
 ) -> Steps[Record]:
     """Send what was approved, once: read, compare, one call, read back.
 
     :param resumed: an earlier try of the same task may have sent it.
     :param may_send: False only looks whether what was sent has arrived.
     :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
+    :param alike: that send was the same as this one; under a key, both together are one.
     """
     try:
         before, end = yield from _look(api, record, resumed)
         undecided = end is None or end.state == State.REFUSED
-        if may_send and settle and undecided and (end or not api.submits_under_a_key):
+        if may_send and settle and undecided and (end or not (alike and api.submits_under_a_key)):
             # What is under way still may make this a second one, or untrue.
             yield Wait(settle)
             before, end = yield from _look(api, record, resumed)
@@ -88,34 +96,41 @@ def submit(
 
     request_id: str | None = None
     problem: ApiError | None = None
+    others = False
     try:
         answer = yield from api.submission(before, record)
         request_id = answer.request_id
+        # An answer that is repeated, and not to an attempt of ours, was given to another run.
+        others = answer.replayed and not answer.in_doubt
     except (AmbiguousError, ConflictError) as error:
         problem, request_id = error, error.request_id
+        others = isinstance(error, ConflictError)
     except ApiError as error:
-        return _failed(record, "not submitted", error)
-    return (yield from _read_back(api, record, before, request_id, problem, settle))
+        if not settle:
+            return _failed(record, "not submitted", error)
+        # This send came to nothing; an earlier one may still arrive.
+        problem, request_id = error, error.request_id
+    after, unread = yield from _read_back(api, record, before, settle)
+    if after:
+        differing = _differing(record, before, after)
+        if others and resumed and not differing:
+            return record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY, request_id)
+        return _named(record, differing, request_id, problem, others)
+    return _not_shown(api, record, request_id, problem, unread)
 
 
 def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
     """A fresh reading, and the end of a dispute that is not to be sent; None if it is."""
     found = yield from api.read(record.dispute, record.account)
     if resumed and _is_ours(record, found):
-        reason = "an earlier try of this task sent it; confirmed by reading back"
-        return found, record.ended(State.SUBMITTED, reason)
+        return found, record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY)
     return found, _refuse_submission(record, found)
 
 
 def _read_back(
-    api: Api,
-    record: Record,
-    before: Snapshot,
-    request_id: str | None,
-    problem: ApiError | None,
-    settle: float,
-) -> Steps[Record]:
-    """Decide from the dispute itself whether the submission arrived, and whether as approved."""
+    api: Api, record: Record, before: Snapshot, settle: float
+) -> Steps[tuple[Snapshot | None, ApiError | None]]:
+    """The dispute once it shows a submission; None if it does not, with why it could not be read."""
     unread: ApiError | None = None
     for pause in (*_LOOK_AGAIN_AFTER, *([settle] if settle else [])):
         yield Wait(pause)
@@ -126,22 +141,31 @@ def _read_back(
             continue
         unread = None
         if _answered(before.dispute, after.dispute):
-            return _named(record, _differing(record, before, after), request_id, problem)
-    if isinstance(problem, ConflictError) and unread is None:
-        if api.submits_under_a_key:
+            return after, None
+    return None, unread
+
+
+def _not_shown(
+    api: Api, record: Record, request_id: str | None, problem: ApiError | None, unread: ApiError | None
+) -> Record:
+    """The end of a submission that the dispute does not show."""
+    if problem and not isinstance(problem, AmbiguousError) and unread is None:
+        if isinstance(problem, ConflictError) and api.submits_under_a_key:
             # Another request holds the key or the dispute: the same one again does no harm.
             held = record.ended(State.HELD, f"not submitted: {problem}", request_id)
             return replace(held, retry_after=problem.retry_after or 0.0)
-        return record.ended(State.REFUSED, f"not submitted: {problem}", request_id)
+        return _failed(record, "not submitted", problem)
     facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
 
 
-def _named(record: Record, differing: list[str], request_id: str | None, problem: ApiError | None) -> Record:
+def _named(
+    record: Record, differing: list[str], request_id: str | None, problem: ApiError | None, others: bool
+) -> Record:
     """The end of a submission that the dispute shows: by us or by another, as approved or not."""
     names = ", ".join(differing)
-    if isinstance(problem, ConflictError):
+    if others:
         how = (
             f"with other evidence, differing in {names}"
             if differing

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, TypeVar
@@ -88,7 +89,11 @@ class _Attempts:
             self._doubt = error
         return error is not None and may_resend(self._request, error)
 
-    def result(self, last: ApiError) -> ApiError:
+    def answered(self, answer: Answer) -> Answer:
+        """What an API repeats may be its answer to an attempt of ours, or to somebody else's."""
+        return replace(answer, in_doubt=True) if self._doubt else answer
+
+    def failed(self, last: ApiError) -> ApiError:
         """An earlier attempt that may have been carried out is not undone by how a later one failed."""
         return self._doubt or last
 
@@ -175,9 +180,9 @@ class DisputeHook(HttpHook):
             return None
         attempts = _Attempts(step.request)
         try:
-            return Retrying(**attempts.policy)(self._send, step)
+            return attempts.answered(Retrying(**attempts.policy)(self._send, step))
         except ApiError as error:
-            raise attempts.result(error) from None
+            raise attempts.failed(error) from None
 
     def _send(self, step: Send) -> Answer:
         request = step.request
@@ -288,9 +293,9 @@ class AsyncClient:
             return None
         attempts = _Attempts(step.request)
         try:
-            return await AsyncRetrying(**attempts.policy)(self._send, step)
+            return attempts.answered(await AsyncRetrying(**attempts.policy)(self._send, step))
         except ApiError as error:
-            raise attempts.result(error) from None
+            raise attempts.failed(error) from None
 
     async def _send(self, step: Send) -> Answer:
         request = step.request

@@ -63,10 +63,9 @@ def retry_held(context: Context, records: Sequence[Record]) -> None:
 
     :raises TryAgainError: if something is held, tries are left, and its due date is not too near.
     """
-    from dispute_provider.evidence.record import State
     from dispute_provider.exceptions import TryAgainError
 
-    held = [record for record in records if record.state == State.HELD and record.retry_after is not None]
+    held = unreached(records)
     if not held or context["ti"].try_number > context["ti"].max_tries:
         return
     wait = max(record.retry_after or 0.0 for record in held)
@@ -74,6 +73,13 @@ def retry_held(context: Context, records: Sequence[Record]) -> None:
     if any(record.due_at is not None and record.due_at < latest for record in held):
         return
     raise TryAgainError(f"{len(held)} of {len(records)} disputes could not be reached", wait or None)
+
+
+def unreached(records: Iterable[Record]) -> list[Record]:
+    """Those that are held because the API could not be reached."""
+    from dispute_provider.evidence.record import State
+
+    return [record for record in records if record.state == State.HELD and record.retry_after is not None]
 
 
 def run_key(context: Context) -> str:

@@ -52,17 +52,17 @@ class Progress:
         """Whether an earlier try meant to send this, and its end was not recorded."""
         return _key(record) in self._intended
 
-    def settling(self, record: Record, *, keyed: bool) -> float:
-        """Seconds until an earlier send of this stage, by this run or another, has arrived or never will.
-
-        :param keyed: whether the same send by another run is harmless.
-        """
+    def settling(self, record: Record) -> float:
+        """Seconds until an earlier send of this stage, by this run or another, has arrived or never will."""
         if self.intended(record):
             return _SETTLED_AFTER.total_seconds()
         sending = self._sending.get(_stage(record))
-        if not sending or (keyed and sending["what"] == _what(record)):
-            return 0.0
-        return _until_settled(sending)
+        return _until_settled(sending) if sending else 0.0
+
+    def alike(self, record: Record) -> bool:
+        """Whether what is under way is what this record would send, under the same key."""
+        sending = self._sending.get(_stage(record))
+        return sending is None or sending["what"] == _what(record)
 
     def intend(self, records: Iterable[Record]) -> None:
         """Record what is about to be sent, before it is."""

@@ -18,6 +18,7 @@ from dispute_provider.operators.batch import (
     run_key,
     secrets_of,
     take,
+    unreached,
     warn_without_lock,
 )
 from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end
@@ -69,7 +70,26 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 results += await self._submit(context, connection, batch[start : start + _GROUP], progress)
         write_receipts(results)
         retry_held(context, results)
-        return finish(self, results)
+        return finish(self, self._given_up(context, results))
+
+    def _given_up(self, context: Context, results: list[Record]) -> list[Record]:
+        """With what an earlier try may have sent, and no try could look for, as *unknown*."""
+        from dispute_provider.evidence.record import State
+
+        for provider in {record.provider for record in unreached(results)}:
+            progress = Progress(context, provider)
+            doubtful = [
+                one for one in unreached(results) if one.provider == provider and progress.intended(one)
+            ]
+            unknown = [
+                one.ended(State.UNKNOWN, f"an earlier try may have sent it: {one.reason}") for one in doubtful
+            ]
+            progress.end(doubtful, unknown)
+            for one in unknown:
+                count_unknown_end(context, one)
+            write_receipts(unknown)
+            results = [one for one in results if one not in doubtful] + unknown
+        return results
 
     def _check(self, context: Context, approved: list[Record]) -> tuple[list[Record], list[Record]]:
         """Those whose approval was given in this run for what they hold, and the others, refused."""
@@ -104,8 +124,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         if not open_ones:
             return ended
         resumed = {record.dispute for record in open_ones if progress.intended(record)}
-        keyed = hook_of(connection).api.submits_under_a_key
-        settling = {record.dispute: progress.settling(record, keyed=keyed) for record in open_ones}
+        settling = {record.dispute: progress.settling(record) for record in open_ones}
+        alike = {record.dispute: progress.alike(record) for record in open_ones}
         progress.intend([record for record in open_ones if not earlier[record.dispute]])
 
         async def submit(client: AsyncClient, record: Record) -> Record:
@@ -119,6 +139,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     record,
                     resumed=record.dispute in resumed,
                     settle=settling[record.dispute],
+                    alike=alike[record.dispute],
                 )
             )
 

@@ -13,8 +13,9 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
+from dispute_provider.exceptions import ApiError
 from dispute_provider.hooks import protocol
-from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.hooks.api import Api, Send, Steps
 from dispute_provider.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -75,6 +76,44 @@ def test_a_staged_dispute_is_submitted_once_and_never_again(
     states = [record.state for record in driver.run(api, submit(staged), submit(staged), submit(staged))]
     assert states == [State.SUBMITTED, State.ALREADY_SUBMITTED, State.ALREADY_SUBMITTED]
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
+
+
+def overtaken(ours: Steps[Record], theirs: Steps[Record], operation: str) -> Steps[tuple[Record, Record]]:
+    """Drive one submission to its send, then another one to its end, then go on with the first."""
+    step = next(ours)
+    other: Record | None = None
+    while True:
+        if other is None and isinstance(step, Send) and step.request.operation.id == operation:
+            other = yield from theirs
+        try:
+            try:
+                answer = yield step
+            except ApiError as error:
+                step = ours.throw(error)
+            else:
+                step = ours.send(answer)
+        except StopIteration as end:
+            assert other is not None
+            return end.value, other
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_who_comes_second_between_reading_and_sending_says_so(
+    resumed: bool, api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    staged = stage(api, dispute, driver)
+
+    def both(an_api: Api) -> Steps[tuple[Record, Record]]:
+        ours = protocol.submit(an_api, staged, resumed=resumed)
+        return overtaken(ours, protocol.submit(an_api, staged), SUBMIT[api])
+
+    [(second, first)] = driver.run(api, both)
+    assert len(sandbox.dispute(dispute)["submissions"]) == 1
+    assert first.state == State.SUBMITTED
+    # For a try that follows on a broken one, the first may have been its own.
+    assert second.state == (State.SUBMITTED if resumed else State.ALREADY_SUBMITTED)
+    assert second.reason != first.reason
 
 
 @pytest.mark.parametrize(("fault", "arrives"), FAULTS, ids=lambda value: str(value)[:60])

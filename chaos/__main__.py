@@ -1,0 +1,35 @@
+"""``python -m chaos``: play episodes, judge them, and list the seeds of those that went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from chaos.site import configure
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--episodes", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1, help="of the first episode; the others follow")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--replay", type=int, metavar="SEED", help="play one episode and tell all of it")
+    options = parser.parse_args()
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The order of a set is part of an episode.
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "chaos", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )  # itself, once more
+    from chaos.campaign import Campaign, replay
+
+    site = configure()
+    if options.replay is not None:
+        return replay(options.replay, site)
+    return Campaign(site, options.workers).run(options.seed, options.episodes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Virtual time: an event loop that never waits, and a world in which every clock is the loop's own.
+
+An episode of weeks takes a tenth of a second, and the same seed is the same episode to the microsecond.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import importlib
+import pkgutil
+import random
+import secrets
+import selectors
+import sys
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, tzinfo
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from dispute_provider.sandbox.state import Clock
+
+T = TypeVar("T")
+EPOCH = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
+_MOST_TURNS = 60_000
+
+
+class HangError(Exception):
+    """The episode does not come to an end: everything waits for something, or it goes in circles."""
+
+
+class _Selector(selectors.BaseSelector):
+    """Knows no files. Where the loop would wait for one, time passes instead."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.turns = 0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        self.turns += 1
+        if timeout is None:
+            raise HangError("everything waits, nothing will happen")
+        if self.turns > _MOST_TURNS:
+            raise HangError(f"{_MOST_TURNS:,} turns of the loop were not enough")
+        self.now += max(timeout, 0.0)
+        return []
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return selectors.SelectorKey(fileobj, 0, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return selectors.SelectorKey(fileobj, 0, 0, None)
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        raise KeyError(fileobj)
+
+    def get_map(self) -> Any:
+        return {}
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Runs in virtual time; what would run in a thread runs at once, so that its order is always the same."""
+
+    def __init__(self) -> None:
+        self._virtual = _Selector()
+        super().__init__(self._virtual)
+        self.set_exception_handler(lambda loop, context: None)
+
+    def time(self) -> float:
+        return self._virtual.now
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]  # as the base class, less general
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+_running: VirtualLoop | None = None
+
+
+def now() -> float:
+    """Unix seconds of the episode's clock."""
+    return EPOCH + (_running.time() if _running else 0.0)
+
+
+class SandboxClock(Clock):
+    """The sandbox's clock, on the episode's time."""
+
+    def now(self) -> float:
+        return now()
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run an episode to its end, then end what it left behind.
+
+    :raises HangError: if it does not end.
+    """
+    global _running
+    loop = _running = VirtualLoop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        _end_tasks(loop)
+        loop.close()
+        asyncio.set_event_loop(None)
+        _running = None
+
+
+def _end_tasks(loop: VirtualLoop) -> None:
+    for _ in range(5):
+        left = asyncio.all_tasks(loop)
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        try:
+            loop._virtual.turns = 0
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        except (HangError, RuntimeError):
+            return
+
+
+def without_context(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *args: Any) -> None:
+    """Call soon, as somebody else: what is called belongs to no worker."""
+    loop.call_soon(call, *args, context=contextvars.Context())
+
+
+class _VirtualDatetime(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> _VirtualDatetime:
+        return cls.fromtimestamp(now(), tz)
+
+
+def install() -> None:
+    """Give the whole package the virtual clock, and everything that draws by lot the episode's own dice.
+
+    For good: a process that was installed into does nothing else.
+    """
+    import dispute_provider
+
+    for module in pkgutil.walk_packages(dispute_provider.__path__, "dispute_provider."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    virtual = SimpleNamespace(
+        time=now,
+        monotonic=lambda: now() - EPOCH,
+        sleep=_no_sleep,
+    )
+    for name, loaded in list(sys.modules.items()):
+        if not name.startswith("dispute_provider.") or loaded is None:
+            continue
+        if getattr(loaded, "datetime", None) is datetime:
+            loaded.datetime = _VirtualDatetime  # type: ignore[attr-defined]
+        if getattr(loaded, "time", None) is time:
+            loaded.time = virtual  # type: ignore[attr-defined]
+    uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128), version=4)
+    secrets.token_hex = lambda nbytes=None: random.randbytes(nbytes or 16).hex()
+    secrets.token_urlsafe = lambda nbytes=None: random.randbytes(nbytes or 16).hex()
+
+
+def _no_sleep(seconds: float) -> None:
+    raise AssertionError(f"a blocking sleep of {seconds} seconds")

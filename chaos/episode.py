@@ -1,0 +1,276 @@
+"""One episode: a few disputes of both APIs, and all that happens to them; one seed, one episode."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaos import clock
+from chaos.airflow import Airflow, own_tasks
+from chaos.judge import LOST, Finding, judge, stage_key
+from chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
+from chaos.run import Run
+from chaos.site import Site
+from chaos.transcript import Shown, Transcript, pieces_of
+from chaos.weather import CLIMATES, Weather, is_reading
+from dispute_provider.sandbox import setup
+from dispute_provider.sandbox.state import World
+from dispute_provider.sandbox.wire import Call
+
+_HOUR, _DAY = 3600.0, 86_400.0
+# After so long nothing is under way any more.
+_SETTLED = 600.0
+_TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
+
+
+@dataclass
+class Mood:
+    """What kind of episode it is."""
+
+    climate: str
+    crash_rate: float
+    disturbance: float
+    gap: float
+    retry_delay: float
+    prompt: bool
+    together: bool
+    clears: float
+    tampering: float
+
+    @classmethod
+    def draw(cls, dice: random.Random) -> Mood:
+        climate = dice.choices(list(CLIMATES), [4, 3, 4, 2])[0]
+        return cls(
+            climate=climate,
+            crash_rate=dice.choice([0.0, 0.0, 0.15, 0.4]),
+            disturbance=dice.choice([0.0, 0.0, 0.0, 0.06, 0.2]),
+            gap=dice.choice([0.0, 0.0, 0.0, 0.5]),
+            retry_delay=dice.choice([1.0, 20.0, 300.0]),
+            prompt=dice.random() < 0.8,
+            together=dice.random() < 0.5,
+            clears=dice.choice([0.0, 0.4]),
+            tampering=dice.choice([0.0, 0.0, 0.0, 0.5]),
+        )
+
+
+@dataclass
+class Verdict:
+    """What came of one episode."""
+
+    seed: int
+    findings: list[Finding]
+    requests: int
+    faults: int
+    crashes: int
+    gap_edits: int
+    states: Counter[str]
+    seconds: float
+    """Of virtual time."""
+    transcript: Transcript = field(repr=False, default_factory=Transcript)
+
+
+class Scene:
+    """The state of one episode."""
+
+    def __init__(self, seed: int, site: Site) -> None:
+        random.seed(seed)
+        self.dice = random.Random(seed)
+        self.site = site
+        self.mood = Mood.draw(self.dice)
+        self.told = Transcript()
+        self.world = site.new_world()
+        self.world.clock = clock.SandboxClock()
+        climate = CLIMATES[self.mood.climate]
+        self.weather = Weather(random.Random(seed + 1), climate, self._in_the_gap, self._note_reading)
+        self.world.faults = self.weather  # type: ignore[assignment]  # stands in the rules' place
+        site.wire.obstacle = self.weather.obstacle
+        self.world.settings.permissive = self.dice.random() < 0.85
+        self.world.settings.stale_submit = self.dice.random() < 0.2
+        self.world.settings.latency = self.dice.choice([0.0, 0.0, 0.2, 1.5])
+        self.outside = Outside(self.world, self.told, random.Random(seed + 2))
+        self.airflow = Airflow()
+        self.runs: list[Run] = []
+        self.cases: dict[str, dict[str, Any]] = {}
+        self.inquiries: set[str] = set()
+        self._readings: dict[tuple[str, str], Shown] = {}
+        self.approvals: list[dict[str, Any]] = []
+
+    # What there is
+
+    def make_disputes(self) -> None:
+        for _ in range(self.dice.choice([1, 1, 2, 3])):
+            api = self.dice.choice(["stripe", "moov"])
+            inquiry = self.dice.random() < 0.35
+            fields: dict[str, Any] = {
+                "api": api,
+                "due_in": self.dice.choice([8 * _HOUR, 7 * _DAY, 18 * _DAY]),
+            }
+            fields["outcome"] = self.dice.choice([None, None, None, "won", "lost"])
+            if api == "stripe" and inquiry:
+                fields["status"] = "warning_needs_response"
+            elif api == "moov":
+                fields["phase"] = "inquiry" if inquiry else "chargeback"
+            if self.dice.random() < 0.3:
+                names = ["customer_name", "refund_policy_disclosure"] if api == "stripe" else ["other"]
+                fields["evidence"] = {self.dice.choice(names): "There before all others."}
+            made = setup.create(self.world, fields)
+            dispute = made["id"]
+            if inquiry and self.dice.random() < 0.6:
+                self.inquiries.add(dispute)
+            if api == "moov":
+                self.told.foreign |= {item["evidenceID"] for item in made["evidence"]}
+            self.told.dues[dispute] = [(clock.now() + fields["due_in"], 0.0)]
+            self.cases[dispute] = self.make_case(api, dispute)
+
+    def make_case(self, api: str, dispute: str) -> dict[str, Any]:
+        dice, folder = self.dice, ["a.pdf", "b.pdf", "c.jpg"]
+        case: dict[str, Any] = {"provider": api, "dispute": dispute, "prepared_by": "ben"}
+        evidence: dict[str, Any]
+        if api == "stripe":
+            names = ["customer_name", "uncategorized_text", "product_description"]
+            evidence = {name: dice.choice(_TEXTS) for name in dice.sample(names, dice.randint(1, 3))}
+            if dice.random() < 0.5:
+                evidence[dice.choice(["receipt", "service_documentation"])] = {"file": dice.choice(folder)}
+        else:
+            evidence = {"cover-letter": dice.choice(_TEXTS)}
+            if dice.random() < 0.5:
+                evidence["receipt"] = [{"file": name} for name in dice.sample(folder, dice.randint(1, 2))]
+            if dice.random() < 0.4:
+                texts = dice.choices(_TEXTS, k=2)
+                evidence["other"] = texts
+                self.told.wanted.setdefault(dispute, Counter()).update(("other", text) for text in texts)
+            self.told.wanted.setdefault(dispute, Counter())
+        case["evidence"] = evidence
+        return case
+
+    # What happens
+
+    async def play(self) -> None:
+        self.make_disputes()
+        disputes = list(self.cases)
+        first = [self.start(disputes)]
+        for _ in range(self.dice.choice([0, 0, 0, 1, 1, 2])):
+            some = self.dice.sample(disputes, self.dice.randint(1, len(disputes)))
+            first.append(self.start(some, self.dice.choice([0.0, 0.0, 1.0, 600.0])))
+        await asyncio.gather(*first)
+        for _ in range(2):
+            await asyncio.sleep(1)
+            self.afterwards()
+            await asyncio.sleep(self.dice.uniform(60, 3000))
+            await self.clear_some()
+            if again := [dispute for dispute in disputes if self.outside.is_open(dispute)]:
+                if self.dice.random() < 0.8:
+                    await self.start(again)
+            else:
+                break
+        await asyncio.sleep(_SETTLED)
+
+    def start(self, disputes: list[str], after: float = 0.0) -> Any:
+        """A run for these; one of each API by itself, or all of them together."""
+        run = Run(self, f"run{len(self.runs) + 1}", {dispute: self.cases[dispute] for dispute in disputes})
+        self.runs.append(run)
+        self.told.given[run.name] = list(disputes)
+        return run.play(after)
+
+    async def clear_some(self) -> None:
+        """Somebody clears tasks of finished runs by hand."""
+        cleared = [run for run in self.runs if run.ended and self.dice.random() < self.mood.clears]
+        await asyncio.gather(
+            *(run.clear(self.dice.choice(["submit", "submit", "review", "stage"])) for run in cleared)
+        )
+
+    def afterwards(self) -> None:
+        """What issuers do once a dispute was answered."""
+        for dispute in self.cases:
+            if dispute in self.inquiries and not self.outside.is_open(dispute):
+                self.inquiries.discard(dispute)
+                moov = self.cases[dispute]["provider"] == "moov"
+                self.outside.reopen(dispute, **({"phase": "chargeback"} if moov else {}))
+                self.told.disturbed.append((clock.now(), dispute, "escalated"))
+            elif self.dice.random() < max(self.mood.disturbance, 0.05):
+                self.outside.disturb(dispute, AFTERWARDS)
+
+    def between_tasks(self, disputes: list[str]) -> None:
+        for dispute in disputes:
+            if self.dice.random() < self.mood.disturbance:
+                self.outside.disturb(dispute, BETWEEN_TASKS)
+
+    def _in_the_gap(self, call: Call) -> None:
+        """A submission has arrived, and is not looked at yet: the last moment for a colleague."""
+        if call.dispute in self.cases and self.dice.random() < self.mood.gap:
+            self.told.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
+
+    # What is seen
+
+    def _note_reading(self, call: Call) -> None:
+        """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
+        if call.dispute not in self.cases or not is_reading(call):
+            return
+        described = setup.describe(self.world, setup.find(self.world, call.dispute))
+        key = (call.headers.get("x-chaos-try", ""), call.dispute)
+        stage = stage_key(self.told, call.dispute, described["stage"], clock.now())
+        shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
+        first = self._readings.get(key)
+        if first and call.operation == "listDisputeEvidence":
+            shown = Shown(first.at, first.stage, shown.pieces)
+        self._readings[key] = shown
+
+    def shown(self, worker: str, disputes: list[str]) -> dict[str, Shown]:
+        """What a worker has read last of these disputes."""
+        return {dispute: self._readings[worker, dispute] for dispute in disputes}
+
+    def files(self) -> dict[str, str]:
+        return {name: f"{file.filename}:{len(file.content)}" for name, file in self.world.files.items()}
+
+    def close(self) -> Transcript:
+        """Hand everything to the judge."""
+        self.told.files = self.files()
+        self.told.unstaged = self.outside.unclean
+        self.told.journal = self.world.journal.tell()
+        for dispute in self.cases:
+            self.told.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))
+        self.told.connections_refused = len(self.weather.refused)
+        self.told.disturbed += [(at, "*", "no connection") for at in self.weather.refused]
+        return self.told
+
+
+def play(seed: int, site: Site) -> Verdict:
+    """Play one episode and judge it."""
+    scene: Scene | None = None
+    hang: list[Finding] = []
+    seconds = 0.0
+
+    async def whole() -> None:
+        nonlocal scene, seconds
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(own_tasks)
+        scene = Scene(seed, site)
+        await scene.play()
+        seconds = loop.time()
+
+    try:
+        clock.run(whole())
+    except clock.HangError as error:
+        hang = [Finding(LOST, "*", f"hang: {error}")]
+    assert scene is not None
+    told = scene.close()
+    states: Counter[str] = Counter()
+    for run in scene.runs:
+        states.update(record["state"] for record in run.result)
+    return Verdict(
+        seed=seed,
+        findings=[*hang, *judge(told)],
+        requests=len(told.journal) + told.connections_refused,
+        faults=sum(1 for entry in told.journal if entry["fault"]) + told.connections_refused,
+        crashes=told.crashes,
+        gap_edits=told.gap_edits,
+        states=states,
+        seconds=seconds,
+        transcript=told,
+    )
+
+
+__all__ = ["Mood", "Scene", "Verdict", "World", "play"]

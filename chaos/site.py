@@ -1,0 +1,89 @@
+"""What one process of the campaign has: a configured Airflow, connections, documents, the sandbox."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chaos.wire import Wire
+    from dispute_provider.sandbox.state import World
+
+_DOCUMENTS = {
+    "a.pdf": b"%PDF-1.4\n1 0 obj <</Type /Page>> endobj\n%%EOF\n",
+    "b.pdf": b"%PDF-1.4\n1 0 obj <</Type /Page /B 2>> endobj\n%%EOF\n",
+    "c.jpg": b"\xff\xd8\xff\xe0 a picture",
+}
+
+
+def configure() -> Path:
+    """Point Airflow to a home of its own, before it is imported. Returns the documents' folder."""
+    home = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder = home / "documents"
+    folder.mkdir()
+    for name, content in _DOCUMENTS.items():
+        (folder / name).write_bytes(content)
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
+        "AIRFLOW__DISPUTE__CASE_ROOTS": str(folder),
+        "AIRFLOW__DISPUTE__ALLOW_ANONYMOUS": "False",
+        "AIRFLOW__DISPUTE__RECEIPTS": "",
+    }
+    return folder
+
+
+def _keep_connections(names: list[str]) -> None:
+    """Read each connection once: looking one up takes longer than a request."""
+    from airflow.sdk import BaseHook
+
+    kept = {name: BaseHook.get_connection(name) for name in names}
+    BaseHook.get_connection = staticmethod(kept.__getitem__)  # type: ignore[method-assign,assignment]
+
+
+class Site:
+    """Made once; every episode gets a new world."""
+
+    def __init__(self, folder: Path) -> None:
+        from chaos import airflow, clock, weather
+        from chaos.run import install
+        from chaos.wire import Wire
+        from dispute_provider import sandbox
+        from dispute_provider.sandbox.app import SandboxApp
+
+        logging.disable(logging.CRITICAL)
+        self.folder = str(folder)
+        host = {"host": "http://127.0.0.1:1"}
+        moov = {
+            "conn_type": "moov",
+            "login": sandbox.MOOV_PUBLIC_KEY,
+            "password": sandbox.MOOV_SECRET_KEY,
+            **host,
+        }
+        connections: dict[str, dict[str, Any]] = {
+            "stripe_default": {"conn_type": "stripe", "password": sandbox.STRIPE_KEY, **host},
+            "moov_default": {**moov, "extra": {"account": sandbox.MOOV_ACCOUNT}},
+            "moov_token": {**moov, "extra": {"account": sandbox.MOOV_ACCOUNT, "auth": "oauth2"}},
+        }
+        for name, connection in connections.items():
+            os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
+        _keep_connections(list(connections))
+        clock.install()
+        airflow.install()
+        weather.install()
+        install()
+        self._application = SandboxApp()
+        self.wire: Wire = Wire(self._application)
+        self.wire.install()
+
+    def new_world(self) -> World:
+        from dispute_provider.sandbox.state import World
+
+        self._application.control.world = World()
+        return self._application.control.world

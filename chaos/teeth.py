@@ -1,0 +1,300 @@
+"""``python -m chaos.teeth``: each safeguard knocked out in turn, from outside; the judge must notice."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from chaos.site import configure
+
+_site: Any = None
+
+
+def _no_key() -> None:
+    from dispute_provider.hooks.stripe import StripeApi
+
+    def submission(self: Any, approved: Any, record: Any) -> Any:
+        evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
+        dispute = approved.dispute
+        return (
+            yield from self.call(
+                "PostDisputesDispute", dispute.account, dispute=dispute.id, evidence=evidence, submit=True
+            )
+        )
+
+    StripeApi.submission = submission  # type: ignore[method-assign]
+
+
+def _no_stage_in_key() -> None:
+    from dispute_provider.evidence.snapshot import sha256_of
+    from dispute_provider.hooks.stripe import StripeApi
+
+    original = StripeApi.submission
+
+    def submission(self: Any, approved: Any, record: Any) -> Any:
+        dispute = replace(approved.dispute, stage="", submissions=0)
+        digest = sha256_of(approved.manifest(record.documents)["evidence"])
+        return (yield from original(self, replace(approved, dispute=dispute), replace(record, digest=digest)))
+
+    StripeApi.submission = submission  # type: ignore[method-assign]
+
+
+def _no_attempt_number() -> None:
+    from dispute_provider.operators import review_evidence
+
+    review_evidence.unknown_ends = lambda context, record: []
+
+
+def _no_reading_back() -> None:
+    from dispute_provider.evidence.record import State
+    from dispute_provider.exceptions import ConflictError
+    from dispute_provider.hooks import protocol
+
+    def believe(api: Any, record: Any, before: Any, request_id: Any, problem: Any, settle: float) -> Any:
+        yield from ()
+        state = State.SUBMITTED if problem is None else State.UNKNOWN
+        state = State.REFUSED if isinstance(problem, ConflictError) else state
+        return record.ended(state, f"as it was answered: {problem}", request_id)
+
+    protocol._read_back = believe
+
+
+def _no_digest_check() -> None:
+    from dispute_provider.hooks import protocol
+
+    original = protocol._refuse_submission
+
+    def refuse(record: Any, found: Any) -> Any:
+        return original(replace(record, digest=found.digest(record.documents)), found)
+
+    protocol._refuse_submission = refuse
+
+
+def _resent_after_504() -> None:
+    from dispute_provider.exceptions import AmbiguousError
+    from dispute_provider.hooks import transport
+
+    original = transport.may_resend
+
+    def may_resend(request: Any, error: BaseException) -> bool:
+        again = isinstance(error, AmbiguousError) and error.status == 504
+        return original(request, error) or again
+
+    transport.may_resend = may_resend
+
+
+def _no_intent() -> None:
+    from dispute_provider.operators.progress import Progress
+
+    Progress.intend = lambda self, records: None  # type: ignore[method-assign,misc]
+
+
+def _no_ends() -> None:
+    from dispute_provider.operators.progress import Progress
+
+    Progress.ended = lambda self, record: None  # type: ignore[method-assign,misc]
+
+
+def _no_settling() -> None:
+    from dispute_provider.operators.progress import Progress
+
+    Progress.settling = lambda self, record: 0.0  # type: ignore[method-assign,misc]
+
+
+def _no_settling_of_others() -> None:
+    from dispute_provider.operators import progress
+
+    original = progress.Progress.settling
+
+    def settling(self: Any, record: Any) -> float:
+        return original(self, record) if self.intended(record) else 0.0
+
+    progress.Progress.settling = settling  # type: ignore[method-assign]
+
+
+def _no_lock() -> None:
+    from chaos import run
+
+    run.submission_lock = lambda scene, needed: contextlib.nullcontext()
+
+
+def _no_staging_lock() -> None:
+    from chaos import run
+
+    run.staging_lock = lambda scene, needed: contextlib.nullcontext()
+
+
+def _no_look_at_what_went_out() -> None:
+    from dispute_provider.hooks import protocol
+
+    protocol._differing = lambda record, before, after: []
+
+
+def _no_signature() -> None:
+    from dispute_provider.evidence import record
+
+    record.is_signed = lambda secret, run, signed: True
+
+
+def _nothing_of_others_protected() -> None:
+    from dispute_provider.hooks.moov import MoovApi
+
+    original = MoovApi._without_copies
+
+    def without_copies(self: Any, dispute: str, items: Any, pieces: Any, theirs: frozenset[str]) -> Any:
+        return (yield from original(self, dispute, items, pieces, frozenset()))
+
+    MoovApi._without_copies = without_copies  # type: ignore[method-assign]
+
+
+def _copies_left() -> None:
+    from dispute_provider.hooks.moov import MoovApi
+
+    def without_copies(self: Any, dispute: str, items: Any, pieces: Any, theirs: frozenset[str]) -> Any:
+        yield from ()
+        return items
+
+    MoovApi._without_copies = without_copies  # type: ignore[method-assign]
+
+
+def _uploads_forgotten() -> None:
+    from dispute_provider.operators.progress import Staging, UploadsOfTries
+
+    Staging.of = lambda self, dispute: UploadsOfTries(self, dispute, None)  # type: ignore[method-assign,misc]
+
+
+def _no_due_date() -> None:
+    from dispute_provider.evidence.snapshot import Dispute
+
+    Dispute.past_due = lambda self, now=None: False  # type: ignore[method-assign,misc]
+
+
+def _silence_is_consent() -> None:
+    from chaos.airflow import moment
+    from dispute_provider.evidence import review
+    from dispute_provider.operators.review_evidence import ReviewEvidenceOperator
+
+    original = ReviewEvidenceOperator._decided
+
+    def decided(self: Any, context: Any, event: Any, records: Any) -> Any:
+        if "error" in event:
+            single = len(records) == 1
+            event = {
+                "chosen_options": [
+                    review.single_option(records[0]) if single else review.all_option(records)
+                ],
+                "params_input": {},
+                "responded_at": moment(),
+                "responded_by_user": {"id": "0", "name": "nobody"},
+            }
+        return original(self, context, event, records)
+
+    ReviewEvidenceOperator._decided = decided  # type: ignore[method-assign]
+
+
+def _anybody_approves() -> None:
+    from dispute_provider.operators import review_evidence
+
+    review_evidence._NOBODY = ""
+
+
+def _no_digest_in_the_form() -> None:
+    from dispute_provider.evidence import review
+
+    review._SHOWN_DIGEST = 0
+
+
+def _unknown_sent_again() -> None:
+    from dispute_provider.hooks import protocol
+
+    original = protocol.submit
+
+    def submit(api: Any, record: Any, *, may_send: bool = True, **options: Any) -> Any:
+        return original(api, record, **options)
+
+    protocol.submit = submit
+
+
+SAFEGUARDS: dict[str, Callable[[], None]] = {
+    "Stripe's submission has no idempotency key": _no_key,
+    "the key does not tell stages apart": _no_stage_in_key,
+    "the key does not count unknown ends": _no_attempt_number,
+    "the answer is believed, nothing is read back": _no_reading_back,
+    "the digest is not compared before sending": _no_digest_check,
+    "a submission is sent again after a 504": _resent_after_504,
+    "the intent to send is not stored": _no_intent,
+    "how a try ended is not stored": _no_ends,
+    "what is under way is not waited for": _no_settling,
+    "what other runs have under way is not waited for": _no_settling_of_others,
+    "no lock between runs that submit": _no_lock,
+    "no lock between runs that stage": _no_staging_lock,
+    "what went out is not compared": _no_look_at_what_went_out,
+    "the approval's signature is not checked": _no_signature,
+    "the form's options do not name the digest": _no_digest_in_the_form,
+    "an answer without a login approves": _anybody_approves,
+    "a timeout is taken for a yes": _silence_is_consent,
+    "what ended unknown is sent again": _unknown_sent_again,
+    "the due date is not checked": _no_due_date,
+    "other people's uploads are not protected": _nothing_of_others_protected,
+    "copies of an upload are left": _copies_left,
+    "uploads of broken tries are forgotten": _uploads_forgotten,
+}
+
+
+def _bite(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
+    """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
+    from chaos.episode import play
+
+    SAFEGUARDS[name]()
+    for count in range(1, most + 1):
+        for finding in play(seed + count - 1, _site).findings:
+            # That a task fails may just be the way in which the safeguard was taken out.
+            if "has failed" not in finding.text and "ended with 0 states" not in finding.text:
+                return name, count, f"{seed + count - 1}: {finding}"
+    return name, most, None
+
+
+def main() -> int:
+    global _site
+    parser = argparse.ArgumentParser(prog="python -m chaos.teeth", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--most", type=int, default=3000, help="episodes per safeguard, at most")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", help="safeguards whose name contains this")
+    options = parser.parse_args()
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.execve(  # itself, once more: the order of a set is part of an episode
+            sys.executable,
+            [sys.executable, "-m", "chaos.teeth", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    folder = configure()
+    from chaos.site import Site
+
+    _site = Site(folder)
+    gc.freeze()
+    began = time.monotonic()
+    names = [name for name in SAFEGUARDS if (options.only or "") in name]
+    missed = 0
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(options.workers, maxtasksperchild=1) as pool:
+        waiting = [pool.apply_async(_bite, (name, options.seed, options.most)) for name in names]
+        for result in waiting:
+            name, count, finding = result.get()
+            missed += finding is None
+            told = f"caught after {count:4} · {finding[:110]}" if finding else f"NOT CAUGHT in {count}"
+            print(f"{name:52} {told}", flush=True)
+    print(f"{len(names) - missed} of {len(names)} caught, in {time.monotonic() - began:.0f} s")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

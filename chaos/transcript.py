@@ -1,0 +1,91 @@
+"""What an episode leaves to its judge: the sandbox's journal and final state, and what was said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+Piece = tuple[str, str]
+"""The name of a piece of evidence, and what it is: a text, or a document's name and size."""
+Pieces = tuple[Piece, ...]
+
+
+def pieces_of(api: str, evidence: Any, files: dict[str, str]) -> Pieces:
+    """What a submission of this would send, in an order of its own.
+
+    :param evidence: as the sandbox describes it.
+    :param files: name and size of Stripe's files by id.
+    """
+    if api == "stripe":
+        return tuple(
+            sorted((name, files.get(str(value)) or str(value)) for name, value in evidence.items() if value)
+        )
+    return tuple(sorted((item["evidenceType"], item_of(item)) for item in evidence))
+
+
+def item_of(item: dict[str, Any]) -> str:
+    """One of Moov's pieces, told apart by what it holds."""
+    return item["text"] if "text" in item else f"{item['filename']}:{item['size']}"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What stood in the sandbox when a form's maker read it."""
+
+    at: float
+    stage: str
+    pieces: Pieces
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's yes, and what they had seen. `run` is run and generation."""
+
+    run: str
+    dispute: str
+    at: float
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A run, or a part of it that was cleared by hand, that came to its end.
+
+    :param run: run and generation.
+    """
+
+    run: str
+    started: float
+    at: float
+    records: tuple[dict[str, Any], ...]
+
+
+@dataclass
+class Transcript:
+    """All that the judge reads."""
+
+    given: dict[str, list[str]] = field(default_factory=dict)
+    """The disputes of each run."""
+    approvals: list[Approval] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
+    openings: dict[str, list[float]] = field(default_factory=dict)
+    """When a dispute was opened anew, at another stage or at the same."""
+    dues: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """Each due date of a dispute, and from when on it was that."""
+    unstaged: set[str] = field(default_factory=set)
+    """The disputes whose last staging said that it had failed."""
+    foreign: set[str] = field(default_factory=set)
+    """Pieces on Moov that a colleague uploaded."""
+    wanted: dict[str, Counter[Piece]] = field(default_factory=dict)
+    """How often each piece of a case is meant to be there."""
+    disturbed: list[tuple[float, str, str]] = field(default_factory=list)
+    """When somebody else touched a dispute (or a run, or everything: ``*``), and how."""
+    broken: list[str] = field(default_factory=list)
+    """Why a run came to no end."""
+    files: dict[str, str] = field(default_factory=dict)
+    journal: list[dict[str, Any]] = field(default_factory=list)
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    crashes: int = 0
+    connections_refused: int = 0
+    gap_edits: int = 0

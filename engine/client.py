@@ -1,0 +1,97 @@
+"""Airflow's REST API as these tests use it, beyond what the demo does with it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from demo.rest import Rest
+
+_PAUSE = 3.0
+_PAGE = 100
+
+
+class Client(Rest):
+    """A client of one user, for many threads; see :class:`demo.rest.Rest`."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        super().__init__(url, user, password)
+        # More at a time make SQLite answer none of them.
+        self._turn = threading.Lock()
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        with self._turn:
+            return super()._ask(method, path, **options)
+
+    def start(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run with a configuration; returns its id."""
+        run = self._ask("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return str(self._read(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def task(self, dag_id: str, run_id: str, task: str) -> dict[str, Any]:
+        return dict(self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}"))
+
+    def form(self, dag_id: str, run_id: str) -> dict[str, Any] | None:
+        """The review of a run as it is shown, None if there is none yet."""
+        found = self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/review/-1/hitlDetails")
+        return dict(found) if found else None
+
+    def respond(self, dag_id: str, run_id: str, chosen: list[str], note: str) -> None:
+        """Answer a review, as its form does; once more where SQLite was busy."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/review/-1/hitlDetails"
+        answer = {"chosen_options": chosen, "params_input": {"note": note}}
+        try:
+            self._ask("PATCH", path, json=answer)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code < 500:
+                raise
+            time.sleep(_PAUSE)
+            self._ask("PATCH", path, json=answer)
+
+    def delete(self, dag_id: str, run_id: str) -> None:
+        """Delete a run with all that belongs to it."""
+        self._client.delete(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").raise_for_status()
+
+    def clear(self, dag_id: str, run_id: str, tasks: list[str]) -> None:
+        """Have tasks run again, as the Clear button does."""
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": tasks, "only_failed": False}
+        self._ask("POST", f"dags/{dag_id}/clearTaskInstances", json=body)
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        found = self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)
+        return list(found["task_instances"])
+
+    def xcom_keys(self, dag_id: str, dag_run_id: str, task_id: str, map_index: str) -> list[str]:
+        path = f"dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries"
+        return [entry["key"] for entry in self._read(path, map_index=map_index)["xcom_entries"]]
+
+    def connections(self) -> list[str]:
+        return [each["connection_id"] for each in self._read("connections")["connections"]]
+
+    def description(self) -> dict[str, Any]:
+        """The OpenAPI document of all that can be asked."""
+        return dict(self._client.get("/openapi.json").raise_for_status().json())
+
+    def pages(self, path: str, **params: Any) -> Iterator[str]:
+        """What a path of the description answers, as it stands on the wire; of a list all pages."""
+        offset, total = 0, 1
+        while offset < total:
+            answer = self._client.get(path, params={**params, "limit": _PAGE, "offset": offset})
+            yield answer.text
+            is_list = answer.headers["content-type"] == "application/json" and isinstance(answer.json(), dict)
+            total = answer.json().get("total_entries", 0) if is_list else 0
+            offset += _PAGE
+
+    def test_connection(self, connection: dict[str, Any]) -> dict[str, Any]:
+        """What the Test button of a connection's form says."""
+        return dict(self._ask("POST", "connections/test", json=connection))
+
+    def close(self) -> None:
+        self._client.close()

@@ -1,0 +1,89 @@
+"""One Airflow for the whole session, and one sandbox of both APIs that accepts a second submission."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.processes import Airflow, free_port
+from demo.progress import Progress
+from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_ACCOUNT, Sandbox
+from engine.client import Client
+from engine.lab import KEYS, PUBLIC_KEY, Lab
+
+_HERE = Path(__file__).parent
+_DAGS = (_HERE / "dags", _HERE.parent / "dags")
+_POOLS = ("dispute_submit", *(f"dispute_submit_{lane}" for lane in range(7)))
+_START_SECONDS = 180.0
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Airflow, ready, with connections to the sandbox and the pools of the DAGs."""
+    folder = tmp_path_factory.mktemp("engine")
+    for source in _DAGS:
+        shutil.copytree(source, folder / "dags", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__*"))
+    (folder / "cases").mkdir()
+    settings = {
+        "AIRFLOW__DISPUTE__CASE_ROOTS": str(folder / "cases"),
+        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_default,moov_default",
+        "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
+        "AIRFLOW__DISPUTE__SUBMIT_POOL": "dispute_submit",
+        "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
+        "AIRFLOW__CORE__PARALLELISM": "8",
+        # By default a lost worker is noticed after five minutes.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+    }
+    airflow = Airflow(folder / "airflow", free_port(18080), folder / "dags", settings)
+    progress = Progress(_START_SECONDS)
+    with Sandbox() as sandbox:
+        # The APIs' own guard against a second submission must not hide the lack of ours.
+        sandbox.settings(permissive=True)
+        sandbox.add_account(api="stripe", id=STRIPE_ACCOUNT, keys={KEYS["stripe"]: "write"})
+        sandbox.add_account(api="moov", id=MOOV_ACCOUNT, keys={PUBLIC_KEY: KEYS["moov"]})
+        ana = Client(airflow.url, "ana", airflow.passwords["ana"])
+        admin = Client(airflow.url, "admin", airflow.passwords["admin"])
+        lab = Lab(sandbox, airflow, ana, admin, folder)
+        try:
+            airflow.start(progress)
+            while not (ana.is_healthy() and ana.has_dag("contest") and ana.has_dag("dispute_sweep")):
+                airflow.check()
+                progress.wait("Airflow starts")
+            for pool in _POOLS:
+                admin.add("pools", {"name": pool, "slots": 1})
+            for connection in _connections(sandbox.url):
+                admin.add("connections", {**connection, "port": 0})
+            yield lab
+        finally:
+            left = airflow.stop()
+            ana.close()
+            admin.close()
+    assert not left
+
+
+def _connections(sandbox: str) -> list[dict[str, Any]]:
+    """One to each API, with an extra that nobody reads and that must not go anywhere."""
+    webhook = {"webhook_secret": KEYS["webhook"]}
+    return [
+        {
+            "connection_id": "stripe_default",
+            "conn_type": "stripe",
+            "host": sandbox,
+            "password": KEYS["stripe"],
+            "extra": json.dumps(webhook),
+        },
+        {
+            "connection_id": "moov_default",
+            "conn_type": "moov",
+            "host": sandbox,
+            "login": PUBLIC_KEY,
+            "password": KEYS["moov"],
+            "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2", **webhook}),
+        },
+    ]

@@ -1,0 +1,124 @@
+"""Workers killed at every point of a submission, and what Airflow and the dispute come to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from dispute_provider.evidence.record import Record, State
+from engine import workers
+from engine.lab import Lab, Run
+
+APIS = ("stripe", "moov")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What is killed, while which request or answer is kept back for so many seconds."""
+
+    point: str
+    victim: Callable[[str], None]
+    seconds: float = 25.0
+
+
+KILLS = {
+    "before the POST": Kill("reading", workers.kill_task),
+    "while the POST is under way": Kill("submission", workers.kill_task),
+    "after the POST, before its answer": Kill("submission's answer", workers.kill_task),
+    "after the answer, before the task's end": Kill("reading back", workers.kill_task),
+    "the whole worker, before the answer": Kill("submission's answer", workers.kill_group),
+    # It goes on from what it read before, long after Airflow has begun another try.
+    "the supervisor alone, before the POST": Kill("reading's answer", workers.kill_supervisor, 45.0),
+}
+
+
+@dataclass(frozen=True)
+class End:
+    """What a killed run came to."""
+
+    record: Record
+    run: str
+    tries: int
+    submissions: int
+    seconds: float
+
+
+def _kill(lab: Lab, run: Run, kill: Kill) -> End:
+    rule = lab.hold(kill.point, run.api, run.dispute, kill.seconds)
+    run.approve()
+    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    kill.victim(run.task("submit")["id"])
+    killed = time.monotonic()
+    state = run.wait_for_end(400.0)
+    seconds = time.monotonic() - killed
+    # What is still kept back arrives, before it is counted.
+    time.sleep(max(0.0, kill.seconds + 3.0 - seconds))
+    tries = run.task("submit")["try_number"]
+    return End(run.record, state, tries, len(lab.submissions(run.dispute)), seconds)
+
+
+def _kill_one_of_two(lab: Lab, first: Run, second: Run) -> list[Record]:
+    """Kill the worker of the first while its POST is under way, and the second has been approved."""
+    rule = lab.hold("submission", first.api, first.dispute, 60.0)
+    first.approve()
+    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    second.approve()
+    lab.until("the second to submit", lambda: second.task("submit")["state"])
+    workers.kill_task(first.task("submit")["id"])
+    return [run.record for run in (first, second) if run.wait_for_end(500.0) == "success"]
+
+
+def _dag(api: str, lane: int) -> str:
+    return "contest" if api == "stripe" else f"contest_{lane}"
+
+
+Killed = tuple[dict[tuple[str, str], Future[End]], dict[str, Future[list[Record]]]]
+
+
+@pytest.fixture(scope="module")
+def killed(lab: Lab) -> Killed:
+    """All of them side by side: a try that follows on a broken send to Moov waits for minutes."""
+    alone = {
+        (api, name): lab.contest(api, lab.dispute(api), _dag(api, lane))
+        for api in APIS
+        for lane, name in enumerate(KILLS)
+    }
+    disputes = {api: lab.dispute(api) for api in APIS}
+    firsts = {api: lab.contest(api, dispute, _dag(api, len(KILLS))) for api, dispute in disputes.items()}
+    lab.wait_for_reviews(*alone.values(), *firsts.values())
+    # Staged by the first: the second finds everything there.
+    seconds = {api: lab.contest(api, dispute, _dag(api, len(KILLS))) for api, dispute in disputes.items()}
+    lab.wait_for_reviews(*seconds.values())
+    with ThreadPoolExecutor(len(alone) + len(firsts)) as threads:
+        return (
+            {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in alone.items()},
+            {api: threads.submit(_kill_one_of_two, lab, firsts[api], seconds[api]) for api in APIS},
+        )
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", KILLS)
+@pytest.mark.parametrize("api", APIS)
+def test_a_killed_worker(api: str, name: str, killed: Killed) -> None:
+    end = killed[0][api, name].result()
+    print(
+        f"\n{api:6} | {name:40} | {end.record.state} | {end.tries} tries | {end.submissions} submissions | "
+        f"{end.seconds:.0f} s | {end.record.reason}"
+    )
+    assert end.submissions == 1
+    assert end.record.state == State.SUBMITTED
+    assert end.run == "success"
+    assert end.tries >= 2
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("api", APIS)
+def test_a_run_that_waited_for_one_that_was_killed(api: str, killed: Killed, lab: Lab) -> None:
+    first, second = killed[1][api].result()
+    print(f"\n{api:6} | {first.state}: {first.reason} | {second.state}: {second.reason}")
+    assert len(lab.submissions(first.dispute)) == 1
+    assert (first.state, second.state) == (State.SUBMITTED, State.ALREADY_SUBMITTED)

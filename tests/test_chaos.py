@@ -1,0 +1,27 @@
+"""A few hundred episodes of the chaos campaign; ``make chaos`` plays thousands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+EPISODES = 200
+
+
+def test_no_episode_submits_twice_or_unapproved_or_loses_a_dispute():
+    played = subprocess.run(
+        [sys.executable, "-m", "chaos", "--episodes", str(EPISODES), "--seed", "1", "--workers", "1"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert played.returncode == 0, played.stdout[-3000:] + played.stderr[-3000:]
+    told = json.loads(played.stdout.splitlines()[-1])
+    assert told["episodes"] == EPISODES
+    assert told["faults"]
+    assert told["crashes"]
+    for wrong in ("double_submits", "unapproved", "lost", "duplicate_uploads"):
+        assert told[wrong] == 0, wrong
