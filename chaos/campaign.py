@@ -24,7 +24,8 @@ def replay(seed: int, folder: Path) -> int:
     told = verdict.transcript
     lines = [(at, f"{which}: {what}") for at, which, what in told.disturbed]
     lines += [
-        (one.at, f"{one.run}: approved {one.dispute} {one.stage} {one.pieces}") for one in told.approvals
+        (one.at, f"{one.run}: approved {one.dispute} {one.shown.stage} {one.shown.pieces}")
+        for one in told.approvals
     ]
     for entry in told.journal:
         sender = entry["headers"].get("x-chaos-try", "?")
