@@ -16,6 +16,8 @@ from chaos.clock import now
 from chaos.weather import HOLD
 
 T = TypeVar("T")
+# Workers that start within so many seconds of one another may have read before either has written.
+_AT_ONCE = 0.05
 TRY = "X-Chaos-Try"
 """Header that says in the journal which run, generation, task and try sent a request."""
 _worker: contextvars.ContextVar[Worker | None] = contextvars.ContextVar("worker", default=None)
@@ -38,7 +40,7 @@ _POINTS = {
     "before request": 3,
     "after request": 3,
     "before final": 2,
-    "during final": 5,
+    "during final": 7,
     "after final": 5,
     "during write": 2,
     "before store": 2,
@@ -182,13 +184,35 @@ class StateStore:
         self._worker.pass_point("after store")
 
 
+class SharedStore(StateStore):
+    """What all runs share, without a lock: two that start together read it before either has written."""
+
+    def __init__(
+        self, data: dict[str, str], at_start: dict[str, str], started: float, worker: Worker
+    ) -> None:
+        super().__init__(data, worker)
+        self._at_start, self._started = at_start, started
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._worker.pass_point("read store")
+        data = self._at_start if now() - self._started < _AT_ONCE else self._data
+        return json.loads(data[key]) if key in data else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        super().set(key, value)
+        self._at_start[key] = self._data[key]
+
+
 class AssetStateStores:
     def __init__(self, data: dict[str, dict[str, str]], worker: Worker) -> None:
         self._data = data
+        self._at_start = {uri: dict(values) for uri, values in data.items()}
+        self._started = now()
         self._worker = worker
 
     def __getitem__(self, asset: Any) -> StateStore:
-        return StateStore(self._data.setdefault(asset.uri, {}), self._worker)
+        data, at_start = (stores.setdefault(asset.uri, {}) for stores in (self._data, self._at_start))
+        return SharedStore(data, at_start, self._started, self._worker)
 
 
 @dataclass

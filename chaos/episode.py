@@ -152,8 +152,9 @@ class Scene:
         self.make_disputes()
         disputes = list(self.cases)
         first = [self.start(disputes)]
-        for _ in range(self.dice.choice([0, 0, 0, 1, 1, 2])):
-            some = self.dice.sample(disputes, self.dice.randint(1, len(disputes)))
+        for _ in range(self.dice.choice([0, 0, 1, 1, 2])):
+            least = len(disputes) if self.mood.together else 1
+            some = self.dice.sample(disputes, self.dice.randint(least, len(disputes)))
             first.append(self.start(some, self.dice.choice([0.0, 0.0, 1.0, 600.0])))
         await asyncio.gather(*first)
         for _ in range(2):

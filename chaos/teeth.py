@@ -58,13 +58,16 @@ def _no_reading_back() -> None:
     from dispute_provider.exceptions import ConflictError
     from dispute_provider.hooks import protocol
 
-    def believe(api: Any, record: Any, before: Any, request_id: Any, problem: Any, settle: float) -> Any:
+    def do_not_look(api: Any, record: Any, before: Any, settle: float) -> Any:
         yield from ()
+        return None, None
+
+    def believe(api: Any, record: Any, request_id: Any, problem: Any, unread: Any) -> Any:
         state = State.SUBMITTED if problem is None else State.UNKNOWN
         state = State.REFUSED if isinstance(problem, ConflictError) else state
         return record.ended(state, f"as it was answered: {problem}", request_id)
 
-    protocol._read_back = believe
+    protocol._read_back, protocol._not_shown = do_not_look, believe
 
 
 def _no_digest_check() -> None:
@@ -249,16 +252,21 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
 }
 
 
+# What a safeguard that is knocked out wrongly makes of a task: no finding of the judge's.
+_OURS = ("TypeError", "AttributeError", "KeyError", "NameError", "ImportError")
+
+
 def _bite(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
     """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
     from chaos.episode import play
 
     SAFEGUARDS[name]()
     for count in range(1, most + 1):
-        for finding in play(seed + count - 1, _site).findings:
-            # That a task fails may just be the way in which the safeguard was taken out.
-            if "has failed" not in finding.text and "ended with 0 states" not in finding.text:
-                return name, count, f"{seed + count - 1}: {finding}"
+        findings = play(seed + count - 1, _site).findings
+        if any(error in finding.text for finding in findings for error in _OURS):
+            raise AssertionError(f"{name}: knocked out in a way that does not work: {findings[0]}")
+        if findings:
+            return name, count, f"{seed + count - 1}: {findings[0]}"
     return name, most, None
 
 

@@ -18,7 +18,7 @@ from engine.lab import KEYS, PUBLIC_KEY, Lab
 
 _HERE = Path(__file__).parent
 _DAGS = (_HERE / "dags", _HERE.parent / "dags")
-_POOLS = ("dispute_submit", *(f"dispute_submit_{lane}" for lane in range(7)))
+_POOLS = ("dispute_submit", *(f"dispute_submit_{lane}" for lane in range(6)))
 _START_SECONDS = 180.0
 
 

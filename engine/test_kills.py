@@ -61,50 +61,28 @@ def _kill(lab: Lab, run: Run, kill: Kill) -> End:
     return End(run.record, state, tries, len(lab.submissions(run.dispute)), seconds)
 
 
-def _kill_one_of_two(lab: Lab, first: Run, second: Run) -> list[Record]:
-    """Kill the worker of the first while its POST is under way, and the second has been approved."""
-    rule = lab.hold("submission", first.api, first.dispute, 60.0)
-    first.approve()
-    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
-    second.approve()
-    lab.until("the second to submit", lambda: second.task("submit")["state"])
-    workers.kill_task(first.task("submit")["id"])
-    return [run.record for run in (first, second) if run.wait_for_end(500.0) == "success"]
-
-
 def _dag(api: str, lane: int) -> str:
     return "contest" if api == "stripe" else f"contest_{lane}"
 
 
-Killed = tuple[dict[tuple[str, str], Future[End]], dict[str, Future[list[Record]]]]
-
-
 @pytest.fixture(scope="module")
-def killed(lab: Lab) -> Killed:
-    """All of them side by side: a try that follows on a broken send to Moov waits for minutes."""
-    alone = {
+def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
+    """All of them side by side: a try that follows on a broken send waits for minutes."""
+    runs = {
         (api, name): lab.contest(api, lab.dispute(api), _dag(api, lane))
         for api in APIS
         for lane, name in enumerate(KILLS)
     }
-    disputes = {api: lab.dispute(api) for api in APIS}
-    firsts = {api: lab.contest(api, dispute, _dag(api, len(KILLS))) for api, dispute in disputes.items()}
-    lab.wait_for_reviews(*alone.values(), *firsts.values())
-    # Staged by the first: the second finds everything there.
-    seconds = {api: lab.contest(api, dispute, _dag(api, len(KILLS))) for api, dispute in disputes.items()}
-    lab.wait_for_reviews(*seconds.values())
-    with ThreadPoolExecutor(len(alone) + len(firsts)) as threads:
-        return (
-            {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in alone.items()},
-            {api: threads.submit(_kill_one_of_two, lab, firsts[api], seconds[api]) for api in APIS},
-        )
+    lab.wait_for_reviews(*runs.values())
+    with ThreadPoolExecutor(len(runs)) as threads:
+        return {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in runs.items()}
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", KILLS)
 @pytest.mark.parametrize("api", APIS)
-def test_a_killed_worker(api: str, name: str, killed: Killed) -> None:
-    end = killed[0][api, name].result()
+def test_a_killed_worker(api: str, name: str, ends: dict[tuple[str, str], Future[End]]) -> None:
+    end = ends[api, name].result()
     print(
         f"\n{api:6} | {name:40} | {end.record.state} | {end.tries} tries | {end.submissions} submissions | "
         f"{end.seconds:.0f} s | {end.record.reason}"
@@ -113,12 +91,3 @@ def test_a_killed_worker(api: str, name: str, killed: Killed) -> None:
     assert end.record.state == State.SUBMITTED
     assert end.run == "success"
     assert end.tries >= 2
-
-
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("api", APIS)
-def test_a_run_that_waited_for_one_that_was_killed(api: str, killed: Killed, lab: Lab) -> None:
-    first, second = killed[1][api].result()
-    print(f"\n{api:6} | {first.state}: {first.reason} | {second.state}: {second.reason}")
-    assert len(lab.submissions(first.dispute)) == 1
-    assert (first.state, second.state) == (State.SUBMITTED, State.ALREADY_SUBMITTED)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from dispute_provider.evidence.record import State
+from engine import workers
 from engine.lab import Lab, Run
 
-APIS = ("stripe", "moov")
 RUNS = 8
 # Stripe's key is the lock between runs; Moov has none, there it is a pool of one slot.
 DAGS = {"stripe": "contest", "moov": "contest_locked"}
@@ -18,6 +20,36 @@ INQUIRIES: dict[str, dict[str, Any]] = {
     "stripe": {"status": "warning_needs_response", "outcome": "escalate"},
     "moov": {"phase": "inquiry"},
 }
+
+
+@pytest.fixture(scope="module", params=["stripe", "moov"])
+def api(request: pytest.FixtureRequest) -> str:
+    """All tests of one API come before those of the other."""
+    return str(request.param)
+
+
+def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
+    """Kill the worker of a run while its POST is under way, and another run waits to send the same."""
+    dispute = lab.dispute(api)
+    first = lab.contest(api, dispute, DAGS[api])
+    lab.wait_for_reviews(first)
+    second = lab.contest(api, dispute, DAGS[api])
+    lab.wait_for_reviews(second)
+    rule = lab.hold("submission", api, dispute, 60.0)
+    first.approve()
+    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    second.approve()
+    lab.until("the second to come to its send", lambda: second.task("submit")["state"])
+    workers.kill_task(first.task("submit")["id"])
+    assert {run.wait_for_end(600.0) for run in (first, second)} == {"success"}
+    return [first, second]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def killed(lab: Lab) -> Iterator[dict[str, Future[list[Run]]]]:
+    """In the background: with Moov the second run keeps the pool's slot, and waits for minutes."""
+    with ThreadPoolExecutor(len(DAGS)) as threads:
+        yield {api: threads.submit(_kill_one_of_two, lab, api) for api in DAGS}
 
 
 def submit(lab: Lab, api: str, dispute: str) -> Run:
@@ -29,8 +61,7 @@ def submit(lab: Lab, api: str, dispute: str) -> Run:
     return run
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.timeout(900)
 def test_a_task_that_is_cleared_after_its_success_sends_nothing(api: str, lab: Lab) -> None:
     dispute = lab.dispute(api)
     run = submit(lab, api, dispute)
@@ -44,8 +75,7 @@ def test_a_task_that_is_cleared_after_its_success_sends_nothing(api: str, lab: L
     assert lab.submissions(dispute) == [sent]
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.timeout(900)
 def test_eight_runs_at_once_submit_one_time(api: str, lab: Lab) -> None:
     dispute = lab.dispute(api)
     first = lab.contest(api, dispute, DAGS[api])
@@ -76,8 +106,7 @@ def test_eight_runs_at_once_submit_one_time(api: str, lab: Lab) -> None:
     assert ends == ["success"] * RUNS
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.timeout(900)
 def test_an_inquiry_that_escalates_is_submitted_once_more(api: str, lab: Lab) -> None:
     dispute = lab.dispute(api, **INQUIRIES[api])
     assert submit(lab, api, dispute).record.stage == "inquiry"
@@ -91,3 +120,13 @@ def test_an_inquiry_that_escalates_is_submitted_once_more(api: str, lab: Lab) ->
     assert [submission["stage"] for submission in submissions] == ["inquiry", "chargeback"]
     one, other = lab.submissions(dispute)
     assert one["raw_body"] == other["raw_body"]
+
+
+@pytest.mark.timeout(900)
+def test_a_run_that_waits_for_one_that_is_killed_sends_nothing(
+    api: str, lab: Lab, killed: dict[str, Future[list[Run]]]
+) -> None:
+    first, second = killed[api].result()
+    print(f"\n{api:6} | {first.record.reason} | {second.record.reason}")
+    assert len(lab.submissions(first.dispute)) == 1
+    assert [first.record.state, second.record.state] == [State.SUBMITTED, State.ALREADY_SUBMITTED]

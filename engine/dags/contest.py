@@ -21,7 +21,7 @@ from dispute_provider.operators.form_case import FormCase, form_params
 _POOLS = {
     "contest": "default_pool",
     "contest_locked": "dispute_submit",
-    **{f"contest_{lane}": f"dispute_submit_{lane}" for lane in range(7)},
+    **{f"contest_{lane}": f"dispute_submit_{lane}" for lane in range(6)},
 }
 
 
