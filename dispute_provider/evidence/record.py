@@ -47,6 +47,22 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """What staging did to one piece of evidence that the dispute held, or that the case has.
+
+    :param kind: ``added``, ``same``, ``kept`` (the dispute's own, the case has another), ``overwritten`` (the
+        case's, the dispute had another) or ``theirs`` (the case has none).
+    :param case: the start of the sha256 of what the case has, None where it has none.
+    :param held: the same of what the dispute held before.
+    """
+
+    name: str
+    kind: str
+    case: str | None = None
+    held: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One dispute's way through a run.
 
@@ -62,6 +78,14 @@ class Record:
     :param case: the file that the case stands in, None where it has come without one.
     :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 by the API's document id, of the documents that we uploaded.
+    :param charged: minor currency units of the charge, where the API tells.
+    :param refunded: of these, what was paid back.
+    :param verdict: ``ready``, ``weak``, ``missing`` or ``unknown``: whether the evidence suits the reason.
+    :param missing: what is not there and worth having, and why.
+    :param warnings: what costs money, or makes the evidence worthless.
+    :param differences: what staging changed, piece by piece.
+    :param usage: how much of the API's limits the evidence takes.
+    :param pages: of the documents whose bytes we have.
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
     """
@@ -88,6 +112,14 @@ class Record:
     prepared_by: str | None = None
     customer_contacted: bool | None = None
     notes: tuple[str, ...] = ()
+    charged: int | None = None
+    refunded: int | None = None
+    verdict: str | None = None
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    usage: str | None = None
+    pages: int | None = None
     approval: Approval | None = None
     request_id: str | None = None
     url: str | None = None
@@ -100,13 +132,16 @@ class Record:
         if known.get("approval"):
             known["approval"] = Approval(**known["approval"])
         known["state"] = State(known["state"])
-        known["notes"] = tuple(known.get("notes") or ())
+        for name in ("notes", "missing", "warnings"):
+            known[name] = tuple(known.get(name) or ())
+        known["differences"] = tuple(Difference(**each) for each in known.get("differences") or ())
         return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-compatible values, absent ones left out."""
         data = {name: value for name, value in asdict(self).items() if value not in (None, (), {})}
-        return data | {"state": str(self.state)} | ({"notes": list(self.notes)} if self.notes else {})
+        lists = {name: list(value) for name, value in data.items() if isinstance(value, tuple)}
+        return data | lists | {"state": str(self.state)}
 
     def seen(self, snapshot: Snapshot) -> Record:
         """With the facts of a fresh reading of the dispute."""
