@@ -50,8 +50,9 @@ class Approval:
 class Difference:
     """What staging did to one piece of evidence that the dispute held, or that the case has.
 
-    :param kind: ``added``, ``same``, ``kept`` (the dispute's own, the case has another), ``overwritten`` (the
-        case's, the dispute had another) or ``theirs`` (the case has none).
+    :param kind: ``added``, ``same``, ``kept`` (somebody else's, the case has another), ``overwritten`` (the
+        case's, somebody else had another), ``conflict`` (nothing was written), ``renewed`` and ``removed``
+        (ours, of an earlier version of the case) or ``theirs`` (somebody else's, beside the case's).
     :param case: the start of the sha256 of what the case has, None where it has none.
     :param held: the same of what the dispute held before.
     """
@@ -78,6 +79,8 @@ class Record:
     :param case: the file that the case stands in, None where it has come without one.
     :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 by the API's document id, of the documents that we uploaded.
+    :param automatic: how the API would have submitted by itself what is staged, had we not switched it off.
+    :param earlier: sha256 of the evidence that the dispute had before, in the evidence store.
     :param charged: minor currency units of the charge, where the API tells.
     :param refunded: of these, what was paid back.
     :param verdict: ``ready``, ``weak``, ``missing`` or ``unknown``: whether the evidence suits the reason.
@@ -112,6 +115,8 @@ class Record:
     prepared_by: str | None = None
     customer_contacted: bool | None = None
     notes: tuple[str, ...] = ()
+    automatic: str | None = None
+    earlier: str | None = None
     charged: int | None = None
     refunded: int | None = None
     verdict: str | None = None
@@ -157,6 +162,8 @@ class Record:
             currency=dispute.currency,
             dispute_reason=dispute.reason,
             network_code=dispute.network_code,
+            charged=dispute.charged if dispute.charged is not None else self.charged,
+            refunded=dispute.refunded if dispute.refunded is not None else self.refunded,
             digest=snapshot.digest(self.documents),
             fingerprint=snapshot.digest({}),
             url=dispute.url,

@@ -10,6 +10,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+_MARK_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """How a dispute stands in one of the networks' programmes, in the API's own words.
+
+    :param status: ``qualified``, ``requires_fee_acknowledgement``, …; None where the API does not say.
+    :param required: what is missing still.
+    """
+
+    name: str
+    status: str | None = None
+    required: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
@@ -24,8 +39,15 @@ class Dispute:
     :param closed: why it can no longer be answered, None if it can.
     :param due: when the answer must have arrived.
     :param amount: minor currency units.
+    :param network_description: what the network code means, in the API's words.
     :param merchant: whose sale it was, where the API says so.
     :param url: its page in the API's own dashboard.
+    :param charged: minor currency units of the charge that is disputed, where it was read along.
+    :param refunded: of these, what was paid back.
+    :param automatic: how the API is going to submit by itself what is staged, None if it is not.
+    :param charge: the API's id of the charge that is disputed.
+    :param payment_method: how it was paid: ``card``, ``klarna``, …
+    :param programmes: the networks' programmes that take structured evidence for it.
     """
 
     provider: str
@@ -42,11 +64,18 @@ class Dispute:
     currency: str
     reason: str
     network_code: str | None = None
+    network_description: str | None = None
     network: str | None = None
     merchant: str | None = None
     live: bool | None = None
     url: str | None = None
     notes: tuple[str, ...] = ()
+    charged: int | None = None
+    refunded: int | None = None
+    automatic: str | None = None
+    charge: str | None = None
+    payment_method: str | None = None
+    programmes: tuple[Programme, ...] = ()
 
     def past_due(self, now: datetime | None = None) -> bool:
         return self.due is not None and self.due <= (now or datetime.now(UTC))
@@ -59,6 +88,7 @@ class Evidence:
     :param id: the API's immutable id of a document; None for texts.
     :param item: the API's id of the piece itself, texts included, where it has one.
     :param size: bytes.
+    :param expires: when the API forgets a document, if it does.
     """
 
     name: str
@@ -69,6 +99,17 @@ class Evidence:
     size: int | None = None
     content_type: str | None = None
     item: str | None = None
+    expires: datetime | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of what it says; of a document, of the API's id of it."""
+        return sha256_of(self.text if self.text is not None else self.value or self.id)
+
+    @property
+    def mark(self) -> str:
+        """What it is recognised by later, when nothing but marks is remembered."""
+        return self.item or sha256_of([self.name, self.sha256])[:_MARK_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from dispute_provider import contract
 from dispute_provider.answers import Answer
 from dispute_provider.contract import Request
-from dispute_provider.evidence.case import Case, FileReference
-from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AuthenticationError
@@ -38,26 +38,44 @@ class Wait:
     seconds: float
 
 
-class Uploads(Protocol):
-    """What stood on a dispute before we first uploaded to it: what came later and equals the case is ours.
+class Memory(Protocol):
+    """What is remembered of one dispute between tries and runs.
 
-    :param first_seen: the API's ids of that; None if nothing was uploaded yet.
+    :param first_seen: the API's ids of what stood there before we first uploaded to it: what came later and
+        equals the case is ours. None if nothing was uploaded yet.
+    :param ours: marks of what we put there, in earlier runs too: the rest is somebody else's.
     """
 
     first_seen: frozenset[str] | None
+    ours: frozenset[str]
 
     def begin(self, items: frozenset[str]) -> None:
         """Note what is there, before anything is uploaded; the first note stays."""
 
+    def remember(self, marks: frozenset[str]) -> None:
+        """Note what is ours there, in place of what was."""
+
+    def keep(self, evidence: Mapping[str, Any]) -> str | None:
+        """Keep evidence that is about to be replaced; returns the sha256 that it is found by, None if it
+        cannot be kept.
+        """
+
 
 class OneTry:
-    """Knows nothing of earlier tries."""
+    """Knows nothing of earlier tries, and forgets."""
 
     def __init__(self) -> None:
         self.first_seen: frozenset[str] | None = None
+        self.ours: frozenset[str] = frozenset()
 
     def begin(self, items: frozenset[str]) -> None:
         self.first_seen = items
+
+    def remember(self, marks: frozenset[str]) -> None:
+        self.ours = marks
+
+    def keep(self, evidence: Mapping[str, Any]) -> str | None:
+        return None
 
 
 T = TypeVar("T")
@@ -78,6 +96,8 @@ class Api(abc.ABC):
     name: ClassVar[str]
     # Whether a submission that is sent again under its key is harmless.
     submits_under_a_key: ClassVar[bool]
+    # Whether evidence of a name takes the place of what it held before.
+    holds_one_of_a_name: ClassVar[bool]
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -135,34 +155,35 @@ class Api(abc.ABC):
         """The address of the dispute's page, for people."""
 
     @abc.abstractmethod
-    def write(
-        self, case: Case, documents: Mapping[str, Document], before: Snapshot, uploads: Uploads
-    ) -> Steps[dict[str, str]]:
-        """Put a case's evidence where a later submission finds it.
+    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
+        """Put what is missing where a later submission finds it, and take away what is stale.
 
-        :param documents: by the paths that the case names.
-        :param uploads: for an API whose uploads have no key that would make a second one harmless.
+        A dispute that the API would answer by itself is switched to manual in the same request.
+
+        :param memory: for an API whose uploads have no key that would make a second one harmless.
         :returns: sha256 by the API's document id, of the documents of this case.
         """
-
-    def differing(self, case: Case, uploaded: Mapping[str, str], held: Snapshot) -> list[str]:
-        """The names of a case's evidence that the API does not hold as the case has it."""
-        texts = {(entry.name, entry.text) for entry in held.evidence}
-        documents = {entry.name for entry in held.evidence if entry.id in uploaded}
-        return sorted(
-            {
-                entry.name
-                for entry in case.evidence
-                if (isinstance(entry.value, str) and (entry.name, entry.value) not in texts)
-                or (isinstance(entry.value, FileReference) and entry.name not in documents)
-            }
-        )
 
     @abc.abstractmethod
     def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
         """The one call that sends the evidence to the bank.
 
         :param approved: a fresh reading, its digest the approved one.
+        """
+
+    @abc.abstractmethod
+    def concession(self, record: Record) -> Steps[Answer]:
+        """The one call that gives the dispute up, for good."""
+
+    @abc.abstractmethod
+    def is_conceded(self, found: Dispute) -> bool:
+        """Whether a dispute's status is what giving it up leads to."""
+
+    @abc.abstractmethod
+    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
+        """Put earlier evidence back, empty where there was none.
+
+        :param automatic: how the dispute was to be submitted, to be put back as well; None leaves that alone.
         """
 
     def mint(self) -> Steps[Token]:

@@ -6,15 +6,15 @@ import contextlib
 import hashlib
 import time
 from base64 import b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
-from dispute_provider.evidence.case import Case, Entry, FileReference
-from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import (
@@ -23,7 +23,7 @@ from dispute_provider.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from dispute_provider.hooks.api import Api, Send, Steps, Token, Uploads
+from dispute_provider.hooks.api import Api, Memory, Send, Steps, Token
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
@@ -49,6 +49,7 @@ class MoovApi(Api):
 
     name = "moov"
     submits_under_a_key = False
+    holds_one_of_a_name = False
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
@@ -159,91 +160,65 @@ class MoovApi(Api):
             return f"the case is for merchant {case.account}, the dispute is against {found.merchant}"
         return None
 
-    def write(
-        self, case: Case, documents: Mapping[str, Document], before: Snapshot, uploads: Uploads
-    ) -> Steps[dict[str, str]]:
+    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
         """Upload each piece that is not there yet; what is there already is recognised and left alone."""
-        pieces = [
-            (entry, documents.get(entry.value.path) if isinstance(entry.value, FileReference) else None)
-            for entry in case.evidence
-        ]
-        pieces = [piece for piece in pieces if piece[1] or not isinstance(piece[0].value, FileReference)]
-        unmatched = list(before.evidence)
-        missing = []
-        for piece in pieces:
-            found = next((item for item in unmatched if _same(item, *piece)), None)
-            if found:
-                unmatched.remove(found)
-            else:
-                missing.append(piece)
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
-        if missing:
-            uploads.begin(there)
+        if merged.missing:
+            memory.begin(there)
             known = set(there)
-            for piece in missing:
-                known.add((yield from self._upload(case.dispute, *piece, known)))
+            for piece in merged.missing:
+                known.add((yield from self._upload(case.dispute, piece, known)))
             held = yield from self._items(case.dispute)
-        theirs = there if uploads.first_seen is None else uploads.first_seen
-        held = yield from self._without_copies(case.dispute, held, pieces, theirs)
+        theirs = (there if memory.first_seen is None else memory.first_seen) - memory.ours
+        copies = _copies(held, merged.wanted, theirs)
+        held = yield from self._without(case.dispute, held, [*merged.stale, *copies])
         return {
-            item.id: document.sha256
+            item.id: piece.document.sha256
             for item in held
-            for entry, document in pieces
-            if item.id and document and _same(item, entry, document)
+            for piece in merged.wanted
+            if item.id and piece.document and piece.is_held_as(item)
         }
 
-    def _upload(
-        self, dispute: str, entry: Entry, document: Document | None, known: Collection[str]
-    ) -> Steps[str]:
+    def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> Steps[str]:
         """Upload a piece; returns the API's id of it.
 
         :param known: ids of what was there before.
         """
         ids = {"accountID": self.account, "disputeID": dispute}
         try:
-            if document is None:
+            if piece.document is None:
                 answer: Answer = yield from self.call(
-                    "uploadDisputeEvidenceText", **ids, evidenceType=entry.name, text=entry.value
+                    "uploadDisputeEvidenceText", **ids, evidenceType=piece.name, text=piece.text
                 )
             else:
+                document = piece.document
                 part = FilePart(document.upload_name, document.content, document.content_type)
                 answer = yield from self.call(
-                    "uploadDisputeEvidenceFile", **ids, evidenceType=entry.name, file=part
+                    "uploadDisputeEvidenceFile", **ids, evidenceType=piece.name, file=part
                 )
         except AmbiguousError:
             # It may have arrived: an upload has no key that would make a second one harmless.
             for item in (yield from self._items(dispute)):
-                if item.item and item.item not in known and _same(item, entry, document):
+                if item.item and item.item not in known and piece.is_held_as(item):
                     return item.item
             raise
         return str(answer.data["evidenceID"])
 
-    def _without_copies(
-        self,
-        dispute: str,
-        items: list[Evidence],
-        pieces: list[tuple[Entry, Document | None]],
-        theirs: frozenset[str],
+    def _without(
+        self, dispute: str, items: list[Evidence], unwanted: list[Evidence]
     ) -> Steps[list[Evidence]]:
-        """Delete the second copies that a broken upload or another run of ours has made meanwhile.
-
-        The oldest stays, so that two runs that tidy up at once agree; what was there first always stays.
-        """
-        copies: list[Evidence] = []
-        for piece in pieces:
-            wanted = sum(1 for other in pieces if other == piece)
-            same = [item for item in items if _same(item, *piece)]
-            copies += [item for item in same[wanted:] if item.item not in theirs and item not in copies]
-        if not copies:
+        """Delete items of ours; returns those that are left."""
+        gone = {item.item for item in unwanted}
+        if not gone:
             return items
         ids = {"accountID": self.account, "disputeID": dispute}
-        for copy in copies:
+        for item in unwanted:
             with contextlib.suppress(NotFoundError):
-                yield from self.call("deleteDisputeEvidenceFile", **ids, evidenceID=copy.item)
+                yield from self.call("deleteDisputeEvidenceFile", **ids, evidenceID=item.item)
         items = yield from self._items(dispute)
-        if any(item in copies for item in items):
-            raise AmbiguousError("a copy is still there.", operation="deleteDisputeEvidenceFile")
+        if any(item.item in gone for item in items):
+            raise AmbiguousError("a deleted item is still there.", operation="deleteDisputeEvidenceFile")
         return items
 
     def _items(self, dispute: str) -> Steps[list[Evidence]]:
@@ -260,6 +235,15 @@ class MoovApi(Api):
                 "submitDisputeEvidence", accountID=self.account, disputeID=approved.dispute.id
             )
         )
+
+    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
+        raise NotImplementedError("nothing here is submitted by itself, or written over")
+
+    def concession(self, record: Record) -> Steps[Answer]:
+        return (yield from self.call("acceptDispute", accountID=self.account, disputeID=record.dispute))
+
+    def is_conceded(self, found: Dispute) -> bool:
+        return found.status == "accepted"
 
     def _dispute(self, data: Mapping[str, Any]) -> Dispute:
         status, phase, submitted_on = data["status"], data["phase"], data.get("submittedOn")
@@ -283,6 +267,7 @@ class MoovApi(Api):
             currency=data["amount"]["currency"].lower(),
             reason=data.get("networkReasonDescription") or data["networkReasonCode"],
             network_code=data["networkReasonCode"],
+            network_description=data.get("networkReasonDescription"),
             merchant=data["merchantAccountID"],
             live=self.settings.live,
             url=dashboard_url(self.account, data["disputeID"]),
@@ -307,13 +292,17 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _same(held: Evidence, entry: Entry, document: Document | None) -> bool:
-    """Whether the API holds this already: same kind and text, or same kind, digest-bearing name and size."""
-    if held.name != entry.name:
-        return False
-    if document is None:
-        return held.text == entry.value
-    return held.filename == document.upload_name and held.size == len(document.content)
+def _copies(items: list[Evidence], pieces: Sequence[Piece], theirs: Collection[str]) -> list[Evidence]:
+    """The second copies that a broken upload or another run of ours has made.
+
+    The oldest is none, so that two runs that tidy up at once agree; nor is what was there first.
+    """
+    copies: list[Evidence] = []
+    for piece in pieces:
+        wanted = sum(1 for other in pieces if other == piece)
+        same = [item for item in items if piece.is_held_as(item)]
+        copies += [item for item in same[wanted:] if item.item not in theirs and item not in copies]
+    return copies
 
 
 class MoovHook(DisputeHook):

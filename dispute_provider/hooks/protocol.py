@@ -1,64 +1,26 @@
-"""Staging and submitting, the same for every API: each a small state machine that ends in a named state.
+"""Submitting, the same for every API: a small state machine that ends in a named state.
 
 What happened is decided by reading the dispute back, never by an error's text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_names
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
     ConflictError,
-    InvalidCaseError,
     RateLimitedError,
     ServerError,
 )
-from dispute_provider.hooks.api import Api, OneTry, Steps, Uploads, Wait
+from dispute_provider.hooks.api import Api, Steps, Wait
 
 # Seconds between the readings that look for a submission whose answer told nothing.
-_LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
+LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
 _BY_AN_EARLIER_TRY = "an earlier try of this task sent it; confirmed by reading back"
-
-
-def stage(
-    api: Api,
-    case: Case,
-    documents: Mapping[str, Document],
-    record: Record,
-    uploads: Uploads | None = None,
-) -> Steps[Record]:
-    """Put a case's evidence on its dispute without submitting it, and read it back.
-
-    :param uploads: what is remembered of earlier tries.
-    """
-    try:
-        before = yield from api.read(case.dispute, case.account)
-        record = record.seen(before)
-        if end := cannot_be_answered(record, before):
-            return end
-        if mismatch := api.check_case(case, before.dispute):
-            return record.ended(State.REFUSED, mismatch)
-        uploaded = yield from api.write(case, documents, before, uploads or OneTry())
-        after = yield from api.read(case.dispute, case.account)
-    except InvalidCaseError as error:
-        return record.ended(State.REFUSED, str(error))
-    except AmbiguousError as error:
-        # Staging is repeatable: what did arrive is recognised, what did not is written again.
-        return replace(_failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
-    except ApiError as error:
-        return _failed(record, "not staged", error)
-    record = replace(record, documents=uploaded, notes=before.dispute.notes).seen(after)
-    if differing := api.differing(case, uploaded, after):
-        note = f"the API holds {', '.join(differing)} otherwise than the case has it"
-        record = replace(record, notes=(*record.notes, note))
-    return record.ended(State.STAGED, f"{len(after.evidence)} pieces of evidence staged, not submitted")
 
 
 def submit(
@@ -85,10 +47,10 @@ def submit(
             yield Wait(settle)
             before, end = yield from _look(api, record, resumed)
     except ApiError as error:
-        failed = _failed(record, "not submitted", error)
-        if resumed and failed.state == State.REFUSED:
+        end = failed(record, "not submitted", error)
+        if resumed and end.state == State.REFUSED:
             return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
-        return failed
+        return end
     if end and (may_send or end.state == State.SUBMITTED):
         return end
     if not may_send:
@@ -107,7 +69,7 @@ def submit(
         others = isinstance(error, ConflictError)
     except ApiError as error:
         if not settle:
-            return _failed(record, "not submitted", error)
+            return failed(record, "not submitted", error)
         # This send came to nothing; an earlier one may still arrive.
         problem, request_id = error, error.request_id
     after, unread = yield from _read_back(api, record, before, settle)
@@ -124,7 +86,7 @@ def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Reco
     found = yield from api.read(record.dispute, record.account)
     if resumed and _is_ours(record, found):
         return found, record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY)
-    return found, _refuse_submission(record, found)
+    return found, refuse_submission(record, found)
 
 
 def _read_back(
@@ -132,7 +94,7 @@ def _read_back(
 ) -> Steps[tuple[Snapshot | None, ApiError | None]]:
     """The dispute once it shows a submission; None if it does not, with why it could not be read."""
     unread: ApiError | None = None
-    for pause in (*_LOOK_AGAIN_AFTER, *([settle] if settle else [])):
+    for pause in (*LOOK_AGAIN_AFTER, *([settle] if settle else [])):
         yield Wait(pause)
         try:
             after = yield from api.read(record.dispute, record.account)
@@ -154,7 +116,7 @@ def _not_shown(
             # Another request holds the key or the dispute: the same one again does no harm.
             held = record.ended(State.HELD, f"not submitted: {problem}", request_id)
             return replace(held, retry_after=problem.retry_after or 0.0)
-        return _failed(record, "not submitted", problem)
+        return failed(record, "not submitted", problem)
     facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
@@ -230,7 +192,8 @@ def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
     return None
 
 
-def _refuse_submission(record: Record, found: Snapshot) -> Record | None:
+def refuse_submission(record: Record, found: Snapshot) -> Record | None:
+    """The end of a dispute that is not what was approved, or takes no answer any more; None if it is."""
     dispute = found.dispute
     if _was_answered(record, dispute):
         how = "with the evidence that was approved" if _is_ours(record, found) else "with other evidence"
@@ -249,7 +212,7 @@ def _refuse_submission(record: Record, found: Snapshot) -> Record | None:
     return None
 
 
-def _failed(record: Record, what: str, error: ApiError) -> Record:
+def failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
     if isinstance(error, RateLimitedError | ServerError):

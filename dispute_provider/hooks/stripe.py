@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
-from dispute_provider.evidence.case import Case, FileReference
+from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, sha256_of
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Programme, Snapshot, sha256_of
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.hooks.api import Api, Steps, Uploads
+from dispute_provider.hooks.api import Api, Memory, Steps
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
@@ -32,6 +33,8 @@ _CLOSED = {
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
 # In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
+# The API names a file's type by its usual ending.
+_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
 _DASHBOARD = "https://dashboard.stripe.com"
 _PAGE = 100
 # The API's documented limit per endpoint and second; the account's overall limit is higher.
@@ -43,6 +46,7 @@ class StripeApi(Api):
 
     name = "stripe"
     submits_under_a_key = True
+    holds_one_of_a_name = True
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
@@ -89,7 +93,7 @@ class StripeApi(Api):
         return f"Stripe account {answer.data['id']}, {'live' if self.settings.live else 'test'} mode"
 
     def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
-        expand = [f"evidence.{name}" for name in self._file_fields] if details else None
+        expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
         answer: Answer = yield from self.call("GetDisputesDispute", account, dispute=dispute, expand=expand)
         return self._snapshot(answer, account)
 
@@ -107,29 +111,58 @@ class StripeApi(Api):
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None
 
-    def write(
-        self, case: Case, documents: Mapping[str, Document], before: Snapshot, uploads: Uploads
-    ) -> Steps[dict[str, str]]:
-        uploaded: dict[str, str] = {}
-        evidence: dict[str, Any] = {}
-        for entry in case.evidence:
-            if isinstance(entry.value, FileReference):
-                if (document := documents.get(entry.value.path)) is None:
-                    continue
-                file_id = yield from self._upload(document, case.account)
-                uploaded[file_id] = document.sha256
-                evidence[entry.name] = file_id
+    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
+        uploaded = dict(merged.held)
+        # Only a whole object can be cleared; what stays behind of one is told by reading back.
+        evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
+        for piece in merged.missing:
+            if piece.document is not None:
+                file_id = yield from self._upload(piece.document, case.account)
+                uploaded[file_id] = piece.document.sha256
+                evidence[piece.name] = file_id
+            elif piece.value is not None:
+                evidence[piece.name] = {**(evidence.get(piece.name) or {}), **piece.value}
             else:
-                evidence[entry.name] = entry.value
+                evidence[piece.name] = piece.text
+        for piece in merged.wanted:
+            if piece.value is not None and evidence.get(piece.name) == "":
+                del evidence[piece.name]
+        method = "manual" if before.dispute.automatic else None
+        if evidence or case.metadata or method:
+            yield from self.call(
+                "PostDisputesDispute",
+                case.account,
+                dispute=case.dispute,
+                evidence=evidence or None,
+                metadata=dict(case.metadata) if case.metadata else None,
+                intended_submission_method=method,
+                submit=False,
+            )
+        return uploaded
+
+    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
         yield from self.call(
             "PostDisputesDispute",
-            case.account,
-            dispute=case.dispute,
-            evidence=evidence,
-            metadata=dict(case.metadata) if case.metadata else None,
+            record.account,
+            dispute=record.dispute,
+            evidence=dict(evidence) or None,
+            intended_submission_method=automatic,
             submit=False,
         )
-        return uploaded
+
+    def concession(self, record: Record) -> Steps[Answer]:
+        key = sha256_of([record.account, record.dispute, record.stage, record.submissions, record.digest])
+        return (
+            yield from self.call(
+                "PostDisputesDisputeClose",
+                record.account,
+                dispute=record.dispute,
+                **{"Idempotency-Key": f"concede-{key}"},
+            )
+        )
+
+    def is_conceded(self, found: Dispute) -> bool:
+        return found.status == "lost"
 
     def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
         dispute = approved.dispute
@@ -176,7 +209,10 @@ class StripeApi(Api):
         return Snapshot(self._dispute(answer.data, account), evidence, answer.request_id)
 
     def _dispute(self, data: Mapping[str, Any], account: str | None) -> Dispute:
-        card = (data.get("payment_method_details") or {}).get("card") or {}
+        paid = data.get("payment_method_details") or {}
+        card = paid.get("card") or {}
+        charge = data["charge"] if isinstance(data.get("charge"), Mapping) else {}
+        method = data.get("intended_submission_method")
         details = data["evidence_details"]
         status, due = data["status"], details.get("due_by")
         account = account or self.settings.account
@@ -203,6 +239,12 @@ class StripeApi(Api):
             network=card.get("network") or card.get("brand"),
             live=data.get("livemode"),
             url=dashboard_url(data["id"], account, live=self.settings.live),
+            charged=charge.get("amount"),
+            refunded=charge.get("amount_refunded"),
+            automatic=method if method != "manual" else None,
+            charge=charge.get("id") or data.get("charge"),
+            payment_method=paid.get("type"),
+            programmes=_programmes(data),
         )
 
 
@@ -220,6 +262,16 @@ def _stage(status: str, case_type: str | None) -> str:
     return "chargeback" if case_type in (None, "inquiry") else case_type
 
 
+def _programmes(data: Mapping[str, Any]) -> tuple[Programme, ...]:
+    told = data["evidence_details"].get("enhanced_eligibility") or {}
+    names = dict.fromkeys([*(data.get("enhanced_eligibility_types") or ()), *told])
+    standing = {name: told.get(name) or {} for name in names}
+    return tuple(
+        Programme(name, each.get("status"), tuple(each.get("required_actions") or ()))
+        for name, each in standing.items()
+    )
+
+
 def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
     if isinstance(value, str):
         return Evidence(name, id=value) if is_file else Evidence(name, text=value)
@@ -229,7 +281,8 @@ def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
             id=value["id"],
             filename=value.get("filename"),
             size=value.get("size"),
-            content_type=value.get("type"),
+            content_type=_TYPES.get(value.get("type")),
+            expires=datetime.fromtimestamp(value["expires_at"], UTC) if value.get("expires_at") else None,
         )
     return Evidence(name, value=without_nothing(value))
 

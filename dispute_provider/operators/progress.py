@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 # An asset is what Airflow keeps state for between runs. The store of this one counts, by stage of a dispute,
 # the submissions whose end nobody knows, and names those that are under way.
 SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissions")
-# And this one's names the disputes that are just being staged, at an API whose uploads have no key.
-UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 
 # So long after a worker is gone, what it has sent has arrived or never will: twice the longest time limit.
 _SETTLED_AFTER = timedelta(seconds=180)
@@ -33,12 +31,12 @@ class Progress:
 
     def __init__(self, context: Context, provider: str) -> None:
         self._store = context["task_state_store"]
-        self._intended: dict[str, Any] = _load(self._store, "intended")
-        self._ended: dict[str, Any] = _load(self._store, "ended")
+        self._intended: dict[str, Any] = load(self._store, "intended")
+        self._ended: dict[str, Any] = load(self._store, "ended")
         # What other runs may have under way: a worker that dies gives up its pool slot, not its request.
         self._shared = context["asset_state_store"][SUBMISSIONS]
         self._sending_key = f"sending {provider}"
-        self._sending = _fresh(_load(self._shared, self._sending_key))
+        self._sending = fresh(load(self._shared, self._sending_key))
         self._before = dict(self._intended), dict(self._sending)
 
     def ended(self, record: Record) -> Record | None:
@@ -57,7 +55,7 @@ class Progress:
         if self.intended(record):
             return _SETTLED_AFTER.total_seconds()
         sending = self._sending.get(_stage(record))
-        return _until_settled(sending) if sending else 0.0
+        return until_settled(sending) if sending else 0.0
 
     def alike(self, record: Record) -> bool:
         """Whether what is under way is what this record would send, under the same key."""
@@ -66,10 +64,10 @@ class Progress:
 
     def intend(self, records: Iterable[Record]) -> None:
         """Record what is about to be sent, before it is."""
-        now = _now()
+        moment = now()
         for record in records:
-            self._intended[_key(record)] = now
-            self._sending[_stage(record)] = {"since": now, "what": _what(record)}
+            self._intended[_key(record)] = moment
+            self._sending[_stage(record)] = {"since": moment, "what": _what(record)}
         self._save()
 
     def end(self, before: Iterable[Record], after: Iterable[Record]) -> None:
@@ -86,92 +84,46 @@ class Progress:
             if other.state != State.UNKNOWN:
                 self._sending.pop(_stage(one), None)
             elif under_way := self._sending.get(_stage(one)):
-                under_way.setdefault("until", _now())
-        _save(self._store, "ended", self._ended)
+                under_way.setdefault("until", now())
+        save(self._store, "ended", self._ended)
         self._save()
 
     def _save(self) -> None:
-        _save(self._store, "intended", self._intended)
+        save(self._store, "intended", self._intended)
         self._shared.set(self._sending_key, self._sending)
 
 
-class Staging:
-    """What is just being uploaded, by dispute: known to all runs, so that the next one can tidy up.
-
-    One entry is written before its first upload; it goes once the dispute is staged.
-    """
-
-    def __init__(self, context: Context, provider: str) -> None:
-        self._shared = context["asset_state_store"][UPLOADS]
-        self._begun_key = f"uploading {provider}"
-        self._begun = _fresh(_load(self._shared, self._begun_key))
-
-    def of(self, dispute: str) -> UploadsOfTries:
-        """What is remembered of one dispute."""
-        return UploadsOfTries(self, dispute, self._begun.get(dispute))
-
-    def begin(self, dispute: str, items: Iterable[str]) -> None:
-        """Record what is there, before anything is uploaded."""
-        self._begun[dispute] = {"since": _now(), "items": sorted(items)}
-        self._shared.set(self._begun_key, self._begun)
-
-    def end(self, records: Iterable[Record]) -> None:
-        """Forget what is staged; what is not may have left something behind."""
-        from dispute_provider.evidence.record import State
-
-        for record in records:
-            if record.dispute not in self._begun:
-                continue
-            if record.state == State.STAGED:
-                del self._begun[record.dispute]
-            else:
-                self._begun[record.dispute]["until"] = _now()
-        self._shared.set(self._begun_key, self._begun)
-
-
-class UploadsOfTries:
-    """Outlives a try: see :class:`~dispute_provider.hooks.api.Uploads`.
-
-    :param settling: seconds until an upload of an earlier try has arrived or never will.
-    """
-
-    def __init__(self, staging: Staging, dispute: str, begun: Mapping[str, Any] | None) -> None:
-        self._staging, self._dispute = staging, dispute
-        self.first_seen = frozenset(begun["items"]) if begun else None
-        self.settling = _until_settled(begun) if begun else 0.0
-
-    def begin(self, items: frozenset[str]) -> None:
-        self.first_seen = items if self.first_seen is None else self.first_seen
-        self._staging.begin(self._dispute, self.first_seen)
-
-
-def _load(store: Any, key: str) -> dict[str, Any]:
+def load(store: Any, key: str) -> dict[str, Any]:
+    """What a store holds under a key; nothing, if it is no mapping."""
     stored = store.get(key)
     return stored if isinstance(stored, dict) else {}
 
 
-def _save(store: Any, key: str, value: dict[str, Any]) -> None:
+def save(store: Any, key: str, value: dict[str, Any]) -> None:
+    """Keep it for good."""
     from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
     store.set(key, value, retention=NEVER_EXPIRE)
 
 
-def _put_back(now: dict[str, Any], key: str, before: Mapping[str, Any]) -> None:
-    now.pop(key, None)
+def _put_back(entries: dict[str, Any], key: str, before: Mapping[str, Any]) -> None:
+    entries.pop(key, None)
     if key in before:
-        now[key] = before[key]
+        entries[key] = before[key]
 
 
-def _now() -> str:
+def now() -> str:
+    """ISO 8601, UTC."""
     return datetime.now(UTC).isoformat()
 
 
-def _fresh(entries: dict[str, Any]) -> dict[str, Any]:
+def fresh(entries: dict[str, Any]) -> dict[str, Any]:
+    """Without what nobody has looked at for long."""
     oldest = datetime.now(UTC) - _STALE_AFTER
     return {name: entry for name, entry in entries.items() if datetime.fromisoformat(entry["since"]) > oldest}
 
 
-def _until_settled(entry: Mapping[str, Any]) -> float:
+def until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was recorded, for the worker may have died just now."""
     if not (until := entry.get("until")):
         return _SETTLED_AFTER.total_seconds()

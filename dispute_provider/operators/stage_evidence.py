@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
 
@@ -19,14 +19,16 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
-from dispute_provider.operators.progress import UPLOADS, Staging
 from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
     from dispute_provider.hooks.transport import AsyncClient
+
+_Merge = Literal["keep", "overwrite", "fail"]
 
 
 class StageEvidenceOperator(BaseAsyncOperator):
@@ -39,39 +41,58 @@ class StageEvidenceOperator(BaseAsyncOperator):
         ``[dispute] case_roots``.
     :param conn_id: Airflow connection of type ``stripe`` or ``moov`` (templated).
     :param folder: where the documents of dict cases stand, under the same roots (templated).
+    :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise than the
+        case: ``keep`` theirs, ``overwrite`` it, or ``fail``. What an earlier version of the case has left
+        behind is replaced whatever this says.
+    :param switch_to_manual: whether a dispute that the API would answer by itself at its due date (Stripe's
+        Smart Disputes) may be switched to manual; otherwise it is refused.
     :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
     ui_color = "#d9ead3"
 
-    def __init__(self, *, cases: Given, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        cases: Given,
+        conn_id: str,
+        folder: str | None = None,
+        merge: _Merge = "keep",
+        switch_to_manual: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if merge not in get_args(_Merge):
+            raise ValueError(f"merge={merge!r} is none of {', '.join(get_args(_Merge))}")
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
         kwargs["outlets"] = [*kwargs.pop("outlets", ()), UPLOADS]
         super().__init__(**kwargs)
         self.cases = take(self, cases)
         self.conn_id = conn_id
         self.folder = folder
+        self.merge = merge
+        self.switch_to_manual = switch_to_manual
 
     async def aexecute(self, context: Context) -> list[dict[str, Any]]:
         cases = resolve(self.cases, context)
         seen: set[str] = set()
         warn_without_lock(self, self.conn_id)
-        staging = Staging(context, hook_of(self.conn_id).api.name)
+        memory = StagingMemory(context, hook_of(self.conn_id).api.name)
 
         async def stage(client: AsyncClient, case: Any) -> Record:
-            return await self._stage(client, case, seen, staging)
+            return await self._stage(client, case, seen, memory)
 
         records = await each(self.conn_id, cases, stage)
-        staging.end(records)
+        memory.end(records)
         retry_held(context, records)
         return finish(self, records)
 
-    async def _stage(self, client: AsyncClient, given: Any, seen: set[str], staging: Staging) -> Record:
+    async def _stage(self, client: AsyncClient, given: Any, seen: set[str], memory: StagingMemory) -> Record:
         from dispute_provider.evidence.case import Case
+        from dispute_provider.evidence.merging import Policy
         from dispute_provider.evidence.record import Record, State
         from dispute_provider.exceptions import InvalidCaseError
-        from dispute_provider.hooks import protocol
+        from dispute_provider.hooks.staging import Rules, stage
         from dispute_provider.operators import case_files
 
         provider = client.api.name
@@ -102,7 +123,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
             record = replace(record, case_digest=case.digest(documents))
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
-        uploads = staging.of(case.dispute)
+        remembered = memory.of(case.dispute)
         # An upload of a broken try may be under way still; it is not repeated before it has arrived.
-        await asyncio.sleep(uploads.settling)
-        return await client.run_steps(protocol.stage(client.api, case, documents, record, uploads))
+        await asyncio.sleep(remembered.settling)
+        rules = Rules(Policy(self.merge), self.switch_to_manual)
+        return await client.run_steps(stage(client.api, case, documents, record, remembered, rules))

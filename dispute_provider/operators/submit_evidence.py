@@ -1,7 +1,8 @@
-"""Submitting: what was approved is sent, once."""
+"""Submitting: what was decided is carried out; what was approved is sent, once."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     A try that follows on a broken one goes on where that one was. Between runs the API's idempotency key is
     the lock; for an API without one (Moov) it is a pool of one slot: give this task ``pool=``.
 
+    It concedes what a reviewer gave up, too; and takes back what one rejected, where the API would have sent
+    it by itself.
+
     :param approved: records, or a task that returns them; those that are not ``approved`` pass through.
     :returns: one record per dispute: ``submitted``, ``submitted-differs``, ``already-submitted``,
-        ``refused``, ``held`` or ``unknown``.
+        ``conceded``, ``refused``, ``held`` or ``unknown``.
     """
 
     template_fields: Sequence[str] = ()
@@ -59,7 +63,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.record import State
 
         records = records_of(resolve(self.approved, context))
-        results = [record for record in records if record.state != State.APPROVED]
+        results = await self._take_back([record for record in records if record.state != State.APPROVED])
         valid, void = self._check(context, [record for record in records if record.state == State.APPROVED])
         results += void
         for connection in sorted({record.connection for record in valid}):
@@ -71,6 +75,24 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         write_receipts(results)
         retry_held(context, results)
         return finish(self, self._given_up(context, results))
+
+    async def _take_back(self, records: list[Record]) -> list[Record]:
+        """What was rejected at an API that would have sent it by itself is taken back; the rest passes."""
+        from dispute_provider.evidence.record import State
+        from dispute_provider.hooks import conceding
+        from dispute_provider.operators import evidence_store
+
+        async def take_back(client: AsyncClient, record: Record) -> Record:
+            earlier = evidence_store.get(record.earlier) if record.earlier else None
+            known = json.loads(earlier) if earlier else None
+            return await client.run_steps(conceding.take_back(client.api, record, known))
+
+        rejected = [r for r in records if r.state == State.REJECTED and r.automatic]
+        others = [record for record in records if record not in rejected]
+        for connection in sorted({record.connection for record in rejected}):
+            batch = [record for record in rejected if record.connection == connection]
+            others += await each(connection, batch, take_back)
+        return others
 
     def _given_up(self, context: Context, results: list[Record]) -> list[Record]:
         """With what an earlier try may have sent, and no try could look for, as *unknown*."""
@@ -94,7 +116,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     def _check(self, context: Context, approved: list[Record]) -> tuple[list[Record], list[Record]]:
         """Those whose approval was given in this run for what they hold, and the others, refused."""
         from dispute_provider.evidence.record import State, is_signed
-        from dispute_provider.evidence.review import SUBMIT
+        from dispute_provider.evidence.review import CONCEDE, SUBMIT
 
         run, secrets = run_key(context), secrets_of(approved)
         valid: list[Record] = []
@@ -102,7 +124,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         for record in approved:
             if (
                 record.approval
-                and record.approval.action == SUBMIT
+                and record.approval.action in (SUBMIT, CONCEDE)
                 and is_signed(secrets[record.connection], run, record)
             ):
                 valid.append(record)
@@ -116,7 +138,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     ) -> list[Record]:
         """Submit a group, its intent recorded before and its ends after."""
         from dispute_provider.evidence.record import State
-        from dispute_provider.hooks import protocol
+        from dispute_provider.evidence.review import CONCEDE
+        from dispute_provider.hooks import conceding, protocol
 
         earlier = {record.dispute: progress.ended(record) for record in group}
         ended = [end for end in earlier.values() if end and end.state != State.UNKNOWN]
@@ -129,6 +152,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         progress.intend([record for record in open_ones if not earlier[record.dispute]])
 
         async def submit(client: AsyncClient, record: Record) -> Record:
+            if record.approval and record.approval.action == CONCEDE:
+                resuming = record.dispute in resumed
+                return await client.run_steps(conceding.concede(client.api, record, resumed=resuming))
             if unknown := earlier[record.dispute]:
                 return await client.run_steps(
                     protocol.submit(client.api, unknown, resumed=True, may_send=False)

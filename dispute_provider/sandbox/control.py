@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from dispute_provider.sandbox import setup
+from dispute_provider.sandbox import setup, stripe_charges
 from dispute_provider.sandbox.faults import Fault
 from dispute_provider.sandbox.state import Account, StripeKey, World
 from dispute_provider.sandbox.wire import Answer, Call, json_answer
@@ -47,6 +47,8 @@ class Control:
                 return setup.describe(world, setup.find(world, identifier))
             case "PATCH", ["disputes", identifier]:
                 return setup.edit(world, identifier, given)
+            case "POST", ["charges"]:
+                return stripe_charges.create(world, given)
             case "POST", ["accounts"]:
                 return _add_account(world, given)
             case "POST", ["clock"]:

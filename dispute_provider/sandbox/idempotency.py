@@ -12,12 +12,15 @@ from dispute_provider.sandbox.wire import Answer
 
 Key = tuple[str, bool, str]
 """Account, live mode, Idempotency-Key."""
+# Seconds; the API promises no more.
+_KEPT = 24 * 3600.0
 
 
 @dataclass(slots=True)
 class Remembered:
     fingerprint: str
     request_id: str
+    since: float
     answer: Answer | None = None
     """None while the first request is still at work."""
 
@@ -40,11 +43,12 @@ class IdempotencyKeys:
     def __init__(self) -> None:
         self._known: dict[Key, Remembered] = {}
 
-    def begin(self, key: Key, print_: str, request_id: str) -> Remembered | None:
+    def begin(self, key: Key, print_: str, request_id: str, now: float) -> Remembered | None:
         """What is remembered under the key; None if it was free, and is now taken."""
         known = self._known.get(key)
-        if known is None:
-            self._known[key] = Remembered(print_, request_id)
+        if known is None or now - known.since > _KEPT:
+            self._known[key] = Remembered(print_, request_id, now)
+            return None
         return known
 
     def keep(self, key: Key, answer: Answer) -> None:

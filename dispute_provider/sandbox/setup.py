@@ -12,6 +12,7 @@ from dispute_provider.sandbox import moov_evidence, stripe_disputes
 from dispute_provider.sandbox.forms import page_count, sniff
 from dispute_provider.sandbox.moov_objects import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
 from dispute_provider.sandbox.state import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT, World
+from dispute_provider.sandbox.stripe_charges import have_disputed
 from dispute_provider.sandbox.stripe_objects import (
     ANSWERABLE,
     CLOSED,
@@ -109,6 +110,7 @@ def _create_stripe(world: World, given: dict[str, Any]) -> StripeDispute:
     )
     _stage_stripe(world, dispute, evidence)
     world.stripe[identifier] = dispute
+    have_disputed(world, dispute)
     stripe_disputes.watch_due_date(world, dispute)
     stripe_disputes.announce(world, dispute, "charge.dispute.created")
     return dispute
@@ -163,6 +165,7 @@ def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) ->
         if name not in _STRIPE or name in ("created", "livemode"):
             raise ValueError(f"{name} cannot be edited")
         setattr(dispute, name, value)
+    have_disputed(world, dispute)
     if reopened:
         dispute.stage_submitted = False
     if status != dispute.status:

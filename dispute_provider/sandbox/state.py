@@ -17,6 +17,7 @@ from dispute_provider.sandbox.journal import Journal
 
 if TYPE_CHECKING:
     from dispute_provider.sandbox.moov_objects import MoovDispute, Token
+    from dispute_provider.sandbox.stripe_charges import StripeCharge
     from dispute_provider.sandbox.stripe_objects import StripeDispute, StripeFile
 
 STRIPE_ACCOUNT = "acct_sandbox"
@@ -132,6 +133,7 @@ class World:
     stripe: dict[str, StripeDispute] = field(default_factory=dict)
     moov: dict[str, MoovDispute] = field(default_factory=dict)
     files: dict[str, StripeFile] = field(default_factory=dict)
+    charges: dict[str, StripeCharge] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     sequence: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)

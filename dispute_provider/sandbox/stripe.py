@@ -13,8 +13,9 @@ from dispute_provider.sandbox import stripe_params as params
 from dispute_provider.sandbox.forms import FormError, Upload, multipart, nest, page_count, pairs, sniff
 from dispute_provider.sandbox.idempotency import Key, fingerprint
 from dispute_provider.sandbox.state import World
+from dispute_provider.sandbox.stripe_charges import StripeCharge
 from dispute_provider.sandbox.stripe_lists import page, within
-from dispute_provider.sandbox.stripe_objects import StripeDispute, StripeFile, charge, payment_intent
+from dispute_provider.sandbox.stripe_objects import StripeDispute, StripeFile, payment_intent
 from dispute_provider.sandbox.stripe_params import StripeError, invalid
 from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
 
@@ -46,6 +47,8 @@ def route(call: Call) -> None:
             call.operation, call.dispute = "PostDisputesDispute", dispute
         case "POST", ["disputes", dispute, "close"]:
             call.operation, call.dispute = "PostDisputesDisputeClose", dispute
+        case "GET", ["charges", _]:
+            call.operation = "GetChargesCharge"
         case "POST", ["files"]:
             call.operation = "PostFiles"
         case "GET", ["files", _]:
@@ -153,7 +156,7 @@ async def _decode(call: Call) -> dict[str, Any]:
 
 def _remembered(world: World, call: Call, slot: Key, given: dict[str, Any]) -> Answer | None:
     asked = fingerprint(call.method, call.path, given)
-    known = world.idempotency.begin(slot, asked, call.request_id)
+    known = world.idempotency.begin(slot, asked, call.request_id, world.clock.now())
     if known is None:
         return None
     if known.fingerprint != asked:
@@ -191,6 +194,9 @@ def _act(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Ans
             _check_expand(given.get("expand", []))
             dispute = _dispute(world, call, caller)
             disputes.close(world, call, dispute)
+        case "GetChargesCharge":
+            params.ONLY_EXPAND(given, "")
+            return json_answer(200, _charge(world, call, caller).render())
         case "PostFiles":
             return _upload(world, call, caller, params.FILE(given, ""))
         case "GetFilesFile":
@@ -223,6 +229,13 @@ def _file(world: World, call: Call, caller: Caller) -> StripeFile:
     return file
 
 
+def _charge(world: World, call: Call, caller: Caller) -> StripeCharge:
+    charge = world.charges.get(call.segments[2])
+    if charge is None or (charge.account, charge.livemode) != (caller.account, caller.livemode):
+        raise StripeError(404, f"There is no charge {call.segments[2]}", code="resource_missing", param="id")
+    return charge
+
+
 def _check_expand(expand: list[str], prefix: str = "") -> None:
     for path in expand:
         if not path.startswith(prefix) or path.removeprefix(prefix) not in _EXPANDABLE:
@@ -236,7 +249,7 @@ def _show(
     for path in expand:
         name = path.removeprefix(prefix)
         if name == "charge":
-            shown["charge"] = charge(dispute)
+            shown["charge"] = world.charges[dispute.charge].render()
         elif name == "payment_intent":
             shown["payment_intent"] = payment_intent(dispute)
         else:

@@ -204,31 +204,6 @@ def _missing(claim: dict[str, Any]) -> list[str]:
     return [name for name, met in checks.items() if not met]
 
 
-def charge(dispute: StripeDispute) -> dict[str, Any]:
-    """The disputed charge, for `expand`."""
-    return {
-        "id": dispute.charge,
-        "object": "charge",
-        "amount": dispute.amount,
-        "amount_captured": dispute.amount,
-        "amount_refunded": 0,
-        "billing_details": {"address": None, "email": "jo@example.com", "name": "Jo Doe", "phone": None},
-        "captured": True,
-        "created": dispute.created - 86400,
-        "currency": dispute.currency,
-        "customer": None,
-        "description": None,
-        "disputed": True,
-        "livemode": dispute.livemode,
-        "metadata": {},
-        "paid": True,
-        "payment_intent": dispute.payment_intent,
-        "receipt_email": "jo@example.com",
-        "refunded": False,
-        "status": "succeeded",
-    }
-
-
 def payment_intent(dispute: StripeDispute) -> dict[str, Any] | None:
     """The payment behind the disputed charge, for `expand`."""
     if dispute.payment_intent is None:

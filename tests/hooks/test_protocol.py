@@ -14,7 +14,7 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks import protocol
+from dispute_provider.hooks import protocol, staging
 from dispute_provider.hooks.api import Api, Send, Steps
 from dispute_provider.sandbox import Sandbox
 
@@ -46,7 +46,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "_LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(protocol, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -57,7 +57,7 @@ def api(request: pytest.FixtureRequest) -> str:
 def stage(api: str, dispute: str, driver: Driver) -> Record:
     case = Case.parse({"provider": api, "dispute": dispute, "evidence": EVIDENCE[api]})
     record = Record(api, f"{api}_default", dispute, State.STAGED, "")
-    [staged] = driver.run(api, lambda an_api: protocol.stage(an_api, case, {"a.pdf": PDF}, record))
+    [staged] = driver.run(api, lambda an_api: staging.stage(an_api, case, {"a.pdf": PDF}, record))
     assert isinstance(staged, Record)
     return staged
 

@@ -173,7 +173,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     from dataclasses import replace
 
     from dispute_provider.evidence.record import Approval, Record, State, sign
-    from dispute_provider.hooks import protocol
+    from dispute_provider.hooks import staging
     from dispute_provider.hooks.stripe import StripeHook
 
     sandbox.create_dispute(api="stripe", id="du_1")
@@ -182,7 +182,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
 
     case = Case.parse(stripe_case("du_1"))
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
-    record = hook.run_steps(protocol.stage(hook.api, case, {}, record))
+    record = hook.run_steps(staging.stage(hook.api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
     answer = Approval("hold" if forged == "action" else "submit", "ana", "now")
     approval = sign(hook.settings.secret, run_key, record, answer)

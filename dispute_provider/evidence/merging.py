@@ -1,0 +1,212 @@
+"""What a case has and what the dispute holds already, made one: no colleague's text is lost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from dispute_provider.evidence.case import Case, FileReference
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Difference
+from dispute_provider.evidence.snapshot import Evidence, sha256_of
+
+_SHOWN_DIGEST = 12
+
+
+class Policy(StrEnum):
+    """Whose evidence stands where a dispute holds other than a case has, and it is nothing older of ours."""
+
+    KEEP = "keep"
+    OVERWRITE = "overwrite"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of a case: a text, a part of a structured object, or a document with its bytes."""
+
+    name: str
+    text: str | None = field(default=None, repr=False)
+    value: Mapping[str, Any] | None = field(default=None, repr=False)
+    document: Document | None = None
+
+    @property
+    def label(self) -> str:
+        return _label(self.name, self.value)
+
+    @property
+    def sha256(self) -> str:
+        if self.document is not None:
+            return self.document.sha256
+        return sha256_of(self.text if self.text is not None else self.value)
+
+    def is_held_as(self, held: Evidence, until: datetime | None = None) -> bool:
+        """Whether the API holds just this.
+
+        A document is recognised by its name, which has its digest in it, and its size.
+
+        :param until: when it must be there still.
+        """
+        if held.name != self.name:
+            return False
+        if self.document is not None:
+            lasts = held.expires is None or until is None or held.expires > until
+            named = held.filename == self.document.upload_name and held.size == len(self.document.content)
+            return named and lasts
+        if self.value is not None:
+            return held.value is not None and _is_within(self.value, held.value)
+        return held.text == self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What is to be done so that a dispute holds a case's evidence.
+
+    :param wanted: all pieces of the case that are to be there in the end.
+    :param missing: those of them that are to be written.
+    :param stale: what an earlier version of the case left behind.
+    :param replaced: what is there and makes room for a missing piece; another's unless also in ``stale``.
+    :param held: the API's document ids of those documents of the case that are there, by sha256.
+    """
+
+    wanted: tuple[Piece, ...]
+    missing: tuple[Piece, ...]
+    stale: tuple[Evidence, ...]
+    replaced: tuple[Evidence, ...]
+    held: Mapping[str, str]
+    differences: tuple[Difference, ...]
+
+    def of_kind(self, kind: str) -> list[str]:
+        """The names of the evidence that a kind of difference was found in, sorted."""
+        return sorted({difference.name for difference in self.differences if difference.kind == kind})
+
+
+def pieces_of(case: Case, documents: Mapping[str, Document]) -> tuple[Piece, ...]:
+    """The pieces of a case; optional documents that are absent are none."""
+
+    def pieces() -> Iterator[Piece]:
+        for entry in case.evidence:
+            if isinstance(entry.value, FileReference):
+                if document := documents.get(entry.value.path):
+                    yield Piece(entry.name, document=document)
+            elif isinstance(entry.value, str):
+                yield Piece(entry.name, text=entry.value)
+            else:
+                yield from (Piece(entry.name, value={part: value}) for part, value in entry.value.items())
+
+    return tuple(pieces())
+
+
+def merge(
+    pieces: Sequence[Piece],
+    held: Iterable[Evidence],
+    ours: Collection[str],
+    policy: Policy,
+    *,
+    single: bool,
+    until: datetime | None = None,
+) -> Merged:
+    """Compare piece by piece.
+
+    :param held: what the dispute holds.
+    :param ours: marks of what we wrote to it earlier: that may be replaced, it is not a colleague's.
+    :param single: whether the API holds one piece of a name, so that another one takes its place.
+    :param until: when documents must be there still.
+    """
+    left = [part for evidence in held for part in _parts(evidence)]
+    wanted: list[Piece] = []
+    missing: list[Piece] = []
+    replaced: list[Evidence] = []
+    documents: dict[str, str] = {}
+    differences: list[Difference] = []
+    for piece in pieces:
+        same = next((there for there in left if piece.is_held_as(there, until)), None)
+        if same is not None:
+            left.remove(same)
+            wanted.append(piece)
+            differences.append(_difference("same", piece, same))
+            if piece.document and same.id:
+                documents[same.id] = piece.document.sha256
+            continue
+        there = next((other for other in left if single and _label_of(other) == piece.label), None)
+        if there is not None:
+            left.remove(there)
+            kind = "renewed" if there.mark in ours else policy.value
+            if kind == Policy.KEEP:
+                differences.append(_difference("kept", piece, there))
+                continue
+            replaced.append(there)
+            kinds = {Policy.OVERWRITE.value: "overwritten", Policy.FAIL.value: "conflict"}
+            differences.append(_difference(kinds.get(kind, kind), piece, there))
+        else:
+            differences.append(_difference("added", piece, None))
+        wanted.append(piece)
+        missing.append(piece)
+    stale = [there for there in left if there.mark in ours]
+    others = [there for there in left if there.mark not in ours]
+    differences += [Difference(_label_of(there), "removed", None, _short(there.sha256)) for there in stale]
+    names = {piece.name for piece in pieces}
+    beside = "conflict" if policy == Policy.FAIL and not single else "theirs"
+    differences += [
+        Difference(_label_of(there), beside if there.name in names else "theirs", None, _short(there.sha256))
+        for there in others
+    ]
+    return Merged(tuple(wanted), tuple(missing), tuple(stale), tuple(replaced), documents, tuple(differences))
+
+
+def marks_of(pieces: Iterable[Piece], held: Iterable[Evidence]) -> frozenset[str]:
+    """The marks of what the dispute holds of these pieces."""
+    parts = [part for evidence in held for part in _parts(evidence)]
+    return frozenset(part.mark for piece in pieces for part in parts if piece.is_held_as(part))
+
+
+def not_held(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[str]:
+    """The names of the pieces that the API does not hold as they are, sorted."""
+    parts = [part for evidence in held for part in _parts(evidence)]
+    return sorted({piece.label for piece in pieces if not any(map(piece.is_held_as, parts))})
+
+
+def _parts(evidence: Evidence) -> Iterator[Evidence]:
+    """A structured object by its parts, without those that say nothing; anything else as it is."""
+    if evidence.value is None:
+        yield evidence
+        return
+    for part, value in evidence.value.items():
+        if _says_something(value):
+            yield replace(evidence, value={part: value})
+
+
+def _says_something(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_says_something, value.values()))
+    if isinstance(value, list):
+        return any(map(_says_something, value))
+    return bool(value)
+
+
+def _is_within(wanted: Any, held: Any) -> bool:
+    """Whether all of a structure is in another one, which may say more."""
+    if isinstance(wanted, Mapping) and isinstance(held, Mapping):
+        return all(_is_within(value, held.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(held, list):
+        return len(wanted) == len(held) and all(map(_is_within, wanted, held))
+    return bool(wanted == held) or not (_says_something(wanted) or _says_something(held))
+
+
+def _label(name: str, value: Mapping[str, Any] | None) -> str:
+    return f"{name}.{next(iter(value))}" if value else name
+
+
+def _label_of(held: Evidence) -> str:
+    return _label(held.name, held.value)
+
+
+def _difference(kind: str, piece: Piece, held: Evidence | None) -> Difference:
+    return Difference(piece.label, kind, _short(piece.sha256), _short(held.sha256) if held else None)
+
+
+def _short(digest: str) -> str:
+    return digest[:_SHOWN_DIGEST]

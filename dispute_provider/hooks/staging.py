@@ -1,0 +1,128 @@
+"""Staging: a case's evidence is put on its dispute, submitted to nobody, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dispute_provider.evidence import merging
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.merging import Merged, Policy
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
+from dispute_provider.hooks.api import Api, Memory, OneTry, Steps
+from dispute_provider.hooks.protocol import cannot_be_answered, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the author of a DAG has decided about staging.
+
+    :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise.
+    :param switch_to_manual: whether a dispute that the API would answer by itself at its due date may be
+        switched to manual; it is refused otherwise, for what is staged there goes out unapproved.
+    """
+
+    merge: Policy = Policy.KEEP
+    switch_to_manual: bool = False
+
+
+def stage(
+    api: Api,
+    case: Case,
+    documents: Mapping[str, Document],
+    record: Record,
+    memory: Memory | None = None,
+    rules: Rules | None = None,
+) -> Steps[Record]:
+    """Put a case's evidence on its dispute without submitting it, and read it back.
+
+    :param memory: what is remembered of earlier tries and runs.
+    """
+    memory, rules = memory or OneTry(), rules or Rules()
+    try:
+        before = yield from api.read(case.dispute, case.account, details=True)
+        record = record.seen(before)
+        if end := cannot_be_answered(record, before):
+            return end
+        if refusal := api.check_case(case, before.dispute) or _automatic(before.dispute, rules):
+            return record.ended(State.REFUSED, refusal)
+        merged = merging.merge(
+            merging.pieces_of(case, documents),
+            before.evidence,
+            memory.ours,
+            rules.merge,
+            single=api.holds_one_of_a_name,
+            until=before.dispute.due,
+        )
+        record = replace(record, differences=merged.differences)
+        if conflicts := merged.of_kind("conflict"):
+            reason = f"somebody else has filled in {', '.join(conflicts)}, and the DAG says to fail then"
+            return record.ended(State.REFUSED, reason)
+        record = _keep_what_is_replaced(record, before, merged, memory)
+        uploaded = yield from api.write(case, merged, before, memory)
+        after = yield from api.read(case.dispute, case.account, details=True)
+    except InvalidCaseError as error:
+        return record.ended(State.REFUSED, str(error))
+    except AmbiguousError as error:
+        # Staging is repeatable: what did arrive is recognised, what did not is written again.
+        return replace(failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
+    except ApiError as error:
+        return failed(record, "not staged", error)
+    memory.remember(merging.marks_of(merged.wanted, after.evidence))
+    notes = (*record.notes, *before.dispute.notes, *_notes(merged, after))
+    record = replace(record, documents=uploaded, notes=notes).seen(after)
+    if after.dispute.automatic:
+        # The switch did not hold: what is staged would go out unapproved.
+        return record.ended(
+            State.REFUSED, f"staged, but {_automatic(after.dispute, Rules())}; look at it now"
+        )
+    return record.ended(State.STAGED, _summary(merged, after))
+
+
+def _automatic(dispute: Dispute, rules: Rules) -> str | None:
+    """Why nothing may be staged on a dispute that the API would answer by itself; None if it may."""
+    if not dispute.automatic or rules.switch_to_manual:
+        return None
+    return (
+        f"the API itself submits what is staged there at the due date ({dispute.automatic}); "
+        "to do: switch the dispute to manual, or have the DAG do so with switch_to_manual=True"
+    )
+
+
+def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, memory: Memory) -> Record:
+    """With where another's evidence is kept that the case's replaces, and how the dispute was to be sent."""
+    record = replace(record, automatic=before.dispute.automatic)
+    overwritten = {each.name for each in merged.replaced} if merged.of_kind("overwritten") else set()
+    if not overwritten and not before.dispute.automatic:
+        return record
+    earlier = {
+        held.name: held.text if held.text is not None else held.value or held.id for held in before.evidence
+    }
+    kept = memory.keep(earlier)
+    if overwritten and not kept:
+        note = "what a colleague had written is kept nowhere: [dispute] evidence_store names no place for it"
+        record = replace(record, notes=(*record.notes, note))
+    return replace(record, earlier=kept)
+
+
+def _notes(merged: Merged, after: Snapshot) -> list[str]:
+    notes = []
+    if kept := merged.of_kind("kept"):
+        notes.append(f"kept as it was on the dispute, other than in the case: {', '.join(kept)}")
+    if overwritten := merged.of_kind("overwritten"):
+        notes.append(f"the case's in place of what somebody else had filled in: {', '.join(overwritten)}")
+    if differing := merging.not_held(merged.wanted, after.evidence):
+        notes.append(f"the API holds {', '.join(differing)} otherwise than the case has it")
+    marks = {held.mark for held in after.evidence}
+    if left := sorted({held.name for held in merged.stale if held.mark in marks}):
+        notes.append(f"no longer in the case, but the API does not clear it: {', '.join(left)}")
+    return notes
+
+
+def _summary(merged: Merged, after: Snapshot) -> str:
+    theirs = len(merged.of_kind("kept")) + len(merged.of_kind("theirs"))
+    beside = f", of which {theirs} not from the case" if theirs else ""
+    return f"{len(after.evidence)} pieces of evidence staged{beside}, not submitted"

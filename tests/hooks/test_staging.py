@@ -1,0 +1,328 @@
+"""Staging beside a colleague and beside earlier versions of a case; conceding; taking back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from drivers import Driver
+from support import Connect
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.merging import Policy
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.hooks import conceding, protocol
+from dispute_provider.hooks.api import OneTry
+from dispute_provider.hooks.staging import Rules, stage
+from dispute_provider.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+PDF = Document("a.pdf", b"%PDF-1.4\n%%EOF")
+VERSION = "2026-10-28.endive"
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(conceding, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+
+
+class Kept(OneTry):
+    """Keeps what is replaced, as the evidence store does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, Any] = {}
+
+    def keep(self, evidence: Mapping[str, Any]) -> str | None:
+        self.kept = dict(evidence)
+        return "f" * 64
+
+
+def put(
+    driver: Driver,
+    dispute: str,
+    evidence: dict[str, Any],
+    *,
+    api: str = "stripe",
+    memory: OneTry | None = None,
+    **rules: Any,
+) -> Record:
+    case = Case.parse({"provider": api, "dispute": dispute, "evidence": evidence})
+    record = Record(api, f"{api}_default", dispute, State.STAGED, "")
+    [staged] = driver.run(
+        api, lambda an_api: stage(an_api, case, {"a.pdf": PDF}, record, memory, Rules(**rules))
+    )
+    assert isinstance(staged, Record)
+    return staged
+
+
+def held(sandbox: Sandbox, dispute: str) -> dict[str, Any]:
+    return {name: value for name, value in sandbox.dispute(dispute)["evidence"].items() if value}
+
+
+def kinds(record: Record) -> dict[str, str]:
+    return {each.name: each.kind for each in record.differences}
+
+
+def writes(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [each for each in sandbox.journal() if each["method"] != "GET"]
+
+
+def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(
+        api="stripe", evidence={"customer_name": "Theirs", "shipping_date": "1 May"}
+    )
+    staged = put(driver, dispute["id"], {"customer_name": "Ours", "uncategorized_text": "Delivered."})
+    assert staged.state == State.STAGED
+    assert held(sandbox, dispute["id"]) == {
+        "customer_name": "Theirs",
+        "shipping_date": "May",
+        "uncategorized_text": "Delivered.",
+    }
+    assert kinds(staged) == {
+        "customer_name": "kept",
+        "uncategorized_text": "added",
+        "shipping_date": "theirs",
+    }
+    assert any("customer_name" in note for note in staged.notes)
+
+
+def test_a_colleagues_text_is_written_over_only_by_name_and_kept_aside(
+    driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
+    memory = Kept()
+    staged = put(driver, dispute, {"customer_name": "Ours"}, memory=memory, merge=Policy.OVERWRITE)
+    assert held(sandbox, dispute) == {"customer_name": "Ours"}
+    assert kinds(staged) == {"customer_name": "overwritten"}
+    assert memory.kept == {"customer_name": "Theirs"}
+    assert staged.earlier == "f" * 64
+
+
+def test_what_is_written_over_and_kept_nowhere_is_said(driver: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
+    staged = put(driver, dispute, {"customer_name": "Ours"}, merge=Policy.OVERWRITE)
+    assert any("kept nowhere" in note for note in staged.notes)
+
+
+@pytest.mark.parametrize(
+    ("api", "theirs", "ours"),
+    [
+        ("stripe", {"customer_name": "Theirs"}, {"customer_name": "Ours", "shipping_date": "1 May"}),
+        ("moov", {"cover-letter": "Theirs"}, {"cover-letter": "Ours", "generic-evidence": "More."}),
+    ],
+)
+def test_a_colleagues_text_stops_the_staging_if_the_dag_says_so(
+    api: str, theirs: dict[str, Any], ours: dict[str, Any], driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api, evidence=theirs)["id"]
+    staged = put(driver, dispute, ours, api=api, merge=Policy.FAIL)
+    assert staged.state == State.REFUSED
+    assert next(iter(theirs)) in staged.reason
+    assert not writes(sandbox)
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_an_earlier_version_of_the_case_makes_room_for_the_new_one(
+    policy: Policy, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api="stripe")["id"]
+    memory = OneTry()
+    put(driver, dispute, {"customer_name": "Old", "shipping_date": "1 May"}, memory=memory)
+    staged = put(driver, dispute, {"customer_name": "New"}, memory=memory, merge=policy)
+    assert held(sandbox, dispute) == {"customer_name": "New"}
+    assert kinds(staged) == {"customer_name": "renewed", "shipping_date": "removed"}
+
+
+def test_items_of_an_earlier_version_are_deleted_a_colleagues_never(driver: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(api="moov", evidence={"receipt": "Theirs"})["id"]
+    memory = OneTry()
+    put(driver, dispute, {"receipt": "Old", "cover-letter": "Dear"}, api="moov", memory=memory)
+    staged = put(driver, dispute, {"receipt": "New", "cover-letter": "Dear"}, api="moov", memory=memory)
+    items = sandbox.dispute(dispute)["evidence"]
+    assert sorted((item["evidenceType"], item["text"]) for item in items) == [
+        ("cover-letter", "Dear"),
+        ("receipt", "New"),
+        ("receipt", "Theirs"),
+    ]
+    assert sorted(each.kind for each in staged.differences) == ["added", "removed", "same", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("api", "evidence"),
+    [
+        ("stripe", {"customer_name": "Zoë", "receipt": {"file": "a.pdf"}}),
+        ("moov", {"cover-letter": "Dear", "receipt": {"file": "a.pdf"}}),
+    ],
+)
+def test_what_is_there_already_is_neither_uploaded_nor_written_again(
+    api: str, evidence: dict[str, Any], driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    first = put(driver, dispute, evidence, api=api)
+    before = len(writes(sandbox))
+    second = put(driver, dispute, evidence, api=api)
+    assert len(writes(sandbox)) == before
+    assert second.documents == first.documents
+    assert second.digest == first.digest
+
+
+def test_a_file_that_ends_before_the_due_date_is_uploaded_again(driver: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(api="stripe")["id"]
+    first = put(driver, dispute, {"receipt": {"file": "a.pdf"}})
+    sandbox.edit_dispute(dispute, due_in=400 * 86400.0)
+    sandbox.clock(advance=2 * 86400.0)  # what the first upload's key stood for is forgotten
+    second = put(driver, dispute, {"receipt": {"file": "a.pdf"}}, memory=OneTry(), merge=Policy.OVERWRITE)
+    assert second.state == State.STAGED
+    assert set(first.documents) != set(second.documents)
+
+
+def test_parts_of_a_structure_are_merged_one_by_one(driver: Driver, sandbox: Sandbox) -> None:
+    theirs = {"enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}}}
+    dispute = sandbox.create_dispute(api="stripe", evidence=theirs)["id"]
+    staged = put(
+        driver, dispute, {"enhanced_evidence": {"mastercard_compliance": {"fee_acknowledged": True}}}
+    )
+    assert kinds(staged) == {
+        "enhanced_evidence.mastercard_compliance": "added",
+        "enhanced_evidence.visa_compliance": "theirs",
+    }
+    enhanced = held(sandbox, dispute)["enhanced_evidence"]
+    assert enhanced["visa_compliance"] == enhanced["mastercard_compliance"] == {"fee_acknowledged": True}
+
+
+@pytest.fixture
+def newest(driver: Driver, connect: Connect) -> Driver:
+    """On the version that tells how a dispute is going to be submitted."""
+    connect("stripe", extra={"rate_limit": 1000, "api_version": VERSION})
+    return driver
+
+
+@pytest.mark.parametrize("method", ["prefer_manual", "prefer_smart_disputes", "smart_disputes"])
+def test_nothing_is_staged_where_the_api_would_submit_it_by_itself(
+    method: str, newest: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api="stripe", intended_submission_method=method)["id"]
+    refused = put(newest, dispute, {"customer_name": "Zoë"})
+    assert refused.state == State.REFUSED
+    assert method in refused.reason
+    assert not writes(sandbox)
+
+
+def test_a_dispute_is_switched_to_manual_by_name_with_its_first_evidence(
+    newest: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api="stripe", intended_submission_method="smart_disputes")["id"]
+    staged = put(newest, dispute, {"customer_name": "Zoë"}, switch_to_manual=True)
+    assert staged.state == State.STAGED
+    [write] = writes(sandbox)
+    assert write["body"]["intended_submission_method"] == "manual"
+    sandbox.clock(advance=60 * 86400.0)
+    assert not sandbox.dispute(dispute)["submissions"]
+
+
+def test_what_was_rejected_is_taken_back_where_it_would_go_out_by_itself(
+    newest: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(
+        api="stripe", intended_submission_method="smart_disputes", evidence={"customer_name": "Theirs"}
+    )["id"]
+    memory = Kept()
+    staged = put(
+        newest,
+        dispute,
+        {"customer_name": "Ours", "shipping_date": "1 May"},
+        memory=memory,
+        merge=Policy.OVERWRITE,
+        switch_to_manual=True,
+    )
+    rejected = staged.ended(State.REJECTED, "rejected")
+    [end] = newest.run("stripe", lambda api: conceding.take_back(api, rejected, memory.kept))
+    assert end.state == State.REJECTED
+    assert "put back" in end.reason
+    assert held(sandbox, dispute) == {"customer_name": "Theirs"}
+    assert sandbox.dispute(dispute)["object"]["intended_submission_method"] == "smart_disputes"
+
+
+def test_what_cannot_be_put_back_is_named_and_stays_on_manual(newest: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(
+        api="stripe", intended_submission_method="smart_disputes", evidence={"customer_name": "Theirs"}
+    )["id"]
+    staged = put(newest, dispute, {"customer_name": "Ours"}, merge=Policy.OVERWRITE, switch_to_manual=True)
+    [end] = newest.run(
+        "stripe", lambda api: conceding.take_back(api, staged.ended(State.REJECTED, "no"), None)
+    )
+    assert "customer_name" in end.reason
+    assert sandbox.dispute(dispute)["object"]["intended_submission_method"] == "manual"
+
+
+def test_what_a_colleague_edited_since_is_not_taken_back(newest: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(api="stripe", intended_submission_method="smart_disputes")["id"]
+    staged = put(newest, dispute, {"customer_name": "Ours"}, switch_to_manual=True)
+    sandbox.edit_dispute(dispute, evidence={"customer_name": "Theirs"})
+    sandbox.clear_journal()
+    [end] = newest.run("stripe", lambda api: conceding.take_back(api, staged.ended(State.REJECTED, "no"), {}))
+    assert "changed since the review" in end.reason
+    assert not writes(sandbox)
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+class TestConceding:
+    EVIDENCE = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "Dear"}}  # noqa: RUF012  # constant
+    ENDS = {"stripe": "lost", "moov": "accepted"}  # noqa: RUF012  # constant
+
+    def staged(self, api: str, driver: Driver, sandbox: Sandbox, **fields: Any) -> Record:
+        dispute = sandbox.create_dispute(api=api, **fields)["id"]
+        return put(driver, dispute, self.EVIDENCE[api], api=api)
+
+    def test_it_is_given_up_once(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
+        staged = self.staged(api, driver, sandbox)
+        before = len(writes(sandbox))
+        ends = [
+            *driver.run(api, lambda an_api: conceding.concede(an_api, staged)),
+            *driver.run(api, lambda an_api: conceding.concede(an_api, staged, resumed=True)),
+        ]
+        assert [end.state for end in ends] == [State.CONCEDED, State.CONCEDED]
+        assert len(writes(sandbox)) == before + 1
+        assert sandbox.dispute(staged.dispute)["status"] == self.ENDS[api]
+
+    @pytest.mark.parametrize("effect", ["drop-after", "truncate", "wrong-json"])
+    def test_a_broken_answer_is_cleared_up_by_reading(
+        self, effect: str, api: str, driver: Driver, sandbox: Sandbox
+    ) -> None:
+        staged = self.staged(api, driver, sandbox)
+        operation = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}[api]
+        sandbox.fault(operation=operation, effect=effect, times=1)
+        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        assert end.state == State.CONCEDED
+
+    def test_what_never_arrived_is_unknown_or_refused_but_never_conceded(
+        self, api: str, driver: Driver, sandbox: Sandbox
+    ) -> None:
+        staged = self.staged(api, driver, sandbox)
+        operation = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}[api]
+        sandbox.fault(operation=operation, effect="status", status=403, times=5)
+        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        assert end.state == State.REFUSED
+
+    def test_an_inquiry_is_never_given_up(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
+        inquiry = {"stripe": {"status": "warning_needs_response"}, "moov": {"phase": "inquiry"}}[api]
+        staged = self.staged(api, driver, sandbox, **inquiry)
+        before = len(writes(sandbox))
+        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        assert end.state == State.REFUSED
+        assert "refund" in end.reason
+        assert len(writes(sandbox)) == before
+
+    def test_evidence_that_has_changed_since_is_looked_at_again(
+        self, api: str, driver: Driver, sandbox: Sandbox
+    ) -> None:
+        staged = replace(self.staged(api, driver, sandbox), digest="0" * 64)
+        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        assert end.state == State.REFUSED
+        assert "review it again" in end.reason
