@@ -69,6 +69,7 @@ class Merged:
     :param missing: those of them that are to be written.
     :param stale: what an earlier version of the case left behind.
     :param replaced: what is there and makes room for a missing piece; another's unless also in ``stale``.
+    :param staying: what somebody else has put there, and stays.
     :param held: the API's document ids of those documents of the case that are there, by sha256.
     """
 
@@ -76,6 +77,7 @@ class Merged:
     missing: tuple[Piece, ...]
     stale: tuple[Evidence, ...]
     replaced: tuple[Evidence, ...]
+    staying: tuple[Evidence, ...]
     held: Mapping[str, str]
     differences: tuple[Difference, ...]
 
@@ -120,6 +122,7 @@ def merge(
     wanted: list[Piece] = []
     missing: list[Piece] = []
     replaced: list[Evidence] = []
+    staying: list[Evidence] = []
     documents: dict[str, str] = {}
     differences: list[Difference] = []
     for piece in pieces:
@@ -136,6 +139,7 @@ def merge(
             left.remove(there)
             kind = "renewed" if there.mark in ours else policy.value
             if kind == Policy.KEEP:
+                staying.append(there)
                 differences.append(_difference("kept", piece, there))
                 continue
             replaced.append(there)
@@ -154,7 +158,15 @@ def merge(
         Difference(_label_of(there), beside if there.name in names else "theirs", None, _short(there.sha256))
         for there in others
     ]
-    return Merged(tuple(wanted), tuple(missing), tuple(stale), tuple(replaced), documents, tuple(differences))
+    return Merged(
+        wanted=tuple(wanted),
+        missing=tuple(missing),
+        stale=tuple(stale),
+        replaced=tuple(replaced),
+        staying=(*staying, *others),
+        held=documents,
+        differences=tuple(differences),
+    )
 
 
 def marks_of(pieces: Iterable[Piece], held: Iterable[Evidence]) -> frozenset[str]:

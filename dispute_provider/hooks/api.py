@@ -15,9 +15,10 @@ from dispute_provider import contract
 from dispute_provider.answers import Answer
 from dispute_provider.contract import Request
 from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AuthenticationError
 from dispute_provider.hooks.settings import Connection, Settings, refuse
 from dispute_provider.validation import violations
@@ -143,12 +144,21 @@ class Api(abc.ABC):
         """
 
     @abc.abstractmethod
+    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
+        """The bytes of a document that the API holds."""
+
+    @abc.abstractmethod
     def list_open(self) -> Steps[list[Dispute]]:
         """The disputes that can still be answered."""
 
     @abc.abstractmethod
     def check_case(self, case: Case, found: Dispute) -> str | None:
         """Why a case does not belong to the dispute that it names; None if it does."""
+
+    def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:
+        """Which conditions of a network's programme a case does not meet, a sentence each."""
+        yield from ()
+        return [f"{self.name} takes part in no such programme"]
 
     @abc.abstractmethod
     def page(self, dispute: str, account: str | None = None) -> str:

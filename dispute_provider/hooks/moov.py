@@ -143,6 +143,12 @@ class MoovApi(Api):
         items = yield from self._items(dispute)
         return Snapshot(self._dispute(answer.data), tuple(items), answer.request_id)
 
+    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
+        answer: Answer = yield from self.call(
+            "getDisputeEvidenceData", accountID=self.account, disputeID=dispute, evidenceID=document.item
+        )
+        return bytes(answer.data)
+
     def list_open(self) -> Steps[list[Dispute]]:
         found: list[Dispute] = []
         skip = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dispute_provider.evidence import merging
+from dispute_provider.evidence import compelling, fitting, merging
 from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
 from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.merging import Merged, Policy
+from dispute_provider.evidence.merging import Merged, Piece, Policy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
@@ -23,10 +24,12 @@ class Rules:
     :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise.
     :param switch_to_manual: whether a dispute that the API would answer by itself at its due date may be
         switched to manual; it is refused otherwise, for what is staged there goes out unapproved.
+    :param require_verdict: the least verdict that is staged; None stages whatever the verdict.
     """
 
     merge: Policy = Policy.KEEP
     switch_to_manual: bool = False
+    require_verdict: Verdict | None = None
 
 
 def stage(
@@ -47,10 +50,20 @@ def stage(
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
             return end
-        if refusal := api.check_case(case, before.dispute) or _automatic(before.dispute, rules):
+        network = before.dispute.network
+        documents, left_out = fitting.without_what_is_too_much(api.contract, case, documents, network)
+        record = replace(record, notes=(*record.notes, *left_out))
+        pieces = merging.pieces_of(case, documents)
+        refusal = (
+            api.check_case(case, before.dispute)
+            or _automatic(before.dispute, rules)
+            or fee_refusal(api.contract, before.dispute, pieces)
+            or (yield from _claims(api, case, before.dispute, pieces))
+        )
+        if refusal:
             return record.ended(State.REFUSED, refusal)
         merged = merging.merge(
-            merging.pieces_of(case, documents),
+            pieces,
             before.evidence,
             memory.ours,
             rules.merge,
@@ -61,6 +74,12 @@ def stage(
         if conflicts := merged.of_kind("conflict"):
             reason = f"somebody else has filled in {', '.join(conflicts)}, and the DAG says to fail then"
             return record.ended(State.REFUSED, reason)
+        if violations := fitting.over_limits(api.contract, merged, network):
+            raise InvalidCaseError(case.dispute, violations)
+        assessment = assess(api.contract, before.dispute, case.product, [*merged.wanted, *merged.staying])
+        record = _assessed(record, assessment, before.dispute)
+        if refusal := _too_weak(assessment, rules):
+            return record.ended(State.REFUSED, refusal)
         record = _keep_what_is_replaced(record, before, merged, memory)
         uploaded = yield from api.write(case, merged, before, memory)
         after = yield from api.read(case.dispute, case.account, details=True)
@@ -74,6 +93,10 @@ def stage(
     memory.remember(merging.marks_of(merged.wanted, after.evidence))
     notes = (*record.notes, *before.dispute.notes, *_notes(merged, after))
     record = replace(record, documents=uploaded, notes=notes).seen(after)
+    pages = {document.sha256: document.pages for document in documents.values()}
+    by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
+    used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
+    record = replace(record, usage=used, pages=known_pages)
     if after.dispute.automatic:
         # The switch did not hold: what is staged would go out unapproved.
         return record.ended(
@@ -90,6 +113,36 @@ def _automatic(dispute: Dispute, rules: Rules) -> str | None:
         f"the API itself submits what is staged there at the due date ({dispute.automatic}); "
         "to do: switch the dispute to manual, or have the DAG do so with switch_to_manual=True"
     )
+
+
+def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece]) -> Steps[str | None]:
+    """Why a case may not claim what it claims of a network's programme; None if it may."""
+    enhanced = {part: value for piece in pieces for part, value in (piece.value or {}).items()}
+    if not (claim := compelling.claim_of(enhanced)):
+        return None
+    problems = yield from api.unmet(dispute, claim, case.account)
+    return f"it does not qualify for {compelling.TITLE}: {'; '.join(problems)}" if problems else None
+
+
+def _assessed(record: Record, assessment: Assessment, dispute: Dispute) -> Record:
+    said = compelling.standing(dispute)
+    return replace(
+        record,
+        verdict=str(assessment.verdict),
+        missing=tuple(f"{name}: {why}" for name, why in assessment.missing),
+        warnings=assessment.warnings,
+        notes=(*record.notes, *assessment.notes, *([said] if said else [])),
+    )
+
+
+def _too_weak(assessment: Assessment, rules: Rules) -> str | None:
+    """Why the DAG's author does not want this staged; None if it may be."""
+    order = [Verdict.READY, Verdict.WEAK, Verdict.MISSING, Verdict.UNKNOWN]
+    least = rules.require_verdict
+    if least is None or order.index(assessment.verdict) <= order.index(least):
+        return None
+    lacking = ", ".join(name for name, _ in assessment.missing) or "; ".join(assessment.notes)
+    return f"its evidence is {assessment.verdict}, and the DAG asks for {least}: {lacking}"
 
 
 def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, memory: Memory) -> Record:

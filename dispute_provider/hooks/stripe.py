@@ -12,6 +12,7 @@ from urllib.parse import quote
 from dispute_provider.answers import Answer
 from dispute_provider.contract import FilePart
 from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
@@ -19,6 +20,7 @@ from dispute_provider.evidence.snapshot import Dispute, Evidence, Programme, Sna
 from dispute_provider.exceptions import InvalidRequestError, Violation
 from dispute_provider.hooks.api import Api, Memory, Steps
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
+from dispute_provider.hooks.stripe_charges import unmet_by
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
 _OPEN = {"needs_response", "warning_needs_response", "appeal_needs_response"}
@@ -97,6 +99,10 @@ class StripeApi(Api):
         answer: Answer = yield from self.call("GetDisputesDispute", account, dispute=dispute, expand=expand)
         return self._snapshot(answer, account)
 
+    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
+        answer: Answer = yield from self.call("GetFilesFileContents", account, file=document.id)
+        return bytes(answer.data)
+
     def list_open(self) -> Steps[list[Dispute]]:
         found: list[Dispute] = []
         last: str | None = None
@@ -110,6 +116,9 @@ class StripeApi(Api):
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None
+
+    def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:
+        return (yield from unmet_by(self, dispute, claim, account))
 
     def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
         uploaded = dict(merged.held)

@@ -25,10 +25,13 @@ from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dispute_provider.evidence.documents import Document
     from dispute_provider.evidence.record import Record
     from dispute_provider.hooks.transport import AsyncClient
+    from dispute_provider.rendering import Renderer
 
 _Merge = Literal["keep", "overwrite", "fail"]
+_Verdict = Literal["ready", "weak", "missing"]
 
 
 class StageEvidenceOperator(BaseAsyncOperator):
@@ -46,6 +49,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
         behind is replaced whatever this says.
     :param switch_to_manual: whether a dispute that the API would answer by itself at its due date (Stripe's
         Smart Disputes) may be switched to manual; otherwise it is refused.
+    :param require_verdict: the least verdict on the evidence that is staged: ``ready``, ``weak`` or
+        ``missing``; without it the verdict is advice for the reviewer.
     :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``.
     """
 
@@ -60,10 +65,15 @@ class StageEvidenceOperator(BaseAsyncOperator):
         folder: str | None = None,
         merge: _Merge = "keep",
         switch_to_manual: bool = False,
+        require_verdict: _Verdict | None = None,
         **kwargs: Any,
     ) -> None:
-        if merge not in get_args(_Merge):
-            raise ValueError(f"merge={merge!r} is none of {', '.join(get_args(_Merge))}")
+        for name, value, known in (
+            ("merge", merge, get_args(_Merge)),
+            ("require_verdict", require_verdict, (*get_args(_Verdict), None)),
+        ):
+            if value not in known:
+                raise ValueError(f"{name}={value!r} is none of {', '.join(map(str, known))}")
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
         kwargs["outlets"] = [*kwargs.pop("outlets", ()), UPLOADS]
         super().__init__(**kwargs)
@@ -72,6 +82,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         self.folder = folder
         self.merge = merge
         self.switch_to_manual = switch_to_manual
+        self.require_verdict = require_verdict
 
     async def aexecute(self, context: Context) -> list[dict[str, Any]]:
         cases = resolve(self.cases, context)
@@ -79,21 +90,34 @@ class StageEvidenceOperator(BaseAsyncOperator):
         warn_without_lock(self, self.conn_id)
         memory = StagingMemory(context, hook_of(self.conn_id).api.name)
 
-        async def stage(client: AsyncClient, case: Any) -> Record:
-            return await self._stage(client, case, seen, memory)
+        from dispute_provider.rendering import Renderer
 
-        records = await each(self.conn_id, cases, stage)
+        with Renderer() as renderer:
+
+            async def stage(client: AsyncClient, case: Any) -> Record:
+                return await self._stage(client, case, seen, memory, renderer)
+
+            records = await each(self.conn_id, cases, stage)
         memory.end(records)
         retry_held(context, records)
         return finish(self, records)
 
-    async def _stage(self, client: AsyncClient, given: Any, seen: set[str], memory: StagingMemory) -> Record:
+    async def _stage(
+        self,
+        client: AsyncClient,
+        given: Any,
+        seen: set[str],
+        memory: StagingMemory,
+        renderer: Renderer,
+    ) -> Record:
         from dispute_provider.evidence.case import Case
+        from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
         from dispute_provider.evidence.record import Record, State
         from dispute_provider.exceptions import InvalidCaseError
         from dispute_provider.hooks.staging import Rules, stage
-        from dispute_provider.operators import case_files
+        from dispute_provider.operators import case_documents, case_files
+        from dispute_provider.operators.evidence_store import EvidenceStoreError
 
         provider = client.api.name
         named = given.get("dispute") if isinstance(given, Mapping) else given
@@ -119,12 +143,25 @@ class StageEvidenceOperator(BaseAsyncOperator):
             if case.dispute in seen:
                 return record.ended(State.REFUSED, "another case of this batch is for the same dispute")
             seen.add(case.dispute)
-            documents = await asyncio.to_thread(case_files.read_documents, case)
-            record = replace(record, case_digest=case.digest(documents))
+            read = await asyncio.to_thread(case_documents.read_documents, case, renderer)
+            documents = read.found
+            record = replace(record, case_digest=case.digest(documents), notes=read.notes)
+            await asyncio.to_thread(_store, documents)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
+        except EvidenceStoreError as error:
+            return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
         remembered = memory.of(case.dispute)
         # An upload of a broken try may be under way still; it is not repeated before it has arrived.
         await asyncio.sleep(remembered.settling)
-        rules = Rules(Policy(self.merge), self.switch_to_manual)
+        least = Verdict(self.require_verdict) if self.require_verdict else None
+        rules = Rules(Policy(self.merge), self.switch_to_manual, least)
         return await client.run_steps(stage(client.api, case, documents, record, remembered, rules))
+
+
+def _store(documents: Mapping[str, Document]) -> None:
+    """Keep what a reviewer is going to be shown: the worker's disk is not there any more by then."""
+    from dispute_provider.operators import evidence_store
+
+    for document in documents.values():
+        evidence_store.put(document.content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from dispute_provider.evidence.merging import Policy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.hooks import conceding, protocol
 from dispute_provider.hooks.api import OneTry
+from dispute_provider.hooks.reviewing import read_for_review
 from dispute_provider.hooks.staging import Rules, stage
 from dispute_provider.sandbox import Sandbox
 
@@ -75,7 +77,7 @@ def writes(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(
-        api="stripe", evidence={"customer_name": "Theirs", "shipping_date": "1 May"}
+        api="stripe", evidence={"customer_name": "Theirs", "shipping_date": "May"}
     )
     staged = put(driver, dispute["id"], {"customer_name": "Ours", "uncategorized_text": "Delivered."})
     assert staged.state == State.STAGED
@@ -183,17 +185,20 @@ def test_a_file_that_ends_before_the_due_date_is_uploaded_again(driver: Driver, 
 
 
 def test_parts_of_a_structure_are_merged_one_by_one(driver: Driver, sandbox: Sandbox) -> None:
-    theirs = {"enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}}}
-    dispute = sandbox.create_dispute(api="stripe", evidence=theirs)["id"]
-    staged = put(
-        driver, dispute, {"enhanced_evidence": {"mastercard_compliance": {"fee_acknowledged": True}}}
-    )
+    claim = {"disputed_transaction": {"customer_purchase_ip": "203.0.113.7"}}
+    dispute = sandbox.create_dispute(
+        api="stripe",
+        reason="noncompliant",
+        brand="mastercard",
+        evidence={"enhanced_evidence": {"visa_compelling_evidence_3": claim}},
+    )["id"]
+    agreement = {"mastercard_compliance": {"fee_acknowledged": True}}
+    staged = put(driver, dispute, {"enhanced_evidence": agreement})
     assert kinds(staged) == {
         "enhanced_evidence.mastercard_compliance": "added",
-        "enhanced_evidence.visa_compliance": "theirs",
+        "enhanced_evidence.visa_compelling_evidence_3": "theirs",
     }
-    enhanced = held(sandbox, dispute)["enhanced_evidence"]
-    assert enhanced["visa_compliance"] == enhanced["mastercard_compliance"] == {"fee_acknowledged": True}
+    assert held(sandbox, dispute)["enhanced_evidence"] == {**agreement, "visa_compelling_evidence_3": claim}
 
 
 @pytest.fixture
@@ -326,3 +331,80 @@ class TestConceding:
         [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
         assert end.state == State.REFUSED
         assert "review it again" in end.reason
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_a_reviewer_is_shown_a_colleagues_document_too(api: str, driver: Driver, sandbox: Sandbox) -> None:
+    theirs = {"receipt": {"filename": "theirs.pdf", "content": "%PDF-1.4 theirs"}}
+    dispute = sandbox.create_dispute(api=api, evidence=theirs)["id"]
+    ours = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "Dear"}}[api]
+    staged = put(driver, dispute, ours, api=api)
+    kept: list[bytes] = []
+
+    def keep(content: bytes) -> str:
+        kept.append(content)
+        return ""
+
+    [(record, snapshot)] = driver.run(api, lambda an_api: read_for_review(an_api, staged, keep))
+    assert kept == [b"%PDF-1.4 theirs"]
+    assert list(record.documents.values()) == [hashlib.sha256(kept[0]).hexdigest()]
+    assert snapshot.digest(record.documents) == record.digest != staged.digest
+    # What was approved in this way is what is recognised when it is submitted.
+    approved = replace(record, state=State.APPROVED)
+    [end] = driver.run(api, lambda an_api: protocol.submit(an_api, approved))
+    assert end.state == State.SUBMITTED
+
+
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_a_document_that_cannot_be_shown_is_said(api: str, driver: Driver, sandbox: Sandbox) -> None:
+    theirs = {"receipt": {"filename": "theirs.pdf", "content": "%PDF-1.4 theirs"}}
+    dispute = sandbox.create_dispute(api=api, evidence=theirs)["id"]
+    ours = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "Dear"}}[api]
+    staged = put(driver, dispute, ours, api=api)
+    operation = {"stripe": "GetFilesFileContents", "moov": "getDisputeEvidenceData"}[api]
+    sandbox.fault(operation=operation, effect="status", status=403, times=9)
+    [(record, _)] = driver.run(api, lambda an_api: read_for_review(an_api, staged, lambda content: None))
+    assert any("cannot be shown (receipt)" in note for note in record.notes)
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("moment", ["before the review", "after the review"])
+@pytest.mark.parametrize("api", ["stripe", "moov"])
+def test_an_edit_by_a_colleague_on_the_way(
+    api: str, moment: str, policy: Policy, driver: Driver, sandbox: Sandbox
+) -> None:
+    name = {"stripe": "customer_name", "moov": "cover-letter"}[api]
+    dispute = sandbox.create_dispute(api=api)["id"]
+    memory = Kept()
+
+    def run(steps: Any) -> Any:
+        return driver.run(api, steps)[0]
+
+    def reviewed(record: Record) -> Record:
+        return run(lambda an_api: read_for_review(an_api, record, None))[0]
+
+    staged = put(driver, dispute, {name: "Ours"}, api=api, memory=memory, merge=policy)
+    if moment == "after the review":
+        staged = reviewed(staged)
+    sandbox.edit_dispute(dispute, evidence={name: "Theirs"})
+
+    # What was staged is not sent any more; a review opened now shows the edit, and says that there is one.
+    assert run(lambda an_api: protocol.submit(an_api, staged)).state == State.REFUSED
+    shown = reviewed(staged)
+    assert shown.digest != staged.digest
+    assert any("changed since it was staged" in note for note in shown.notes)
+
+    # What goes out when it is staged anew is as the policy says: and just that is submitted.
+    again = put(driver, dispute, {name: "Ours"}, api=api, memory=memory, merge=policy)
+    if policy == Policy.FAIL:
+        assert again.state == State.REFUSED
+        assert not sandbox.dispute(dispute)["submissions"]
+        return
+    assert run(lambda an_api: protocol.submit(an_api, reviewed(again))).state == State.SUBMITTED
+    texts = {
+        "stripe": {Policy.KEEP: ["Theirs"], Policy.OVERWRITE: ["Ours"]},
+        "moov": {Policy.KEEP: ["Ours", "Theirs"], Policy.OVERWRITE: ["Ours", "Theirs"]},
+    }
+    evidence = sandbox.dispute(dispute)["evidence"]
+    sent = [evidence[name]] if api == "stripe" else sorted(item["text"] for item in evidence)
+    assert sent == texts[api][policy]

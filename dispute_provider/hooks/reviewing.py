@@ -1,0 +1,53 @@
+"""What a reviewer is shown: the dispute as it is now, with every document that would go out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.snapshot import Snapshot
+from dispute_provider.exceptions import ApiError
+from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.hooks.protocol import cannot_be_answered
+
+
+def read_for_review(
+    api: Api, record: Record, keep: Callable[[bytes], str | None] | None
+) -> Steps[tuple[Record, Snapshot | None]]:
+    """Read a staged dispute anew; without a snapshot, the record says why it cannot be decided.
+
+    :param keep: keeps a document for the reviewer to see, as the evidence store does; None where nothing is
+        kept. With it, documents that somebody else uploaded are read along, and the digest holds theirs too.
+    """
+    try:
+        snapshot = yield from api.read(record.dispute, record.account, details=True)
+    except ApiError as error:
+        return record.ended(State.HELD, f"not reviewed: {error}", error.request_id), None
+    fresh = record.seen(snapshot)
+    if end := cannot_be_answered(fresh, snapshot):
+        return end, None
+    if fresh.digest != record.digest:
+        fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
+    if keep:
+        fresh = yield from _with_others(api, fresh, snapshot, keep)
+    return fresh, snapshot
+
+
+def _with_others(
+    api: Api, record: Record, snapshot: Snapshot, keep: Callable[[bytes], str | None]
+) -> Steps[Record]:
+    documents = dict(record.documents)
+    notes = list(record.notes)
+    for held in snapshot.evidence:
+        if held.id is None or held.id in documents:
+            continue
+        try:
+            content = yield from api.fetch(record.dispute, held, record.account)
+        except ApiError as error:
+            notes.append(f"a document that somebody else uploaded cannot be shown ({held.name}): {error}")
+            continue
+        keep(content)
+        documents[held.id] = hashlib.sha256(content).hexdigest()
+    return replace(record, documents=documents, notes=tuple(notes)).seen(snapshot)
