@@ -400,7 +400,8 @@ def test_an_edit_by_a_colleague_on_the_way(
         assert again.state == State.REFUSED
         assert not sandbox.dispute(dispute)["submissions"]
         return
-    assert run(lambda an_api: protocol.submit(an_api, reviewed(again))).state == State.SUBMITTED
+    approved = reviewed(again)
+    assert run(lambda an_api: protocol.submit(an_api, approved)).state == State.SUBMITTED
     texts = {
         "stripe": {Policy.KEEP: ["Theirs"], Policy.OVERWRITE: ["Ours"]},
         "moov": {Policy.KEEP: ["Ours", "Theirs"], Policy.OVERWRITE: ["Ours", "Theirs"]},
