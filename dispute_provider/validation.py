@@ -1,7 +1,7 @@
 """JSON Schema validation that names every violation at once and never quotes the text it looked at.
 
 Lengths count UTF-16 units, the most cautious reading of the APIs' "characters". Two keywords of our own:
-``x-maxTextLength`` (all text below an object together) and ``x-maxBytes`` (a file part).
+``x-maxTextLength`` (all text below an object together, documents aside) and ``x-maxBytes`` (a file part).
 """
 
 from __future__ import annotations
@@ -19,27 +19,9 @@ from jsonschema.validators import extend
 
 from dispute_provider.contract import FilePart
 from dispute_provider.exceptions import Violation
+from dispute_provider.lengths import text_length, utf16_units
 
 Json = dict[str, Any]
-
-
-def utf16_units(text: str) -> int:
-    """Length in UTF-16 code units: an astral character counts two."""
-    return len(text) + sum(character > "\uffff" for character in text)
-
-
-def text_length(value: Any) -> int:
-    """UTF-16 units of all strings below a value, keys not counted."""
-    if isinstance(value, str):
-        return utf16_units(value)
-    children: Iterable[Any]
-    if isinstance(value, Mapping):
-        children = value.values()
-    elif isinstance(value, list | tuple):
-        children = value
-    else:
-        children = ()
-    return sum(map(text_length, children))
 
 
 def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
@@ -48,7 +30,12 @@ def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iter
 
 
 def _max_text_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
-    if (units := text_length(instance)) > limit:
+    if not isinstance(instance, Mapping):
+        return
+    # The name of a document is no text that anybody reads.
+    documents = {name for name, field in schema["properties"].items() if field.get("x-kind") == "file"}
+    texts = [value for name, value in instance.items() if name not in documents]
+    if (units := text_length(texts)) > limit:
         yield ValidationError(f"holds {units:,} characters of text in all")
 
 

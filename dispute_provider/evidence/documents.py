@@ -1,4 +1,4 @@
-"""Documents: told apart by their bytes, named by their digest."""
+"""Documents: told apart by what they hold, named by their digest."""
 
 from __future__ import annotations
 
@@ -8,14 +8,30 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 _SIGNATURES = (
-    (b"%PDF-", "application/pdf", ".pdf"),
-    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
-    (b"II*\x00", "image/tiff", ".tiff"),
-    (b"MM\x00*", "image/tiff", ".tiff"),
+    (b"%PDF-", "application/pdf"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
 )
+_SUFFIXES = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tiff"}
 UNKNOWN_TYPE = "application/octet-stream"
 _DIGEST_IN_NAME = 16
+_LONGEST_PATH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a document is, by its content.
+
+    :param content_type: ``application/pdf``, ``image/jpeg``, ``image/png`` or ``image/tiff``.
+    :param pages: of a PDF; the frames of a TIFF; 1 for other pictures.
+    :param card_number: whether the text of a PDF holds a card number. Nobody reads the text in pictures.
+    """
+
+    content_type: str
+    pages: int
+    card_number: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +39,12 @@ class Document:
     """One document of a case with its bytes.
 
     :param path: as the case names it.
+    :param inspection: what was found on reading it, None if nobody has.
     """
 
     path: str
     content: bytes = field(repr=False)
+    inspection: Inspection | None = None
 
     @property
     def sha256(self) -> str:
@@ -34,12 +52,23 @@ class Document:
 
     @property
     def content_type(self) -> str:
-        """What the first bytes say it is, whatever its name says."""
-        return next((kind for start, kind, _ in _SIGNATURES if self.content.startswith(start)), UNKNOWN_TYPE)
+        """What it is, whatever its name says; by its first bytes if it was not read."""
+        if self.inspection:
+            return self.inspection.content_type
+        return next((kind for start, kind in _SIGNATURES if self.content.startswith(start)), UNKNOWN_TYPE)
+
+    @property
+    def pages(self) -> int | None:
+        """Its pages or frames; None if it was not read."""
+        return self.inspection.pages if self.inspection else None
 
     @property
     def upload_name(self) -> str:
         """Its own name with its digest, so that a repeated upload is recognised."""
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(self.path).stem).strip("-.")[:60] or "document"
-        suffix = next((end for start, _, end in _SIGNATURES if self.content.startswith(start)), ".bin")
-        return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}{suffix}"
+        return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}{_SUFFIXES.get(self.content_type, '.bin')}"
+
+
+def shown(path: str) -> str:
+    """A path as it can stand in a message: what does not print, or turns the writing around, is spelt out."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in path[:_LONGEST_PATH])

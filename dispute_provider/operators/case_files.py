@@ -1,4 +1,4 @@
-"""Cases and their documents, wherever ``ObjectStoragePath`` reaches."""
+"""Case files, wherever ``ObjectStoragePath`` reaches."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from dispute_provider.evidence.case import Case
-    from dispute_provider.evidence.documents import Document
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _LARGEST_CASE = 4 * 1024 * 1024
-_LARGEST_DOCUMENT = 5 * 1000 * 1000
 
 
 def case_roots() -> list[str]:
@@ -34,13 +32,13 @@ def require_within_roots(path: str) -> None:
 
     :raises InvalidCaseError: if it does not; otherwise a form could read any file of a worker.
     """
-    if not any(_is_within(path, root) for root in case_roots()):
+    if not any(is_within(path, root) for root in case_roots()):
         remedy = "move the case under a folder of [dispute] case_roots, or add its folder there"
         raise InvalidCaseError(path[:200], [Violation("", "it stands outside of the case roots", remedy)])
 
 
-def _is_within(path: str, root: str) -> bool:
-    """Whether a path lies under a root, links and ``..`` resolved where they can be."""
+def is_within(path: str, root: str) -> bool:
+    """Whether a path stands under a root, links and ``..`` resolved where they can be."""
     if _is_local(path) != _is_local(root):
         return False
     if _is_local(path):
@@ -86,38 +84,6 @@ def read_case(path: str) -> Case:
     except ValueError as error:
         raise InvalidCaseError(path, [Violation("", _where(error), "correct the file")]) from None
     return Case.parse(data, folder=str(file.parent), source=path)
-
-
-def read_documents(case: Case) -> dict[str, Document]:
-    """Read the documents that a case names, by the paths that it names them with.
-
-    :raises InvalidCaseError: for every one that is missing, too large or outside of the case's folder.
-    """
-    from dispute_provider.evidence.documents import Document
-
-    documents: dict[str, Document] = {}
-    violations: list[Violation] = []
-    for reference in case.files:
-        try:
-            documents[reference.path] = Document(reference.path, _read_document(case.folder, reference.path))
-        except (OSError, ValueError) as error:
-            if not reference.optional:
-                problem = f"{reference.path}: {error if isinstance(error, ValueError) else 'cannot be read'}"
-                violations.append(Violation("/evidence", problem, "put the document beside the case"))
-    if violations:
-        raise InvalidCaseError(case.dispute, violations)
-    return documents
-
-
-def _read_document(folder: str | None, path: str) -> bytes:
-    if folder is None:
-        raise ValueError("the case has come without a folder to read documents from")
-    file = storage_path(folder) / path
-    if not _is_within(str(file), folder):
-        raise ValueError("it stands outside of the case's folder")
-    if (size := file.stat().st_size) > _LARGEST_DOCUMENT:
-        raise ValueError(f"it has {size:,} bytes, at most {_LARGEST_DOCUMENT:,} can be sent")
-    return file.read_bytes()
 
 
 def storage_path(path: str) -> ObjectStoragePath:

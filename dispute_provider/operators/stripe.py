@@ -193,6 +193,20 @@ class StripeCloseDisputeOperator(DisputeOperator, StripeOperator):
         self.idempotency_key = idempotency_key
 
 
+class StripeGetChargeOperator(StripeOperator):
+    """Read a charge. What it says of the customer is stored as an XCom only with ``return_evidence``.
+
+    :param charge: its id (templated).
+    """
+
+    operation_id = "GetChargesCharge"
+    template_fields: Sequence[str] = (*StripeOperator.template_fields, "charge")
+
+    def __init__(self, *, charge: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.charge = charge
+
+
 class StripeUploadFileOperator(StripeOperator):
     """Upload a document. Its id is what evidence takes: ``{"receipt": upload.output["id"]}``.
 

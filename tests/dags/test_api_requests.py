@@ -36,7 +36,7 @@ def dags() -> dict[str, Any]:
 
 def test_one_for_each_operation(dags: dict[str, Any]) -> None:
     assert dags.keys() == OPERATIONS.keys()
-    assert len(dags) == 23
+    assert len(dags) == 24
 
 
 @pytest.mark.parametrize("dag_id", OPERATIONS)

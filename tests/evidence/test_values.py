@@ -1,4 +1,4 @@
-"""Cases, snapshots, digests, records, memory: the values that everything else is made of."""
+"""Cases, snapshots, digests, records: the values that everything else is made of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.memory import is_news, remember
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Approval, Record, State, by_due_date, is_signed, sign
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, differing_names
@@ -131,16 +130,6 @@ def test_the_log_line_says_which_dispute_and_what_happened():
 def test_records_are_sorted_soonest_first_and_undated_last():
     undated, later = replace(RECORD, due=None), replace(RECORD, due="2027-01-01T00:00:00+00:00")
     assert by_due_date([undated, later, RECORD]) == [RECORD, later, undated]
-
-
-def test_memory_asks_again_when_the_case_or_the_api_changed_and_forgets_what_is_closed():
-    asked = replace(RECORD, case_digest="c" * 64)
-    memory = remember({"du_old": ["x", "y"], "du_2": ["x", "y"]}, [asked], ["du_1", "du_2"])
-    assert set(memory) == {"du_1", "du_2"}
-    assert not is_news(memory, "du_1", asked.case_digest, asked.fingerprint)
-    assert is_news(memory, "du_1", "d" * 64, asked.fingerprint)
-    assert is_news(memory, "du_1", asked.case_digest, "e" * 64)
-    assert is_news(memory, "du_3", "", "")
 
 
 def case(**changes: object) -> dict[str, object]:

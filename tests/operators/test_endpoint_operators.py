@@ -15,6 +15,7 @@ from support import Connect
 from dispute_provider.exceptions import ConflictError
 from dispute_provider.operators.stripe import (
     StripeCloseDisputeOperator,
+    StripeGetChargeOperator,
     StripeGetDisputeOperator,
     StripeListDisputesOperator,
     StripeUpdateDisputeOperator,
@@ -207,6 +208,19 @@ def test_an_account_is_acted_for(sandbox: Sandbox, dispute: str) -> None:
     run(StripeListDisputesOperator(task_id="list", account="acct_north"))
 
     assert only(sandbox, "GetDisputes")["headers"]["stripe-account"] == "acct_north"
+
+
+@pytest.mark.parametrize("return_evidence", [False, True])
+def test_a_charge_is_read(return_evidence: bool, sandbox: Sandbox, dispute: str) -> None:
+    sandbox.create_charge(id="ch_1", amount=1200, created=1_760_000_000)
+    answer = run(StripeGetChargeOperator(task_id="read", charge="ch_1", return_evidence=return_evidence))
+
+    sent = only(sandbox, "GetChargesCharge")
+    assert (sent["method"], sent["path"], sent["query"]) == ("GET", "/v1/charges/ch_1", "")
+    assert (answer["amount"], answer["created"], answer["disputed"]) == (1200, 1_760_000_000, False)
+    assert answer["payment_method_details"]["card"]["fingerprint"]
+    # Who paid is no news to the workflow, and stays out of XCom.
+    assert ("jo@example.com" in str(answer), "Jo Doe" in str(answer)) == (return_evidence, return_evidence)
 
 
 def test_concede(sandbox: Sandbox, dispute: str) -> None:

@@ -81,6 +81,20 @@ def test_stripe_lists_retrieves_and_closes(sandbox: Sandbox, client: Any) -> Non
         disputes.list(options={"stripe_account": "acct_unknown"})
 
 
+def test_stripe_reads_charges(sandbox: Sandbox, client: Any) -> None:
+    sandbox.create_charge(id="ch_earlier", created=1_760_000_000, amount=1200, amount_refunded=200)
+    dispute = client.v1.disputes.retrieve(sandbox.create_dispute(api="stripe")["id"])
+    disputed = client.v1.charges.retrieve(dispute.charge)
+    earlier = client.v1.charges.retrieve("ch_earlier")
+    assert (disputed.disputed, earlier.disputed, earlier.paid, earlier.refunded) == (True, False, True, False)
+    assert (earlier.created, earlier.amount_refunded) == (1_760_000_000, 200)
+    same = disputed.payment_method_details.card.fingerprint
+    assert earlier.payment_method_details.card.fingerprint == same
+    with pytest.raises(stripe.InvalidRequestError) as missing:
+        client.v1.charges.retrieve("ch_none")
+    assert (missing.value.http_status, missing.value.code) == (404, "resource_missing")
+
+
 def test_stripe_retries_with_its_key(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stripe._http_client.HTTPClient._sleep_time_seconds", lambda *args: 0)
     addresses = {"api": sandbox.url, "files": sandbox.url}

@@ -1,0 +1,151 @@
+"""The documents of a case: read, looked into and measured, before anything is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dispute_provider import contract
+from dispute_provider.evidence import budgets
+from dispute_provider.evidence.budgets import Limits
+from dispute_provider.evidence.card_numbers import card_numbers
+from dispute_provider.evidence.case import Case, FileReference
+from dispute_provider.evidence.documents import Document, shown
+from dispute_provider.exceptions import InvalidCaseError, Violation
+from dispute_provider.operators.case_files import is_within, storage_path
+from dispute_provider.rendering import Renderer, RenderingError
+
+_MASK = "write no more of it than its last four digits"
+_SHOWN_PLACES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The documents of a case that can be sent.
+
+    :param found: by the paths that the case names.
+    :param notes: which optional ones are left out, and why; for the reviewer.
+    """
+
+    found: Mapping[str, Document]
+    notes: tuple[str, ...] = ()
+
+
+def read_documents(case: Case, renderer: Renderer) -> Documents:
+    """Read the documents that a case names, and look through all that it would send.
+
+    :raises InvalidCaseError: with all that stops it: documents that are missing, broken, too large, of a type
+        that the API does not take, or outside of the case's folder; too many of them; card numbers.
+    """
+    limits = budgets.Limits.of(contract.load(case.provider))
+    violations = [*_card_numbers(case)]
+    notes: list[str] = []
+    found: dict[str, Document] = {}
+    held: list[budgets.Held] = []
+    # What is named twice can be left out only if it can be in both places.
+    needed = {reference.path for reference in case.files if not reference.optional}
+    for pointer, name, value in _pieces(case):
+        if not isinstance(value, FileReference):
+            continue
+        path, optional = value.path, value.path not in needed
+        try:
+            found[path] = found.get(path) or _read_document(case.folder, path, limits, renderer)
+        except _UnfitError as unfit:
+            if optional and not unfit.is_secret:
+                notes.append(_left_out(path, unfit.problem))
+            else:
+                violations.append(Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy))
+        else:
+            document = found[path]
+            held.append(budgets.Held(name, len(document.content), document.pages, path, optional))
+    too_much = budgets.to_leave_out(limits, held)
+    for path, problem in too_much.items():
+        notes.append(_left_out(path, problem))
+        del found[path]
+    violations += budgets.exceeded(limits, [each for each in held if each.path not in too_much])
+    if violations:
+        raise InvalidCaseError(case.dispute, violations)
+    return Documents(found, tuple(notes))
+
+
+def _left_out(path: str, problem: str) -> str:
+    return f"{shown(path)} is optional, and left out: {problem}"
+
+
+class _UnfitError(Exception):
+    """A document that cannot be sent; one that is secret stops its case even if it could be left out."""
+
+    def __init__(self, problem: str, remedy: str, *, is_secret: bool = False) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.is_secret = is_secret
+
+
+def _read_document(folder: str | None, path: str, limits: Limits, renderer: Renderer) -> Document:
+    """Read one document and look into it.
+
+    :raises _UnfitError: if it cannot be sent.
+    """
+    content = _read(folder, path, limits)
+    try:
+        inspection = renderer.inspect(content)
+    except RenderingError as error:
+        raise _UnfitError(error.problem, error.remedy) from None
+    if problem := budgets.unfit(limits, len(content), inspection.content_type):
+        raise _UnfitError(*problem)
+    if inspection.card_number:
+        raise _UnfitError("it holds a card number", _MASK, is_secret=True)
+    return Document(path, content, inspection)
+
+
+def _read(folder: str | None, path: str, limits: Limits) -> bytes:
+    if folder is None:
+        raise _UnfitError("the case has come without a folder to read documents from", "name the folder")
+    file = storage_path(folder) / path
+    try:
+        if not is_within(str(file), folder):
+            raise _UnfitError("it stands outside of the case's folder", "put it beside the case")
+        if not file.is_file():
+            # Besides folders: a pipe or a device would never end.
+            raise _UnfitError("there is no such file", "put it beside the case")
+        if problem := budgets.unfit(limits, file.stat().st_size):
+            raise _UnfitError(*problem)
+        with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
+            content: bytes = opened.read(limits.document_bytes + 1)
+    except OSError as error:
+        what = f"it cannot be read: {type(error).__name__}"
+        raise _UnfitError(what, "check its name and its permissions") from None
+    if problem := budgets.unfit(limits, len(content)):
+        raise _UnfitError(*problem)
+    return content
+
+
+def _card_numbers(case: Case) -> Iterator[Violation]:
+    """The texts that hold a card number, which no API may get."""
+    texts = [(pointer, value) for pointer, _, value in _pieces(case) if not isinstance(value, FileReference)]
+    for pointer, text in _strings([*texts, ("/metadata", case.metadata)]):
+        if places := card_numbers(text):
+            where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
+            yield Violation(pointer, f"holds a card number, from character {where} on", _MASK)
+
+
+def _pieces(case: Case) -> Iterator[tuple[str, str, Any]]:
+    """Each piece of evidence: where it stands in the case, its name and its value."""
+    counted = Counter(entry.name for entry in case.evidence)
+    seen: Counter[str] = Counter()
+    for entry in case.evidence:
+        index = f"/{seen[entry.name]}" if counted[entry.name] > 1 else ""
+        seen[entry.name] += 1
+        yield f"/evidence/{entry.name}{index}", entry.name, entry.value
+
+
+def _strings(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
+    for pointer, value in values:
+        if isinstance(value, str):
+            yield pointer, value
+        elif isinstance(value, Mapping):
+            yield from _strings((f"{pointer}/{key}", item) for key, item in value.items())
+        elif isinstance(value, list):
+            yield from _strings((f"{pointer}/{index}", item) for index, item in enumerate(value))

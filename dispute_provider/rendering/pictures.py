@@ -1,0 +1,123 @@
+"""JPEG, PNG and TIFF, by Pillow. Runs in the child alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import cast
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dispute_provider.rendering.foreign import has_pdf_header
+from dispute_provider.rendering.refused import Refused
+from dispute_provider.rendering.wire import Refusal
+
+# A3 scanned at 600 dpi has 70 million.
+MAX_PIXELS = 80_000_000
+MAX_FRAMES = 500
+# Of a page that is shown.
+MAX_SHOWN_PIXELS = 16_000_000
+MAX_SHOWN_HEIGHT = 16_000
+_TYPES = {
+    "JPEG": "image/jpeg",
+    # A JPEG with more pictures behind the first, as telephones take them.
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+}
+_FORMATS = ("JPEG", "PNG", "TIFF")
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
+
+
+def prepare() -> None:
+    """Have our limit of pixels stand for Pillow's, which only warns at first."""
+    Image.MAX_IMAGE_PIXELS = None
+
+
+def samples() -> Iterator[bytes]:
+    """The smallest picture of each kind."""
+    for name in _FORMATS:
+        written = io.BytesIO()
+        Image.new("RGB", (1, 1)).save(written, name)
+        yield written.getvalue()
+
+
+def inspect(content: bytes) -> tuple[str, int]:
+    """Its content type and its number of frames, after decoding all of them."""
+    picture = _opened(content)
+    kind = _kind(picture)
+    frames = _frames(picture)
+    if frames > 1 and kind == "image/png":
+        raise Refused(Refusal.ANIMATED)
+    if frames > MAX_FRAMES:
+        raise Refused(Refusal.MANY_PAGES, frames, MAX_FRAMES)
+    for frame in range(frames):
+        _frame(picture, frame).load()
+    return kind, frames
+
+
+def render(content: bytes, number: int, width: int) -> Image.Image:
+    """One frame, upright, on white, at most ``width`` pixels wide."""
+    picture = _opened(content)
+    if not 1 <= number <= _frames(picture):
+        raise Refused(Refusal.NO_SUCH_PAGE, _frames(picture), number)
+    frame = _frame(picture, number - 1)
+    shown = ImageOps.exif_transpose(_eight_bits(frame))
+    room = (MAX_SHOWN_PIXELS / (shown.width * shown.height)) ** 0.5
+    scale = min(1, width / shown.width, MAX_SHOWN_HEIGHT / shown.height, room)
+    size = (max(1, int(shown.width * scale)), max(1, int(shown.height * scale)))
+    # Smaller first: every further step is one of few pixels.
+    return _on_white(shown.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else shown)
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as a PNG without anything beside its pixels."""
+    written = io.BytesIO()
+    picture.convert("RGB").save(written, "PNG", compress_level=3)
+    return written.getvalue()
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content), formats=_FORMATS)
+    except UnidentifiedImageError:
+        if has_pdf_header(content):
+            # A PDF behind something else.
+            raise Refused(Refusal.FOREIGN) from None
+        raise Refused(Refusal.BROKEN if content.startswith(_STARTS) else Refusal.UNKNOWN) from None
+
+
+def _kind(picture: Image.Image) -> str:
+    return _TYPES[picture.format or ""]
+
+
+def _frames(picture: Image.Image) -> int:
+    """Of a JPEG always one: what is behind its first picture, no program shows."""
+    return 1 if _kind(picture) == "image/jpeg" else getattr(picture, "n_frames", 1)
+
+
+def _frame(picture: Image.Image, index: int) -> Image.Image:
+    """One frame, of a size that is looked at before it is decoded."""
+    if index:
+        picture.seek(index)
+    if picture.width * picture.height > MAX_PIXELS:
+        raise Refused(Refusal.MANY_PIXELS, picture.width, picture.height, MAX_PIXELS)
+    return picture
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits and more by its brightest and darkest, which Pillow would cut off at 255."""
+    if picture.mode.startswith("I;16"):
+        return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if picture.mode in ("I", "F"):
+        low, high = cast("tuple[float, float]", picture.getextrema())
+        scale = 255 / ((high - low) or 1)
+        return picture.point(lambda value: value * scale - low * scale).convert("L")
+    return picture
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("P", "LA", "PA", "La", "RGBa", "RGBA") or "transparency" in picture.info:
+        clear = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return picture

@@ -1,0 +1,169 @@
+"""What the rest of the package sees: a renderer that outlives the children it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from types import TracebackType
+
+from dispute_provider.evidence.documents import Inspection
+from dispute_provider.rendering.process import Process
+from dispute_provider.rendering.wire import DONE, INSPECT, RENDER, Refusal
+
+MAX_WIDTH = 2400
+_TYPES = ("application/pdf", "image/jpeg", "image/png", "image/tiff")
+_PNG = b"\x89PNG\r\n\x1a\n"
+# What is wrong, and what to do about it.
+_WORDS = {
+    Refusal.EMPTY: ("it is empty", "save it again"),
+    Refusal.UNKNOWN: ("it is no PDF, JPEG, PNG or TIFF, whatever its name says", "save it as one of these"),
+    Refusal.BROKEN: ("it is damaged or cut off", "save or scan it again"),
+    Refusal.ENCRYPTED: ("it is encrypted or protected", "print it to a PDF without a password"),
+    Refusal.NO_PAGES: ("it has no pages", "save it again"),
+    Refusal.MANY_PAGES: ("it has {:,} pages, more than {:,}", "send the pages that matter"),
+    Refusal.NO_SUCH_PAGE: ("it has {:,} pages, and no page {:,}", "ask for one that it has"),
+    Refusal.MANY_PIXELS: ("it has {:,} × {:,} pixels, more than {:,} in all", "save it smaller"),
+    Refusal.ANIMATED: ("it is animated, which no page shows", "save it as a still picture"),
+    Refusal.ATTACHMENTS: (
+        "it has other files attached, which no page shows",
+        "name these in the case by themselves, and print it to a PDF without them",
+    ),
+    Refusal.ACTIVE: ("it runs scripts or starts programs, so what it shows may change", "print it to a PDF"),
+    Refusal.DYNAMIC_FORM: ("it is an XFA form, which few programs show", "print it to a PDF"),
+    Refusal.MEDIA: (
+        "its page {:,} has a sound, a film or a model, which no page shows",
+        "print it to a PDF without them",
+    ),
+    Refusal.FOREIGN: (
+        "it carries something that it does not show, or opens as another kind of file too",
+        "save it again from the program that made it",
+    ),
+    Refusal.MEMORY: ("it takes more memory to read than a document should", "save it smaller or simpler"),
+}
+_SLOW = "it takes more than {:g} seconds to read", "save it smaller or simpler"
+_BROKE_OFF = "the program that reads documents broke off at it", "save it again, smaller or simpler"
+
+
+class RenderingError(Exception):
+    """A document that cannot be read or shown, in words for people.
+
+    :param problem: what is wrong with it.
+    :param remedy: what to do about it.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{problem}; {remedy}")
+
+
+class Renderer:
+    """Reads and draws documents in a child process that holds no secrets, in bounded memory and time.
+
+    The child starts with the first document, serves one after the other, and is replaced when it fails. Any
+    number of threads may share a renderer; an asyncio program does through ``asyncio.to_thread``.
+
+    :param seconds: wall-clock time for one document.
+    """
+
+    def __init__(self, seconds: float = 20.0) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child; a later document would start another."""
+        with self._lock:
+            self._end()
+
+    def inspect(self, content: bytes) -> Inspection:
+        """What a document is, after reading all of it.
+
+        :raises RenderingError: if it is none, or a reviewer could not be shown just what the bank would get.
+        """
+        answer = self._ask(INSPECT, content)
+        # The child reads what strangers wrote: what it says is looked at as if they had said it.
+        try:
+            content_type, pages, card_number = json.loads(answer)
+        except (ValueError, TypeError):
+            raise RenderingError(*_BROKE_OFF) from None
+        if content_type not in _TYPES or type(pages) is not int or pages < 1:
+            raise RenderingError(*_BROKE_OFF)
+        return Inspection(content_type, pages, bool(card_number))
+
+    def render(self, content: bytes, page: int, width: int = 1200) -> bytes:
+        """One page as a PNG.
+
+        :param page: from 1.
+        :param width: pixels, at most :data:`MAX_WIDTH`; a very tall page becomes narrower, and a picture is
+            never enlarged.
+        :raises RenderingError: if the document cannot be read, or has no such page.
+        """
+        if not 1 <= width <= MAX_WIDTH:
+            raise ValueError(f"a page is 1 to {MAX_WIDTH} pixels wide, not {width}")
+        if not 1 <= page < 2**31:
+            raise ValueError(f"pages count from 1: {page}")
+        png = self._ask(RENDER, content, page, width)
+        if not png.startswith(_PNG):
+            raise RenderingError(*_BROKE_OFF)
+        return png
+
+    def _ask(self, what: bytes, content: bytes, page: int = 0, width: int = 0) -> bytes:
+        with self._lock:
+            try:
+                kind, answer = self._answer(what, page, width, content)
+            except TimeoutError:
+                self._end()
+                raise RenderingError(_SLOW[0].format(self._seconds), _SLOW[1]) from None
+            except EOFError:
+                self._end()
+                raise RenderingError(*_BROKE_OFF) from None
+            except BaseException:
+                # Half an answer would be taken for the start of the next one.
+                self._end()
+                raise
+            if kind == DONE:
+                return answer
+            why, facts = _refusal(answer)
+            if why in (None, Refusal.MEMORY):
+                self._end()
+        problem, remedy = _WORDS[why] if why else _BROKE_OFF
+        raise RenderingError(problem.format(*facts), remedy)
+
+    def _answer(self, what: bytes, page: int, width: int, content: bytes) -> tuple[bytes, bytes]:
+        if self._process and self._process.parent != os.getpid():
+            # This process is a fork: the child goes on serving the one it was started by.
+            self._process = None
+        if self._process and self._process.served:
+            try:
+                return self._process.ask(what, page, width, content, self._seconds)
+            except EOFError:
+                # It may have died of earlier documents: this one is given a child of its own.
+                self._end()
+        self._process = Process()
+        return self._process.ask(what, page, width, content, self._seconds)
+
+    def _end(self) -> None:
+        if self._process:
+            self._process.end()
+        self._process = None
+
+
+def _refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
+    """Why the child refused a document, None if it talks nonsense."""
+    try:
+        why, *facts = json.loads(answer)
+        facts = [*map(int, facts)]
+        _WORDS[Refusal(why)][0].format(*facts)
+    except (ValueError, TypeError, IndexError):
+        return None, []
+    return Refusal(why), facts

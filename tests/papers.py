@@ -1,0 +1,194 @@
+"""Documents for tests, written by hand: sound ones of a wanted size, and others that are up to no good."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+_FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+# Objects 1 to 4 stand in every PDF: catalog, pages, font, the text of each page; the pages follow.
+FIRST_PAGE = 5
+
+
+def stream(content: bytes, entries: bytes = b"") -> bytes:
+    return b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(content), entries, content)
+
+
+def deflated(content: bytes, entries: bytes = b"") -> bytes:
+    return stream(zlib.compress(content), b"/Filter /FlateDecode " + entries)
+
+
+def pdf(
+    pages: int = 1,
+    text: str = "A receipt.",
+    *,
+    catalog: bytes = b"",
+    page: bytes = b"",
+    more: Sequence[bytes] = (),
+    content: bytes | None = None,
+    trailer: bytes = b"",
+    size: int | None = None,
+) -> bytes:
+    """A PDF whose pages all read ``text``.
+
+    :param catalog: entries of the catalog.
+    :param page: entries of each page.
+    :param more: further objects, numbered from ``FIRST_PAGE + pages``.
+    :param content: object 4 in place of the text.
+    :param size: bytes of the whole, filled up with an object that nothing uses.
+    """
+    escaped = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+    drawn = stream(b"BT /F 12 Tf 40 780 Td (%s) Tj ET" % escaped.encode("cp1252"))
+    kids = b" ".join(b"%d 0 R" % (FIRST_PAGE + index) for index in range(pages))
+    body = (
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
+        b"/Resources << /Font << /F 3 0 R >> >> " + page + b" >>"
+    )
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R " + catalog + b" >>",
+        b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids),
+        _FONT,
+        content or drawn,
+        *([body] * pages),
+        *more,
+    ]
+    whole = written(objects, trailer)
+    if size is None:
+        return whole
+    filler = size - len(written([*objects, stream(b"")], trailer))
+    # A longer number of bytes takes more digits, twice: where it stands, and where the table begins.
+    for length in range(filler, filler - 20, -1):
+        filled = written([*objects, stream(b" " * length)], trailer)
+        if len(filled) == size:
+            return filled
+    raise ValueError(f"no PDF of {size} bytes")
+
+
+def written(objects: Sequence[bytes], trailer: bytes = b"") -> bytes:
+    """The objects, numbered from 1, with the table of where each begins."""
+    parts, starts, at = [b"%PDF-1.7\n"], [], 9
+    for number, body in enumerate(objects, 1):
+        part = b"%d 0 obj\n%s\nendobj\n" % (number, body)
+        starts.append(at)
+        parts.append(part)
+        at += len(part)
+    parts.append(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    parts += [b"%010d 00000 n \n" % start for start in starts]
+    ends = b"trailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n"
+    parts.append(ends % (len(objects) + 1, trailer, at))
+    return b"".join(parts)
+
+
+def picture(kind: str, mode: str = "RGB", size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
+    """A picture as Pillow writes it."""
+    out = io.BytesIO()
+    Image.new(mode, size).save(out, kind, **options)
+    return out.getvalue()
+
+
+def jpeg(size: int | None = None) -> bytes:
+    """A JPEG, filled up with comments."""
+    whole = picture("JPEG")
+    while size is not None and len(whole) < size:
+        # A segment takes at least four bytes, and has to leave none or four for the next one.
+        left = size - len(whole)
+        length = left if left <= 65_537 else min(65_537, left - 4)
+        whole = whole[:2] + b"\xff\xfe" + (length - 2).to_bytes(2, "big") + b" " * (length - 4) + whole[2:]
+    return whole
+
+
+def png(size: int | None = None) -> bytes:
+    """A PNG, filled up with a chunk of our own."""
+    whole = picture("PNG")
+    return whole if size is None else with_chunk(whole, b"fiLl", bytes(size - len(whole) - 12))
+
+
+def with_chunk(whole: bytes, name: bytes, content: bytes) -> bytes:
+    """A PNG with one more chunk, behind its header."""
+    checksum = zlib.crc32(name + content).to_bytes(4, "big")
+    return whole[:33] + len(content).to_bytes(4, "big") + name + content + checksum + whole[33:]
+
+
+def tiff(frames: int = 1, size: int | None = None) -> bytes:
+    """A TIFF of so many frames, filled up behind them."""
+    out = io.BytesIO()
+    further = [Image.new("L", (20, 30)) for _ in range(frames - 1)]
+    Image.new("L", (20, 30)).save(out, "TIFF", save_all=True, append_images=further)
+    whole = out.getvalue()
+    return whole if size is None else whole + bytes(size - len(whole))
+
+
+def archive(comment: bytes = b"") -> bytes:
+    """A ZIP with one file in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("run.sh", "rm -rf /")
+        file.comment = comment
+    return out.getvalue()
+
+
+def nested_forms(levels: int, times: int) -> bytes:
+    """A PDF that draws a line ``times ** levels`` times: each drawing draws the next one so often."""
+    content = b"/X Do " * times
+    forms = [
+        stream(
+            content,
+            b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >>"
+            % (FIRST_PAGE + 2 + level),
+        )
+        for level in range(levels)
+    ]
+    last = stream(b"0 0 m 9 9 l S", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]")
+    used = b"/Resources << /XObject << /X %d 0 R >> >>" % (FIRST_PAGE + 1)
+    return pdf(content=stream(content), page=used, more=[*forms, last])
+
+
+def picture_in_pdf(width: int, height: int, content: bytes) -> bytes:
+    """A PDF that shows one grey picture, of deflated bytes."""
+    shown = stream(
+        content,
+        b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 "
+        b"/Filter /FlateDecode" % (width, height),
+    )
+    used = b"/Resources << /XObject << /X %d 0 R >> >>" % (FIRST_PAGE + 1)
+    return pdf(content=stream(b"500 0 0 500 40 40 cm /X Do"), page=used, more=[shown])
+
+
+def png_of(width: int, height: int, content: bytes) -> bytes:
+    """A grey PNG that says to have so many pixels."""
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x00\x00\x00\x00"
+    chunks = [(b"IHDR", header), (b"IDAT", content), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
+        for name, data in chunks
+    )
+
+
+def zeros(mebibytes: int) -> bytes:
+    """So many mebibytes of zeros, deflated a thousandfold."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    one = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = ((mebibytes * 2**20 % 65_521) << 16) + 1
+    return b"\x78\xda" + one * mebibytes + packer.flush() + checksum.to_bytes(4, "big")
+
+
+def tiff_of(width: int, height: int, *, endless: bool = False) -> bytes:
+    """A grey TIFF that says to have so many pixels; an endless one names itself as its next frame."""
+    entries = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 200)]
+    entries += [(277, 3, 1), (278, 4, height), (279, 4, 4)]
+    table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    frame = struct.pack("<H", len(entries)) + table + struct.pack("<I", 8 if endless else 0)
+    return (b"II*\0" + struct.pack("<I", 8) + frame).ljust(300, b"\0")
+
+
+def jpeg_of(width: int, height: int) -> bytes:
+    """A JPEG that says to have so many pixels."""
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return re.sub(rb"(\xff\xc0..\x08)....", lambda start: start[1] + size, jpeg(), flags=re.DOTALL)
