@@ -2,7 +2,9 @@
 #   make demo   disputes on a real Airflow, to click through; AUTO=1 answers the reviews by itself
 #   make test   all tests, with branch coverage     make lint   ruff and mypy
 #   make engine workers killed, runs that meet and planted secrets, on a real Airflow: a quarter of an hour
+#   make e2e    a person's clicks in Chromium, from the connection's form to the bank: pictures in e2e/artifacts
 #   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
+#   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +13,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: chaos chaos-teeth demo engine lint test format lock
+.PHONY: chaos chaos-teeth demo e2e engine lint test format lock scale
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -39,6 +41,14 @@ test: $(READY)
 # The demo's Airflow reaps its processes without Popen, which then believes that they run still.
 engine: $(READY)
 	$(BIN)/pytest -s -W ignore::ResourceWarning engine
+
+# Needs Debian's chromium, or another one that is called so.
+e2e: $(READY)
+	$(BIN)/pytest -s -W ignore::ResourceWarning --timeout 600 e2e
+
+# PostgreSQL and Redis as Debian packages them; SCALE=500 is a small run.
+scale: $(READY)
+	@$(BIN)/python -m scale --disputes $(or $(SCALE),5000)
 
 lint: $(READY)
 	$(BIN)/ruff check .

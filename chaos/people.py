@@ -181,11 +181,15 @@ AFTERWARDS = {"reopen": 6, "close": 1, "submit": 1}
 
 @dataclass(frozen=True)
 class Form:
-    """A form as its reviewer has it before them: the options, and what was read to make it."""
+    """A form as its reviewer has it before them: what can be chosen, and what was read to make it.
+
+    :param conceding: the labels that give a dispute up.
+    """
 
     options: list[str]
     multiple: bool
     shown: dict[str, Shown]
+    conceding: list[str] = field(default_factory=list)
 
     @property
     def disputes(self) -> list[str]:
@@ -198,6 +202,7 @@ class Reply:
 
     :param after: seconds until they do.
     :param approved: the disputes that a named person said yes to, in an answer that is no contradiction.
+    :param conceded: the disputes that a named person gave up, and said so twice.
     """
 
     after: float
@@ -205,6 +210,7 @@ class Reply:
     approved: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     user: dict[str, str] | None = field(default_factory=lambda: dict(REVIEWER))
+    conceded: list[str] = field(default_factory=list)
 
     def event(self) -> dict[str, Any]:
         """As Airflow resumes a task with it."""
@@ -234,8 +240,10 @@ def review(form: Form, dice: random.Random, *, prompt: bool) -> Reply:
         )
     if mood < 0.82:
         return _some(form, dice, after)
-    if mood < 0.87:
+    if mood < 0.84:
         return Reply(after, ["Submit none of them" if form.multiple else "Hold: decide later"])
+    if mood < 0.87:
+        return _giving_up(form, dice, after)
     if mood < 0.91:
         return (
             Reply(after, yes, params={"note": "", "reject": form.disputes}) if form.multiple else _no(after)
@@ -251,6 +259,24 @@ def review(form: Form, dice: random.Random, *, prompt: bool) -> Reply:
 
 def _no(after: float) -> Reply:
     return Reply(after, ["Reject: do not contest with this evidence"])
+
+
+def _giving_up(form: Form, dice: random.Random, after: float) -> Reply:
+    """One is conceded, or would be had it been said a second time, and of the right dispute; else edited."""
+    if not form.conceding:
+        return _editing(form, after)
+    label = dice.choice(form.conceding)
+    (dispute,) = (dispute for dispute in form.disputes if label.startswith(f"Concede {dispute}:"))
+    said = dice.choice([dispute, dispute, dispute, "", "yes", f"{dispute} and another"])
+    params = {"concede": [label] if form.multiple else [], "concede_confirm": said}
+    chosen = ["Submit none of them"] if form.multiple else [label]
+    return Reply(after, chosen, params=params, conceded=[dispute] if said == dispute else [])
+
+
+def _editing(form: Form, after: float) -> Reply:
+    if form.multiple:
+        return Reply(after, ["Submit none of them"], params={"edit": form.disputes[:1]})
+    return Reply(after, [option for option in form.options if option.startswith("Edit")])
 
 
 def _some(form: Form, dice: random.Random, after: float) -> Reply:
@@ -275,11 +301,13 @@ def tamper(records: list[dict[str, Any]], stolen: list[dict[str, Any]], dice: ra
 
     :param stolen: approvals that were given to something else.
     """
-    act = dice.choice(["promote", "steal", "attempt"])
+    act = dice.choice(["promote", "steal", "attempt", "concede"])
     for record in records:
         approval = record.get("approval")
         if act == "attempt" and approval:
             record["approval"] = {**approval, "attempt": 1 + int(approval["attempt"])}
+        elif act == "concede" and approval:
+            record.update(state="approved", approval={**approval, "action": "concede"})
         elif record["state"] in ("held", "rejected"):
             forged = {
                 "action": "submit",

@@ -169,14 +169,17 @@ class Run:
         disputes = [record["dispute"] for record in waiting["shown"]["records"]]
         if instance.form is None:
             shown = self.scene.shown(worker.name, disputes)
-            instance.form = people.Form(worker.form["options"], worker.form["multiple"], shown)
+            options, multiple = worker.form["options"], worker.form["multiple"]
+            field = worker.form["params"].get("concede", {"schema": {}})
+            conceding = field["schema"].get("examples") or [o for o in options if o.startswith("Concede ")]
+            instance.form = people.Form(options, multiple, shown, conceding)
         form: people.Form = instance.form
         return form
 
     def _note_approvals(self, form: people.Form, reply: people.Reply) -> None:
-        for dispute in reply.approved:
-            approval = Approval(self.label, dispute, clock.now(), form.shown[dispute])
-            self.scene.told.approvals.append(approval)
+        told = self.scene.told
+        for given, disputes in ((told.approvals, reply.approved), (told.concessions, reply.conceded)):
+            given += [Approval(self.label, each, clock.now(), form.shown[each]) for each in disputes]
 
     def _tamper(self) -> None:
         scene = self.scene

@@ -9,14 +9,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.documents import letter, picture
+
 if TYPE_CHECKING:
     from chaos.wire import Wire
     from dispute_provider.sandbox.state import World
 
 _DOCUMENTS = {
-    "a.pdf": b"%PDF-1.4\n1 0 obj <</Type /Page>> endobj\n%%EOF\n",
-    "b.pdf": b"%PDF-1.4\n1 0 obj <</Type /Page /B 2>> endobj\n%%EOF\n",
-    "c.jpg": b"\xff\xd8\xff\xe0 a picture",
+    "a.pdf": letter("Receipt", "One kettle."),
+    "b.pdf": letter("Receipt", "Another kettle."),
+    "c.jpg": picture("doorstep.jpg"),
 }
 
 
@@ -47,6 +49,15 @@ def _keep_connections(names: list[str]) -> None:
     BaseHook.get_connection = staticmethod(kept.__getitem__)  # type: ignore[method-assign,assignment]
 
 
+def _keep_inspections() -> None:
+    """Look into each document once: starting a process for it takes longer than an episode."""
+    from dispute_provider.rendering import Renderer
+
+    with Renderer() as renderer:
+        kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
+    Renderer.inspect = lambda self, content: kept[content]  # type: ignore[method-assign]
+
+
 class Site:
     """Made once; every episode gets a new world."""
 
@@ -74,6 +85,7 @@ class Site:
         for name, connection in connections.items():
             os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
         _keep_connections(list(connections))
+        _keep_inspections()
         clock.install()
         airflow.install()
         weather.install()

@@ -215,6 +215,12 @@ def _no_digest_in_the_form() -> None:
     review._SHOWN_DIGEST = 0
 
 
+def _conceded_at_a_word() -> None:
+    from dispute_provider.evidence import review
+
+    review._unconfirmed = lambda records, conceded, confirmed: None
+
+
 def _unknown_sent_again() -> None:
     from dispute_provider.hooks import protocol
 
@@ -242,6 +248,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "what went out is not compared": _no_look_at_what_went_out,
     "the approval's signature is not checked": _no_signature,
     "the form's options do not name the digest": _no_digest_in_the_form,
+    "a concession needs no second word": _conceded_at_a_word,
     "an answer without a login approves": _anybody_approves,
     "a timeout is taken for a yes": _silence_is_consent,
     "what ended unknown is sent again": _unknown_sent_again,

@@ -68,6 +68,8 @@ class Transcript:
     given: dict[str, list[str]] = field(default_factory=dict)
     """The disputes of each run."""
     approvals: list[Approval] = field(default_factory=list)
+    concessions: list[Approval] = field(default_factory=list)
+    """The same, of what people gave up."""
     completions: list[Completion] = field(default_factory=list)
     openings: dict[str, list[float]] = field(default_factory=dict)
     """When a dispute was opened anew, at another stage or at the same."""

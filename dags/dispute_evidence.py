@@ -21,6 +21,7 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.operators.form_case import FormCase, form_params
+from dispute_provider.operators.people import ConfiguredNotifier, reviewers
 
 
 def contest_by_hand(api: str, name: str) -> DAG:
@@ -46,7 +47,12 @@ def contest_by_hand(api: str, name: str) -> DAG:
             folder="{{ params.folder or '' }}",
             pool=pool,
         )
-        review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
+        review = ReviewEvidenceOperator(
+            task_id="review",
+            staged=stage.output,
+            assigned_users=reviewers(),
+            notifiers=[ConfiguredNotifier()],
+        )
         submit = SubmitEvidenceOperator(task_id="submit", approved=review.output, pool=pool)
         ReportOutcomeOperator(task_id="outcome", results=submit.output)
     return dag

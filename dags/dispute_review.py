@@ -1,4 +1,8 @@
-"""One review and what follows from it. Runs of it are started by ``dispute_sweep``; it may wait for days."""
+"""One review and what follows from it. Runs of it are started by ``dispute_sweep``; it may wait for days.
+
+Who may answer stands in ``[dispute] reviewers``, who is told when it opens, with its link, in
+``[dispute] notifiers``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     SubmitEvidenceOperator,
 )
+from dispute_provider.operators.people import ConfiguredNotifier, reviewers
 
 
 @dag(
@@ -29,7 +34,12 @@ def dispute_review() -> None:
     def staged(**context: Any) -> list[dict[str, Any]]:
         return list(context["dag_run"].conf["staged"])
 
-    review = ReviewEvidenceOperator(task_id="review", staged=staged())
+    review = ReviewEvidenceOperator(
+        task_id="review",
+        staged=staged(),
+        assigned_users=reviewers(),
+        notifiers=[ConfiguredNotifier()],
+    )
     submit = SubmitEvidenceOperator(
         task_id="submit",
         approved=review.output,

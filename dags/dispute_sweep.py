@@ -3,8 +3,12 @@
 For each connection of ``[dispute] sweep_connections``: list the open disputes, find their cases under
 ``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it.
 
-What is in an open review, held or rejected is left alone until its case, the evidence at the API or the stage
-changes. Disputes without a case are named in the log of ``find``, soonest deadline first.
+What is in an open review or held is left alone until its case, the evidence at the API or the stage changes;
+what was rejected, until its case or the stage does. What nobody answered in time is put to review again.
+Disputes without a case are named in the log of ``find``, soonest deadline first.
+
+``remind`` tells the notifiers of ``[dispute] notifiers`` what is open still, and why, as many hours before
+the due date as ``[dispute] reminders`` names.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from airflow.sdk import dag, task, task_group
 from airflow.sdk.configuration import conf
 
 from dispute_provider.operators.evidence import ReportOutcomeOperator, StageEvidenceOperator
+from dispute_provider.operators.remind import RemindOperator
 from dispute_provider.operators.sweep import (
     FindCasesOperator,
     OpenReviewOperator,
@@ -48,16 +53,25 @@ def dispute_sweep() -> None:
             conn_id=conn_id,
             pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
         )
-        open_review = OpenReviewOperator(task_id="open_review", staged=stage.output)
+        open_review = OpenReviewOperator(task_id="open_review", staged=stage.output, conn_id=conn_id)
         remember = RememberReviewOperator(
             task_id="remember",
             staged=stage.output,
+            review=open_review.output["review"],
             still_open=find.output["open"],
             conn_id=conn_id,
             trigger_rule="none_failed",
         )
         outcome = ReportOutcomeOperator(task_id="outcome", results=stage.output, trigger_rule="none_failed")
-        open_review >> remember >> outcome
+        # What could not be staged is what people must hear of most.
+        remind = RemindOperator(
+            task_id="remind",
+            disputes=find.output["due_soon"],
+            staged=stage.output,
+            conn_id=conn_id,
+            trigger_rule="all_done",
+        )
+        open_review >> remember >> [outcome, remind]
 
     contest.expand(conn_id=connections())
 

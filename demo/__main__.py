@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from demo.cases import SHOP, disputes
+from demo.cases import disputes
+from demo.connections import connections
 from demo.flow import Flow
 from demo.processes import Airflow, free_port
 from demo.progress import DemoError, Progress
 from demo.rest import Rest
-from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_PUBLIC_KEY, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
+from dispute_provider.sandbox import Sandbox
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / ".demo"
@@ -79,12 +78,12 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
     with Sandbox() as sandbox:
         sandbox.create_disputes([{"id": dispute.id, **dispute.made} for dispute in all_disputes])
         progress.tell(f"sandbox of both APIs at {sandbox.url}, {len(all_disputes)} disputes on it")
-        connections = _connections(sandbox.url)
+        made = connections(sandbox.url)
         settings = {
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
             "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
             "AIRFLOW__DISPUTE__SUBMIT_POOL": _POOL,
-            "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in connections),
+            "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in made),
         }
         airflow = Airflow(folder / "airflow", port, _ROOT / "dags", settings)
         flow = Flow(all_disputes, cases, sandbox, airflow, Rest(airflow.url, "ana", airflow.passwords["ana"]))
@@ -92,7 +91,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             airflow.start(progress)
             flow.wait_for_airflow(progress)
             admin = Rest(airflow.url, "admin", airflow.passwords["admin"])
-            for connection in connections:
+            for connection in made:
                 admin.add("connections", connection)
             admin.add("pools", {"name": _POOL, "slots": 1})
             flow.open_reviews(progress)
@@ -110,23 +109,6 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             progress.tell(
                 f"LEFT BEHIND: {', '.join(left)}" if left else "all stopped, no process or port left"
             )
-
-
-def _connections(sandbox: str) -> list[dict[str, Any]]:
-    """The connections to the sandbox, as Airflow's REST API takes them."""
-    stripe = {"conn_type": "stripe", "password": STRIPE_KEY}
-    moov = {"conn_type": "moov", "login": MOOV_PUBLIC_KEY, "password": MOOV_SECRET_KEY}
-    made = [
-        {"connection_id": "stripe_default", **stripe},
-        {"connection_id": "stripe_shop", **stripe, "extra": json.dumps({"account": SHOP})},
-        {
-            "connection_id": "moov_default",
-            **moov,
-            "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2"}),
-        },
-    ]
-    # Without a port of 0 the Test button of Airflow 3.3.2 is refused (apache/airflow#73298).
-    return [{**connection, "host": sandbox, "port": 0} for connection in made]
 
 
 if __name__ == "__main__":

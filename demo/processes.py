@@ -128,10 +128,14 @@ class Airflow:
             if process.poll() is not None:
                 raise DemoError(f"Airflow's {name} ended by itself ({process.returncode})", self.tail(name))
 
+    def log(self, name: str) -> list[str]:
+        """The lines of one part's log so far."""
+        return (self._logs / f"{name}.log").read_text(errors="replace").splitlines()
+
     def tail(self, name: str | None = None) -> str:
         """The last lines of one part's log, or of all, and the errors of tasks."""
         logs = [self._logs / f"{name}.log"] if name else sorted(self._logs.glob("*.log"))
-        tails = [(log, log.read_text(errors="replace").splitlines()[-_TAIL:]) for log in logs]
+        tails = [(log, self.log(log.stem)[-_TAIL:]) for log in logs]
         tails += [(log, _errors(log)) for log in sorted((self.home / "logs").glob("dag_id=*/**/*.log"))]
         return "\n".join(f"--- {log}\n" + "\n".join(lines) for log, lines in tails if lines)
 

@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from dispute_provider.contract import Json, Request
+import msgspec
+
+from dispute_provider.contract import Request
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -79,24 +81,33 @@ def read_answer(
     schema = request.operation.success_schema
     if schema is None:
         return Answer(status, request_id, body or None)
+    from dispute_provider.validation import review
+
     try:
-        data = json.loads(body)
+        data, is_strict = _decode(body)
     except _NO_JSON:
         raise unreadable(request, "the answer is no JSON", status, request_id) from None
-    warnings = tuple(_check(request, schema, status, request_id, data))
-    return Answer(status, request_id, data, warnings, lowered.get("idempotent-replayed") == "true")
-
-
-def _check(request: Request, schema: Json, status: int, request_id: str | None, data: Any) -> Iterator[str]:
-    from dispute_provider.validation import unknown_values, violations
-
-    if found := violations(schema, data):
+    found, warnings = review(schema, data, is_json=is_strict)
+    if found:
         raise unreadable(
             request, "the answer breaks its contract: " + " | ".join(map(str, found[:5])), status, request_id
         )
     if str(status) not in request.operation.document["responses"]:
-        yield f"status {status} is not in the contract"
-    yield from unknown_values(schema["allOf"][0], data, schema)
+        warnings = [f"status {status} is not in the contract", *warnings]
+    return Answer(status, request_id, data, tuple(warnings), lowered.get("idempotent-replayed") == "true")
+
+
+def _decode(body: bytes) -> tuple[Any, bool]:
+    """What a body says, and whether it keeps to the letter of JSON in UTF-8.
+
+    Nearly all do, and the decoder that takes nothing else is the faster one.
+
+    :raises ValueError: if it is no JSON by any reading. :raises RecursionError: if it is nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(body), True
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return json.loads(body), False
 
 
 def unreadable(

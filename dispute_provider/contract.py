@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Literal, cast
@@ -165,10 +165,8 @@ class Operation:
         success = next(self.contract.resolve(responses[code]) for code in responses if code.startswith("2"))
         if JSON not in success.get("content", {}):
             return None
-        return {
-            "allOf": [success["content"][JSON]["schema"]],
-            "components": self.contract.document["components"],
-        }
+        schema: Json = success["content"][JSON]["schema"]
+        return {**schema, "components": self.contract.document["components"]}
 
 
 class Contract:
@@ -290,7 +288,13 @@ def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | 
 
 def form_encode(value: Mapping[str, Any]) -> str:
     """Stripe's form encoding: brackets for nesting, indexed lists, ``true``/``false``."""
-    return "&".join(f"{quote_plus(key, safe='[]')}={quote_plus(text)}" for key, text in _pairs(value))
+    return "&".join(f"{_quoted_name(key)}={quote_plus(text)}" for key, text in _pairs(value))
+
+
+@lru_cache(maxsize=1024)
+def _quoted_name(name: str) -> str:
+    """A parameter's name; there are few, and the quoting of each takes as long as that of its text."""
+    return quote_plus(name, safe="[]")
 
 
 def multipart_encode(value: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -315,10 +319,12 @@ def _part(name: str, value: Any) -> tuple[str, bytes]:
 
 
 def _pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        yield prefix, value
+    elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _pairs(item, f"{prefix}[{key}]" if prefix else str(key))
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, Sequence):
         for index, item in enumerate(value):
             yield from _pairs(item, f"{prefix}[{index}]")
     elif isinstance(value, bool):

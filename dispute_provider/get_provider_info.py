@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+# The Test button of Airflow 3.3.2 sends a port of 0 where none is stored, and is refused for it
+# (apache/airflow#73298).
+_PORT = "0, or Test fails in Airflow 3.3.2"
+
 
 def get_provider_info() -> dict[str, Any]:
     """Provider metadata, as ``airflow/provider_info.schema.json`` describes it."""
@@ -66,6 +70,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "stripe_default,moov_default",
                         "default": "",
                     },
+                    "evidence_store": {
+                        "description": (
+                            "Folder for documents by their sha256, which the evidence viewer shows, and for "
+                            "what staging replaces; any fsspec address that workers write and the API server "
+                            "reads. Empty: nothing is kept."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://shop-disputes/evidence",
+                        "default": "",
+                    },
                     "receipts": {
                         "description": (
                             "Folder for one file per submission: dispute, digest, approver, request id; any "
@@ -95,6 +110,37 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "reviewers": {
+                        "description": (
+                            "Who may answer reviews, separated by commas: ids as the login knows them, or "
+                            "id:name. Empty: everybody who may edit the DAG."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "ana,7:ben",
+                        "default": "",
+                    },
+                    "notifiers": {
+                        "description": (
+                            "Who is told when a review opens and when a dispute is due soon: dotted paths, "
+                            "separated by commas, of notifiers or of functions that make one. Their "
+                            "templates have message and link. Empty: nobody."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "shop.channels.disputes",
+                        "default": "",
+                    },
+                    "reminders": {
+                        "description": (
+                            "Hours before a due date at which the sweep reminds of a dispute that is still "
+                            "open, separated by commas; each once. Empty: never."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "72,24,8",
+                    },
                     "sweep_schedule": {
                         "description": "When the sweep runs: a cron expression, or a preset such as @hourly.",
                         "version_added": "0.1.0",
@@ -114,11 +160,16 @@ def _stripe_connection() -> dict[str, Any]:
         "hook-class-name": "dispute_provider.hooks.stripe.StripeHook",
         "hook-name": "Stripe",
         "ui-field-behaviour": {
-            "hidden-fields": ["schema", "login", "port", "extra"],
-            "relabeling": {"password": "Secret or restricted key", "host": "Stand-in host"},
+            "hidden-fields": ["schema", "login", "extra"],
+            "relabeling": {
+                "password": "Secret or restricted key",
+                "host": "Stand-in host",
+                "port": "Stand-in port",
+            },
             "placeholders": {
                 "password": "sk_test_… or rk_test_…",
                 "host": "leave blank for Stripe itself",
+                "port": _PORT,
             },
         },
         "conn-fields": {
@@ -152,9 +203,14 @@ def _moov_connection() -> dict[str, Any]:
         "hook-class-name": "dispute_provider.hooks.moov.MoovHook",
         "hook-name": "Moov",
         "ui-field-behaviour": {
-            "hidden-fields": ["schema", "port", "extra"],
-            "relabeling": {"login": "Public key", "password": "Secret key", "host": "Stand-in host"},
-            "placeholders": {"host": "leave blank for Moov itself"},
+            "hidden-fields": ["schema", "extra"],
+            "relabeling": {
+                "login": "Public key",
+                "password": "Secret key",
+                "host": "Stand-in host",
+                "port": "Stand-in port",
+            },
+            "placeholders": {"host": "leave blank for Moov itself", "port": _PORT},
         },
         "conn-fields": {
             "account": {

@@ -8,7 +8,7 @@ from typing import Any
 
 def utf16_units(text: str) -> int:
     """Length in UTF-16 code units: an astral character counts two."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def text_length(value: Any) -> int:
@@ -23,3 +23,9 @@ def text_length(value: Any) -> int:
     else:
         children = ()
     return sum(map(text_length, children))
+
+
+def text_of_properties(schema: Mapping[str, Any], instance: Mapping[str, Any]) -> int:
+    """UTF-16 units of an object's texts; the name of a document is no text that anybody reads."""
+    documents = {name for name, field in schema["properties"].items() if field.get("x-kind") == "file"}
+    return sum(text_length(value) for name, value in instance.items() if name not in documents)

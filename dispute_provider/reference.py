@@ -53,7 +53,7 @@ def _parts(operation: Operation, operator: str | None) -> Iterator[str]:
     yield "### Answers"
     yield _table(("Status", "Meaning", "Headers", "Fields"), _answers(operation))
     if operation.success_schema:
-        rows = _fields(operation, operation.success_schema["allOf"][0], "", answer=True)
+        rows = _fields(operation, operation.success_schema, "", answer=True)
         yield "#### Fields of a success"
         yield _table(("Field", "Type", "Always", "Meaning"), rows)
         yield f"#### A success\n\n```json\n{json.dumps(_success(operation)['example'], indent=2)}\n```"

@@ -6,20 +6,21 @@ Lengths count UTF-16 units, the most cautious reading of the APIs' "characters".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from dispute_provider.contract import FilePart
 from dispute_provider.exceptions import Violation
-from dispute_provider.lengths import text_length, utf16_units
+from dispute_provider.formats import FORMATS
+from dispute_provider.lengths import text_of_properties, utf16_units
+from dispute_provider.screening import Screen
 
 Json = dict[str, Any]
 
@@ -30,12 +31,7 @@ def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iter
 
 
 def _max_text_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
-    if not isinstance(instance, Mapping):
-        return
-    # The name of a document is no text that anybody reads.
-    documents = {name for name, field in schema["properties"].items() if field.get("x-kind") == "file"}
-    texts = [value for name, value in instance.items() if name not in documents]
-    if (units := text_length(texts)) > limit:
+    if isinstance(instance, Mapping) and (units := text_of_properties(schema, instance)) > limit:
         yield ValidationError(f"holds {units:,} characters of text in all")
 
 
@@ -73,39 +69,38 @@ _StrictValidator = extend(
     },
 )
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_LAST_UNIX_TIME = 253_402_300_799  # the end of the year 9999, where dates end in Python
+
+@dataclass(frozen=True)
+class _Checks:
+    """What judges by one schema; made when it is first asked for."""
+
+    schema: Json
+
+    @cached_property
+    def screen(self) -> Screen:
+        return Screen(self.schema)
+
+    @cached_property
+    def validator(self) -> Validator:
+        return _StrictValidator(self.schema, format_checker=FORMATS)
 
 
-def _is_date_time(value: object) -> bool:
-    """RFC 3339, and a moment that Python can tell in UTC."""
-    if not isinstance(value, str):
-        return True
-    return bool(_RFC_3339.fullmatch(value)) and datetime.fromisoformat(value).astimezone(UTC) is not None
+# By the id of the schema, which stays its own as long as the schema is kept.
+_checks: dict[int, _Checks] = {}
 
 
-def _is_unix_time(value: object) -> bool:
-    return not isinstance(value, int | float) or 0 <= value <= _LAST_UNIX_TIME
-
-
-# Only formats that are checked alike on every machine: jsonschema drops those whose library is not installed.
-_formats = FormatChecker(formats=["uuid"])
-_formats.checkers["date-time"] = (_is_date_time, (ValueError, OverflowError))
-_formats.checkers["unix-time"] = (_is_unix_time, ())
-
-_compiled: dict[int, tuple[Json, Validator]] = {}
-
-
-def _validator(schema: Json) -> Validator:
-    """One validator per schema object; the schema is kept, so that its id stays its own."""
-    if id(schema) not in _compiled:
-        _compiled[id(schema)] = (schema, _StrictValidator(schema, format_checker=_formats))
-    return _compiled[id(schema)][1]
+def _checks_of(schema: Json) -> _Checks:
+    if (checks := _checks.get(id(schema))) is None:
+        checks = _checks[id(schema)] = _Checks(schema)
+    return checks
 
 
 def violations(schema: Json, instance: Any) -> list[Violation]:
     """Everything that is wrong with an instance, in the order of its pointers."""
-    errors = _validator(schema).iter_errors(instance)
+    checks = _checks_of(schema)
+    if checks.screen.passes(instance):
+        return []
+    errors = checks.validator.iter_errors(instance)
     found = {violation for error in errors for violation in _explain(error)} | set(_unencodable(instance))
     return sorted(found, key=lambda violation: (violation.pointer, violation.problem))
 
@@ -215,11 +210,19 @@ def _type_name(value: Any) -> str:
     return names.get(type(value), "empty" if value is None else type(value).__name__)
 
 
-def unknown_values(schema: Json, instance: Any, root: Json, pointer: str = "") -> Iterator[str]:
-    """What an answer holds beyond ``x-knownValues``, and lacks of ``x-expected``.
+def review(schema: Json, instance: Any, *, is_json: bool) -> tuple[list[Violation], list[str]]:
+    """What is wrong with an answer; and what it holds beyond ``x-knownValues`` and lacks of ``x-expected``.
 
-    These are warnings: an API may add values at any time.
+    The latter are warnings: an API may add values at any time.
+
+    :param is_json: whether it is known to be just what JSON in UTF-8 can hold.
     """
+    if _checks_of(schema).screen.passes(instance, is_json=is_json):
+        return [], []
+    return violations(schema, instance), list(_unknown_values(schema, instance, schema))
+
+
+def _unknown_values(schema: Json, instance: Any, root: Json, pointer: str = "") -> Iterator[str]:
     while "$ref" in schema:
         target: Any = root
         for token in schema["$ref"].removeprefix("#/").split("/"):
@@ -234,7 +237,7 @@ def unknown_values(schema: Json, instance: Any, root: Json, pointer: str = "") -
             yield f"{pointer or '/'} lacks {', '.join(absent)}"
         for name, item in instance.items():
             if (child := schema.get("properties", {}).get(name)) is not None:
-                yield from unknown_values(child, item, root, f"{pointer}/{name}")
+                yield from _unknown_values(child, item, root, f"{pointer}/{name}")
     elif isinstance(instance, list):
         for index, item in enumerate(instance):
-            yield from unknown_values(schema.get("items", {}), item, root, f"{pointer}/{index}")
+            yield from _unknown_values(schema.get("items", {}), item, root, f"{pointer}/{index}")

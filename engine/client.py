@@ -75,9 +75,13 @@ class Client(Rest):
     def connections(self) -> list[str]:
         return [each["connection_id"] for each in self._read("connections")["connections"]]
 
+    def get(self, path: str) -> Any:
+        """What another address of the server answers, as JSON."""
+        return self._client.get(path).raise_for_status().json()
+
     def description(self) -> dict[str, Any]:
         """The OpenAPI document of all that can be asked."""
-        return dict(self._client.get("/openapi.json").raise_for_status().json())
+        return dict(self.get("/openapi.json"))
 
     def pages(self, path: str, **params: Any) -> Iterator[str]:
         """What a path of the description answers, as it stands on the wire; of a list all pages."""

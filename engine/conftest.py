@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo.processes import Airflow, free_port
-from demo.progress import Progress
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_ACCOUNT, Sandbox
-from engine.client import Client
 from engine.lab import KEYS, PUBLIC_KEY, Lab
+from engine.setup import running
 
 _HERE = Path(__file__).parent
 _DAGS = (_HERE / "dags", _HERE.parent / "dags")
 _POOLS = ("dispute_submit", *(f"dispute_submit_{lane}" for lane in range(6)))
-_START_SECONDS = 180.0
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Airflow, ready, with connections to the sandbox and the pools of the DAGs."""
     folder = tmp_path_factory.mktemp("engine")
-    for source in _DAGS:
-        shutil.copytree(source, folder / "dags", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__*"))
-    (folder / "cases").mkdir()
     settings = {
-        "AIRFLOW__DISPUTE__CASE_ROOTS": str(folder / "cases"),
         "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_default,moov_default",
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__SUBMIT_POOL": "dispute_submit",
@@ -40,31 +32,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
     }
-    airflow = Airflow(folder / "airflow", free_port(18080), folder / "dags", settings)
-    progress = Progress(_START_SECONDS)
     with Sandbox() as sandbox:
         # The APIs' own guard against a second submission must not hide the lack of ours.
         sandbox.settings(permissive=True)
         sandbox.add_account(api="stripe", id=STRIPE_ACCOUNT, keys={KEYS["stripe"]: "write"})
         sandbox.add_account(api="moov", id=MOOV_ACCOUNT, keys={PUBLIC_KEY: KEYS["moov"]})
-        ana = Client(airflow.url, "ana", airflow.passwords["ana"])
-        admin = Client(airflow.url, "admin", airflow.passwords["admin"])
-        lab = Lab(sandbox, airflow, ana, admin, folder)
-        try:
-            airflow.start(progress)
-            while not (ana.is_healthy() and ana.has_dag("contest") and ana.has_dag("dispute_sweep")):
-                airflow.check()
-                progress.wait("Airflow starts")
+        with running(sandbox, folder, _DAGS, settings, needed=("contest", "dispute_sweep")) as lab:
             for pool in _POOLS:
-                admin.add("pools", {"name": pool, "slots": 1})
+                lab.admin.add("pools", {"name": pool, "slots": 1})
             for connection in _connections(sandbox.url):
-                admin.add("connections", {**connection, "port": 0})
+                lab.admin.add("connections", {**connection, "port": 0})
             yield lab
-        finally:
-            left = airflow.stop()
-            ana.close()
-            admin.close()
-    assert not left
 
 
 def _connections(sandbox: str) -> list[dict[str, Any]]:

@@ -20,8 +20,6 @@ from dispute_provider.sandbox import Sandbox
 from engine.client import Client
 
 T = TypeVar("T")
-# An answer that comes the moment a review opens fails its task (a trap of Airflow 3.3).
-_BEFORE_ANSWERING = 5.0
 _LOOK_AGAIN = 2.0
 # What must be found nowhere: the sandbox knows these keys, and Airflow keeps them in its connections.
 KEYS = {
@@ -89,12 +87,9 @@ class Lab:
         return self.run(dag_id, conf, api, dispute)
 
     def wait_for_reviews(self, *runs: Run) -> None:
-        """Until the reviews of all these runs are open, and have been for long enough to be answered."""
+        """Until the reviews of all these runs are open, and can be answered."""
         for run in runs:
-            self.until(
-                f"the review of {run.run_id}", lambda run=run: run.task("review")["state"] == "awaiting_input"
-            )
-        time.sleep(_BEFORE_ANSWERING)
+            self.until(f"the review of {run.run_id}", run.is_parked)
 
     def submissions(self, dispute: str) -> list[dict[str, Any]]:
         """The requests that submitted a dispute's evidence, from the sandbox's journal."""
@@ -173,6 +168,16 @@ class Run:
 
     def task(self, task: str) -> dict[str, Any]:
         return self.lab.ana.task(self.dag_id, self.run_id, task)
+
+    def is_parked(self) -> bool:
+        """Whether its review waits, and the scheduler knows it: an answer that is quicker fails the task."""
+        review = self.task("review")
+        told = f"task_id=review, run_id={self.run_id}, "
+        with_try = f" try_number={review['try_number']}, "
+        return review["state"] == "awaiting_input" and any(
+            "TaskInstance Finished" in line and told in line and with_try in line
+            for line in self.lab.airflow.log("scheduler")
+        )
 
     def wait_for_end(self, seconds: float = 300.0) -> str:
         """Its state once it has ended."""

@@ -134,20 +134,20 @@ def archive(comment: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-def nested_forms(levels: int, times: int) -> bytes:
-    """A PDF that draws a line ``times ** levels`` times: each drawing draws the next one so often."""
-    content = b"/X Do " * times
-    forms = [
-        stream(
-            content,
-            b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >>"
-            % (FIRST_PAGE + 2 + level),
-        )
-        for level in range(levels)
-    ]
-    last = stream(b"0 0 m 9 9 l S", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]")
-    used = b"/Resources << /XObject << /X %d 0 R >> >>" % (FIRST_PAGE + 1)
-    return pdf(content=stream(content), page=used, more=[*forms, last])
+def nested_forms(levels: int, times: int, *, endless: bool = False) -> bytes:
+    """A PDF that draws a line ``times ** levels`` times: each drawing draws the next one so often.
+
+    :param endless: have the last one draw the first one.
+    """
+    head = b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >>"
+    first = FIRST_PAGE + 1
+    numbers = [first + 1 + level for level in range(levels)]
+    if endless:
+        numbers[-1] = first
+    forms = [stream(b"/X Do " * times, head % number) for number in numbers]
+    line = stream(b"0 0 m 9 9 l S", b"/Type /XObject /Subtype /Form /BBox [0 0 9 9]")
+    used = b"/Resources << /XObject << /X %d 0 R >> >>" % first
+    return pdf(content=stream(b"/X Do " * times), page=used, more=[*forms, line])
 
 
 def picture_in_pdf(width: int, height: int, content: bytes) -> bytes:

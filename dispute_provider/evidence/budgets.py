@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from dispute_provider.contract import Contract, Json
@@ -43,6 +44,7 @@ class Limits:
     text: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
+    @cache
     def of(cls, api: Contract) -> Limits:
         """The limits that a contract names."""
         evidence = api.resolve({"$ref": "#/components/schemas/CaseEvidence"})
@@ -157,8 +159,8 @@ def unfit(limits: Limits, size: int, content_type: str | None = None) -> tuple[s
             "save it smaller; nobody shrinks it for you",
         )
     if content_type is not None and content_type not in limits.types:
-        *others, last = map(type_name, limits.types)
-        return f"it is a {type_name(content_type)}", f"save it as {', '.join(others)} or {last}"
+        types = ", ".join(map(type_name, limits.types))
+        return f"it is a {type_name(content_type)}", f"save it as one of {types}"
     return None
 
 
@@ -199,22 +201,29 @@ def type_name(content_type: str) -> str:
 def _in_all(limits: Limits, documents: Sequence[Held], network: str | None) -> list[Violation]:
     found = []
     sizes = [(each, each.size) for each in documents if each.size is not None]
-    if limits.total_bytes is not None and sum(size for _, size in sizes) > limits.total_bytes:
-        places = _places([size for _, size in sizes], limits.total_bytes)
-        parts = " + ".join(f"{_label(each)} {_megabytes(size, places)}" for each, size in sizes)
-        total = _megabytes(sum(size for _, size in sizes), places)
-        total = f"{parts} MB = {total}" if len(sizes) > 1 else f"{_label(sizes[0][0])}: {total}"
-        problem = f"{total} of {_megabytes(limits.total_bytes, places)} MB"
+    size, most_size = sum(size for _, size in sizes), limits.total_bytes
+    if most_size is not None and size > most_size:
+        places = _places([size for _, size in sizes], most_size)
+        addends = [(each, _megabytes(size, places)) for each, size in sizes]
+        problem = _sum(addends, "MB", _megabytes(size, places), _megabytes(most_size, places))
         found.append(Violation("/evidence", problem, "leave documents out, or save them smaller"))
-    pages = [(each, each.pages) for each in documents if each.pages is not None]
-    most = limits.pages(network)
-    if most is not None and sum(count for _, count in pages) > most:
-        parts = " + ".join(f"{_label(each)} {count:,}" for each, count in pages)
-        of_network = f" that {network} takes" if most != limits.total_pages else ""
-        total = f"{sum(count for _, count in pages):,} of {most:,} pages{of_network}"
-        problem = f"{parts} pages = {total}" if len(pages) > 1 else f"{_label(pages[0][0])}: {total}"
+    counts = [(each, each.pages) for each in documents if each.pages is not None]
+    pages, most_pages = sum(count for _, count in counts), limits.pages(network)
+    if most_pages is not None and pages > most_pages:
+        addends = [(each, f"{count:,}") for each, count in counts]
+        problem = _sum(addends, "pages", f"{pages:,}", f"{most_pages:,}")
+        if most_pages != limits.total_pages:
+            problem += f" that {network} takes"
         found.append(Violation("/evidence", problem, "leave out pages that do not matter"))
     return found
+
+
+def _sum(addends: Sequence[tuple[Held, str]], unit: str, total: str, most: str) -> str:
+    """``receipt 3.1 + refund_policy 1.9 MB = 5.0 of 4.5 MB``."""
+    result = f"{total} of {most} {unit}"
+    if len(addends) == 1:
+        return f"{_label(addends[0][0])}: {result}"
+    return " + ".join(f"{_label(each)} {number}" for each, number in addends) + f" {unit} = {result}"
 
 
 def _label(document: Held) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, Protocol
 
 from dispute_provider.contract import Contract
@@ -73,13 +73,14 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     key = longest_match(table["codes"], code)
     lists: list[Json] = [table["lists"][name] for name in table["codes"].get(key, ())]
     kinds = (product,) if product in PRODUCTS else PRODUCTS
-    rows = [_row(lists, kind, dispute.network) for kind in kinds]
+    rows = _rows(api, key, kinds, dispute.network)
     unsure = table.get("unsure", {}).get(key)
     known = any(rows) and not unsure
     wanted = reduce(Counter.__and__, rows) if known else Counter()
     verdicts = {_verdict(row, held) for row in rows} if known else {Verdict.UNKNOWN}
     rules = [rule for each in lists for rule in each.get("notes", ())]
-    more = [name for name in (*table["background"], *table["more"]) if name not in held | wanted]
+    there = held | wanted
+    more = [name for name in (*table["background"], *table["more"]) if name not in there]
     return Assessment(
         verdict=verdicts.pop() if len(verdicts) == 1 else Verdict.WEAK,
         missing=tuple((name, table["why"][name]) for name in wanted - held),
@@ -100,7 +101,7 @@ def _doubts(
         yield f"no list says which evidence suits the reason {code}"
     elif len(lists) > 1:
         yield f"the code {code} stands for {titles}: what any of them asks for is listed"
-    if any(row != rows[0] for row in rows):
+    if len(rows) > 1:
         yield "the case does not say its product, physical, digital or service, which decides what suits"
 
 
@@ -138,6 +139,7 @@ def longest_match(codes: Iterable[str], given: str) -> str | None:
     )
 
 
+@lru_cache(maxsize=1024)
 def _parts(code: str) -> list[str]:
     return re.findall(r"[0-9]+|[A-Z_]+", code.upper())
 
@@ -157,6 +159,17 @@ def _paths(at: str, value: object) -> Iterator[str]:
             if item:
                 yield f"{at}.{name}"
                 yield from _paths(f"{at}.{name}", item)
+
+
+@lru_cache(maxsize=1024)
+def _rows(
+    api: Contract, code: str | None, products: Sequence[str], network: str | None
+) -> tuple[Counter[str], ...]:
+    """What suits each kind of product; the same for two kinds stands there once."""
+    table: Json = api.document.get("x-completeness", _NOTHING)
+    lists = [table["lists"][name] for name in table["codes"].get(code, ())]
+    rows = [_row(lists, product, network) for product in products]
+    return tuple(row for place, row in enumerate(rows) if row not in rows[:place])
 
 
 def _row(lists: Iterable[Json], product: str, network: str | None) -> Counter[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -144,13 +144,19 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-compatible values, absent ones left out."""
-        data = {name: value for name, value in asdict(self).items() if value not in (None, (), {})}
+        data = {name: value for name, value in _values(self).items() if value not in (None, (), {})}
         lists = {name: list(value) for name, value in data.items() if isinstance(value, tuple)}
-        return data | lists | {"state": str(self.state)}
+        data |= lists | {"state": str(self.state)}
+        if self.differences:
+            data["differences"] = list(map(_values, self.differences))
+        if self.approval:
+            data["approval"] = _values(self.approval)
+        return data
 
     def seen(self, snapshot: Snapshot) -> Record:
         """With the facts of a fresh reading of the dispute."""
         dispute = snapshot.dispute
+        digest = snapshot.digest(self.documents)
         return replace(
             self,
             account=dispute.account,
@@ -164,8 +170,8 @@ class Record:
             network_code=dispute.network_code,
             charged=dispute.charged if dispute.charged is not None else self.charged,
             refunded=dispute.refunded if dispute.refunded is not None else self.refunded,
-            digest=snapshot.digest(self.documents),
-            fingerprint=snapshot.digest({}),
+            digest=digest,
+            fingerprint=snapshot.digest({}) if self.documents else digest,
             url=dispute.url,
             request_id=snapshot.request_id or self.request_id,
         )
@@ -204,6 +210,11 @@ class Record:
             f"request_id={self.request_id or 'none'}",
         ]
         return f"{' '.join(facts)} reason={self.reason}"
+
+
+def _values(item: Record | Difference | Approval) -> dict[str, Any]:
+    """What stands in the fields, as it is: asdict copies all of it, a piece at a time."""
+    return {name: getattr(item, name) for name in item.__slots__}
 
 
 def by_due_date(records: list[Record]) -> list[Record]:

@@ -161,9 +161,12 @@ def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, s
     return sorted({json.loads(entry)["name"] for entry in (one - other) + (other - one)})
 
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: Any) -> str:
     """One spelling for one value: sorted keys, no spaces, no escapes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _canonical.encode(value)
 
 
 def sha256_of(value: Any) -> str:

@@ -52,7 +52,8 @@ def stage(
             return end
         network = before.dispute.network
         documents, left_out = fitting.without_what_is_too_much(api.contract, case, documents, network)
-        record = replace(record, notes=(*record.notes, *left_out))
+        if left_out:
+            record = replace(record, notes=(*record.notes, *left_out))
         pieces = merging.pieces_of(case, documents)
         refusal = (
             api.check_case(case, before.dispute)
@@ -90,13 +91,12 @@ def stage(
         return replace(failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
     except ApiError as error:
         return failed(record, "not staged", error)
-    memory.remember(merging.marks_of(merged.wanted, after.evidence))
-    notes = (*record.notes, *before.dispute.notes, *_notes(merged, after))
-    record = replace(record, documents=uploaded, notes=notes).seen(after)
+    memory.remember(merging.marks_of(merged.wanted, after.evidence) - _theirs(before, memory))
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
-    record = replace(record, usage=used, pages=known_pages)
+    notes = (*record.notes, *before.dispute.notes, *_notes(merged, after))
+    record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
     if after.dispute.automatic:
         # The switch did not hold: what is staged would go out unapproved.
         return record.ended(
@@ -147,10 +147,10 @@ def _too_weak(assessment: Assessment, rules: Rules) -> str | None:
 
 def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, memory: Memory) -> Record:
     """With where another's evidence is kept that the case's replaces, and how the dispute was to be sent."""
-    record = replace(record, automatic=before.dispute.automatic)
     overwritten = {each.name for each in merged.replaced} if merged.of_kind("overwritten") else set()
     if not overwritten and not before.dispute.automatic:
         return record
+    record = replace(record, automatic=before.dispute.automatic)
     earlier = {
         held.name: held.text if held.text is not None else held.value or held.id for held in before.evidence
     }
@@ -161,6 +161,12 @@ def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, mem
     return replace(record, earlier=kept)
 
 
+def _theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
+    """The ids of the items that stood there before any of ours: the same words do not make them ours."""
+    there = frozenset(held.item for held in before.evidence if held.item)
+    return (there if memory.first_seen is None else memory.first_seen) - memory.ours
+
+
 def _notes(merged: Merged, after: Snapshot) -> list[str]:
     notes = []
     if kept := merged.of_kind("kept"):
@@ -169,7 +175,7 @@ def _notes(merged: Merged, after: Snapshot) -> list[str]:
         notes.append(f"the case's in place of what somebody else had filled in: {', '.join(overwritten)}")
     if differing := merging.not_held(merged.wanted, after.evidence):
         notes.append(f"the API holds {', '.join(differing)} otherwise than the case has it")
-    marks = {held.mark for held in after.evidence}
+    marks = {held.mark for held in after.evidence} if merged.stale else ()
     if left := sorted({held.name for held in merged.stale if held.mark in marks}):
         notes.append(f"no longer in the case, but the API does not clear it: {', '.join(left)}")
     return notes

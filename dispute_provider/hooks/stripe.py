@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -204,7 +205,7 @@ class StripeApi(Api):
         )
         return str(answer.data["id"])
 
-    @property
+    @cached_property
     def _file_fields(self) -> list[str]:
         fields = self.contract.document["components"]["schemas"]["DisputeEvidenceParams"]["properties"]
         return [name for name, schema in fields.items() if schema.get("x-kind") == "file"]
@@ -298,12 +299,14 @@ def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
 
 def without_nothing(value: Any) -> Any:
     """A structure without its nulls and empty parts: what the API holds, not what it could hold."""
+    if value is None or isinstance(value, str):
+        return value or None
     if isinstance(value, Mapping):
         kept = {name: without_nothing(item) for name, item in value.items()}
         return {name: item for name, item in kept.items() if item not in (None, "", {}, [])} or None
     if isinstance(value, list):
         return [without_nothing(item) for item in value] or None
-    return value or None if isinstance(value, str) else value
+    return value
 
 
 class StripeHook(DisputeHook):

@@ -22,6 +22,7 @@ import urllib3
 from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
 from tenacity import AsyncRetrying, RetryCallState, Retrying, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
+from yarl import URL
 
 from dispute_provider.answers import Answer, read_answer, unreadable
 from dispute_provider.contract import Request, load
@@ -73,11 +74,23 @@ def _wait(state: RetryCallState) -> float:
 
 
 class _Attempts:
-    """The attempts at one call: when to make another, and what they come to."""
+    """The attempts at one call after the first: when to make another, and what they come to.
 
-    def __init__(self, request: Request) -> None:
+    Most calls need none, and are spared the cost of what makes them.
+
+    :param error: how the first attempt failed.
+    """
+
+    def __init__(self, request: Request, error: ApiError) -> None:
         self._request = request
+        self._first: ApiError | None = error
         self._doubt: AmbiguousError | None = None
+
+    def raise_first(self) -> None:
+        """The first attempt, which was made already; from then on nothing."""
+        error, self._first = self._first, None
+        if error is not None:
+            raise error
 
     @property
     def policy(self) -> dict[str, Any]:
@@ -178,9 +191,17 @@ class DisputeHook(HttpHook):
         if isinstance(step, Wait):
             time.sleep(step.seconds)
             return None
-        attempts = _Attempts(step.request)
         try:
-            return attempts.answered(Retrying(**attempts.policy)(self._send, step))
+            return self._send(step)
+        except ApiError as error:
+            attempts = _Attempts(step.request, error)
+
+        def attempt() -> Answer:
+            attempts.raise_first()
+            return self._send(step)
+
+        try:
+            return attempts.answered(Retrying(**attempts.policy)(attempt))
         except ApiError as error:
             raise attempts.failed(error) from None
 
@@ -291,9 +312,17 @@ class AsyncClient:
         if isinstance(step, Wait):
             await asyncio.sleep(step.seconds)
             return None
-        attempts = _Attempts(step.request)
         try:
-            return attempts.answered(await AsyncRetrying(**attempts.policy)(self._send, step))
+            return await self._send(step)
+        except ApiError as error:
+            attempts = _Attempts(step.request, error)
+
+        async def attempt() -> Answer:
+            attempts.raise_first()
+            return await self._send(step)
+
+        try:
+            return attempts.answered(await AsyncRetrying(**attempts.policy)(attempt))
         except ApiError as error:
             raise attempts.failed(error) from None
 
@@ -303,7 +332,7 @@ class AsyncClient:
         try:
             async with self._session.request(
                 request.method,
-                _url(self.api.settings, request),
+                URL(_url(self.api.settings, request), encoded=True),
                 data=request.body,
                 headers={**request.headers, "Authorization": step.authorization},
                 allow_redirects=False,

@@ -37,7 +37,8 @@ def take(operator: BaseOperator, given: Given) -> Given:
 
 def resolve(given: Given, context: Context) -> list[Any]:
     """The list itself; what mapped tasks returned becomes one list."""
-    value = given.resolve(context) if isinstance(given, XComArg | FormCase) else given
+    # What a mapped task group is given resolves as well; Airflow has no public type for it.
+    value = given.resolve(context) if hasattr(given, "resolve") else given
     flat: list[Any] = []
     for item in [value] if isinstance(value, str | Mapping) else value or ():
         flat.extend(item) if isinstance(item, list) else flat.append(item)

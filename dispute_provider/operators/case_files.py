@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def is_within(path: str, root: str) -> bool:
     if _is_local(path) != _is_local(root):
         return False
     if _is_local(path):
-        return Path(_local(path)).resolve().is_relative_to(Path(_local(root)).resolve())
+        return _resolved(path).is_relative_to(_resolved(root))
     return ".." not in path.split("/") and path.startswith(root.rstrip("/") + "/")
 
 
@@ -50,8 +51,9 @@ def _is_local(path: str) -> bool:
     return "://" not in path or path.startswith("file://")
 
 
-def _local(path: str) -> str:
-    return path.removeprefix("file://")
+def _resolved(path: str) -> Path:
+    """Where a path leads; links in a circle, which Path.resolve does not survive, lead to themselves."""
+    return Path(os.path.realpath(path.removeprefix("file://")))
 
 
 def find_cases(folder: str) -> Iterator[str]:

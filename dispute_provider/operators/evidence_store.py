@@ -62,7 +62,9 @@ def get(sha256: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever a store raises
-        raise EvidenceStoreError(f"[dispute] evidence_store cannot be read: {type(error).__name__}") from error
+        raise EvidenceStoreError(
+            f"[dispute] evidence_store cannot be read: {type(error).__name__}"
+        ) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise EvidenceStoreError(
             f"the evidence store holds other bytes under {sha256[:12]}; to do: remove that file, stage again"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class ReportOutcomeOperator(BaseOperator):
     """The last word of a run: a table in the log, and a failure where a person must look.
 
-    It fails for ``refused``, ``unknown`` and ``submitted-differs``, and for ``held`` where nobody decided so.
+    It fails for ``refused``, ``unknown`` and ``submitted-differs``, and for ``held`` where nobody decided so:
+    nobody answered, or what was approved could not be carried out.
 
     :param results: records, or a task that returns them.
     """
@@ -32,6 +33,7 @@ class ReportOutcomeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         from dispute_provider.evidence.record import State
+        from dispute_provider.evidence.review import EDIT, HOLD
 
         records = records_of(resolve(self.results, context))
         finish(self, records)
@@ -39,7 +41,11 @@ class ReportOutcomeOperator(BaseOperator):
         attention = [
             record
             for record in records
-            if record.state in loud or (record.state == State.HELD and record.approval is None)
+            if record.state in loud
+            or (
+                record.state == State.HELD
+                and (not record.approval or record.approval.action not in (HOLD, EDIT))
+            )
         ]
         counts = dict(Counter(str(record.state) for record in records))
         if attention:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import TaskAwaitingInput
 
+from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.operators.batch import (
     Given,
     each,
@@ -22,35 +24,42 @@ from dispute_provider.operators.batch import (
     secrets_of,
     take,
 )
+from dispute_provider.operators.people import address, tell
 from dispute_provider.operators.progress import SUBMISSIONS, unknown_ends
+from dispute_provider.operators.review_memory import ANSWERED, note_answers
+from dispute_provider.operators.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dispute_provider.evidence.policy import ApprovalPolicy
     from dispute_provider.evidence.record import Record
-    from dispute_provider.evidence.review import Decision
+    from dispute_provider.evidence.review import Decision, Form
     from dispute_provider.evidence.snapshot import Snapshot
     from dispute_provider.hooks.transport import AsyncClient
 
-_DEFAULT_BUFFER = timedelta(hours=6)
-_SHORTEST_REVIEW = timedelta(minutes=5)
 # Who answers where the simple auth manager takes everybody for an administrator.
 _NOBODY = "Anonymous"
 
 
 class ReviewEvidenceOperator(HITLOperator):
-    """Ask a person which of the staged disputes are to be submitted.
+    """Ask a person what is to become of the staged disputes: submit, hold, edit, reject, concede.
 
-    One dispute is shown in full, several as a table with a choice. The task waits without holding a slot.
-    What nobody approves in time is held; nothing here ever fails the run for want of an answer.
+    One dispute is shown in full, several as a table with a choice. The task waits without holding a slot, and
+    ends with the earliest due date less the buffer. Nothing here ever fails the run for want of an answer.
 
     :param staged: records, or a task that returns them; those that are not ``staged`` pass through.
     :param buffer: the review ends so long before the earliest due date.
     :param four_eyes_from: by currency, the amount in minor units from which on the reviewer must be somebody
-        else than who prepared the case.
+        else than who prepared the case; no policy approves these.
+    :param at_deadline: decides then about what nobody has answered, and what it does not approve is held; all
+        of that is held, and :class:`ReportOutcomeOperator` fails for it, where no policy is given.
+    :param policy: approves before anybody is asked; what it does not approve is put to people.
     :param assigned_users: who may answer; everybody with the right to, where not given.
-    :param notifiers: told once, when the review opens.
-    :returns: one record per dispute: ``approved``, ``held`` or ``rejected``, the answer signed.
+    :param notifiers: told once, when the review is open; they find ``message`` and ``link`` in their
+        templates. One that fails fails nothing.
+    :returns: one record per dispute: ``approved`` (to be submitted, or conceded: see its approval's action),
+        ``held`` or ``rejected``, the answer signed.
     """
 
     template_fields: Sequence[str] = ()
@@ -60,143 +69,199 @@ class ReviewEvidenceOperator(HITLOperator):
         self,
         *,
         staged: Given,
-        buffer: timedelta = _DEFAULT_BUFFER,
+        buffer: timedelta = BUFFER,
         four_eyes_from: Mapping[str, int] | None = None,
+        at_deadline: ApprovalPolicy | None = None,
+        policy: ApprovalPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["outlets"] = [*kwargs.pop("outlets", ()), SUBMISSIONS]
+        kwargs = settings(kwargs, SUBMISSIONS, ANSWERED)
         # Options and texts are made when the task runs; the base class wants some at parse time.
         super().__init__(subject="Review of evidence", options=["Submit none of them"], **kwargs)
         self.staged = take(self, staged)
         self.buffer = buffer
         self.four_eyes_from = {code.lower(): amount for code, amount in (four_eyes_from or {}).items()}
+        self.at_deadline = at_deadline
+        self.policy = policy
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**settings(kwargs, SUBMISSIONS, ANSWERED))
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from dispute_provider.evidence import review
         from dispute_provider.evidence.record import State, by_due_date
+        from dispute_provider.evidence.review_form import Ending
 
         given = records_of(resolve(self.staged, context))
         read, snapshots = asyncio.run(_read_again([r for r in given if r.state == State.STAGED]))
-        to_decide = by_due_date([record for record in read if record.state == State.STAGED])
+        approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
+        passed = [r for r in given if r.state != State.STAGED]
+        passed += [*(r for r in read if r.state != State.STAGED), *approved]
+        known = {record.dispute for record in approved}
+        to_decide = by_due_date([r for r in read if r.state == State.STAGED and r.dispute not in known])
         late = [
             review.held(r, f"a review holds at most {review.LARGEST_REVIEW}; in a later one")
             for r in to_decide[review.LARGEST_REVIEW :]
         ]
         to_decide = to_decide[: review.LARGEST_REVIEW]
-        passed = [r for r in given if r.state != State.STAGED]
-        others = [*passed, *(r for r in read if r.state != State.STAGED), *late]
+        others = [*passed, *late]
         if not to_decide:
+            note_answers(context, run_key(context), others, {})
             return finish(self, others)
 
-        form = review.form(to_decide, snapshots)
+        now = datetime.now(UTC)
+        until = review_end([record.due_at for record in to_decide], self.buffer, now)
+        policy = self.at_deadline.name if self.at_deadline else None
+        ending = Ending(until, _zone(), policy)
+        form = review.form(to_decide, snapshots, ending)
         shown = {
             "records": [record.to_dict() for record in to_decide],
             "others": [record.to_dict() for record in others],
         }
         self._show(form)
-        self.response_timeout = self._time_left(to_decide)
+        self.response_timeout = until - now if until else None
         self.log.info("review opened: %s", form.subject)
+        notifiers, self.notifiers = self.notifiers, ()
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:
             # The task resumes as a new instance that knows only what stands here.
             waiting.kwargs = {**(waiting.kwargs or {}), "shown": shown}
+            by_when = f", until {ending.time(until)}" if until else ""
+            tell(notifiers, context, f"A review is open{by_when}: {form.subject}", _form_address(context))
             raise
         raise AssertionError("the base class parks the task")
 
-    def _show(self, form: Any) -> None:
+    def _show(self, form: Form) -> None:
         from airflow.sdk import Param
         from airflow.sdk.definitions.param import ParamsDict
 
         self.subject, self.body = form.subject, form.body
         self.options, self.multiple = list(form.options), form.multiple
-        params = {
-            "note": Param(
-                "",
-                type=["null", "string"],
-                title="Note",
-                description="Why; it is kept with your answer.",
-                source="task",
-            )
-        }
-        if form.rejectable:
-            params["reject"] = Param(
-                [],
-                type=["null", "array"],
-                items={"type": "string"},
-                examples=list(form.rejectable),
-                title="Reject",
-                description="Disputes not to contest with this evidence. What is neither submitted nor "
-                "rejected is held.",
-                source="task",
-            )
-        self.params = ParamsDict(params)
+        self.params = ParamsDict(
+            {
+                name: Param(
+                    field.default,
+                    title=field.title,
+                    description=field.description,
+                    source="task",
+                    **field.schema,
+                )
+                for name, field in form.fields.items()
+            }
+        )
 
-    def _time_left(self, records: Sequence[Record]) -> timedelta | None:
-        """Until the earliest due date less the buffer; once that has begun, until just before the date."""
-        dues = [record.due_at for record in records if record.due_at]
-        if not dues:
-            return None
-        left = min(dues) - datetime.now(UTC)
-        return left - self.buffer if left > self.buffer else max(left - _SHORTEST_REVIEW, _SHORTEST_REVIEW)
+    def _approved_before(self, context: Context, given: list[Record], read: list[Record]) -> list[Record]:
+        """What the policy approves without asking; of that, a sample is put to people all the same."""
+        if self.policy is None:
+            return []
+        staged = {record.dispute: record.digest for record in given}
+        candidates = [
+            record
+            for record in read
+            if record.digest == staged[record.dispute] and not self.policy.is_sampled(record)
+        ]
+        return [record for record in self._by_policy(context, self.policy, candidates) if record.approval]
 
     def execute_complete(
         self, context: Context, event: dict[str, Any], shown: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         if shown is None:
             raise ValueError("the task was resumed without what its review had shown")
-        records = records_of(shown["records"])
-        decided = self._decided(context, event, records)
-        return finish(self, [*decided, *records_of(shown["others"])])
+        records, others = records_of(shown["records"]), records_of(shown["others"])
+        decided, why = self._decided(context, event, records)
+        note_answers(context, run_key(context), [*decided, *others], why)
+        return finish(self, [*decided, *others])
 
-    def _decided(self, context: Context, event: Mapping[str, Any], records: list[Record]) -> list[Record]:
+    def _decided(
+        self, context: Context, event: Mapping[str, Any], records: list[Record]
+    ) -> tuple[list[Record], dict[str, str]]:
+        """The records after the answer; and by dispute what was decided, without the reviewer's own words."""
         from dispute_provider.evidence import review
-        from dispute_provider.evidence.record import Approval, State, sign
+        from dispute_provider.evidence.record import Approval, State
 
         who = event.get("responded_by_user")
+        if event.get("error_type") == "timeout" and self.at_deadline:
+            return self._by_policy(context, self.at_deadline, records), {}
         if "error" in event or not who:
-            return [review.held(record, "nobody answered in time; nothing was sent") for record in records]
+            return [review.held(r, "nobody answered in time; nothing was sent") for r in records], {}
         responder = f"{who.get('name')} ({who.get('id')})"
         if who.get("id") == _NOBODY and not conf.getboolean("dispute", "allow_anonymous", fallback=False):
             reason = "answered without a login; only a person who is named can approve"
-            return [review.held(record, reason) for record in records]
+            return [review.held(r, reason) for r in records], {}
         decisions = review.decide(records, event["chosen_options"] or [], event["params_input"] or {})
         if isinstance(decisions, str):
-            return [
-                review.held(record, f"the answer of {responder} is void: {decisions}") for record in records
-            ]
+            reason = f"the answer of {responder} is void: {decisions}"
+            return [review.held(r, reason) for r in records], {}
 
-        decisions = {
-            record.dispute: self._four_eyes(record, decisions[record.dispute], who) for record in records
+        decisions = {r.dispute: self._four_eyes(r, decisions[r.dispute], who) for r in records}
+        states = {
+            review.SUBMIT: State.APPROVED,
+            review.CONCEDE: State.APPROVED,
+            review.HOLD: State.HELD,
+            review.EDIT: State.HELD,
+            review.REJECT: State.REJECTED,
         }
-        states = {review.SUBMIT: State.APPROVED, review.HOLD: State.HELD, review.REJECT: State.REJECTED}
+        at = event["responded_at"].isoformat()
+        answered = [
+            record.ended(states[decision.action], f"{decision.reason} – {responder}")
+            for record in records
+            for decision in [decisions[record.dispute]]
+        ]
+        answers = [Approval(decisions[record.dispute].action, responder, at) for record in records]
+        told = {dispute: decision.told for dispute, decision in decisions.items()}
+        return self._signed(context, answered, answers), told
+
+    def _by_policy(self, context: Context, policy: ApprovalPolicy, records: list[Record]) -> list[Record]:
+        """What a policy approves, signed as a person's answer is; the rest is held, and says why."""
+        from dispute_provider.evidence import review
+        from dispute_provider.evidence.record import Approval, State
+
+        now = datetime.now(UTC).isoformat()
+        decided: list[Record] = []
+        for record in records:
+            objection = policy.objection(record)
+            if objection is None and self._needs_four_eyes(record):
+                objection = "four eyes are asked for"
+            if objection is None and unknown_ends(context, record):
+                objection = "nobody knows whether it was sent before"
+            if objection:
+                reason = f"nobody answered in time, and the {policy.approver} did not approve it: {objection}"
+                decided.append(review.held(record, reason))
+                continue
+            approved = record.ended(State.APPROVED, f"approved by the {policy.approver}")
+            answer = Approval(review.SUBMIT, policy.approver, now)
+            decided += self._signed(context, [approved], [answer])
+        return decided
+
+    def _signed(self, context: Context, records: list[Record], answers: list[Any]) -> list[Record]:
+        from dispute_provider.evidence.record import sign
+
         run, secrets = run_key(context), secrets_of(records)
         return [
             replace(
-                record.ended(states[decision.action], f"{decision.reason} – {responder}"),
+                record,
                 approval=sign(
                     secrets[record.connection],
                     run,
                     record,
-                    Approval(
-                        decision.action,
-                        responder,
-                        event["responded_at"].isoformat(),
-                        attempt=1 + len(unknown_ends(context, record)),
-                    ),
+                    replace(answer, attempt=1 + len(unknown_ends(context, record))),
                 ),
             )
-            for record in records
-            for decision in [decisions[record.dispute]]
+            for record, answer in zip(records, answers, strict=True)
         ]
 
-    def _four_eyes(self, record: Record, decision: Decision, who: Mapping[str, Any]) -> Decision:
-        """From a certain amount on, who prepared the case may not be who approves it."""
-        from dispute_provider.evidence.review import HOLD, SUBMIT, Decision
-
+    def _needs_four_eyes(self, record: Record) -> bool:
         limit = self.four_eyes_from.get((record.currency or "").lower())
+        return limit is not None and (record.amount or 0) >= limit
+
+    def _four_eyes(self, record: Record, decision: Decision, who: Mapping[str, Any]) -> Decision:
+        """From a certain amount on, who prepared the case may not be who approves it, or gives it up."""
+        from dispute_provider.evidence.review import CONCEDE, HOLD, SUBMIT, Decision
+
         own = {str(who.get(key, "")).casefold() for key in ("id", "name")}
-        if decision.action != SUBMIT or limit is None or (record.amount or 0) < limit:
+        if decision.action not in (SUBMIT, CONCEDE) or not self._needs_four_eyes(record):
             return decision
         if not record.prepared_by:
             return Decision(HOLD, "four eyes are asked for, and nobody says who prepared the case")
@@ -205,25 +270,34 @@ class ReviewEvidenceOperator(HITLOperator):
         return decision
 
 
+def _zone() -> tzinfo | None:
+    """The zone in which this Airflow tells times; None for that of its machine."""
+    name = conf.get("core", "default_timezone", fallback="utc")
+    if name == "system":
+        return None
+    return UTC if name.lower() == "utc" else ZoneInfo(name)
+
+
+def _form_address(context: Context) -> str:
+    """The page on which this review is answered."""
+    task = context["ti"]
+    mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
+    run = context["dag_run"]
+    return address("dags", run.dag_id, "runs", run.run_id, "tasks", task.task_id, *mapped, "required_actions")
+
+
 async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str, Snapshot]]:
     """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown."""
-    from dispute_provider.evidence.record import State
-    from dispute_provider.exceptions import ApiError
-    from dispute_provider.hooks import protocol
+    from dispute_provider.hooks.reviewing import read_for_review
+    from dispute_provider.operators import evidence_store
 
     snapshots: dict[str, Snapshot] = {}
+    keep = evidence_store.put if evidence_store.is_configured() else None
 
     async def read(client: AsyncClient, record: Record) -> Record:
-        try:
-            snapshot = await client.run_steps(client.api.read(record.dispute, record.account, details=True))
-        except ApiError as error:
-            return record.ended(State.HELD, f"not reviewed: {error}", error.request_id)
-        fresh = record.seen(snapshot)
-        if end := protocol.cannot_be_answered(fresh, snapshot):
-            return end
-        if fresh.digest != record.digest:
-            fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
-        snapshots[record.dispute] = snapshot
+        fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
+        if snapshot:
+            snapshots[record.dispute] = snapshot
         return fresh
 
     result: list[Record] = []

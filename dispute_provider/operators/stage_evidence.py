@@ -19,7 +19,7 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
-from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.operators.settings import settings
 from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 
 if TYPE_CHECKING:
@@ -74,15 +74,17 @@ class StageEvidenceOperator(BaseAsyncOperator):
         ):
             if value not in known:
                 raise ValueError(f"{name}={value!r} is none of {', '.join(map(str, known))}")
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        kwargs["outlets"] = [*kwargs.pop("outlets", ()), UPLOADS]
-        super().__init__(**kwargs)
+        super().__init__(**settings(kwargs, UPLOADS))
         self.cases = take(self, cases)
         self.conn_id = conn_id
         self.folder = folder
         self.merge = merge
         self.switch_to_manual = switch_to_manual
         self.require_verdict = require_verdict
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**settings(kwargs, UPLOADS))
 
     async def aexecute(self, context: Context) -> list[dict[str, Any]]:
         cases = resolve(self.cases, context)
@@ -143,10 +145,15 @@ class StageEvidenceOperator(BaseAsyncOperator):
             if case.dispute in seen:
                 return record.ended(State.REFUSED, "another case of this batch is for the same dispute")
             seen.add(case.dispute)
-            read = await asyncio.to_thread(case_documents.read_documents, case, renderer)
+            # A thread costs as much as a request: only what waits for files goes there.
+            if case.files:
+                read = await asyncio.to_thread(case_documents.read_documents, case, renderer)
+            else:
+                read = case_documents.read_documents(case, renderer)
             documents = read.found
             record = replace(record, case_digest=case.digest(documents), notes=read.notes)
-            await asyncio.to_thread(_store, documents)
+            if documents:
+                await asyncio.to_thread(_store, documents)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
         except EvidenceStoreError as error:

@@ -37,6 +37,8 @@ class StagingMemory:
         self._provider = provider
         self._begun_key = f"uploading {provider}"
         self._begun = fresh(load(self._shared, self._begun_key))
+        # What a broken try has left under way is waited for from here on: once, not anew for each dispute.
+        self._opened = now()
         self._ours: dict[str, dict[str, Any]] = {}
         self._new_marks: dict[str, frozenset[str]] = {}
 
@@ -46,7 +48,9 @@ class StagingMemory:
         if key not in self._ours:
             self._ours[key] = load(self._shared, key)
         known = self._ours[key].get(dispute) or {}
-        return DisputeMemory(self, dispute, self._begun.get(dispute), frozenset(known.get("marks") or ()))
+        begun = self._begun.get(dispute)
+        begun = {"until": self._opened, **begun} if begun else None
+        return DisputeMemory(self, dispute, begun, frozenset(known.get("marks") or ()))
 
     def begin(self, dispute: str, items: Iterable[str]) -> None:
         """Record what is there, before anything is uploaded."""

@@ -24,7 +24,7 @@ from dispute_provider.operators.batch import (
 )
 from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end
 from dispute_provider.operators.receipts import write_receipts
-from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.operators.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -54,10 +54,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     ui_color = "#f4cccc"
 
     def __init__(self, *, approved: Given, **kwargs: Any) -> None:
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        kwargs["outlets"] = [*kwargs.pop("outlets", ()), SUBMISSIONS]
-        super().__init__(**kwargs)
+        super().__init__(**settings(kwargs, SUBMISSIONS))
         self.approved = take(self, approved)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**settings(kwargs, SUBMISSIONS))
 
     async def aexecute(self, context: Context) -> list[dict[str, Any]]:
         from dispute_provider.evidence.record import State

@@ -5,15 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import Asset, BaseAsyncOperator, BaseOperator
+from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
+from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.operators.batch import Given, each, finish, hook_of, records_of, resolve, take
 from dispute_provider.operators.links import ReviewRunLink
+from dispute_provider.operators.remind import due_soon
 from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.operators.review_memory import (
+    ANSWERED,
+    REVIEWED,
+    answer_to,
+    forget_answers,
+    load,
+    save,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,14 +35,12 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.snapshot import Dispute
     from dispute_provider.hooks.transport import AsyncClient
 
-# Its state store is the sweep's memory between runs: by connection, what was put to review.
-REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed")
 LARGEST_SWEEP = 100
 
 
 def _memory(context: Context, conn_id: str) -> dict[str, Any]:
-    stored = context["asset_state_store"][REVIEWED].get(conn_id)
-    return stored if isinstance(stored, dict) else {}
+    """What was put to review."""
+    return load(context, REVIEWED, conn_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,9 @@ class _Candidate:
 class FindCasesOperator(BaseAsyncOperator):
     """Find the cases that are to be staged now: of disputes that are open, and new or changed.
 
-    Disputes without a case are named in the log, soonest deadline first, and pushed as XCom ``without_case``.
+    What was put to review is left alone until something changes, or its review has ended without an answer.
+    Disputes without a case are named in the log, soonest deadline first, and pushed as XCom ``without_case``;
+    those to remind people of, as ``due_soon``.
 
     :param conn_id: Airflow connection (templated).
     :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.
@@ -57,15 +69,16 @@ class FindCasesOperator(BaseAsyncOperator):
 
     def __init__(self, *, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        super().__init__(outlets=[REVIEWED], **kwargs)
+        super().__init__(inlets=[ANSWERED], outlets=[REVIEWED], **kwargs)
         self.conn_id = conn_id
         self.folder = folder
 
     async def aexecute(self, context: Context) -> list[str]:
-        from dispute_provider.evidence.memory import is_news
+        from dispute_provider.evidence.memory import Asked
         from dispute_provider.evidence.record import State, by_due_date, record_of
 
         memory = _memory(context, self.conn_id)
+        now = datetime.now(UTC)
         hook = hook_of(self.conn_id)
         async with hook.async_hook_type(self.conn_id).client(hook.settings) as client:
             open_disputes = {
@@ -76,14 +89,26 @@ class FindCasesOperator(BaseAsyncOperator):
         left_alone: list[str] = []
         new: list[_Candidate] = []
 
-        async def compare(client: AsyncClient, candidate: _Candidate) -> Record:
-            snapshot = await client.run_steps(client.api.read(candidate.dispute.id, candidate.case.account))
-            news = is_news(memory, candidate.dispute.id, candidate.case_digest, snapshot.digest({}))
-            (new if news else left_alone).append(candidate if news else candidate.dispute.id)  # type: ignore[arg-type]
-            return record_of(candidate.dispute, self.conn_id, State.HELD, "")
+        asked = {dispute: Asked.of(memory, dispute) for dispute in memory}
 
-        known = [candidate for candidate in found if candidate.dispute.id in memory]
-        new += [candidate for candidate in found if candidate.dispute.id not in memory]
+        async def compare(client: AsyncClient, candidate: _Candidate) -> Record:
+            dispute = candidate.dispute
+            snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
+            before, answer = asked[dispute.id], answers[dispute.id]
+            if before and (
+                dispute.past_due(now) or before.is_settled(answer, candidate.case_digest, snapshot, now)
+            ):
+                left_alone.append(dispute.id)
+            else:
+                new.append(candidate)
+            return record_of(dispute, self.conn_id, State.HELD, "")
+
+        known = [candidate for candidate in found if asked.get(candidate.dispute.id)]
+        new += [candidate for candidate in found if not asked.get(candidate.dispute.id)]
+        answers = {
+            candidate.dispute.id: answer_to(context, self.conn_id, candidate.dispute.id)
+            for candidate in known
+        }
         await each(self.conn_id, known, compare)
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
 
@@ -108,23 +133,31 @@ class FindCasesOperator(BaseAsyncOperator):
             self.log.info("%d of them wait for the next sweep", len(new) - LARGEST_SWEEP)
         context["ti"].xcom_push(key="without_case", value=finish(self, without))
         context["ti"].xcom_push(key="open", value=sorted(open_disputes))
+        no_case = {record.dispute: record for record in without}
+        soon = [
+            no_case.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
+            for dispute in due_soon(open_disputes.values(), now)
+        ]
+        context["ti"].xcom_push(key="due_soon", value=[record.to_dict() for record in soon])
         return [*broken, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
     def _cases(self, provider: str, open_disputes: dict[str, Dispute]) -> tuple[list[_Candidate], list[str]]:
         """The cases of open disputes that can be answered, and the files that are no readable case."""
         from dispute_provider.exceptions import InvalidCaseError
-        from dispute_provider.operators import case_files
+        from dispute_provider.operators import case_documents, case_files
+        from dispute_provider.rendering import Renderer
 
         found: list[_Candidate] = []
         broken: list[str] = []
-        for folder in [self.folder] if self.folder else case_files.case_roots():
-            for path in case_files.find_cases(folder):
+        folders = [self.folder] if self.folder else case_files.case_roots()
+        with Renderer() as renderer:
+            for path in chain.from_iterable(map(case_files.find_cases, folders)):
                 try:
                     case = case_files.read_case(path)
                     dispute = open_disputes.get(case.dispute)
                     if case.provider != provider or dispute is None or dispute.closed:
                         continue
-                    documents = case_files.read_documents(case)
+                    documents = case_documents.read_documents(case, renderer).found
                 except InvalidCaseError:
                     # Staging reads it again and says in its record what is wrong with it.
                     broken.append(path)
@@ -136,33 +169,41 @@ class FindCasesOperator(BaseAsyncOperator):
 class OpenReviewOperator(BaseOperator):
     """Start a run that has the staged disputes reviewed and submitted: nothing here waits for a person.
 
-    The run's id comes from what is to be reviewed: the same batch is never put to review twice. (Airflow's
-    own operator for this is not extended: importing it costs a DAG file more than all of ours together.)
+    The run's id comes from what is to be reviewed, and from the reviews that came before it: the same batch
+    is put to review again only when a sweep has found that nobody answered. The id is pushed as XCom
+    ``review``, empty where there is nothing to review. (Airflow's own operator for this is not extended:
+    importing it costs a DAG file more than all of ours together.)
 
     :param staged: records, or a task that returns them; those that are not ``staged`` are left out.
+    :param conn_id: Airflow connection (templated).
     :param review_dag_id: the DAG that reviews and submits; it finds the records in its run's configuration.
     """
 
-    template_fields: Sequence[str] = ()
+    template_fields: Sequence[str] = ("conn_id",)
     operator_extra_links = (ReviewRunLink(),)
     ui_color = "#ffefeb"
 
-    def __init__(self, *, staged: Given, review_dag_id: str = "dispute_review", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, staged: Given, conn_id: str, review_dag_id: str = "dispute_review", **kwargs: Any
+    ) -> None:
+        super().__init__(inlets=[REVIEWED], **kwargs)
         self.staged = take(self, staged)
+        self.conn_id = conn_id
         self.review_dag_id = review_dag_id
 
     def execute(self, context: Context) -> None:
+        from dispute_provider.evidence.memory import review_name
         from dispute_provider.evidence.record import State
-        from dispute_provider.evidence.snapshot import sha256_of
 
         staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
         if not staged:
+            context["ti"].xcom_push(key="review", value="")
             raise AirflowSkipException("nothing new is staged, there is nothing to review")
-        batch = sha256_of(sorted([r.connection, r.dispute, r.stage, r.digest, r.case_digest] for r in staged))
-        run_id = f"review__{staged[0].connection}__{batch[:16]}"
+        name = review_name(_memory(context, self.conn_id), staged)
+        run_id = f"review__{staged[0].connection}__{name}"
         self.log.info("review of %d disputes: %s", len(staged), run_id)
         self.review_url = f"/dags/{self.review_dag_id}/runs/{quote(run_id)}"
+        context["ti"].xcom_push(key="review", value=f"{self.review_dag_id}/{run_id}")
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
@@ -179,28 +220,44 @@ class OpenReviewOperator(BaseOperator):
 
 
 class RememberReviewOperator(BaseOperator):
-    """Remember what was put to review, so that the next sweep leaves it alone until something changes.
+    """Remember what was put to review, so that the next sweep leaves it alone until there is a reason not to.
 
     It comes after the review was opened: a dispute may be asked about twice, but is never forgotten.
 
     :param staged: the records that were put to review.
+    :param review: the run of the review, its DAG's id before it.
     :param still_open: ids of the disputes that are open; others are forgotten.
     :param conn_id: Airflow connection (templated).
+    :param buffer: that of the review, which ends so long before the earliest due date.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
 
-    def __init__(self, *, staged: Given, still_open: Given, conn_id: str, **kwargs: Any) -> None:
-        super().__init__(outlets=[REVIEWED], **kwargs)
+    def __init__(
+        self,
+        *,
+        staged: Given,
+        review: Given,
+        still_open: Given,
+        conn_id: str,
+        buffer: timedelta = BUFFER,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(outlets=[REVIEWED, ANSWERED], **kwargs)
         self.staged = take(self, staged)
+        self.review = take(self, review)
         self.still_open = take(self, still_open)
         self.conn_id = conn_id
+        self.buffer = buffer
 
     def execute(self, context: Context) -> None:
         from dispute_provider.evidence.memory import remember
         from dispute_provider.evidence.record import State
 
-        store = context["asset_state_store"][REVIEWED]
         staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
-        memory = _memory(context, self.conn_id)
-        store.set(self.conn_id, remember(memory, staged, resolve(self.still_open, context)))  # type: ignore[arg-type]
+        [review] = resolve(self.review, context)
+        until = review_end([record.due_at for record in staged], self.buffer, datetime.now(UTC))
+        before = _memory(context, self.conn_id)
+        after = remember(before, staged, resolve(self.still_open, context), review, until)
+        save(context, REVIEWED, self.conn_id, after)
+        forget_answers(context, self.conn_id, before.keys() - after.keys())

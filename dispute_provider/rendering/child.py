@@ -5,6 +5,7 @@ Everything is imported before the first document: from then on it may open no fi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -46,9 +47,7 @@ def main() -> None:
     while head := questions.read(QUESTION.size):
         what, page, width, length = QUESTION.unpack(head)
         content = questions.read(length)
-        resource.setrlimit(
-            resource.RLIMIT_CPU, (int(time.process_time()) + CPU_SECONDS, resource.RLIM_INFINITY)
-        )
+        _limit_time()
         try:
             kind, answer = DONE, _inspect(content) if what == INSPECT else _render(content, page, width)
         except Refused as refused:
@@ -96,6 +95,13 @@ def _warm_up() -> None:
         _render(content, 1, 9)
 
 
+def _limit_time() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    allowed = int(time.process_time()) + CPU_SECONDS
+    allowed = allowed if most == resource.RLIM_INFINITY else min(allowed, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
+
+
 def _lock_up() -> None:
     """Take away what no document needs: memory without end, new files and sockets, other processes."""
     limits = {
@@ -109,7 +115,9 @@ def _lock_up() -> None:
         _, most = resource.getrlimit(limit)
         if most != resource.RLIM_INFINITY:
             allowed = min(allowed, most)
-        resource.setrlimit(limit, (allowed, allowed))
+        # Lowering a limit always works on Linux; macOS does not know all of them.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(limit, (allowed, allowed))
 
 
 if __name__ == "__main__":

@@ -224,11 +224,20 @@ def _due(world: World, given: dict[str, Any], default: float) -> float | None:
     return None if due is None else float(due)
 
 
+_BLANK = """%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>> endobj
+trailer <</Root 1 0 R>>
+%%EOF
+"""
+
+
 def _content(given: dict[str, Any]) -> tuple[str, bytes]:
     """A file given as {filename, content (text)} or {filename, base64}; without either, a small PDF."""
     if "base64" in given:
         return given["filename"], base64.b64decode(given["base64"])
-    content = given.get("content", "%PDF-1.4\n1 0 obj <</Type /Page>> endobj\n%%EOF\n")
+    content = given.get("content", _BLANK)
     return given["filename"], content.encode("latin-1")
 
 

@@ -54,6 +54,7 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
     if submits:
         if not any(evidence.values()):
             raise _refused("There is no evidence to submit", "submit")
+        _check_totals(world, dispute, evidence)
         check_compelling_evidence(evidence["enhanced_evidence"])
     dispute.metadata = _merge_metadata(dispute, given.get("metadata"))
     dispute.evidence = evidence
@@ -219,6 +220,10 @@ def _check_files(
             raise invalid(f"The file {identifier} was not uploaded as dispute evidence", at)
         if file.created + FILE_LIFE < world.clock.now():
             raise invalid(f"The file {identifier} has expired", at)
+    _check_totals(world, dispute, evidence)
+
+
+def _check_totals(world: World, dispute: StripeDispute, evidence: dict[str, Any]) -> None:
     attached = [world.files[evidence[name]] for name in FILES if evidence.get(name) in world.files]
     if sum(len(file.content) for file in attached) > MAX_BYTES:
         raise invalid(f"The files have more than {MAX_BYTES} bytes together", "evidence")

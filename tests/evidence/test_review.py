@@ -7,40 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from disputes import batch, record, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_provider.evidence import review
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
-
-
-def snapshot(dispute: str, text: str = "Delivered.", **facts: object) -> Snapshot:
-    held = Dispute(
-        provider="stripe",
-        account=None,
-        id=dispute,
-        stage="chargeback",
-        status="needs_response",
-        submissions=0,
-        submitted=False,
-        submitted_at=None,
-        closed=None,
-        due=datetime(2026, 12, 1, tzinfo=UTC),
-        amount=1200,
-        currency="usd",
-        reason="fraudulent",
-    )
-    return Snapshot(replace(held, **facts), (Evidence("uncategorized_text", text=text),))  # type: ignore[arg-type]
-
-
-def record(held: Snapshot) -> Record:
-    return Record("stripe", "stripe_default", held.dispute.id, State.STAGED, "").seen(held)
-
-
-def batch(count: int) -> tuple[list[Record], dict[str, Snapshot]]:
-    snapshots = {f"du_{n}": snapshot(f"du_{n}", amount=100 * (n + 1)) for n in range(count)}
-    return [record(held) for held in snapshots.values()], snapshots
+from dispute_provider.evidence import markdown, review
 
 
 def test_one_dispute_is_shown_in_full():
@@ -65,26 +36,161 @@ def test_a_batch_is_sorted_by_deadline_and_totals_per_currency():
     assert form.options[1] == review.NONE_OPTION
 
 
+IDS = [f"du_{number}" for number in range(5)]
+
+
 @given(st.data())
-def test_nothing_is_approved_that_the_answer_does_not_name(data):
-    records, _ = batch(data.draw(st.integers(2, 6)))
+def test_nothing_is_approved_or_conceded_that_the_answer_does_not_name(data):
+    records, _ = batch(data.draw(st.integers(2, 5)))
+    inquiries = data.draw(st.sets(st.sampled_from(IDS)))
+    records = [replace(r, stage="inquiry") if r.dispute in inquiries else r for r in records]
     labels = {review.submit_option(each): each.dispute for each in records}
+    giving_up = {review.concede_option(each): each.dispute for each in records}
     everything = review.all_option(records)
     options = [*labels, everything, review.NONE_OPTION, "Submit du_0 · an older form"]
     chosen = data.draw(st.lists(st.sampled_from(options), unique=True))
-    rejected = data.draw(st.lists(st.sampled_from([*labels.values(), "du_x"]), unique=True))
+    some = st.lists(st.sampled_from(IDS), unique=True, max_size=2)
+    conceded = data.draw(st.lists(st.sampled_from([*giving_up, "du_0"]), unique=True, max_size=2))
+    meant = " ".join(giving_up.get(label, label) for label in conceded)
+    params = {
+        "reject": data.draw(some),
+        "edit": data.draw(some),
+        "concede": conceded,
+        "concede_confirm": data.draw(st.sampled_from([meant, meant, meant, "", "du_0", "yes"])),
+        "hold_for": data.draw(st.sampled_from(["", "", "Ben"])),
+    }
 
-    decisions = review.decide(records, chosen, {"reject": rejected})
+    decisions = review.decide(records, chosen, params)
 
     if isinstance(decisions, str):
         return
     assert set(decisions) == {each.dispute for each in records}, "each is decided"
     for dispute, decision in decisions.items():
-        named = everything in chosen or any(labels.get(option) == dispute for option in chosen)
+        otherwise = {name for name in ("reject", "edit") if dispute in params[name]}
+        given_up = any(giving_up.get(label) == dispute for label in conceded)
         if decision.action == review.SUBMIT:
-            assert named
-            assert dispute not in rejected
+            assert everything in chosen or any(labels.get(option) == dispute for option in chosen)
+            assert not otherwise
+            assert not given_up
             assert review.NONE_OPTION not in chosen
+        if decision.action == review.CONCEDE:
+            assert given_up
+            assert dispute in params["concede_confirm"].split()
+            assert dispute not in inquiries
+            assert not otherwise
+        if given_up:
+            assert decision.action == review.CONCEDE, "never silently something else"
+
+
+@given(st.data())
+def test_one_dispute_alone_is_never_submitted_or_conceded_by_another_word(data):
+    [record], _ = batch(1)
+    options = [
+        review.single_option(record),
+        review.concede_option(record),
+        review.HOLD_OPTION,
+        review.EDIT_OPTION,
+        review.REJECT_OPTION,
+        review.submit_option(record),
+        review.single_option(replace(record, digest="0" * 64)),
+        review.concede_option(replace(record, digest="0" * 64)),
+    ]
+    chosen = data.draw(st.lists(st.sampled_from(options), max_size=2))
+    params = {
+        "concede_confirm": data.draw(st.sampled_from(["", "du_0", "du_1", "du_0 du_1"])),
+        "reject": data.draw(st.sampled_from([[], ["du_0"]])),
+        "concede": data.draw(st.sampled_from([[], [options[1]]])),
+    }
+
+    decisions = review.decide([record], chosen, params)
+
+    named = {options[0]: review.SUBMIT, options[1]: review.CONCEDE}
+    if isinstance(decisions, str):
+        return
+    assert decisions["du_0"].action == named.get(chosen[0], decisions["du_0"].action)
+    if decisions["du_0"].action in (review.SUBMIT, review.CONCEDE):
+        assert chosen in ([options[0]], [options[1]])
+        assert (params["concede_confirm"] == "du_0") == (chosen == [options[1]])
+
+
+def test_what_is_named_otherwise_is_left_out_of_all():
+    records, _ = batch(5)
+    params = {
+        "reject": ["du_1"],
+        "edit": ["du_2"],
+        "concede": [review.concede_option(records[3])],
+        "concede_confirm": "du_3",
+        "note": "as discussed",
+    }
+    decided = review.decide(records, [review.all_option(records)], params)
+    assert {dispute: decision.action for dispute, decision in decided.items()} == {
+        "du_0": review.SUBMIT,
+        "du_1": review.REJECT,
+        "du_2": review.EDIT,
+        "du_3": review.CONCEDE,
+        "du_4": review.SUBMIT,
+    }
+    assert decided["du_3"].reason == "concede approved: as discussed"
+    assert "staged and put to review again" in decided["du_2"].told
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"concede_confirm": ""}, "does not confirm just that"),
+        ({"concede_confirm": "du_1"}, "does not confirm just that"),
+        ({"concede_confirm": "du_0, du_1"}, "does not confirm just that"),
+        ({"concede": []}, "does not choose to"),
+        ({"reject": ["du_0"]}, "both reject and concede of du_0"),
+        ({"edit": ["du_0"]}, "both edit and concede of du_0"),
+        ({"concede": ["du_0"]}, "not in this review"),
+    ],
+)
+def test_a_concession_that_is_not_confirmed_or_contradicts_itself_voids_the_answer(change, why):
+    records, _ = batch(2)
+    params = {"concede": [review.concede_option(records[0])], "concede_confirm": "du_0"}
+    assert review.decide(records, [review.NONE_OPTION], params)["du_0"].action == review.CONCEDE
+    assert why in review.decide(records, [review.NONE_OPTION], params | change)
+
+
+def test_a_choice_that_contradicts_itself_or_belongs_to_another_form_is_void():
+    records, _ = batch(3)
+    none, everything = review.NONE_OPTION, review.all_option(records)
+    assert "both none and some" in review.decide(records, [none, everything], {})
+    assert "both none and some" in review.decide(records, [none, review.submit_option(records[0])], {})
+    [alone] = records[:1]
+    for field in ("reject", "edit"):
+        answer = review.decide([alone], [review.single_option(alone)], {field: ["du_0"]})
+        assert "fields that this form does not have" in answer
+    older = replace(alone, digest="0" * 64)
+    confirmed = {"concede_confirm": "du_0"}
+    assert "made anew" in review.decide([alone], [review.concede_option(older)], confirmed)
+    params = {"concede": [review.concede_option(older)], **confirmed}
+    assert "not in this review" in review.decide(records, [none], params)
+
+
+def test_an_inquiry_is_never_conceded_and_the_form_does_not_offer_it():
+    records, snapshots = batch(2, stage="inquiry")
+    for some in (records, records[:1]):
+        form = review.form(some, snapshots)
+        assert not any("Concede" in option for option in form.options)
+        assert not {"concede", "concede_confirm"} & set(form.fields)
+    params = {"concede": [review.concede_option(records[0])], "concede_confirm": "du_0"}
+    assert "inquiry" in review.decide(records, [review.NONE_OPTION], params)
+    alone = review.decide(records[:1], [review.concede_option(records[0])], {"concede_confirm": "du_0"})
+    assert "inquiry" in alone
+
+
+def test_a_hold_says_why_and_for_whom():
+    [record], _ = batch(1)
+    said = {"hold_reason": "needs documents", "hold_for": "Ben", "note": "no receipt"}
+    decided = review.decide([record], [review.HOLD_OPTION], said)
+    assert decided["du_0"].told == "held by the reviewer, needs documents, for Ben"
+    assert decided["du_0"].reason.endswith("for Ben: no receipt")
+    for option in (review.single_option(record), review.REJECT_OPTION):
+        assert "holds nothing" in review.decide([record], [option], said)
+    untouched = {"hold_reason": review.LATER, "hold_for": "", "note": None, "concede_confirm": None}
+    assert review.decide([record], [review.single_option(record)], untouched)["du_0"].action == review.SUBMIT
 
 
 def test_an_option_of_an_older_form_voids_the_answer():
@@ -95,7 +201,19 @@ def test_an_option_of_an_older_form_voids_the_answer():
     assert isinstance(review.decide(records[:1], [older], {}), str)
 
 
-@pytest.mark.parametrize("params", [{"note": 1}, {"reject": "du_1"}, {"note": "x" * 2001}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"note": 1},
+        {"reject": "du_1"},
+        {"note": "x" * 2001},
+        {"edit": [{}]},
+        {"concede": {"du_0": True}},
+        {"hold_reason": "because"},
+        {"hold_for": "x" * 101},
+        {"concede_confirm": ["du_0"]},
+    ],
+)
 def test_fields_of_the_wrong_kind_void_the_answer(params):
     records, _ = batch(2)
     assert isinstance(review.decide(records, [review.all_option(records)], params), str)
@@ -106,13 +224,17 @@ def test_none_and_single_choices():
     held = review.decide(records, [review.NONE_OPTION], {"note": "busy"})
     assert {decision.action for decision in held.values()} == {review.HOLD}
     assert "busy" in held["du_0"].reason
-    for option, action in ((review.HOLD_OPTION, review.HOLD), (review.REJECT_OPTION, review.REJECT)):
+    for option, action in (
+        (review.HOLD_OPTION, review.HOLD),
+        (review.EDIT_OPTION, review.EDIT),
+        (review.REJECT_OPTION, review.REJECT),
+    ):
         assert review.decide(records[:1], [option], {})["du_0"].action == action
 
 
 @given(st.text())
 def test_no_text_closes_its_fence_or_hides_in_it(text):
-    shown = review.fenced(text)
+    shown = markdown.fenced(text)
     fence = re.match(r"`+", shown)[0]
     lines = shown.split("\n")
     assert lines[0] == fence + "text"
@@ -127,10 +249,10 @@ def test_a_text_in_line_with_its_name_keeps_every_space_and_cannot_leave_its_bac
     body = review.form([record(held)], {"du_1": held}).body
     row = next((line for line in body.split("\n") if line.startswith("| uncategorized\\_text | `")), None)
     if row is None:
-        assert review.fenced(text) in body
+        assert markdown.fenced(text) in body
         return
     inside = row.removeprefix("| uncategorized\\_text | `").removesuffix("` |")
-    assert inside == review.one_line(text), "all of it, on one line"
+    assert inside == markdown.one_line(text), "all of it, on one line"
     assert not re.search(r"[`|]|  |^ | $", inside)
 
 
@@ -145,7 +267,7 @@ def test_a_batch_names_stage_and_preparation_and_notes_only_where_there_are_any(
 
 @given(st.text())
 def test_plain_text_is_one_line_without_live_markdown(text):
-    shown = review.plain(text)
+    shown = markdown.plain(text)
     assert "\n" not in shown
     assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]()<>`|!]", shown)
 

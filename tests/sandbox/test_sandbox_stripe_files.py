@@ -90,6 +90,19 @@ def test_mastercard_takes_fewer_pages(sandbox: Sandbox, stripe: httpx.Client) ->
         assert stripe.post(path, data=body).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [("/Type /Page " * 50, "dispute_evidence_page_limit_exceeded"), (" " * 4_500_000, None)],
+)
+def test_what_a_colleague_attached_counts_when_it_is_submitted(
+    sandbox: Sandbox, stripe: httpx.Client, content: str, code: str | None
+) -> None:
+    attached = {"receipt": {"filename": "r.pdf", "content": f"%PDF-1.4 {content}"}}
+    path = f"/disputes/{dispute_of(sandbox, evidence=attached)}"
+    assert refusal(stripe.post(path, data={"submit": "true"})).get("code") == code
+    assert sandbox.dispute(path.rpartition("/")[2])["status"] == "needs_response"
+
+
 def test_a_second_outcome_waits_for_its_own_submission(sandbox: Sandbox, stripe: httpx.Client) -> None:
     identifier = dispute_of(sandbox, evidence={"uncategorized_text": "winning_evidence"})
     stripe.post(f"/disputes/{identifier}", data={"submit": "true"})

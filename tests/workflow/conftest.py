@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeping import Sweep
 
 REVIEWER = "ana"
 PASSWORD = "secret-of-ana"
@@ -101,3 +102,19 @@ class Engine:
 @pytest.fixture
 def engine(api: Any) -> Engine:
     return Engine(api)
+
+
+@pytest.fixture
+def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of cases that may be read."""
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def sweep(engine, sandbox, stripe_connection, cases, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", stripe_connection)
+    sweep = Sweep(engine)
+    for run_id in sweep.reviews():
+        engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run_id}")
+    return sweep

@@ -1,4 +1,4 @@
-"""Cases and documents as files: what is found, what is read, and what is refused with which words."""
+"""Cases as files: what is found, what is read, and what is refused with which words."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dispute_provider.evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.operators import case_files
 
 CASE = {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}}
-
-
-def with_files(*paths: str, optional: bool = False, folder: Path | None = None) -> Case:
-    names = ("receipt", "customer_signature", "uncategorized_file")
-    evidence = {name: {"file": path, "optional": optional} for name, path in zip(names, paths, strict=False)}
-    return Case.parse({**CASE, "evidence": evidence}, folder=str(folder) if folder else None)
 
 
 def test_cases_stand_in_a_folder_or_one_folder_down(tmp_path):
@@ -79,33 +72,6 @@ def test_a_file_that_is_no_case_is_refused_with_its_path_and_reason(name, conten
 def test_a_case_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InvalidCaseError, match="FileNotFoundError"):
         case_files.read_case(str(tmp_path / "none.json"))
-
-
-def test_documents_are_read_and_all_missing_ones_named_at_once(tmp_path):
-    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4")
-    (tmp_path / "large.pdf").write_bytes(b"%PDF" + bytes(5_000_000))
-    assert case_files.read_documents(with_files("a.pdf", folder=tmp_path))["a.pdf"].content == b"%PDF-1.4"
-    with pytest.raises(InvalidCaseError) as refused:
-        case_files.read_documents(with_files("a.pdf", "none.pdf", "large.pdf", folder=tmp_path))
-    assert "none.pdf" in str(refused.value)
-    assert "5,000,004 bytes" in str(refused.value)
-
-
-def test_an_optional_document_that_is_missing_does_not_stop_a_case(tmp_path):
-    assert case_files.read_documents(with_files("none.pdf", optional=True, folder=tmp_path)) == {}
-
-
-def test_a_link_out_of_the_cases_folder_is_not_followed(tmp_path):
-    (tmp_path / "case").mkdir()
-    (tmp_path / "secret.pdf").write_bytes(b"%PDF-1.4")
-    (tmp_path / "case" / "link.pdf").symlink_to(tmp_path / "secret.pdf")
-    with pytest.raises(InvalidCaseError, match="outside"):
-        case_files.read_documents(with_files("link.pdf", folder=tmp_path / "case"))
-
-
-def test_a_case_without_a_folder_has_no_documents():
-    with pytest.raises(InvalidCaseError, match="without a folder"):
-        case_files.read_documents(with_files("a.pdf"))
 
 
 @pytest.mark.parametrize(

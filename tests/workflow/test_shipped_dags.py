@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-DAGS = Path(__file__).parents[2] / "dags"
-
-
-def load(dag_id: str) -> Any:
-    from airflow.dag_processing.dagbag import DagBag
-
-    file = "dispute_evidence" if dag_id.endswith("_dispute_evidence") else dag_id
-    bag = DagBag(dag_folder=DAGS / f"{file}.py", bundle_name="dags-folder")
-    assert not bag.import_errors
-    return bag.dags[dag_id]
+from papers import pdf
+from sweeping import load, write_case
 
 
 def approve(form: dict[str, Any]) -> dict[str, Any]:
@@ -27,22 +17,6 @@ def approve(form: dict[str, Any]) -> dict[str, Any]:
 def records(engine: Any, run: Any, task_id: str) -> list[dict[str, Any]]:
     value = engine.result(run, task_id)
     return json.loads(value) if isinstance(value, str) else value
-
-
-@pytest.fixture
-def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of cases that may be read."""
-    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
-    return tmp_path
-
-
-def write_case(folder: Path, dispute: str, text: str = "Delivered.", provider: str = "stripe") -> Path:
-    place = folder / dispute
-    place.mkdir(exist_ok=True)
-    field = "uncategorized_text" if provider == "stripe" else "cover-letter"
-    path = place / "case.json"
-    path.write_text(json.dumps({"provider": provider, "dispute": dispute, "evidence": {field: text}}))
-    return path
 
 
 @pytest.mark.parametrize(
@@ -67,7 +41,7 @@ def test_a_case_typed_into_the_form_is_submitted(kind, typed, held, engine, sand
 
 def test_a_case_file_is_read_with_its_documents(engine, sandbox, stripe_connection, cases):
     sandbox.create_dispute(api="stripe", id="du_1")
-    (cases / "receipt.pdf").write_bytes(b"%PDF-1.4\n%%EOF")
+    (cases / "receipt.pdf").write_bytes(pdf())
     evidence = "{service_date: 2026-03-22, receipt: {file: receipt.pdf}}"
     case = f"provider: stripe\ndispute: du_1\nevidence: {evidence}\n"
     (cases / "one.yaml").write_text(case)
@@ -79,7 +53,7 @@ def test_a_case_file_is_read_with_its_documents(engine, sandbox, stripe_connecti
     assert evidence["service_date"] == "2026-03-22", "a date stays as it was written"
     assert evidence["receipt"].startswith("file_")
     [form] = engine.forms
-    assert "14 bytes" in form["body"]
+    assert f"{len(pdf())} bytes" in form["body"]
 
 
 @pytest.mark.parametrize(
@@ -100,36 +74,6 @@ def test_a_path_outside_of_the_case_roots_is_not_read(
     assert record["state"] == "refused"
     assert "case roots" in record["reason"]
     assert not [entry for entry in sandbox.journal() if entry["changed"]]
-
-
-class Sweep:
-    """Runs of the sweep, and the reviews that they open."""
-
-    def __init__(self, engine: Any) -> None:
-        self.engine = engine
-        self.dag = load("dispute_sweep")
-        engine.register(load("dispute_review"))
-
-    def run(self) -> Any:
-        return self.engine.run(self.dag)
-
-    def reviews(self) -> dict[str, list[str]]:
-        """Which disputes each open review run is about."""
-        runs = self.engine.api.get("/api/v2/dags/dispute_review/dagRuns").json()["dag_runs"]
-        return {
-            run["dag_run_id"]: sorted(record["dispute"] for record in run["conf"]["staged"])
-            for run in runs
-            if run["conf"].get("staged")
-        }
-
-
-@pytest.fixture
-def sweep(engine, sandbox, stripe_connection, cases, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", stripe_connection)
-    sweep = Sweep(engine)
-    for run_id in sweep.reviews():
-        engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run_id}")
-    return sweep
 
 
 def test_the_sweep_asks_once_and_again_when_something_changes(sweep, sandbox, cases, request):

@@ -138,20 +138,6 @@ def test_nothing_to_review_asks_nobody(engine, sandbox, stripe_connection):
     assert as_json(engine.result(run, "submit")) == []
 
 
-def test_nobody_answering_in_time_holds_and_fails_at_the_end(engine, sandbox, stripe_connection, monkeypatch):
-    sandbox.create_dispute(api="stripe", id="du_1")
-    dag = contest([stripe_case("du_1")], stripe_connection)
-    review = dag.get_task("review")
-    from dispute_provider.evidence.record import Record, State
-
-    record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
-    [held] = review.execute_complete(
-        {}, {"error": "timed out", "error_type": "timeout"}, {"records": [record.to_dict()], "others": []}
-    )
-    assert held["state"] == "held"
-    assert "nobody answered" in held["reason"]
-
-
 def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1")
 

@@ -1,0 +1,29 @@
+"""The forms of strings and numbers that contracts name: only those that are checked alike everywhere."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from jsonschema import FormatChecker
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+LAST_UNIX_TIME = 253_402_300_799
+"""The end of the year 9999, where dates end in Python."""
+
+
+def _is_date_time(value: object) -> bool:
+    """RFC 3339, and a moment that Python can tell in UTC."""
+    if not isinstance(value, str):
+        return True
+    return bool(_RFC_3339.fullmatch(value)) and datetime.fromisoformat(value).astimezone(UTC) is not None
+
+
+def _is_unix_time(value: object) -> bool:
+    return not isinstance(value, int | float) or 0 <= value <= LAST_UNIX_TIME
+
+
+# jsonschema has more, and drops those whose library is not installed.
+FORMATS = FormatChecker(formats=["uuid"])
+FORMATS.checkers["date-time"] = (_is_date_time, (ValueError, OverflowError))
+FORMATS.checkers["unix-time"] = (_is_unix_time, ())

@@ -1,0 +1,89 @@
+"""Who is asked, and who is told."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.configuration import conf
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_log = logging.getLogger(__name__)
+
+
+class ConfiguredNotifier(BaseNotifier):
+    """Tells the notifiers of ``[dispute] notifiers``, each named by the dotted path of one or of its maker.
+
+    One that fails does not keep the others from being told. In their templates stand ``message``, a text, and
+    ``link``, the address of what it is about: ``SlackNotifier(text="{{ message }} {{ link }}")``.
+
+    :raises RuntimeError: from :meth:`notify`, if all of those that are named have failed.
+    """
+
+    def notify(self, context: Context) -> None:
+        names = names_of("notifiers")
+        told = [name for name in names if self._tell(name, context)]
+        if names and not told:
+            raise RuntimeError(f"none of [dispute] notifiers could be told: {', '.join(names)}")
+
+    def _tell(self, name: str, context: Context) -> bool:
+        try:
+            # A notifier adds its own fields to what it is given.
+            _load(name)({**context})
+        except Exception as error:
+            self.log.warning("the notifier %s has failed: %s", name, type(error).__name__)
+            return False
+        return True
+
+
+def tell(notifiers: Sequence[BaseNotifier], context: Context, message: str, link: str) -> bool:
+    """Tell people something; whether a notifier took it, or there was none. What fails is logged, no more."""
+    failed = 0
+    for notifier in notifiers:
+        try:
+            # It replaces its templates by what they render to: the next message needs a fresh one.
+            copy.copy(notifier)({**context, "message": message, "link": link})
+        except Exception as error:
+            _log.warning("the notifier %s has failed: %s", type(notifier).__name__, type(error).__name__)
+            failed += 1
+    return not notifiers or failed < len(notifiers)
+
+
+def _load(name: str) -> BaseNotifier:
+    """The notifier that a dotted path leads to, as new.
+
+    :raises TypeError: if it leads to something else.
+    """
+    module, _, attribute = name.rpartition(".")
+    found = getattr(import_module(module), attribute)
+    notifier = copy.copy(found) if isinstance(found, BaseNotifier) else found()
+    if not isinstance(notifier, BaseNotifier):
+        raise TypeError(f"{name} is no notifier, and makes none")
+    return notifier
+
+
+def reviewers() -> list[dict[str, str]] | None:
+    """Who may answer reviews, by ``[dispute] reviewers``: ids as Airflow's login knows them, or ``id:name``.
+
+    None, and with it everybody with the right to, where it is empty.
+    """
+    pairs = [name.partition(":") for name in names_of("reviewers")]
+    return [{"id": user.strip(), "name": name.strip() or user.strip()} for user, _, name in pairs] or None
+
+
+def names_of(option: str) -> list[str]:
+    """What an option of ``[dispute]`` names, separated by commas."""
+    return [name.strip() for name in conf.get("dispute", option, fallback="").split(",") if name.strip()]
+
+
+def address(*parts: str) -> str:
+    """A page of this Airflow; without ``[api] base_url`` only its path."""
+    base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    return "/".join([base, *(quote(part, safe="") for part in parts)])

@@ -1,0 +1,163 @@
+"""Reminders: what is still open as its due date comes near, and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier, BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
+
+from dispute_provider.operators.batch import Given, records_of, resolve, take
+from dispute_provider.operators.people import ConfiguredNotifier, address, names_of, tell
+from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED, answer_to, load, save
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider.evidence.record import Record
+    from dispute_provider.evidence.snapshot import Dispute
+
+# Lines of one message; more of them no channel takes, and nobody reads.
+_LINES = 25
+_log = logging.getLogger(__name__)
+
+
+def hours_before() -> list[float]:
+    """The hours before a due date at which ``[dispute] reminders`` asks for a reminder."""
+    hours: list[float] = []
+    for named in names_of("reminders"):
+        try:
+            hours.append(float(named))
+        except ValueError:
+            _log.warning("[dispute] reminders names %r, which is no number of hours", named)
+    return hours
+
+
+def due_soon(disputes: Iterable[Dispute], now: datetime) -> list[Dispute]:
+    """Those that can be answered still, and of which there may be something to remind."""
+    latest = max(hours_before(), default=0) * 3600
+    return [
+        dispute
+        for dispute in disputes
+        if dispute.due and not dispute.closed and 0 < (dispute.due - now).total_seconds() <= latest
+    ]
+
+
+class RemindOperator(BaseOperator):
+    """Remind people of what is open: once for each dispute and each of the hours in ``[dispute] reminders``.
+
+    It comes last, whatever became of the tasks before it. What was rejected is not reminded of.
+
+    :param disputes: records of the disputes that are due soon, a reason in those for which there is no case.
+    :param staged: what staging made of them.
+    :param conn_id: Airflow connection (templated).
+    :param notifiers: who is told; those of ``[dispute] notifiers`` where not given. They find ``message`` and
+        ``link`` in their templates. One that fails fails nothing, and it is told again by the next sweep.
+    """
+
+    template_fields: Sequence[str] = ("conn_id",)
+
+    def __init__(
+        self,
+        *,
+        disputes: Given,
+        staged: Given,
+        conn_id: str,
+        notifiers: Sequence[BaseNotifier] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(inlets=[REVIEWED, ANSWERED], outlets=[REMINDED], **kwargs)
+        self.disputes = take(self, disputes)
+        self.staged = take(self, staged)
+        self.conn_id = conn_id
+        self.notifiers = [ConfiguredNotifier()] if notifiers is None else list(notifiers)
+
+    def execute(self, context: Context) -> int:
+        from dispute_provider.evidence.record import by_due_date
+
+        try:
+            soon = by_due_date(records_of(resolve(self.disputes, context)))
+        except XComNotFound:
+            raise AirflowSkipException("nothing is known: the disputes could not be listed") from None
+        told = {
+            dispute: entry
+            for dispute, entry in load(context, REMINDED, self.conn_id).items()
+            if any(record.dispute == dispute and record.due == entry["due"] for record in soon)
+        }
+        reminders = self._due(context, soon, told)
+        for start in range(0, len(reminders), _LINES):
+            part = reminders[start : start + _LINES]
+            for reminder in part:
+                self.log.warning("still open: %s", reminder.line)
+            head = f"{len(part)} of the disputes of {self.conn_id} are open and due soon:"
+            link = part[0].link if len(part) == 1 else address("required_actions")
+            if tell(self.notifiers, context, "\n".join([head, *(each.line for each in part)]), link):
+                told |= {each.record.dispute: {"due": each.record.due, "hours": each.hours} for each in part}
+                # One note for each message: a task that is tried again repeats at most the last.
+                save(context, REMINDED, self.conn_id, told)
+        return len(reminders)
+
+    def _due(self, context: Context, soon: list[Record], told: dict[str, Any]) -> list[_Reminder]:
+        from dispute_provider.evidence.deadlines import threshold_reached
+
+        staged = {record.dispute: record for record in records_of(resolve(self.staged, context))}
+        reviewed, now, hours = load(context, REVIEWED, self.conn_id), datetime.now(UTC), hours_before()
+        due: list[_Reminder] = []
+        for record in soon:
+            before = told.get(record.dispute, {}).get("hours")
+            reached = threshold_reached(record.due_at, hours, before, now) if record.due_at else None
+            if reached is not None:
+                why, link = _state(context, self.conn_id, record, staged.get(record.dispute), reviewed)
+                due += [_Reminder(record, reached, why, link)] if why else []
+        return due
+
+
+@dataclass(frozen=True, slots=True)
+class _Reminder:
+    """:param hours: before the due date, of the time that has come."""
+
+    record: Record
+    hours: float
+    why: str
+    link: str
+
+    @property
+    def line(self) -> str:
+        record = self.record
+        facts = [record.dispute, record.money, f"due {record.due_text}", self.why, self.link]
+        return " · ".join(fact for fact in facts if fact)
+
+
+def _state(
+    context: Context, conn_id: str, record: Record, staged: Record | None, reviewed: dict[str, Any]
+) -> tuple[str, str]:
+    """Why a dispute is open, and the address where something can be done; no reason if nothing should be."""
+    from dispute_provider.evidence.markdown import one_line
+    from dispute_provider.evidence.memory import Asked
+    from dispute_provider.evidence.record import State
+
+    own_page = record.url or ""
+    if record.reason:
+        return record.reason, own_page
+    if staged and staged.state != State.STAGED:
+        return f"{staged.state}: {one_line(staged.reason)}", own_page
+    asked, answer = Asked.of(reviewed, record.dispute), answer_to(context, conn_id, record.dispute)
+    if asked and (answer is None or answer.review != asked.review):
+        until = f" until {asked.until[:16].replace('T', ' ')} UTC" if asked.until else ""
+        return f"its review is open{until}", _page(asked.review)
+    if answer is None:
+        return "its case waits to be staged and put to review", own_page
+    if answer.action == "reject":
+        return "", ""
+    if answer.action is None:
+        return "nobody has answered its review", _page(answer.review)
+    return f"{one_line(answer.why)} ({one_line(answer.who)})", _page(answer.review)
+
+
+def _page(review: str) -> str:
+    dag_id, _, run_id = review.partition("/")
+    return address("dags", dag_id, "runs", run_id)

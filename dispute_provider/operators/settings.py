@@ -1,0 +1,22 @@
+"""What our operators are set to besides what a DAG says; for mapped tasks as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dispute_provider.operators.retry import ApiRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset
+
+
+def settings(given: dict[str, Any], *memory: Asset) -> dict[str, Any]:
+    """The arguments of an operator with its retry policy, and with what it keeps state at.
+
+    Airflow reads those of a mapped task from ``partial``, before any constructor has run: both ask here.
+
+    :param memory: assets whose state store the task uses; a task has the stores of its own assets only.
+    """
+    outlets = list(given.get("outlets") or ())
+    outlets += [asset for asset in memory if asset not in outlets]
+    return {**given, "retry_policy": given.get("retry_policy") or ApiRetryPolicy(), "outlets": outlets}

@@ -1,0 +1,1 @@
+"""The evidence viewer: a page inside Airflow's UI that shows a reviewer all of what goes out."""

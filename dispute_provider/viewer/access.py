@@ -1,0 +1,59 @@
+"""Who may see what, and what a browser may do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from fastapi import Depends
+
+# The page by itself says nothing of anybody.
+LOGGED_IN = Depends(get_user)
+# What customers wrote is for those who may answer the review. The DAG is the path parameter `dag_id`.
+MAY_ANSWER = Depends(requires_access_dag(method="PUT", access_entity=DagAccessEntity.HITL_DETAIL))
+
+_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "frame-ancestors 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Guarded:
+    """Puts the headers on every answer of an application, errors among them."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in self._headers}
+                others = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
+                message["headers"] = [*others, *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, guarded)

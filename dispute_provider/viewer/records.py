@@ -1,0 +1,118 @@
+"""What is known of the disputes of one task instance, from Airflow's own database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
+from airflow.utils.session import create_session
+from fastapi import Depends, HTTPException, Path
+from pydantic import TypeAdapter
+from sqlalchemy import select
+
+from dispute_provider.evidence.record import Record, by_due_date
+from dispute_provider.evidence.snapshot import sha256_of
+
+_KEY_LENGTH = 16
+_RECORDS = TypeAdapter(list[Record])
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task instance and the disputes that it shows.
+
+    :param answer_by: when its review closes, while it waits for an answer.
+    :param records: soonest deadline first; none where the task has nothing to do with disputes.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str | None
+    answer_by: datetime | None
+    records: tuple[Record, ...]
+
+    def record(self, key: str) -> Record | None:
+        """The record of one of its disputes."""
+        return next((record for record in self.records if key_of(record) == key), None)
+
+    @property
+    def documents(self) -> frozenset[str]:
+        """The sha256 of the documents that may be shown at this task, and of no others."""
+        return frozenset(sha256 for record in self.records for sha256 in record.documents.values())
+
+
+def key_of(record: Record) -> str:
+    """What a record is asked for by: it names this very state of the evidence."""
+    identity = [record.provider, record.connection, record.account, record.dispute, record.digest]
+    return sha256_of(identity)[:_KEY_LENGTH]
+
+
+def find_task(
+    dag_id: Annotated[str, Path(pattern=r"^[\w.-]+$")],
+    run_id: str,
+    task_id: str,
+    map_index: Annotated[int, Path(ge=-1)],
+) -> Task:
+    """The task instance of a path.
+
+    :raises HTTPException: 404, if there is none.
+    """
+    found = (
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == run_id,
+        TaskInstance.task_id == task_id,
+        TaskInstance.map_index == map_index,
+    )
+    returned = (
+        XComModel.dag_id == dag_id,
+        XComModel.run_id == run_id,
+        XComModel.task_id == task_id,
+        XComModel.map_index == map_index,
+        XComModel.key == XCOM_RETURN_KEY,
+    )
+    columns = (TaskInstance.state, TaskInstance.next_kwargs, TaskInstance.trigger_timeout)
+    with create_session(scoped=False) as session:
+        row = session.execute(select(*columns).where(*found)).one_or_none()
+        if row is None:
+            raise HTTPException(404, "There is no such task.")
+        state, kwargs, answer_by = row
+        records = _awaited(kwargs)
+        waits = bool(records)
+        if not waits:
+            records = _records(session.scalar(select(XComModel.value).where(*returned)))
+    return Task(
+        dag_id=dag_id,
+        run_id=run_id,
+        task_id=task_id,
+        map_index=map_index,
+        state=str(state) if state else None,
+        answer_by=answer_by if waits else None,
+        records=tuple(by_due_date(records)),
+    )
+
+
+TaskDep = Annotated[Task, Depends(find_task)]
+
+
+def _awaited(kwargs: Any) -> list[Record]:
+    """The records that a review shows while it waits: it resumes with them."""
+    shown = kwargs.get("shown") if isinstance(kwargs, Mapping) else None
+    if not isinstance(shown, Mapping):
+        return []
+    return [*_records(shown.get("records")), *_records(shown.get("others"))]
+
+
+def _records(value: Any) -> list[Record]:
+    """The records that a task returned; none if it returned anything else, or was edited to that."""
+    try:
+        records = _RECORDS.validate_python(json.loads(value) if isinstance(value, str) else value)
+        return records if all(r.due_at is None or r.due_at.tzinfo for r in records) else []
+    except ValueError:
+        return []

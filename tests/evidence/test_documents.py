@@ -1,0 +1,342 @@
+"""A case's documents and texts: read, looked into and measured before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from papers import jpeg, pdf, picture, png, tiff
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document, Inspection, shown
+from dispute_provider.exceptions import InvalidCaseError, Violation
+from dispute_provider.operators.case_documents import Documents, read_documents
+from dispute_provider.rendering import Renderer
+
+CARD = "4242 4242 4242 4242"
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as running:
+        yield running
+
+
+class Folder:
+    """A case's folder, and what becomes of cases in it."""
+
+    def __init__(self, place: Path, renderer: Renderer) -> None:
+        self.place = place
+        self.renderer = renderer
+
+    def put(self, **files: bytes) -> Folder:
+        """Files by the names that they have before a dot and ``pdf``, whatever they are."""
+        for name, content in files.items():
+            (self.place / f"{name}.pdf").write_bytes(content)
+        return self
+
+    def read(self, evidence: dict[str, Any], provider: str = "stripe", **case: Any) -> Documents:
+        data = {"provider": provider, "dispute": "du_1", "evidence": evidence, **case}
+        return read_documents(Case.parse(data, folder=str(self.place)), self.renderer)
+
+    def refuse(self, evidence: dict[str, Any], provider: str = "stripe", **case: Any) -> list[Violation]:
+        with pytest.raises(InvalidCaseError) as refused:
+            self.read(evidence, provider, **case)
+        return list(refused.value.violations)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, renderer: Renderer) -> Folder:
+    (tmp_path / "case").mkdir()
+    return Folder(tmp_path / "case", renderer)
+
+
+def file(path: str, optional: bool = False) -> dict[str, Any]:
+    return {"file": path, "optional": optional}
+
+
+# --- one document
+
+
+def test_a_document_that_was_read_says_what_it_is():
+    document = Document("photo.pdf", jpeg(), Inspection("image/jpeg", 1, False))
+    assert (document.content_type, document.pages) == ("image/jpeg", 1)
+    assert document.upload_name == f"photo-{document.sha256[:16]}.jpg"
+
+
+def test_a_document_that_nobody_read_is_told_by_its_first_bytes():
+    assert [Document("a", content).content_type for content in (pdf(), jpeg(), png(), tiff(), b"<svg>")] == [
+        "application/pdf",
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+        "application/octet-stream",
+    ]
+    assert Document("a", pdf()).pages is None
+    assert Document("a.exe", b"MZ").upload_name.endswith(".bin")
+
+
+@pytest.mark.parametrize(
+    ("path", "start"),
+    [
+        ("</script><script>alert(1)</script>.pdf", "script-"),
+        ("=cmd|'calc'!A0.pdf", "cmd-calc-A0-"),
+        ("\u202efdp.exe.pdf", "fdp.exe-"),
+        ("..pdf", "document-"),
+        ("папка.pdf", "document-"),
+        ('a"; filename="b.pdf', "a-filename-b-"),
+    ],
+)
+def test_the_name_for_an_upload_is_harmless(path, start):
+    name = Document(path, pdf()).upload_name
+    assert name.startswith(start)
+    assert name.isascii()
+    assert not set(name) & set("/\\<>\"'|=\r\n")
+
+
+def test_a_path_in_a_message_shows_what_it_hides():
+    assert shown("a\u202efdp\x1b[2J\n.pdf") == "a\\u202efdp\\x1b[2J\\n.pdf"
+    assert shown("quittung-märz.pdf") == "quittung-märz.pdf"
+    assert len(shown("a" * 9_999)) == 200
+
+
+# --- all of a case
+
+
+def test_documents_are_what_they_hold_not_what_they_are_called(folder):
+    found = folder.put(a=pdf(3), b=jpeg(), c=png()).read(
+        {"receipt": file("a.pdf"), "customer_signature": file("b.pdf"), "refund_policy": file("c.pdf")}
+    )
+    assert {path: (each.content_type, each.pages) for path, each in found.found.items()} == {
+        "a.pdf": ("application/pdf", 3),
+        "b.pdf": ("image/jpeg", 1),
+        "c.pdf": ("image/png", 1),
+    }
+    assert found.notes == ()
+
+
+def test_everything_that_is_wrong_is_named_at_once_where_it_stands(folder):
+    folder.put(a=b"<svg/>", b=tiff(), c=pdf(size=5_000_001), d=pdf(text=CARD))
+    found = folder.refuse(
+        {
+            "receipt": file("a.pdf"),
+            "customer_signature": file("b.pdf"),
+            "refund_policy": file("c.pdf"),
+            "uncategorized_file": file("d.pdf"),
+            "service_documentation": file("e.pdf"),
+            "uncategorized_text": f"She paid with {CARD}.",
+        }
+    )
+    assert {each.pointer: each.problem for each in found} == {
+        "/evidence/receipt": "a.pdf: it is no PDF, JPEG, PNG or TIFF, whatever its name says",
+        "/evidence/customer_signature": "b.pdf: it is a TIFF",
+        "/evidence/refund_policy": "c.pdf: it has 5,000,001 of 5,000,000 bytes",
+        "/evidence/uncategorized_file": "d.pdf: it holds a card number",
+        "/evidence/service_documentation": "e.pdf: there is no such file",
+        "/evidence/uncategorized_text": "holds a card number, from character 15 on",
+    }
+    assert all(each.remedy for each in found)
+
+
+def test_several_of_a_kind_are_told_apart(folder):
+    found = folder.put(a=pdf(), b=png()).refuse({"receipt": [file("a.pdf"), "Text.", file("b.pdf")]}, "moov")
+    assert [(each.pointer, each.problem) for each in found] == [("/evidence/receipt/2", "b.pdf: it is a PNG")]
+
+
+def test_a_sum_is_refused_with_its_arithmetic(folder):
+    folder.put(a=pdf(30, size=3_100_000), b=pdf(20, size=1_900_000))
+    found = folder.refuse({"receipt": file("a.pdf"), "refund_policy": file("b.pdf")})
+    assert [str(each) for each in found] == [
+        "/evidence: a.pdf (receipt) 3.1 + b.pdf (refund_policy) 1.9 MB = 5.0 of 4.5 MB; "
+        "leave documents out, or save them smaller",
+        "/evidence: a.pdf (receipt) 30 + b.pdf (refund_policy) 20 pages = 50 of 49 pages; "
+        "leave out pages that do not matter",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "there is no such file"),
+        (b"", "it is empty"),
+        (b"<html>", "it is no PDF"),
+        (pdf()[:300], "it is damaged"),
+        (tiff(), "it is a TIFF"),
+        (png(5_000_001), "it has 5,000,001 of 5,000,000 bytes"),
+        (pdf(50), "b.pdf (refund_policy) 50 pages = 51 of 49 pages"),
+    ],
+)
+def test_an_optional_document_that_fails_is_left_out_and_told(folder, content, why):
+    folder.put(a=pdf(), **({"b": content} if content is not None else {}))
+    found = folder.read({"receipt": file("a.pdf"), "refund_policy": file("b.pdf", optional=True)})
+    assert [*found.found] == ["a.pdf"]
+    [note] = found.notes
+    assert note.startswith("b.pdf is optional, and left out: ")
+    assert why in note
+
+
+def test_an_optional_document_with_a_card_number_stops_the_case(folder):
+    [found] = folder.put(a=pdf(text=CARD)).refuse({"receipt": file("a.pdf", optional=True)})
+    assert "card number" in found.problem
+
+
+def test_what_is_needed_elsewhere_is_not_left_out(folder):
+    evidence = {"receipt": file("a.pdf", optional=True), "refund_policy": file("a.pdf")}
+    assert [each.pointer for each in folder.refuse(evidence)] == [
+        "/evidence/receipt",
+        "/evidence/refund_policy",
+    ]
+    assert [*folder.put(a=pdf()).read(evidence).found] == ["a.pdf"]
+
+
+def test_a_document_that_goes_out_twice_counts_twice(folder):
+    [found] = folder.put(a=pdf(25)).refuse({"receipt": file("a.pdf"), "refund_policy": file("a.pdf")})
+    assert "25 + a.pdf (refund_policy) 25 pages = 50 of 49" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("evidence", "pointer"),
+    [
+        ({"uncategorized_text": CARD}, "/evidence/uncategorized_text"),
+        (
+            {"enhanced_evidence": {"visa_compelling_evidence_3": {"disputed_transaction": {
+                "customer_account_id": CARD}}}},
+            "/evidence/enhanced_evidence/visa_compelling_evidence_3/disputed_transaction/customer_account_id",
+        ),
+        (
+            {"enhanced_evidence": {"visa_compelling_evidence_3": {"prior_undisputed_transactions": [
+                {"charge": "ch_1"}, {"charge": "ch_2", "product_description": CARD}]}}},
+            "/evidence/enhanced_evidence/visa_compelling_evidence_3/prior_undisputed_transactions/1"
+            "/product_description",
+        ),
+    ],
+)  # fmt: skip
+def test_a_card_number_stops_the_case_and_is_not_told(folder, evidence, pointer):
+    [found] = folder.refuse(evidence)
+    assert found.pointer == pointer
+    assert "card number" in found.problem
+    assert "4242" not in str(found)
+
+
+def test_metadata_and_lists_are_looked_through_too(folder):
+    [found] = folder.refuse({"customer_name": "Zoë"}, metadata={"card": CARD})
+    assert found.pointer == "/metadata/card"
+    [found] = folder.refuse({"receipt": ["Nothing.", CARD]}, "moov")
+    assert found.pointer == "/evidence/receipt/1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=cmd|' /C calc'!A0",
+        "<script>alert(1)</script><img src=x onerror=alert(1)>",
+        "{{ ti }} {% raw %}",
+        "a\0b",
+        "\u202eright to left\u202c",
+        "\x1b[2J\x1b]0;title\x07",
+        "```\n# heading\n[link](javascript:alert(1))",
+        "'; DROP TABLE disputes; --",
+    ],
+)
+def test_any_text_is_a_text(folder, text):
+    case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": text}})
+    assert read_documents(case, folder.renderer) == Documents({})
+    assert case.evidence[0].value == text
+
+
+# --- where documents stand
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.pdf",
+        "a/../../secret.pdf",
+        "/etc/passwd",
+        "\\\\server\\share\\a.pdf",
+        "..\\secret.pdf",
+        "C:\\secret.pdf",
+        "C:/secret.pdf",
+        "file:///etc/passwd",
+        "s3://bucket/secret.pdf",
+        "a\0.pdf",
+        "a\n.pdf",
+        "..",
+        "",
+    ],
+)
+def test_a_path_out_of_the_cases_folder_is_refused_unread(folder, path):
+    (folder.place.parent / "secret.pdf").write_bytes(pdf())
+    found = folder.refuse({"receipt": file(path)})
+    assert all(each.pointer.startswith("/evidence/receipt") for each in found)
+    assert all(each.problem and each.remedy for each in found)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "=cmd|' /C calc'!A0.pdf",
+        "<script>alert(1)<.pdf",
+        "a#b.pdf",
+        "a?b=c.pdf",
+        "a%2e%2e%2fb.pdf",
+        "%2e%2e",
+        "\u202efdp.exe",
+        "no suffix",
+        "sub/folder/a.pdf",
+        "...",
+        "-rf *",
+        "~",
+        "$HOME",
+        "[a]*.pdf",
+    ],
+)
+def test_a_strange_name_is_the_name_of_that_file(folder, path):
+    (folder.place / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder.place / path).write_bytes(pdf(3))
+    assert folder.read({"receipt": file(path)}).found[path].pages == 3
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(folder):
+    os.mkfifo(folder.place / "pipe.pdf")
+    (folder.place / "folder.pdf").mkdir()
+    (folder.place / "zero.pdf").symlink_to("/dev/zero")
+    (folder.place / "gone.pdf").symlink_to("nowhere.pdf")
+    (folder.place / "loop.pdf").symlink_to("loop.pdf")
+    evidence = {
+        "receipt": file("pipe.pdf"),
+        "refund_policy": file("folder.pdf"),
+        "customer_signature": file("zero.pdf"),
+        "uncategorized_file": file("gone.pdf"),
+        "service_documentation": file("a" * 300),
+        "shipping_documentation": file("loop.pdf"),
+    }
+    assert {each.pointer.rpartition("/")[2]: each.problem for each in folder.refuse(evidence)} == {
+        "receipt": "pipe.pdf: there is no such file",
+        "refund_policy": "folder.pdf: there is no such file",
+        "customer_signature": "zero.pdf: it stands outside of the case's folder",
+        "uncategorized_file": "gone.pdf: there is no such file",
+        "service_documentation": f"{'a' * 200}: there is no such file",
+        "shipping_documentation": "loop.pdf: there is no such file",
+    }
+
+
+def test_a_link_out_of_the_cases_folder_is_not_followed(folder):
+    (folder.place.parent / "secret.pdf").write_bytes(pdf())
+    (folder.place / "link.pdf").symlink_to(folder.place.parent / "secret.pdf")
+    [found] = folder.refuse({"receipt": file("link.pdf")})
+    assert "outside of the case's folder" in found.problem
+
+
+def test_a_case_without_a_folder_has_no_documents(renderer):
+    case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": {"receipt": file("a.pdf")}})
+    with pytest.raises(InvalidCaseError, match="without a folder"):
+        read_documents(case, renderer)
+
+
+def test_a_picture_that_is_too_large_to_decode_is_refused(folder):
+    [found] = folder.put(a=picture("PNG", "1", (10_000, 9_000))).refuse({"receipt": file("a.pdf")})
+    assert found.problem == "a.pdf: it has 10,000 × 9,000 pixels, more than 80,000,000 in all"

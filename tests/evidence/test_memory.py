@@ -1,0 +1,86 @@
+"""What is remembered between sweeps: who is asked again, and when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from disputes import record, snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispute_provider.evidence.memory import Answer, Asked, remember, review_name
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HELD = snapshot("du_1")
+CASE = "c" * 64
+RUN = "dispute_review/review__stripe_default__1"
+
+
+def asked(until: datetime | None = NOW + timedelta(days=1)) -> Asked:
+    memory = remember({}, [record(HELD, case_digest=CASE)], ["du_1"], RUN, until)
+    found = Asked.of(memory, "du_1")
+    assert found
+    return found
+
+
+def test_what_is_in_an_open_review_is_left_alone_until_something_changes():
+    assert asked().is_settled(None, CASE, HELD, NOW)
+    assert not asked().is_settled(None, "d" * 64, HELD, NOW), "its case changed"
+    for change in (
+        snapshot("du_1", text="a colleague's"),
+        snapshot("du_1", stage="appeal"),
+        snapshot("du_1", due=HELD.dispute.due + timedelta(days=1)),
+        snapshot("du_1", submissions=1),
+    ):
+        assert not asked().is_settled(None, CASE, change, NOW)
+
+
+def test_a_review_that_ended_unanswered_is_asked_anew_and_one_that_is_answered_is_not():
+    late = NOW + timedelta(days=1, minutes=11)
+    assert asked().is_settled(None, CASE, HELD, NOW + timedelta(days=1)), "it may just be answered"
+    assert not asked().is_settled(None, CASE, HELD, late)
+    assert asked(until=None).is_settled(None, CASE, HELD, late), "it waits for ever"
+    for action in ("submit", "hold", "edit", "reject", "concede"):
+        assert asked().is_settled(Answer(RUN, action), CASE, HELD, late)
+    assert not asked().is_settled(Answer(RUN), CASE, HELD, NOW), "nobody decided: why wait for its end"
+
+
+def test_the_answer_of_another_review_counts_for_nothing():
+    other = Answer("dispute_review/another", "hold")
+    assert not asked().is_settled(other, CASE, HELD, NOW + timedelta(days=2))
+    assert asked().is_settled(replace(other, action=None), CASE, HELD, NOW)
+
+
+def test_of_what_was_rejected_only_the_case_and_the_stage_count():
+    rejected = Answer(RUN, "reject")
+    taken_back = replace(HELD, evidence=())
+    assert asked().is_settled(rejected, CASE, taken_back, NOW)
+    assert not asked().is_settled(rejected, "d" * 64, taken_back, NOW)
+    assert not asked().is_settled(rejected, CASE, snapshot("du_1", stage="appeal"), NOW)
+    assert not asked().is_settled(Answer(RUN, "hold"), CASE, taken_back, NOW)
+
+
+def test_what_is_no_longer_open_is_forgotten_and_what_others_wrote_is_kept():
+    before = remember({}, [record(snapshot(f"du_{n}"), case_digest=CASE) for n in (1, 2)], [], RUN, NOW)
+    after = remember(before, [record(snapshot("du_3"), case_digest=CASE)], ["du_2"], "r/2", None)
+    assert set(after) == {"du_2", "du_3"}
+    assert after["du_2"] == before["du_2"]
+
+
+@pytest.mark.parametrize("stored", [["x", "y"], None, {}, {"case": "x"}])
+def test_what_an_earlier_version_wrote_is_asked_about_anew(stored):
+    assert Asked.of({"du_1": stored}, "du_1") is None
+    assert Answer.read(stored) is None
+
+
+@given(st.permutations(range(4)))
+def test_a_review_has_one_name_whatever_the_order_and_another_one_after_it_ended(order):
+    records = [record(snapshot(f"du_{n}"), case_digest=CASE) for n in range(4)]
+    name = review_name({}, records)
+    assert review_name({}, [records[n] for n in order]) == name
+    memory = remember({}, records, [], "dispute_review/first", NOW)
+    assert review_name(memory, records) != name
+    assert review_name(memory, records) == review_name(memory, [records[n] for n in order])
+    assert review_name({}, records[:3]) != name

@@ -1,0 +1,62 @@
+"""A policy approves what it names, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from disputes import batch, record, snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.evidence.record import Difference, State
+
+POLICY = ApprovalPolicy("small sums", {"USD": 2000, "jpy": 500}, reasons=("fraudulent",))
+READY = {"verdict": "ready"}
+
+
+def test_it_approves_what_it_names():
+    assert POLICY.objection(record(snapshot("du_1"), **READY)) is None
+    assert POLICY.approver == "policy small sums"
+
+
+@pytest.mark.parametrize(
+    ("facts", "more", "why"),
+    [
+        ({"amount": 2000}, READY, "20.00 USD is not below 20.00 USD"),
+        ({"currency": "jpy"}, READY, "1,200 JPY is not below 500 JPY"),
+        ({"currency": "eur"}, READY, "no amount in EUR"),
+        ({}, {"verdict": "weak"}, "the evidence is weak"),
+        ({}, {}, "not assessed"),
+        ({"reason": "duplicate"}, READY, "duplicate"),
+        ({}, {**READY, "warnings": ("a fee",)}, "warnings"),
+        ({}, {**READY, "differences": (Difference("receipt", "kept"),)}, "somebody else's"),
+        ({}, {**READY, "state": State.HELD}, "not staged"),
+        ({}, {**READY, "digest": None}, "not staged"),
+        ({}, {**READY, "amount": None}, "no amount"),
+    ],
+)
+def test_it_says_why_not(facts, more, why):
+    assert why in POLICY.objection(record(snapshot("du_1", **facts), **more))
+
+
+@given(st.integers(-10, 10**6), st.sampled_from(["usd", "JPY", "eur", ""]))
+def test_it_approves_no_amount_from_its_limit_on(amount, currency):
+    held = record(snapshot("du_1", amount=amount, currency=currency), **READY)
+    if POLICY.objection(held) is None:
+        assert amount < {"usd": 2000, "jpy": 500}[currency.lower()]
+
+
+def test_a_sample_is_always_the_same_and_about_as_large_as_asked_for():
+    records, _ = batch(400)
+    policy = ApprovalPolicy("small sums", {"usd": 1}, sample=0.25)
+    drawn = [record.dispute for record in records if policy.is_sampled(record)]
+    assert drawn == [record.dispute for record in records if policy.is_sampled(record)]
+    assert 60 < len(drawn) < 140
+    assert all(ApprovalPolicy("all", {"usd": 1}, sample=1).is_sampled(record) for record in records)
+    assert not any(POLICY.is_sampled(record) for record in records)
+
+
+@pytest.mark.parametrize("wrong", [{"name": " "}, {"below": {}}, {"sample": 1.1}, {"sample": -0.1}])
+def test_a_policy_that_says_nothing_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"policy needs|no fraction"):
+        ApprovalPolicy(**{"name": "x", "below": {"usd": 1}, **wrong})

@@ -1,0 +1,168 @@
+"""What a reviewer is shown besides the evidence itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from disputes import batch, record, snapshot
+
+from dispute_provider.evidence import review
+from dispute_provider.evidence.deadlines import BUFFER, review_end, threshold_reached
+from dispute_provider.evidence.record import Difference
+from dispute_provider.evidence.review_form import Ending
+from dispute_provider.evidence.snapshot import Evidence, Snapshot, sha256_of
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def body(held: Snapshot, ending: Ending | None = None, **more: object) -> str:
+    return review.form([record(held, **more)], {held.dispute.id: held}, ending).body
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"),
+    [
+        ("usd", "12.00 USD disputed · 20.00 USD charged · 5.00 USD refunded"),
+        ("jpy", "1,200 JPY disputed · 2,000 JPY charged · 500 JPY refunded"),
+        ("kwd", "1.200 KWD disputed · 2.000 KWD charged · 0.500 KWD refunded"),
+    ],
+)
+def test_the_disputed_amount_stands_beside_what_was_charged_and_refunded(currency, shown):
+    assert f"| Amount | {shown} |" in body(snapshot("du_1", currency=currency, charged=2000, refunded=500))
+
+
+def test_amounts_that_the_api_does_not_tell_are_left_out():
+    assert "| Amount | 12.00 USD |" in body(snapshot("du_1"))
+
+
+def test_the_network_code_comes_with_its_description():
+    held = snapshot("du_1", network_code="13.1", network_description="Not | received")
+    assert "| Network code | 13.1 · Not \\| received |" in body(held)
+
+
+@pytest.mark.parametrize(("contacted", "said"), [(True, "yes"), (False, "**no**"), (None, "not said")])
+@pytest.mark.parametrize("provider", ["stripe", "moov"])
+def test_whether_the_customer_was_contacted_comes_with_the_guide_of_the_api(provider, contacted, said):
+    shown = body(snapshot("du_1", provider=provider), customer_contacted=contacted)
+    assert f"| Customer contacted first | {said} · [" in shown
+    assert f"](https://docs.{provider}." in shown
+
+
+def test_warnings_stand_in_bold_before_everything_else():
+    shown = body(snapshot("du_1"), warnings=("a fee of 500 USD", "the network *ignores* it"))
+    assert shown.startswith("**a fee of 500 USD**\n\n**the network \\*ignores\\* it**\n\n**Submit this")
+    records, snapshots = batch(2)
+    warned = [record(snapshots["du_1"], warnings=("a fee",)), records[0]]
+    assert review.form(warned, snapshots).body.startswith("**du\\_1: a fee**\n\n**Which of these 2")
+
+
+def test_what_happens_without_an_answer_is_told_in_utc_and_in_the_configured_zone():
+    until = datetime(2026, 11, 30, 18, tzinfo=UTC)
+    shown = body(snapshot("du_1"), Ending(until, ZoneInfo("Asia/Tokyo")))
+    assert "Without an answer by **2026-11-30 18:00 UTC (2026-12-01 03:00 JST)** nothing is sent" in shown
+    assert "the dispute is lost after **2026-12-01 00:00 UTC (09:00 JST)**" in shown
+    assert "| Due | 2026-12-01 00:00 UTC (09:00 JST) |" in shown
+    assert "UTC (" not in body(snapshot("du_1"), Ending(until, ZoneInfo("Europe/London"))), (
+        "the same in winter"
+    )
+    assert "the policy small sums decides" in body(snapshot("du_1"), Ending(until, UTC, "small sums"))
+    assert "names no due date" in body(snapshot("du_1", due=None))
+
+
+def test_an_inquiry_is_to_be_answered_early():
+    shown = body(snapshot("du_1", stage="inquiry"))
+    assert "answer it early" in shown
+    assert "Conceding does not settle it. A full refund does." in shown
+    assert "refund" not in body(snapshot("du_1", stage="inquiry", provider="moov")), "Moov says not to"
+    assert "inquiry" not in body(snapshot("du_1"))
+
+
+def test_the_verdict_says_what_is_missing_and_the_usage_what_it_takes():
+    shown = body(
+        snapshot("du_1"), verdict="weak", missing=("receipt: shows what was bought",), usage="3 of 49 pages"
+    )
+    assert "**weak**\n\n- receipt\\: shows what was bought" in shown
+    assert "3 of 49 pages" in shown
+
+
+def test_every_piece_says_whose_it_is():
+    texts = {"kept": "a colleague's", "new": "ours", "mixed": "later than the staging"}
+    evidence = [Evidence(name, text=text) for name, text in texts.items()]
+    evidence += [Evidence("receipt", id="file_1"), Evidence("form", value={"a": {"b": "c"}, "d": {"e": "f"}})]
+    held = Snapshot(snapshot("du_1").dispute, tuple(evidence))
+
+    def start(text: str) -> str:
+        return sha256_of(text)[:12]
+
+    differences = (
+        Difference("kept", "kept", start("the case's"), start("a colleague's")),
+        Difference("new", "overwritten", start("ours"), start("what was there")),
+        Difference("mixed", "added", start("what was staged"), None),
+        Difference("receipt", "added", "d" * 12, None),
+        Difference("form.a", "theirs", None, start("x")),
+        Difference("form.d", "added", start("y"), None),
+    )
+    shown = body(held, differences=differences, documents={"file_1": "d" * 64})
+
+    def line(name: str) -> str:
+        return next(line for line in shown.split("\n") if line.startswith((f"| {name} ", f"**{name}**")))
+
+    assert "**kept: somebody else's, the case has another**" in line("kept")
+    assert "**overwritten: somebody else had another here**" in line("new")
+    assert "**not as it was when it was staged**" in line("mixed")
+    assert "added by the case" in line("receipt")
+    assert "a **somebody else's, beside the case's** · d added by the case" in line("form")
+    assert "### What staging did" in shown
+    assert f"| `{start('ours')}` | `{start('what was there')}` |" in shown
+
+
+def test_a_case_that_met_nothing_of_others_needs_no_table_of_differences():
+    held = snapshot("du_1")
+    differences = (Difference("uncategorized_text", "added", sha256_of("Delivered.")[:12], None),)
+    shown = body(held, differences=differences)
+    assert "added by the case" in shown
+    assert "### What staging did" not in shown
+
+
+def test_documents_are_said_to_open_under_the_tab():
+    held = snapshot("du_1")
+    assert "**Evidence** of this task" not in body(held)
+    held = Snapshot(held.dispute, (*held.evidence, Evidence("receipt", id="file_1")))
+    assert "open under the tab **Evidence** of this task" in body(held)
+
+
+def test_a_batch_has_a_verdict_column_where_there_are_verdicts_and_totals_per_currency():
+    records, snapshots = batch(2)
+    assert "| Verdict |" not in review.form(records, snapshots).body
+    snapshots["du_2"] = snapshot("du_2", currency="jpy", amount=7)
+    records = [record(held, verdict="ready") for held in snapshots.values()]
+    shown = review.form(records, snapshots).body
+    assert "| Verdict |" in shown
+    assert "Together: 7 JPY + 3.00 USD" in shown
+
+
+def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_where_that_has_begun():
+    soon, later = NOW + timedelta(days=2), NOW + timedelta(days=9)
+    assert review_end([later, None, soon], BUFFER, NOW) == soon - BUFFER
+    assert review_end([None], BUFFER, NOW) is None
+    assert review_end([NOW + timedelta(hours=1)], BUFFER, NOW) == NOW + timedelta(minutes=55)
+    assert review_end([NOW + timedelta(minutes=1)], BUFFER, NOW) == NOW + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("left", "told", "reached"),
+    [
+        (73, None, None),
+        (72, None, 72),
+        (71, 72, None),
+        (20, 72, 24),
+        (5, None, 8),
+        (5, 8, None),
+        (0, None, None),
+    ],
+)
+def test_each_reminder_comes_due_once_and_one_stands_for_all_that_were_missed(left, told, reached):
+    assert threshold_reached(NOW + timedelta(hours=left), [72, 24, 8], told, NOW) == reached
+    assert threshold_reached(NOW + timedelta(hours=left), [], told, NOW) is None

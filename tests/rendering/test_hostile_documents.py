@@ -1,0 +1,183 @@
+"""Documents that are up to no good: each is refused in words, or shown as it is, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import papers
+import pytest
+from papers import archive, jpeg, pdf, png, stream, tiff, with_chunk
+
+READER = Path(__file__).with_name("reader.py")
+FIRST = papers.FIRST_PAGE + 1
+SCRIPT = b"<script>alert(document.cookie)</script>"
+LAUNCHED = b"<< /S /Launch /F (calc.exe) >>"
+
+NO_DOCUMENT = "no PDF, JPEG, PNG or TIFF"
+BROKEN = "damaged or cut off"
+FOREIGN = "opens as another kind of file too"
+ACTIVE = "runs scripts or starts programs"
+ATTACHED = "other files attached"
+BROKE_OFF = "broke off"
+MANY_PIXELS = "more than 80,000,000 in all"
+# Time or memory: which of them ends it first, depends on the machine.
+UNREADABLE = ("broke off", "more than 6 seconds", "more memory")
+
+
+def note(entries: bytes) -> dict[str, Any]:
+    """Arguments for a PDF with an annotation on its page."""
+    annotation = b"<< /Type /Annot /Rect [0 0 99 99] " + entries + b" >>"
+    return {"page": b"/Annots [%d 0 R]" % FIRST, "more": [annotation]}
+
+
+def names(tree: bytes) -> bytes:
+    return b"/Names << /" + tree + b" << /Names [(a) %d 0 R] >> >>" % FIRST
+
+
+REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
+    # Other kinds of files, whatever they are called.
+    "svg": (
+        b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
+        NO_DOCUMENT,
+    ),
+    "html": (b"<!doctype html>" + SCRIPT, NO_DOCUMENT),
+    "zip": (archive(), NO_DOCUMENT),
+    "formula": (b"=cmd|' /C calc'!A0", NO_DOCUMENT),
+    "postscript": (b"%!PS-Adobe-3.0\n(x) run", NO_DOCUMENT),
+    "program": (b"MZ" + bytes(200), NO_DOCUMENT),
+    "gif": (papers.picture("GIF", "P"), NO_DOCUMENT),
+    "bmp": (papers.picture("BMP"), NO_DOCUMENT),
+    "empty": (b"", "it is empty"),
+    # Two files in one.
+    "html-pdf": (SCRIPT + pdf(), FOREIGN),
+    "zip-pdf": (archive() + pdf(), FOREIGN),
+    "line-pdf": (b"\n" + pdf(), FOREIGN),
+    "pdf-zip": (pdf() + archive(), FOREIGN),
+    "pdf-zip-that-ends-as-pdf": (pdf() + archive(b"%%EOF"), FOREIGN),
+    "pdf-html": (pdf() + SCRIPT, FOREIGN),
+    "jpeg-zip": (jpeg() + archive(), FOREIGN),
+    "jpeg-html": (jpeg() + SCRIPT, FOREIGN),
+    "jpeg-pdf": (jpeg() + pdf(), FOREIGN),
+    "jpeg-film": (jpeg() + b"\0\0\0\x18ftypisom" + bytes(99), FOREIGN),
+    "jpeg-with-pdf-header": (jpeg()[:2] + b"\xff\xfe\0\x30" + b"%PDF-1.7".ljust(46) + jpeg()[2:], FOREIGN),
+    "png-zip": (png() + archive(), FOREIGN),
+    "png-html": (png() + SCRIPT, FOREIGN),
+    "tiff-zip": (tiff() + archive(), FOREIGN),
+    # What no page shows, or what changes what is shown.
+    "script-by-name": (
+        pdf(catalog=names(b"JavaScript"), more=[b"<< /S /JavaScript /JS (app.alert(1)) >>"]),
+        ACTIVE,
+    ),
+    "script-on-opening": (pdf(catalog=b"/OpenAction << /S /JavaScript /JS (app.alert(1)) >>"), ACTIVE),
+    "script-packed-away": (
+        pdf(more=[papers.deflated(b"9 0 << /S /JavaScript /JS (x) >>", b"/Type /ObjStm /N 1 /First 4 ")]),
+        ACTIVE,
+    ),
+    "program-on-opening": (pdf(catalog=b"/OpenAction " + LAUNCHED), ACTIVE),
+    "program-behind-a-link": (pdf(**note(b"/Subtype /Link /A " + LAUNCHED)), ACTIVE),
+    "embedded-file": (
+        pdf(
+            catalog=names(b"EmbeddedFiles"),
+            more=[b"<< /Type /Filespec /F (a.exe) /EF << /F %d 0 R >> >>" % (FIRST + 1), stream(b"MZ")],
+        ),
+        ATTACHED,
+    ),
+    "file-on-a-page": (pdf(**note(b"/Subtype /FileAttachment")), ATTACHED),
+    "film-on-a-page": (pdf(**note(b"/Subtype /RichMedia")), "page 1 has a sound, a film"),
+    "xfa": (pdf(catalog=b"/AcroForm << /Fields [] /XFA [(a) %d 0 R] >>" % FIRST, more=[stream(b"")]), "XFA"),
+    "animation": (
+        papers.picture("PNG", save_all=True, append_images=[papers.Image.new("RGB", (40, 30), "red")]),
+        "animated",
+    ),
+    # Locked, broken, cut off.
+    "encrypted": (
+        pdf(
+            trailer=b"/ID [(a) (a)] /Encrypt << /Filter /Standard /V 1 /R 2 /O (%s) /U (%s) /P -4 >>"
+            % (b"o" * 32, b"u" * 32)
+        ),
+        "encrypted",
+    ),
+    "no-pages": (pdf(0), "no pages"),
+    "half-a-pdf": (pdf(5)[:700], BROKEN),
+    "pdf-without-end": (pdf(5)[:-20], BROKEN),
+    "half-a-jpeg": (jpeg()[:-100], BROKEN),
+    "jpeg-of-junk": (b"\xff\xd8\xff\xe0" + b"junk" * 99, BROKEN),
+    "half-a-png": (png()[:60], BROKEN),
+    "half-a-tiff": (tiff(2)[:-300], BROKEN),
+    "page-that-is-not-there": (pdf().replace(b"/Count 1 ", b"/Count 9 "), BROKEN),
+    "pages-in-a-circle": (pdf().replace(b"/Kids [5 0 R]", b"/Kids [2 0 R]"), BROKEN),
+    # Too much.
+    "10,000-pages": (pdf(10_000), "10,000 pages, more than 500"),
+    "600-frames": (tiff(600), "600 pages, more than 500"),
+    "huge-png": (papers.png_of(50_000, 50_000, papers.zeros(500)), MANY_PIXELS),
+    "huge-jpeg": (papers.jpeg_of(65_500, 65_500), MANY_PIXELS),
+    "huge-tiff": (papers.tiff_of(2**31 - 1, 2**31 - 1), MANY_PIXELS),
+    "huge-picture-in-pdf": (papers.picture_in_pdf(100_000, 100_000, papers.zeros(500)), MANY_PIXELS),
+    "text-bomb-in-png": (with_chunk(png(), b"zTXt", b"a\0\0" + papers.zeros(500)), BROKEN),
+    "profile-bomb-in-png": (with_chunk(png(), b"iCCP", b"a\0\0" + papers.zeros(500)), BROKEN),
+    "page-bomb": (pdf(content=stream(papers.zeros(2000), b"/Filter /FlateDecode")), UNREADABLE),
+    "a-line-drawn-ten-billion-times": (papers.nested_forms(10, 10), UNREADABLE),
+}
+
+SHOWN: dict[str, tuple[bytes, str, int]] = {
+    "pdf": (pdf(), "application/pdf", 1),
+    "pdf-with-script-in-its-text": (pdf(text="</pre>" + SCRIPT.decode()), "application/pdf", 1),
+    "pdf-with-script-in-its-names": (pdf(catalog=b"/X /A#3cscript#3e"), "application/pdf", 1),
+    "padded-pdf": (pdf() + b"\0\n" * 99, "application/pdf", 1),
+    "table-in-a-circle": (pdf(trailer=b"/Prev 15"), "application/pdf", 1),
+    "two-billion-pages-of-one": (pdf().replace(b"/Count 1", b"/Count 2000000000"), "application/pdf", 1),
+    "deep-array": (pdf(catalog=b"/X " + b"[" * 200_000 + b"]" * 200_000), "application/pdf", 1),
+    "deep-dictionary": (pdf(more=[b"<</A" * 99_999 + b" 1 " + b">>" * 99_999]), "application/pdf", 1),
+    "deep-page": (pdf(content=stream(b"q " * 500_000)), "application/pdf", 1),
+    "form-that-draws-itself": (papers.nested_forms(2, 1, endless=True), "application/pdf", 1),
+    "wide-page": (pdf(page=b"/MediaBox [0 0 1000000 9]"), "application/pdf", 1),
+    "tall-page": (pdf(page=b"/MediaBox [0 0 1 14400]"), "application/pdf", 1),
+    "page-without-size": (pdf(page=b"/MediaBox [0 0 0 0]"), "application/pdf", 1),
+    "picture-of-64-megapixels-in-pdf": (
+        papers.picture_in_pdf(8000, 8000, papers.zeros(61)),
+        "application/pdf",
+        1,
+    ),
+    "png-of-64-megapixels": (papers.png_of(8000, 8000, papers.zeros(62)), "image/png", 1),
+    "tiff-in-a-circle": (papers.tiff_of(2, 2, endless=True), "image/tiff", 1),
+    "jpeg-with-notes-of-its-camera": (jpeg() + b"\0SEFH" + bytes(60) + b"SEFT", "image/jpeg", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the reader says of all of them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for name, (content, *_) in (REFUSED | SHOWN).items():
+        (folder / name).write_bytes(content)
+    ran = subprocess.run([sys.executable, READER, folder], capture_output=True, text=True, check=True)
+    answer: dict[str, Any] = json.loads(ran.stdout)
+    return answer
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_in_words(name: str, told: dict[str, Any]) -> None:
+    _, words = REFUSED[name]
+    said = told["documents"][name]["inspected"]
+    assert isinstance(said, str)
+    assert any(each in said for each in ([words] if isinstance(words, str) else words))
+    assert said.startswith(("it", "the program"))
+    assert "; " in said
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_it_is_shown_as_it_is(name: str, told: dict[str, Any]) -> None:
+    _, content_type, pages = SHOWN[name]
+    assert told["documents"][name]["inspected"] == [content_type, pages, False]
+    width, height = told["documents"][name]["drawn"]
+    assert 1 <= width <= 1200
+    assert 1 <= height <= 16_000
+    assert width * height <= 16_000_000
+
+
+def test_memory_is_bounded(told: dict[str, Any]) -> None:
+    assert told["peak"] <= 2**30

@@ -1,0 +1,280 @@
+"""The renderer: what it says of good documents, how it draws them, and how it lives with its child."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import papers
+import pytest
+from papers import jpeg, pdf, picture, png, stream, tiff
+from PIL import Image
+
+from dispute_provider.rendering import Inspection, Renderer, RenderingError
+
+FIRST = papers.FIRST_PAGE + 1
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as running:
+        yield running
+
+
+def children() -> set[int]:
+    """The ids of this process's children."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        # Processes end while we look.
+        with contextlib.suppress(OSError):
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                found.add(int(process.name))
+    return found
+
+
+class OwnChild:
+    """A renderer with a child that has been seen to start."""
+
+    def __init__(self, seconds: float = 20.0) -> None:
+        before = children()
+        self.renderer = Renderer(seconds)
+        self.renderer.inspect(pdf())
+        [self.pid] = children() - before
+
+    def told(self, name: str) -> str:
+        return Path(f"/proc/{self.pid}/{name}").read_text()
+
+    def __enter__(self) -> OwnChild:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.renderer.close()
+
+
+def drawn(renderer: Renderer, content: bytes, page: int = 1, width: int = 1200) -> Image.Image:
+    return Image.open(io.BytesIO(renderer.render(content, page, width)))
+
+
+# --- what it says
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "pages"),
+    [
+        (pdf(), "application/pdf", 1),
+        (pdf(49), "application/pdf", 49),
+        (pdf(500), "application/pdf", 500),
+        (jpeg(), "image/jpeg", 1),
+        (picture("JPEG", progressive=True), "image/jpeg", 1),
+        (picture("MPO", save_all=True, append_images=[Image.new("RGB", (9, 9))]), "image/jpeg", 1),
+        (png(), "image/png", 1),
+        (tiff(), "image/tiff", 1),
+        (tiff(20), "image/tiff", 20),
+        (picture("TIFF", "1", compression="group4"), "image/tiff", 1),
+        (picture("TIFF", "RGB", compression="jpeg"), "image/tiff", 1),
+    ],
+)
+def test_a_document_is_what_it_holds(renderer, content, content_type, pages):
+    assert renderer.inspect(content) == Inspection(content_type, pages, False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pdf(text="Paid with 4242 4242 4242 4242."),
+        pdf(
+            page=b"/Annots [%d 0 R]" % FIRST,
+            more=[b"<< /Type /Annot /Subtype /Text /Rect [0 0 9 9] /Contents (5555555555554444) >>"],
+        ),
+        pdf(
+            catalog=b"/AcroForm << /Fields [%d 0 R] >>" % FIRST,
+            page=b"/Annots [%d 0 R]" % FIRST,
+            more=[
+                b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /Rect [0 0 9 9] /V (3782 822463 10005) >>"
+            ],
+        ),
+    ],
+    ids=["text", "note", "form"],
+)
+def test_card_numbers_are_found_in_the_text_of_a_pdf(renderer, content):
+    assert renderer.inspect(content).card_number
+
+
+def test_a_card_number_on_the_last_page_is_found(renderer):
+    whole = pdf(3, "Nothing.", more=[stream(b"BT /F 9 Tf (4242424242424242) Tj ET")])
+    at = whole.rindex(b"/Contents 4 0 R")
+    assert renderer.inspect(whole[:at] + b"/Contents 8 0 R" + whole[at + 15 :]).card_number
+
+
+# --- how it draws
+
+
+def test_a_page_is_as_wide_as_asked_and_has_its_text(renderer):
+    page = drawn(renderer, pdf(text="Received with thanks."), width=595)
+    assert page.size == (595, 842)
+    assert page.mode == "RGB"
+    assert page.getpixel((5, 5)) == (255, 255, 255)
+    darkest, _ = page.crop((40, 45, 200, 70)).convert("L").getextrema()  # type: ignore[misc]
+    assert darkest < 60
+
+
+def test_what_was_filled_into_a_form_is_drawn(renderer):
+    appearance = stream(b"1 0 0 rg 0 0 99 99 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99]")
+    widget = b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /Rect [0 0 99 99] /AP << /N %d 0 R >> >>"
+    content = pdf(
+        catalog=b"/AcroForm << /Fields [%d 0 R] >>" % FIRST,
+        page=b"/Annots [%d 0 R]" % FIRST,
+        more=[widget % (FIRST + 1), appearance],
+    )
+    red, green, _ = drawn(renderer, content, width=595).getpixel((50, 800))  # type: ignore[misc]
+    assert red > 150 > green
+
+
+def test_each_page_and_frame_is_drawn(renderer):
+    out = io.BytesIO()
+    frames = [Image.new("L", (30, 20), shade) for shade in (10, 120, 230)]
+    frames[0].save(out, "TIFF", save_all=True, append_images=frames[1:])
+    shades = [drawn(renderer, out.getvalue(), page).getpixel((5, 5)) for page in (1, 2, 3)]
+    assert shades == [(10, 10, 10), (120, 120, 120), (230, 230, 230)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "color", "shown"),
+    [
+        ("PNG", "RGBA", (0, 0, 0, 0), (255, 255, 255)),
+        ("PNG", "LA", (0, 255), (0, 0, 0)),
+        ("PNG", "P", 0, (0, 0, 0)),
+        ("PNG", "1", 1, (255, 255, 255)),
+        ("PNG", "I;16", 0x8000, (128, 128, 128)),
+        ("TIFF", "I;16", 0xFFFF, (255, 255, 255)),
+        ("TIFF", "CMYK", (0, 255, 255, 0), (255, 0, 0)),
+        ("JPEG", "CMYK", (0, 0, 0, 0), (255, 255, 255)),
+        ("JPEG", "L", 100, (100, 100, 100)),
+    ],
+)
+def test_every_kind_of_picture_is_drawn_in_its_colours(renderer, kind, mode, color, shown):
+    out = io.BytesIO()
+    Image.new(mode, (50, 40), color).save(out, kind)
+    assert drawn(renderer, out.getvalue()).getpixel((20, 20)) == shown
+
+
+def test_a_picture_of_measured_values_is_drawn_from_its_darkest_to_its_brightest(renderer):
+    out = io.BytesIO()
+    measured = Image.new("F", (50, 40), -3.0)
+    measured.paste(9.0, (0, 0, 25, 40))
+    measured.save(out, "TIFF")
+    shown = drawn(renderer, out.getvalue())
+    assert (shown.getpixel((5, 5)), shown.getpixel((45, 5))) == ((255, 255, 255), (0, 0, 0))
+
+
+def test_a_photograph_is_drawn_upright(renderer):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert drawn(renderer, picture("JPEG", size=(40, 30), exif=turned)).size == (30, 40)
+
+
+def test_a_large_picture_is_drawn_smaller_and_a_small_one_as_it_is(renderer):
+    assert drawn(renderer, picture("PNG", size=(3000, 1000)), width=600).size == (600, 200)
+    assert drawn(renderer, picture("PNG", size=(30, 10)), width=600).size == (30, 10)
+    assert drawn(renderer, picture("PNG", "1", size=(1, 60_000))).height == 16_000
+
+
+@pytest.mark.parametrize("content", [pdf(2), tiff(2)])
+def test_a_page_that_is_not_there_is_refused(renderer, content):
+    assert renderer.render(content, 2)
+    with pytest.raises(RenderingError, match="it has 2 pages, and no page 3"):
+        renderer.render(content, 3)
+
+
+@pytest.mark.parametrize(("page", "width"), [(0, 600), (-1, 600), (1, 0), (1, 2401), (2**40, 600)])
+def test_what_no_page_can_be_is_a_mistake_of_the_caller(renderer, page, width):
+    with pytest.raises(ValueError):
+        renderer.render(pdf(), page, width)
+
+
+# --- how it lives
+
+
+def test_the_child_has_no_secrets_no_files_and_no_room(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "a secret")
+    with (tmp_path / "secret").open("w") as secret:
+        os.set_inheritable(secret.fileno(), True)
+        with OwnChild() as child:
+            assert child.told("environ") == ""
+            opened = [str(each.readlink()) for each in Path(f"/proc/{child.pid}/fd").iterdir()]
+            limits = {line[:25].strip(): line[26:].split()[0] for line in child.told("limits").splitlines()}
+    assert all(each.startswith("pipe:") or each == "/dev/null" for each in opened)
+    assert limits["Max address space"] == str(2**30)
+    assert limits["Max open files"] == limits["Max file size"] == limits["Max processes"] == "0"
+
+
+def test_a_slow_document_is_given_up_and_the_next_one_is_read():
+    with OwnChild(seconds=1.5) as child:
+        with pytest.raises(RenderingError, match=r"more than 1\.5 seconds"):
+            child.renderer.render(papers.nested_forms(6, 12), 1)
+        assert child.renderer.inspect(pdf()).pages == 1
+        assert not Path(f"/proc/{child.pid}").exists()
+
+
+def test_a_child_that_dies_is_replaced():
+    with OwnChild() as child:
+        os.kill(child.pid, signal.SIGKILL)
+        assert child.renderer.inspect(pdf(3)).pages == 3
+
+
+def test_a_closed_renderer_leaves_no_child_and_starts_anew():
+    before = children()
+    with OwnChild() as child:
+        child.renderer.close()
+        assert children() == before
+        assert child.renderer.inspect(png()).content_type == "image/png"
+
+
+def test_an_orphan_ends_with_its_questions():
+    """The child of a worker that was killed does not stay."""
+    reader, writer = os.pipe()
+    if not (worker := os.fork()):
+        with OwnChild() as child:
+            os.write(writer, str(child.pid).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(worker, 0)
+    orphan = int(os.read(reader, 20))
+    gone = threading.Event()
+    for _ in range(200):
+        status = Path(f"/proc/{orphan}/stat")
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            gone.set()
+            break
+        gone.wait(0.05)
+    assert gone.is_set()
+
+
+def test_a_fork_has_a_child_of_its_own():
+    with OwnChild() as child:
+        if not (fork := os.fork()):
+            # No assertion here: it would run the rest of the tests twice.
+            os._exit(0 if child.renderer.inspect(pdf(7)).pages == 7 else 1)
+        assert os.waitpid(fork, 0)[1] == 0
+        assert child.renderer.inspect(pdf(5)).pages == 5
+        assert child.pid in children()
+
+
+def test_threads_share_a_renderer(renderer):
+    counts = [1, 9, 2, 8, 3, 7, 4, 6] * 5
+    with ThreadPoolExecutor(8) as pool:
+        assert [found.pages for found in pool.map(renderer.inspect, map(pdf, counts))] == counts
+
+
+def test_an_asyncio_program_shares_a_renderer(renderer):
+    async def read() -> list[Inspection]:
+        return await asyncio.gather(*(asyncio.to_thread(renderer.inspect, pdf(n)) for n in range(1, 6)))
+
+    assert [found.pages for found in asyncio.run(read())] == [1, 2, 3, 4, 5]

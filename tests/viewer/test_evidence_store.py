@@ -1,0 +1,100 @@
+"""The evidence store: bytes by sha256, never others."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dispute_provider.operators import evidence_store
+
+_NAME = "AIRFLOW__DISPUTE__EVIDENCE_STORE"
+
+
+@pytest.fixture(params=["path", "file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    folder = {
+        "path": str(tmp_path / "store"),
+        "file": f"file://{tmp_path}/store",
+        "memory": f"memory://{tmp_path.name}/store",
+    }
+    monkeypatch.setenv(_NAME, folder[request.param])
+    return folder[request.param]
+
+
+def test_a_document_is_found_by_its_digest(store: str) -> None:
+    sha256 = evidence_store.put(b"receipt")
+    assert sha256 == hashlib.sha256(b"receipt").hexdigest()
+    assert evidence_store.put(b"receipt") == sha256
+    assert evidence_store.get(sha256) == b"receipt"
+    assert evidence_store.get(hashlib.sha256(b"another").hexdigest()) is None
+
+
+def test_without_a_store_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(_NAME, raising=False)
+    assert not evidence_store.is_configured()
+    assert evidence_store.put(b"receipt") is None
+    assert evidence_store.get("0" * 64) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "..", "../../etc/passwd", "0" * 63, "0" * 65, "A" * 64, "0" * 62 + "/.", "0" * 64 + "\n", "٠" * 64],
+)
+def test_nothing_but_a_digest_is_looked_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(_NAME, str(tmp_path))
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        evidence_store.get(name)
+
+
+@settings(max_examples=50)
+@given(name=st.text(max_size=80))
+def test_no_name_leads_out_of_the_store(name: str) -> None:
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        evidence_store.get(name)
+
+
+def test_other_bytes_under_a_digest_are_not_handed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(_NAME, str(tmp_path))
+    sha256 = evidence_store.put(b"receipt") or ""
+    (tmp_path / sha256[:2] / sha256).write_bytes(b"forged")
+    with pytest.raises(evidence_store.EvidenceStoreError, match="other bytes"):
+        evidence_store.get(sha256)
+
+
+def test_what_is_there_is_never_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(_NAME, str(tmp_path))
+    file = tmp_path / (sha256 := evidence_store.put(b"receipt") or "")[:2] / sha256
+    before = file.stat()
+    evidence_store.put(b"receipt")
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_many_writers_of_one_document_leave_it_whole_and_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(_NAME, str(tmp_path))
+    content = bytes(1_000_000)
+    writers = [threading.Thread(target=evidence_store.put, args=(content,)) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert evidence_store.get(sha256) == content
+    assert [file.name for file in (tmp_path / sha256[:2]).iterdir()] == [sha256]
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "store").write_text("a file where a folder should be")
+    monkeypatch.setenv(_NAME, str(tmp_path / "store"))
+    with pytest.raises(evidence_store.EvidenceStoreError, match="cannot be written"):
+        evidence_store.put(b"receipt")

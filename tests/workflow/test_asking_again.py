@@ -1,0 +1,211 @@
+"""What the sweep does about reviews that nobody answered, and whom it reminds of what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import channels
+import pytest
+from airflow.sdk import DAG, Asset, task
+from sweeping import load, write_case
+
+from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED
+
+HOUR = 3600
+
+
+def in_store(engine: Any, asset: Asset, work: Callable[[Any], Any]) -> Any:
+    """Look into one of Airflow's stores, or change what is in it, as a task can."""
+    seen: list[Any] = []
+    with DAG("in_store", schedule=None) as dag:
+
+        @task(outlets=[asset])
+        def look(**context: Any) -> None:
+            seen.append(work(context["asset_state_store"][asset]))
+
+        look()
+    assert engine.run(dag).state == "success"
+    return seen[0]
+
+
+def age(engine: Any, conn_id: str) -> None:
+    """Let the reviews that are open have ended an hour ago."""
+    until = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+    def work(store: Any) -> None:
+        memory = store.get(conn_id)
+        store.set(conn_id, {dispute: {**asked, "until": until} for dispute, asked in memory.items()})
+
+    in_store(engine, REVIEWED, work)
+
+
+def note_answer(engine: Any, conn_id: str, dispute: str, action: str | None, **more: str) -> None:
+    """How the review ends that the sweep has opened."""
+    review = in_store(engine, REVIEWED, lambda store: store.get(conn_id)[dispute]["review"])
+    answer = {"review": review, "action": action, **more}
+    in_store(engine, ANSWERED, lambda store: store.set(f"{conn_id}/{dispute}", answer))
+
+
+def test_what_nobody_answered_in_time_is_put_to_review_anew_and_once(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    for dispute in ("du_late_1", "du_late_2", "du_decided"):
+        sandbox.create_dispute(api="stripe", id=dispute)
+        write_case(cases, dispute)
+    sweep.run()
+    [first] = sweep.reviews()
+    note_answer(engine, stripe_connection, "du_decided", "hold")
+    age(engine, stripe_connection)
+
+    assert sweep.run().state == "success"
+    reviews = sweep.reviews()
+    assert sorted(map(tuple, reviews.values())) == [
+        ("du_decided", "du_late_1", "du_late_2"),
+        ("du_late_1", "du_late_2"),
+    ]
+    assert len(set(reviews)) == 2, "a run of its own, though it is about the same"
+    assert first in reviews
+
+    sweep.run()
+    assert len(sweep.reviews()) == 2, "the new review is open"
+
+
+def test_a_void_answer_is_asked_about_again_without_waiting_for_the_end_of_the_review(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_void")
+    write_case(cases, "du_void")
+    sweep.run()
+    note_answer(engine, stripe_connection, "du_void", None)
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_void"], ["du_void"]]
+
+
+def test_an_edited_case_is_asked_about_again_and_so_is_its_first_version(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_edit")
+    write_case(cases, "du_edit", "One.")
+    sweep.run()
+    note_answer(engine, stripe_connection, "du_edit", "edit")
+    for text in ("Two.", "One."):
+        write_case(cases, "du_edit", text)
+        sweep.run()
+    assert len(sweep.reviews()) == 3
+
+
+def test_a_review_notes_how_it_ended_under_its_own_name(engine, sandbox, stripe_connection, cases):
+    sandbox.create_dispute(api="stripe", id="du_noted")
+    path = write_case(cases, "du_noted")
+    review = load("stripe_dispute_evidence")
+
+    run = engine.run(
+        review,
+        lambda form: {
+            "chosen_options": ["Hold: decide later"],
+            "params_input": {"hold_reason": "needs documents", "hold_for": "Ben", "note": "Zoë says no"},
+        },
+        {"case_path": str(path)},
+    )
+
+    noted = in_store(engine, ANSWERED, lambda store: store.get(f"{stripe_connection}/du_noted"))
+    assert noted == {
+        "review": f"stripe_dispute_evidence/{run.run_id}",
+        "action": "hold",
+        "who": "ana (ana)",
+        "why": "held by the reviewer, needs documents, for Ben",
+    }, "without the note, which stays with the answer"
+
+
+def test_what_is_no_longer_open_is_forgotten(sweep, engine, sandbox, cases, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_gone")
+    write_case(cases, "du_gone")
+    sweep.run()
+    note_answer(engine, stripe_connection, "du_gone", "hold")
+    sandbox.edit_dispute("du_gone", status="won")
+    sweep.run()
+    assert not in_store(engine, REVIEWED, lambda store: store.get(stripe_connection))
+    assert in_store(engine, ANSWERED, lambda store: store.get(f"{stripe_connection}/du_gone")) is None
+
+
+@pytest.fixture
+def told(monkeypatch, engine, stripe_connection):
+    """What the team's channel is told; nothing was told before."""
+    monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "72, 24, 8, soon")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    monkeypatch.setattr(channels, "delivered", [])
+    in_store(engine, REMINDED, lambda store: store.set(stripe_connection, {}))
+    return channels.delivered
+
+
+def test_people_are_reminded_once_of_what_is_open_soonest_first_and_why(
+    told, sweep, engine, sandbox, cases, stripe_connection
+):
+    for dispute, hours in (
+        ("du_later", 90),
+        ("du_case", 60),
+        ("du_none", 20),
+        ("du_held", 30),
+        ("du_no", 40),
+    ):
+        sandbox.create_dispute(api="stripe", id=dispute, due_in=hours * HOUR, amount=1200)
+        if dispute != "du_none":
+            write_case(cases, dispute)
+
+    assert sweep.run().state == "success"
+
+    [message] = told
+    head, *lines = message.removesuffix(" -> https://airflow.example/required_actions").split("\n")
+    assert head.startswith("4 of the disputes of stripe_default")
+    assert [line.split(" · ")[0] for line in lines] == ["du_none", "du_held", "du_no", "du_case"]
+    assert "12.00 USD · due 20" in lines[0]
+    assert "no case was found for it" in lines[0]
+    assert "its review is open until 20" in lines[3]
+    [run_id] = sweep.reviews()
+    assert lines[3].endswith(f"https://airflow.example/dags/dispute_review/runs/{run_id}")
+
+    sweep.run()
+    assert len(told) == 1, "once"
+
+    sandbox.edit_dispute("du_none", due_in=7 * HOUR)
+    sweep.run()
+    assert [line.split(" · ")[0] for line in told[1].split("\n")[1:]] == ["du_none"], "the date is nearer now"
+
+
+def test_what_was_held_is_reminded_of_with_the_reason_and_what_was_rejected_is_not(
+    told, sweep, engine, sandbox, cases, stripe_connection, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "")
+    for dispute in ("du_held", "du_rejected"):
+        sandbox.create_dispute(api="stripe", id=dispute, due_in=20 * HOUR)
+        write_case(cases, dispute)
+    sweep.run()
+    assert not told
+    note_answer(engine, stripe_connection, "du_held", "hold", why="held, for Ben", who="ana (7)")
+    note_answer(engine, stripe_connection, "du_rejected", "reject", why="rejected", who="ana (7)")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "24")
+
+    sweep.run()
+
+    [message] = told
+    assert "held, for Ben (ana (7))" in message
+    assert "du_rejected" not in message
+    assert f"/dags/dispute_review/runs/{next(iter(sweep.reviews()))}" in message
+
+
+def test_a_channel_that_is_down_fails_no_sweep_and_is_told_later(told, sweep, sandbox, monkeypatch):
+    sandbox.create_dispute(api="stripe", id="du_down", due_in=20 * HOUR)
+    monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken,no.such.module")
+    assert sweep.run().state == "success"
+    assert not told
+
+    monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken,channels.team")
+    assert sweep.run().state == "success"
+    assert len(told) == 1
+    assert "du_down" in told[0]
+
+    sweep.run()
+    assert len(told) == 1, "one of the two took it"

@@ -1,0 +1,293 @@
+"""The review as a task: who may answer, who is told, and what becomes of what nobody answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import channels
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
+
+from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.evidence.record import Approval, Record, State
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+from dispute_provider.operators.people import ConfiguredNotifier, reviewers
+from dispute_provider.operators.progress import SUBMISSIONS
+from dispute_provider.operators.review_memory import ANSWERED
+
+# Of any verdict: what completeness says of these cases is of no interest here.
+VERDICTS = ("ready", "weak", "missing", "unknown", None)
+SMALL = ApprovalPolicy("small sums", {"usd": 2000}, verdicts=VERDICTS)
+TIMEOUT = {"error": "timed out", "error_type": "timeout"}
+
+
+def contest(disputes: list[str], conn_id: str, **review: Any) -> DAG:
+    evidence = {"customer_name": "Zoë"}
+    cases = [{"provider": "stripe", "dispute": dispute, "evidence": evidence} for dispute in disputes]
+    with DAG("contest", schedule=None) as dag:
+        stage = StageEvidenceOperator(task_id="stage", cases=cases, conn_id=conn_id)
+        ask = ReviewEvidenceOperator(task_id="review", staged=stage.output, **review)
+        submit = SubmitEvidenceOperator(task_id="submit", approved=ask.output)
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+    return dag
+
+
+def results(engine: Any, run: Any, task: str = "submit") -> dict[str, dict[str, Any]]:
+    value = engine.result(run, task)
+    value = json.loads(value) if isinstance(value, str) else value
+    return {record["dispute"]: record for record in value}
+
+
+class Store(dict[str, Any]):
+    """One of Airflow's stores."""
+
+    def set(self, key: str, value: Any, **options: Any) -> None:
+        self[key] = value
+
+
+class Stores:
+    """Airflow's stores, by the assets that they belong to."""
+
+    def __init__(self) -> None:
+        self.by_uri: dict[str, Store] = {}
+
+    def __getitem__(self, asset: Any) -> Store:
+        return self.by_uri.setdefault(asset.uri, Store())
+
+
+def context() -> Any:
+    run = SimpleNamespace(dag_id="contest", run_id="this-run")
+    return {"dag_run": run, "asset_state_store": Stores()}
+
+
+def staged(dispute: str, conn_id: str, **facts: Any) -> dict[str, Any]:
+    values = {"amount": 1200, "currency": "usd", "digest": "d" * 64, **facts}
+    return Record("stripe", conn_id, dispute, State.STAGED, "", **values).to_dict()
+
+
+def resume(event: dict[str, Any], records: list[dict[str, Any]], **review: Any) -> tuple[Any, dict[str, Any]]:
+    """What a parked review returns when it is resumed, and what it notes for the sweep."""
+    with DAG("contest", schedule=None):
+        operator = ReviewEvidenceOperator(task_id="review", staged=[], **review)
+    given = context()
+    returned = operator.execute_complete(given, event, {"records": records, "others": []})
+    return returned, given["asset_state_store"][ANSWERED]
+
+
+def test_what_nobody_answers_is_held_and_noted_as_not_answered(stripe_connection):
+    [held], noted = resume(TIMEOUT, [staged("du_1", stripe_connection)])
+    assert held["state"] == "held"
+    assert "nobody answered" in held["reason"]
+    assert "approval" not in held, "and so the outcome fails for it"
+    assert noted[f"{stripe_connection}/du_1"]["action"] is None
+    assert noted[f"{stripe_connection}/du_1"]["review"] == "contest/this-run"
+
+
+def test_at_the_deadline_a_named_policy_decides_about_what_nobody_answered(stripe_connection):
+    small, large, warned = (
+        staged("du_small", stripe_connection),
+        staged("du_large", stripe_connection, amount=2000),
+        staged("du_warned", stripe_connection, warnings=["a fee of 500 USD"]),
+    )
+    decided, noted = resume(TIMEOUT, [small, large, warned], at_deadline=SMALL)
+    assert [record["state"] for record in decided] == ["approved", "held", "held"]
+    assert decided[0]["approval"]["responder"] == "policy small sums"
+    assert decided[0]["approval"]["action"] == "submit"
+    assert "not below 20.00 USD" in decided[1]["reason"]
+    assert "warnings" in decided[2]["reason"]
+    assert [answer["action"] for answer in noted.values()] == ["submit", None, None]
+
+
+def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(stripe_connection):
+    record = staged("du_1", stripe_connection)
+    [held], _ = resume(TIMEOUT, [record], at_deadline=SMALL, four_eyes_from={"USD": 1200})
+    assert "four eyes" in held["reason"]
+    with DAG("contest", schedule=None):
+        operator = ReviewEvidenceOperator(task_id="review", staged=[], at_deadline=SMALL)
+    given = context()
+    given["asset_state_store"][SUBMISSIONS]["stripe/-/du_1/-/-"] = ["an earlier approval"]
+    [held] = operator.execute_complete(given, TIMEOUT, {"records": [record], "others": []})
+    assert "whether it was sent before" in held["reason"]
+
+
+@pytest.mark.parametrize("event", [{"error": "x", "error_type": "unknown"}, {"responded_by_user": None}])
+def test_a_policy_decides_at_the_deadline_alone(event, stripe_connection):
+    [held], _ = resume(event, [staged("du_1", stripe_connection)], at_deadline=SMALL)
+    assert held["state"] == "held"
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "loud"),
+    [
+        ("held", "hold", False),
+        ("held", "edit", False),
+        ("held", "submit", True),
+        ("held", "concede", True),
+        ("held", None, True),
+        ("rejected", "reject", False),
+        ("conceded", "concede", False),
+        ("submitted", "submit", False),
+    ],
+)
+def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud):
+    given = Approval(action, "ana", "now") if action else None
+    record = replace(Record("stripe", "stripe_default", "du_1", State(state), "so"), approval=given)
+    with DAG("contest", schedule=None):
+        outcome = ReportOutcomeOperator(task_id="outcome", results=[record.to_dict()])
+    if loud:
+        with pytest.raises(AirflowFailException, match="du_1"):
+            outcome.execute({})
+    else:
+        assert outcome.execute({}) == {state: 1}
+
+
+def test_a_note_that_cannot_be_written_does_not_lose_the_answer(stripe_connection, monkeypatch):
+    def refuse(self: Store, key: str, value: Any, **options: Any) -> None:
+        raise ConnectionError("the API server is away")
+
+    monkeypatch.setattr(Store, "set", refuse)
+    [held], noted = resume(TIMEOUT, [staged("du_1", stripe_connection)])
+    assert held["state"] == "held"
+    assert not noted
+
+
+def test_a_policy_approves_before_anybody_is_asked_and_the_rest_is_asked_about(
+    engine, sandbox, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_small", amount=1999)
+    sandbox.create_dispute(api="stripe", id="du_large", amount=2000)
+
+    run = engine.run(
+        contest(["du_small", "du_large"], stripe_connection, policy=SMALL),
+        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {}},
+    )
+
+    ended = results(engine, run)
+    assert ended["du_small"]["state"] == "submitted"
+    assert ended["du_small"]["approval"]["responder"] == "policy small sums"
+    assert ended["du_large"]["state"] == "held"
+    [form] = engine.forms
+    assert "du_small" not in json.dumps(form)
+
+
+def test_of_what_a_policy_approves_a_sample_is_asked_about_all_the_same(engine, sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1", amount=100)
+    everything = ApprovalPolicy("all looked at", {"usd": 2000}, verdicts=VERDICTS, sample=1)
+
+    run = engine.run(
+        contest(["du_1"], stripe_connection, policy=everything),
+        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {}},
+    )
+
+    assert results(engine, run)["du_1"]["state"] == "held"
+    assert engine.forms
+
+
+def test_nobody_is_asked_where_a_policy_approves_all(engine, sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1", amount=100)
+    run = engine.run(contest(["du_1"], stripe_connection, policy=SMALL))
+    assert results(engine, run)["du_1"]["state"] == "submitted"
+
+
+@pytest.mark.parametrize(("typed", "state"), [("du_1", "conceded"), ("", "held")])
+def test_a_dispute_is_conceded_only_when_it_is_said_twice(typed, state, engine, sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    def concede(form: dict[str, Any]) -> dict[str, Any]:
+        [option] = [option for option in form["options"] if option.startswith("Concede du_1")]
+        assert form["options"][0] != option
+        return {"chosen_options": [option], "params_input": {"concede_confirm": typed, "note": "too weak"}}
+
+    run = engine.run(contest(["du_1"], stripe_connection), concede)
+
+    decided = results(engine, run, "review")["du_1"]
+    assert decided["state"] == ("approved" if typed else "held")
+    if typed:
+        assert decided["approval"]["action"] == "concede"
+        assert decided["reason"].startswith("concede approved: too weak")
+    else:
+        assert "void" in decided["reason"]
+    assert results(engine, run)["du_1"]["state"] == state
+    assert sandbox.dispute("du_1")["status"] == ("lost" if typed else "needs_response")
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
+def test_a_case_that_is_to_be_edited_is_held_by_name(engine, sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    def edit(form: dict[str, Any]) -> dict[str, Any]:
+        [option] = [option for option in form["options"] if option.startswith("Edit")]
+        return {"chosen_options": [option], "params_input": {}}
+
+    run = engine.run(contest(["du_1"], stripe_connection), edit)
+
+    record = results(engine, run)["du_1"]
+    assert run.state == "success", "somebody decided so"
+    assert (record["state"], record["approval"]["action"]) == ("held", "edit")
+    assert "put to review again" in record["reason"]
+
+
+def test_who_is_to_answer_is_told_with_the_link_and_a_broken_channel_stops_nothing(
+    engine, sandbox, stripe_connection, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken, channels.team, channels.nothing")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/team/")
+    monkeypatch.setattr(channels, "delivered", [])
+    sandbox.create_dispute(api="stripe", id="du_1")
+    dag = contest(["du_1"], stripe_connection, notifiers=[ConfiguredNotifier(), channels.Broken()])
+
+    run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
+
+    assert results(engine, run)["du_1"]["state"] == "submitted"
+    [told] = channels.delivered
+    assert told.startswith("A review is open, until 20")
+    assert "du_1" in told
+    page = f"https://airflow.example/team/dags/contest/runs/{quote(run.run_id, safe='')}/tasks/review"
+    assert told.endswith(f" -> {page}/required_actions")
+    assert channels.team.text == "{{ message }} -> {{ link }}", "the next message has its own"
+
+
+@pytest.mark.parametrize(("named", "refused"), [("ana", False), ("ben, 7:ana", True)])
+def test_only_the_reviewers_who_are_named_may_answer(
+    named, refused, engine, sandbox, stripe_connection, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REVIEWERS", named)
+    sandbox.create_dispute(api="stripe", id="du_1")
+    dag = contest(["du_1"], stripe_connection, assigned_users=reviewers())
+
+    def run() -> Any:
+        return engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
+
+    if refused:
+        with pytest.raises(AssertionError, match="403"):
+            run()
+        assert not any(entry["submitted"] for entry in sandbox.journal())
+    else:
+        assert results(engine, run())["du_1"]["state"] == "submitted"
+
+
+def test_where_nobody_is_named_everybody_may_answer():
+    assert reviewers() is None
+
+
+def test_times_are_told_in_the_configured_zone(engine, sandbox, stripe_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", "Asia/Tokyo")
+    sandbox.create_dispute(api="stripe", id="du_1", due_in=timedelta(days=3).total_seconds())
+    engine.run(
+        contest(["du_1"], stripe_connection),
+        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {"hold_for": "Ben"}},
+    )
+    [form] = engine.forms
+    assert " JST)" in form["body"]
+    assert form["params"]["hold_reason"]["schema"]["enum"][0] == "decide later"
