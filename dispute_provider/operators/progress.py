@@ -19,8 +19,6 @@ SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissi
 # And this one's names the disputes that are just being staged, at an API whose uploads have no key.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 
-# So long after a worker is gone, what it has sent has arrived or never will: twice the longest time limit.
-_SETTLED_AFTER = timedelta(seconds=180)
 # What nobody has looked at for so long is forgotten.
 _STALE_AFTER = timedelta(days=30)
 
@@ -55,7 +53,7 @@ class Progress:
     def settling(self, record: Record) -> float:
         """Seconds until an earlier send of this stage, by this run or another, has arrived or never will."""
         if self.intended(record):
-            return _SETTLED_AFTER.total_seconds()
+            return _until_settled({})
         sending = self._sending.get(_stage(record))
         return _until_settled(sending) if sending else 0.0
 
@@ -173,9 +171,11 @@ def _fresh(entries: dict[str, Any]) -> dict[str, Any]:
 
 def _until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was recorded, for the worker may have died just now."""
+    from dispute_provider.hooks.protocol import SETTLED_AFTER
+
     if not (until := entry.get("until")):
-        return _SETTLED_AFTER.total_seconds()
-    return max(0.0, (datetime.fromisoformat(until) + _SETTLED_AFTER - datetime.now(UTC)).total_seconds())
+        return SETTLED_AFTER
+    return max(0.0, SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds())
 
 
 def _what(record: Record) -> list[str]:
