@@ -212,7 +212,7 @@ class Scene:
             return
         described = setup.describe(self.world, setup.find(self.world, call.dispute))
         key = (call.headers.get("x-chaos-try", ""), call.dispute)
-        stage = stage_key(self.told, call.dispute, described["stage"], clock.now())
+        stage = stage_key(described["stage"], len(self.told.openings.get(call.dispute, ())))
         shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":

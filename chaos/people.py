@@ -10,7 +10,7 @@ from typing import Any
 
 from chaos.airflow import moment
 from chaos.clock import now
-from chaos.transcript import Shown, Transcript
+from chaos.transcript import Opening, Shown, Transcript
 from dispute_provider.sandbox import setup
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe_objects import ANSWERABLE, StripeDispute
@@ -47,7 +47,8 @@ class Outside:
     def reopen(self, dispute: str, **fields: Any) -> None:
         """The issuer opens the next stage, or the same again."""
         self._edit(dispute, reopen=True, **fields)
-        self.told.openings.setdefault(dispute, []).append(now())
+        opening = Opening(now(), len(setup.find(self.world, dispute).submissions))
+        self.told.openings.setdefault(dispute, []).append(opening)
         self._new_due(dispute)
 
     def _edit(self, dispute: str, **fields: Any) -> None:

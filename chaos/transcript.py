@@ -49,6 +49,14 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """A dispute was opened anew, at another stage or at the same; `submissions`: how many it had by then."""
+
+    at: float
+    submissions: int
+
+
+@dataclass(frozen=True)
 class Completion:
     """A run, or a part of it that was cleared by hand, that came to its end.
 
@@ -69,8 +77,7 @@ class Transcript:
     """The disputes of each run."""
     approvals: list[Approval] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
-    openings: dict[str, list[float]] = field(default_factory=dict)
-    """When a dispute was opened anew, at another stage or at the same."""
+    openings: dict[str, list[Opening]] = field(default_factory=dict)
     dues: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """Each due date of a dispute, and from when on it was that."""
     unstaged: set[str] = field(default_factory=set)
