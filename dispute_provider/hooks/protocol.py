@@ -15,8 +15,10 @@ from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_name
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
+    AuthenticationError,
     ConflictError,
     InvalidCaseError,
+    PermissionDeniedError,
     RateLimitedError,
     ServerError,
 )
@@ -89,7 +91,7 @@ def submit(
             before, end = yield from _look(api, record, resumed)
     except ApiError as error:
         failed = _failed(record, "not submitted", error)
-        if resumed and failed.state == State.REFUSED:
+        if resumed and failed.retry_after is None:
             return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
         return failed
     if end and (may_send or end.state == State.SUBMITTED):
@@ -257,6 +259,9 @@ def _refuse_submission(record: Record, found: Snapshot) -> Record | None:
 def _failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        # Once the connection is mended, the approval still holds.
+        state = State.HELD
     if isinstance(error, RateLimitedError | ServerError):
         held = record.ended(State.HELD, f"{what}: {error}", error.request_id)
         return replace(held, retry_after=error.retry_after or 0.0)

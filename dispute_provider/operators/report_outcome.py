@@ -32,6 +32,7 @@ class ReportOutcomeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         from dispute_provider.evidence.record import State
+        from dispute_provider.evidence.review import HOLD
 
         records = records_of(resolve(self.results, context))
         finish(self, records)
@@ -39,7 +40,8 @@ class ReportOutcomeOperator(BaseOperator):
         attention = [
             record
             for record in records
-            if record.state in loud or (record.state == State.HELD and record.approval is None)
+            if record.state in loud
+            or (record.state == State.HELD and not (record.approval and record.approval.action == HOLD))
         ]
         counts = dict(Counter(str(record.state) for record in records))
         if attention:

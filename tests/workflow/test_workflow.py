@@ -152,6 +152,25 @@ def test_nobody_answering_in_time_holds_and_fails_at_the_end(engine, sandbox, st
     assert "nobody answered" in held["reason"]
 
 
+@pytest.mark.parametrize("status", [401, 503])
+def test_what_was_approved_and_cannot_be_sent_is_held_and_fails_loudly(
+    status, engine, sandbox, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        sandbox.fault(operation="GetDisputesDispute", effect="status", status=status, times=None)
+        return {"chosen_options": form["options"][:1], "params_input": {}}
+
+    run = engine.run(contest([stripe_case("du_1")], stripe_connection), answer)
+
+    [record] = as_json(engine.result(run, "submit"))
+    assert record["state"] == "held"
+    assert str(status) in record["reason"]
+    assert run.state == "failed", "nobody decided to hold it"
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
 def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1")
 
