@@ -221,12 +221,12 @@ class Reply:
 TIMED_OUT = {"error": "The response timeout has passed without a response.", "error_type": "timeout"}
 
 
-def review(form: Form, dice: random.Random, *, prompt: bool) -> Reply:
+def review(form: Form, dice: random.Random, slowest: float | None) -> Reply:
     """A reviewer's answer to a form.
 
-    :param prompt: without days of thinking.
+    :param slowest: seconds; None for one who may think for days.
     """
-    after = dice.uniform(5, 900) if prompt else dice.choice([20.0, 3000.0, 40_000.0, 12 * _DAY])
+    after = dice.uniform(5, slowest) if slowest else dice.choice([20.0, 3000.0, 40_000.0, 12 * _DAY])
     mood = dice.random()
     yes = _yes(form, form.disputes)
     if mood < 0.74:

@@ -123,6 +123,47 @@ def _no_settling_of_others() -> None:
     progress.Progress.settling = settling  # type: ignore[method-assign]
 
 
+def _no_settling_of_other_sends() -> None:
+    from dispute_provider.operators import progress
+
+    original = progress.Progress.settling
+
+    def settling(self: Any, record: Any) -> float:
+        return original(self, record) if self.intended(record) or self.alike(record) else 0.0
+
+    progress.Progress.settling = settling  # type: ignore[method-assign]
+
+
+def _no_waiting_for_late_answers() -> None:
+    from dispute_provider.hooks import transport
+
+    transport._LATE = ()
+
+
+def _conflicts_forgotten() -> None:
+    from dispute_provider.exceptions import ConflictError
+    from dispute_provider.hooks import transport
+
+    original = transport._Attempts.failed
+
+    def failed(self: Any, last: Any) -> Any:
+        return last if isinstance(self._unclear, ConflictError) else original(self, last)
+
+    transport._Attempts.failed = failed  # type: ignore[method-assign]
+
+
+def _stages_guessed() -> None:
+    from dispute_provider.hooks import protocol
+
+    original = protocol._is_ours
+
+    def is_ours(record: Any, found: Any) -> bool:
+        stage = record.stage or found.dispute.stage
+        return original(record, replace(found, dispute=replace(found.dispute, stage=stage)))
+
+    protocol._is_ours = is_ours
+
+
 def _no_lock() -> None:
     from chaos import run
 
@@ -237,6 +278,10 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "how a try ended is not stored": _no_ends,
     "what is under way is not waited for": _no_settling,
     "what other runs have under way is not waited for": _no_settling_of_others,
+    "other sends under way at the dispute are not waited for": _no_settling_of_other_sends,
+    "a send that nobody answered in time is not waited for": _no_waiting_for_late_answers,
+    "a conflict is forgotten over a later refusal": _conflicts_forgotten,
+    "which stage was answered is guessed": _stages_guessed,
     "no lock between runs that submit": _no_lock,
     "no lock between runs that stage": _no_staging_lock,
     "what went out is not compared": _no_look_at_what_went_out,
@@ -299,7 +344,7 @@ def main() -> int:
             name, count, finding = result.get()
             missed += finding is None
             told = f"caught after {count:4} · {finding[:110]}" if finding else f"NOT CAUGHT in {count}"
-            print(f"{name:52} {told}", flush=True)
+            print(f"{name:56} {told}", flush=True)
     print(f"{len(names) - missed} of {len(names)} caught, in {time.monotonic() - began:.0f} s")
     return 1 if missed else 0
 

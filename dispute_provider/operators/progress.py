@@ -51,15 +51,18 @@ class Progress:
         return _key(record) in self._intended
 
     def settling(self, record: Record) -> float:
-        """Seconds until an earlier send of this stage, by this run or another, has arrived or never will."""
+        """Seconds until an earlier send, by this run or another, has arrived or never will.
+
+        At whichever stage it was sent: it may arrive at the one that follows.
+        """
         if self.intended(record):
             return _until_settled({})
-        sending = self._sending.get(_stage(record))
+        sending = self._sending.get(_dispute(record))
         return _until_settled(sending) if sending else 0.0
 
     def alike(self, record: Record) -> bool:
         """Whether what is under way is what this record would send, under the same key."""
-        sending = self._sending.get(_stage(record))
+        sending = self._sending.get(_dispute(record))
         return sending is None or sending["what"] == _what(record)
 
     def intend(self, records: Iterable[Record]) -> None:
@@ -67,7 +70,7 @@ class Progress:
         now = _now()
         for record in records:
             self._intended[_key(record)] = now
-            self._sending[_stage(record)] = {"since": now, "what": _what(record)}
+            self._sending[_dispute(record)] = {"since": now, "what": _what(record)}
         self._save()
 
     def end(self, before: Iterable[Record], after: Iterable[Record]) -> None:
@@ -78,12 +81,12 @@ class Progress:
         for one, other in zip(before, after, strict=True):
             if other.state == State.HELD:
                 _put_back(self._intended, _key(one), intended)
-                _put_back(self._sending, _stage(one), sending)
+                _put_back(self._sending, _dispute(one), sending)
                 continue
             self._ended[_key(one)] = other.to_dict()
             if other.state != State.UNKNOWN:
-                self._sending.pop(_stage(one), None)
-            elif under_way := self._sending.get(_stage(one)):
+                self._sending.pop(_dispute(one), None)
+            elif under_way := self._sending.get(_dispute(one)):
                 under_way.setdefault("until", _now())
         _save(self._store, "ended", self._ended)
         self._save()
@@ -201,8 +204,9 @@ def count_unknown_end(context: Context, record: Record) -> None:
         context["asset_state_store"][SUBMISSIONS].set(_stage(record), [*counted, this])
 
 
+def _dispute(record: Record) -> str:
+    return "/".join(part or "-" for part in (record.provider, record.account, record.dispute))
+
+
 def _stage(record: Record) -> str:
-    return "/".join(
-        str(part or "-")
-        for part in (record.provider, record.account, record.dispute, record.stage, record.submissions)
-    )
+    return f"{_dispute(record)}/{record.stage or '-'}/{record.submissions or '-'}"
