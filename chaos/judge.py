@@ -22,6 +22,8 @@ NAMED_ENDS = {
     "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",
     "unknown",
 }  # fmt: skip
+# So many seconds after a worker was killed, what it had sent may still be carried out.
+_LATEST = 180.0
 _SAYS_SENT = {"submitted", "submitted-differs"}
 _SAYS_NOT_SENT = {"staged", "held", "rejected", "refused", "conceded"}
 
@@ -244,7 +246,7 @@ class _Judge:
         ):
             return True
         return any(
-            approval.shown.at <= entry["time"] <= completion.at
+            approval.shown.at - (_LATEST if entry["fault"] else 0.0) <= entry["time"] <= completion.at
             and (
                 (entry["fault"] and entry["dispute"] in (dispute, None))
                 or (entry["dispute"] == dispute and entry["changed"] and _run(_sender(entry)) != run)

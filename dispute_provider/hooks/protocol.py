@@ -84,8 +84,8 @@ def submit(
     """
     try:
         before, end = yield from _look(api, record, resumed)
-        undecided = end is None or end.state == State.REFUSED
-        if may_send and settle and undecided and (end or not (alike and api.submits_under_a_key)):
+        decided = end and not resumed and end.state != State.REFUSED
+        if settle and not decided and (end or not (alike and api.submits_under_a_key)):
             # What is under way still may make this a second one, or untrue.
             yield Wait(settle)
             before, end = yield from _look(api, record, resumed)

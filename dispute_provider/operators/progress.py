@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from dispute_provider.operators.batch import run_key
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -55,7 +57,7 @@ class Progress:
 
         At whichever stage it was sent: it may arrive at the one that follows.
         """
-        if self.intended(record):
+        if self.intended(record) and not self.ended(record):
             return _until_settled({})
         sending = self._sending.get(_dispute(record))
         return _until_settled(sending) if sending else 0.0
@@ -74,7 +76,10 @@ class Progress:
         self._save()
 
     def end(self, before: Iterable[Record], after: Iterable[Record]) -> None:
-        """Record the ends of a group; what is *held* was not sent by this try, and may be tried again."""
+        """Record the ends of a group; what is *held* was not sent by this try, and may be tried again.
+
+        What another run has under way at the same dispute stays under way.
+        """
         from dispute_provider.evidence.record import State
 
         intended, sending = self._before
@@ -85,8 +90,8 @@ class Progress:
                 continue
             self._ended[_key(one)] = other.to_dict()
             if other.state != State.UNKNOWN:
-                self._sending.pop(_dispute(one), None)
-            elif under_way := self._sending.get(_dispute(one)):
+                _put_back(self._sending, _dispute(one), {} if _key(one) in intended else sending)
+            if under_way := self._sending.get(_dispute(one)):
                 under_way.setdefault("until", _now())
         _save(self._store, "ended", self._ended)
         self._save()
@@ -189,6 +194,24 @@ def _what(record: Record) -> list[str]:
 def _key(record: Record) -> str:
     """One approval: a new one, after the task was cleared, is not answered with the end of an old one."""
     return record.approval.signature if record.approval else record.dispute
+
+
+def note_answers(context: Context, review: str, records: Iterable[Record]) -> None:
+    """Note the last answers to a review; those that were given to it before are taken back.
+
+    :param review: which of the run's reviews.
+    """
+    approvals: dict[str, Any] = {record.dispute: _key(record) for record in records if record.approval}
+    context["asset_state_store"][SUBMISSIONS].set(_answers(context, review), approvals)
+
+
+def last_answers(context: Context, review: str) -> dict[str, Any]:
+    """The signatures of the last answers to a review of this run, by dispute."""
+    return _load(context["asset_state_store"][SUBMISSIONS], _answers(context, review))
+
+
+def _answers(context: Context, review: str) -> str:
+    return f"answers {run_key(context)}/{review}"
 
 
 def unknown_ends(context: Context, record: Record) -> list[str]:

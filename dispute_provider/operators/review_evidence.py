@@ -22,7 +22,7 @@ from dispute_provider.operators.batch import (
     secrets_of,
     take,
 )
-from dispute_provider.operators.progress import SUBMISSIONS, unknown_ends
+from dispute_provider.operators.progress import SUBMISSIONS, note_answers, unknown_ends
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -75,6 +75,8 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider.evidence import review
         from dispute_provider.evidence.record import State, by_due_date
 
+        # A review that is opened anew takes back what was answered to it before.
+        note_answers(context, _name(context), [])
         given = records_of(resolve(self.staged, context))
         read, snapshots = asyncio.run(_read_again([r for r in given if r.state == State.STAGED]))
         to_decide = by_due_date([record for record in read if record.state == State.STAGED])
@@ -147,6 +149,7 @@ class ReviewEvidenceOperator(HITLOperator):
             raise ValueError("the task was resumed without what its review had shown")
         records = records_of(shown["records"])
         decided = self._decided(context, event, records)
+        note_answers(context, _name(context), decided)
         return finish(self, [*decided, *records_of(shown["others"])])
 
     def _decided(self, context: Context, event: Mapping[str, Any], records: list[Record]) -> list[Record]:
@@ -182,6 +185,7 @@ class ReviewEvidenceOperator(HITLOperator):
                         decision.action,
                         responder,
                         event["responded_at"].isoformat(),
+                        _name(context),
                         attempt=1 + len(unknown_ends(context, record)),
                     ),
                 ),
@@ -203,6 +207,11 @@ class ReviewEvidenceOperator(HITLOperator):
         if record.prepared_by.casefold() in own:
             return Decision(HOLD, "four eyes are asked for: who prepared the case may not approve it")
         return decision
+
+
+def _name(context: Context) -> str:
+    """Which of the run's reviews this is."""
+    return f"{context['ti'].task_id}/{context['ti'].map_index}"
 
 
 async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str, Snapshot]]:

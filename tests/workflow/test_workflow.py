@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from airflow.sdk import DAG
@@ -145,9 +148,9 @@ def test_nobody_answering_in_time_holds_and_fails_at_the_end(engine, sandbox, st
     from dispute_provider.evidence.record import Record, State
 
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
-    [held] = review.execute_complete(
-        {}, {"error": "timed out", "error_type": "timeout"}, {"records": [record.to_dict()], "others": []}
-    )
+    shown = {"records": [record.to_dict()], "others": []}
+    # Of Airflow nothing is asked but to keep that there was no answer.
+    [held] = review.execute_complete(MagicMock(), {"error": "timed out", "error_type": "timeout"}, shown)
     assert held["state"] == "held"
     assert "nobody answered" in held["reason"]
 
@@ -186,9 +189,9 @@ def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-@pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action"])
+@pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action", "taken back"])
 def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, sandbox, stripe_connection):
-    """The review's XCom is edited, or copied from another run, before the submission reads it."""
+    """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
     from dataclasses import replace
 
     from dispute_provider.evidence.record import Approval, Record, State, sign
@@ -219,7 +222,9 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     class Run:
         dag_id, run_id = "submit_only", "this-run"
 
-    [result] = operator.execute({"dag_run": Run()})
+    answered = {} if forged == "taken back" else {"du_1": approval.signature}
+    stores = defaultdict(lambda: SimpleNamespace(get=lambda key: answered))
+    [result] = operator.execute({"dag_run": Run(), "asset_state_store": stores})
 
     assert result["state"] == "refused"
     assert "approval" in result["reason"]
