@@ -134,24 +134,6 @@ def _no_settling_of_other_sends() -> None:
     progress.Progress.settling = settling  # type: ignore[method-assign]
 
 
-def _no_waiting_for_late_answers() -> None:
-    from dispute_provider.hooks import transport
-
-    transport._LATE = ()
-
-
-def _conflicts_forgotten() -> None:
-    from dispute_provider.exceptions import ConflictError
-    from dispute_provider.hooks import transport
-
-    original = transport._Attempts.failed
-
-    def failed(self: Any, last: Any) -> Any:
-        return last if isinstance(self._unclear, ConflictError) else original(self, last)
-
-    transport._Attempts.failed = failed  # type: ignore[method-assign]
-
-
 def _stages_guessed() -> None:
     from dispute_provider.hooks import protocol
 
@@ -186,6 +168,18 @@ def _no_signature() -> None:
     from dispute_provider.evidence import record
 
     record.is_signed = lambda secret, run, signed: True
+
+
+def _nothing_taken_back() -> None:
+    from unittest.mock import ANY
+
+    from dispute_provider.operators import submit_evidence
+
+    class Anything(dict[str, Any]):
+        def get(self, key: Any, default: Any = None) -> Any:
+            return ANY
+
+    submit_evidence.last_answers = lambda context, review: Anything()
 
 
 def _nothing_of_others_protected() -> None:
@@ -279,13 +273,12 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "what is under way is not waited for": _no_settling,
     "what other runs have under way is not waited for": _no_settling_of_others,
     "other sends under way at the dispute are not waited for": _no_settling_of_other_sends,
-    "a send that nobody answered in time is not waited for": _no_waiting_for_late_answers,
-    "a conflict is forgotten over a later refusal": _conflicts_forgotten,
     "which stage was answered is guessed": _stages_guessed,
     "no lock between runs that submit": _no_lock,
     "no lock between runs that stage": _no_staging_lock,
     "what went out is not compared": _no_look_at_what_went_out,
     "the approval's signature is not checked": _no_signature,
+    "an answer to a review that was cleared still counts": _nothing_taken_back,
     "the form's options do not name the digest": _no_digest_in_the_form,
     "an answer without a login approves": _anybody_approves,
     "a timeout is taken for a yes": _silence_is_consent,
