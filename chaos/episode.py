@@ -97,6 +97,7 @@ class Scene:
         self.inquiries: set[str] = set()
         self._readings: dict[tuple[str, str], Shown] = {}
         self.approvals: list[dict[str, Any]] = []
+        self._hurried: list[asyncio.Task[None]] = []
 
     # What there is
 
@@ -157,6 +158,8 @@ class Scene:
             some = self.dice.sample(disputes, self.dice.randint(least, len(disputes)))
             first.append(self.start(some, self.dice.choice([0.0, 0.0, 1.0, 600.0])))
         await asyncio.gather(*first)
+        while self._hurried:
+            await self._hurried.pop()
         for _ in range(2):
             await asyncio.sleep(1)
             self.afterwards()
@@ -169,9 +172,10 @@ class Scene:
                 break
         await asyncio.sleep(_SETTLED)
 
-    def start(self, disputes: list[str], after: float = 0.0) -> Any:
+    def start(self, disputes: list[str], after: float = 0.0, *, hurried: bool = False) -> Any:
         """A run for these; one of each API by itself, or all of them together."""
-        run = Run(self, f"run{len(self.runs) + 1}", {dispute: self.cases[dispute] for dispute in disputes})
+        cases = {dispute: self.cases[dispute] for dispute in disputes}
+        run = Run(self, f"run{len(self.runs) + 1}", cases, hurried)
         self.runs.append(run)
         self.told.given[run.name] = list(disputes)
         return run.play(after)
@@ -183,14 +187,25 @@ class Scene:
             *(run.clear(self.dice.choice(["submit", "submit", "review", "stage"])) for run in cleared)
         )
 
+    def submission_broken(self, disputes: list[str]) -> None:
+        """A worker died at a submission; what it has sent may still answer the stage that comes next."""
+        escalating = [one for one in disputes if one in self.inquiries and self.dice.random() < 0.3]
+        for dispute in escalating:
+            self._escalate(dispute)
+        if escalating:
+            self._hurried.append(asyncio.ensure_future(self.start(escalating, hurried=True)))
+
+    def _escalate(self, dispute: str) -> None:
+        self.inquiries.discard(dispute)
+        moov = self.cases[dispute]["provider"] == "moov"
+        self.outside.reopen(dispute, **({"phase": "chargeback"} if moov else {}))
+        self.told.disturbed.append((clock.now(), dispute, "escalated"))
+
     def afterwards(self) -> None:
         """What issuers do once a dispute was answered."""
         for dispute in self.cases:
             if dispute in self.inquiries and not self.outside.is_open(dispute):
-                self.inquiries.discard(dispute)
-                moov = self.cases[dispute]["provider"] == "moov"
-                self.outside.reopen(dispute, **({"phase": "chargeback"} if moov else {}))
-                self.told.disturbed.append((clock.now(), dispute, "escalated"))
+                self._escalate(dispute)
             elif self.dice.random() < max(self.mood.disturbance, 0.05):
                 self.outside.disturb(dispute, AFTERWARDS)
 
@@ -212,7 +227,7 @@ class Scene:
             return
         described = setup.describe(self.world, setup.find(self.world, call.dispute))
         key = (call.headers.get("x-chaos-try", ""), call.dispute)
-        stage = stage_key(self.told, call.dispute, described["stage"], clock.now())
+        stage = stage_key(described["stage"], len(self.told.openings.get(call.dispute, ())))
         shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":

@@ -23,6 +23,8 @@ NAMED_ENDS = {
     "unknown",
 }  # fmt: skip
 _CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
+# So many seconds after a worker was killed, what it had sent may still be carried out.
+_LATEST = 180.0
 _SAYS_SENT = {"submitted", "submitted-differs"}
 _SAYS_NOT_SENT = {"staged", "held", "rejected", "refused", "conceded"}
 
@@ -39,10 +41,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Submission:
-    """One that the sandbox accepted. `run` is ours (run and generation), None where a colleague made it."""
+    """One that the sandbox accepted.
+
+    :param run: ours (run and generation), None where a colleague made it.
+    :param sent: when it was asked for.
+    :param time: when it was carried out.
+    """
 
     dispute: str
     run: str | None
+    sent: float
     time: float
     stage: str
     pieces: Pieces
@@ -73,30 +81,34 @@ class _Judge:
         yield from self._uploads()
 
     @cached_property
-    def _senders(self) -> dict[str, str]:
-        """Run and generation by the requests that submitted."""
-        return {entry["request_id"]: _sender(entry) for entry in self.told.journal if entry["submitted"]}
+    def _requests(self) -> dict[str, dict[str, Any]]:
+        """The requests that submitted, by their ids."""
+        return {entry["request_id"]: entry for entry in self.told.journal if entry["submitted"]}
 
     @cached_property
     def submissions(self) -> list[Submission]:
         return [
-            Submission(
-                dispute,
-                self._senders.get(made["request"]),
-                made["time"],
-                self.stage(dispute, made["stage"], made["time"]),
-                pieces_of(described["api"], made["evidence"], self.told.files),
-            )
+            self._submission(dispute, described["api"], made, earlier)
             for dispute, described in self.told.disputes.items()
-            for made in described["submissions"]
+            for earlier, made in enumerate(described["submissions"])
         ]
+
+    def _submission(self, dispute: str, api: str, made: dict[str, Any], earlier: int) -> Submission:
+        request = self._requests.get(made["request"])
+        # Two things can happen at one moment: the order tells what time does not.
+        openings = sum(1 for opening in self.told.openings.get(dispute, ()) if opening.submissions <= earlier)
+        return Submission(
+            dispute,
+            _sender(request) if request else None,
+            request["time"] if request else made["time"],
+            made["time"],
+            stage_key(made["stage"], openings),
+            pieces_of(api, made["evidence"], self.told.files),
+        )
 
     @cached_property
     def ours(self) -> list[Submission]:
         return [submission for submission in self.submissions if submission.run]
-
-    def stage(self, dispute: str, name: str, time: float) -> str:
-        return stage_key(self.told, dispute, name, time)
 
     def approval(self, run: str | None, dispute: str) -> Approval | None:
         given = [one for one in self.told.approvals if one.run == run and one.dispute == dispute]
@@ -209,7 +221,8 @@ class _Judge:
             yield Finding(LOST, dispute, f"{told}, but it was not")
         if state in _SAYS_NOT_SENT:
             own = [one for one in self.ours if one.dispute == dispute and one.run == completion.run]
-            if own:
+            # What is under way still may arrive later.
+            if any(one.sent <= completion.at for one in own):
                 yield Finding(LOST, dispute, f"{told}, but this very run submitted it")
             elif state == "refused" and self._answered_by_run_before(completion, dispute):
                 yield Finding(LOST, dispute, f"{told}, but this run had submitted it before it was cleared")
@@ -224,9 +237,8 @@ class _Judge:
             one.dispute == dispute
             and _run(one.run or "") == run
             and one.time < completion.started
-            and one.stage == self.stage(dispute, one.stage.partition("#")[0], completion.started)
             and not any(
-                one.time < at <= completion.at for at, which, _ in self.told.disturbed if which == dispute
+                one.time <= at <= completion.at for at, which, _ in self.told.disturbed if which == dispute
             )
             and self.told.disputes[dispute]["outcome"] is None
             for one in self.ours
@@ -260,7 +272,7 @@ class _Judge:
         ):
             return True
         return any(
-            approval.shown.at <= entry["time"] <= completion.at
+            approval.shown.at - (_LATEST if entry["fault"] else 0.0) <= entry["time"] <= completion.at
             and (
                 (entry["fault"] and entry["dispute"] in (dispute, None))
                 or (entry["dispute"] == dispute and entry["changed"] and _run(_sender(entry)) != run)
@@ -282,7 +294,7 @@ class _Judge:
             if dispute not in self.told.unstaged:
                 yield from self._copies(dispute, described["evidence"], "left")
             for made in described["submissions"]:
-                if made["request"] in self._senders:
+                if made["request"] in self._requests:
                     yield from self._copies(dispute, made["evidence"], "submitted")
 
     def _copies(self, dispute: str, items: list[dict[str, Any]], what: str) -> Iterator[Finding]:
@@ -303,9 +315,9 @@ def is_final(entry: dict[str, Any]) -> bool:
     return bool(entry["operation"] == "submitDisputeEvidence")
 
 
-def stage_key(told: Transcript, dispute: str, name: str, time: float) -> str:
+def stage_key(name: str, openings: int) -> str:
     """A stage, and which of its kind: a dispute can be opened anew."""
-    return f"{name}#{sum(1 for at in told.openings.get(dispute, ()) if at <= time)}"
+    return f"{name}#{openings}"
 
 
 def _sender(entry: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaos.airflow import moment
 from chaos.clock import now
-from chaos.transcript import Shown, Transcript
+from chaos.transcript import Opening, Shown, Transcript
 from dispute_provider.sandbox import setup
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe_objects import ANSWERABLE, StripeDispute
@@ -47,7 +47,8 @@ class Outside:
     def reopen(self, dispute: str, **fields: Any) -> None:
         """The issuer opens the next stage, or the same again."""
         self._edit(dispute, reopen=True, **fields)
-        self.told.openings.setdefault(dispute, []).append(now())
+        opening = Opening(now(), len(setup.find(self.world, dispute).submissions))
+        self.told.openings.setdefault(dispute, []).append(opening)
         self._new_due(dispute)
 
     def _edit(self, dispute: str, **fields: Any) -> None:
@@ -226,12 +227,12 @@ class Reply:
 TIMED_OUT = {"error": "The response timeout has passed without a response.", "error_type": "timeout"}
 
 
-def review(form: Form, dice: random.Random, *, prompt: bool) -> Reply:
+def review(form: Form, dice: random.Random, slowest: float | None) -> Reply:
     """A reviewer's answer to a form.
 
-    :param prompt: without days of thinking.
+    :param slowest: seconds; None for one who may think for days.
     """
-    after = dice.uniform(5, 900) if prompt else dice.choice([20.0, 3000.0, 40_000.0, 12 * _DAY])
+    after = dice.uniform(5, slowest) if slowest else dice.choice([20.0, 3000.0, 40_000.0, 12 * _DAY])
     mood = dice.random()
     yes = _yes(form, form.disputes)
     if mood < 0.74:

@@ -43,7 +43,7 @@ class RunFailedError(Exception):
 class Run:
     """One run: its tasks, its XComs, and how often parts of it were cleared."""
 
-    def __init__(self, scene: Scene, name: str, cases: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, scene: Scene, name: str, cases: dict[str, dict[str, Any]], hurried: bool) -> None:
         self.scene = scene
         self.name = name
         self.cases = cases
@@ -53,6 +53,7 @@ class Run:
         self._tasks: dict[str, TaskInstance] = {}
         self._started = 0.0
         self._tokens = scene.dice.random() < 0.2
+        self._hurried = hurried
 
     @property
     def label(self) -> str:
@@ -100,7 +101,7 @@ class Run:
         scene = self.scene
         await asyncio.sleep(scene.dice.uniform(0.5, 20))
         scene.between_tasks(self.disputes)
-        if before_submission and scene.mood.together:
+        if before_submission and scene.mood.together and not self._hurried:
             now = asyncio.get_running_loop().time()
             await asyncio.sleep(_TOGETHER - now % _TOGETHER)
 
@@ -149,7 +150,8 @@ class Run:
             waiting = json.loads(json.dumps(parked.kwargs))
             timeout = parked.timeout.total_seconds() if parked.timeout else None
         form = self._show(instance, worker, waiting)
-        reply = people.review(form, self.scene.dice, prompt=self.scene.mood.prompt)
+        slowest = 30.0 if self._hurried else 900.0 if self.scene.mood.prompt else None
+        reply = people.review(form, self.scene.dice, slowest)
         answered = timeout is None or reply.after <= timeout
         await asyncio.sleep(reply.after if answered or timeout is None else timeout)
         self.scene.between_tasks(self.disputes)
@@ -230,6 +232,8 @@ class Run:
                 reason = "killed"
                 self.scene.told.crashes += 1
                 self.scene.told.disturbed.append((clock.now(), self.name, "killed"))
+                if instance.task_id == "submit":
+                    self.scene.submission_broken(self.disputes)
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
                 decision = ApiRetryPolicy().evaluate(error, instance.try_number, instance.max_tries)

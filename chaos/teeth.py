@@ -73,12 +73,12 @@ def _no_reading_back() -> None:
 def _no_digest_check() -> None:
     from dispute_provider.hooks import protocol
 
-    original = protocol._refuse_submission
+    original = protocol.refuse_submission
 
     def refuse(record: Any, found: Any) -> Any:
         return original(replace(record, digest=found.digest(record.documents)), found)
 
-    protocol._refuse_submission = refuse
+    protocol.refuse_submission = refuse
 
 
 def _resent_after_504() -> None:
@@ -123,6 +123,29 @@ def _no_settling_of_others() -> None:
     progress.Progress.settling = settling  # type: ignore[method-assign]
 
 
+def _no_settling_of_other_sends() -> None:
+    from dispute_provider.operators import progress
+
+    original = progress.Progress.settling
+
+    def settling(self: Any, record: Any) -> float:
+        return original(self, record) if self.intended(record) or self.alike(record) else 0.0
+
+    progress.Progress.settling = settling  # type: ignore[method-assign]
+
+
+def _stages_guessed() -> None:
+    from dispute_provider.hooks import protocol
+
+    original = protocol._is_ours
+
+    def is_ours(record: Any, found: Any) -> bool:
+        stage = record.stage or found.dispute.stage
+        return original(record, replace(found, dispute=replace(found.dispute, stage=stage)))
+
+    protocol._is_ours = is_ours
+
+
 def _no_lock() -> None:
     from chaos import run
 
@@ -147,31 +170,39 @@ def _no_signature() -> None:
     record.is_signed = lambda secret, run, signed: True
 
 
+def _nothing_taken_back() -> None:
+    from unittest.mock import ANY
+
+    from dispute_provider.operators import submit_evidence
+
+    class Anything(dict[str, Any]):
+        def get(self, key: Any, default: Any = None) -> Any:
+            return ANY
+
+    submit_evidence.last_answers = lambda context, review: Anything()
+
+
 def _nothing_of_others_protected() -> None:
-    from dispute_provider.hooks.moov import MoovApi
+    from dispute_provider.hooks import moov, staging
 
-    original = MoovApi._without_copies
-
-    def without_copies(self: Any, dispute: str, items: Any, pieces: Any, theirs: frozenset[str]) -> Any:
-        return (yield from original(self, dispute, items, pieces, frozenset()))
-
-    MoovApi._without_copies = without_copies  # type: ignore[method-assign]
+    original = moov._copies
+    moov._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
+    staging._theirs = lambda before, memory: frozenset()
 
 
 def _copies_left() -> None:
-    from dispute_provider.hooks.moov import MoovApi
+    from dispute_provider.hooks import moov
 
-    def without_copies(self: Any, dispute: str, items: Any, pieces: Any, theirs: frozenset[str]) -> Any:
-        yield from ()
-        return items
-
-    MoovApi._without_copies = without_copies  # type: ignore[method-assign]
+    moov._copies = lambda items, pieces, theirs: []
 
 
 def _uploads_forgotten() -> None:
-    from dispute_provider.operators.progress import Staging, UploadsOfTries
+    from dispute_provider.operators.staging_memory import DisputeMemory, StagingMemory
 
-    Staging.of = lambda self, dispute: UploadsOfTries(self, dispute, None)  # type: ignore[method-assign,misc]
+    def of(self: Any, dispute: str) -> DisputeMemory:
+        return DisputeMemory(self, dispute, None, frozenset())
+
+    StagingMemory.of = of  # type: ignore[method-assign]
 
 
 def _no_due_date() -> None:
@@ -243,10 +274,13 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "how a try ended is not stored": _no_ends,
     "what is under way is not waited for": _no_settling,
     "what other runs have under way is not waited for": _no_settling_of_others,
+    "other sends under way at the dispute are not waited for": _no_settling_of_other_sends,
+    "which stage was answered is guessed": _stages_guessed,
     "no lock between runs that submit": _no_lock,
     "no lock between runs that stage": _no_staging_lock,
     "what went out is not compared": _no_look_at_what_went_out,
     "the approval's signature is not checked": _no_signature,
+    "an answer to a review that was cleared still counts": _nothing_taken_back,
     "the form's options do not name the digest": _no_digest_in_the_form,
     "a concession needs no second word": _conceded_at_a_word,
     "an answer without a login approves": _anybody_approves,
@@ -306,7 +340,7 @@ def main() -> int:
             name, count, finding = result.get()
             missed += finding is None
             told = f"caught after {count:4} · {finding[:110]}" if finding else f"NOT CAUGHT in {count}"
-            print(f"{name:52} {told}", flush=True)
+            print(f"{name:56} {told}", flush=True)
     print(f"{len(names) - missed} of {len(names)} caught, in {time.monotonic() - began:.0f} s")
     return 1 if missed else 0
 

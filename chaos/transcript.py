@@ -49,6 +49,14 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """A dispute was opened anew, at another stage or at the same; `submissions`: how many it had by then."""
+
+    at: float
+    submissions: int
+
+
+@dataclass(frozen=True)
 class Completion:
     """A run, or a part of it that was cleared by hand, that came to its end.
 
@@ -71,8 +79,7 @@ class Transcript:
     concessions: list[Approval] = field(default_factory=list)
     """The same, of what people gave up."""
     completions: list[Completion] = field(default_factory=list)
-    openings: dict[str, list[float]] = field(default_factory=dict)
-    """When a dispute was opened anew, at another stage or at the same."""
+    openings: dict[str, list[Opening]] = field(default_factory=dict)
     dues: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """Each due date of a dispute, and from when on it was that."""
     unstaged: set[str] = field(default_factory=set)

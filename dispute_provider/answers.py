@@ -111,11 +111,17 @@ def _decode(body: bytes) -> tuple[Any, bool]:
 
 
 def unreadable(
-    request: Request, problem: str, status: int | None = None, request_id: str | None = None
+    request: Request,
+    problem: str,
+    status: int | None = None,
+    request_id: str | None = None,
+    *,
+    under_way: bool = False,
 ) -> ApiError:
     """The error for a call whose effect no answer tells: *ambiguous*, unless it may be resent."""
     cls = ServerError if request.operation.after_failure == "resend" else AmbiguousError
-    return cls(f"{problem}.", operation=request.operation.id, status=status, request_id=request_id)
+    operation = request.operation.id
+    return cls(f"{problem}.", operation=operation, status=status, request_id=request_id, under_way=under_way)
 
 
 def _error(
@@ -140,6 +146,8 @@ def _error(
         param=param,
         retry_after=retry_after_seconds(headers.get("retry-after")),
         should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
+        # A gateway did not wait for the end of it.
+        under_way=status == 504,
     )
 
 

@@ -64,6 +64,7 @@ class ApiError(DisputeError):
     :param param: the parameter that the API complains about.
     :param retry_after: seconds that the API asks to wait, None when it does not say.
     :param should_retry: the API's own advice (``Stripe-Should-Retry``), None when it gives none.
+    :param under_way: whether nobody waited for the end of it, so that it may still be carried out.
     """
 
     advice = "read the dispute before trying again"
@@ -79,6 +80,7 @@ class ApiError(DisputeError):
         param: str | None = None,
         retry_after: float | None = None,
         should_retry: bool | None = None,
+        under_way: bool = False,
     ) -> None:
         self.message = message
         self.operation = operation
@@ -88,6 +90,7 @@ class ApiError(DisputeError):
         self.param = param
         self.retry_after = retry_after
         self.should_retry = should_retry
+        self.under_way = under_way
         super().__init__(str(self))
 
     def __str__(self) -> str:

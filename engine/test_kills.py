@@ -53,7 +53,7 @@ def _kill(lab: Lab, run: Run, kill: Kill) -> End:
     lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
     kill.victim(run.task("submit")["id"])
     killed = time.monotonic()
-    state = run.wait_for_end(400.0)
+    state = run.wait_for_end(600.0)
     seconds = time.monotonic() - killed
     # What is still kept back arrives, before it is counted.
     time.sleep(max(0.0, kill.seconds + 3.0 - seconds))

@@ -35,6 +35,7 @@ class Approval:
 
     :param responder: who answered, as Airflow names them.
     :param responded_at: ISO 8601.
+    :param review: which of the run's reviews was answered.
     :param attempt: 1, and one more for each time that a submission of this stage ended *unknown* before.
     :param signature: HMAC-SHA256 over run, dispute, stage, digest, documents, and the answer.
     """
@@ -42,6 +43,7 @@ class Approval:
     action: str
     responder: str
     responded_at: str
+    review: str = ""
     attempt: int = 1
     signature: str = ""
 
@@ -257,6 +259,7 @@ def _signature(secret: bytes, run: str, record: Record, approval: Approval) -> s
         approval.action,
         approval.responder,
         approval.responded_at,
+        approval.review,
         approval.attempt,
     ]
     return hmac.new(key, canonical_json(signed).encode(), hashlib.sha256).hexdigest()

@@ -12,12 +12,17 @@ from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_name
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
+    AuthenticationError,
     ConflictError,
+    PermissionDeniedError,
     RateLimitedError,
     ServerError,
 )
 from dispute_provider.hooks.api import Api, Steps, Wait
 
+# So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
+# time limit.
+SETTLED_AFTER = 180.0
 # Seconds between the readings that look for a submission whose answer told nothing.
 LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
 _BY_AN_EARLIER_TRY = "an earlier try of this task sent it; confirmed by reading back"
@@ -41,14 +46,14 @@ def submit(
     """
     try:
         before, end = yield from _look(api, record, resumed)
-        undecided = end is None or end.state == State.REFUSED
-        if may_send and settle and undecided and (end or not (alike and api.submits_under_a_key)):
+        decided = end and not resumed and end.state != State.REFUSED
+        if settle and not decided and (end or not (alike and api.submits_under_a_key)):
             # What is under way still may make this a second one, or untrue.
             yield Wait(settle)
             before, end = yield from _look(api, record, resumed)
     except ApiError as error:
         end = failed(record, "not submitted", error)
-        if resumed and end.state == State.REFUSED:
+        if resumed and end.retry_after is None:
             return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
         return end
     if end and (may_send or end.state == State.SUBMITTED):
@@ -72,6 +77,9 @@ def submit(
             return failed(record, "not submitted", error)
         # This send came to nothing; an earlier one may still arrive.
         problem, request_id = error, error.request_id
+    if problem and problem.under_way:
+        # Where somebody else has answered meanwhile, it may still answer the next stage.
+        yield Wait(SETTLED_AFTER)
     after, unread = yield from _read_back(api, record, before, settle)
     if after:
         differing = _differing(record, before, after)
@@ -84,8 +92,11 @@ def submit(
 def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
     """A fresh reading, and the end of a dispute that is not to be sent; None if it is."""
     found = yield from api.read(record.dispute, record.account)
-    if resumed and _is_ours(record, found):
-        return found, record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY)
+    if resumed and _was_answered(record, found.dispute):
+        if _is_ours(record, found):
+            return found, record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY)
+        if found.dispute.stage != record.stage:
+            return found, record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_elsewhere(found)}")
     return found, refuse_submission(record, found)
 
 
@@ -135,7 +146,7 @@ def _named(
         )
         return record.ended(State.ALREADY_SUBMITTED, f"somebody else submitted it, {how}", request_id)
     if differing:
-        reason = f"submitted, but what went out differs from what was approved in {names}; look at it now"
+        reason = f"submitted, but what it shows differs from what was approved in {names}; look at it now"
         return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
     how = f"confirmed by reading back after: {problem.message}" if problem else "confirmed by reading back"
     return record.ended(State.SUBMITTED, how, request_id)
@@ -143,8 +154,7 @@ def _named(
 
 def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
     """What went out otherwise than it was approved: evidence, and the stage that it answered."""
-    one, other = before.dispute, after.dispute
-    moved = other.stage != one.stage and (other.submitted or other.submissions > one.submissions + 1)
+    moved = after.dispute.stage != before.dispute.stage
     return [*differing_names(before, after, record.documents), *(["its stage"] if moved else [])]
 
 
@@ -158,11 +168,8 @@ def _answered(before: Dispute, after: Dispute) -> bool:
 
 
 def _is_ours(record: Record, found: Snapshot) -> bool:
-    """Whether the stage that was approved has been answered with exactly what was approved."""
-    dispute, earlier = found.dispute, record.submissions or 0
-    if not _was_answered(record, dispute) or _answered_elsewhere(record, dispute):
-        return False
-    as_approved = replace(dispute, stage=record.stage or "", submissions=earlier, due=record.due_at)
+    """Whether a dispute that was answered holds exactly what was approved, at the stage that was."""
+    as_approved = replace(found.dispute, submissions=record.submissions or 0, due=record.due_at)
     return replace(found, dispute=as_approved).digest(record.documents) == record.digest
 
 
@@ -172,10 +179,10 @@ def _was_answered(record: Record, found: Dispute) -> bool:
     return found.submitted or (found.submissions, found.submitted_at) != known
 
 
-def _answered_elsewhere(record: Record, found: Dispute) -> bool:
-    """Whether the one submission since the approval answered another stage than was approved."""
-    moved = found.submitted and found.stage != record.stage
-    return moved and found.submissions <= (record.submissions or 0) + 1
+def _elsewhere(found: Snapshot) -> str:
+    """Of a dispute that was answered and has moved: which of its stages was answered, no API says."""
+    now = f"{found.dispute.stage}: {found.dispute.status}"
+    return f"at the stage that was approved or at another stage; it is now at {now}"
 
 
 def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
@@ -196,11 +203,11 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
     """The end of a dispute that is not what was approved, or takes no answer any more; None if it is."""
     dispute = found.dispute
     if _was_answered(record, dispute):
-        how = "with the evidence that was approved" if _is_ours(record, found) else "with other evidence"
-        if _answered_elsewhere(record, dispute):
-            how = f"but at another stage: {dispute.stage}"
-        reason = f"it was answered since it was approved, {how}; it is now {dispute.status}"
-        return record.ended(State.ALREADY_SUBMITTED, reason)
+        which = "the evidence that was approved" if _is_ours(record, found) else "other evidence"
+        how = f"with {which}; it is now {dispute.status}"
+        if dispute.stage != record.stage:
+            how = _elsewhere(found)
+        return record.ended(State.ALREADY_SUBMITTED, f"it was answered since it was approved, {how}")
     if dispute.stage != record.stage:
         return record.ended(State.REFUSED, f"it is now at {dispute.stage}; that needs a review of its own")
     if end := cannot_be_answered(record, found):
@@ -215,6 +222,9 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
 def failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        # Once the connection is mended, the approval still holds.
+        state = State.HELD
     if isinstance(error, RateLimitedError | ServerError):
         held = record.ended(State.HELD, f"{what}: {error}", error.request_id)
         return replace(held, retry_after=error.retry_after or 0.0)

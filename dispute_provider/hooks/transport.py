@@ -45,6 +45,7 @@ READ_SECONDS = 80.0
 LARGEST_ANSWER = 16 * 1024 * 1024
 _ATTEMPTS = 4
 _LONGEST_WAIT = 30.0
+_LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 _BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
 
 
@@ -84,7 +85,7 @@ class _Attempts:
     def __init__(self, request: Request, error: ApiError) -> None:
         self._request = request
         self._first: ApiError | None = error
-        self._doubt: AmbiguousError | None = None
+        self._unclear: AmbiguousError | ConflictError | None = None
 
     def raise_first(self) -> None:
         """The first attempt, which was made already; from then on nothing."""
@@ -98,17 +99,17 @@ class _Attempts:
 
     def _again(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, AmbiguousError):
-            self._doubt = error
+        if isinstance(error, AmbiguousError) or (isinstance(error, ConflictError) and not self._unclear):
+            self._unclear = error
         return error is not None and may_resend(self._request, error)
 
     def answered(self, answer: Answer) -> Answer:
         """What an API repeats may be its answer to an attempt of ours, or to somebody else's."""
-        return replace(answer, in_doubt=True) if self._doubt else answer
+        return replace(answer, in_doubt=True) if isinstance(self._unclear, AmbiguousError) else answer
 
     def failed(self, last: ApiError) -> ApiError:
-        """An earlier attempt that may have been carried out is not undone by how a later one failed."""
-        return self._doubt or last
+        """What an earlier attempt may have done, or come upon, is not undone by how a later one failed."""
+        return self._unclear or last
 
 
 def _url(settings: Settings, request: Request) -> str:
@@ -371,7 +372,8 @@ def _unreachable(request: Request, error: BaseException) -> ApiError:
 
 
 def _no_answer(request: Request, error: BaseException) -> ApiError:
-    return unreadable(request, f"the connection broke before the answer was read: {type(error).__name__}")
+    problem = f"the connection broke before the answer was read: {type(error).__name__}"
+    return unreadable(request, problem, under_way=isinstance(error, _LATE))
 
 
 class DisputeAsyncHook(HttpAsyncHook):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from dispute_provider.operators.batch import run_key
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 # the submissions whose end nobody knows, and names those that are under way.
 SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissions")
 
-# So long after a worker is gone, what it has sent has arrived or never will: twice the longest time limit.
-_SETTLED_AFTER = timedelta(seconds=180)
 # What nobody has looked at for so long is forgotten.
 _STALE_AFTER = timedelta(days=30)
 
@@ -51,15 +51,18 @@ class Progress:
         return _key(record) in self._intended
 
     def settling(self, record: Record) -> float:
-        """Seconds until an earlier send of this stage, by this run or another, has arrived or never will."""
-        if self.intended(record):
-            return _SETTLED_AFTER.total_seconds()
-        sending = self._sending.get(_stage(record))
+        """Seconds until an earlier send, by this run or another, has arrived or never will.
+
+        At whichever stage it was sent: it may arrive at the one that follows.
+        """
+        if self.intended(record) and not self.ended(record):
+            return until_settled({})
+        sending = self._sending.get(_dispute(record))
         return until_settled(sending) if sending else 0.0
 
     def alike(self, record: Record) -> bool:
         """Whether what is under way is what this record would send, under the same key."""
-        sending = self._sending.get(_stage(record))
+        sending = self._sending.get(_dispute(record))
         return sending is None or sending["what"] == _what(record)
 
     def intend(self, records: Iterable[Record]) -> None:
@@ -67,23 +70,26 @@ class Progress:
         moment = now()
         for record in records:
             self._intended[_key(record)] = moment
-            self._sending[_stage(record)] = {"since": moment, "what": _what(record)}
+            self._sending[_dispute(record)] = {"since": moment, "what": _what(record)}
         self._save()
 
     def end(self, before: Iterable[Record], after: Iterable[Record]) -> None:
-        """Record the ends of a group; what is *held* was not sent by this try, and may be tried again."""
+        """Record the ends of a group; what is *held* was not sent by this try, and may be tried again.
+
+        What another run has under way at the same dispute stays under way.
+        """
         from dispute_provider.evidence.record import State
 
         intended, sending = self._before
         for one, other in zip(before, after, strict=True):
             if other.state == State.HELD:
                 _put_back(self._intended, _key(one), intended)
-                _put_back(self._sending, _stage(one), sending)
+                _put_back(self._sending, _dispute(one), sending)
                 continue
             self._ended[_key(one)] = other.to_dict()
             if other.state != State.UNKNOWN:
-                self._sending.pop(_stage(one), None)
-            elif under_way := self._sending.get(_stage(one)):
+                _put_back(self._sending, _dispute(one), {} if _key(one) in intended else sending)
+            if under_way := self._sending.get(_dispute(one)):
                 under_way.setdefault("until", now())
         save(self._store, "ended", self._ended)
         self._save()
@@ -125,9 +131,11 @@ def fresh(entries: dict[str, Any]) -> dict[str, Any]:
 
 def until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was recorded, for the worker may have died just now."""
+    from dispute_provider.hooks.protocol import SETTLED_AFTER
+
     if not (until := entry.get("until")):
-        return _SETTLED_AFTER.total_seconds()
-    return max(0.0, (datetime.fromisoformat(until) + _SETTLED_AFTER - datetime.now(UTC)).total_seconds())
+        return SETTLED_AFTER
+    return max(0.0, SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds())
 
 
 def _what(record: Record) -> list[str]:
@@ -138,6 +146,28 @@ def _what(record: Record) -> list[str]:
 def _key(record: Record) -> str:
     """One approval: a new one, after the task was cleared, is not answered with the end of an old one."""
     return record.approval.signature if record.approval else record.dispute
+
+
+def note_last_answers(context: Context, review: str, records: Iterable[Record]) -> None:
+    """Note the last answers to a review; those that were given to it before are taken back.
+
+    :param review: which of the run's reviews.
+    """
+    approvals: dict[str, Any] = {
+        record.dispute: _key(record)
+        for record in records
+        if record.approval and record.approval.review == review
+    }
+    context["asset_state_store"][SUBMISSIONS].set(_answers(context, review), approvals)
+
+
+def last_answers(context: Context, review: str) -> dict[str, Any]:
+    """The signatures of the last answers to a review of this run, by dispute."""
+    return load(context["asset_state_store"][SUBMISSIONS], _answers(context, review))
+
+
+def _answers(context: Context, review: str) -> str:
+    return f"answers {run_key(context)}/{review}"
 
 
 def unknown_ends(context: Context, record: Record) -> list[str]:
@@ -153,8 +183,9 @@ def count_unknown_end(context: Context, record: Record) -> None:
         context["asset_state_store"][SUBMISSIONS].set(_stage(record), [*counted, this])
 
 
+def _dispute(record: Record) -> str:
+    return "/".join(part or "-" for part in (record.provider, record.account, record.dispute))
+
+
 def _stage(record: Record) -> str:
-    return "/".join(
-        str(part or "-")
-        for part in (record.provider, record.account, record.dispute, record.stage, record.submissions)
-    )
+    return f"{_dispute(record)}/{record.stage or '-'}/{record.submissions or '-'}"

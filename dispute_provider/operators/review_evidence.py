@@ -25,7 +25,7 @@ from dispute_provider.operators.batch import (
     take,
 )
 from dispute_provider.operators.people import address, tell
-from dispute_provider.operators.progress import SUBMISSIONS, unknown_ends
+from dispute_provider.operators.progress import SUBMISSIONS, note_last_answers, unknown_ends
 from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
 
@@ -93,9 +93,12 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider.evidence.record import State, by_due_date
         from dispute_provider.evidence.review_form import Ending
 
+        # A review that is opened anew takes back what was answered to it before.
+        note_last_answers(context, _name(context), [])
         given = records_of(resolve(self.staged, context))
         read, snapshots = asyncio.run(_read_again([r for r in given if r.state == State.STAGED]))
         approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
+        note_last_answers(context, _name(context), approved)
         passed = [r for r in given if r.state != State.STAGED]
         passed += [*(r for r in read if r.state != State.STAGED), *approved]
         known = {record.dispute for record in approved}
@@ -172,6 +175,7 @@ class ReviewEvidenceOperator(HITLOperator):
         records, others = records_of(shown["records"]), records_of(shown["others"])
         decided, why = self._decided(context, event, records)
         note_answers(context, run_key(context), [*decided, *others], why)
+        note_last_answers(context, _name(context), [*decided, *others])
         return finish(self, [*decided, *others])
 
     def _decided(
@@ -246,7 +250,7 @@ class ReviewEvidenceOperator(HITLOperator):
                     secrets[record.connection],
                     run,
                     record,
-                    replace(answer, attempt=1 + len(unknown_ends(context, record))),
+                    replace(answer, review=_name(context), attempt=1 + len(unknown_ends(context, record))),
                 ),
             )
             for record, answer in zip(records, answers, strict=True)
@@ -284,6 +288,11 @@ def _form_address(context: Context) -> str:
     mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
     run = context["dag_run"]
     return address("dags", run.dag_id, "runs", run.run_id, "tasks", task.task_id, *mapped, "required_actions")
+
+
+def _name(context: Context) -> str:
+    """Which of the run's reviews this is."""
+    return f"{context['ti'].task_id}/{context['ti'].map_index}"
 
 
 async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str, Snapshot]]:

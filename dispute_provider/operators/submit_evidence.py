@@ -22,7 +22,7 @@ from dispute_provider.operators.batch import (
     unreached,
     warn_without_lock,
 )
-from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end
+from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end, last_answers
 from dispute_provider.operators.receipts import write_receipts
 from dispute_provider.operators.settings import settings
 
@@ -116,11 +116,13 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return results
 
     def _check(self, context: Context, approved: list[Record]) -> tuple[list[Record], list[Record]]:
-        """Those whose approval was given in this run for what they hold, and the others, refused."""
+        """Those whose approval is this run's last answer for what they hold, and the others, refused."""
         from dispute_provider.evidence.record import State, is_signed
         from dispute_provider.evidence.review import CONCEDE, SUBMIT
 
         run, secrets = run_key(context), secrets_of(approved)
+        reviews = {record.approval.review for record in approved if record.approval}
+        last = {review: last_answers(context, review) for review in reviews}
         valid: list[Record] = []
         void: list[Record] = []
         for record in approved:
@@ -128,10 +130,11 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 record.approval
                 and record.approval.action in (SUBMIT, CONCEDE)
                 and is_signed(secrets[record.connection], run, record)
+                and record.approval.signature == last[record.approval.review].get(record.dispute)
             ):
                 valid.append(record)
             else:
-                reason = "its approval was not given in this run for this evidence; review it again"
+                reason = "its approval is not this run's last answer for this evidence; review it again"
                 void.append(record.ended(State.REFUSED, reason))
         return valid, void
 
@@ -159,7 +162,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 return await client.run_steps(conceding.concede(client.api, record, resumed=resuming))
             if unknown := earlier[record.dispute]:
                 return await client.run_steps(
-                    protocol.submit(client.api, unknown, resumed=True, may_send=False)
+                    protocol.submit(
+                        client.api, unknown, resumed=True, may_send=False, settle=settling[record.dispute]
+                    )
                 )
             return await client.run_steps(
                 protocol.submit(

@@ -14,13 +14,15 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks import protocol, staging
-from dispute_provider.hooks.api import Api, Send, Steps
+from dispute_provider.hooks import protocol, staging, transport
+from dispute_provider.hooks.api import Api, Send, Steps, Wait
 from dispute_provider.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 PDF = Document("a.pdf", b"%PDF-1.4\n%%EOF")
+INQUIRY = {"stripe": {"status": "warning_needs_response"}, "moov": {"phase": "inquiry"}}
+ESCALATED = {"stripe": {}, "moov": {"phase": "chargeback"}}
 SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
 EVIDENCE: dict[str, dict[str, Any]] = {
     "stripe": {"customer_name": "Zoë", "receipt": {"file": "a.pdf"}},
@@ -47,6 +49,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(protocol, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -134,8 +137,8 @@ def test_whatever_the_answer_says_the_dispute_itself_decides(
         # Stripe: sent again under the same key.
         assert first.state == State.SUBMITTED
     else:
-        assert first.state in (State.UNKNOWN, State.REFUSED)
-        assert (first.state == State.UNKNOWN) == (fault.get("status") in (None, 500))
+        unsent = {400: State.REFUSED, 403: State.HELD, 404: State.REFUSED}
+        assert first.state == unsent.get(fault.get("status", 0), State.UNKNOWN)
     assert first.reason
     sent = sandbox.journal(operation=SUBMIT[api])
     keys = {entry["headers"].get("idempotency-key") for entry in sent}
@@ -187,6 +190,68 @@ def test_unread_after_sending_is_unknown_and_says_do_not_send_again(
     assert record.state == State.UNKNOWN
     assert "do not send again" in record.reason
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
+
+
+def meanwhile(steps: Steps[Record], act: Callable[[], None]) -> Steps[Record]:
+    """Have something happen while a submission that nobody has answered is waited for."""
+    step = next(steps)
+    while True:
+        if isinstance(step, Wait) and step.seconds == protocol.SETTLED_AFTER:
+            act()
+        try:
+            try:
+                answer = yield step
+            except ApiError as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+
+
+def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage(
+    api: str, driver: Driver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
+    staged = stage(api, dispute, driver)
+    monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "SETTLED_AFTER", 1.5)
+    sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
+
+    def escalate() -> None:
+        sandbox.edit_dispute(dispute, submit=True)
+        sandbox.edit_dispute(dispute, reopen=True, **ESCALATED[api])
+
+    [record] = driver.run(api, lambda an_api: meanwhile(protocol.submit(an_api, staged), escalate))
+    assert [made["stage"] for made in sandbox.dispute(dispute)["submissions"]] == ["inquiry", "chargeback"]
+    assert record.state == State.SUBMITTED_DIFFERS
+    assert "its stage" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("resumed", "end"), [(True, State.UNKNOWN), (False, State.ALREADY_SUBMITTED)], ids=["resumed", "first"]
+)
+def test_which_stage_was_answered_of_a_dispute_that_has_moved_is_not_guessed(
+    resumed: bool, end: State, api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
+    staged = stage(api, dispute, driver)
+    sandbox.edit_dispute(dispute, submit=True)
+    sandbox.edit_dispute(dispute, reopen=True, **ESCALATED[api])
+    [record] = driver.run(api, lambda an_api: protocol.submit(an_api, staged, resumed=resumed))
+    assert record.state == end
+    assert "at the stage that was approved or at another stage" in record.reason
+    assert not sandbox.journal(submitted=True)
+
+
+def test_a_refusal_does_not_undo_a_conflict_before_it(driver: Driver, sandbox: Sandbox) -> None:
+    dispute = sandbox.create_dispute(api="stripe")["id"]
+    staged = stage("stripe", dispute, driver)
+    sandbox.fault(operation=SUBMIT["stripe"], effect="status", status=409, after=True)
+    sandbox.fault(operation=SUBMIT["stripe"], effect="status", status=402)
+    [record] = driver.run("stripe", submit(staged))
+    assert len(sandbox.dispute(dispute)["submissions"]) == 1
+    assert record.state == State.ALREADY_SUBMITTED
 
 
 OPEN = Dispute(

@@ -306,14 +306,12 @@ class TestConceding:
         [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
         assert end.state == State.CONCEDED
 
-    def test_what_never_arrived_is_unknown_or_refused_but_never_conceded(
-        self, api: str, driver: Driver, sandbox: Sandbox
-    ) -> None:
+    def test_what_the_connection_may_not_do_is_held(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         staged = self.staged(api, driver, sandbox)
         operation = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}[api]
         sandbox.fault(operation=operation, effect="status", status=403, times=5)
         [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
-        assert end.state == State.REFUSED
+        assert end.state == State.HELD
 
     def test_an_inquiry_is_never_given_up(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         inquiry = {"stripe": {"status": "warning_needs_response"}, "moov": {"phase": "inquiry"}}[api]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -138,6 +140,25 @@ def test_nothing_to_review_asks_nobody(engine, sandbox, stripe_connection):
     assert as_json(engine.result(run, "submit")) == []
 
 
+@pytest.mark.parametrize("status", [401, 503])
+def test_what_was_approved_and_cannot_be_sent_is_held_and_fails_loudly(
+    status, engine, sandbox, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        sandbox.fault(operation="GetDisputesDispute", effect="status", status=status, times=None)
+        return {"chosen_options": form["options"][:1], "params_input": {}}
+
+    run = engine.run(contest([stripe_case("du_1")], stripe_connection), answer)
+
+    [record] = as_json(engine.result(run, "submit"))
+    assert record["state"] == "held"
+    assert str(status) in record["reason"]
+    assert run.state == "failed", "nobody decided to hold it"
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
 def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1")
 
@@ -153,9 +174,9 @@ def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-@pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action"])
+@pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action", "taken back"])
 def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, sandbox, stripe_connection):
-    """The review's XCom is edited, or copied from another run, before the submission reads it."""
+    """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
     from dataclasses import replace
 
     from dispute_provider.evidence.record import Approval, Record, State, sign
@@ -186,7 +207,9 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     class Run:
         dag_id, run_id = "submit_only", "this-run"
 
-    [result] = operator.execute({"dag_run": Run()})
+    answered = {} if forged == "taken back" else {"du_1": approval.signature}
+    stores = defaultdict(lambda: SimpleNamespace(get=lambda key: answered))
+    [result] = operator.execute({"dag_run": Run(), "asset_state_store": stores})
 
     assert result["state"] == "refused"
     assert "approval" in result["reason"]
