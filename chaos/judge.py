@@ -137,6 +137,9 @@ class _Judge:
             if entry["operation"] in _CONCEDING and entry["changed"] and _sender(entry)
         ]
 
+    def _openings(self, dispute: str, time: float) -> int:
+        return sum(1 for opening in self.told.openings.get(dispute, ()) if opening.at <= time)
+
     def _given_up(self, entry: dict[str, Any]) -> Iterator[Finding]:
         dispute, run, time = entry["dispute"], _sender(entry), entry["time"]
         given = [
@@ -144,7 +147,7 @@ class _Judge:
             for one in self.told.concessions
             if (one.run, one.dispute) == (run, dispute)
             and one.at <= time
-            and self.stage(dispute, one.shown.stage.split("#")[0], time) == one.shown.stage
+            and self._openings(dispute, time) == int(one.shown.stage.split("#")[1])
         ]
         if not given:
             yield Finding(UNAPPROVED, dispute, f"{run}: conceded, and nobody had said so twice")
