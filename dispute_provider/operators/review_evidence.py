@@ -175,7 +175,11 @@ class ReviewEvidenceOperator(HITLOperator):
         records, others = records_of(shown["records"]), records_of(shown["others"])
         decided, why = self._decided(context, event, records)
         note_answers(context, run_key(context), [*decided, *others], why)
-        note_last_answers(context, _name(context), [*decided, *others])
+        try:
+            note_last_answers(context, _name(context), [*decided, *others])
+        except Exception as error:
+            # Failing here would cost the answer; without the note nothing that it approved is sent.
+            self.log.error("the answer is not noted, so that what it approved is refused: %s", error)
         return finish(self, [*decided, *others])
 
     def _decided(

@@ -68,7 +68,8 @@ class Stores:
 
 def context() -> Any:
     run = SimpleNamespace(dag_id="contest", run_id="this-run")
-    return {"dag_run": run, "asset_state_store": Stores()}
+    task = SimpleNamespace(task_id="review", map_index=-1)
+    return {"dag_run": run, "ti": task, "asset_state_store": Stores()}
 
 
 def staged(dispute: str, conn_id: str, **facts: Any) -> dict[str, Any]:
