@@ -51,7 +51,7 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
     viewer.choose(disputes[0])
     viewer.look_at("receipt", "PDF")
     ana.shoot("d-batch-3-evidence")
-    page.go_back()
+    viewer.leave()
 
     rejected, held, *submitted = disputes
     review.choose(*(f"Submit {dispute} " for dispute in submitted))

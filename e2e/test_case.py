@@ -61,7 +61,7 @@ def test_a_case_is_typed_in_reviewed_with_its_documents_and_submitted(lab: Lab, 
     for name, content in kettle.documents.items():
         assert viewer.original(name.partition(".")[0]) == content
 
-    ana.page.go_back()
+    viewer.leave()
     _submit(review, run, "c-stripe-7-answer")
     held = lab.sandbox.dispute(_DISPUTE)["evidence"]
     assert {name: held[name] for name in _TEXTS} == _TEXTS
@@ -80,7 +80,7 @@ def test_a_moov_case_with_a_scan_is_reviewed_and_submitted(lab: Lab, ana: Person
     ana.shoot("c-moov-1-evidence-scan", around=viewer.document("delivery"), height=1400)
     assert viewer.original("delivery") == dispute.documents["delivery.tiff"]
 
-    ana.page.go_back()
+    viewer.leave()
     _submit(review, run, "c-moov-2-answer")
     sent: list[dict[str, Any]] = lab.sandbox.dispute(dispute.id)["evidence"]
     assert len(sent) == 4

@@ -19,6 +19,10 @@ class Viewer:
         person.page.get_by_role("link", name="Evidence", exact=True).click()
         self.frame: FrameLocator = person.page.frame_locator("iframe")
 
+    def leave(self) -> None:
+        """Back to the form of the review."""
+        self.person.page.get_by_role("link", name="Required Action").click()
+
     def says(self, text: str) -> None:
         expect(self.frame.get_by_text(text).first).to_be_visible()
 

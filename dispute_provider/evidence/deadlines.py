@@ -17,8 +17,10 @@ def review_end(dues: Iterable[datetime | None], buffer: timedelta, now: datetime
     known = [due for due in dues if due is not None]
     if not known:
         return None
-    left = min(known) - now
-    return now + (left - buffer if left > buffer else max(left - _SHORTEST_REVIEW, _SHORTEST_REVIEW))
+    due = min(known)
+    if due - now > buffer:
+        return due - buffer
+    return min(due, max(due - _SHORTEST_REVIEW, now + _SHORTEST_REVIEW))
 
 
 def threshold_reached(

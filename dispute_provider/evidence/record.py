@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -204,6 +205,7 @@ class Record:
         facts = [
             f"dispute={self.dispute}",
             f"state={self.state}",
+            f"reason={json.dumps(self.reason, ensure_ascii=False)}",
             f"provider={self.provider}",
             f"connection={self.connection}",
             f"amount={self.money!r}",
@@ -211,7 +213,7 @@ class Record:
             f"digest={(self.digest or 'none')[:12]}",
             f"request_id={self.request_id or 'none'}",
         ]
-        return f"{' '.join(facts)} reason={self.reason}"
+        return " ".join(facts)
 
 
 def _values(item: Record | Difference | Approval) -> dict[str, Any]:

@@ -26,7 +26,7 @@ HOLD_REASONS = (LATER, "needs documents", "needs somebody else")
 _SHOWN_DIGEST = review_form.SHOWN_DIGEST
 _LONGEST_NOTE = 2000
 _LONGEST_NAME = 100
-_LISTS = ("reject", "edit", "concede")
+_LISTS = ("hold", "reject", "edit", "concede")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,15 @@ def _fields(records: Sequence[Record]) -> dict[str, Field]:
     conceded = [concede_option(record) for record in records if _can_be_conceded(record)]
     if len(records) > 1:
         disputes = [record.dispute for record in records]
+        fields["hold"] = Field(
+            "Hold",
+            "Disputes to leave out of *all*; what is named nowhere is held anyhow.",
+            [],
+            _choice(disputes),
+        )
         fields["reject"] = Field(
             "Reject",
-            "Disputes not to contest with this evidence. What is neither submitted nor named here is held.",
+            "Disputes not to contest with this evidence.",
             [],
             _choice(disputes),
         )
@@ -253,12 +259,13 @@ def _batch_actions(records: Sequence[Record], chosen: Sequence[str], said: _Said
     disputes = [record.dispute for record in records]
     if unknown := [option for option in chosen if option not in (everything, NONE_OPTION, *labels)]:
         return f"{len(unknown)} of the chosen options are not those of this form; it was made anew since"
-    for name, known in (("reject", disputes), ("edit", disputes), ("concede", conceding)):
+    for name, known in zip(_LISTS, (disputes, disputes, disputes, conceding), strict=True):
         if unknown := [item for item in said.lists[name] if item not in known]:
             return f"{len(unknown)} of the disputes in its field {name} are not in this review"
     if NONE_OPTION in chosen and len(set(chosen)) > 1:
         return "the answer says both none and some"
     named = {
+        HOLD: set(said.lists["hold"]),
         REJECT: set(said.lists["reject"]),
         EDIT: set(said.lists["edit"]),
         CONCEDE: {conceding[label] for label in said.lists["concede"]},

@@ -123,7 +123,7 @@ class ReviewEvidenceOperator(HITLOperator):
             "others": [record.to_dict() for record in others],
         }
         self._show(form)
-        self.response_timeout = until - now if until else None
+        self.response_timeout = max(until - now, timedelta(seconds=1)) if until else None
         self.log.info("review opened: %s", form.subject)
         notifiers, self.notifiers = self.notifiers, ()
         try:

@@ -148,7 +148,7 @@ def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_wh
     assert review_end([later, None, soon], BUFFER, NOW) == soon - BUFFER
     assert review_end([None], BUFFER, NOW) is None
     assert review_end([NOW + timedelta(hours=1)], BUFFER, NOW) == NOW + timedelta(minutes=55)
-    assert review_end([NOW + timedelta(minutes=1)], BUFFER, NOW) == NOW + timedelta(minutes=5)
+    assert review_end([NOW + timedelta(minutes=1)], BUFFER, NOW) == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_the_log_line_says_which_dispute_and_what_happened():
         "state=refused",
         "12.00 USD",
         "request_id=req_9",
-        "reason=it is decided: won",
+        'reason="it is decided: won"',
     ):
         assert fact in line
     assert "Zoë" not in line
