@@ -82,6 +82,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
         settings = {
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
             "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
+            "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
             "AIRFLOW__DISPUTE__SUBMIT_POOL": _POOL,
             "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in made),
         }
