@@ -5,6 +5,7 @@
 #   make e2e    a person's clicks in Chromium, from the connection's form to the bank: pictures in e2e/artifacts
 #   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
 #   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
+#   make bench  staging beside raw aiohttp, the official client and HttpHook; rates held: four minutes
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: chaos chaos-teeth demo e2e engine lint test format lock scale
+.PHONY: bench chaos chaos-teeth demo e2e engine format lint lock scale test
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -34,6 +35,10 @@ chaos: $(READY)
 
 chaos-teeth: $(READY)
 	$(BIN)/python -m chaos.teeth
+
+# Everything side by side in one run; BASE_URL=… for another server.
+bench: $(READY)
+	$(BIN)/python -m bench $(if $(BASE_URL),--base-url $(BASE_URL))
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)

@@ -33,7 +33,9 @@ class Settings:
     :param authorization: value of the Authorization header that the key itself gives.
     :param headers: values for the contract's header parameters: version, account, origin.
     :param account: Stripe Connect account or Moov platform account.
-    :param rate: requests per second at most.
+    :param rate: requests per second at most, of one task.
+    :param endpoint_rate: of these, requests per second to one endpoint; None where no such limit is known.
+    :param file_rate: requests per second for files, where they count apart.
     :param secret: what approvals are signed under, derived from the key.
     :param oauth: whether to work with a minted token in place of the key.
     """
@@ -47,6 +49,8 @@ class Settings:
     live: bool
     rate: float
     oauth: bool = False
+    endpoint_rate: float | None = None
+    file_rate: float | None = None
 
 
 def refuse(connection: Connection, problem: str, remedy: str) -> ConnectionConfigError:

@@ -40,8 +40,8 @@ _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence
 _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
 _DASHBOARD = "https://dashboard.stripe.com"
 _PAGE = 100
-# The API's documented limit per endpoint and second; the account's overall limit is higher.
-_DEFAULT_RATE = 25.0
+# The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
+_LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
 
 
 class StripeApi(Api):
@@ -64,6 +64,7 @@ class StripeApi(Api):
         headers = cls.parameters_from(
             connection, {"Stripe-Version": "api_version", "Stripe-Account": "account"}
         )
+        overall = rate(connection, _LIVE_RATE if mode == "live" else _TEST_RATE)
         return Settings(
             connection=connection.conn_id,
             base_url=base_url(connection, live=mode == "live"),
@@ -72,7 +73,10 @@ class StripeApi(Api):
             headers=headers,
             account=headers.get("Stripe-Account"),
             live=mode == "live",
-            rate=rate(connection, _DEFAULT_RATE),
+            rate=overall,
+            # Whoever names a rate has been given one by the API, and it is not one of an endpoint.
+            endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
+            file_rate=min(overall, _FILE_RATE),
         )
 
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:

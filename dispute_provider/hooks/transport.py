@@ -45,6 +45,8 @@ READ_SECONDS = 80.0
 LARGEST_ANSWER = 16 * 1024 * 1024
 _ATTEMPTS = 4
 _LONGEST_WAIT = 30.0
+# Stripe's code for a 429 that is about one object, which another request holds, and about no rate.
+_LOCKED = "lock_timeout"
 _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 _BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
 
@@ -286,7 +288,7 @@ class AsyncClient:
     def __init__(self, api: Api, session: aiohttp.ClientSession) -> None:
         self.api = api
         self._session = session
-        self._limiter = Limiter(api.settings.rate)
+        self._limiter = Limiter(api.settings)
 
     async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Make one call by the API's own name for it.
@@ -329,7 +331,7 @@ class AsyncClient:
 
     async def _send(self, step: Send) -> Answer:
         request = step.request
-        await self._limiter.turn()
+        turn = await self._limiter.turn(request.operation)
         try:
             async with self._session.request(
                 request.method,
@@ -338,6 +340,7 @@ class AsyncClient:
                 headers={**request.headers, "Authorization": step.authorization},
                 allow_redirects=False,
             ) as response:
+                self._limiter.answered(request.operation, turn)
                 body = bytearray()
                 async for piece in response.content.iter_chunked(1 << 16):
                     body += piece
@@ -351,6 +354,10 @@ class AsyncClient:
                     step.authorization,
                     self.api.settings.authorization,
                 )
+        except RateLimitedError as error:
+            if error.code != _LOCKED:
+                self._limiter.slow(request.operation)
+            raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _unreachable(request, error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -1,0 +1,115 @@
+"""``python -m bench``: stage the same disputes in every way there is, side by side, and compare.
+
+One JSON line per figure, a table, and a line of ratios; what is not measured is null there. The ways take
+turns, several rounds of each, so that whatever else the machine does falls on all of them; a figure is the
+median of its rounds, a ratio the median of the ratios of each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+Ratios = dict[str, float | int | None]
+_NAMES = (
+    *("stage_vs_raw", "stage_vs_best_client", "stage_vs_raw_50ms", "limiter_25", "limiter_100", "own_429"),
+    *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
+)
+# Some hundred requests of each way in a round, less of the slow ones.
+_DISPUTES = {
+    "raw aiohttp": 400,
+    "ours": 400,
+    "Stripe client, async": 60,
+    "Stripe client, threads": 60,
+    "HttpHook": 60,
+}
+_ROUNDS, _SLOW_ROUNDS = 7, 3
+_SLOW_SERVER = 0.05
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else ""
+    )
+    parser.add_argument(
+        "--base-url", help="a server that answers Stripe's dispute calls for any id; else our own"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long each rate is held (default 60)")
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"of each way (default {_ROUNDS})")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as home:
+        _configure(home)
+        ratios = _measure(options.base_url, options.seconds, options.rounds)
+    print(json.dumps(ratios))
+    return 0
+
+
+def _configure(home: str) -> None:
+    """Give Airflow a home of its own, before it is imported; what is logged of calls is nobody's speed."""
+    os.environ |= {
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__DISPUTE__EVIDENCE_STORE": "",
+    }
+
+
+def _measure(base_url: str | None, seconds: float, rounds: int) -> Ratios:
+    from bench import costs, limits, ours, peers, server
+    from bench.timing import Table
+
+    ratios: Ratios = dict.fromkeys(_NAMES)
+    table = Table(_tell)
+    ways: Mapping[str, Callable[..., Any]] = {
+        "raw aiohttp": peers.raw_aiohttp,
+        "ours": ours.stage,
+        "Stripe client, async": peers.stripe_async,
+        "Stripe client, threads": peers.stripe_threads,
+        "HttpHook": peers.http_hook,
+    }
+    with server.somewhere(base_url) as url:
+        speeds = table.race(
+            f"staging at {'--base-url' if base_url else 'a server without delay'}",
+            url,
+            ways,
+            _DISPUTES,
+            rounds,
+        )
+    ratios["stage_vs_raw"] = _ratio(speeds["ours"], speeds["raw aiohttp"])
+    best = [
+        max(pair)
+        for pair in zip(speeds["Stripe client, async"], speeds["Stripe client, threads"], strict=True)
+    ]
+    ratios["stage_vs_best_client"] = _ratio(speeds["ours"], best)
+    with server.running(delay=_SLOW_SERVER) as url:
+        two = {name: ways[name] for name in ("raw aiohttp", "ours")}
+        slow = table.race("staging at 50 ms", url, two, _DISPUTES, _SLOW_ROUNDS)
+    ratios["stage_vs_raw_50ms"] = _ratio(slow["ours"], slow["raw aiohttp"])
+    refused = 0
+    for rate in (25, 100):
+        share, too_many = limits.hold(table, rate, seconds)
+        ratios[f"limiter_{rate}"] = share
+        refused += too_many
+    ratios["own_429"] = refused
+    ratios["import_ms"] = costs.import_cost(table)
+    costs.validation(table)
+    table.show()
+    return ratios
+
+
+def _ratio(ours: list[float], others: list[float]) -> float:
+    return round(median(one / other for one, other in zip(ours, others, strict=True)), 3)
+
+
+def _tell(figure: dict[str, Any]) -> None:
+    print(json.dumps(figure), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

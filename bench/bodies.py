@@ -1,0 +1,100 @@
+"""What is sent and answered: the same for everybody who is measured."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from dispute_provider import contract
+from dispute_provider.contract import Request
+from dispute_provider.sandbox.stripe_charges import StripeCharge
+from dispute_provider.sandbox.stripe_objects import StripeDispute
+from dispute_provider.sandbox.stripe_params import FILES
+
+KEY = "sk_test_benchmark"
+REQUESTS = 3
+"""Staging reads a dispute, writes to it, and reads it back."""
+
+EVIDENCE = {
+    "customer_name": "Jane Roe",
+    "customer_email_address": "jane.roe@example.com",
+    "billing_address": "12 Mill Lane, 4020 Linz, Austria",
+    "product_description": "One kettle, steel, 1.7 litres, with a filter of its own.",
+    "shipping_address": "12 Mill Lane, 4020 Linz, Austria",
+    "shipping_carrier": "Post",
+    "shipping_date": "2026-10-02",
+    "shipping_tracking_number": "RR 123 456 785 AT",
+    "uncategorized_text": "Ordered on 1 October, sent on the 2nd, signed for by the customer on the 5th. "
+    * 8,
+}
+EXPAND = ["charge", *(f"evidence.{name}" for name in FILES)]
+"""What staging asks for with a dispute: what the reviewer is told, and what its documents are named."""
+
+_WEEK = 7 * 86_400
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The requests that stage the evidence of one dispute."""
+
+    read: Request
+    write: Request
+
+    @classmethod
+    def of(cls, dispute: str) -> Calls:
+        stripe = contract.load("stripe")
+        return cls(
+            stripe.request("GetDisputesDispute", dispute=dispute, expand=EXPAND),
+            stripe.request("PostDisputesDispute", dispute=dispute, evidence=EVIDENCE, submit=False),
+        )
+
+
+def new_disputes(count: int) -> list[str]:
+    """Ids that nobody has used yet, so that nothing is staged there."""
+    return [f"du_bench{next(_numbers):012}" for _ in range(count)]
+
+
+def cases(disputes: list[str]) -> list[dict[str, Any]]:
+    return [{"provider": "stripe", "dispute": dispute, "evidence": EVIDENCE} for dispute in disputes]
+
+
+class Shop:
+    """What a server knows: the evidence of each dispute, and how it looks from outside."""
+
+    def __init__(self) -> None:
+        created = int(time.time())
+        dispute = StripeDispute(
+            id="{dispute}",
+            account="acct_bench",
+            livemode=False,
+            created=created,
+            amount=4900,
+            currency="eur",
+            reason="product_not_received",
+            status="needs_response",
+            due_by=created + _WEEK,
+            charge="ch_bench",
+            payment_intent="pi_bench",
+            network_reason_code="13.1",
+        )
+        charge = StripeCharge(
+            id="ch_bench", account="acct_bench", livemode=False, created=created, disputed=True
+        )
+        shown = dispute.render(created, contract.load("stripe").document["info"]["version"])
+        self._nothing = shown.pop("evidence")
+        self._shown = json.dumps(shown)
+        self._expanded = json.dumps(shown | {"charge": charge.render()})
+        self._evidence: dict[str, str] = {}
+
+    def stage(self, dispute: str, evidence: dict[str, str]) -> None:
+        self._evidence[dispute] = json.dumps(self._nothing | evidence)
+
+    def show(self, dispute: str, *, expanded: bool) -> bytes:
+        """A dispute as Stripe shows it, as JSON."""
+        shown = (self._expanded if expanded else self._shown).replace("{dispute}", dispute)
+        evidence = self._evidence.get(dispute) or json.dumps(self._nothing)
+        return f'{shown[:-1]}, "evidence": {evidence}}}'.encode()

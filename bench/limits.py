@@ -1,0 +1,26 @@
+"""Whether a connection's rate is held, at a server that refuses what is over it in any one second."""
+
+from __future__ import annotations
+
+import json
+from urllib.request import urlopen
+
+from bench import ours, server
+from bench.bodies import REQUESTS, new_disputes
+from bench.timing import Table
+
+
+def hold(table: Table, rate: int, seconds: float) -> tuple[float, int]:
+    """Stage at a rate for so long.
+
+    :returns: which part of the rate was reached, and how many requests were refused.
+    """
+    with server.running(rate=rate) as url:
+        ours.stage(url, new_disputes(round(rate * seconds / REQUESTS)), rate)()
+        with urlopen(f"{url}/_bench") as answer:  # noqa: S310  # our own server
+            counted = json.load(answer)
+    reached = (counted["accepted"] - 1) / (counted["last"] - counted["first"])
+    table.add(
+        f"rate held for {seconds:.0f} s", f"{rate}/s", reached, "requests/s", refused=counted["refused"]
+    )
+    return round(reached / rate, 4), counted["refused"]

@@ -1,0 +1,68 @@
+"""Our operator, as a worker runs it, but for Airflow around it: what it keeps is kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import defaultdict
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from bench.bodies import KEY, cases
+from bench.peers import Work
+
+_OFF = 10_000
+
+
+class _Store:
+    """A state store; values go through JSON, as on their way to the API server."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self._values[key]) if key in self._values else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self._values[key] = json.dumps(value)
+
+
+class _Stores(defaultdict[str, _Store]):
+    def __init__(self) -> None:
+        super().__init__(_Store)
+
+    def __getitem__(self, asset: Any) -> _Store:
+        return super().__getitem__(asset.uri)
+
+
+def _context() -> Any:
+    instance = SimpleNamespace(task_id="stage", run_id="bench", map_index=-1, try_number=1, max_tries=0)
+    return {
+        "dag_run": SimpleNamespace(dag_id="bench", run_id="bench", conf={}, start_date=datetime.now(UTC)),
+        "run_id": "bench",
+        "ti": instance,
+        "task_instance": instance,
+        "task_state_store": _Store(),
+        "asset_state_store": _Stores(),
+        "params": {},
+    }
+
+
+def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
+    """Through the operator; every dispute must end as staged."""
+    from dispute_provider.operators.evidence import StageEvidenceOperator
+
+    os.environ["AIRFLOW_CONN_BENCH_STRIPE"] = json.dumps(
+        {"conn_type": "stripe", "host": url, "password": KEY, "extra": {"rate_limit": rate}}
+    )
+    operator = StageEvidenceOperator(task_id="stage", cases=cases(disputes), conn_id="bench_stripe")
+
+    def work() -> None:
+        records = asyncio.run(operator.aexecute(_context()))
+        strays = [record for record in records if record["state"] != "staged"]
+        if strays or len(records) != len(disputes):
+            raise RuntimeError(f"{len(strays)} of {len(disputes)} were not staged: {strays[:1]}")
+
+    return work
