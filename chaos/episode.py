@@ -158,8 +158,7 @@ class Scene:
             some = self.dice.sample(disputes, self.dice.randint(least, len(disputes)))
             first.append(self.start(some, self.dice.choice([0.0, 0.0, 1.0, 600.0])))
         await asyncio.gather(*first)
-        while self._hurried:
-            await self._hurried.pop()
+        await self._wait_for_hurried()
         for _ in range(2):
             await asyncio.sleep(1)
             self.afterwards()
@@ -170,7 +169,12 @@ class Scene:
                     await self.start(again)
             else:
                 break
+        await self._wait_for_hurried()
         await asyncio.sleep(_SETTLED)
+
+    async def _wait_for_hurried(self) -> None:
+        while self._hurried:
+            await self._hurried.pop()
 
     def start(self, disputes: list[str], after: float = 0.0, *, hurried: bool = False) -> Any:
         """A run for these; one of each API by itself, or all of them together."""

@@ -105,7 +105,8 @@ def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
     foreign = imported - {*sys.stdlib_module_names, "dispute_provider", "airflow"}
     assert all(find_spec(name) for name in foreign)
     named = {requirement.partition(">")[0].partition("<")[0] for requirement in found["requires"]}
-    assert {{"yaml": "pyyaml", "PIL": "pillow"}.get(name, name) for name in foreign} <= named
+    names = {"yaml": "pyyaml", "PIL": "pillow", "jsonschema_rs": "jsonschema-rs"}
+    assert {names.get(name, name) for name in foreign} <= named
 
 
 def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, Any]) -> None:
