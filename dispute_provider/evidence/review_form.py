@@ -10,10 +10,12 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from dispute_provider import contract
+from dispute_provider.evidence.budgets import Limits
 from dispute_provider.evidence.markdown import facts, fenced, one_line, plain, table, unbroken, visible
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Difference, Record
 from dispute_provider.evidence.snapshot import Evidence, Snapshot
+from dispute_provider.lengths import text_length
 
 INQUIRY = "inquiry"
 SHOWN_DIGEST = 12
@@ -121,7 +123,8 @@ def _verdict(record: Record) -> list[str]:
     if record.verdict is None:
         return []
     missing = "".join(f"\n- {plain(each)}" for each in record.missing)
-    return [f"Evidence for this reason: **{plain(record.verdict)}**" + (f"\n{missing}" if missing else "")]
+    said = f"Evidence for this reason: **{plain(record.verdict)}**"
+    return [f"{said}; not there, and worth having:\n{missing}" if missing else said]
 
 
 def _facts(record: Record, snapshot: Snapshot, ending: Ending) -> dict[str, str]:
@@ -191,8 +194,16 @@ def _evidence(record: Record, snapshot: Snapshot) -> list[str]:
         elif _is_short(text):
             rows.append((plain(entry.name), f"`{visible(text)}`{after}"))
         else:
-            fences.append(f"**{plain(entry.name)}** · {len(text):,} characters{after}\n\n{fenced(text)}")
+            length = _length(record.provider, entry, text)
+            fences.append(f"**{plain(entry.name)}** · {length}{after}\n\n{fenced(text)}")
     return [facts(rows), *fences] if rows else fences
+
+
+def _length(provider: str, entry: Evidence, text: str) -> str:
+    """``1,204 of 20,000 characters``; of a structure, what its outline has."""
+    units = f"{text_length(text):,}"
+    most = Limits.of(contract.load(provider)).text.get(entry.name) if entry.text is not None else None
+    return f"{units} of {most:,} characters" if most else f"{units} characters"
 
 
 def _mark(record: Record, entry: Evidence) -> str:

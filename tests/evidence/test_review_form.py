@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -83,8 +84,14 @@ def test_the_verdict_says_what_is_missing_and_the_usage_what_it_takes():
     shown = body(
         snapshot("du_1"), verdict="weak", missing=("receipt: shows what was bought",), usage="3 of 49 pages"
     )
-    assert "**weak**\n\n- receipt\\: shows what was bought" in shown
+    assert "**weak**; not there, and worth having:\n\n- receipt\\: shows what was bought" in shown
     assert "3 of 49 pages" in shown
+
+
+def test_a_text_says_how_much_of_its_limit_it_takes():
+    text = "Signed for by the customer. 😀\n" * 9
+    held = replace(snapshot("du_1"), evidence=(Evidence("uncategorized_text", text=text),))
+    assert f"**uncategorized\\_text** · {31 * 9} of 20,000 characters" in body(held)
 
 
 def test_every_piece_says_whose_it_is():
