@@ -45,6 +45,8 @@ def contest_by_hand(api: str, name: str) -> DAG:
             cases=FormCase(api),
             conn_id="{{ params.conn_id }}",
             folder="{{ params.folder or '' }}",
+            merge=conf.get("dispute", "merge", fallback="keep"),
+            switch_to_manual=conf.getboolean("dispute", "switch_to_manual", fallback=False),
             pool=pool,
         )
         review = ReviewEvidenceOperator(

@@ -91,6 +91,26 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://shop-disputes/receipts",
                         "default": "",
                     },
+                    "merge": {
+                        "description": (
+                            "Whose evidence stands in the shipped DAGs where somebody else has filled in a "
+                            "field: keep theirs, overwrite it, or fail."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "keep",
+                    },
+                    "switch_to_manual": {
+                        "description": (
+                            "Whether the shipped DAGs may switch a dispute to manual that its API would "
+                            "answer by itself at the due date; it is refused otherwise."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                     "submit_pool": {
                         "description": (
                             "Pool of one slot for the tasks that stage and submit: the lock between runs for "
