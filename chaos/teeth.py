@@ -58,7 +58,7 @@ def _no_reading_back() -> None:
     from dispute_provider.exceptions import ConflictError
     from dispute_provider.hooks import protocol
 
-    def do_not_look(api: Any, record: Any, before: Any, settle: float) -> Any:
+    def do_not_look(api: Any, record: Any, shows: Any, settle: float = 0.0) -> Any:
         yield from ()
         return None, None
 
@@ -67,7 +67,7 @@ def _no_reading_back() -> None:
         state = State.REFUSED if isinstance(problem, ConflictError) else state
         return record.ended(state, f"as it was answered: {problem}", request_id)
 
-    protocol._read_back, protocol._not_shown = do_not_look, believe
+    protocol.read_back, protocol._not_shown = do_not_look, believe
 
 
 def _no_digest_check() -> None:

@@ -210,7 +210,7 @@ def _stripe_connection() -> dict[str, Any]:
             },
             "rate_limit": {
                 "label": "Requests per second",
-                "description": "At most so many; 25 where blank.",
+                "description": "At most so many from one task; blank for the API's own limits.",
                 "schema": {"type": ["number", "null"]},
             },
         },
@@ -264,7 +264,7 @@ def _moov_connection() -> dict[str, Any]:
             },
             "rate_limit": {
                 "label": "Requests per second",
-                "description": "At most so many; 10 where blank.",
+                "description": "At most so many from one task; 10 where blank.",
                 "schema": {"type": ["number", "null"]},
             },
         },

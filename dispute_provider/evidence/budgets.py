@@ -193,6 +193,11 @@ def to_leave_out(limits: Limits, documents: Sequence[Held], network: str | None 
     return gone
 
 
+def left_out(path: str, problem: str) -> str:
+    """What a reviewer is told of an optional document that does not go out."""
+    return f"{shown(path)} is optional, and left out: {problem}"
+
+
 def type_name(content_type: str) -> str:
     """``PDF``, ``JPEG``, ``PNG`` or ``TIFF``."""
     return content_type.rpartition("/")[2].upper()

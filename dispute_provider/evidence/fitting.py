@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dispute_provider.contract import Contract
-from dispute_provider.evidence.budgets import Held, Limits, exceeded, to_leave_out, usage
+from dispute_provider.evidence.budgets import Held, Limits, exceeded, left_out, to_leave_out, usage
 from dispute_provider.evidence.case import Case, Entry, FileReference
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged, Piece
@@ -24,7 +24,7 @@ def without_what_is_too_much(
         if (document := documents.get(path))
     ]
     gone = to_leave_out(Limits.of(api), held, network)
-    notes = [f"{path} is optional and left out: {problem}" for path, problem in gone.items()]
+    notes = [left_out(path, problem) for path, problem in gone.items()]
     return {path: document for path, document in documents.items() if path not in gone}, notes
 
 

@@ -11,9 +11,7 @@ from typing import Any
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Difference
-from dispute_provider.evidence.snapshot import Evidence, sha256_of
-
-_SHOWN_DIGEST = 12
+from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, sha256_of
 
 
 class Policy(StrEnum):
@@ -221,4 +219,4 @@ def _difference(kind: str, piece: Piece, held: Evidence | None) -> Difference:
 
 
 def _short(digest: str) -> str:
-    return digest[:_SHOWN_DIGEST]
+    return digest[:SHOWN_DIGEST]

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from dispute_provider.evidence.money import format_amount
-from dispute_provider.evidence.snapshot import Dispute, Snapshot, canonical_json
+from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Dispute, Snapshot, canonical_json
 
 
 class State(StrEnum):
@@ -210,7 +210,7 @@ class Record:
             f"connection={self.connection}",
             f"amount={self.money!r}",
             f"due={self.due or 'none'}",
-            f"digest={(self.digest or 'none')[:12]}",
+            f"digest={(self.digest or 'none')[:SHOWN_DIGEST]}",
             f"request_id={self.request_id or 'none'}",
         ]
         return " ".join(facts)

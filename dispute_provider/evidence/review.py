@@ -13,7 +13,7 @@ from typing import Any
 from dispute_provider.evidence import review_form
 from dispute_provider.evidence.record import Record, State, by_due_date
 from dispute_provider.evidence.review_form import INQUIRY, Ending, totals
-from dispute_provider.evidence.snapshot import Snapshot, sha256_of
+from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Snapshot, sha256_of
 
 LARGEST_REVIEW = 100
 SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "concede"
@@ -23,7 +23,6 @@ REJECT_OPTION = "Reject: do not contest with this evidence"
 NONE_OPTION = "Submit none of them"
 LATER = "decide later"
 HOLD_REASONS = (LATER, "needs documents", "needs somebody else")
-_SHOWN_DIGEST = review_form.SHOWN_DIGEST
 _LONGEST_NOTE = 2000
 _LONGEST_NAME = 100
 _LISTS = ("hold", "reject", "edit", "concede")
@@ -312,7 +311,7 @@ def submit_option(record: Record) -> str:
 def all_option(records: Sequence[Record]) -> str:
     """The label that approves a whole batch, a digest over all digests in it."""
     together = sha256_of(sorted([record.dispute, record.digest] for record in records))
-    return f"Submit all {len(records)} · {totals(records)} · {together[:_SHOWN_DIGEST]}"
+    return f"Submit all {len(records)} · {totals(records)} · {together[:SHOWN_DIGEST]}"
 
 
 def concede_option(record: Record) -> str:
@@ -326,4 +325,4 @@ def held(record: Record, reason: str) -> Record:
 
 
 def _digest(record: Record) -> str:
-    return (record.digest or "")[:_SHOWN_DIGEST]
+    return (record.digest or "")[:SHOWN_DIGEST]

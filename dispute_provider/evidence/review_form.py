@@ -14,11 +14,10 @@ from dispute_provider.evidence.budgets import Limits
 from dispute_provider.evidence.markdown import facts, fenced, one_line, plain, table, unbroken, visible
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Difference, Record
-from dispute_provider.evidence.snapshot import Evidence, Snapshot
+from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
 from dispute_provider.lengths import text_length
 
 INQUIRY = "inquiry"
-SHOWN_DIGEST = 12
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
 _LONGEST_DETAILS = 200_000
 _SHORT = 120

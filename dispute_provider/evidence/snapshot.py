@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 _MARK_LENGTH = 16
+# Digits of a sha256 that people are shown, and that differences between two states are told by.
+SHOWN_DIGEST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class Dispute:
     def past_due(self, now: datetime | None = None) -> bool:
         return self.due is not None and self.due <= (now or datetime.now(UTC))
 
+    def is_at(self, stage: str | None, due: datetime | None) -> bool:
+        """Whether it is still at a stage: one that is opened again has its name, and another due date."""
+        return self.stage == stage and (self.due is None or due is None or self.due == due)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -102,9 +108,14 @@ class Evidence:
     expires: datetime | None = None
 
     @property
+    def content(self) -> str | Mapping[str, Any] | None:
+        """What it says; of a document, the API's id of it."""
+        return self.text if self.text is not None else self.value or self.id
+
+    @property
     def sha256(self) -> str:
-        """Of what it says; of a document, of the API's id of it."""
-        return sha256_of(self.text if self.text is not None else self.value or self.id)
+        """Of its content."""
+        return sha256_of(self.content)
 
     @property
     def mark(self) -> str:

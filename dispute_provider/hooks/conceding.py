@@ -9,8 +9,8 @@ from typing import Any
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError
-from dispute_provider.hooks.api import Api, Steps, Wait
-from dispute_provider.hooks.protocol import LOOK_AGAIN_AFTER, failed, refuse_submission
+from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.hooks.protocol import failed, read_back, refuse_submission
 
 _WRITTEN = ("added", "overwritten", "renewed")
 
@@ -38,19 +38,13 @@ def concede(api: Api, record: Record, *, resumed: bool = False) -> Steps[Record]
         request_id = answer.request_id
     except ApiError as error:
         problem, request_id = error, error.request_id
-    unread: ApiError | None = None
-    for pause in LOOK_AGAIN_AFTER:
-        yield Wait(pause)
-        try:
-            after = yield from api.read(record.dispute, record.account)
-        except ApiError as error:
-            unread = error
-            continue
-        unread = None
-        if api.is_conceded(after.dispute):
-            return record.ended(State.CONCEDED, "conceded, confirmed by reading back", request_id)
-        if problem and not isinstance(problem, AmbiguousError):
-            return failed(record, "not conceded", problem)
+    refused = problem is not None and not isinstance(problem, AmbiguousError)
+    # What was refused needs one reading, to see whether it is so all the same.
+    after, unread = yield from read_back(api, record, lambda found: refused or api.is_conceded(found))
+    if after and api.is_conceded(after.dispute):
+        return record.ended(State.CONCEDED, "conceded, confirmed by reading back", request_id)
+    if after and problem:
+        return failed(record, "not conceded", problem)
     facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
     reason = f"conceded perhaps, but the dispute does not show it ({facts}); look at the dispute"
     return record.ended(State.UNKNOWN, reason, request_id)
@@ -91,4 +85,4 @@ def _is_back(name: str, value: Any, found: Snapshot) -> bool:
     held = next((each for each in found.evidence if each.name == name), None)
     if held is None:
         return not value
-    return bool(value == (held.text if held.text is not None else held.value or held.id))
+    return bool(value == held.content)

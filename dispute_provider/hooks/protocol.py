@@ -5,6 +5,7 @@ What happened is decided by reading the dispute back, never by an error's text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from dispute_provider.evidence.record import Record, State
@@ -80,7 +81,8 @@ def submit(
     if problem and problem.under_way:
         # Where somebody else has answered meanwhile, it may still answer the next stage.
         yield Wait(SETTLED_AFTER)
-    after, unread = yield from _read_back(api, record, before, settle)
+    opened = before.dispute
+    after, unread = yield from read_back(api, record, lambda found: _answered(opened, found), settle)
     if after:
         differing = _differing(record, before, after)
         if others and resumed and not differing:
@@ -93,17 +95,17 @@ def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Reco
     """A fresh reading, and the end of a dispute that is not to be sent; None if it is."""
     found = yield from api.read(record.dispute, record.account)
     if resumed and _was_answered(record, found.dispute):
+        if not found.dispute.is_at(record.stage, record.due_at):
+            return found, record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_elsewhere(found)}")
         if _is_ours(record, found):
             return found, record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY)
-        if found.dispute.stage != record.stage:
-            return found, record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_elsewhere(found)}")
     return found, refuse_submission(record, found)
 
 
-def _read_back(
-    api: Api, record: Record, before: Snapshot, settle: float
+def read_back(
+    api: Api, record: Record, shows: Callable[[Dispute], bool], settle: float = 0.0
 ) -> Steps[tuple[Snapshot | None, ApiError | None]]:
-    """The dispute once it shows a submission; None if it does not, with why it could not be read."""
+    """The dispute once it shows what was done; None if it does not, with why it could not be read."""
     unread: ApiError | None = None
     for pause in (*LOOK_AGAIN_AFTER, *([settle] if settle else [])):
         yield Wait(pause)
@@ -113,7 +115,7 @@ def _read_back(
             unread = error
             continue
         unread = None
-        if _answered(before.dispute, after.dispute):
+        if shows(after.dispute):
             return after, None
     return None, unread
 
@@ -154,7 +156,7 @@ def _named(
 
 def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
     """What went out otherwise than it was approved: evidence, and the stage that it answered."""
-    moved = after.dispute.stage != before.dispute.stage
+    moved = not after.dispute.is_at(before.dispute.stage, before.dispute.due)
     return [*differing_names(before, after, record.documents), *(["its stage"] if moved else [])]
 
 
@@ -205,7 +207,7 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
     if _was_answered(record, dispute):
         which = "the evidence that was approved" if _is_ours(record, found) else "other evidence"
         how = f"with {which}; it is now {dispute.status}"
-        if dispute.stage != record.stage:
+        if not dispute.is_at(record.stage, record.due_at):
             how = _elsewhere(found)
         return record.ended(State.ALREADY_SUBMITTED, f"it was answered since it was approved, {how}")
     if dispute.stage != record.stage:

@@ -151,10 +151,7 @@ def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, mem
     if not overwritten and not before.dispute.automatic:
         return record
     record = replace(record, automatic=before.dispute.automatic)
-    earlier = {
-        held.name: held.text if held.text is not None else held.value or held.id for held in before.evidence
-    }
-    kept = memory.keep(earlier)
+    kept = memory.keep({held.name: held.content for held in before.evidence})
     if overwritten and not kept:
         note = "what a colleague had written is kept nowhere: [dispute] evidence_store names no place for it"
         record = replace(record, notes=(*record.notes, note))

@@ -185,7 +185,7 @@ class StripeApi(Api):
         stage = [dispute.account, dispute.id, dispute.stage, dispute.submissions]
         key = sha256_of([*stage, record.digest, attempt])
         # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
-        evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
+        evidence = {entry.name: entry.content for entry in approved.evidence}
         return (
             yield from self.call(
                 "PostDisputesDispute",

@@ -54,7 +54,7 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
             found[path] = found.get(path) or _read_document(case.folder, path, limits, renderer)
         except _UnfitError as unfit:
             if optional and not unfit.is_secret:
-                notes.append(_left_out(path, unfit.problem))
+                notes.append(budgets.left_out(path, unfit.problem))
             else:
                 violations.append(Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy))
         else:
@@ -62,16 +62,12 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
             held.append(budgets.Held(name, len(document.content), document.pages, path, optional))
     too_much = budgets.to_leave_out(limits, held)
     for path, problem in too_much.items():
-        notes.append(_left_out(path, problem))
+        notes.append(budgets.left_out(path, problem))
         del found[path]
     violations += budgets.exceeded(limits, [each for each in held if each.path not in too_much])
     if violations:
         raise InvalidCaseError(case.dispute, violations)
     return Documents(found, tuple(notes))
-
-
-def _left_out(path: str, problem: str) -> str:
-    return f"{shown(path)} is optional, and left out: {problem}"
 
 
 class _UnfitError(Exception):

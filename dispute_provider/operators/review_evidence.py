@@ -98,7 +98,8 @@ class ReviewEvidenceOperator(HITLOperator):
         given = records_of(resolve(self.staged, context))
         read, snapshots = asyncio.run(_read_again([r for r in given if r.state == State.STAGED]))
         approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
-        note_last_answers(context, _name(context), approved)
+        if approved:
+            note_last_answers(context, _name(context), approved)
         passed = [r for r in given if r.state != State.STAGED]
         passed += [*(r for r in read if r.state != State.STAGED), *approved]
         known = {record.dispute for record in approved}

@@ -77,16 +77,14 @@ class StagingMemory:
 
     def _save_marks(self) -> None:
         oldest = (datetime.now(UTC) - _FORGOTTEN_AFTER).isoformat()
-        for key in sorted({self._bucket(dispute) for dispute in self._new_marks}):
+        new: dict[str, dict[str, Any]] = {}
+        for dispute, marks in self._new_marks.items():
+            new.setdefault(self._bucket(dispute), {})[dispute] = {"since": now(), "marks": sorted(marks)}
+        for key in sorted(new):
             # Another task may have written meanwhile.
             known = load(self._shared, key)
             known = {dispute: entry for dispute, entry in known.items() if entry["since"] > oldest}
-            new = {
-                dispute: {"since": now(), "marks": sorted(marks)}
-                for dispute, marks in self._new_marks.items()
-                if self._bucket(dispute) == key
-            }
-            self._shared.set(key, known | new)
+            self._shared.set(key, known | new[key])
 
     def _bucket(self, dispute: str) -> str:
         return f"ours {self._provider} {hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS}"

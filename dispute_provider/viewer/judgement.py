@@ -9,10 +9,9 @@ from enum import StrEnum
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.review import CONCEDE
-from dispute_provider.evidence.snapshot import Evidence, Snapshot
+from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
 from dispute_provider.hooks.protocol import refuse_submission
 
-_SHOWN_DIGEST = 12
 _ON_ITS_WAY = (State.STAGED, State.APPROVED)
 
 
@@ -97,7 +96,7 @@ def changed(record: Record, found: Snapshot) -> tuple[frozenset[int], tuple[str,
         if entry.name in structured:
             continue
         # A colleague's document is known by its id when ours are staged, and by its bytes once reviewed.
-        digests = (digest_of(record, entry)[:_SHOWN_DIGEST], entry.sha256[:_SHOWN_DIGEST])
+        digests = (digest_of(record, entry)[:SHOWN_DIGEST], entry.sha256[:SHOWN_DIGEST])
         piece = next(((entry.name, digest) for digest in digests if expected[entry.name, digest]), None)
         if piece:
             expected[piece] -= 1

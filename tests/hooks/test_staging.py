@@ -30,7 +30,6 @@ VERSION = "2026-10-28.endive"
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(conceding, "LOOK_AGAIN_AFTER", (0.0, 0.0))
 
 
 class Kept(OneTry):
