@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from dispute_provider.evidence.completeness import longest_match
 from dispute_provider.evidence.snapshot import Dispute
@@ -35,8 +36,7 @@ _ACTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """A payment, as the API holds it.
 
     :param paid: whether the money was taken.

@@ -6,10 +6,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Dispute, Snapshot, canonical_json
@@ -30,8 +32,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(msgspec.Struct, frozen=True):
     """A person's yes to exactly one evidence digest.
 
     :param responder: who answered, as Airflow names them.
@@ -49,8 +50,7 @@ class Approval:
     signature: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """What staging did to one piece of evidence that the dispute held, or that the case has.
 
     :param kind: ``added``, ``same``, ``kept`` (somebody else's, the case has another), ``overwritten`` (the
@@ -66,8 +66,7 @@ class Difference:
     held: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """One dispute's way through a run.
 
     :param connection: id of the Airflow connection.
@@ -114,7 +113,7 @@ class Record:
     fingerprint: str | None = None
     case: str | None = None
     case_digest: str | None = None
-    documents: Mapping[str, str] = field(default_factory=dict)
+    documents: dict[str, str] = {}
     prepared_by: str | None = None
     customer_contacted: bool | None = None
     notes: tuple[str, ...] = ()
@@ -136,24 +135,11 @@ class Record:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
         """Read a record from XCom or a run's configuration; unknown keys of a later version are ignored."""
-        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        if known.get("approval"):
-            known["approval"] = Approval(**known["approval"])
-        known["state"] = State(known["state"])
-        for name in ("notes", "missing", "warnings"):
-            known[name] = tuple(known.get(name) or ())
-        known["differences"] = tuple(Difference(**each) for each in known.get("differences") or ())
-        return cls(**known)
+        return msgspec.convert(data, cls)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-compatible values, absent ones left out."""
-        data = {name: value for name, value in _values(self).items() if value not in (None, (), {})}
-        lists = {name: list(value) for name, value in data.items() if isinstance(value, tuple)}
-        data |= lists | {"state": str(self.state)}
-        if self.differences:
-            data["differences"] = list(map(_values, self.differences))
-        if self.approval:
-            data["approval"] = _values(self.approval)
+        data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return data
 
     def seen(self, snapshot: Snapshot) -> Record:
@@ -216,11 +202,6 @@ class Record:
         return " ".join(facts)
 
 
-def _values(item: Record | Difference | Approval) -> dict[str, Any]:
-    """What stands in the fields, as it is: asdict copies all of it, a piece at a time."""
-    return {name: getattr(item, name) for name in item.__slots__}
-
-
 def by_due_date(records: list[Record]) -> list[Record]:
     """Soonest deadline first, those without one last."""
     return sorted(records, key=lambda record: (record.due is None, record.due or "", record.dispute))
@@ -264,4 +245,4 @@ def _signature(secret: bytes, run: str, record: Record, approval: Approval) -> s
         approval.review,
         approval.attempt,
     ]
-    return hmac.new(key, canonical_json(signed).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, canonical_json(signed), hashlib.sha256).hexdigest()

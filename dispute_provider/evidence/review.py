@@ -7,8 +7,10 @@ was made from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence import review_form
 from dispute_provider.evidence.record import Record, State, by_due_date

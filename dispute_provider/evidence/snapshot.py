@@ -6,17 +6,18 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 _MARK_LENGTH = 16
 # Digits of a sha256 that people are shown, and that differences between two states are told by.
 SHOWN_DIGEST = 12
+_canonical = msgspec.json.Encoder(order="sorted")
 
 
-@dataclass(frozen=True, slots=True)
-class Programme:
+class Programme(msgspec.Struct, frozen=True):
     """How a dispute stands in one of the networks' programmes, in the API's own words.
 
     :param status: ``qualified``, ``requires_fee_acknowledgement``, …; None where the API does not say.
@@ -28,8 +29,7 @@ class Programme:
     required: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
+class Dispute(msgspec.Struct, frozen=True):
     """What is disputed, by when it must be answered, and whether it still can be.
 
     :param account: the account whose dispute it is: Stripe Connect account, Moov platform account; None for
@@ -87,8 +87,7 @@ class Dispute:
         return self.stage == stage and (self.due is None or due is None or self.due == due)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """One piece of evidence that an API holds.
 
     :param id: the API's immutable id of a document; None for texts.
@@ -98,14 +97,18 @@ class Evidence:
     """
 
     name: str
-    text: str | None = field(default=None, repr=False)
-    value: Mapping[str, Any] | None = field(default=None, repr=False)
+    text: str | None = None
+    value: Mapping[str, Any] | None = None
     id: str | None = None
     filename: str | None = None
     size: int | None = None
     content_type: str | None = None
     item: str | None = None
     expires: datetime | None = None
+
+    def __repr__(self) -> str:
+        """Without what it says: that belongs in no log."""
+        return f"Evidence({self.name!r}, id={self.id!r}, item={self.item!r})"
 
     @property
     def content(self) -> str | Mapping[str, Any] | None:
@@ -123,8 +126,7 @@ class Evidence:
         return self.item or sha256_of([self.name, self.sha256])[:_MARK_LENGTH]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """A dispute with all that a submission made now would send."""
 
     dispute: Dispute
@@ -165,21 +167,18 @@ def _manifest_entry(entry: Evidence, documents: Mapping[str, str]) -> dict[str, 
 def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, str]) -> list[str]:
     """The names of the evidence that differs between two readings, sorted."""
 
-    def entries(snapshot: Snapshot) -> Counter[str]:
+    def entries(snapshot: Snapshot) -> Counter[bytes]:
         return Counter(map(canonical_json, snapshot.manifest(documents)["evidence"]))
 
     one, other = entries(before), entries(after)
     return sorted({json.loads(entry)["name"] for entry in (one - other) + (other - one)})
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def canonical_json(value: Any) -> str:
-    """One spelling for one value: sorted keys, no spaces, no escapes."""
+def canonical_json(value: Any) -> bytes:
+    """One spelling for one value, as UTF-8: sorted keys, no spaces, no escapes."""
     return _canonical.encode(value)
 
 
 def sha256_of(value: Any) -> str:
     """sha256 of a value's canonical JSON, hexadecimal."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return hashlib.sha256(_canonical.encode(value)).hexdigest()

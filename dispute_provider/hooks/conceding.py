@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot

@@ -6,7 +6,8 @@ What happened is decided by reading the dispute back, never by an error's text.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_names

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot

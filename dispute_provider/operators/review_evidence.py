@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import TaskAwaitingInput
+from msgspec.structs import replace
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.operators.batch import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
+from msgspec.structs import replace
 
 from dispute_provider.operators.batch import (
     Given,

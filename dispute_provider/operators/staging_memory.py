@@ -115,4 +115,4 @@ class DisputeMemory:
         from dispute_provider.evidence.snapshot import canonical_json
         from dispute_provider.operators import evidence_store
 
-        return evidence_store.put(canonical_json(dict(evidence)).encode())
+        return evidence_store.put(canonical_json(dict(evidence)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Record
@@ -40,7 +41,7 @@ def _record(record: Record) -> dict[str, Any]:
         "charged": _money(record, record.charged),
         "refunded": _money(record, record.refunded),
         **{name: getattr(record, name) for name in names},
-        "differences": [asdict(difference) for difference in record.differences],
+        "differences": [msgspec.to_builtins(difference) for difference in record.differences],
         "documents": _stored(record),
         "approval": {
             "action": approval.action,

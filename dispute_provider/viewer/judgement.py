@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.review import CONCEDE

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dispute_provider.evidence.compelling import Charge, charges_of, claim_of, standing, unmet
 from dispute_provider.evidence.snapshot import Dispute, Programme

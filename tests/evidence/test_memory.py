@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from disputes import record, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dispute_provider.evidence.memory import Answer, Asked, remember, review_name
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from disputes import batch, record, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dispute_provider.evidence import markdown, review
 

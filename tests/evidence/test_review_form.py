@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from disputes import batch, record, snapshot
+from msgspec.structs import replace
 
 from dispute_provider.evidence import review
 from dispute_provider.evidence.deadlines import BUFFER, review_end, threshold_reached

@@ -160,7 +160,7 @@ def size_of_one(draw: st.DrawFn) -> Offer:
 def pages_in_all(draw: st.DrawFn) -> Offer:
     network, most = draw(st.sampled_from([("visa", 49), ("mastercard", 19), ("amex", 49)]))
     over, pictures = draw(beside), draw(st.integers(0, 2))
-    first = draw(st.integers(1, most - 3))
+    first = draw(st.integers(1, most - 4))
     files = {"a.pdf": papers.pdf(first), "b.pdf": papers.pdf(most + over - first - pictures)}
     files |= {f"{index}.png": papers.png() for index in range(pictures)}
     evidence = {name: {"file": path} for name, path in zip(STRIPE_FILES, files, strict=False)}

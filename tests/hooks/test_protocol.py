@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from drivers import Driver
+from msgspec.structs import replace
 
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from drivers import Driver
+from msgspec.structs import replace
 from support import Connect
 
 from dispute_provider.evidence.case import Case

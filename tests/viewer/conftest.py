@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from per_dag import PerDagAuthManager
 from support import Connect, register
 from viewing import DAG, ELSEWHERE, RECEIPT, USERS, Site, Staged

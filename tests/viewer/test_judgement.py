@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Difference, Record, State
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot

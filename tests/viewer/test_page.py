@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from papers import pdf
 from support import Connect
 from viewing import RECEIPT, Site, Staged

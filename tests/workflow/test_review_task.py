@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ import channels
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from msgspec.structs import replace
 
 from dispute_provider.evidence.policy import ApprovalPolicy
 from dispute_provider.evidence.record import Approval, Record, State

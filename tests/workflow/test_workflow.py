@@ -177,7 +177,7 @@ def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox
 @pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action", "taken back"])
 def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, sandbox, stripe_connection):
     """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from dispute_provider.evidence.record import Approval, Record, State, sign
     from dispute_provider.hooks import staging
