@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from hashlib import sha256
@@ -25,6 +25,7 @@ AfterFailure = Literal["resend", "resend-same-key", "reconcile"]
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.~ -]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,11 @@ class Operation:
         """Path, query and header parameters by name."""
         resolved = (self.contract.resolve(parameter) for parameter in self.document.get("parameters", ()))
         return {parameter["name"]: parameter for parameter in resolved}
+
+    @cached_property
+    def places(self) -> Mapping[str, str]:
+        """Where each parameter stands: ``path``, ``query`` or ``header``."""
+        return {name: parameter["in"] for name, parameter in self.parameters.items()}
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
@@ -249,12 +255,13 @@ def read_schema(name: str) -> Json:
 
 def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     """Encode validated arguments; every path segment is escaped, so an id cannot change the path."""
-    places = {name: parameter["in"] for name, parameter in operation.parameters.items()}
     by_place: dict[str, Json] = {"path": {}, "query": {}, "header": {}, "body": {}}
     for name, value in arguments.items():
-        by_place[places.get(name, "body")][name] = value
+        by_place[operation.places.get(name, "body")][name] = value
 
-    path = re.sub(r"\{(\w+)\}", lambda match: quote(str(by_place["path"][match[1]]), safe=""), operation.path)
+    path = operation.path
+    for name, value in by_place["path"].items():
+        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
     if query := form_encode(_joined_lists(operation, by_place["query"])):
         path = f"{path}?{query}"
     headers = {name: str(value) for name, value in by_place["header"].items()}
@@ -288,13 +295,23 @@ def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | 
 
 def form_encode(value: Mapping[str, Any]) -> str:
     """Stripe's form encoding: brackets for nesting, indexed lists, ``true``/``false``."""
-    return "&".join(f"{_quoted_name(key)}={quote_plus(text)}" for key, text in _pairs(value))
+    pairs: list[tuple[str, str]] = []
+    for name, item in value.items():
+        _add_pairs(pairs, str(name), item)
+    return "&".join([f"{_quoted_name(name)}={_quoted(text)}" for name, text in pairs])
 
 
 @lru_cache(maxsize=1024)
 def _quoted_name(name: str) -> str:
     """A parameter's name; there are few, and the quoting of each takes as long as that of its text."""
     return quote_plus(name, safe="[]")
+
+
+def _quoted(text: str) -> str:
+    """As quote_plus does it, in a quarter of its time: it looks at each character by itself."""
+    if not _UNSAFE.search(text):
+        return text.replace(" ", "+")
+    return _UNSAFE.sub(lambda match: quote(match[0], safe=""), text).replace(" ", "+")
 
 
 def multipart_encode(value: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -318,19 +335,19 @@ def _part(name: str, value: Any) -> tuple[str, bytes]:
     return f'{head}; filename="{filename}"\r\nContent-Type: {value.content_type}', value.content
 
 
-def _pairs(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _add_pairs(pairs: list[tuple[str, str]], name: str, value: Any) -> None:
     if isinstance(value, str):
-        yield prefix, value
+        pairs.append((name, value))
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _pairs(item, f"{prefix}[{key}]" if prefix else str(key))
+            _add_pairs(pairs, f"{name}[{key}]", item)
     elif isinstance(value, Sequence):
         for index, item in enumerate(value):
-            yield from _pairs(item, f"{prefix}[{index}]")
+            _add_pairs(pairs, f"{name}[{index}]", item)
     elif isinstance(value, bool):
-        yield prefix, "true" if value else "false"
+        pairs.append((name, "true" if value else "false"))
     elif isinstance(value, float) and value.is_integer():
         # JSON Schema calls 25.0 an integer; the APIs do not.
-        yield prefix, str(int(value))
+        pairs.append((name, str(int(value))))
     elif value is not None:
-        yield prefix, str(value)
+        pairs.append((name, str(value)))

@@ -25,7 +25,11 @@ def text_length(value: Any) -> int:
     return sum(map(text_length, children))
 
 
-def text_of_properties(schema: Mapping[str, Any], instance: Mapping[str, Any]) -> int:
-    """UTF-16 units of an object's texts; the name of a document is no text that anybody reads."""
-    documents = {name for name, field in schema["properties"].items() if field.get("x-kind") == "file"}
-    return sum(text_length(value) for name, value in instance.items() if name not in documents)
+def document_names(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The properties of a schema that name documents: such a name is no text that anybody reads."""
+    return frozenset(name for name, field in schema["properties"].items() if field.get("x-kind") == "file")
+
+
+def text_of_others(documents: frozenset[str], instance: Mapping[str, Any]) -> int:
+    """UTF-16 units of an object's texts, the names of its documents left out."""
+    return sum([text_length(value) for name, value in instance.items() if name not in documents])

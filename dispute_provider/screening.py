@@ -14,7 +14,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from dispute_provider.formats import FORMATS, LAST_UNIX_TIME
-from dispute_provider.lengths import text_of_properties
+from dispute_provider.lengths import document_names, text_of_others
 
 Json = dict[str, Any]
 
@@ -38,10 +38,10 @@ class _Pattern:
 
 class _MaxTextLength:
     def __init__(self, schema: Json, limit: int, path: list[Any]) -> None:
-        self._schema, self._limit = schema, limit
+        self._documents, self._limit = document_names(schema), limit
 
     def validate(self, instance: Any) -> None:
-        if isinstance(instance, dict) and text_of_properties(self._schema, instance) > self._limit:
+        if isinstance(instance, dict) and text_of_others(self._documents, instance) > self._limit:
             raise ValueError
 
 
@@ -117,7 +117,13 @@ def _is_json(value: Any) -> bool:
     if kind is str:
         return value.isascii() or bool(value.encode())
     if kind is dict:
-        return all(_is_json(key) and _is_json(item) for key, item in value.items())
+        for key, item in value.items():
+            # Most are texts under names, and need no call of their own.
+            if not (type(key) is str and key.isascii() and type(item) is str and item.isascii()) and not (
+                _is_json(key) and _is_json(item)
+            ):
+                return False
+        return True
     if kind is list:
         return all(map(_is_json, value))
     return kind in _ATOMS

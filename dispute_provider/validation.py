@@ -19,7 +19,7 @@ from jsonschema.validators import extend
 from dispute_provider.contract import FilePart
 from dispute_provider.exceptions import Violation
 from dispute_provider.formats import FORMATS
-from dispute_provider.lengths import text_of_properties, utf16_units
+from dispute_provider.lengths import document_names, text_of_others, utf16_units
 from dispute_provider.screening import Screen
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iter
 
 
 def _max_text_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
-    if isinstance(instance, Mapping) and (units := text_of_properties(schema, instance)) > limit:
+    if isinstance(instance, Mapping) and (units := text_of_others(document_names(schema), instance)) > limit:
         yield ValidationError(f"holds {units:,} characters of text in all")
 
 

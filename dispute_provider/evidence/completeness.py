@@ -79,8 +79,9 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     wanted = reduce(Counter.__and__, rows) if known else Counter()
     verdicts = {_verdict(row, held) for row in rows} if known else {Verdict.UNKNOWN}
     rules = [rule for each in lists for rule in each.get("notes", ())]
-    there = held | wanted
-    more = [name for name in (*table["background"], *table["more"]) if name not in there]
+    more = [
+        name for name in (*table["background"], *table["more"]) if name not in held and name not in wanted
+    ]
     return Assessment(
         verdict=verdicts.pop() if len(verdicts) == 1 else Verdict.WEAK,
         missing=tuple((name, table["why"][name]) for name in wanted - held),
@@ -114,7 +115,7 @@ def fee_refusal(api: Contract, dispute: Dispute, evidence: Iterable[Piece]) -> s
     """
     table: Json = api.document.get("x-completeness", _NOTHING)
     fees: Json = table.get("fees", {}).get("networks", {})
-    held = _held(evidence)
+    held = _held(piece for piece in evidence if piece.value)
     due = _network_of_fee(table, dispute)
     problems = [
         f"it agrees to {fee['title']}'s fee, which is not asked for: take {fee['agreement']} out of the case"
@@ -146,10 +147,11 @@ def _parts(code: str) -> list[str]:
 
 def _held(evidence: Iterable[Piece]) -> Counter[str]:
     """How often each name is there; what a structure says counts under its path."""
-    held: Counter[str] = Counter()
-    for piece in evidence:
-        held[piece.name] += 1
-        held.update(_paths(piece.name, piece.value))
+    pieces = list(evidence)
+    held = Counter([piece.name for piece in pieces])
+    for piece in pieces:
+        if piece.value:
+            held.update(_paths(piece.name, piece.value))
     return held
 
 
@@ -197,11 +199,13 @@ def _said(rules: Iterable[Json], dispute: Dispute, held: Counter[str]) -> list[s
 
 
 def _is_so(facts: Json, dispute: Dispute) -> bool:
-    programmes = [each.name for each in dispute.programmes if each.status != "not_qualified"]
-    return all(
-        value in programmes if name == "programmes" else getattr(dispute, name) == value
-        for name, value in facts.items()
-    )
+    for name, value in facts.items():
+        if name != "programmes":
+            if getattr(dispute, name) != value:
+                return False
+        elif value not in [each.name for each in dispute.programmes if each.status != "not_qualified"]:
+            return False
+    return True
 
 
 def _is_compliance(table: Json, dispute: Dispute) -> bool:
@@ -212,6 +216,8 @@ def _is_compliance(table: Json, dispute: Dispute) -> bool:
 
 
 def _network_by_programme(fees: Json, dispute: Dispute) -> str | None:
+    if not dispute.programmes:
+        return None
     named = {each.name for each in dispute.programmes}
     networks: Json = fees.get("networks", {})
     return next((name for name, fee in networks.items() if fee["programme"] in named), None)

@@ -17,6 +17,8 @@ def without_what_is_too_much(
     api: Contract, case: Case, documents: Mapping[str, Document], network: str | None
 ) -> tuple[dict[str, Document], list[str]]:
     """The documents but for optional ones that the network has no room for, and a note on each of these."""
+    if not documents:
+        return {}, []
     needed = {reference.path for reference in case.files if not reference.optional}
     held = [
         Held(entry.name, len(document.content), document.pages, path=path, optional=path not in needed)

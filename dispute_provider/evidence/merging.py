@@ -171,14 +171,25 @@ def merge(
 
 def marks_of(pieces: Iterable[Piece], held: Iterable[Evidence]) -> frozenset[str]:
     """The marks of what the dispute holds of these pieces."""
-    parts = [part for evidence in held for part in _parts(evidence)]
-    return frozenset(part.mark for piece in pieces for part in parts if piece.is_held_as(part))
+    parts = _by_name(held)
+    return frozenset(
+        part.mark for piece in pieces for part in parts.get(piece.name, ()) if piece.is_held_as(part)
+    )
 
 
 def not_held(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[str]:
     """The names of the pieces that the API does not hold as they are, sorted."""
-    parts = [part for evidence in held for part in _parts(evidence)]
-    return sorted({piece.label for piece in pieces if not any(map(piece.is_held_as, parts))})
+    parts = _by_name(held)
+    return sorted(
+        {piece.label for piece in pieces if not any(map(piece.is_held_as, parts.get(piece.name, ())))}
+    )
+
+
+def _by_name(held: Iterable[Evidence]) -> dict[str, list[Evidence]]:
+    parts: dict[str, list[Evidence]] = {}
+    for evidence in held:
+        parts.setdefault(evidence.name, []).extend(_parts(evidence))
+    return parts
 
 
 def _parts(evidence: Evidence) -> Iterator[Evidence]:

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Dispute, Snapshot, canonical_json
 
+_LISTS = {"notes", "missing", "warnings", "differences"}
+
 
 class State(StrEnum):
     """Every dispute that enters a run leaves it in one of these (but for *approved*, which is on its way)."""
@@ -139,7 +141,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-compatible values, absent ones left out."""
-        data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        for name in _LISTS & data.keys():
+            data[name] = list(data[name])
         return data
 
     def seen(self, snapshot: Snapshot) -> Record:

@@ -123,7 +123,7 @@ class Evidence(msgspec.Struct, frozen=True):
     @property
     def mark(self) -> str:
         """What it is recognised by later, when nothing but marks is remembered."""
-        return self.item or sha256_of([self.name, self.sha256])[:_MARK_LENGTH]
+        return self.item or sha256_of([self.name, self.content])[:_MARK_LENGTH]
 
 
 class Snapshot(msgspec.Struct, frozen=True):

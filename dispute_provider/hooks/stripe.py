@@ -218,7 +218,7 @@ class StripeApi(Api):
         evidence = tuple(
             _evidence(name, value, name in self._file_fields)
             for name, value in answer.data["evidence"].items()
-            if without_nothing(value)
+            if value and without_nothing(value)
         )
         return Snapshot(self._dispute(answer.data, account), evidence, answer.request_id)
 

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.utils.session import create_session
 from fastapi import Depends, HTTPException, Path
-from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from dispute_provider.evidence.record import Record, by_due_date
 from dispute_provider.evidence.snapshot import sha256_of
 
 _KEY_LENGTH = 16
-_RECORDS = TypeAdapter(list[Record])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def _awaited(kwargs: Any) -> list[Record]:
 def _records(value: Any) -> list[Record]:
     """The records that a task returned; none if it returned anything else, or was edited to that."""
     try:
-        records = _RECORDS.validate_python(json.loads(value) if isinstance(value, str) else value)
+        records = msgspec.convert(json.loads(value) if isinstance(value, str) else value, list[Record])
         return records if all(r.due_at is None or r.due_at.tzinfo for r in records) else []
-    except ValueError:
+    except (ValueError, msgspec.ValidationError):
         return []

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from disputes import record, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from dispute_provider.evidence.memory import Answer, Asked, remember, review_name
+from dispute_provider.evidence.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HELD = snapshot("du_1")
@@ -55,7 +56,7 @@ def test_the_answer_of_another_review_counts_for_nothing():
 
 def test_of_what_was_rejected_only_the_case_and_the_stage_count():
     rejected = Answer(RUN, "reject")
-    taken_back = replace(HELD, evidence=())
+    taken_back = Snapshot(HELD.dispute, ())
     assert asked().is_settled(rejected, CASE, taken_back, NOW)
     assert not asked().is_settled(rejected, "d" * 64, taken_back, NOW)
     assert not asked().is_settled(rejected, CASE, snapshot("du_1", stage="appeal"), NOW)
