@@ -25,7 +25,7 @@ AfterFailure = Literal["resend", "resend-same-key", "reconcile"]
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.~ -]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.~ -]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +311,12 @@ def _quoted(text: str) -> str:
     """As quote_plus does it, in a quarter of its time: it looks at each character by itself."""
     if not _UNSAFE.search(text):
         return text.replace(" ", "+")
-    return _UNSAFE.sub(lambda match: quote(match[0], safe=""), text).replace(" ", "+")
+    return _UNSAFE.sub(lambda match: _percent(match[0]), text).replace(" ", "+")
+
+
+@lru_cache(maxsize=1024)
+def _percent(characters: str) -> str:
+    return quote(characters, safe="")
 
 
 def multipart_encode(value: Mapping[str, Any]) -> tuple[bytes, str]:
