@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import shutil
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import httpx
 from demo.cases import disputes
 from demo.connections import connections
 from demo.flow import Flow
-from demo.processes import Airflow, free_port
+from demo.processes import Airflow, end_cleanly, free_port
 from demo.progress import DemoError, Progress
 from demo.rest import Rest
 from dispute_provider.sandbox import Sandbox
@@ -35,8 +34,7 @@ def main() -> int:
     )
     options = parser.parse_args()
 
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, _interrupt)
+    end_cleanly()
     progress = Progress(_LIMIT)
     try:
         with _folder() as folder:
@@ -46,13 +44,6 @@ def main() -> int:
         if error.log:
             print(error.log)
         return 1
-
-
-def _interrupt(*_: object) -> None:
-    """End once; being asked again must not keep the end from being a clean one."""
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 @contextmanager

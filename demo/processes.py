@@ -25,8 +25,22 @@ _COMPONENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_CHILD_SUBREAPER = 36
 _TAIL = 25
+
+
+def end_cleanly() -> None:
+    """Have whoever tells us to end, in whatever way, raise KeyboardInterrupt as Ctrl-C does."""
+    for kind in _ENDS:
+        signal.signal(kind, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    """End once; being asked again must not keep the end from being a clean one."""
+    for kind in _ENDS:
+        signal.signal(kind, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def free_port(wanted: int) -> int:

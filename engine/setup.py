@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.processes import Airflow, free_port
+from demo.processes import Airflow, end_cleanly, free_port
 from demo.progress import Progress
 from dispute_provider.sandbox import Sandbox
 from engine.client import Client
@@ -41,8 +40,7 @@ def running(
     progress = Progress(_START_SECONDS)
     ana = Client(airflow.url, "ana", airflow.passwords["ana"])
     admin = Client(airflow.url, "admin", airflow.passwords["admin"])
-    # Who ends the tests ends them as Ctrl-C does: what they have started must not stay.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_cleanly()
     try:
         airflow.start(progress)
         while not (ana.is_healthy() and all(map(ana.has_dag, needed))):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.processes import _adopt_orphans
+from demo.processes import _adopt_orphans, end_cleanly
 from demo.progress import DemoError, Progress
 from engine.client import Client
 from scale import report
@@ -39,8 +38,7 @@ def main() -> int:
     parser.add_argument("--disputes", type=int, default=5000, help="in the first run (%(default)s)")
     parser.add_argument("--keep", action="store_true", help="leave the folder with all logs behind")
     options = parser.parse_args()
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, _interrupt)
+    end_cleanly()
     progress = Progress(_LIMIT)
     try:
         for name in _PROGRAMS:
@@ -54,13 +52,6 @@ def main() -> int:
         if error.log:
             print(error.log)
         return 1
-
-
-def _interrupt(*_: object) -> None:
-    """End once; being asked again must not keep the end from being a clean one."""
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 @contextmanager
