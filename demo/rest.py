@@ -9,7 +9,7 @@ import httpx
 
 REVIEW, SWEEP = "dispute_review", "dispute_sweep"
 _FINISHED = {"success", "failed"}
-# A busy SQLite has the API answer 500 now and then.
+# A busy SQLite has the API answer 500 now and then; a person would press again.
 _PAUSES = (1.0, 2.0, 4.0)
 
 
@@ -72,21 +72,31 @@ class Rest:
 
     def _read(self, path: str, **params: Any) -> Any:
         """None for what does not exist."""
+        try:
+            return self._ask("GET", path, params=params)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == 404:
+                return None
+            raise
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        """Ask, and again after a failure: what Airflow answers 5xx to, it has taken back."""
         for pause in (*_PAUSES, None):
             try:
-                return self._ask("GET", path, params=params)
-            except httpx.HTTPError as error:
-                status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 500
-                if status == 404:
-                    return None
-                if status < 500 or pause is None:
+                return self._send(method, path, **options)
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code < 500 or pause is None:
+                    raise
+            except httpx.TransportError:
+                if method != "GET" or pause is None:
                     raise
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        """One request; returns what the answer holds, None if it is empty."""
         if "Authorization" not in self._client.headers:
             answer = self._client.post("/auth/token", json=self._login).raise_for_status()
             self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        answer = self._client.request(method, f"/api/v2/{path}", **options)
-        return answer.raise_for_status().json()
+        answer = self._client.request(method, f"/api/v2/{path}", **options).raise_for_status()
+        return answer.json() if answer.content else None

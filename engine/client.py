@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-
 from demo.rest import Rest
 
-_PAUSE = 3.0
 _PAGE = 100
 
 
@@ -23,9 +19,9 @@ class Client(Rest):
         # More at a time make SQLite answer none of them.
         self._turn = threading.Lock()
 
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
+    def _send(self, method: str, path: str, **options: Any) -> Any:
         with self._turn:
-            return super()._ask(method, path, **options)
+            return super()._send(method, path, **options)
 
     def start(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run with a configuration; returns its id."""
@@ -44,20 +40,13 @@ class Client(Rest):
         return dict(found) if found else None
 
     def respond(self, dag_id: str, run_id: str, chosen: list[str], note: str) -> None:
-        """Answer a review, as its form does; once more where SQLite was busy."""
+        """Answer a review, as its form does."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/review/-1/hitlDetails"
-        answer = {"chosen_options": chosen, "params_input": {"note": note}}
-        try:
-            self._ask("PATCH", path, json=answer)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code < 500:
-                raise
-            time.sleep(_PAUSE)
-            self._ask("PATCH", path, json=answer)
+        self._ask("PATCH", path, json={"chosen_options": chosen, "params_input": {"note": note}})
 
     def delete(self, dag_id: str, run_id: str) -> None:
         """Delete a run with all that belongs to it."""
-        self._client.delete(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").raise_for_status()
+        self._ask("DELETE", f"dags/{dag_id}/dagRuns/{run_id}")
 
     def clear(self, dag_id: str, run_id: str, tasks: list[str]) -> None:
         """Have tasks run again, as the Clear button does."""

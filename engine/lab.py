@@ -20,7 +20,11 @@ from dispute_provider.sandbox import Sandbox
 from engine.client import Client
 
 T = TypeVar("T")
+# Nearly as long as a task waits for an answer.
+HOLD_SECONDS = 70.0
 _LOOK_AGAIN = 2.0
+# For hangs alone: others may work on the same machine.
+_PATIENCE = 900.0
 # What must be found nowhere: the sandbox knows these keys, and Airflow keeps them in its connections.
 KEYS = {
     "stripe": f"sk_test_{secrets.token_hex(16)}",
@@ -100,7 +104,7 @@ class Lab:
         world = self.sandbox._server.config.app.control.world  # type: ignore[union-attr]  # any application
         return list(world.tokens)
 
-    def hold(self, point: str, api: str, dispute: str, seconds: float, times: int = 1) -> str:
+    def hold(self, point: str, api: str, dispute: str, seconds: float = HOLD_SECONDS, times: int = 1) -> str:
         """Have the sandbox keep back the next request of a kind, or its answer; returns the rule's name."""
         operation = (_SUBMISSION if point.startswith("submission") else _READING)[api]
         name = f"{point} of {dispute}"
@@ -119,12 +123,12 @@ class Lab:
         """How many requests a rule has kept back so far."""
         return int(next(fault["spoilt"] for fault in self.sandbox.faults() if fault["name"] == name))
 
-    def until(self, what: str, look: Callable[[], T | None], seconds: float = 300.0) -> T:
+    def until(self, what: str, look: Callable[[], T | None]) -> T:
         """Wait until there is something to see, and return it.
 
         :raises TimeoutError: if there is not, with the errors of Airflow's logs.
         """
-        ends = time.monotonic() + seconds
+        ends = time.monotonic() + _PATIENCE
         while time.monotonic() < ends:
             self.airflow.check()
             if seen := look():
@@ -179,14 +183,14 @@ class Run:
             for line in self.lab.airflow.log("scheduler")
         )
 
-    def wait_for_end(self, seconds: float = 300.0) -> str:
+    def wait_for_end(self) -> str:
         """Its state once it has ended."""
 
         def ended() -> str | None:
             state = self.lab.ana.run_state(self.dag_id, self.run_id)
             return state if state in _ENDED else None
 
-        return self.lab.until(f"the end of {self.run_id}", ended, seconds)
+        return self.lab.until(f"the end of {self.run_id}", ended)
 
     def clear(self, *tasks: str) -> None:
         """Have tasks run again."""

@@ -11,18 +11,18 @@ import pytest
 
 from dispute_provider.evidence.record import Record, State
 from engine import workers
-from engine.lab import Lab, Run
+from engine.lab import HOLD_SECONDS, Lab, Run
 
+pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What is killed, while which request or answer is kept back for so many seconds."""
+    """What is killed, while which request or answer is kept back."""
 
     point: str
     victim: Callable[[str], None]
-    seconds: float = 25.0
 
 
 KILLS = {
@@ -32,7 +32,7 @@ KILLS = {
     "after the answer, before the task's end": Kill("reading back", workers.kill_task),
     "the whole worker, before the answer": Kill("submission's answer", workers.kill_group),
     # It goes on from what it read before, long after Airflow has begun another try.
-    "the supervisor alone, before the POST": Kill("reading's answer", workers.kill_supervisor, 45.0),
+    "the supervisor alone, before the POST": Kill("reading's answer", workers.kill_supervisor),
 }
 
 
@@ -48,15 +48,16 @@ class End:
 
 
 def _kill(lab: Lab, run: Run, kill: Kill) -> End:
-    rule = lab.hold(kill.point, run.api, run.dispute, kill.seconds)
+    task = run.task("submit")["id"]
+    rule = lab.hold(kill.point, run.api, run.dispute)
     run.approve()
     lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
-    kill.victim(run.task("submit")["id"])
+    kill.victim(task)
     killed = time.monotonic()
-    state = run.wait_for_end(600.0)
+    state = run.wait_for_end()
     seconds = time.monotonic() - killed
     # What is still kept back arrives, before it is counted.
-    time.sleep(max(0.0, kill.seconds + 3.0 - seconds))
+    time.sleep(max(0.0, HOLD_SECONDS + 3.0 - seconds))
     tries = run.task("submit")["try_number"]
     return End(run.record, state, tries, len(lab.submissions(run.dispute)), seconds)
 
@@ -78,7 +79,6 @@ def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
         return {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in runs.items()}
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", KILLS)
 @pytest.mark.parametrize("api", APIS)
 def test_a_killed_worker(api: str, name: str, ends: dict[tuple[str, str], Future[End]]) -> None:

@@ -23,6 +23,7 @@ from engine import scan
 from engine.lab import KEYS, PUBLIC_KEY, Lab, Run
 from engine.scan import Place
 
+pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")
 TOKEN = secrets.token_hex(4)
 CANARY = re.compile(rf"canary-(\w+)-(stripe|moov)-(?:{TOKEN}|source)")
@@ -179,7 +180,6 @@ def secret_words(lab: Lab) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(900)
 def test_keys_stand_nowhere(lab: Lab, planted: list[Run]) -> None:
     words = secret_words(lab)
     assert len(words) > 6
@@ -187,14 +187,12 @@ def test_keys_stand_nowhere(lab: Lab, planted: list[Run]) -> None:
     assert scan.found(words.values(), chain(kept(lab), scan.answers(lab.admin, runs))) == {}
 
 
-@pytest.mark.timeout(900)
 def test_texts_stand_in_the_named_places_alone(lab: Lab, planted: list[Run]) -> None:
     assert places(kept(lab)) == PLACES
     named = {" ".join(place) for found in PLACES.values() for place in found if place[0] != "logs"}
     assert named == set(re.findall(r"^\| `(\w+ \w+)`", PRIVACY.read_text(), re.MULTILINE))
 
 
-@pytest.mark.timeout(900)
 def test_the_rest_api_shows_what_is_kept_and_nothing_else(lab: Lab, planted: list[Run]) -> None:
     answers = scan.answers(lab.admin, [(run.dag_id, run.run_id) for run in planted])
     shown = {way: {path for _, path in found} for way, found in places(answers).items()}
@@ -203,7 +201,6 @@ def test_the_rest_api_shows_what_is_kept_and_nothing_else(lab: Lab, planted: lis
     }
 
 
-@pytest.mark.timeout(900)
 def test_one_run_is_deleted_with_all_but_its_audit_log(lab: Lab, planted: list[Run]) -> None:
     for run in planted:
         if run.dag_id.endswith("_dispute_evidence"):
@@ -213,7 +210,6 @@ def test_one_run_is_deleted_with_all_but_its_audit_log(lab: Lab, planted: list[R
     assert "file" not in left
 
 
-@pytest.mark.timeout(900)
 def test_the_purge_leaves_nothing(lab: Lab, planted: list[Run]) -> None:
     (lab.dags / "endpoints.py").unlink()
     (commands,) = re.findall(r"```sh\n(.*?)```", PRIVACY.read_text(), re.DOTALL)
