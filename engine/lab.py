@@ -33,6 +33,7 @@ KEYS = {
 }
 PUBLIC_KEY = "engine_public"
 _ENDED = ("success", "failed")
+_OVER = (*_ENDED, "skipped", "upstream_failed")
 _SUBMISSION = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
 _READING = {"stripe": "GetDisputesDispute", "moov": "getDispute"}
 _EVIDENCE: Mapping[str, Mapping[str, Any]] = {
@@ -67,6 +68,10 @@ class Lab:
     @property
     def receipts(self) -> Path:
         return self.folder / "receipts"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "evidence"
 
     def dispute(self, api: str, evidence: Mapping[str, Any] | None = None, **fields: Any) -> str:
         """A new dispute and a case for it; returns its id."""
@@ -174,8 +179,12 @@ class Run:
         return self.lab.ana.task(self.dag_id, self.run_id, task)
 
     def is_parked(self) -> bool:
-        """Whether its review waits, and the scheduler knows it: an answer that is quicker fails the task."""
+        """Whether its review waits, and the scheduler knows it: an answer that is quicker fails the task.
+
+        :raises AssertionError: if there is nothing to answer.
+        """
         review = self.task("review")
+        assert review["state"] not in _OVER, f"{self.run_id} of {self.dag_id} asks nobody"
         told = f"task_id=review, run_id={self.run_id}, "
         with_try = f" try_number={review['try_number']}, "
         return review["state"] == "awaiting_input" and any(

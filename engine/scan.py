@@ -38,6 +38,13 @@ def logs(home: Path) -> Iterator[tuple[Place, str]]:
             yield ("logs", kind), file.read_text(errors="replace")
 
 
+def store(folder: Path) -> Iterator[tuple[Place, str]]:
+    """The documents that are kept for reviewers to see."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            yield ("store", "evidence"), file.read_text(errors="replace")
+
+
 def receipts(folder: Path) -> Iterator[tuple[Place, str]]:
     """What is written for the audit, and outlives Airflow's own rows."""
     for file in folder.rglob("*.json"):
