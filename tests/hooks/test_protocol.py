@@ -231,13 +231,15 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
 @pytest.mark.parametrize(
     ("resumed", "end"), [(True, State.UNKNOWN), (False, State.ALREADY_SUBMITTED)], ids=["resumed", "first"]
 )
+@pytest.mark.parametrize("reopened", [False, True], ids=["at the next stage", "at the same one again"])
 def test_which_stage_was_answered_of_a_dispute_that_has_moved_is_not_guessed(
-    resumed: bool, end: State, api: str, driver: Driver, sandbox: Sandbox
+    reopened: bool, resumed: bool, end: State, api: str, driver: Driver, sandbox: Sandbox
 ) -> None:
-    dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
+    made, moved = ({}, {"due_in": 86_400}) if reopened else (INQUIRY[api], ESCALATED[api])
+    dispute = sandbox.create_dispute(api=api, **made)["id"]
     staged = stage(api, dispute, driver)
     sandbox.edit_dispute(dispute, submit=True)
-    sandbox.edit_dispute(dispute, reopen=True, **ESCALATED[api])
+    sandbox.edit_dispute(dispute, reopen=True, **moved)
     [record] = driver.run(api, lambda an_api: protocol.submit(an_api, staged, resumed=resumed))
     assert record.state == end
     assert "at the stage that was approved or at another stage" in record.reason
