@@ -25,6 +25,9 @@ _COMPONENTS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+# A part that has waited for SQLite in vain ends; but for the API server, in which nothing else goes on
+# meanwhile, not even what SQLite waits for.
+_SQLITE_SECONDS = {"api-server": 2}
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_CHILD_SUBREAPER = 36
 _TAIL = 25
@@ -122,10 +125,11 @@ class Airflow:
             self._processes[name] = self._run(name, arguments)
 
     def _run(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+        database = f"sqlite:///{self.home}/airflow.db?timeout={_SQLITE_SECONDS.get(name, 60)}"
         with (self._logs / f"{name}.log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603  # our own interpreter and arguments
                 [sys.executable, "-m", "airflow", *arguments],
-                env=self._environment,
+                env={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -29,8 +29,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
         "AIRFLOW__CORE__PARALLELISM": "16",
+        # Each heartbeat is a write, and so many tasks at once are many.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+        # More than the API server has threads: who waits for a connection keeps what its holder waits for.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "50",
         # By default a lost worker is noticed after five minutes.
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
     }
     with Sandbox() as sandbox:

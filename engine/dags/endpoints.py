@@ -12,6 +12,7 @@ from dispute_provider.operators.stripe import StripeUpdateDisputeOperator as Upd
 with DAG(
     "endpoints",
     schedule=None,
+    max_active_tasks=4,
     params={name: Param("", type="string") for name in ("stripe", "moov", "token")},
 ) as dag:
     stripe = "{{ params.stripe }}"
