@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
-_CONCURRENT = 32
+Result = TypeVar("Result")
+CONCURRENT = 32
 _NO_POOL = "default_pool"
 # A retry must end before the due date, or it would lose what this try has to say.
 _SHORTEST_TRY = timedelta(minutes=10)
@@ -124,18 +126,61 @@ def secrets_of(records: Iterable[Record]) -> dict[str, bytes]:
     }
 
 
+class Clients:
+    """The clients of one task: one for each connection, whose rate then holds for all that the task sends."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, AsyncClient] = {}
+        self._opening = asyncio.Lock()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Clients:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._stack.aclose()
+
+    async def of(self, conn_id: str) -> AsyncClient:
+        """The client of a connection, opened when it is first asked for.
+
+        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        """
+        if client := self._open.get(conn_id):
+            return client
+        async with self._opening:
+            if conn_id not in self._open:
+                hook = hook_of(conn_id)
+                opened = hook.async_hook_type(conn_id).client(hook.settings)
+                self._open[conn_id] = await self._stack.enter_async_context(opened)
+        return self._open[conn_id]
+
+
 async def each(
-    conn_id: str, items: Sequence[Item], work: Callable[[AsyncClient, Item], Awaitable[Record]]
-) -> list[Record]:
-    """Work on the items side by side on one pool of connections; the results in the items' order."""
-    if not items:
-        return []
-    hook = hook_of(conn_id)
-    gate = asyncio.Semaphore(_CONCURRENT)
-    async with hook.async_hook_type(conn_id).client(hook.settings) as client:
+    items: Iterable[Item],
+    work: Callable[[Item], Awaitable[Result]],
+    hand_on: Callable[[int, Result], None],
+) -> None:
+    """Work on items side by side, at most :data:`CONCURRENT` at once; one is drawn when there is room for it.
 
-        async def one(item: Item) -> Record:
-            async with gate:
-                return await work(client, item)
+    :param hand_on: takes each result as it ends, after the place of its item.
+    """
+    numbered = enumerate(items)
 
-        return list(await asyncio.gather(*map(one, items)))
+    async def one_after_the_other() -> None:
+        for place, item in numbered:
+            hand_on(place, await work(item))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CONCURRENT):
+                group.create_task(one_after_the_other())
+    except BaseExceptionGroup as failed:
+        # What a task fails with decides whether it is tried again.
+        raise failed.exceptions[0] from None
+
+
+async def all_of(items: Iterable[Item], work: Callable[[Item], Awaitable[Result]]) -> list[Result]:
+    """The results of items that are few, in their order."""
+    results: dict[int, Result] = {}
+    await each(items, work, results.__setitem__)
+    return [results[place] for place in range(len(results))]

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.operators.batch import (
+    Clients,
     Given,
-    each,
+    all_of,
     finish,
     records_of,
     resolve,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
     from dispute_provider.evidence.review import Decision, Form
     from dispute_provider.evidence.snapshot import Snapshot
-    from dispute_provider.hooks.transport import AsyncClient
 
 # Who answers where the simple auth manager takes everybody for an administrator.
 _NOBODY = "Anonymous"
@@ -308,13 +308,12 @@ async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str
     snapshots: dict[str, Snapshot] = {}
     keep = evidence_store.put if evidence_store.is_configured() else None
 
-    async def read(client: AsyncClient, record: Record) -> Record:
+    async def read(record: Record) -> Record:
+        client = await clients.of(record.connection)
         fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
         if snapshot:
             snapshots[record.dispute] = snapshot
         return fresh
 
-    result: list[Record] = []
-    for connection in sorted({record.connection for record in records}):
-        result += await each(connection, [r for r in records if r.connection == connection], read)
-    return result, snapshots
+    async with Clients() as clients:
+        return await all_of(records, read), snapshots

@@ -10,8 +10,9 @@ from airflow.sdk import BaseAsyncOperator
 from msgspec.structs import replace
 
 from dispute_provider.operators.batch import (
+    Clients,
     Given,
-    each,
+    all_of,
     finish,
     hook_of,
     resolve,
@@ -94,12 +95,14 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
         from dispute_provider.rendering import Renderer
 
-        with Renderer() as renderer:
+        async with Clients() as clients:
+            with Renderer() as renderer:
 
-            async def stage(client: AsyncClient, case: Any) -> Record:
-                return await self._stage(client, case, seen, memory, renderer)
+                async def stage(case: Any) -> Record:
+                    client = await clients.of(self.conn_id)
+                    return await self._stage(client, case, seen, memory, renderer)
 
-            records = await each(self.conn_id, cases, stage)
+                records = await all_of(cases, stage)
         memory.end(records)
         retry_held(context, records)
         return finish(self, records)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseAsyncOperator
 
 from dispute_provider.operators.batch import (
+    Clients,
     Given,
-    each,
+    all_of,
     finish,
     hook_of,
     records_of,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
-    from dispute_provider.hooks.transport import AsyncClient
 
 # Disputes whose intent is recorded together: each record is a call to Airflow, and blocks the others.
 _GROUP = 25
@@ -65,36 +65,35 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.record import State
 
         records = records_of(resolve(self.approved, context))
-        results = await self._take_back([record for record in records if record.state != State.APPROVED])
-        valid, void = self._check(context, [record for record in records if record.state == State.APPROVED])
-        results += void
-        for connection in sorted({record.connection for record in valid}):
-            warn_without_lock(self, connection)
-            progress = Progress(context, hook_of(connection).api.name)
-            batch = [record for record in valid if record.connection == connection]
-            for start in range(0, len(batch), _GROUP):
-                results += await self._submit(context, connection, batch[start : start + _GROUP], progress)
+        async with Clients() as clients:
+            results = await self._take_back(clients, [r for r in records if r.state != State.APPROVED])
+            valid, void = self._check(context, [r for r in records if r.state == State.APPROVED])
+            results += void
+            for connection in sorted({record.connection for record in valid}):
+                warn_without_lock(self, connection)
+                progress = Progress(context, hook_of(connection).api.name)
+                batch = [record for record in valid if record.connection == connection]
+                for start in range(0, len(batch), _GROUP):
+                    results += await self._submit(context, clients, batch[start : start + _GROUP], progress)
         write_receipts(results)
         retry_held(context, results)
         return finish(self, self._given_up(context, results))
 
-    async def _take_back(self, records: list[Record]) -> list[Record]:
+    async def _take_back(self, clients: Clients, records: list[Record]) -> list[Record]:
         """What was rejected at an API that would have sent it by itself is taken back; the rest passes."""
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks import conceding
         from dispute_provider.operators import evidence_store
 
-        async def take_back(client: AsyncClient, record: Record) -> Record:
+        async def take_back(record: Record) -> Record:
+            client = await clients.of(record.connection)
             earlier = evidence_store.get(record.earlier) if record.earlier else None
             known = json.loads(earlier) if earlier else None
             return await client.run_steps(conceding.take_back(client.api, record, known))
 
         rejected = [r for r in records if r.state == State.REJECTED and r.automatic]
         others = [record for record in records if record not in rejected]
-        for connection in sorted({record.connection for record in rejected}):
-            batch = [record for record in rejected if record.connection == connection]
-            others += await each(connection, batch, take_back)
-        return others
+        return others + await all_of(rejected, take_back)
 
     def _given_up(self, context: Context, results: list[Record]) -> list[Record]:
         """With what an earlier try may have sent, and no try could look for, as *unknown*."""
@@ -139,7 +138,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return valid, void
 
     async def _submit(
-        self, context: Context, connection: str, group: list[Record], progress: Progress
+        self, context: Context, clients: Clients, group: list[Record], progress: Progress
     ) -> list[Record]:
         """Submit a group, its intent recorded before and its ends after."""
         from dispute_provider.evidence.record import State
@@ -156,7 +155,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         alike = {record.dispute: progress.alike(record) for record in open_ones}
         progress.intend([record for record in open_ones if not earlier[record.dispute]])
 
-        async def submit(client: AsyncClient, record: Record) -> Record:
+        async def submit(record: Record) -> Record:
+            client = await clients.of(record.connection)
             if record.approval and record.approval.action == CONCEDE:
                 resuming = record.dispute in resumed
                 return await client.run_steps(conceding.concede(client.api, record, resumed=resuming))
@@ -176,7 +176,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 )
             )
 
-        results = await each(connection, open_ones, submit)
+        results = await all_of(open_ones, submit)
         progress.end(open_ones, results)
         for before, after in zip(open_ones, results, strict=True):
             if after.state == State.UNKNOWN:

@@ -14,7 +14,7 @@ from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
-from dispute_provider.operators.batch import Given, each, finish, hook_of, records_of, resolve, take
+from dispute_provider.operators.batch import Clients, Given, all_of, finish, records_of, resolve, take
 from dispute_provider.operators.links import ReviewRunLink
 from dispute_provider.operators.remind import due_soon
 from dispute_provider.operators.retry import ApiRetryPolicy
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.case import Case
-    from dispute_provider.evidence.record import Record
     from dispute_provider.evidence.snapshot import Dispute
-    from dispute_provider.hooks.transport import AsyncClient
 
 LARGEST_SWEEP = 100
 
@@ -79,37 +77,35 @@ class FindCasesOperator(BaseAsyncOperator):
 
         memory = _memory(context, self.conn_id)
         now = datetime.now(UTC)
-        hook = hook_of(self.conn_id)
-        async with hook.async_hook_type(self.conn_id).client(hook.settings) as client:
+        left_alone: list[str] = []
+        new: list[_Candidate] = []
+        asked = {dispute: Asked.of(memory, dispute) for dispute in memory}
+
+        async with Clients() as clients:
+            client = await clients.of(self.conn_id)
             open_disputes = {
                 dispute.id: dispute for dispute in await client.run_steps(client.api.list_open())
             }
-        found, broken = await asyncio.to_thread(self._cases, client.api.name, open_disputes)
+            found, broken = await asyncio.to_thread(self._cases, client.api.name, open_disputes)
 
-        left_alone: list[str] = []
-        new: list[_Candidate] = []
+            async def compare(candidate: _Candidate) -> None:
+                dispute = candidate.dispute
+                snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
+                before, answer = asked[dispute.id], answers[dispute.id]
+                if before and (
+                    dispute.past_due(now) or before.is_settled(answer, candidate.case_digest, snapshot, now)
+                ):
+                    left_alone.append(dispute.id)
+                else:
+                    new.append(candidate)
 
-        asked = {dispute: Asked.of(memory, dispute) for dispute in memory}
-
-        async def compare(client: AsyncClient, candidate: _Candidate) -> Record:
-            dispute = candidate.dispute
-            snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
-            before, answer = asked[dispute.id], answers[dispute.id]
-            if before and (
-                dispute.past_due(now) or before.is_settled(answer, candidate.case_digest, snapshot, now)
-            ):
-                left_alone.append(dispute.id)
-            else:
-                new.append(candidate)
-            return record_of(dispute, self.conn_id, State.HELD, "")
-
-        known = [candidate for candidate in found if asked.get(candidate.dispute.id)]
-        new += [candidate for candidate in found if not asked.get(candidate.dispute.id)]
-        answers = {
-            candidate.dispute.id: answer_to(context, self.conn_id, candidate.dispute.id)
-            for candidate in known
-        }
-        await each(self.conn_id, known, compare)
+            known = [candidate for candidate in found if asked.get(candidate.dispute.id)]
+            new += [candidate for candidate in found if not asked.get(candidate.dispute.id)]
+            answers = {
+                candidate.dispute.id: answer_to(context, self.conn_id, candidate.dispute.id)
+                for candidate in known
+            }
+            await all_of(known, compare)
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
 
         with_case = {candidate.dispute.id for candidate in found}
