@@ -31,8 +31,8 @@ from dispute_provider.operators.people import ConfiguredNotifier, reviewers
 )
 def dispute_review() -> None:
     @task(show_return_value_in_logs=False)
-    def staged(**context: Any) -> list[dict[str, Any]]:
-        return list(context["dag_run"].conf["staged"])
+    def staged(**context: Any) -> Any:
+        return context["dag_run"].conf["staged"]
 
     review = ReviewEvidenceOperator(
         task_id="review",

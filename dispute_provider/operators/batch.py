@@ -1,4 +1,4 @@
-"""What the workflow operators share: lists that other tasks made, records, hooks, and work side by side."""
+"""What the workflow operators share: lists that other tasks made, hooks, and work side by side."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider.operators.form_case import FormCase
+from dispute_provider.operators.record_lists import Tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,7 +39,7 @@ def take(operator: BaseOperator, given: Given) -> Given:
 
 
 def resolve(given: Given, context: Context) -> list[Any]:
-    """The list itself; what mapped tasks returned becomes one list."""
+    """The list itself; what mapped tasks returned becomes one list. A reference to records is one item."""
     # What a mapped task group is given resolves as well; Airflow has no public type for it.
     value = given.resolve(context) if hasattr(given, "resolve") else given
     flat: list[Any] = []
@@ -47,42 +48,21 @@ def resolve(given: Given, context: Context) -> list[Any]:
     return flat
 
 
-def records_of(given: Iterable[Any]) -> list[Record]:
-    """Records from what XCom or a run's configuration holds."""
-    from dispute_provider.evidence.record import Record
-
-    return [item if isinstance(item, Record) else Record.from_dict(item) for item in given]
-
-
-def finish(operator: BaseOperator, records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Say what happened to each dispute, one line each, and hand the records on."""
-    for record in records:
-        operator.log.info("%s", record.log_line())
-    return [record.to_dict() for record in records]
-
-
-def retry_held(context: Context, records: Sequence[Record]) -> None:
+def retry_held(context: Context, tally: Tally) -> None:
     """Have Airflow try again, without holding a slot, what could not be reached; unless it is the last try.
 
     :raises TryAgainError: if something is held, tries are left, and its due date is not too near.
     """
     from dispute_provider.exceptions import TryAgainError
 
-    held = unreached(records)
-    if not held or context["ti"].try_number > context["ti"].max_tries:
+    if not tally.unreached or context["ti"].try_number > context["ti"].max_tries:
         return
-    wait = max(record.retry_after or 0.0 for record in held)
-    latest = datetime.now(UTC) + timedelta(seconds=wait) + _SHORTEST_TRY
-    if any(record.due_at is not None and record.due_at < latest for record in held):
+    latest = datetime.now(UTC) + timedelta(seconds=tally.wait) + _SHORTEST_TRY
+    if tally.due is not None and tally.due < latest:
         return
-    raise TryAgainError(f"{len(held)} of {len(records)} disputes could not be reached", wait or None)
-
-
-def unreached(records: Iterable[Record]) -> list[Record]:
-    """Those that are held because the API could not be reached."""
-    from dispute_provider.evidence.record import State
-
-    return [record for record in records if record.state == State.HELD and record.retry_after is not None]
+    raise TryAgainError(
+        f"{tally.unreached} of {tally.count} disputes could not be reached", tally.wait or None
+    )
 
 
 def run_key(context: Context) -> str:

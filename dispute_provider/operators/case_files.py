@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
 
 _SUFFIXES = (".json", ".yaml", ".yml")
-_LARGEST_CASE = 4 * 1024 * 1024
+LARGEST_CASE = 4 * 1024 * 1024
 
 
 def case_roots() -> list[str]:
@@ -76,14 +76,14 @@ def read_case(path: str) -> Case:
     file = storage_path(path)
     try:
         size = file.stat().st_size
-        if size > _LARGEST_CASE:
-            problem = f"it has {size:,} bytes, a case has at most {_LARGEST_CASE:,}"
+        if size > LARGEST_CASE:
+            problem = f"it has {size:,} bytes, a case has at most {LARGEST_CASE:,}"
             raise InvalidCaseError(path, [Violation("", problem, "name the case file, not a document")])
         data = _parse(file.read_text(encoding="utf-8"), file.suffix.lower())
     except OSError as error:
         problem = f"it cannot be read: {type(error).__name__}"
         raise InvalidCaseError(path, [Violation("", problem, "check the path and the permissions")]) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidCaseError(path, [Violation("", _where(error), "correct the file")]) from None
     return Case.parse(data, folder=str(file.parent), source=path)
 
@@ -115,9 +115,9 @@ def _parse(text: str, suffix: str) -> Any:
         raise ValueError(f"line {mark.line + 1} is no YAML" if mark else "it is no YAML") from None
 
 
-def _where(error: ValueError) -> str:
+def _where(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno} is no JSON"
     if isinstance(error, UnicodeDecodeError):
         return "it is no UTF-8 text"
-    return str(error)
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
-from dispute_provider.operators.batch import Given, records_of, resolve, take
+from dispute_provider.operators.batch import Given, resolve, take
 from dispute_provider.operators.people import ConfiguredNotifier, address, names_of, tell
+from dispute_provider.operators.record_lists import records_of
 from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED, answer_to, load, save
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class RemindOperator(BaseOperator):
         from dispute_provider.evidence.record import by_due_date
 
         try:
-            soon = by_due_date(records_of(resolve(self.disputes, context)))
+            soon = by_due_date(list(records_of(resolve(self.disputes, context))))
         except XComNotFound:
             raise AirflowSkipException("nothing is known: the disputes could not be listed") from None
         told = {
@@ -104,7 +105,12 @@ class RemindOperator(BaseOperator):
     def _due(self, context: Context, soon: list[Record], told: dict[str, Any]) -> list[_Reminder]:
         from dispute_provider.evidence.deadlines import threshold_reached
 
-        staged = {record.dispute: record for record in records_of(resolve(self.staged, context))}
+        named = {record.dispute for record in soon}
+        staged = {
+            record.dispute: record
+            for record in records_of(resolve(self.staged, context))
+            if record.dispute in named
+        }
         reviewed, now, hours = load(context, REVIEWED, self.conn_id), datetime.now(UTC), hours_before()
         due: list[_Reminder] = []
         for record in soon:

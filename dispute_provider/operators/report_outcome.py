@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from dispute_provider.operators.batch import Given, finish, records_of, resolve, take
+from dispute_provider.operators.batch import Given, resolve, take
+from dispute_provider.operators.record_lists import records_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+# Disputes that an error names; the log has them all.
+_SHOWN = 100
 
 
 class ReportOutcomeOperator(BaseOperator):
@@ -35,20 +39,23 @@ class ReportOutcomeOperator(BaseOperator):
         from dispute_provider.evidence.record import State
         from dispute_provider.evidence.review import EDIT, HOLD
 
-        records = records_of(resolve(self.results, context))
-        finish(self, records)
         loud = (State.REFUSED, State.UNKNOWN, State.SUBMITTED_DIFFERS)
-        attention = [
-            record
-            for record in records
-            if record.state in loud
-            or (
-                record.state == State.HELD
-                and (not record.approval or record.approval.action not in (HOLD, EDIT))
-            )
-        ]
-        counts = dict(Counter(str(record.state) for record in records))
+        counts: Counter[str] = Counter()
+        attention: list[str] = []
+        more = 0
+        for record in records_of(resolve(self.results, context)):
+            self.log.info("%s", record.log_line())
+            counts[str(record.state)] += 1
+            undecided = not record.approval or record.approval.action not in (HOLD, EDIT)
+            if record.state in loud or (record.state == State.HELD and undecided):
+                if len(attention) < _SHOWN:
+                    attention.append(f"  {record.log_line()}")
+                else:
+                    more += 1
         if attention:
-            lines = "\n".join(f"  {record.log_line()}" for record in attention)
-            raise AirflowFailException(f"{len(attention)} of {len(records)} disputes need a person:\n{lines}")
-        return counts
+            lines = [*attention, *([f"  and {more:,} more; see above"] if more else [])]
+            need = len(attention) + more
+            raise AirflowFailException(
+                "\n".join([f"{need} of {counts.total()} disputes need a person:", *lines])
+            )
+        return dict(counts)

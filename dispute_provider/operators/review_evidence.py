@@ -18,8 +18,6 @@ from dispute_provider.operators.batch import (
     Clients,
     Given,
     all_of,
-    finish,
-    records_of,
     resolve,
     run_key,
     secrets_of,
@@ -27,6 +25,7 @@ from dispute_provider.operators.batch import (
 )
 from dispute_provider.operators.people import address, tell
 from dispute_provider.operators.progress import SUBMISSIONS, note_last_answers, unknown_ends
+from dispute_provider.operators.record_lists import Value, handed_out, records_of
 from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
 
@@ -59,7 +58,7 @@ class ReviewEvidenceOperator(HITLOperator):
     :param notifiers: told once, when the review is open; they find ``message`` and ``link`` in their
         templates. One that fails fails nothing.
     :returns: one record per dispute: ``approved`` (to be submitted, or conceded: see its approval's action),
-        ``held`` or ``rejected``, the answer signed.
+        ``held`` or ``rejected``, the answer signed; a reference to them where they are many.
     """
 
     template_fields: Sequence[str] = ()
@@ -88,14 +87,14 @@ class ReviewEvidenceOperator(HITLOperator):
     def partial(cls, **kwargs: Any) -> Any:
         return super().partial(**settings(kwargs, SUBMISSIONS, ANSWERED))
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    def execute(self, context: Context) -> Value:
         from dispute_provider.evidence import review
         from dispute_provider.evidence.record import State, by_due_date
         from dispute_provider.evidence.review_form import Ending
 
         # A review that is opened anew takes back what was answered to it before.
         note_last_answers(context, _name(context), [])
-        given = records_of(resolve(self.staged, context))
+        given = list(records_of(resolve(self.staged, context)))
         read, snapshots = asyncio.run(_read_again([r for r in given if r.state == State.STAGED]))
         approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
         if approved:
@@ -112,7 +111,7 @@ class ReviewEvidenceOperator(HITLOperator):
         others = [*passed, *late]
         if not to_decide:
             note_answers(context, run_key(context), others, {})
-            return finish(self, others)
+            return handed_out(others, self.log)
 
         now = datetime.now(UTC)
         until = review_end([record.due_at for record in to_decide], self.buffer, now)
@@ -121,7 +120,7 @@ class ReviewEvidenceOperator(HITLOperator):
         form = review.form(to_decide, snapshots, ending)
         shown = {
             "records": [record.to_dict() for record in to_decide],
-            "others": [record.to_dict() for record in others],
+            "others": handed_out(others),
         }
         self._show(form)
         self.response_timeout = max(until - now, timedelta(seconds=1)) if until else None
@@ -170,10 +169,10 @@ class ReviewEvidenceOperator(HITLOperator):
 
     def execute_complete(
         self, context: Context, event: dict[str, Any], shown: dict[str, Any] | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> Value:
         if shown is None:
             raise ValueError("the task was resumed without what its review had shown")
-        records, others = records_of(shown["records"]), records_of(shown["others"])
+        records, others = list(records_of(shown["records"])), list(records_of(shown["others"]))
         decided, why = self._decided(context, event, records)
         note_answers(context, run_key(context), [*decided, *others], why)
         try:
@@ -181,7 +180,7 @@ class ReviewEvidenceOperator(HITLOperator):
         except Exception as error:
             # Failing here would cost the answer; without the note nothing that it approved is sent.
             self.log.error("the answer is not noted, so that what it approved is refused: %s", error)
-        return finish(self, [*decided, *others])
+        return handed_out([*decided, *others], self.log)
 
     def _decided(
         self, context: Context, event: Mapping[str, Any], records: list[Record]

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 from dispute_provider.operators.batch import (
     Clients,
     Given,
-    all_of,
-    finish,
+    each,
     hook_of,
     resolve,
     retry_held,
     take,
     warn_without_lock,
 )
+from dispute_provider.operators.record_lists import Outlet, Value
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 
@@ -42,7 +42,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
     give this task the same pool of one slot as the submitting one.
 
     :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
-        ``[dispute] case_roots``.
+        ``[dispute] case_roots``, or of a ``.jsonl`` file there that holds a case on each line.
     :param conn_id: Airflow connection of type ``stripe`` or ``moov`` (templated).
     :param folder: where the documents of dict cases stand, under the same roots (templated).
     :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise than the
@@ -52,7 +52,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
         Smart Disputes) may be switched to manual; otherwise it is refused.
     :param require_verdict: the least verdict on the evidence that is staged: ``ready``, ``weak`` or
         ``missing``; without it the verdict is advice for the reviewer.
-    :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``.
+    :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``; a
+        reference to them where they are many.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
@@ -87,25 +88,30 @@ class StageEvidenceOperator(BaseAsyncOperator):
     def partial(cls, **kwargs: Any) -> Any:
         return super().partial(**settings(kwargs, UPLOADS))
 
-    async def aexecute(self, context: Context) -> list[dict[str, Any]]:
+    async def aexecute(self, context: Context) -> Value:
+        from dispute_provider.operators import case_lines
+        from dispute_provider.rendering import Renderer
+
         cases = resolve(self.cases, context)
         seen: set[str] = set()
         warn_without_lock(self, self.conn_id)
         memory = StagingMemory(context, hook_of(self.conn_id).api.name)
+        with Outlet(self.log) as outlet:
+            async with Clients() as clients:
+                with Renderer() as renderer:
 
-        from dispute_provider.rendering import Renderer
+                    async def stage(case: Any) -> Record:
+                        client = await clients.of(self.conn_id)
+                        return await self._stage(client, case, seen, memory, renderer)
 
-        async with Clients() as clients:
-            with Renderer() as renderer:
+                    def hand_on(place: int, record: Record) -> None:
+                        memory.end(record)
+                        outlet.add(record, place)
 
-                async def stage(case: Any) -> Record:
-                    client = await clients.of(self.conn_id)
-                    return await self._stage(client, case, seen, memory, renderer)
-
-                records = await all_of(cases, stage)
-        memory.end(records)
-        retry_held(context, records)
-        return finish(self, records)
+                    await each(case_lines.expanded(cases), stage, hand_on)
+            memory.save()
+            retry_held(context, outlet.tally)
+            return outlet.value()
 
     async def _stage(
         self,
@@ -122,13 +128,15 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.exceptions import InvalidCaseError
         from dispute_provider.hooks.staging import Rules, stage
         from dispute_provider.operators import case_documents, case_files
+        from dispute_provider.operators.case_lines import CaseLine
         from dispute_provider.operators.evidence_store import EvidenceStoreError
 
         provider = client.api.name
-        named = given.get("dispute") if isinstance(given, Mapping) else given
-        record = Record(provider, self.conn_id, str(named)[:200], State.REFUSED, "not looked at")
+        record = Record(provider, self.conn_id, _named(given), State.REFUSED, "not looked at")
         try:
-            if isinstance(given, str):
+            if isinstance(given, CaseLine):
+                case = given.case()
+            elif isinstance(given, str):
                 case_files.require_within_roots(given)
                 case = await asyncio.to_thread(case_files.read_case, given)
             else:
@@ -167,6 +175,14 @@ class StageEvidenceOperator(BaseAsyncOperator):
         least = Verdict(self.require_verdict) if self.require_verdict else None
         rules = Rules(Policy(self.merge), self.switch_to_manual, least)
         return await client.run_steps(stage(client.api, case, documents, record, remembered, rules))
+
+
+def _named(given: Any) -> str:
+    """What a case is called before it is read: its dispute, or where it stands."""
+    from dispute_provider.operators.case_lines import CaseLine
+
+    named = given.get("dispute") if isinstance(given, Mapping) else given
+    return str(given.source if isinstance(given, CaseLine) else named)[:200]
 
 
 def _store(documents: Mapping[str, Document]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 # Marks of many disputes stand under one key: a write to a store costs as much as a request.
 _BUCKETS = 16
+# The marks of so many disputes are kept back, for each key, before they are written: a write is of all that
+# stands there.
+_KEPT_BACK = 250
 # Longer than any network lets a dispute go on.
 _FORGOTTEN_AFTER = timedelta(days=400)
 
@@ -29,7 +33,9 @@ class StagingMemory:
     """The memory of one staging task.
 
     What is being uploaded is recorded before the first upload, for the next run to tidy up; what is ours is
-    recorded once, when all of the batch is staged: what a broken try has left is recognised by its contents.
+    recorded for some thousand disputes at a time: what a broken try has left is recognised by its contents.
+
+    A dispute's marks are one string, the day first: a hundred thousand of them must fit beside the rest.
     """
 
     def __init__(self, context: Context, provider: str) -> None:
@@ -39,18 +45,20 @@ class StagingMemory:
         self._begun = fresh(load(self._shared, self._begun_key))
         # What a broken try has left under way is waited for from here on: once, not anew for each dispute.
         self._opened = now()
-        self._ours: dict[str, dict[str, Any]] = {}
-        self._new_marks: dict[str, frozenset[str]] = {}
+        self._today = datetime.now(UTC).date().isoformat()
+        self._ours: dict[str, dict[str, str]] = {}
+        self._new: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._staged: set[str] = set()
 
     def of(self, dispute: str) -> DisputeMemory:
         """What is remembered of one dispute."""
         key = self._bucket(dispute)
         if key not in self._ours:
-            self._ours[key] = load(self._shared, key)
-        known = self._ours[key].get(dispute) or {}
+            self._ours[key] = self._load(key)
+        _, *marks = self._ours[key].get(dispute, "").split(" ")
         begun = self._begun.get(dispute)
         begun = {"until": self._opened, **begun} if begun else None
-        return DisputeMemory(self, dispute, begun, frozenset(known.get("marks") or ()))
+        return DisputeMemory(self, dispute, begun, frozenset(marks))
 
     def begin(self, dispute: str, items: Iterable[str]) -> None:
         """Record what is there, before anything is uploaded."""
@@ -58,36 +66,49 @@ class StagingMemory:
         self._shared.set(self._begun_key, self._begun)
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
-        """Take down what is ours, to be recorded at the end."""
-        self._new_marks[dispute] = marks
+        """Take down what is ours, to be recorded later."""
+        self._new[self._bucket(dispute)][dispute] = " ".join([self._today, *sorted(marks)])
 
-    def end(self, records: Iterable[Record]) -> None:
-        """Record what is ours, and forget what is staged; what is not may have left something behind."""
+    def end(self, record: Record) -> None:
+        """Take down how staging ended; what is not staged may have left something behind."""
         from dispute_provider.evidence.record import State
 
-        self._save_marks()
-        for record in records:
-            if record.dispute not in self._begun:
-                continue
+        if record.dispute in self._begun:
             if record.state == State.STAGED:
-                del self._begun[record.dispute]
+                self._staged.add(record.dispute)
             else:
                 self._begun[record.dispute]["until"] = now()
-        self._shared.set(self._begun_key, self._begun)
+        if len(self._new.get(self._bucket(record.dispute), ())) >= _KEPT_BACK:
+            self.save()
 
-    def _save_marks(self) -> None:
-        oldest = (datetime.now(UTC) - _FORGOTTEN_AFTER).isoformat()
-        new: dict[str, dict[str, Any]] = {}
-        for dispute, marks in self._new_marks.items():
-            new.setdefault(self._bucket(dispute), {})[dispute] = {"since": now(), "marks": sorted(marks)}
-        for key in sorted(new):
+    def save(self) -> None:
+        """Record what is ours, and then forget that what is staged was under way."""
+        oldest = (datetime.now(UTC) - _FORGOTTEN_AFTER).date().isoformat()
+        for key in sorted(self._new):
             # Another task may have written meanwhile.
-            known = load(self._shared, key)
-            known = {dispute: entry for dispute, entry in known.items() if entry["since"] > oldest}
-            self._shared.set(key, known | new[key])
+            known: dict[str, Any] = {
+                dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest
+            }
+            self._shared.set(key, known | self._new[key])
+        self._new.clear()
+        if self._begun:
+            self._begun = {name: entry for name, entry in self._begun.items() if name not in self._staged}
+            self._staged.clear()
+            self._shared.set(self._begun_key, self._begun)
+
+    def _load(self, key: str) -> dict[str, str]:
+        """The marks under a key, the day before them; those of earlier versions as well."""
+        return {dispute: _entry(stored) for dispute, stored in load(self._shared, key).items()}
 
     def _bucket(self, dispute: str) -> str:
         return f"ours {self._provider} {hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS}"
+
+
+def _entry(stored: Any) -> str:
+    """The day and the marks, separated by spaces; nothing where it is neither form of that."""
+    if isinstance(stored, dict):
+        return " ".join([str(stored.get("since"))[:10], *(stored.get("marks") or ())])
+    return stored if isinstance(stored, str) else ""
 
 
 class DisputeMemory:

@@ -12,19 +12,17 @@ from dispute_provider.operators.batch import (
     Clients,
     Given,
     all_of,
-    finish,
     hook_of,
-    records_of,
     resolve,
     retry_held,
     run_key,
     secrets_of,
     take,
-    unreached,
     warn_without_lock,
 )
 from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end, last_answers
 from dispute_provider.operators.receipts import write_receipts
+from dispute_provider.operators.record_lists import Tally, Value, handed_out, records_of, unreached
 from dispute_provider.operators.settings import settings
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     :param approved: records, or a task that returns them; those that are not ``approved`` pass through.
     :returns: one record per dispute: ``submitted``, ``submitted-differs``, ``already-submitted``,
-        ``conceded``, ``refused``, ``held`` or ``unknown``.
+        ``conceded``, ``refused``, ``held`` or ``unknown``; a reference to them where they are many.
     """
 
     template_fields: Sequence[str] = ()
@@ -61,10 +59,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     def partial(cls, **kwargs: Any) -> Any:
         return super().partial(**settings(kwargs, SUBMISSIONS))
 
-    async def aexecute(self, context: Context) -> list[dict[str, Any]]:
+    async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.record import State
 
-        records = records_of(resolve(self.approved, context))
+        records = list(records_of(resolve(self.approved, context)))
         async with Clients() as clients:
             results = await self._take_back(clients, [r for r in records if r.state != State.APPROVED])
             valid, void = self._check(context, [r for r in records if r.state == State.APPROVED])
@@ -76,8 +74,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 for start in range(0, len(batch), _GROUP):
                     results += await self._submit(context, clients, batch[start : start + _GROUP], progress)
         write_receipts(results)
-        retry_held(context, results)
-        return finish(self, self._given_up(context, results))
+        retry_held(context, Tally(results))
+        return handed_out(self._given_up(context, results), self.log)
 
     async def _take_back(self, clients: Clients, records: list[Record]) -> list[Record]:
         """What was rejected at an API that would have sent it by itself is taken back; the rest passes."""

@@ -14,8 +14,9 @@ from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
-from dispute_provider.operators.batch import Clients, Given, all_of, finish, records_of, resolve, take
+from dispute_provider.operators.batch import Clients, Given, all_of, resolve, take
 from dispute_provider.operators.links import ReviewRunLink
+from dispute_provider.operators.record_lists import handed_out, records_of
 from dispute_provider.operators.remind import due_soon
 from dispute_provider.operators.retry import ApiRetryPolicy
 from dispute_provider.operators.review_memory import (
@@ -127,14 +128,14 @@ class FindCasesOperator(BaseAsyncOperator):
         )
         if len(new) > LARGEST_SWEEP:
             self.log.info("%d of them wait for the next sweep", len(new) - LARGEST_SWEEP)
-        context["ti"].xcom_push(key="without_case", value=finish(self, without))
+        context["ti"].xcom_push(key="without_case", value=handed_out(without, self.log))
         context["ti"].xcom_push(key="open", value=sorted(open_disputes))
         no_case = {record.dispute: record for record in without}
         soon = [
             no_case.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
             for dispute in due_soon(open_disputes.values(), now)
         ]
-        context["ti"].xcom_push(key="due_soon", value=[record.to_dict() for record in soon])
+        context["ti"].xcom_push(key="due_soon", value=handed_out(soon))
         return [*broken, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
     def _cases(self, provider: str, open_disputes: dict[str, Dispute]) -> tuple[list[_Candidate], list[str]]:
@@ -203,7 +204,7 @@ class OpenReviewOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
-            conf={"staged": [record.to_dict() for record in staged]},
+            conf={"staged": handed_out(staged)},
             logical_date=None,
             reset_dag_run=False,
             skip_when_already_exists=True,

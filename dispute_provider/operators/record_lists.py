@@ -1,0 +1,214 @@
+"""Records between tasks: a list in XCom, or a reference to a file of them in the evidence store.
+
+A record is about 1.8 kB as JSON. What goes through XCom is a row of Airflow's database, which every reader
+loads whole: up to :data:`LARGEST_LIST` records, half a megabyte, it is the list itself. That is more than a
+review shows and a sweep finds. What is longer stands in ``[dispute] evidence_store``, a record a line, under
+its sha256, and is read from there line by line. Without a store it stays a list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from dispute_provider.operators import evidence_store
+
+if TYPE_CHECKING:
+    from dispute_provider.evidence.record import Record
+
+LARGEST_LIST = 250
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where records stand that are too many for XCom.
+
+    :param records: the sha256 of the file that holds them.
+    :param states: how many there are in each state.
+    """
+
+    records: str
+    count: int
+    states: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, value: Any) -> Reference | None:
+        """A reference from XCom; None if this is something else."""
+        if not isinstance(value, Mapping) or value.keys() != {"records", "count", "states"}:
+            return None
+        sha256, count, states = value["records"], value["count"], value["states"]
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256) or not isinstance(count, int):
+            return None
+        return cls(sha256, count, states if isinstance(states, Mapping) else {})
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"records": self.records, "count": self.count, "states": dict(self.states)}
+
+
+Value = list[dict[str, Any]] | dict[str, Any]
+"""What a task returns: records, or a reference to them."""
+
+
+def records_of(given: Any) -> Iterator[Record]:
+    """Records from what a task returned, or from what several did, or from a run's configuration.
+
+    :param given: records, references to them, or both.
+    :raises EvidenceStoreError: if what is referred to cannot be read, or is not what was put there.
+    """
+    from dispute_provider.evidence.record import Record
+
+    for item in [given] if isinstance(given, Mapping) else given or ():
+        if isinstance(item, Record):
+            yield item
+        elif reference := Reference.read(item):
+            yield from _stored(reference)
+        else:
+            yield Record.from_dict(item)
+
+
+def count_of(given: Iterable[Any]) -> int:
+    """How many records there are, without reading them."""
+    return sum(reference.count if (reference := Reference.read(item)) else 1 for item in given)
+
+
+def _stored(reference: Reference) -> Iterator[Record]:
+    from dispute_provider.evidence.record import Record
+
+    # All of it is checked before anything is made of its first line.
+    with tempfile.TemporaryFile() as local:
+        if not evidence_store.fetch(reference.records, local):
+            raise evidence_store.EvidenceStoreError(
+                f"{reference.count:,} records are missing: [dispute] evidence_store holds no "
+                f"{reference.records[:12]}; to do: clear the task that returned them"
+            )
+        local.seek(0)
+        for line in local:
+            yield Record.from_dict(json.loads(line))
+
+
+class Tally:
+    """What records come to, without holding them.
+
+    :ivar unreached: how many are held because the API could not be reached.
+    :ivar wait: seconds that the API asks to wait before they are tried again.
+    :ivar due: the earliest due date of theirs.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self.states: Counter[str] = Counter()
+        self.unreached = 0
+        self.wait = 0.0
+        self.due: datetime | None = None
+        for record in records:
+            self.add(record)
+
+    @property
+    def count(self) -> int:
+        return self.states.total()
+
+    def add(self, record: Record) -> None:
+        self.states[str(record.state)] += 1
+        if is_unreached(record):
+            self.unreached += 1
+            self.wait = max(self.wait, record.retry_after or 0.0)
+            if record.due_at is not None:
+                self.due = min(self.due or record.due_at, record.due_at)
+
+
+def is_unreached(record: Record) -> bool:
+    """Whether it is held because the API could not be reached."""
+    return record.retry_after is not None and record.state == "held"
+
+
+def unreached(records: Iterable[Record]) -> list[Record]:
+    """Those that are held because the API could not be reached."""
+    return list(filter(is_unreached, records))
+
+
+class Outlet:
+    """Takes a task's records as they end, and makes of them what it returns.
+
+    Those that are too many for XCom wait in a file on this machine until they are complete.
+
+    :param log: gets one line for each, where given.
+    """
+
+    def __init__(self, log: Any = None) -> None:
+        self._stack = ExitStack()
+        self._log = log
+        self._kept: dict[int, Record] = {}
+        self._file: IO[bytes] | None = None
+        self._sha256 = hashlib.sha256()
+        self._stores = evidence_store.is_configured()
+        self.tally = Tally()
+
+    def __enter__(self) -> Outlet:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
+
+    def add(self, record: Record, place: int | None = None) -> None:
+        """Take a record.
+
+        :param place: where it belongs in a list; after the others where not given.
+        """
+        if self._log:
+            self._log.info("%s", record.log_line())
+        self.tally.add(record)
+        if self._file is not None:
+            self._write(record)
+            return
+        self._kept[len(self._kept) if place is None else place] = record
+        if self._stores and len(self._kept) > LARGEST_LIST:
+            file = tempfile.TemporaryFile()  # noqa: SIM115  # the stack closes it
+            self._file = self._stack.enter_context(file)
+            for place in sorted(self._kept):
+                self._write(self._kept[place])
+            self._kept.clear()
+
+    def value(self) -> Value:
+        """The records as a list, in the order of their places; or a reference to them.
+
+        :raises EvidenceStoreError: if they cannot be written there.
+        """
+        if self._file is None:
+            if len(self._kept) > LARGEST_LIST:
+                _log.warning(
+                    "%s records go through XCom, for want of another place. To do: name a folder in "
+                    "[dispute] evidence_store.",
+                    f"{len(self._kept):,}",
+                )
+            return [self._kept[place].to_dict() for place in sorted(self._kept)]
+        self._file.seek(0)
+        sha256 = self._sha256.hexdigest()
+        evidence_store.put_file(self._file, sha256)
+        reference = Reference(sha256, self.tally.count, self.tally.states)
+        told = ", ".join(f"{count:,} {state}" for state, count in sorted(reference.states.items()))
+        _log.info("%s records stand in the evidence store under %s: %s", f"{reference.count:,}", sha256, told)
+        return reference.to_dict()
+
+    def _write(self, record: Record) -> None:
+        line = json.dumps(record.to_dict(), separators=(",", ":")).encode() + b"\n"
+        assert self._file is not None
+        self._file.write(line)
+        self._sha256.update(line)
+
+
+def handed_out(records: Iterable[Record], log: Any = None) -> Value:
+    """What a task returns that has its records together; see :class:`Outlet`."""
+    with Outlet(log) as outlet:
+        for record in records:
+            outlet.add(record)
+        return outlet.value()
