@@ -61,7 +61,7 @@ def _configure(home: str) -> None:
 
 
 def _measure(base_url: str | None, seconds: float, rounds: int) -> Ratios:
-    from bench import costs, limits, ours, peers, server
+    from bench import costs, limits, memory, ours, peers, server
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
@@ -99,6 +99,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int) -> Ratios:
     ratios["own_429"] = refused
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
+    ratios["memory_100k_vs_1k"] = memory.growth(table)
     table.show()
     return ratios
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -29,38 +29,51 @@ class _Store:
         self._values[key] = json.dumps(value)
 
 
-class _Stores(defaultdict[str, _Store]):
-    def __init__(self) -> None:
-        super().__init__(_Store)
+class _Stores(dict[str, Any]):
+    """Those of assets, each made when it is first asked for."""
 
-    def __getitem__(self, asset: Any) -> _Store:
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._make = make
+
+    def __getitem__(self, asset: Any) -> Any:
+        if asset.uri not in self:
+            self[asset.uri] = self._make(asset.uri)
         return super().__getitem__(asset.uri)
 
 
-def _context() -> Any:
+def context(store: Callable[[str], Any] = lambda name: _Store()) -> Any:
+    """What Airflow gives a task.
+
+    :param store: makes a state store, by its name.
+    """
     instance = SimpleNamespace(task_id="stage", run_id="bench", map_index=-1, try_number=1, max_tries=0)
     return {
         "dag_run": SimpleNamespace(dag_id="bench", run_id="bench", conf={}, start_date=datetime.now(UTC)),
         "run_id": "bench",
         "ti": instance,
         "task_instance": instance,
-        "task_state_store": _Store(),
-        "asset_state_store": _Stores(),
+        "task_state_store": store("task"),
+        "asset_state_store": _Stores(store),
         "params": {},
     }
 
 
-def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
-    """Through the operator; every dispute must end as staged."""
+def operator(url: str, given: Any, rate: float = _OFF) -> Any:
+    """The operator that stages cases at an address."""
     from dispute_provider.operators.evidence import StageEvidenceOperator
 
     os.environ["AIRFLOW_CONN_BENCH_STRIPE"] = json.dumps(
         {"conn_type": "stripe", "host": url, "password": KEY, "extra": {"rate_limit": rate}}
     )
-    operator = StageEvidenceOperator(task_id="stage", cases=cases(disputes), conn_id="bench_stripe")
+    return StageEvidenceOperator(task_id="stage", cases=given, conn_id="bench_stripe")
+
+
+def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
+    """Through the operator; every dispute must end as staged."""
+    task = operator(url, cases(disputes), rate)
 
     def work() -> None:
-        records = asyncio.run(operator.aexecute(_context()))
+        records = asyncio.run(task.aexecute(context()))
         strays = [record for record in records if record["state"] != "staged"]
         if strays or len(records) != len(disputes):
             raise RuntimeError(f"{len(strays)} of {len(disputes)} were not staged: {strays[:1]}")

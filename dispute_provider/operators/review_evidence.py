@@ -23,6 +23,7 @@ from dispute_provider.operators.batch import (
     secrets_of,
     take,
 )
+from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.people import address, tell
 from dispute_provider.operators.progress import SUBMISSIONS, note_last_answers, unknown_ends
 from dispute_provider.operators.record_lists import Value, handed_out, records_of
@@ -95,7 +96,7 @@ class ReviewEvidenceOperator(HITLOperator):
         # A review that is opened anew takes back what was answered to it before.
         note_last_answers(context, _name(context), [])
         given = list(records_of(resolve(self.staged, context)))
-        read, snapshots = asyncio.run(_read_again([r for r in given if r.state == State.STAGED]))
+        read, snapshots = asyncio.run(_read_again(context, [r for r in given if r.state == State.STAGED]))
         approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
         if approved:
             note_last_answers(context, _name(context), approved)
@@ -299,7 +300,9 @@ def _name(context: Context) -> str:
     return f"{context['ti'].task_id}/{context['ti'].map_index}"
 
 
-async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str, Snapshot]]:
+async def _read_again(
+    context: Context, records: Sequence[Record]
+) -> tuple[list[Record], dict[str, Snapshot]]:
     """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown."""
     from dispute_provider.hooks.reviewing import read_for_review
     from dispute_provider.operators import evidence_store
@@ -312,7 +315,8 @@ async def _read_again(records: Sequence[Record]) -> tuple[list[Record], dict[str
         fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
         if snapshot:
             snapshots[record.dispute] = snapshot
+        pace.done(fresh)
         return fresh
 
-    async with Clients() as clients:
+    async with Clients() as clients, Pace(context, "reading for the review", len(records)) as pace:
         return await all_of(records, read), snapshots

@@ -19,6 +19,7 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
+from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.record_lists import Outlet, Value
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
@@ -97,7 +98,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
         warn_without_lock(self, self.conn_id)
         memory = StagingMemory(context, hook_of(self.conn_id).api.name)
         with Outlet(self.log) as outlet:
-            async with Clients() as clients:
+            total = await asyncio.to_thread(case_lines.count, cases)
+            async with Clients() as clients, Pace(context, "staging", total) as pace:
                 with Renderer() as renderer:
 
                     async def stage(case: Any) -> Record:
@@ -106,6 +108,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
                     def hand_on(place: int, record: Record) -> None:
                         memory.end(record)
+                        pace.done(record)
                         outlet.add(record, place)
 
                     await each(case_lines.expanded(cases), stage, hand_on)

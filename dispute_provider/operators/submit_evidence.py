@@ -20,6 +20,7 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
+from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.progress import SUBMISSIONS, Progress, count_unknown_end, last_answers
 from dispute_provider.operators.receipts import write_receipts
 from dispute_provider.operators.record_lists import Tally, Value, handed_out, records_of, unreached
@@ -63,7 +64,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.record import State
 
         records = list(records_of(resolve(self.approved, context)))
-        async with Clients() as clients:
+        to_send = sum(record.state == State.APPROVED for record in records)
+        async with Clients() as clients, Pace(context, "submitting", to_send) as pace:
             results = await self._take_back(clients, [r for r in records if r.state != State.APPROVED])
             valid, void = self._check(context, [r for r in records if r.state == State.APPROVED])
             results += void
@@ -72,7 +74,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 progress = Progress(context, hook_of(connection).api.name)
                 batch = [record for record in valid if record.connection == connection]
                 for start in range(0, len(batch), _GROUP):
-                    results += await self._submit(context, clients, batch[start : start + _GROUP], progress)
+                    ended = await self._submit(context, clients, batch[start : start + _GROUP], progress)
+                    results += ended
+                    pace.done(*ended)
         write_receipts(results)
         retry_held(context, Tally(results))
         return handed_out(self._given_up(context, results), self.log)

@@ -1,0 +1,96 @@
+"""What memory staging takes, by the number of cases: read from JSON Lines, written to a reference.
+
+Each number is staged by a process of its own. What it keeps between runs stands on disk, as it would at a
+worker, where Airflow's API server has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from bench import ours, server
+from bench.bodies import cases, new_disputes
+from bench.timing import Table
+
+SIZES = (1_000, 10_000, 100_000)
+_STATUS = Path("/proc/self/status")
+
+
+def growth(table: Table, sizes: tuple[int, ...] = SIZES) -> float | None:
+    """How many times the memory of the least number of cases the greatest takes; None where nothing tells."""
+    if not _STATUS.exists():
+        return None
+    peaks: list[float] = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="bench-") as home, server.running() as url:
+            with Path(home, "cases.jsonl").open("w", encoding="utf-8") as file:
+                for dispute in new_disputes(size):
+                    file.writelines(json.dumps(case) + "\n" for case in cases([dispute]))
+            command = [sys.executable, "-m", "bench.memory", "--home", home, "--base-url", url]
+            figures = json.loads(subprocess.check_output(command, text=True))  # noqa: S603  # ourselves
+        if figures["states"] != {"staged": size}:
+            raise RuntimeError(f"not all of {size} were staged: {figures['states']}")
+        peaks.append(figures["peak_mib"])
+        table.add("memory of staging", f"{size:,} cases", peaks[-1], "MiB", seconds=figures["seconds"])
+    return round(peaks[-1] / peaks[0], 3)
+
+
+class _OnDisk:
+    """A state store that takes no memory."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder / sha256(name.encode()).hexdigest()
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        path = self._path(key)
+        return json.loads(path.read_bytes()) if path.exists() else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self._path(key).write_text(json.dumps(value))
+
+    def _path(self, key: str) -> Path:
+        return self._folder / sha256(key.encode()).hexdigest()
+
+
+def _stage(url: str, home: Path) -> dict[str, Any]:
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__DISPUTE__CASE_ROOTS": str(home),
+        "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(home / "store"),
+    }
+    operator = ours.operator(url, str(home / "cases.jsonl"))
+    context = ours.context(lambda name: _OnDisk(home / "state", name))
+    began = time.perf_counter()
+    reference = asyncio.run(operator.aexecute(context))
+    seconds = time.perf_counter() - began
+    return {"states": reference["states"], "seconds": round(seconds, 1), "peak_mib": _peak()}
+
+
+def _peak() -> float:
+    """The most memory that this process has ever had resident, in MiB.
+
+    Not getrusage's: that of a process begins with what its parent had.
+    """
+    kib = next(line.split()[1] for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+    return round(int(kib) / 1024, 1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="a folder with cases.jsonl in it")
+    parser.add_argument("--base-url", required=True, help="a server that answers Stripe's dispute calls")
+    options = parser.parse_args()
+    print(json.dumps(_stage(options.base_url, options.home)))
