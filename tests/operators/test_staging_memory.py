@@ -1,29 +1,112 @@
-"""What staging remembers of a broken try."""
+"""What staging remembers of a broken try, and of what is ours."""
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
+from dispute_provider.evidence.record import Record, State
 from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 
 
 class Store(dict[str, Any]):
+    """A store that counts what is written to it; values go through JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
     def set(self, key: str, value: Any) -> None:
-        self[key] = value
+        self.writes += 1
+        self[key] = json.loads(json.dumps(value))
 
 
-def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispute():
-    store = Store()
+def opened(store: Store, provider: str = "moov") -> StagingMemory:
     context: Any = {"asset_state_store": {UPLOADS: store}}
-    broken = StagingMemory(context, "moov")
+    return StagingMemory(context, provider)
+
+
+def ended(dispute: str, state: State = State.STAGED) -> Record:
+    return Record("moov", "moov_default", dispute, state, "")
+
+
+def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispute() -> None:
+    store = Store()
+    broken = opened(store)
     broken.begin("first", [])
     broken.begin("second", [])
 
-    memory = StagingMemory(context, "moov")
+    memory = opened(store)
     first = memory.of("first").settling
     time.sleep(0.05)
     second = memory.of("second").settling
 
     assert 150 < second <= first - 0.05
     assert memory.of("untouched").settling == 0
+
+
+def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> None:
+    store = Store()
+    memory = opened(store)
+    memory.begin("staged", ["theirs"])
+    memory.begin("held", ["theirs"])
+    memory.remember("staged", frozenset({"one", "two"}))
+    memory.end(ended("staged"))
+    memory.end(ended("held", State.HELD))
+    assert opened(store).of("staged").first_seen == {"theirs"}, "a try that is killed here goes on from it"
+    memory.save()
+
+    following = opened(store)
+    assert following.of("staged").ours == {"one", "two"}
+    assert following.of("staged").first_seen is None
+    assert following.of("staged").settling == 0
+    assert following.of("held").first_seen == {"theirs"}
+    assert following.of("held").settling > 150
+    assert following.of("unknown").ours == frozenset()
+
+
+def test_marks_of_earlier_versions_are_read_and_old_ones_are_forgotten() -> None:
+    store = Store()
+    first = opened(store)
+    names = ["kept", "old", "broken", "new"]
+    keys = {name: first._bucket(name) for name in names}
+    today = datetime.now(UTC).isoformat()
+    for name, entry in (
+        ("kept", {"since": today, "marks": ["a", "b"]}),
+        ("old", {"since": "2020-01-01T00:00:00+00:00", "marks": ["a"]}),
+        ("broken", 7),
+    ):
+        store.setdefault(keys[name], {})[name] = entry
+
+    memory = opened(store)
+    assert memory.of("kept").ours == {"a", "b"}
+    assert memory.of("broken").ours == frozenset()
+    for name in ("kept", "old", "broken"):
+        # Something is written under each of their keys.
+        other = next(f"new {n}" for n in range(1000) if memory._bucket(f"new {n}") == keys[name])
+        memory.remember(other, frozenset({"c"}))
+    memory.save()
+
+    following = opened(store)
+    assert following.of("kept").ours == {"a", "b"}
+    assert following.of("old").ours == frozenset()
+    stored = [entry for key in set(keys.values()) for entry in store.get(key, {}).values()]
+    assert all(isinstance(entry, str) for entry in stored)
+
+
+def test_many_marks_are_written_as_they_come_in_few_writes() -> None:
+    store = Store()
+    memory = opened(store, "stripe")
+    for number in range(20_000):
+        dispute = f"du_1QkExample{number:08}"
+        assert memory.of(dispute).ours == frozenset()
+        memory.remember(dispute, frozenset(f"{number * 9 + place:016x}" for place in range(9)))
+        memory.end(ended(dispute))
+
+    assert sum(map(len, store.values())) > 15_000
+    assert store.writes < 200
+    memory.save()
+    assert sum(map(len, store.values())) == 20_000
+    assert len(json.dumps(store)) < 20_000 * 220

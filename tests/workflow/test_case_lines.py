@@ -1,0 +1,145 @@
+"""Many cases in one file: what is read of it, and what is refused with which words."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.exceptions import InvalidCaseError, TryAgainError
+from dispute_provider.operators import case_lines
+from dispute_provider.operators.case_files import LARGEST_CASE
+
+
+def case(number: int, text: str = "As it is.") -> dict[str, Any]:
+    return {"provider": "stripe", "dispute": f"du_{number}", "evidence": {"uncategorized_text": text}}
+
+
+def write(path: Path, *lines: bytes | dict[str, Any], end: bytes = b"\n") -> str:
+    path.write_bytes(
+        end.join(
+            line if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False).encode()
+            for line in lines
+        )
+    )
+    return str(path)
+
+
+def read(*given: Any) -> list[Case | str]:
+    """The cases, and in place of those that are none, why not."""
+    found: list[Case | str] = []
+    for item in case_lines.expanded(given):
+        try:
+            found.append(item.case())
+        except InvalidCaseError as error:
+            found.append(str(error))
+    return found
+
+
+def test_each_line_is_a_case_and_what_unicode_calls_a_lines_end_is_part_of_a_text(cases):
+    odd = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\r"
+    path = write(cases / "all.jsonl", case(1), b"", case(2, odd), b"  ", case(3), end=b"\r\n")
+    first, second, third = read(path)
+    assert [first.dispute, second.dispute, third.dispute] == ["du_1", "du_2", "du_3"]
+    assert second.evidence[0].value == odd
+    assert first.folder == f"file://{cases}"
+    assert third.source == f"line 5 of {path}"
+    assert case_lines.count(["/a/case.json", path, case(9)]) == 2 + 4, "about"
+
+
+def test_lines_are_read_whole_wherever_a_piece_of_the_file_ends(cases):
+    texts = ["x" * (1 << 14), "é" * 20_000, "", "y" * (1 << 16), "z"]
+    path = write(cases / "all.jsonl", *(case(number, text) for number, text in enumerate(texts)))
+    lines = list(case_lines.expanded([path]))
+    assert [json.loads(line.content)["evidence"]["uncategorized_text"] for line in lines] == texts
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{broken", "no JSON"),
+        (b"[1, 2]", "must be object"),
+        (b"[" * 100_000, "no JSON"),
+        (b'"\x80"', "no UTF-8"),
+        (b'{"provider": "stripe"}', "evidence"),
+        (b'{"x": "' + b"x" * LARGEST_CASE + b'"}', f"{LARGEST_CASE:,}"),
+    ],
+)
+def test_a_line_that_is_no_case_is_refused_with_file_and_line_and_stops_no_other(line, said, cases):
+    path = write(cases / "all.jsonl", case(1), line, case(2))
+    first, refused, second = read(path)
+    assert [first.dispute, second.dispute] == ["du_1", "du_2"]
+    assert f"line 2 of {path}" in refused
+    assert said in refused
+
+
+def test_a_file_of_one_endless_line_is_not_read_into_memory(cases):
+    path = cases / "zeros.jsonl"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    tracemalloc.start()
+    [refused] = read(str(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "more bytes" in refused
+    assert peak < 8 * LARGEST_CASE
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/etc/cases.jsonl", "outside of the case roots"),
+        ("{cases}/../cases.jsonl", "outside of the case roots"),
+        ("s3://bucket/cases.jsonl", "outside of the case roots"),
+        ("{cases}/none.jsonl", "FileNotFoundError"),
+        ("{cases}/folder.jsonl", "IsADirectoryError"),
+    ],
+)
+def test_a_file_that_may_not_or_cannot_be_read_is_one_refusal(path, said, cases):
+    (cases / "folder.jsonl").mkdir()
+    path = path.format(cases=cases)
+    [refused] = read(path)
+    assert said in refused
+    assert path in refused
+    assert case_lines.count([path]) == 1
+
+
+def test_a_link_out_of_the_roots_is_not_followed(cases, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    write(outside / "all.jsonl", case(1))
+    (cases / "link.jsonl").symlink_to(outside / "all.jsonl")
+    [refused] = read(str(cases / "link.jsonl"))
+    assert "outside of the case roots" in refused
+
+
+def test_a_file_is_named_by_its_address_as_well(cases):
+    write(cases / "all.jsonl", case(1))
+    [found] = read(f"file://{cases}/all.jsonl")
+    assert found.dispute == "du_1"
+    assert found.folder == f"file://{cases}"
+
+
+def test_a_file_that_breaks_off_is_read_again_by_the_next_try(cases, monkeypatch):
+    path = write(cases / "all.jsonl", *map(case, range(100)))
+    whole = Path(path).read_bytes()
+
+    class Broken(io.BytesIO):
+        """A connection that is lost on the way."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() >= 1000:
+                raise TimeoutError
+            return super().read(500)
+
+    from airflow.sdk import ObjectStoragePath
+
+    monkeypatch.setattr(ObjectStoragePath, "open", lambda self, mode: Broken(whole))
+    lines = case_lines.expanded([path])
+    assert next(lines).case().dispute == "du_0"
+    with pytest.raises(TryAgainError, match=r"cannot be read: TimeoutError, after line \d+"):
+        list(lines)
