@@ -9,7 +9,6 @@ its sha256, and is read from there line by line. Without a store it stays a list
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 import tempfile
@@ -19,6 +18,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
 
 from dispute_provider.operators import evidence_store
 
@@ -85,6 +86,7 @@ def count_of(given: Iterable[Any]) -> int:
 def _stored(reference: Reference) -> Iterator[Record]:
     from dispute_provider.evidence.record import Record
 
+    decoder = msgspec.json.Decoder(Record)
     # All of it is checked before anything is made of its first line.
     with tempfile.TemporaryFile() as local:
         if not evidence_store.fetch(reference.records, local):
@@ -94,7 +96,7 @@ def _stored(reference: Reference) -> Iterator[Record]:
             )
         local.seek(0)
         for line in local:
-            yield Record.from_dict(json.loads(line))
+            yield decoder.decode(line)
 
 
 class Tally:
@@ -200,7 +202,7 @@ class Outlet:
         return reference.to_dict()
 
     def _write(self, record: Record) -> None:
-        line = json.dumps(record.to_dict(), separators=(",", ":")).encode() + b"\n"
+        line = msgspec.json.encode(record) + b"\n"
         assert self._file is not None
         self._file.write(line)
         self._sha256.update(line)

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 # Marks of many disputes stand under one key: a write to a store costs as much as a request.
 _BUCKETS = 16
-# The marks of so many disputes are kept back, for each key, before they are written: a write is of all that
-# stands there.
-_KEPT_BACK = 250
+# The marks of so many disputes are kept back before they are written: a write is of all that stands there.
+_KEPT_BACK = 4000
 # Longer than any network lets a dispute go on.
 _FORGOTTEN_AFTER = timedelta(days=400)
 
@@ -47,7 +46,7 @@ class StagingMemory:
         self._opened = now()
         self._today = datetime.now(UTC).date().isoformat()
         self._ours: dict[str, dict[str, str]] = {}
-        self._new: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._new: dict[str, str] = {}
         self._staged: set[str] = set()
 
     def of(self, dispute: str) -> DisputeMemory:
@@ -67,7 +66,7 @@ class StagingMemory:
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
         """Take down what is ours, to be recorded later."""
-        self._new[self._bucket(dispute)][dispute] = " ".join([self._today, *sorted(marks)])
+        self._new[dispute] = " ".join([self._today, *sorted(marks)])
 
     def end(self, record: Record) -> None:
         """Take down how staging ended; what is not staged may have left something behind."""
@@ -78,18 +77,19 @@ class StagingMemory:
                 self._staged.add(record.dispute)
             else:
                 self._begun[record.dispute]["until"] = now()
-        if len(self._new.get(self._bucket(record.dispute), ())) >= _KEPT_BACK:
+        if len(self._new) >= _KEPT_BACK:
             self.save()
 
     def save(self) -> None:
         """Record what is ours, and then forget that what is staged was under way."""
         oldest = (datetime.now(UTC) - _FORGOTTEN_AFTER).date().isoformat()
-        for key in sorted(self._new):
+        new: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        for dispute, entry in self._new.items():
+            new[self._bucket(dispute)][dispute] = entry
+        for key in sorted(new):
             # Another task may have written meanwhile.
-            known: dict[str, Any] = {
-                dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest
-            }
-            self._shared.set(key, known | self._new[key])
+            known = {dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest}
+            self._shared.set(key, known | new[key])
         self._new.clear()
         if self._begun:
             self._begun = {name: entry for name, entry in self._begun.items() if name not in self._staged}

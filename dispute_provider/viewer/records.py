@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
@@ -17,8 +19,13 @@ from sqlalchemy import select
 
 from dispute_provider.evidence.record import Record, by_due_date
 from dispute_provider.evidence.snapshot import sha256_of
+from dispute_provider.operators.evidence_store import EvidenceStoreError
+from dispute_provider.operators.record_lists import Reference, records_of
 
+log = logging.getLogger(__name__)
 _KEY_LENGTH = 16
+# Disputes of a task that are listed beside one another: a review has no more than a hundred to decide.
+_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,17 @@ def _awaited(kwargs: Any) -> list[Record]:
 def _records(value: Any) -> list[Record]:
     """The records that a task returned; none if it returned anything else, or was edited to that."""
     try:
-        records = msgspec.convert(json.loads(value) if isinstance(value, str) else value, list[Record])
+        value = json.loads(value) if isinstance(value, str) else value
+        if reference := Reference.read(value):
+            records = list(islice(records_of(value), _MOST + 1))
+            if len(records) > _MOST:
+                log.info("%s records are too many for a page", f"{reference.count:,}")
+                return []
+        else:
+            records = msgspec.convert(value, list[Record])
         return records if all(r.due_at is None or r.due_at.tzinfo for r in records) else []
-    except (ValueError, msgspec.ValidationError):
+    except EvidenceStoreError as error:
+        log.warning("the records of a task cannot be shown: %s", error)
+        return []
+    except (ValueError, msgspec.MsgspecError):
         return []

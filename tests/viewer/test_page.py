@@ -18,7 +18,7 @@ from viewing import RECEIPT, Site, Staged
 
 from dispute_provider.evidence.record import Approval, Record, State
 from dispute_provider.hooks.reviewing import read_for_review
-from dispute_provider.operators import evidence_store
+from dispute_provider.operators import evidence_store, record_lists
 from dispute_provider.sandbox import Sandbox
 
 Stage = Callable[..., Staged]
@@ -72,6 +72,32 @@ def test_a_text_in_the_database_is_read_as_well(site: Site, stage_one: Stage) ->
     staged = stage_one()
     site.returns("stage", json.dumps(staged.shown))
     assert disputes(site, "stage") == [staged.record.dispute]
+
+
+def test_a_reference_to_records_shows_them(
+    site: Site, stage_one: Stage, monkeypatch: pytest.MonkeyPatch, store: Path
+) -> None:
+    now, passed, other = stage_one(), stage_one(), stage_one()
+    monkeypatch.setattr(record_lists, "LARGEST_LIST", 1)
+    reference = record_lists.handed_out([passed.record, other.record])
+    site.returns("stage", reference)
+    site.waits("review", {"records": now.shown, "others": reference})
+    assert set(disputes(site, "stage")) == {passed.record.dispute, other.record.dispute}
+    assert len(disputes(site, "review")) == 3
+    for file in store.rglob("*"):
+        if file.is_file() and file.name == reference["records"]:
+            file.write_bytes(b"[]\n")
+    assert disputes(site, "stage") == []
+    assert disputes(site, "review") == [now.record.dispute]
+
+
+def test_a_document_that_a_reference_names_is_no_list_of_records(
+    site: Site, stage_one: Stage, store: Path
+) -> None:
+    for content in (b"%PDF-1.7", b"[[]]", b'{"state": "no such state"}\n', b"7\n7\n"):
+        reference = {"records": evidence_store.put(content), "count": 1, "states": {}}
+        site.returns("nothing", reference)
+        assert disputes(site, "nothing") == []
 
 
 SOUND = Record("stripe", "stripe_default", "dp_1", State.STAGED, "staged").to_dict()
