@@ -24,7 +24,7 @@ MANY = LARGEST_LIST + 50
 
 
 def record(number: int, state: State = State.STAGED) -> Record:
-    approval = Approval("submit", "Zoë (7)", "2026-11-02T10:00:00+00:00", "s", "review/-1")
+    approval = Approval("submit", "Zoë (7)", "2026-11-02T10:00:00+00:00", "s")
     return Record("stripe", "stripe_default", f"du_{number}", state, "said\u2028so", approval=approval)
 
 
