@@ -72,9 +72,9 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "evidence_store": {
                         "description": (
-                            "Folder for documents by their sha256, which the evidence viewer shows, and for "
-                            "what staging replaces; any fsspec address that workers write and the API server "
-                            "reads. Empty: nothing is kept."
+                            "Folder for documents by their sha256, which the evidence viewer shows, for what "
+                            "staging replaces, and for records too many for XCom; any fsspec address that "
+                            "workers write and the API server reads. Empty: nothing is kept."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

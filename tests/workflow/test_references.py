@@ -183,6 +183,25 @@ def test_records_that_are_gone_when_they_are_to_be_sent_send_nothing(
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
+def test_a_file_that_is_staged_again_costs_no_write_for_what_is_staged(
+    engine, sandbox, stripe_connection, cases, store
+):
+    names = [f"du_{number}" for number in range(8)]
+    for dispute in names:
+        sandbox.create_dispute(api="stripe", id=dispute)
+    path = cases / "all.jsonl"
+    with DAG("contest_many", schedule=None) as dag:
+        StageEvidenceOperator(task_id="stage", cases=[str(path)], conn_id=stripe_connection)
+
+    write_lines(path, *map(case, names[:5]))
+    assert result(engine, engine.run(dag), "stage")["states"] == {"staged": 5}
+    write_lines(path, *map(case, names))
+    assert result(engine, engine.run(dag), "stage")["states"] == {"staged": 8}
+
+    written = [entry["dispute"] for entry in sandbox.journal(operation="PostDisputesDispute")]
+    assert sorted(written) == names
+
+
 def test_a_sweep_that_finds_much_reviews_and_remembers_it(sweep, engine, sandbox, cases, store):
     names = [f"du_{number}" for number in range(FEW + 2)]
     for dispute in [*names, *(f"du_without_{number}" for number in range(FEW + 1))]:
