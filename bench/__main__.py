@@ -42,10 +42,13 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each rate is held (default 60)")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"of each way (default {_ROUNDS})")
+    parser.add_argument(
+        "--cases", type=int, default=100_000, help="largest batch whose memory is measured (default 100000)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         _configure(home)
-        ratios = _measure(options.base_url, options.seconds, options.rounds)
+        ratios = _measure(options.base_url, options.seconds, options.rounds, options.cases)
     print(json.dumps(ratios))
     return 0
 
@@ -60,7 +63,7 @@ def _configure(home: str) -> None:
     }
 
 
-def _measure(base_url: str | None, seconds: float, rounds: int) -> Ratios:
+def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> Ratios:
     from bench import costs, limits, memory, ours, peers, server
     from bench.timing import Table
 
@@ -99,7 +102,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int) -> Ratios:
     ratios["own_429"] = refused
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
-    ratios["memory_100k_vs_1k"] = memory.growth(table)
+    ratios["memory_100k_vs_1k"] = memory.growth(table, cases)
     table.show()
     return ratios
 
