@@ -96,9 +96,7 @@ class ReviewEvidenceOperator(HITLOperator):
         # A review that is opened anew takes back what was answered to it before.
         note_last_answers(context, _name(context), [])
         given = list(records_of(resolve(self.staged, context)))
-        staged = [r for r in given if r.state == State.STAGED]
-        few = len(staged) <= review.LARGEST_REVIEW
-        read, snapshots = asyncio.run(_read_again(context, staged, keep=few))
+        read, snapshots = asyncio.run(_read_again(context, [r for r in given if r.state == State.STAGED]))
         approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
         if approved:
             note_last_answers(context, _name(context), approved)
@@ -111,8 +109,8 @@ class ReviewEvidenceOperator(HITLOperator):
             for r in to_decide[review.LARGEST_REVIEW :]
         ]
         to_decide = to_decide[: review.LARGEST_REVIEW]
-        if not few:
-            # The evidence of all of them has no place in memory.
+        if len(read) > review.LARGEST_REVIEW:
+            # What people are to be shown, and only that, is held in memory.
             read, snapshots = asyncio.run(_read_again(context, to_decide))
             to_decide = [r for r in read if r.state == State.STAGED]
             passed += [r for r in read if r.state != State.STAGED]
@@ -308,22 +306,23 @@ def _name(context: Context) -> str:
 
 
 async def _read_again(
-    context: Context, records: Sequence[Record], *, keep: bool = True
+    context: Context, records: Sequence[Record]
 ) -> tuple[list[Record], dict[str, Snapshot]]:
     """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown.
 
-    :param keep: whether the readings themselves are wanted, besides the records.
+    :returns: the records, and the readings themselves where a review can show them all.
     """
+    from dispute_provider.evidence.review import LARGEST_REVIEW
     from dispute_provider.hooks.reviewing import read_for_review
     from dispute_provider.operators import evidence_store
 
     snapshots: dict[str, Snapshot] = {}
-    put = evidence_store.put if evidence_store.is_configured() else None
+    keep = evidence_store.put if evidence_store.is_configured() else None
 
     async def read(record: Record) -> Record:
         client = await clients.of(record.connection)
-        fresh, snapshot = await client.run_steps(read_for_review(client.api, record, put))
-        if snapshot and keep:
+        fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
+        if snapshot and len(records) <= LARGEST_REVIEW:
             snapshots[record.dispute] = snapshot
         pace.done(fresh)
         return fresh
