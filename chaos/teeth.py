@@ -84,15 +84,15 @@ def _no_digest_check() -> None:
 
 def _resent_after_504() -> None:
     from dispute_provider.exceptions import AmbiguousError
-    from dispute_provider.hooks import transport
+    from dispute_provider.hooks import attempts
 
-    original = transport.may_resend
+    original = attempts.may_resend
 
     def may_resend(request: Any, error: BaseException) -> bool:
         again = isinstance(error, AmbiguousError) and error.status == 504
         return original(request, error) or again
 
-    transport.may_resend = may_resend
+    attempts.may_resend = may_resend
 
 
 def _no_intent() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import msgspec
+
 from dispute_provider import contract
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.snapshot import sha256_of
@@ -20,12 +22,15 @@ class FileReference:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One piece of evidence under the API's own name for it: text, a document or a structured object."""
 
     name: str
-    value: str | FileReference | Mapping[str, Any] = field(repr=False)
+    value: str | FileReference | Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Without what it says: that belongs in no log."""
+        return f"Entry({self.name!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,9 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     rows = _rows(api, key, kinds, dispute.network)
     unsure = table.get("unsure", {}).get(key)
     known = any(rows) and not unsure
-    wanted = reduce(Counter.__and__, rows) if known else Counter()
+    wanted: Counter[str] = Counter()
+    if known:
+        wanted = rows[0] if len(rows) == 1 else reduce(Counter.__and__, rows)
     verdicts = {_verdict(row, held) for row in rows} if known else {Verdict.UNKNOWN}
     rules = [rule for each in lists for rule in each.get("notes", ())]
     more = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from dispute_provider.evidence.case import Case, FileReference
@@ -24,14 +25,17 @@ class Policy(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """One piece of a case: a text, a part of a structured object, or a document with its bytes."""
 
     name: str
-    text: str | None = field(default=None, repr=False)
-    value: Mapping[str, Any] | None = field(default=None, repr=False)
+    text: str | None = None
+    value: Mapping[str, Any] | None = None
     document: Document | None = None
+
+    def __repr__(self) -> str:
+        """Without what it says: that belongs in no log."""
+        return f"Piece({self.name!r}, document={self.document!r})"
 
     @property
     def label(self) -> str:

@@ -34,7 +34,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Approval(msgspec.Struct, frozen=True):
+class Approval(msgspec.Struct, frozen=True, gc=False):
     """A person's yes to exactly one evidence digest.
 
     :param responder: who answered, as Airflow names them.
@@ -52,7 +52,7 @@ class Approval(msgspec.Struct, frozen=True):
     signature: str = ""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class Difference(msgspec.Struct, frozen=True, gc=False):
     """What staging did to one piece of evidence that the dispute held, or that the case has.
 
     :param kind: ``added``, ``same``, ``kept`` (somebody else's, the case has another), ``overwritten`` (the
@@ -68,7 +68,7 @@ class Difference(msgspec.Struct, frozen=True):
     held: str | None = None
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One dispute's way through a run.
 
     :param connection: id of the Airflow connection.

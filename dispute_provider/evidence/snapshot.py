@@ -17,7 +17,7 @@ SHOWN_DIGEST = 12
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
-class Programme(msgspec.Struct, frozen=True):
+class Programme(msgspec.Struct, frozen=True, gc=False):
     """How a dispute stands in one of the networks' programmes, in the API's own words.
 
     :param status: ``qualified``, ``requires_fee_acknowledgement``, …; None where the API does not say.
@@ -29,7 +29,7 @@ class Programme(msgspec.Struct, frozen=True):
     required: tuple[str, ...] = ()
 
 
-class Dispute(msgspec.Struct, frozen=True):
+class Dispute(msgspec.Struct, frozen=True, gc=False):
     """What is disputed, by when it must be answered, and whether it still can be.
 
     :param account: the account whose dispute it is: Stripe Connect account, Moov platform account; None for
@@ -87,7 +87,7 @@ class Dispute(msgspec.Struct, frozen=True):
         return self.stage == stage and (self.due is None or due is None or self.due == due)
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """One piece of evidence that an API holds.
 
     :param id: the API's immutable id of a document; None for texts.
@@ -126,7 +126,7 @@ class Evidence(msgspec.Struct, frozen=True):
         return self.item or sha256_of([self.name, self.content])[:_MARK_LENGTH]
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """A dispute with all that a submission made now would send."""
 
     dispute: Dispute

@@ -1,7 +1,6 @@
 """Sending: the synchronous and the asynchronous hook, and the two drivers of an API's steps.
 
-Both share one policy: time limits, no redirects, answers bounded in size, and a request is sent again only
-where nothing can have happened or where the contract says that sending again is harmless.
+Both keep to the same: time limits, no redirects, answers bounded in size.
 """
 
 from __future__ import annotations
@@ -11,31 +10,28 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
+from math import inf
 from typing import Any, ClassVar, TypeVar
 
 import aiohttp
 import requests
 import urllib3
 from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
-from tenacity import AsyncRetrying, RetryCallState, Retrying, stop_after_attempt
-from tenacity.wait import wait_exponential, wait_random
+from tenacity import AsyncRetrying, Retrying
 from yarl import URL
 
 from dispute_provider.answers import Answer, read_answer, unreadable
 from dispute_provider.contract import Request, load
 from dispute_provider.exceptions import (
-    AmbiguousError,
     ApiError,
-    ConflictError,
     DisputeError,
     RateLimitedError,
-    ServerError,
     UnreachableError,
 )
 from dispute_provider.hooks.api import Api, Send, Steps, Wait
+from dispute_provider.hooks.attempts import Attempts
 from dispute_provider.hooks.limiter import Limiter
 from dispute_provider.hooks.settings import Settings
 
@@ -43,75 +39,9 @@ T = TypeVar("T")
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 80.0
 LARGEST_ANSWER = 16 * 1024 * 1024
-_ATTEMPTS = 4
-_LONGEST_WAIT = 30.0
 # Stripe's code for a 429 that is about one object, which another request holds, and about no rate.
 _LOCKED = "lock_timeout"
 _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
-_BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
-
-
-def may_resend(request: Request, error: BaseException) -> bool:
-    """Whether sending the very same request again can do no harm and may help."""
-    if not isinstance(error, ApiError) or error.should_retry is False:
-        return False
-    if (error.retry_after or 0.0) > _LONGEST_WAIT:
-        return False
-    if isinstance(error, RateLimitedError | UnreachableError):
-        return True
-    match request.operation.after_failure:
-        case "resend":
-            return isinstance(error, ServerError)
-        case "resend-same-key":
-            # A conflict under the same key is our own earlier attempt, still at work.
-            mendable = isinstance(error, AmbiguousError | ConflictError)
-            return mendable and "Idempotency-Key" in request.headers
-        case _:
-            return False
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, ApiError) else None
-    return _BACKOFF(state) if asked is None else asked
-
-
-class _Attempts:
-    """The attempts at one call after the first: when to make another, and what they come to.
-
-    Most calls need none, and are spared the cost of what makes them.
-
-    :param error: how the first attempt failed.
-    """
-
-    def __init__(self, request: Request, error: ApiError) -> None:
-        self._request = request
-        self._first: ApiError | None = error
-        self._unclear: AmbiguousError | ConflictError | None = None
-
-    def raise_first(self) -> None:
-        """The first attempt, which was made already; from then on nothing."""
-        error, self._first = self._first, None
-        if error is not None:
-            raise error
-
-    @property
-    def policy(self) -> dict[str, Any]:
-        return {"stop": stop_after_attempt(_ATTEMPTS), "wait": _wait, "retry": self._again, "reraise": True}
-
-    def _again(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, AmbiguousError) or (isinstance(error, ConflictError) and not self._unclear):
-            self._unclear = error
-        return error is not None and may_resend(self._request, error)
-
-    def answered(self, answer: Answer) -> Answer:
-        """What an API repeats may be its answer to an attempt of ours, or to somebody else's."""
-        return replace(answer, in_doubt=True) if isinstance(self._unclear, AmbiguousError) else answer
-
-    def failed(self, last: ApiError) -> ApiError:
-        """What an earlier attempt may have done, or come upon, is not undone by how a later one failed."""
-        return self._unclear or last
 
 
 def _url(settings: Settings, request: Request) -> str:
@@ -197,7 +127,7 @@ class DisputeHook(HttpHook):
         try:
             return self._send(step)
         except ApiError as error:
-            attempts = _Attempts(step.request, error)
+            attempts = Attempts(step.request, error)
 
         def attempt() -> Answer:
             attempts.raise_first()
@@ -318,7 +248,7 @@ class AsyncClient:
         try:
             return await self._send(step)
         except ApiError as error:
-            attempts = _Attempts(step.request, error)
+            attempts = Attempts(step.request, error)
 
         async def attempt() -> Answer:
             attempts.raise_first()
@@ -341,16 +271,14 @@ class AsyncClient:
                 allow_redirects=False,
             ) as response:
                 self._limiter.answered(request.operation, turn)
-                body = bytearray()
-                async for piece in response.content.iter_chunked(1 << 16):
-                    body += piece
-                    if len(body) > LARGEST_ANSWER:
-                        raise _too_large(request, response.status)
+                body = await _body(response)
+                if len(body) > LARGEST_ANSWER:
+                    raise _too_large(request, response.status)
                 return read_answer(
                     request,
                     response.status,
                     response.headers,
-                    bytes(body),
+                    body,
                     step.authorization,
                     self.api.settings.authorization,
                 )
@@ -362,6 +290,19 @@ class AsyncClient:
             raise _unreachable(request, error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(request, error) from None
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """What was answered; of what is too large, a little more than is allowed."""
+    # Most answers say how long they are. Of a compressed one that says nothing of what it unfolds to.
+    if (response.content_length or inf) <= LARGEST_ANSWER and "Content-Encoding" not in response.headers:
+        return await response.read()
+    body = bytearray()
+    async for piece in response.content.iter_chunked(1 << 16):
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            break
+    return bytes(body)
 
 
 def _never_left(error: requests.exceptions.ConnectionError) -> bool:

@@ -7,7 +7,7 @@ from drivers import AsyncDriver, Driver, SyncDriver
 from support import Connect
 from tenacity import wait_none
 
-from dispute_provider.hooks import transport
+from dispute_provider.hooks import attempts
 from dispute_provider.sandbox import MOOV_ACCOUNT
 
 
@@ -22,4 +22,4 @@ def driver(request: pytest.FixtureRequest, connect: Connect) -> Driver:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between attempts, unless the API asks for it."""
-    monkeypatch.setattr(transport, "_BACKOFF", wait_none())
+    monkeypatch.setattr(attempts, "_BACKOFF", wait_none())

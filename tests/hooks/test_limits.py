@@ -30,7 +30,7 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.hooks import transport
+from dispute_provider.hooks import attempts, transport
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -85,7 +85,7 @@ def test_an_answer_that_is_too_large_is_not_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transport, "LARGEST_ANSWER", 100_000)
-    monkeypatch.setattr(transport, "_ATTEMPTS", 1)
+    monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     body = json.dumps(STRIPE_DISPUTE | {"padding": "x" * 200_000}).encode()
     reply = Reply(200, gzip.compress(body), {"Content-Encoding": "gzip"}) if packed else Reply(200, body)
     with Peer(lambda asked: reply) as peer:
@@ -115,7 +115,7 @@ def test_silence_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
-    monkeypatch.setattr(transport, "_ATTEMPTS", 1)
+    monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     sandbox.fault(effect="delay", seconds=1)
     with pytest.raises(error, match="Timeout"):
         driver.call("stripe", operation, **arguments)
@@ -123,7 +123,7 @@ def test_silence_ends(
 
 def test_nobody_accepting_ends(driver: Driver, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(transport, "_ATTEMPTS", 1)
+    monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):  # what fits into its queue, and more: from then on nobody is let in

@@ -25,7 +25,7 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.hooks import transport
+from dispute_provider.hooks import attempts
 from dispute_provider.hooks.stripe import StripeAsyncHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_READONLY_KEY, Sandbox
 
@@ -245,18 +245,18 @@ def test_how_a_later_attempt_failed_does_not_undo_an_earlier_one(
 def test_nobody_listening_is_tried_again_and_called_unreachable(
     driver: Driver, sandbox: Sandbox, connect: Connect
 ) -> None:
-    attempts = []
+    made: list[int] = []
 
     def count(state: RetryCallState) -> float:
-        attempts.append(state.attempt_number)
+        made.append(state.attempt_number)
         return 0.0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport, "_BACKOFF", count)
+        patch.setattr(attempts, "_BACKOFF", count)
         connect("stripe", host="http://127.0.0.1:1")
         with pytest.raises(UnreachableError, match="no connection") as caught:
             driver.call("stripe", "PostDisputesDispute", dispute="dp_1", submit=True)
-    assert max(attempts) == 4
+    assert max(made) == 4
     assert caught.value.status is None
 
 
@@ -276,7 +276,7 @@ def test_waits_grow_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]  # only its outcome is looked at
         state.attempt_number = attempt
         state.outcome = Future.construct(attempt, error, has_exception=True)
-        return transport._wait(state)
+        return attempts._wait(state)
 
     silent = ServerError("down.", operation="getDispute")
     asked = RateLimitedError("slowly.", operation="getDispute", retry_after=7.0)

@@ -1,0 +1,89 @@
+"""When a request is sent again: where nothing can have happened, or where the contract says that it does no
+harm. Pure, but for the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tenacity import RetryCallState, stop_after_attempt
+from tenacity.wait import wait_exponential, wait_random
+
+from dispute_provider.answers import Answer
+from dispute_provider.contract import Request
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    ConflictError,
+    RateLimitedError,
+    ServerError,
+    UnreachableError,
+)
+
+_ATTEMPTS = 4
+_LONGEST_WAIT = 30.0
+_BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
+
+
+def may_resend(request: Request, error: BaseException) -> bool:
+    """Whether sending the very same request again can do no harm and may help."""
+    if not isinstance(error, ApiError) or error.should_retry is False:
+        return False
+    if (error.retry_after or 0.0) > _LONGEST_WAIT:
+        return False
+    if isinstance(error, RateLimitedError | UnreachableError):
+        return True
+    match request.operation.after_failure:
+        case "resend":
+            return isinstance(error, ServerError)
+        case "resend-same-key":
+            # A conflict under the same key is our own earlier attempt, still at work.
+            mendable = isinstance(error, AmbiguousError | ConflictError)
+            return mendable and "Idempotency-Key" in request.headers
+        case _:
+            return False
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return _BACKOFF(state) if asked is None else asked
+
+
+class Attempts:
+    """The attempts at one call after the first: when to make another, and what they come to.
+
+    Most calls need none, and are spared the cost of what makes them.
+
+    :param error: how the first attempt failed.
+    """
+
+    def __init__(self, request: Request, error: ApiError) -> None:
+        self._request = request
+        self._first: ApiError | None = error
+        self._unclear: AmbiguousError | ConflictError | None = None
+
+    def raise_first(self) -> None:
+        """The first attempt, which was made already; from then on nothing."""
+        error, self._first = self._first, None
+        if error is not None:
+            raise error
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        return {"stop": stop_after_attempt(_ATTEMPTS), "wait": _wait, "retry": self._again, "reraise": True}
+
+    def _again(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, AmbiguousError) or (isinstance(error, ConflictError) and not self._unclear):
+            self._unclear = error
+        return error is not None and may_resend(self._request, error)
+
+    def answered(self, answer: Answer) -> Answer:
+        """What an API repeats may be its answer to an attempt of ours, or to somebody else's."""
+        return replace(answer, in_doubt=True) if isinstance(self._unclear, AmbiguousError) else answer
+
+    def failed(self, last: ApiError) -> ApiError:
+        """What an earlier attempt may have done, or come upon, is not undone by how a later one failed."""
+        return self._unclear or last
