@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
-from msgspec.structs import replace
 
 from dispute_provider.operators.batch import (
     Clients,
@@ -27,10 +26,7 @@ from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.evidence.documents import Document
     from dispute_provider.evidence.record import Record
-    from dispute_provider.hooks.transport import AsyncClient
-    from dispute_provider.rendering import Renderer
 
 _Merge = Literal["keep", "overwrite", "fail"]
 _Verdict = Literal["ready", "weak", "missing"]
@@ -90,107 +86,31 @@ class StageEvidenceOperator(BaseAsyncOperator):
         return super().partial(**settings(kwargs, UPLOADS))
 
     async def aexecute(self, context: Context) -> Value:
+        from dispute_provider.evidence.completeness import Verdict
+        from dispute_provider.evidence.merging import Policy
+        from dispute_provider.hooks.staging import Rules
         from dispute_provider.operators import case_lines
+        from dispute_provider.operators.stage_case import CaseStager
         from dispute_provider.rendering import Renderer
 
         cases = resolve(self.cases, context)
-        seen: set[str] = set()
+        least = Verdict(self.require_verdict) if self.require_verdict else None
+        rules = Rules(Policy(self.merge), self.switch_to_manual, least)
         warn_without_lock(self, self.conn_id)
         memory = StagingMemory(context, hook_of(self.conn_id).api.name)
         with Outlet(self.log) as outlet:
             total = await asyncio.to_thread(case_lines.count, cases)
             async with Clients() as clients, Pace(context, "staging", total) as pace:
                 with Renderer() as renderer:
-
-                    async def stage(case: Any) -> Record:
-                        client = await clients.of(self.conn_id)
-                        return await self._stage(client, case, seen, memory, renderer)
+                    client = await clients.of(self.conn_id)
+                    stager = CaseStager(self.conn_id, client, self.folder, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
                         memory.end(record)
                         pace.done(record)
                         outlet.add(record, place)
 
-                    await each(case_lines.expanded(cases), stage, hand_on)
+                    await each(case_lines.expanded(cases), stager.stage, hand_on)
             memory.save()
             retry_held(context, outlet.tally)
             return outlet.value()
-
-    async def _stage(
-        self,
-        client: AsyncClient,
-        given: Any,
-        seen: set[str],
-        memory: StagingMemory,
-        renderer: Renderer,
-    ) -> Record:
-        from dispute_provider.evidence.case import Case
-        from dispute_provider.evidence.completeness import Verdict
-        from dispute_provider.evidence.merging import Policy
-        from dispute_provider.evidence.record import Record, State
-        from dispute_provider.exceptions import InvalidCaseError
-        from dispute_provider.hooks.staging import Rules, stage
-        from dispute_provider.operators import case_documents, case_files
-        from dispute_provider.operators.case_lines import CaseLine
-        from dispute_provider.operators.evidence_store import EvidenceStoreError
-
-        provider = client.api.name
-        record = Record(provider, self.conn_id, _named(given), State.REFUSED, "not looked at")
-        try:
-            if isinstance(given, CaseLine):
-                case = given.case()
-            elif isinstance(given, str):
-                case_files.require_within_roots(given)
-                case = await asyncio.to_thread(case_files.read_case, given)
-            else:
-                if self.folder:
-                    case_files.require_within_roots(self.folder)
-                case = Case.parse(given, folder=self.folder)
-            record = replace(
-                record,
-                dispute=case.dispute,
-                case=case.source,
-                prepared_by=case.prepared_by,
-                customer_contacted=case.customer_contacted,
-            )
-            if case.provider != provider:
-                reason = f"the case is for {case.provider}, the connection is a {provider} one"
-                return record.ended(State.REFUSED, reason)
-            if case.dispute in seen:
-                return record.ended(State.REFUSED, "another case of this batch is for the same dispute")
-            seen.add(case.dispute)
-            # A thread costs as much as a request: only what waits for files goes there.
-            if case.files:
-                read = await asyncio.to_thread(case_documents.read_documents, case, renderer)
-            else:
-                read = case_documents.read_documents(case, renderer)
-            documents = read.found
-            record = replace(record, case_digest=case.digest(documents), notes=read.notes)
-            if documents:
-                await asyncio.to_thread(_store, documents)
-        except InvalidCaseError as error:
-            return record.ended(State.REFUSED, str(error))
-        except EvidenceStoreError as error:
-            return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
-        remembered = memory.of(case.dispute)
-        # An upload of a broken try may be under way still; it is not repeated before it has arrived.
-        await asyncio.sleep(remembered.settling)
-        least = Verdict(self.require_verdict) if self.require_verdict else None
-        rules = Rules(Policy(self.merge), self.switch_to_manual, least)
-        return await client.run_steps(stage(client.api, case, documents, record, remembered, rules))
-
-
-def _named(given: Any) -> str:
-    """What a case is called before it is read: its dispute, or where it stands."""
-    from dispute_provider.operators.case_lines import CaseLine
-
-    named = given.get("dispute") if isinstance(given, Mapping) else given
-    return str(given.source if isinstance(given, CaseLine) else named)[:200]
-
-
-def _store(documents: Mapping[str, Document]) -> None:
-    """Keep what a reviewer is going to be shown: the worker's disk is not there any more by then."""
-    from dispute_provider.operators import evidence_store
-
-    for document in documents.values():
-        evidence_store.put(document.content)

@@ -1,0 +1,106 @@
+"""Staging one case of a batch: it is read, its documents are looked into, and its evidence is staged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.exceptions import InvalidCaseError
+from dispute_provider.hooks import staging
+from dispute_provider.hooks.staging import Rules
+from dispute_provider.hooks.transport import AsyncClient
+from dispute_provider.operators import case_documents, case_files, evidence_store
+from dispute_provider.operators.case_lines import CaseLine
+from dispute_provider.operators.evidence_store import EvidenceStoreError
+from dispute_provider.operators.staging_memory import StagingMemory
+from dispute_provider.rendering import Renderer
+
+
+class CaseStager:
+    """Stages the cases of one batch; each ends as a record, whatever is wrong with it.
+
+    :param folder: where the documents of dict cases stand.
+    """
+
+    def __init__(
+        self,
+        conn_id: str,
+        client: AsyncClient,
+        folder: str | None,
+        rules: Rules,
+        memory: StagingMemory,
+        renderer: Renderer,
+    ) -> None:
+        self._conn_id = conn_id
+        self._client = client
+        self._folder = folder
+        self._rules = rules
+        self._memory = memory
+        self._renderer = renderer
+        self._seen: set[str] = set()
+
+    async def stage(self, given: Any) -> Record:
+        """Stage a case: a dict, the path of a case file, or the line of one that holds many."""
+        provider = self._client.api.name
+        record = Record(provider, self._conn_id, _named(given), State.REFUSED, "not looked at")
+        try:
+            case = await self._read(given)
+            record = replace(
+                record,
+                dispute=case.dispute,
+                case=case.source,
+                prepared_by=case.prepared_by,
+                customer_contacted=case.customer_contacted,
+            )
+            if case.provider != provider:
+                reason = f"the case is for {case.provider}, the connection is a {provider} one"
+                return record.ended(State.REFUSED, reason)
+            if case.dispute in self._seen:
+                return record.ended(State.REFUSED, "another case of this batch is for the same dispute")
+            self._seen.add(case.dispute)
+            # A thread costs as much as a request: only what waits for files goes there.
+            if case.files:
+                read = await asyncio.to_thread(case_documents.read_documents, case, self._renderer)
+            else:
+                read = case_documents.read_documents(case, self._renderer)
+            record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
+            if read.found:
+                await asyncio.to_thread(_store, read.found)
+        except InvalidCaseError as error:
+            return record.ended(State.REFUSED, str(error))
+        except EvidenceStoreError as error:
+            return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
+        memory = self._memory.of(case.dispute)
+        if memory.settling:
+            # An upload of a broken try may be under way still; it is not repeated before it has arrived.
+            await asyncio.sleep(memory.settling)
+        steps = staging.stage(self._client.api, case, read.found, record, memory, self._rules)
+        return await self._client.run_steps(steps)
+
+    async def _read(self, given: Any) -> Case:
+        if isinstance(given, CaseLine):
+            return given.case()
+        if isinstance(given, str):
+            case_files.require_within_roots(given)
+            return await asyncio.to_thread(case_files.read_case, given)
+        if self._folder:
+            case_files.require_within_roots(self._folder)
+        return Case.parse(given, folder=self._folder)
+
+
+def _named(given: Any) -> str:
+    """What a case is called before it is read: its dispute, or where it stands."""
+    named = given.get("dispute") if isinstance(given, Mapping) else given
+    return str(given.source if isinstance(given, CaseLine) else named)[:200]
+
+
+def _store(documents: Mapping[str, Document]) -> None:
+    """Keep what a reviewer is going to be shown: the worker's disk is not there any more by then."""
+    for document in documents.values():
+        evidence_store.put(document.content)
