@@ -5,7 +5,7 @@
 #   make e2e    a person's clicks in Chromium, from the connection's form to the bank: pictures in e2e/artifacts
 #   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
 #   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
-#   make bench  staging beside raw aiohttp, the official client and HttpHook; rates held: four minutes
+#   make bench  staging beside raw aiohttp, the official client and HttpHook; rates, memory: ten minutes
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
 BIN := .venv/bin
