@@ -183,6 +183,11 @@ class StateStore:
         self._data[key] = json.dumps(value)
         self._worker.pass_point("after store")
 
+    def delete(self, key: str) -> None:
+        self._worker.pass_point("before store")
+        self._data.pop(key, None)
+        self._worker.pass_point("after store")
+
 
 class SharedStore(StateStore):
     """What all runs share, without a lock: two that start together read it before either has written."""
@@ -201,6 +206,10 @@ class SharedStore(StateStore):
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         super().set(key, value)
         self._at_start[key] = self._data[key]
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        self._at_start.pop(key, None)
 
 
 class AssetStateStores:

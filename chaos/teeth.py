@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +52,7 @@ def _no_stage_in_key() -> None:
 def _no_attempt_number() -> None:
     from dispute_provider.operators import review_evidence
 
-    review_evidence.unknown_ends = lambda context, record: []
+    review_evidence.unknown_ends = lambda context, records: Counter()
 
 
 def _no_reading_back() -> None:
@@ -172,15 +173,9 @@ def _no_signature() -> None:
 
 
 def _nothing_taken_back() -> None:
-    from unittest.mock import ANY
-
     from dispute_provider.operators import submit_evidence
 
-    class Anything(dict[str, Any]):
-        def get(self, key: Any, default: Any = None) -> Any:
-            return ANY
-
-    submit_evidence.last_answers = lambda context, review: Anything()
+    submit_evidence.last_opening = lambda context, review: review
 
 
 def _nothing_of_others_protected() -> None:
@@ -219,7 +214,7 @@ def _silence_is_consent() -> None:
 
     original = ReviewEvidenceOperator._decided
 
-    def decided(self: Any, context: Any, event: Any, records: Any) -> Any:
+    def decided(self: Any, context: Any, name: str, event: Any, records: Any) -> Any:
         if "error" in event:
             single = len(records) == 1
             event = {
@@ -230,7 +225,7 @@ def _silence_is_consent() -> None:
                 "responded_at": moment(),
                 "responded_by_user": {"id": "0", "name": "nobody"},
             }
-        return original(self, context, event, records)
+        return original(self, context, name, event, records)
 
     ReviewEvidenceOperator._decided = decided  # type: ignore[method-assign]
 

@@ -2,9 +2,9 @@
 
 Airflow's store between runs has no lock, and the last write wins. So each key of it has one writer: the
 sweep, of which one runs at a time, notes what it put to review (:class:`Asked`) and what it reminded of; a
-review notes under a key of the dispute's own how it ended (:class:`Answer`). Each answer names the review
-that it was given in, so that one that comes late, or was overwritten by another review's, is taken for none:
-then a dispute is asked about once too often, and never forgotten.
+review that the sweep has opened notes under its own name how it ended for each of its disputes
+(:class:`Answer`). An answer that comes late, or was overwritten by another review of the same run, is taken
+for none: then a dispute is asked about once too often, and never forgotten.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 from dispute_provider.operators.batch import Given, resolve, take
 from dispute_provider.operators.people import ConfiguredNotifier, address, names_of, tell
 from dispute_provider.operators.record_lists import records_of
-from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED, answer_to, load, save
+from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED, answers_to, load, save
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dispute_provider.evidence.memory import Answer, Asked
     from dispute_provider.evidence.record import Record
     from dispute_provider.evidence.snapshot import Dispute
 
@@ -104,6 +105,7 @@ class RemindOperator(BaseOperator):
 
     def _due(self, context: Context, soon: list[Record], told: dict[str, Any]) -> list[_Reminder]:
         from dispute_provider.evidence.deadlines import threshold_reached
+        from dispute_provider.evidence.memory import Asked
 
         named = {record.dispute for record in soon}
         staged = {
@@ -111,13 +113,17 @@ class RemindOperator(BaseOperator):
             for record in records_of(resolve(self.staged, context))
             if record.dispute in named
         }
-        reviewed, now, hours = load(context, REVIEWED, self.conn_id), datetime.now(UTC), hours_before()
+        now, hours = datetime.now(UTC), hours_before()
+        reviewed = load(context, REVIEWED, self.conn_id)
+        asked = {dispute: each for dispute in named if (each := Asked.of(reviewed, dispute))}
+        answers = answers_to(context, self.conn_id, asked)
         due: list[_Reminder] = []
         for record in soon:
             before = told.get(record.dispute, {}).get("hours")
             reached = threshold_reached(record.due_at, hours, before, now) if record.due_at else None
             if reached is not None:
-                why, link = _state(context, self.conn_id, record, staged.get(record.dispute), reviewed)
+                known = staged.get(record.dispute), asked.get(record.dispute), answers.get(record.dispute)
+                why, link = _state(record, *known)
                 due += [_Reminder(record, reached, why, link)] if why else []
         return due
 
@@ -139,11 +145,10 @@ class _Reminder:
 
 
 def _state(
-    context: Context, conn_id: str, record: Record, staged: Record | None, reviewed: dict[str, Any]
+    record: Record, staged: Record | None, asked: Asked | None, answer: Answer | None
 ) -> tuple[str, str]:
     """Why a dispute is open, and the address where something can be done; no reason if nothing should be."""
     from dispute_provider.evidence.markdown import one_line
-    from dispute_provider.evidence.memory import Asked
     from dispute_provider.evidence.record import State
 
     own_page = record.url or ""
@@ -151,17 +156,16 @@ def _state(
         return record.reason, own_page
     if staged and staged.state != State.STAGED:
         return f"{staged.state}: {one_line(staged.reason)}", own_page
-    asked, answer = Asked.of(reviewed, record.dispute), answer_to(context, conn_id, record.dispute)
-    if asked and (answer is None or answer.review != asked.review):
+    if asked is None:
+        return "its case waits to be staged and put to review", own_page
+    if answer is None:
         until = f" until {asked.until[:16].replace('T', ' ')} UTC" if asked.until else ""
         return f"its review is open{until}", _page(asked.review)
-    if answer is None:
-        return "its case waits to be staged and put to review", own_page
     if answer.action == "reject":
         return "", ""
     if answer.action is None:
-        return "nobody has answered its review", _page(answer.review)
-    return f"{one_line(answer.why)} ({one_line(answer.who)})", _page(answer.review)
+        return "nobody has answered its review", _page(asked.review)
+    return f"{one_line(answer.why)} ({one_line(answer.who)})", _page(asked.review)
 
 
 def _page(review: str) -> str:

@@ -25,16 +25,16 @@ from dispute_provider.operators.batch import (
 )
 from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.people import address, tell
-from dispute_provider.operators.progress import SUBMISSIONS, note_last_answers, unknown_ends
 from dispute_provider.operators.record_lists import Value, handed_out, records_of
 from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
+from dispute_provider.operators.submission_notes import SUBMISSIONS, open_review, unknown_ends
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.policy import ApprovalPolicy
-    from dispute_provider.evidence.record import Record
+    from dispute_provider.evidence.record import Approval, Record
     from dispute_provider.evidence.review import Decision, Form
     from dispute_provider.evidence.snapshot import Snapshot
 
@@ -94,12 +94,10 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider.evidence.review_form import Ending
 
         # A review that is opened anew takes back what was answered to it before.
-        note_last_answers(context, _name(context), [])
+        name = open_review(context)
         given = list(records_of(resolve(self.staged, context)))
         read, snapshots = asyncio.run(_read_again(context, [r for r in given if r.state == State.STAGED]))
-        approved = self._approved_before(context, given, [r for r in read if r.state == State.STAGED])
-        if approved:
-            note_last_answers(context, _name(context), approved)
+        approved = self._approved_before(context, name, given, [r for r in read if r.state == State.STAGED])
         passed = [r for r in given if r.state != State.STAGED]
         passed += [*(r for r in read if r.state != State.STAGED), *approved]
         known = {record.dispute for record in approved}
@@ -116,7 +114,7 @@ class ReviewEvidenceOperator(HITLOperator):
             passed += [r for r in read if r.state != State.STAGED]
         others = [*passed, *late]
         if not to_decide:
-            note_answers(context, run_key(context), others, {})
+            note_answers(context, others, {})
             return handed_out(others, self.log)
 
         now = datetime.now(UTC)
@@ -125,6 +123,7 @@ class ReviewEvidenceOperator(HITLOperator):
         ending = Ending(until, _zone(), policy)
         form = review.form(to_decide, snapshots, ending)
         shown = {
+            "review": name,
             "records": [record.to_dict() for record in to_decide],
             "others": handed_out(others),
         }
@@ -161,7 +160,9 @@ class ReviewEvidenceOperator(HITLOperator):
             }
         )
 
-    def _approved_before(self, context: Context, given: list[Record], read: list[Record]) -> list[Record]:
+    def _approved_before(
+        self, context: Context, name: str, given: list[Record], read: list[Record]
+    ) -> list[Record]:
         """What the policy approves without asking; of that, a sample is put to people all the same."""
         if self.policy is None:
             return []
@@ -171,7 +172,7 @@ class ReviewEvidenceOperator(HITLOperator):
             for record in read
             if record.digest == staged[record.dispute] and not self.policy.is_sampled(record)
         ]
-        return [record for record in self._by_policy(context, self.policy, candidates) if record.approval]
+        return [r for r in self._by_policy(context, name, self.policy, candidates) if r.approval]
 
     def execute_complete(
         self, context: Context, event: dict[str, Any], shown: dict[str, Any] | None = None
@@ -179,17 +180,12 @@ class ReviewEvidenceOperator(HITLOperator):
         if shown is None:
             raise ValueError("the task was resumed without what its review had shown")
         records, others = list(records_of(shown["records"])), list(records_of(shown["others"]))
-        decided, why = self._decided(context, event, records)
-        note_answers(context, run_key(context), [*decided, *others], why)
-        try:
-            note_last_answers(context, _name(context), [*decided, *others])
-        except Exception as error:
-            # Failing here would cost the answer; without the note nothing that it approved is sent.
-            self.log.error("the answer is not noted, so that what it approved is refused: %s", error)
+        decided, why = self._decided(context, shown["review"], event, records)
+        note_answers(context, [*decided, *others], why)
         return handed_out([*decided, *others], self.log)
 
     def _decided(
-        self, context: Context, event: Mapping[str, Any], records: list[Record]
+        self, context: Context, name: str, event: Mapping[str, Any], records: list[Record]
     ) -> tuple[list[Record], dict[str, str]]:
         """The records after the answer; and by dispute what was decided, without the reviewer's own words."""
         from dispute_provider.evidence import review
@@ -197,7 +193,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
         who = event.get("responded_by_user")
         if event.get("error_type") == "timeout" and self.at_deadline:
-            return self._by_policy(context, self.at_deadline, records), {}
+            return self._by_policy(context, name, self.at_deadline, records), {}
         if "error" in event or not who:
             return [review.held(r, "nobody answered in time; nothing was sent") for r in records], {}
         responder = f"{who.get('name')} ({who.get('id')})"
@@ -225,45 +221,47 @@ class ReviewEvidenceOperator(HITLOperator):
         ]
         answers = [Approval(decisions[record.dispute].action, responder, at) for record in records]
         told = {dispute: decision.told for dispute, decision in decisions.items()}
-        return self._signed(context, answered, answers), told
+        return self._signed(context, name, answered, answers), told
 
-    def _by_policy(self, context: Context, policy: ApprovalPolicy, records: list[Record]) -> list[Record]:
+    def _by_policy(
+        self, context: Context, name: str, policy: ApprovalPolicy, records: list[Record]
+    ) -> list[Record]:
         """What a policy approves, signed as a person's answer is; the rest is held, and says why."""
         from dispute_provider.evidence import review
         from dispute_provider.evidence.record import Approval, State
 
-        now = datetime.now(UTC).isoformat()
+        answer = Approval(review.SUBMIT, policy.approver, datetime.now(UTC).isoformat())
+        unknown = unknown_ends(context, records)
         decided: list[Record] = []
         for record in records:
             objection = policy.objection(record)
             if objection is None and self._needs_four_eyes(record):
                 objection = "four eyes are asked for"
-            if objection is None and unknown_ends(context, record):
+            if objection is None and unknown[record.dispute]:
                 objection = "nobody knows whether it was sent before"
             if objection:
                 reason = f"nobody answered in time, and the {policy.approver} did not approve it: {objection}"
                 decided.append(review.held(record, reason))
-                continue
-            approved = record.ended(State.APPROVED, f"approved by the {policy.approver}")
-            answer = Approval(review.SUBMIT, policy.approver, now)
-            decided += self._signed(context, [approved], [answer])
-        return decided
+            else:
+                decided.append(record.ended(State.APPROVED, f"approved by the {policy.approver}"))
+        approved = [record for record in decided if record.state == State.APPROVED]
+        signed = iter(self._signed(context, name, approved, [answer] * len(approved)))
+        return [next(signed) if record.state == State.APPROVED else record for record in decided]
 
-    def _signed(self, context: Context, records: list[Record], answers: list[Any]) -> list[Record]:
+    def _signed(
+        self, context: Context, name: str, records: list[Record], answers: list[Approval]
+    ) -> list[Record]:
+        """With the answers, signed for this opening of the review."""
         from dispute_provider.evidence.record import sign
 
-        run, secrets = run_key(context), secrets_of(records)
-        return [
-            replace(
-                record,
-                approval=sign(
-                    secrets[record.connection],
-                    run,
-                    record,
-                    replace(answer, review=_name(context), attempt=1 + len(unknown_ends(context, record))),
-                ),
-            )
+        run, secrets, unknown = run_key(context), secrets_of(records), unknown_ends(context, records)
+        whole = [
+            replace(answer, review=name, attempt=1 + unknown[record.dispute])
             for record, answer in zip(records, answers, strict=True)
+        ]
+        return [
+            replace(record, approval=sign(secrets[record.connection], run, record, answer))
+            for record, answer in zip(records, whole, strict=True)
         ]
 
     def _needs_four_eyes(self, record: Record) -> bool:
@@ -298,11 +296,6 @@ def _form_address(context: Context) -> str:
     mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
     run = context["dag_run"]
     return address("dags", run.dag_id, "runs", run.run_id, "tasks", task.task_id, *mapped, "required_actions")
-
-
-def _name(context: Context) -> str:
-    """Which of the run's reviews this is."""
-    return f"{context['ti'].task_id}/{context['ti'].map_index}"
 
 
 async def _read_again(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from dispute_provider.operators.progress import fresh, load, now, until_settled
+from dispute_provider.operators.stores import fresh, load, now, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

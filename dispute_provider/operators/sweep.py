@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -22,7 +22,8 @@ from dispute_provider.operators.retry import ApiRetryPolicy
 from dispute_provider.operators.review_memory import (
     ANSWERED,
     REVIEWED,
-    answer_to,
+    STAGED,
+    answers_to,
     forget_answers,
     load,
     save,
@@ -80,7 +81,7 @@ class FindCasesOperator(BaseAsyncOperator):
         now = datetime.now(UTC)
         left_alone: list[str] = []
         new: list[_Candidate] = []
-        asked = {dispute: Asked.of(memory, dispute) for dispute in memory}
+        asked = {dispute: before for dispute in memory if (before := Asked.of(memory, dispute))}
 
         async with Clients() as clients:
             client = await clients.of(self.conn_id)
@@ -92,20 +93,17 @@ class FindCasesOperator(BaseAsyncOperator):
             async def compare(candidate: _Candidate) -> None:
                 dispute = candidate.dispute
                 snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
-                before, answer = asked[dispute.id], answers[dispute.id]
-                if before and (
-                    dispute.past_due(now) or before.is_settled(answer, candidate.case_digest, snapshot, now)
-                ):
+                before, answer = asked[dispute.id], answers.get(dispute.id)
+                if dispute.past_due(now) or before.is_settled(answer, candidate.case_digest, snapshot, now):
                     left_alone.append(dispute.id)
                 else:
                     new.append(candidate)
 
-            known = [candidate for candidate in found if asked.get(candidate.dispute.id)]
-            new += [candidate for candidate in found if not asked.get(candidate.dispute.id)]
-            answers = {
-                candidate.dispute.id: answer_to(context, self.conn_id, candidate.dispute.id)
-                for candidate in known
-            }
+            known = [candidate for candidate in found if candidate.dispute.id in asked]
+            new += [candidate for candidate in found if candidate.dispute.id not in asked]
+            answers = answers_to(
+                context, self.conn_id, {each.dispute.id: asked[each.dispute.id] for each in known}
+            )
             await all_of(known, compare)
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
 
@@ -204,7 +202,7 @@ class OpenReviewOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
-            conf={"staged": handed_out(staged)},
+            conf={STAGED: handed_out(staged)},
             logical_date=None,
             reset_dag_run=False,
             skip_when_already_exists=True,
@@ -257,4 +255,11 @@ class RememberReviewOperator(BaseOperator):
         before = _memory(context, self.conn_id)
         after = remember(before, staged, resolve(self.still_open, context), review, until)
         save(context, REVIEWED, self.conn_id, after)
-        forget_answers(context, self.conn_id, before.keys() - after.keys())
+        forget_answers(context, _reviews(before) - _reviews(after))
+
+
+def _reviews(memory: Mapping[str, Any]) -> set[str]:
+    """The reviews that are remembered."""
+    from dispute_provider.evidence.memory import Asked
+
+    return {asked.review for dispute in memory if (asked := Asked.of(memory, dispute))}

@@ -44,8 +44,8 @@ def age(engine: Any, conn_id: str) -> None:
 def note_answer(engine: Any, conn_id: str, dispute: str, action: str | None, **more: str) -> None:
     """How the review ends that the sweep has opened."""
     review = in_store(engine, REVIEWED, lambda store: store.get(conn_id)[dispute]["review"])
-    answer = {"review": review, "action": action, **more}
-    in_store(engine, ANSWERED, lambda store: store.set(f"{conn_id}/{dispute}", answer))
+    answer = {f"{conn_id}/{dispute}": {"review": review, "action": action, **more}}
+    in_store(engine, ANSWERED, lambda store: store.set(review, {**(store.get(review) or {}), **answer}))
 
 
 def test_what_nobody_answered_in_time_is_put_to_review_anew_and_once(
@@ -96,27 +96,43 @@ def test_an_edited_case_is_asked_about_again_and_so_is_its_first_version(
     assert len(sweep.reviews()) == 3
 
 
-def test_a_review_notes_how_it_ended_under_its_own_name(engine, sandbox, stripe_connection, cases):
+def test_a_review_notes_how_it_ended_under_its_own_name(sweep, engine, sandbox, stripe_connection, cases):
     sandbox.create_dispute(api="stripe", id="du_noted")
-    path = write_case(cases, "du_noted")
-    review = load("stripe_dispute_evidence")
+    write_case(cases, "du_noted")
+    sweep.run()
+    [review] = sweep.reviews()
+    opened = engine.api.get(f"/api/v2/dags/dispute_review/dagRuns/{review}").json()["conf"]
 
     run = engine.run(
-        review,
+        load("dispute_review"),
         lambda form: {
             "chosen_options": ["Hold: decide later"],
             "params_input": {"hold_reason": "needs documents", "hold_for": "Ben", "note": "Zoë says no"},
         },
-        {"case_path": str(path)},
+        opened,
     )
 
-    noted = in_store(engine, ANSWERED, lambda store: store.get(f"{stripe_connection}/du_noted"))
-    assert noted == {
-        "review": f"stripe_dispute_evidence/{run.run_id}",
-        "action": "hold",
-        "who": "ana (ana)",
-        "why": "held by the reviewer, needs documents, for Ben",
+    name = f"dispute_review/{run.run_id}"
+    assert in_store(engine, ANSWERED, lambda store: store.get(name)) == {
+        f"{stripe_connection}/du_noted": {
+            "review": name,
+            "action": "hold",
+            "who": "ana (ana)",
+            "why": "held by the reviewer, needs documents, for Ben",
+        }
     }, "without the note, which stays with the answer"
+
+
+def test_what_the_sweep_has_not_asked_is_not_noted_for_it(engine, sandbox, stripe_connection, cases):
+    sandbox.create_dispute(api="stripe", id="du_by_hand")
+    path = write_case(cases, "du_by_hand")
+    run = engine.run(
+        load("stripe_dispute_evidence"),
+        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {}},
+        {"case_path": str(path)},
+    )
+    name = f"stripe_dispute_evidence/{run.run_id}"
+    assert in_store(engine, ANSWERED, lambda store: store.get(name)) is None
 
 
 def test_what_is_no_longer_open_is_forgotten(sweep, engine, sandbox, cases, stripe_connection):
@@ -124,10 +140,11 @@ def test_what_is_no_longer_open_is_forgotten(sweep, engine, sandbox, cases, stri
     write_case(cases, "du_gone")
     sweep.run()
     note_answer(engine, stripe_connection, "du_gone", "hold")
+    [review] = [f"dispute_review/{run_id}" for run_id in sweep.reviews()]
     sandbox.edit_dispute("du_gone", status="won")
     sweep.run()
     assert not in_store(engine, REVIEWED, lambda store: store.get(stripe_connection))
-    assert in_store(engine, ANSWERED, lambda store: store.get(f"{stripe_connection}/du_gone")) is None
+    assert in_store(engine, ANSWERED, lambda store: store.get(review)) is None
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.operators.people import ConfiguredNotifier, reviewers
-from dispute_provider.operators.progress import SUBMISSIONS
 from dispute_provider.operators.review_memory import ANSWERED
+from dispute_provider.operators.submission_notes import count_unknown_ends
 
 # Of any verdict: what completeness says of these cases is of no interest here.
 VERDICTS = ("ready", "weak", "missing", "unknown", None)
@@ -55,6 +55,9 @@ class Store(dict[str, Any]):
     def set(self, key: str, value: Any, **options: Any) -> None:
         self[key] = value
 
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
 
 class Stores:
     """Airflow's stores, by the assets that they belong to."""
@@ -67,7 +70,7 @@ class Stores:
 
 
 def context() -> Any:
-    run = SimpleNamespace(dag_id="contest", run_id="this-run")
+    run = SimpleNamespace(dag_id="contest", run_id="this-run", conf={"staged": []})
     task = SimpleNamespace(task_id="review", map_index=-1)
     return {"dag_run": run, "ti": task, "asset_state_store": Stores()}
 
@@ -82,8 +85,9 @@ def resume(event: dict[str, Any], records: list[dict[str, Any]], **review: Any) 
     with DAG("contest", schedule=None):
         operator = ReviewEvidenceOperator(task_id="review", staged=[], **review)
     given = context()
-    returned = operator.execute_complete(given, event, {"records": records, "others": []})
-    return returned, given["asset_state_store"][ANSWERED]
+    shown = {"review": "review/-1/first", "records": records, "others": []}
+    returned = operator.execute_complete(given, event, shown)
+    return returned, given["asset_state_store"][ANSWERED].get("contest/this-run", {})
 
 
 def test_what_nobody_answers_is_held_and_noted_as_not_answered(stripe_connection):
@@ -117,8 +121,9 @@ def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(st
     with DAG("contest", schedule=None):
         operator = ReviewEvidenceOperator(task_id="review", staged=[], at_deadline=SMALL)
     given = context()
-    given["asset_state_store"][SUBMISSIONS]["stripe/-/du_1/-/-"] = ["an earlier approval"]
-    [held] = operator.execute_complete(given, TIMEOUT, {"records": [record], "others": []})
+    count_unknown_ends(given, [Record.from_dict(record)])
+    shown = {"review": "review/-1/first", "records": [record], "others": []}
+    [held] = operator.execute_complete(given, TIMEOUT, shown)
     assert "whether it was sent before" in held["reason"]
 
 

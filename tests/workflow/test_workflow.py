@@ -191,7 +191,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
     record = hook.run_steps(staging.stage(hook.api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
-    answer = Approval("hold" if forged == "action" else "submit", "ana", "now")
+    answer = Approval("hold" if forged == "action" else "submit", "ana", "now", review="review/-1/first")
     approval = sign(hook.settings.secret, run_key, record, answer)
     record = replace(record.ended(State.APPROVED, "approved"), approval=approval)
     if forged == "signature":
@@ -207,8 +207,8 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     class Run:
         dag_id, run_id = "submit_only", "this-run"
 
-    answered = {} if forged == "taken back" else {"du_1": approval.signature}
-    stores = defaultdict(lambda: SimpleNamespace(get=lambda key: answered))
+    opened = "review/-1/second" if forged == "taken back" else "review/-1/first"
+    stores = defaultdict(lambda: SimpleNamespace(get=lambda key: opened))
     [result] = operator.execute({"dag_run": Run(), "asset_state_store": stores})
 
     assert result["state"] == "refused"

@@ -1,0 +1,36 @@
+"""What Airflow's stores hold for us: mappings by a key, and the moments at which something happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# What nobody has looked at for so long is forgotten.
+_STALE_AFTER = timedelta(days=30)
+
+
+def load(store: Any, key: str) -> dict[str, Any]:
+    """What a store holds under a key; nothing, if it is no mapping."""
+    stored = store.get(key)
+    return stored if isinstance(stored, dict) else {}
+
+
+def now() -> str:
+    """ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat()
+
+
+def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str, Any]:
+    """Those that have been there no longer than this."""
+    oldest = datetime.now(UTC) - age
+    return {name: entry for name, entry in entries.items() if datetime.fromisoformat(entry["since"]) > oldest}
+
+
+def until_settled(entry: Mapping[str, Any]) -> float:
+    """Seconds; all of them where no end was noted, for the worker may have died just now."""
+    from dispute_provider.hooks.protocol import SETTLED_AFTER
+
+    if not (until := entry.get("until")):
+        return SETTLED_AFTER
+    return max(0.0, SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds())
