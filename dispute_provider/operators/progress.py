@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Progress:
         self._page: _Page = {}
         # What earlier tries meant to send, and how it ended.
         self._earlier: set[str] = set()
-        self._ends: dict[str, Sequence[Any]] = {}
+        self._ends: dict[str, list[Any]] = {}
         for number in range(1, self._try + 1):
             self._number = self._read(number)
 
@@ -45,7 +45,7 @@ class Progress:
             if not isinstance(stored, dict):
                 return page
             self._earlier |= stored.keys()
-            self._ends |= {approval: tuple(end) for approval, end in stored.items() if isinstance(end, list)}
+            self._ends |= {approval: end for approval, end in stored.items() if isinstance(end, list)}
         raise AssertionError("unreachable")
 
     def ended(self, record: Record) -> Record | None:
@@ -91,7 +91,7 @@ class Progress:
                 self._page.pop(approval, None)
                 self._under_way.not_sent(one)
                 continue
-            self._page[approval] = self._ends[approval] = (str(other.state), other.reason, other.request_id)
+            self._page[approval] = self._ends[approval] = [str(other.state), other.reason, other.request_id]
             if other.state != State.UNKNOWN:
                 if self.intended(one):
                     self._under_way.arrived(one)
