@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,17 +85,25 @@ class Shop:
         charge = StripeCharge(
             id="ch_bench", account="acct_bench", livemode=False, created=created, disputed=True
         )
-        shown = dispute.render(created, contract.load("stripe").document["info"]["version"])
-        self._nothing = shown.pop("evidence")
-        self._shown = json.dumps(shown)
-        self._expanded = json.dumps(shown | {"charge": charge.render()})
+        version = contract.load("stripe").document["info"]["version"]
+        self._nothing = dispute.render(created, version)["evidence"]
+        self._shown: dict[tuple[bool, bool], str] = {}
+        for submitted in (False, True):
+            if submitted:
+                dispute.status = "under_review"
+                dispute.submissions.append({"method": "manual"})
+            shown = dispute.render(created, version)
+            del shown["evidence"]
+            self._shown[submitted, False] = json.dumps(shown)
+            self._shown[submitted, True] = json.dumps(shown | {"charge": charge.render()})
         self._evidence: dict[str, str] = {}
+        self.submissions: Counter[str] = Counter()
 
     def stage(self, dispute: str, evidence: dict[str, str]) -> None:
         self._evidence[dispute] = json.dumps(self._nothing | evidence)
 
     def show(self, dispute: str, *, expanded: bool) -> bytes:
         """A dispute as Stripe shows it, as JSON."""
-        shown = (self._expanded if expanded else self._shown).replace("{dispute}", dispute)
+        shown = self._shown[dispute in self.submissions, expanded].replace("{dispute}", dispute)
         evidence = self._evidence.get(dispute) or json.dumps(self._nothing)
         return f'{shown[:-1]}, "evidence": {evidence}}}'.encode()

@@ -1,6 +1,6 @@
 """A server that answers Stripe's dispute calls for any id, as fast as Python can; a process of its own.
 
-It remembers what was staged, and says what it has counted under ``/_bench``.
+It remembers what was staged and submitted, and says what it has counted under ``/_bench``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class _Protocol(asyncio.Protocol):
     def _answer(self, method: str, path: str, body: bytes) -> tuple[str, bytes]:
         path, _, query = path.partition("?")
         if path == "/_bench":
-            return "200 OK", json.dumps(vars(self._counters), default=list).encode()
+            told = vars(self._counters) | {"submissions": self._shop.submissions}
+            return "200 OK", json.dumps(told, default=list).encode()
         if self._counters.is_one_too_many():
             return "429 Too Many Requests", _TOO_MANY
         dispute = path.removeprefix(_DISPUTES)
@@ -99,6 +100,8 @@ class _Protocol(asyncio.Protocol):
             self._shop.stage(
                 dispute, {key[9:-1]: text for key, text in fields if key.startswith("evidence[")}
             )
+            if ("submit", "true") in fields:
+                self._shop.submissions[dispute] += 1
         return "200 OK", self._shop.show(dispute, expanded=bool(query))
 
 

@@ -87,9 +87,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 batch = [record for record in valid if record.connection == connection]
                 for start in range(0, len(batch), _GROUP):
                     group = batch[start : start + _GROUP]
-                    ended = await self._submit(context, clients, group, progress[provider])
-                    results += ended
-                    pace.done(*ended)
+                    results += await self._submit(context, clients, group, progress[provider], pace)
         for each_api in progress.values():
             each_api.leave()
         write_receipts(results)
@@ -156,7 +154,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return valid, void
 
     async def _submit(
-        self, context: Context, clients: Clients, group: list[Record], progress: Progress
+        self, context: Context, clients: Clients, group: list[Record], progress: Progress, pace: Pace
     ) -> list[Record]:
         """Submit a group, its intent recorded before and its ends after."""
         from dispute_provider.evidence.record import State
@@ -168,6 +166,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         earlier = {record.dispute: progress.ended(record) for record in group}
         ended = [end for end in earlier.values() if end and end.state != State.UNKNOWN]
         open_ones = [r for r in group if not (end := earlier[r.dispute]) or end.state == State.UNKNOWN]
+        pace.done(*ended)
         if not open_ones:
             return ended
         resumed = {record.dispute for record in open_ones if progress.intended(record)}
@@ -177,7 +176,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         settled = {record.dispute: now() + progress.settling(record) for record in open_ones}
         alike = {record.dispute: progress.alike(record) for record in open_ones}
 
-        async def submit(record: Record) -> Record:
+        async def send(record: Record) -> Record:
             client = await clients.of(record.connection)
             if record.approval and record.approval.action == CONCEDE:
                 resuming = record.dispute in resumed
@@ -196,6 +195,11 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     alike=alike[record.dispute],
                 )
             )
+
+        async def submit(record: Record) -> Record:
+            end = await send(record)
+            pace.done(end)
+            return end
 
         results = await all_of(open_ones, submit)
         progress.end(open_ones, results)

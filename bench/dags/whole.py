@@ -1,0 +1,25 @@
+"""The whole workflow as a user has it: what a policy approves is submitted, of a sample a person is asked."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+from airflow.sdk.configuration import conf
+
+from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+VERDICTS = ("ready", "weak", "missing", "unknown")
+SMALL = ApprovalPolicy(name="small sums", below={"eur": 10_000}, verdicts=VERDICTS, sample=0.01)
+
+with DAG("bench_whole", schedule=None):
+    stage = StageEvidenceOperator(
+        task_id="stage", cases=[f"{conf.get('dispute', 'case_roots')}/cases.jsonl"], conn_id="bench_stripe"
+    )
+    review = ReviewEvidenceOperator(task_id="review", staged=stage.output, policy=SMALL)
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    ReportOutcomeOperator(task_id="outcome", results=submit.output)
