@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
     from dispute_provider.evidence.record import Record
 
 log = logging.getLogger(__name__)
+# Object storage takes its time for each, and many at once.
+_AT_ONCE = 16
 
 
 def write_receipts(records: Iterable[Record]) -> None:
@@ -22,30 +27,35 @@ def write_receipts(records: Iterable[Record]) -> None:
     from airflow.sdk.configuration import conf
 
     from dispute_provider.evidence.record import State
-
-    folder = conf.get("dispute", "receipts", fallback="")
-    if not folder:
-        return
-    sent = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.UNKNOWN)
-    for record in records:
-        if record.state in sent and record.approval:
-            _write(folder, record)
-
-
-def _write(folder: str, record: Record) -> None:
     from dispute_provider.operators.case_files import storage_path
 
+    folder = conf.get("dispute", "receipts", fallback="")
+    states = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.UNKNOWN)
+    sent = [record for record in records if record.state in states and record.approval]
+    if not folder or not sent:
+        return
+    root = storage_path(folder)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda record: _write(root, record), sent))
+
+
+def _write(root: ObjectStoragePath, record: Record) -> None:
     approval = record.approval.signature[:16] if record.approval else ""
-    receipt = json.dumps(
-        {"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()},
-        indent=1,
-        sort_keys=True,
-    )
+    receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
     name = f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{approval}.json"
     try:
-        path = storage_path(folder) / record.provider / record.dispute / name
+        path = root / f"{record.provider}/{record.dispute}/{name}"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(receipt)
     except Exception as error:  # whatever a store raises, the submission has happened
         log.error("no receipt could be written (%s): %s", type(error).__name__, receipt)
+
+
+def _lines(receipt: dict[str, Any]) -> str:
+    """As JSON, a line for each fact."""
+    return (
+        "{\n"
+        + ",\n".join(f" {json.dumps(name)}: {json.dumps(receipt[name])}" for name in sorted(receipt))
+        + "\n}"
+    )

@@ -90,7 +90,6 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     results += await self._submit(context, clients, group, progress[provider], pace)
         for each_api in progress.values():
             each_api.leave()
-        write_receipts(results)
         retry_held(context, Tally(results))
         return handed_out(self._given_up(context, results, progress), self.log)
 
@@ -168,6 +167,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         open_ones = [r for r in group if not (end := earlier[r.dispute]) or end.state == State.UNKNOWN]
         pace.done(*ended)
         if not open_ones:
+            # The try that sent them may have ended before it had written their receipts.
+            write_receipts(ended)
             return ended
         resumed = {record.dispute for record in open_ones if progress.intended(record)}
         progress.intend([record for record in open_ones if not earlier[record.dispute]])
@@ -205,4 +206,5 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         progress.end(open_ones, results)
         if unknown_ones := [record for record in results if record.state == State.UNKNOWN]:
             count_unknown_ends(context, unknown_ones)
+        await asyncio.to_thread(write_receipts, ended + results)
         return ended + results
