@@ -64,7 +64,7 @@ def _configure(home: str) -> None:
 
 
 def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> Ratios:
-    from bench import costs, limits, memory, ours, peers, server
+    from bench import costs, dag, limits, memory, ours, peers, server
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
@@ -103,6 +103,8 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
     ratios["memory_100k_vs_1k"] = memory.growth(table, cases)
+    with server.running() as url:
+        ratios["dag_vs_http_operator"] = dag.ratio(table, url)
     table.show()
     return ratios
 
