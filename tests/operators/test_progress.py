@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+
+from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Approval, Record, State
 from dispute_provider.hooks.protocol import SETTLED_AFTER
