@@ -58,6 +58,29 @@ def test_one_dispute_is_submitted_once_after_a_yes(kind, engine, sandbox, connec
     assert "As it is." not in json.dumps(as_json(engine.result(run, "stage")))
 
 
+def test_what_is_handed_over_twice_is_sent_once_to_an_api_without_keys(
+    engine, sandbox, moov_connection, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
+    dispute = sandbox.create_dispute(api="moov")["id"]
+    case = {"provider": "moov", "dispute": dispute, "evidence": {"cover-letter": "As it is."}}
+    dag = contest([case], moov_connection)
+    with dag:
+        answered = dag.get_task("review").output
+        SubmitEvidenceOperator(task_id="both", approved=answered.concat(answered))
+    dag.get_task("submit").set_upstream(dag.get_task("both"))
+
+    run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
+
+    [record] = as_json(engine.result(run, "both"))
+    assert record["state"] == "submitted"
+    assert [entry["submitted"] for entry in sandbox.journal()].count(True) == 1
+    [receipt] = tmp_path.rglob("*.json")
+    assert json.loads(receipt.read_text())["digest"] == record["digest"]
+    [again] = as_json(engine.result(run, "submit"))
+    assert again["state"] == "already-submitted", "another task of the same run"
+
+
 def test_a_batch_is_submitted_held_and_rejected_dispute_by_dispute(engine, sandbox, stripe_connection):
     for number, days in ((1, 3), (2, 1), (3, 2)):
         sandbox.create_dispute(api="stripe", id=f"du_{number}", due_in=days * 86_400)
