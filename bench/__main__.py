@@ -59,7 +59,7 @@ def _configure(home: str) -> None:
         "AIRFLOW_HOME": home,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        "AIRFLOW__DISPUTE__EVIDENCE_STORE": "",
+        "AIRFLOW__DISPUTE__EVIDENCE_STORE": f"{home}/evidence",
     }
 
 

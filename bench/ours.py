@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -70,12 +71,14 @@ def operator(url: str, given: Any, rate: float = _OFF) -> Any:
 
 def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
     """Through the operator; every dispute must end as staged."""
+    from dispute_provider.operators.record_lists import records_of
+
     task = operator(url, cases(disputes), rate)
 
     def work() -> None:
-        records = asyncio.run(task.aexecute(context()))
-        strays = [record for record in records if record["state"] != "staged"]
-        if strays or len(records) != len(disputes):
-            raise RuntimeError(f"{len(strays)} of {len(disputes)} were not staged: {strays[:1]}")
+        returned = asyncio.run(task.aexecute(context()))
+        states = Counter(record.state for record in records_of(returned))
+        if states != {"staged": len(disputes)}:
+            raise RuntimeError(f"of {len(disputes)} disputes not all were staged: {dict(states)}")
 
     return work
