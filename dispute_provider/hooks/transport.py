@@ -213,10 +213,14 @@ class DisputeHook(HttpHook):
 
 
 class AsyncClient:
-    """One session with an API: a pool of connections under the connection's rate limit."""
+    """One session with an API: a pool of connections under the connection's rate limit.
+
+    :param unusable: why nothing may be sent in it; every use of it meets this error.
+    """
 
     def __init__(self, api: Api, session: aiohttp.ClientSession) -> None:
         self.api = api
+        self.unusable: ApiError | None = None
         self._session = session
         self._limiter = Limiter(api.settings)
 
@@ -242,6 +246,8 @@ class AsyncClient:
             return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
 
     async def _take(self, step: Send | Wait) -> Answer | None:
+        if self.unusable:
+            raise self.unusable
         if isinstance(step, Wait):
             await asyncio.sleep(step.seconds)
             return None
@@ -346,7 +352,11 @@ class DisputeAsyncHook(HttpAsyncHook):
         api = self.api_type(settings or await self._settings())
         async with aiohttp.ClientSession(timeout=_timeout(), cookie_jar=aiohttp.DummyCookieJar()) as session:
             client = AsyncClient(api, session)
-            await client.run_steps(api.prepare())
+            try:
+                await client.run_steps(api.prepare())
+            except ApiError as error:
+                # What it means for a dispute, the steps of that dispute say.
+                client.unusable = error
             yield client
 
     async def _settings(self) -> Settings:

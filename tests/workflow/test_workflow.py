@@ -164,16 +164,20 @@ def test_nothing_to_review_asks_nobody(engine, sandbox, stripe_connection):
 
 
 @pytest.mark.parametrize("status", [401, 503])
+# Moov's account is read before any dispute.
+@pytest.mark.parametrize(("kind", "reading"), [("stripe", "GetDisputesDispute"), ("moov", "getAccount")])
 def test_what_was_approved_and_cannot_be_sent_is_held_and_fails_loudly(
-    status, engine, sandbox, stripe_connection
+    kind, reading, status, engine, sandbox, connect
 ):
-    sandbox.create_dispute(api="stripe", id="du_1")
+    dispute = sandbox.create_dispute(api=kind)["id"]
+    evidence = {"uncategorized_text": "As it is."} if kind == "stripe" else {"cover-letter": "As it is."}
 
     def answer(form: dict[str, Any]) -> dict[str, Any]:
-        sandbox.fault(operation="GetDisputesDispute", effect="status", status=status, times=None)
+        sandbox.fault(operation=reading, effect="status", status=status, times=None)
         return {"chosen_options": form["options"][:1], "params_input": {}}
 
-    run = engine.run(contest([stripe_case("du_1")], stripe_connection), answer)
+    case = {"provider": kind, "dispute": dispute, "evidence": evidence}
+    run = engine.run(contest([case], connect(kind)), answer)
 
     [record] = as_json(engine.result(run, "submit"))
     assert record["state"] == "held"
