@@ -115,6 +115,6 @@ def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sweep(engine, sandbox, stripe_connection, cases, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", stripe_connection)
     sweep = Sweep(engine)
-    for run_id in sweep.reviews():
-        engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run_id}")
+    for run in engine.api.get("/api/v2/dags/dispute_review/dagRuns").json()["dag_runs"]:
+        engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run['dag_run_id']}")
     return sweep
