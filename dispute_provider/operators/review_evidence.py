@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ from dispute_provider.operators.batch import (
 )
 from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.people import address, tell
-from dispute_provider.operators.record_lists import Value, handed_out, records_of
+from dispute_provider.operators.record_lists import Outlet, Value, count_of, handed_out, records_of
 from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.submission_notes import SUBMISSIONS, open_review, unknown_ends
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # Who answers where the simple auth manager takes everybody for an administrator.
 _NOBODY = "Anonymous"
+# Disputes that are read before what becomes of them is decided; their texts are in memory meanwhile.
+_AT_A_TIME = 500
 
 
 class ReviewEvidenceOperator(HITLOperator):
@@ -90,32 +93,16 @@ class ReviewEvidenceOperator(HITLOperator):
 
     def execute(self, context: Context) -> Value:
         from dispute_provider.evidence import review
-        from dispute_provider.evidence.record import State, by_due_date
         from dispute_provider.evidence.review_form import Ending
 
         # A review that is opened anew takes back what was answered to it before.
         name = open_review(context)
-        given = list(records_of(resolve(self.staged, context)))
-        read, snapshots = asyncio.run(_read_again(context, [r for r in given if r.state == State.STAGED]))
-        approved = self._approved_before(context, name, given, [r for r in read if r.state == State.STAGED])
-        passed = [r for r in given if r.state != State.STAGED]
-        passed += [*(r for r in read if r.state != State.STAGED), *approved]
-        known = {record.dispute for record in approved}
-        to_decide = by_due_date([r for r in read if r.state == State.STAGED and r.dispute not in known])
-        late = [
-            review.held(r, f"a review holds at most {review.LARGEST_REVIEW}; in a later one")
-            for r in to_decide[review.LARGEST_REVIEW :]
-        ]
-        to_decide = to_decide[: review.LARGEST_REVIEW]
-        if len(read) > review.LARGEST_REVIEW:
-            # What people are to be shown, and only that, is held in memory.
-            read, snapshots = asyncio.run(_read_again(context, to_decide))
-            to_decide = [r for r in read if r.state == State.STAGED]
-            passed += [r for r in read if r.state != State.STAGED]
-        others = [*passed, *late]
+        with Outlet(self.log) as outlet:
+            to_decide, snapshots = asyncio.run(self._sift(context, name, outlet))
+            others = outlet.value()
         if not to_decide:
-            note_answers(context, others, {})
-            return handed_out(others, self.log)
+            note_answers(context, records_of(others), {})
+            return others
 
         now = datetime.now(UTC)
         until = review_end([record.due_at for record in to_decide], self.buffer, now)
@@ -125,7 +112,7 @@ class ReviewEvidenceOperator(HITLOperator):
         shown = {
             "review": name,
             "records": [record.to_dict() for record in to_decide],
-            "others": handed_out(others),
+            "others": others,
         }
         self._show(form)
         self.response_timeout = max(until - now, timedelta(seconds=1)) if until else None
@@ -140,6 +127,55 @@ class ReviewEvidenceOperator(HITLOperator):
             tell(notifiers, context, f"A review is open{by_when}: {form.subject}", _form_address(context))
             raise
         raise AssertionError("the base class parks the task")
+
+    async def _sift(
+        self, context: Context, name: str, others: Outlet
+    ) -> tuple[list[Record], dict[str, Snapshot]]:
+        """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown.
+
+        Some hundred at a time, so that not all of them, and their texts, are in memory.
+
+        :param others: takes those about which nobody is asked.
+        :returns: those that people are to decide, soonest deadline first, and the readings of them.
+        """
+        from dispute_provider.evidence import review
+        from dispute_provider.evidence.record import State, by_due_date
+        from dispute_provider.hooks.reviewing import read_for_review
+        from dispute_provider.operators import evidence_store
+
+        to_decide: list[Record] = []
+        snapshots: dict[str, Snapshot] = {}
+        keep = evidence_store.put if evidence_store.is_configured() else None
+
+        async def read(record: Record) -> Record:
+            if record.state != State.STAGED:
+                return record
+            client = await clients.of(record.connection)
+            fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
+            if snapshot:
+                snapshots[record.dispute] = snapshot
+            return fresh
+
+        given = resolve(self.staged, context)
+        records = records_of(given)
+        async with Clients() as clients, Pace(context, "reading for the review", count_of(given)) as pace:
+            while some := list(islice(records, _AT_A_TIME)):
+                fresh = await all_of(some, read)
+                pace.done(*fresh)
+                staged = [record for record in fresh if record.state == State.STAGED]
+                approved = self._approved_before(context, name, some, staged)
+                known = {record.dispute for record in approved}
+                to_decide = by_due_date([*to_decide, *(r for r in staged if r.dispute not in known)])
+                late = [
+                    review.held(r, f"a review holds at most {review.LARGEST_REVIEW}; in a later one")
+                    for r in to_decide[review.LARGEST_REVIEW :]
+                ]
+                del to_decide[review.LARGEST_REVIEW :]
+                for record in [*(r for r in fresh if r.state != State.STAGED), *approved, *late]:
+                    others.add(record)
+                for dispute in snapshots.keys() - {record.dispute for record in to_decide}:
+                    del snapshots[dispute]
+        return to_decide, snapshots
 
     def _show(self, form: Form) -> None:
         from airflow.sdk import Param
@@ -179,10 +215,11 @@ class ReviewEvidenceOperator(HITLOperator):
     ) -> Value:
         if shown is None:
             raise ValueError("the task was resumed without what its review had shown")
-        records, others = list(records_of(shown["records"])), list(records_of(shown["others"]))
-        decided, why = self._decided(context, shown["review"], event, records)
-        note_answers(context, [*decided, *others], why)
-        return handed_out([*decided, *others], self.log)
+        decided, why = self._decided(context, shown["review"], event, list(records_of(shown["records"])))
+        note_answers(context, chain(decided, records_of(shown["others"])), why)
+        for record in decided:
+            self.log.info("%s", record.log_line())
+        return handed_out(chain(decided, records_of(shown["others"])))
 
     def _decided(
         self, context: Context, name: str, event: Mapping[str, Any], records: list[Record]
@@ -296,29 +333,3 @@ def _form_address(context: Context) -> str:
     mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
     run = context["dag_run"]
     return address("dags", run.dag_id, "runs", run.run_id, "tasks", task.task_id, *mapped, "required_actions")
-
-
-async def _read_again(
-    context: Context, records: Sequence[Record]
-) -> tuple[list[Record], dict[str, Snapshot]]:
-    """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown.
-
-    :returns: the records, and the readings themselves where a review can show them all.
-    """
-    from dispute_provider.evidence.review import LARGEST_REVIEW
-    from dispute_provider.hooks.reviewing import read_for_review
-    from dispute_provider.operators import evidence_store
-
-    snapshots: dict[str, Snapshot] = {}
-    keep = evidence_store.put if evidence_store.is_configured() else None
-
-    async def read(record: Record) -> Record:
-        client = await clients.of(record.connection)
-        fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
-        if snapshot and len(records) <= LARGEST_REVIEW:
-            snapshots[record.dispute] = snapshot
-        pace.done(fresh)
-        return fresh
-
-    async with Clients() as clients, Pace(context, "reading for the review", len(records)) as pace:
-        return await all_of(records, read), snapshots
