@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -12,14 +12,15 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
-from dispute_provider.hooks import staging
-from dispute_provider.hooks.staging import Rules
-from dispute_provider.hooks.transport import AsyncClient
 from dispute_provider.operators import case_documents, case_files, evidence_store
 from dispute_provider.operators.case_lines import CaseLine
 from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.staging_memory import StagingMemory
-from dispute_provider.rendering import Renderer
+
+if TYPE_CHECKING:
+    from dispute_provider.hooks.staging import Rules
+    from dispute_provider.hooks.transport import AsyncClient
+    from dispute_provider.rendering import Renderer
 
 
 class CaseStager:
@@ -37,6 +38,9 @@ class CaseStager:
         memory: StagingMemory,
         renderer: Renderer,
     ) -> None:
+        from dispute_provider.hooks import staging
+
+        self._steps = staging.stage
         self._conn_id = conn_id
         self._client = client
         self._folder = folder
@@ -80,7 +84,7 @@ class CaseStager:
         if memory.settling:
             # An upload of a broken try may be under way still; it is not repeated before it has arrived.
             await asyncio.sleep(memory.settling)
-        steps = staging.stage(self._client.api, case, read.found, record, memory, self._rules)
+        steps = self._steps(self._client.api, case, read.found, record, memory, self._rules)
         return await self._client.run_steps(steps)
 
     async def _read(self, given: Any) -> Case:
