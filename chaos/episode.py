@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Mood:
     together: bool
     clears: float
     tampering: float
+    second_thoughts: float
 
     @classmethod
     def draw(cls, dice: random.Random) -> Mood:
@@ -53,6 +54,7 @@ class Mood:
             together=dice.random() < 0.5,
             clears=dice.choice([0.0, 0.4]),
             tampering=dice.choice([0.0, 0.0, 0.0, 0.5]),
+            second_thoughts=dice.choice([0.0, 0.0, 0.0, 0.3]),
         )
 
 
@@ -96,7 +98,7 @@ class Scene:
         self.cases: dict[str, dict[str, Any]] = {}
         self.inquiries: set[str] = set()
         self._readings: dict[tuple[str, str], Shown] = {}
-        self.approvals: list[dict[str, Any]] = []
+        self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._hurried: list[asyncio.Task[None]] = []
 
     # What there is

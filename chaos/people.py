@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -297,11 +297,14 @@ def _yes(form: Form, disputes: list[str]) -> list[str]:
     return [o for o in form.options if any(o.startswith(f"Submit {dispute} ") for dispute in disputes)]
 
 
-def tamper(records: list[dict[str, Any]], stolen: list[dict[str, Any]], dice: random.Random) -> None:
+def tamper(
+    records: list[dict[str, Any]], stolen: Mapping[str, Sequence[dict[str, Any]]], dice: random.Random
+) -> None:
     """Edit the XCom between review and submission, so that more goes out than was approved.
 
-    :param stolen: approvals that were given to something else.
+    :param stolen: approvals that were given before, by dispute.
     """
+    everything = [approval for approvals in stolen.values() for approval in approvals]
     act = dice.choice(["promote", "steal", "attempt", "concede"])
     for record in records:
         approval = record.get("approval")
@@ -317,8 +320,9 @@ def tamper(records: list[dict[str, Any]], stolen: list[dict[str, Any]], dice: ra
                 "attempt": 1,
                 "signature": "0" * 64,
             }
-            if act == "steal" and stolen:
-                forged = dice.choice(stolen)
+            if act == "steal" and everything:
+                # Best one that was given to the same dispute, and taken back since.
+                forged = dice.choice(stolen.get(record["dispute"]) or everything)
             elif approval:
                 forged = {**approval, "action": "submit"}
             record.update(state="approved", reason="approved", approval=forged)

@@ -76,6 +76,7 @@ class Run:
     async def _from(self, task: str) -> None:
         self.ended = False
         self._started = clock.now()
+        scene = self.scene
         try:
             if task != "submit":
                 self.generation += 1
@@ -84,6 +85,13 @@ class Run:
             if task != "submit":
                 await self._pause()
                 await self._task("review", self._review)
+                while scene.dice.random() < scene.mood.second_thoughts:
+                    # Somebody has the review asked again, before its answer is carried out.
+                    self._remember_approvals()
+                    self.generation += 1
+                    scene.told.disturbed.append((clock.now(), self.name, "asked again"))
+                    await self._pause()
+                    await self._task("review", self._review)
                 self._tamper()
             await self._pause(before_submission=True)
             await self._submit()
@@ -185,6 +193,7 @@ class Run:
 
     def _tamper(self) -> None:
         scene = self.scene
+        self._remember_approvals()
         records = self._xcom("review")
         before = json.dumps(records)
         if scene.dice.random() < scene.mood.tampering:
@@ -192,7 +201,11 @@ class Run:
         if json.dumps(records) != before:
             scene.told.disturbed.append((clock.now(), self.name, "tampered"))
             self._tasks["review"].xcom = json.dumps(records)
-        scene.approvals += [r["approval"] for r in json.loads(before) if r["state"] == "approved"]
+
+    def _remember_approvals(self) -> None:
+        for record in self._xcom("review"):
+            if record["state"] == "approved":
+                self.scene.approvals[record["dispute"]].append(record["approval"])
 
     async def _submit(self) -> None:
         moov = any(case["provider"] == "moov" for case in self.cases.values())
