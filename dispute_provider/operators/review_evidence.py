@@ -258,7 +258,7 @@ class ReviewEvidenceOperator(HITLOperator):
         ]
         answers = [Approval(decisions[record.dispute].action, responder, at) for record in records]
         told = {dispute: decision.told for dispute, decision in decisions.items()}
-        return self._signed(context, name, answered, answers), told
+        return self._signed(context, name, answered, answers, unknown_ends(context, answered)), told
 
     def _by_policy(
         self, context: Context, name: str, policy: ApprovalPolicy, records: list[Record]
@@ -282,16 +282,24 @@ class ReviewEvidenceOperator(HITLOperator):
             else:
                 decided.append(record.ended(State.APPROVED, f"approved by the {policy.approver}"))
         approved = [record for record in decided if record.state == State.APPROVED]
-        signed = iter(self._signed(context, name, approved, [answer] * len(approved)))
+        signed = iter(self._signed(context, name, approved, [answer] * len(approved), unknown))
         return [next(signed) if record.state == State.APPROVED else record for record in decided]
 
     def _signed(
-        self, context: Context, name: str, records: list[Record], answers: list[Approval]
+        self,
+        context: Context,
+        name: str,
+        records: list[Record],
+        answers: list[Approval],
+        unknown: Mapping[str, int],
     ) -> list[Record]:
-        """With the answers, signed for this opening of the review."""
+        """With the answers, signed for this opening of the review.
+
+        :param unknown: how many submissions of its stage ended *unknown* before, by dispute.
+        """
         from dispute_provider.evidence.record import sign
 
-        run, secrets, unknown = run_key(context), secrets_of(records), unknown_ends(context, records)
+        run, secrets = run_key(context), secrets_of(records)
         whole = [
             replace(answer, review=name, attempt=1 + unknown[record.dispute])
             for record, answer in zip(records, answers, strict=True)
