@@ -248,11 +248,16 @@ class _Judge:
         ) and not self._was_unreadable(completion, dispute)
 
     def _was_unreadable(self, completion: Completion, dispute: str) -> bool:
-        """Whether the part that was cleared could not look."""
+        """Whether the part that was cleared could not look; or staging, which was cleared before it."""
         return any(
-            entry["fault"] and entry["dispute"] in (dispute, None) and _sender(entry) == completion.run
+            entry["fault"] and entry["dispute"] in (dispute, None) and self._belongs_to(completion, entry)
             for entry in self.told.journal
         )
+
+    def _belongs_to(self, completion: Completion, entry: dict[str, Any]) -> bool:
+        sender = _sender(entry)
+        staged = "/stage" in entry["headers"].get("x-chaos-try", "")
+        return sender == completion.run or bool(staged and sender and _run(sender) == _run(completion.run))
 
     def _without_cause(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
         """What was approved, and what nothing stood in the way of, is submitted."""
