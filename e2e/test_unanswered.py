@@ -29,7 +29,7 @@ def test_an_answer_after_the_due_date_sends_nothing(lab: Lab, ana: Person) -> No
 
 def test_a_review_that_nobody_answers_ends_by_itself(lab: Lab, unanswered: Run, ana: Person) -> None:
     run = unanswered
-    assert run.wait_for_end(420) == "failed"
+    assert run.wait_for_end() == "failed"
     assert run.record.state == State.HELD
     assert run.record.reason == "nobody answered in time; nothing was sent"
     page = ana.page

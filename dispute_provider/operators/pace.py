@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Seconds between two such lines; a batch that ends before that has none.
 INTERVAL = 10.0
-# The tab Task State Store of the task shows it under this name. Airflow drops it after its default retention.
+# The tab Storage of the task shows it under this name. Airflow drops it after its default retention.
 KEY = "progress"
 # The rate is that of so many intervals: a minute.
 _INTERVALS = 6
