@@ -28,6 +28,8 @@ _LATE = 0.1
 _SLOWED, _LEAST_SHARE, _RECOVERY = 0.75, 0.05, 0.1
 # How much one answer changes what counts as quick: a slow one, and a quicker one.
 _SLOWER, _QUICKER = 0.01, 0.5
+# For so many seconds no answer is taken for quick: a batch opens its connections then.
+_OPENING = 2.0
 
 
 @dataclass(slots=True)
@@ -96,7 +98,8 @@ class Limiter:
         self._files = _Rate(settings.file_rate) if settings.file_rate else self._all
         self._endpoint_rate = settings.endpoint_rate
         self._endpoints: dict[str, _Rate] = {}
-        self._quick: dict[str, float] = {}
+        # By operation, what a quick answer takes, and when the first came.
+        self._quick: dict[str, tuple[float, float]] = {}
 
     async def turn(self, operation: Operation) -> Turn:
         """Wait for a turn."""
@@ -111,11 +114,17 @@ class Limiter:
 
     def answered(self, operation: Operation, turn: Turn) -> None:
         """Its answer begins to arrive: what it took longer than others, it may have taken on its way."""
-        took = asyncio.get_running_loop().time() - turn.taken
-        quick = self._quick.get(operation.id, took)
+        now = asyncio.get_running_loop().time()
+        took = now - turn.taken
+        quick, since = self._quick.get(operation.id, (took, now))
         excess = took - quick
+        if now - since < _OPENING:
+            # Those that open a connection arrive late, and nothing quicker is known yet to compare them with.
+            turn.counts_from = turn.taken + min(took, _MOST_JITTER)
+            self._quick[operation.id] = min(quick, took), since
+            return
         turn.counts_from = turn.taken + min(max(0.0, excess), _MOST_JITTER)
-        self._quick[operation.id] = quick + excess * (_SLOWER if excess > 0 else _QUICKER)
+        self._quick[operation.id] = quick + excess * (_SLOWER if excess > 0 else _QUICKER), since
 
     def slow(self, operation: Operation) -> None:
         """The API has refused a request as one too many."""

@@ -87,6 +87,22 @@ def test_a_way_that_takes_longer_now_and_then_makes_no_second_too_full() -> None
     assert most_in_a_second(run(work())) <= 50
 
 
+@pytest.mark.parametrize("connections", [1, 30])
+def test_the_first_requests_open_connections_and_arrive_late(connections: int) -> None:
+    """What they arrive later, later ones must not catch up with."""
+
+    async def work() -> list[float]:
+        arrivals: list[float] = []
+        one = limiter(25)
+        ways = iter([0.2] * connections + [0.01] * 25 * SECONDS)
+        await asyncio.gather(*(send(one, READ, arrivals, ways.__next__) for _ in range(25 * SECONDS)))
+        return arrivals
+
+    arrivals = run(work())
+    assert most_in_a_second(arrivals) <= 25
+    assert (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) >= 0.98 * 25
+
+
 def test_a_pause_is_not_made_up_for_at_once() -> None:
     async def work() -> list[float]:
         arrivals: list[float] = []
