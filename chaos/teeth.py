@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from msgspec.structs import replace
@@ -295,11 +296,26 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
 _OURS = ("TypeError", "AttributeError", "KeyError", "NameError", "ImportError")
 
 
+def _names() -> set[str]:
+    """What our modules and their classes are made of."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("dispute_provider.")]
+    classes = [each for module in modules for each in vars(module).values() if isinstance(each, type)]
+    return {
+        f"{place.__name__}.{name}"
+        for place in (*modules, *classes)
+        for name, value in vars(place).items()
+        if not isinstance(value, ModuleType)
+    }
+
+
 def _bite(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
     """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
     from chaos.episode import play
 
+    known = _names()
     SAFEGUARDS[name]()
+    if strange := _names() - known:
+        raise AssertionError(f"{name}: knocks out what is not there (any more): {sorted(strange)}")
     for count in range(1, most + 1):
         findings = play(seed + count - 1, _site).findings
         if any(error in finding.text for finding in findings for error in _OURS):
