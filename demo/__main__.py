@@ -40,9 +40,7 @@ def main() -> int:
         with _folder() as folder:
             return _run(folder, free_port(options.port), progress, auto=options.auto)
     except DemoError as error:
-        progress.tell(f"FAILED: {error}")
-        if error.log:
-            print(error.log)
+        progress.give_up(error)
         return 1
 
 

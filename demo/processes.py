@@ -115,7 +115,7 @@ class Airflow:
 
         :raises DemoError: if the database cannot be made.
         """
-        _adopt_orphans()
+        adopt_orphans()
         database = self._run("db-migrate", ["db", "migrate"])
         while database.poll() is None:
             progress.wait("Airflow makes its database")
@@ -181,7 +181,7 @@ def _errors(log: Path) -> list[str]:
     ]
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """Have Linux hand us the children of parts that end before them, so that they are found and ended too."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -55,3 +55,9 @@ class Progress:
         """Something that has happened; it stays."""
         start = "\r\033[K" if self._terminal else ""
         print(f"{start}[{time.monotonic() - self.began:4.0f} s] {line}", flush=True)
+
+    def give_up(self, error: DemoError) -> None:
+        """Say why it does not go on."""
+        self.tell(f"FAILED: {error}")
+        if error.log:
+            print(error.log)

@@ -309,14 +309,12 @@ def _quoted_name(name: str) -> str:
 
 def _quoted(text: str) -> str:
     """As quote_plus does it, in a quarter of its time: it looks at each character by itself."""
-    if not _UNSAFE.search(text):
-        return text.replace(" ", "+")
     return _UNSAFE.sub(lambda match: _percent(match[0]), text).replace(" ", "+")
 
 
 @lru_cache(maxsize=1024)
-def _percent(characters: str) -> str:
-    return quote(characters, safe="")
+def _percent(character: str) -> str:
+    return quote(character, safe="")
 
 
 def multipart_encode(value: Mapping[str, Any]) -> tuple[bytes, str]:

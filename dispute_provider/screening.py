@@ -119,9 +119,9 @@ def _is_json(value: Any) -> bool:
     if kind is dict:
         for key, item in value.items():
             # Most are texts under names, and need no call of their own.
-            if not (type(key) is str and key.isascii() and type(item) is str and item.isascii()) and not (
-                _is_json(key) and _is_json(item)
-            ):
+            if type(key) is str and type(item) is str and key.isascii() and item.isascii():
+                continue
+            if not (_is_json(key) and _is_json(item)):
                 return False
         return True
     if kind is list:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.processes import _adopt_orphans, end_cleanly
+from demo.processes import adopt_orphans, end_cleanly
 from demo.progress import DemoError, Progress
 from engine.client import Client
 from scale import report
@@ -48,9 +48,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except DemoError as error:
-        progress.tell(f"FAILED: {error}")
-        if error.log:
-            print(error.log)
+        progress.give_up(error)
         return 1
 
 
@@ -69,7 +67,7 @@ def _folder(*, keep: bool) -> Iterator[Path]:
 
 
 def _measure(folder: Path, count: int, progress: Progress) -> int:
-    _adopt_orphans()
+    adopt_orphans()
     for name in ("postgres", "redis"):
         (folder / name).mkdir()
     postgres, redis = Postgres(folder / "postgres"), Redis(folder / "redis")

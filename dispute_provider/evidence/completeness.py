@@ -76,9 +76,7 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     rows = _rows(api, key, kinds, dispute.network)
     unsure = table.get("unsure", {}).get(key)
     known = any(rows) and not unsure
-    wanted: Counter[str] = Counter()
-    if known:
-        wanted = rows[0] if len(rows) == 1 else reduce(Counter.__and__, rows)
+    wanted = reduce(Counter.__and__, rows) if known else Counter()
     verdicts = {_verdict(row, held) for row in rows} if known else {Verdict.UNKNOWN}
     rules = [rule for each in lists for rule in each.get("notes", ())]
     more = [
@@ -201,13 +199,14 @@ def _said(rules: Iterable[Json], dispute: Dispute, held: Counter[str]) -> list[s
 
 
 def _is_so(facts: Json, dispute: Dispute) -> bool:
-    for name, value in facts.items():
-        if name != "programmes":
-            if getattr(dispute, name) != value:
-                return False
-        elif value not in [each.name for each in dispute.programmes if each.status != "not_qualified"]:
-            return False
-    return True
+    return all(
+        value in _programmes(dispute) if name == "programmes" else getattr(dispute, name) == value
+        for name, value in facts.items()
+    )
+
+
+def _programmes(dispute: Dispute) -> list[str]:
+    return [each.name for each in dispute.programmes if each.status != "not_qualified"]
 
 
 def _is_compliance(table: Json, dispute: Dispute) -> bool:
@@ -218,8 +217,6 @@ def _is_compliance(table: Json, dispute: Dispute) -> bool:
 
 
 def _network_by_programme(fees: Json, dispute: Dispute) -> str | None:
-    if not dispute.programmes:
-        return None
     named = {each.name for each in dispute.programmes}
     networks: Json = fees.get("networks", {})
     return next((name for name, fee in networks.items() if fee["programme"] in named), None)

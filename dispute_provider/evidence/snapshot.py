@@ -181,4 +181,4 @@ def canonical_json(value: Any) -> bytes:
 
 def sha256_of(value: Any) -> str:
     """sha256 of a value's canonical JSON, hexadecimal."""
-    return hashlib.sha256(_canonical.encode(value)).hexdigest()
+    return hashlib.sha256(canonical_json(value)).hexdigest()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 _PIECE = 1 << 20
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class EvidenceStoreError(TryAgainError):
@@ -128,7 +128,7 @@ def _unreadable(error: Exception) -> EvidenceStoreError:
 def _place(sha256: str) -> ObjectStoragePath | None:
     from dispute_provider.operators.case_files import storage_path
 
-    if not _SHA256.fullmatch(sha256):
+    if not SHA256.fullmatch(sha256):
         raise ValueError("a document is found by 64 hexadecimal digits and by nothing else")
     folder = _folder()
     return storage_path(folder) / sha256[:2] / sha256 if folder else None

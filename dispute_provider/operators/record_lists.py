@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
 
 LARGEST_LIST = 250
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +47,9 @@ class Reference:
         if not isinstance(value, Mapping) or value.keys() != {"records", "count", "states"}:
             return None
         sha256, count, states = value["records"], value["count"], value["states"]
-        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256) or not isinstance(count, int):
+        if not isinstance(sha256, str) or not isinstance(count, int):
+            return None
+        if not evidence_store.SHA256.fullmatch(sha256):
             return None
         return cls(sha256, count, states if isinstance(states, Mapping) else {})
 

@@ -8,22 +8,18 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from flows import SMALL, contest
 from sweeping import load, write_case
 
-from dispute_provider.evidence.policy import ApprovalPolicy
 from dispute_provider.evidence.record import Record
 from dispute_provider.operators import pace, record_lists
 from dispute_provider.operators.evidence import (
-    ReportOutcomeOperator,
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
 from dispute_provider.operators.record_lists import records_of
 
-# Of any verdict: what completeness says of these cases is of no interest here.
-VERDICTS = ("ready", "weak", "missing", "unknown", None)
-SMALL = ApprovalPolicy("small sums", {"usd": 2000}, verdicts=VERDICTS)
 FEW = 3
 
 
@@ -43,15 +39,6 @@ def case(dispute: str) -> dict[str, Any]:
 def write_lines(path: Path, *lines: Any) -> str:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return str(path)
-
-
-def contest(cases: Any, conn_id: str, **review: Any) -> DAG:
-    with DAG("contest_many", schedule=None) as dag:
-        stage = StageEvidenceOperator(task_id="stage", cases=cases, conn_id=conn_id)
-        ask = ReviewEvidenceOperator(task_id="review", staged=stage.output, **review)
-        submit = SubmitEvidenceOperator(task_id="submit", approved=ask.output)
-        ReportOutcomeOperator(task_id="outcome", results=submit.output)
-    return dag
 
 
 def result(engine: Any, run: Any, task: str) -> Any:
@@ -161,7 +148,7 @@ def test_records_that_are_gone_when_they_are_to_be_sent_send_nothing(
 ):
     for number in range(6):
         sandbox.create_dispute(api="stripe", id=f"du_{number}", amount=100, currency="usd")
-    with DAG("contest_many", schedule=None) as dag:
+    with DAG("contest", schedule=None) as dag:
         stage = StageEvidenceOperator(
             task_id="stage", cases=[case(f"du_{number}") for number in range(6)], conn_id=stripe_connection
         )
@@ -190,7 +177,7 @@ def test_a_file_that_is_staged_again_costs_no_write_for_what_is_staged(
     for dispute in names:
         sandbox.create_dispute(api="stripe", id=dispute)
     path = cases / "all.jsonl"
-    with DAG("contest_many", schedule=None) as dag:
+    with DAG("contest", schedule=None) as dag:
         StageEvidenceOperator(task_id="stage", cases=[str(path)], conn_id=stripe_connection)
 
     write_lines(path, *map(case, names[:5]))

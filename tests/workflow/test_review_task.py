@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 import channels
+import flows
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from flows import SMALL, VERDICTS
 from msgspec.structs import replace
 
 from dispute_provider.evidence.policy import ApprovalPolicy
@@ -19,28 +21,18 @@ from dispute_provider.evidence.record import Approval, Record, State
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
-    StageEvidenceOperator,
-    SubmitEvidenceOperator,
 )
 from dispute_provider.operators.people import ConfiguredNotifier, reviewers
 from dispute_provider.operators.review_memory import ANSWERED
 from dispute_provider.operators.submission_notes import count_unknown_ends
 
-# Of any verdict: what completeness says of these cases is of no interest here.
-VERDICTS = ("ready", "weak", "missing", "unknown", None)
-SMALL = ApprovalPolicy("small sums", {"usd": 2000}, verdicts=VERDICTS)
 TIMEOUT = {"error": "timed out", "error_type": "timeout"}
 
 
 def contest(disputes: list[str], conn_id: str, **review: Any) -> DAG:
     evidence = {"customer_name": "Zoë"}
     cases = [{"provider": "stripe", "dispute": dispute, "evidence": evidence} for dispute in disputes]
-    with DAG("contest", schedule=None) as dag:
-        stage = StageEvidenceOperator(task_id="stage", cases=cases, conn_id=conn_id)
-        ask = ReviewEvidenceOperator(task_id="review", staged=stage.output, **review)
-        submit = SubmitEvidenceOperator(task_id="submit", approved=ask.output)
-        ReportOutcomeOperator(task_id="outcome", results=submit.output)
-    return dag
+    return flows.contest(cases, conn_id, **review)
 
 
 def results(engine: Any, run: Any, task: str = "submit") -> dict[str, dict[str, Any]]:

@@ -9,22 +9,11 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from flows import contest
 
 from dispute_provider.operators.evidence import (
-    ReportOutcomeOperator,
-    ReviewEvidenceOperator,
-    StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-
-
-def contest(cases: list[Any], conn_id: str, **review: Any) -> DAG:
-    with DAG("contest", schedule=None) as dag:
-        stage = StageEvidenceOperator(task_id="stage", cases=cases, conn_id=conn_id)
-        ask = ReviewEvidenceOperator(task_id="review", staged=stage.output, **review)
-        submit = SubmitEvidenceOperator(task_id="submit", approved=ask.output)
-        ReportOutcomeOperator(task_id="outcome", results=submit.output)
-    return dag
 
 
 def stripe_case(dispute: str, text: str = "Delivered and signed for.") -> dict[str, Any]:
