@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +29,9 @@ _MINUTES = 15
 _LOOK = 1.0
 _WHOLE = "bench_whole"
 _STOCK = {"bench_http_operator": "as it comes", "bench_http_operator_3": "3 tasks at a time"}
-_TASKS = ("stage", "review", "submit", "outcome")
+# As many as the DAG has files of cases.
+_CHUNKS = 2
+_TASKS = _, _REVIEW, _SUBMIT, _ = [f"chunk.{name}" for name in ("stage", "review", "submit", "outcome")]
 _ABOUT = "whole DAG on Airflow"
 
 
@@ -58,84 +62,125 @@ class _Site:
         self._airflow, self._client, self._cases, self._progress = airflow, client, cases, progress
 
     def write_cases(self, count: int) -> list[str]:
-        """Cases of new disputes, a line each; returns the ids of the disputes."""
+        """Cases of new disputes, a line each, in as many files as the DAG reads; returns their ids."""
         disputes = new_disputes(count)
-        lines = "".join(json.dumps(case) + "\n" for case in cases(disputes))
-        (self._cases / "cases.jsonl").write_text(lines)
+        for chunk in range(_CHUNKS):
+            lines = "".join(json.dumps(case) + "\n" for case in cases(disputes[chunk::_CHUNKS]))
+            (self._cases / f"cases-{chunk}.jsonl").write_text(lines)
         return disputes
 
     def run(self, dag_id: str) -> _Run:
-        """Run a DAG to its end; a review is answered with a yes to all as soon as it waits.
+        """Run a DAG to its end; once all reviews wait, each is answered with a yes to all.
 
         :raises RuntimeError: if it fails.
         """
         run_id = self._client.start(dag_id, {})
-        form: dict[str, Any] | None = None
+        forms: dict[int, dict[str, Any] | None] = {}
         while (state := self._client.run_state(dag_id, run_id)) not in ("success", "failed"):
             self._airflow.check()
             self._progress.wait(f"{dag_id} runs", _LOOK)
-            if dag_id == _WHOLE and form is None and self._is_parked(run_id):
-                form = self._client.form(dag_id, run_id)
-                self._client.respond(dag_id, run_id, [(form or {})["options"][0]], "")
+            parked = self._parked(run_id)
+            for chunk in parked - forms.keys() if len(parked) == _CHUNKS else ():
+                review = f"{_REVIEW}/{chunk}"
+                if form := self._client.form(dag_id, run_id, review):
+                    self._client.respond(dag_id, run_id, form["options"][:1], "", review)
+                forms[chunk] = self._client.form(dag_id, run_id, review)
         if state == "failed":
             raise RuntimeError(f"{dag_id} failed\n{self._airflow.tail()}")
-        answered = self._client.form(dag_id, run_id) if form else None
+        answered = {chunk: form for chunk, form in forms.items() if form}
         return _Run(self._client.tasks(dag_id, run_id), answered)
 
-    def _is_parked(self, run_id: str) -> bool:
-        """Whether the review waits, and the scheduler knows it: an answer that is quicker fails the task."""
-        told = f"task_id=review, run_id={run_id}, "
-        return bool(self._client.task(_WHOLE, run_id, "review")["state"] == "awaiting_input") and any(
-            "TaskInstance Finished" in line and told in line for line in self._airflow.log("scheduler")
+    def _parked(self, run_id: str) -> set[int]:
+        """The chunks whose review waits or has ended, and the scheduler knows it.
+
+        An answer that is quicker than the scheduler fails the task.
+        """
+        ended = re.compile(
+            f"TaskInstance Finished: .*task_id={_REVIEW}, run_id={re.escape(run_id)}, map_index=([0-9]+)"
         )
+        return {int(told[1]) for told in map(ended.search, self._airflow.log("scheduler")) if told}
 
 
 class _Run:
     """A run that has ended.
 
     :param tasks: its task instances, as Airflow's REST API tells them.
-    :param form: of its review.
+    :param forms: of its reviews that asked somebody, by chunk.
     """
 
-    def __init__(self, tasks: list[dict[str, Any]], form: dict[str, Any] | None) -> None:
-        self.tasks = tasks
-        self.waited = _seconds(form["created_at"], form["responded_at"]) if form else 0.0
-        # Airflow keeps the last of the moments at which a task was queued: here, the one after the answer.
-        resumed = self.task("review")["queued_when"] if form else ""
-        self.resumed_after = _seconds(form["responded_at"], resumed) if form else 0.0
+    def __init__(self, tasks: list[dict[str, Any]], forms: Mapping[int, Mapping[str, Any]]) -> None:
+        self.tasks = {(task["task_id"], task["map_index"]): task for task in tasks}
+        self._forms = forms
 
-    @property
-    def seconds(self) -> float:
-        """From the start of the first task to the end of the last, but for the time that a person took."""
-        begins = min(task["start_date"] for task in self.tasks)
-        return _seconds(begins, max(task["end_date"] for task in self.tasks)) - self.waited
+    def seconds(self, last: str | None = None) -> float:
+        """From the first task's start to the last one's end, but for when all that was left was a person's.
 
-    def task(self, name: str) -> dict[str, Any]:
-        return next(task for task in self.tasks if task["task_id"] == name)
+        :param last: up to the ends of this task; of all of them where not given.
+        """
+        at_work = []
+        for chunk in {chunk for _, chunk in self.tasks}:
+            tasks = [task for (_, number), task in self.tasks.items() if number == chunk]
+            begin = min(_moment(task["start_date"]) for task in tasks)
+            end = max(_moment(task["end_date"]) for task in tasks if last in (None, task["task_id"]))
+            if form := self._forms.get(chunk):
+                at_work.append((begin, _moment(form["created_at"])))
+                begin = _moment(form["responded_at"])
+            at_work.append((begin, end))
+        return _covered(at_work)
+
+    def spans(self, name: str) -> tuple[float, float]:
+        """Seconds until a task of a chunk starts, and seconds that it works; both in the mean of the chunks.
+
+        A review starts twice: once more, when it was answered.
+        """
+        idle, busy = [], []
+        for chunk in self._forms:
+            task = self.tasks[name, chunk]
+            begin, end = _moment(task["start_date"]), _moment(task["end_date"])
+            idle.append(begin - self._before(name, chunk))
+            busy.append(end - begin)
+            if name == _REVIEW:
+                form = self._forms[chunk]
+                # Airflow keeps the last of the moments at which a task was queued: the one after the answer.
+                again = _moment(task["queued_when"])
+                idle.append(again - _moment(form["responded_at"]))
+                busy[-1] -= again - _moment(form["created_at"])
+        return sum(idle) / len(self._forms), sum(busy) / len(self._forms)
+
+    def _before(self, name: str, chunk: int) -> float:
+        """When a task of a chunk could have started."""
+        place = _TASKS.index(name)
+        task = self.tasks[_TASKS[max(0, place - 1)], chunk]
+        return _moment(task["end_date"] if place else task["start_date"])
+
+
+def _covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds that any of the spans holds."""
+    covered, until = 0.0, -math.inf
+    for begin, end in sorted(spans):
+        covered += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return covered
 
 
 def _ours(table: Table, run: _Run) -> float:
-    """Tell where the time went; seconds for a dispute."""
-    before: str | None = None
+    """Tell where the time went; seconds for a dispute, until it is submitted."""
     for name in _TASKS:
-        task = run.task(name)
-        running = _seconds(task["start_date"], task["end_date"])
-        if before:
-            table.add(
-                f"{_ABOUT}: ours", f"{name}, until it starts", _seconds(before, task["start_date"]), "s"
-            )
-        if name == "review":
-            running -= run.waited + run.resumed_after
-            table.add(f"{_ABOUT}: ours", "review, from the answer until it is queued", run.resumed_after, "s")
-        table.add(f"{_ABOUT}: ours", f"{name}, at work", running, "s")
-        before = task["end_date"]
-    each = run.seconds / _DISPUTES
-    table.add(_ABOUT, "ours, stage to outcome", each * 1000, "ms/dispute", disputes=_DISPUTES)
+        idle, busy = run.spans(name)
+        what = name.removeprefix("chunk.")
+        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{what}, until it starts", idle, "s")
+        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{what}, at work", busy, "s")
+    facts = {"disputes": _DISPUTES, "chunks": _CHUNKS}
+    table.add(
+        _ABOUT, "ours, to the outcome's report", run.seconds() / _DISPUTES * 1000, "ms/dispute", **facts
+    )
+    each = run.seconds(last=_SUBMIT) / _DISPUTES
+    table.add(_ABOUT, "ours, stage to submit", each * 1000, "ms/dispute", **facts)
     return each
 
 
 def _stock(table: Table, run: _Run, how: str) -> float:
-    each = run.seconds / len(run.tasks)
+    each = run.seconds() / len(run.tasks)
     table.add(_ABOUT, f"HttpOperator.expand, {how}", each * 1000, "ms/call", tasks=len(run.tasks))
     return each
 
@@ -149,8 +194,8 @@ def _check(url: str, disputes: list[str]) -> None:
         raise RuntimeError(f"{len(wrong)} of {len(disputes)} were not submitted once: {wrong[:5]}")
 
 
-def _seconds(begin: str, end: str) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+def _moment(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
 
 
 def _calls() -> dict[str, Any]:

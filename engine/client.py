@@ -34,14 +34,19 @@ class Client(Rest):
     def task(self, dag_id: str, run_id: str, task: str) -> dict[str, Any]:
         return dict(self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}"))
 
-    def form(self, dag_id: str, run_id: str) -> dict[str, Any] | None:
-        """The review of a run as it is shown, None if there is none yet."""
-        found = self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/review/-1/hitlDetails")
+    def form(self, dag_id: str, run_id: str, review: str = "review/-1") -> dict[str, Any] | None:
+        """The review of a run as it is shown, None if there is none yet.
+
+        :param review: its task and map index.
+        """
+        found = self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{review}/hitlDetails")
         return dict(found) if found else None
 
-    def respond(self, dag_id: str, run_id: str, chosen: list[str], note: str) -> None:
+    def respond(
+        self, dag_id: str, run_id: str, chosen: list[str], note: str, review: str = "review/-1"
+    ) -> None:
         """Answer a review, as its form does."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/review/-1/hitlDetails"
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{review}/hitlDetails"
         self._ask("PATCH", path, json={"chosen_options": chosen, "params_input": {"note": note}})
 
     def delete(self, dag_id: str, run_id: str) -> None:

@@ -15,7 +15,7 @@ from support import Connect, Peer, Reply
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
 from dispute_provider.hooks.api import Api
 from dispute_provider.hooks.moov import MoovApi, MoovAsyncHook, MoovHook
-from dispute_provider.hooks.settings import Settings
+from dispute_provider.hooks.settings import Settings, signing_secret
 from dispute_provider.hooks.stripe import StripeApi, StripeAsyncHook, StripeHook
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
@@ -185,8 +185,14 @@ def test_a_connection_is_read(api: str, fields: dict[str, Any], expected: dict[s
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_settings_show_no_key(api: str) -> None:
     settings = check(api)
-    for secret in (STRIPE_KEY, MOOV_SECRET_KEY, settings.authorization, repr(settings.secret)):
+    for secret in (STRIPE_KEY, MOOV_SECRET_KEY, settings.authorization):
         assert secret not in f"{settings!r} {settings}"
+
+
+def test_without_a_key_nothing_is_signed() -> None:
+    keyless = Connection(conn_id="shop", conn_type="stripe")
+    with pytest.raises(ConnectionConfigError, match="put the API's key there"):
+        signing_secret(keyless)
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])

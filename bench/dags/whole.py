@@ -1,8 +1,13 @@
-"""The whole workflow as a user has it: what a policy approves is submitted, of a sample a person is asked."""
+"""The whole workflow as a user has it, for a file of cases on each core.
+
+What a policy approves is submitted, of a sample a person is asked.
+"""
 
 from __future__ import annotations
 
-from airflow.sdk import DAG
+from typing import Any
+
+from airflow.sdk import DAG, task_group
 from airflow.sdk.configuration import conf
 
 from dispute_provider.evidence.policy import ApprovalPolicy
@@ -15,11 +20,15 @@ from dispute_provider.operators.evidence import (
 
 VERDICTS = ("ready", "weak", "missing", "unknown")
 SMALL = ApprovalPolicy(name="small sums", below={"eur": 10_000}, verdicts=VERDICTS, sample=0.01)
+CASES = [[f"{conf.get('dispute', 'case_roots')}/cases-{number}.jsonl"] for number in range(2)]
 
 with DAG("bench_whole", schedule=None):
-    stage = StageEvidenceOperator(
-        task_id="stage", cases=[f"{conf.get('dispute', 'case_roots')}/cases.jsonl"], conn_id="bench_stripe"
-    )
-    review = ReviewEvidenceOperator(task_id="review", staged=stage.output, policy=SMALL)
-    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
-    ReportOutcomeOperator(task_id="outcome", results=submit.output)
+
+    @task_group
+    def chunk(cases: Any) -> None:
+        stage = StageEvidenceOperator(task_id="stage", cases=cases, conn_id="bench_stripe")
+        review = ReviewEvidenceOperator(task_id="review", staged=stage.output, policy=SMALL)
+        submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+
+    chunk.expand(cases=CASES)

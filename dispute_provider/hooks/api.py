@@ -48,7 +48,9 @@ class Memory(Protocol):
     """
 
     first_seen: frozenset[str] | None
-    ours: frozenset[str]
+
+    @property
+    def ours(self) -> frozenset[str]: ...
 
     def begin(self, items: frozenset[str]) -> None:
         """Note what is there, before anything is uploaded; the first note stays."""

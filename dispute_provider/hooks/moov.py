@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
@@ -70,7 +69,6 @@ class MoovApi(Api):
             connection=connection.conn_id,
             base_url=base_url(connection, live=live),
             authorization="Basic " + b64encode(f"{public}:{secret}".encode()).decode(),
-            secret=hashlib.sha256(secret.encode()).digest(),
             headers=headers,
             account=account,
             live=live,
@@ -176,7 +174,8 @@ class MoovApi(Api):
             for piece in merged.missing:
                 known.add((yield from self._upload(case.dispute, piece, known)))
             held = yield from self._items(case.dispute)
-        theirs = (there if memory.first_seen is None else memory.first_seen) - memory.ours
+        theirs = there if memory.first_seen is None else memory.first_seen
+        theirs = theirs and theirs - memory.ours
         copies = _copies(held, merged.wanted, theirs)
         held = yield from self._without(case.dispute, held, [*merged.stale, *copies])
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,14 +37,12 @@ class Settings:
     :param rate: requests per second at most, of one task.
     :param endpoint_rate: of these, requests per second to one endpoint; None where no such limit is known.
     :param file_rate: requests per second for files, where they count apart.
-    :param secret: what approvals are signed under, derived from the key.
     :param oauth: whether to work with a minted token in place of the key.
     """
 
     connection: str
     base_url: str | None
     authorization: str = field(repr=False)
-    secret: bytes = field(repr=False)
     headers: Mapping[str, str]
     account: str | None
     live: bool
@@ -58,6 +57,16 @@ def refuse(connection: Connection, problem: str, remedy: str) -> ConnectionConfi
     return ConnectionConfigError(
         f"connection {connection.conn_id!r} refused, nothing was sent: {problem}. To do: {remedy}."
     )
+
+
+def signing_secret(connection: Connection) -> bytes:
+    """What approvals are signed under: who can edit what tasks hand on does not know it.
+
+    :raises ConnectionConfigError: if the connection holds no key to derive it from.
+    """
+    if not connection.password:
+        raise refuse(connection, "its password is empty", "put the API's key there")
+    return hashlib.sha256(connection.password.encode()).digest()
 
 
 def choice(connection: Connection, name: str, choices: tuple[str, ...], default: str) -> str:

@@ -68,7 +68,8 @@ def stage(
         merged = merging.merge(
             pieces,
             before.evidence,
-            memory.ours,
+            # It may have to be looked up; on a dispute that holds nothing, nothing is ours.
+            memory.ours if before.evidence else frozenset(),
             rules.merge,
             single=api.holds_one_of_a_name,
             until=before.dispute.due,
@@ -163,7 +164,8 @@ def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, mem
 def _theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
     """The ids of the items that stood there before any of ours: the same words do not make them ours."""
     there = frozenset(held.item for held in before.evidence if held.item)
-    return (there if memory.first_seen is None else memory.first_seen) - memory.ours
+    theirs = there if memory.first_seen is None else memory.first_seen
+    return theirs and theirs - memory.ours
 
 
 def _notes(merged: Merged, after: Snapshot) -> list[str]:

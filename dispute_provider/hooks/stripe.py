@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -69,7 +68,6 @@ class StripeApi(Api):
             connection=connection.conn_id,
             base_url=base_url(connection, live=mode == "live"),
             authorization=f"Bearer {key}",
-            secret=hashlib.sha256(key.encode()).digest(),
             headers=headers,
             account=headers.get("Stripe-Account"),
             live=mode == "live",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
 
 log = logging.getLogger(__name__)
-# Object storage takes its time for each, and many at once.
+# Object storage takes its time for each, and many at once; a disk has none to wait for.
 _AT_ONCE = 16
 
 
@@ -35,7 +35,7 @@ def write_receipts(records: Iterable[Record]) -> None:
     if not folder or not sent:
         return
     root = storage_path(folder)
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(1 if root.protocol == "file" else _AT_ONCE) as threads:
         list(threads.map(lambda record: _write(root, record), sent))
 
 
@@ -43,11 +43,13 @@ def _write(root: ObjectStoragePath, record: Record) -> None:
     approval = record.approval.signature[:16] if record.approval else ""
     receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
     name = f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{approval}.json"
+    # A path object for each takes longer than the writing.
+    folder = f"{root.path.rstrip('/')}/{record.provider}/{record.dispute}"
+    path = f"{folder}/{name}"
     try:
-        path = root / f"{record.provider}/{record.dispute}/{name}"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(receipt)
+        if not root.fs.exists(path):
+            root.fs.makedirs(folder, exist_ok=True)
+            root.fs.pipe_file(path, receipt.encode())
     except Exception as error:  # whatever a store raises, the submission has happened
         log.error("no receipt could be written (%s): %s", type(error).__name__, receipt)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # marks of what we have put on each.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 # Marks of many disputes stand under one key: a write to a store costs as much as a request.
-_BUCKETS = 16
+_BUCKETS = 8
 # The marks of so many disputes are kept back before they are written: a write is of all that stands there.
 _KEPT_BACK = 4000
 # Longer than any network lets a dispute go on.
@@ -51,13 +51,17 @@ class StagingMemory:
 
     def of(self, dispute: str) -> DisputeMemory:
         """What is remembered of one dispute."""
+        begun = self._begun.get(dispute)
+        begun = {"until": self._opened, **begun} if begun else None
+        return DisputeMemory(self, dispute, begun)
+
+    def marks(self, dispute: str) -> frozenset[str]:
+        """What earlier runs have put there."""
         key = self._bucket(dispute)
         if key not in self._ours:
             self._ours[key] = self._load(key)
         _, *marks = self._ours[key].get(dispute, "").split(" ")
-        begun = self._begun.get(dispute)
-        begun = {"until": self._opened, **begun} if begun else None
-        return DisputeMemory(self, dispute, begun, frozenset(marks))
+        return frozenset(marks)
 
     def begin(self, dispute: str, items: Iterable[str]) -> None:
         """Record what is there, before anything is uploaded."""
@@ -117,13 +121,14 @@ class DisputeMemory:
     :param settling: seconds until an upload of an earlier try has arrived or never will.
     """
 
-    def __init__(
-        self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None, ours: frozenset[str]
-    ) -> None:
+    def __init__(self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None) -> None:
         self._staging, self._dispute = staging, dispute
-        self.ours = ours
         self.first_seen = frozenset(begun["items"]) if begun else None
         self.settling = until_settled(begun) if begun else 0.0
+
+    @property
+    def ours(self) -> frozenset[str]:
+        return self._staging.marks(self._dispute)
 
     def begin(self, items: frozenset[str]) -> None:
         self.first_seen = items if self.first_seen is None else self.first_seen

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
 
 # Disputes whose intent is recorded together. That takes some four calls to Airflow, which block the others,
-# and ends with connections that idle: 0.1 s, where an API that takes 100 requests a second needs 8 s for a
-# group. Its record stays below the 65,535 bytes from which on Airflow warns of a value.
-_GROUP = 200
+# and ends with connections that idle: 0.1 s, where an API that takes 100 requests a second needs 12 s
+# for a group. Its record stays below the 65,535 bytes from which on Airflow warns of a value.
+_GROUP = 300
 
 
 class SubmitEvidenceOperator(BaseAsyncOperator):

@@ -44,7 +44,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def limiter(rate: float, **others: float) -> Limiter:
-    return Limiter(Settings("c", None, "", b"", {}, None, False, rate, **others))  # type: ignore[arg-type]
+    return Limiter(Settings("c", None, "", {}, None, False, rate, **others))  # type: ignore[arg-type]
 
 
 async def send(

@@ -197,6 +197,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
 
     from dispute_provider.evidence.record import Approval, Record, State, sign
     from dispute_provider.hooks import staging
+    from dispute_provider.hooks.settings import signing_secret
     from dispute_provider.hooks.stripe import StripeHook
 
     sandbox.create_dispute(api="stripe", id="du_1")
@@ -208,7 +209,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     record = hook.run_steps(staging.stage(hook.api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
     answer = Approval("hold" if forged == "action" else "submit", "ana", "now", review="review/-1/first")
-    approval = sign(hook.settings.secret, run_key, record, answer)
+    approval = sign(signing_secret(hook.get_connection(stripe_connection)), run_key, record, answer)
     record = replace(record.ended(State.APPROVED, "approved"), approval=approval)
     if forged == "signature":
         record = replace(record, approval=replace(approval, responder="mallory"))
