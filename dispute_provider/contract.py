@@ -261,7 +261,7 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
 
     path = operation.path
     for name, value in by_place["path"].items():
-        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+        path = path.replace(f"{{{name}}}", segment(str(value)))
     if query := form_encode(_joined_lists(operation, by_place["query"])):
         path = f"{path}?{query}"
     headers = {name: str(value) for name, value in by_place["header"].items()}
@@ -269,6 +269,12 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     if content_type:
         headers["Content-Type"] = content_type
     return Request(operation, path, headers, body, arguments)
+
+
+@lru_cache(maxsize=1024)
+def segment(text: str) -> str:
+    """One segment of a path, escaped; the same few are asked for again and again."""
+    return quote(text, safe="")
 
 
 def _joined_lists(operation: Operation, query: Json) -> Json:

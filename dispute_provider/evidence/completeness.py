@@ -70,7 +70,7 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     table: Json = api.document.get("x-completeness", _NOTHING)
     held = _held(evidence)
     code = getattr(dispute, table["decides"]) or "that nobody tells"
-    key = longest_match(table["codes"], code)
+    key = _key(api, code)
     lists: list[Json] = [table["lists"][name] for name in table["codes"].get(key, ())]
     kinds = (product,) if product in PRODUCTS else PRODUCTS
     rows = _rows(api, key, kinds, dispute.network)
@@ -138,6 +138,11 @@ def longest_match(codes: Iterable[str], given: str) -> str | None:
         key=lambda code: len(_parts(code)),
         default=None,
     )
+
+
+@lru_cache(maxsize=1024)
+def _key(api: Contract, code: str) -> str | None:
+    return longest_match(api.document.get("x-completeness", _NOTHING)["codes"], code)
 
 
 @lru_cache(maxsize=1024)

@@ -8,10 +8,9 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from dispute_provider.answers import Answer
-from dispute_provider.contract import FilePart
+from dispute_provider.contract import FilePart, segment
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.record import Record
@@ -281,7 +280,7 @@ class MoovApi(Api):
 
 def dashboard_url(account: str, dispute: str) -> str:
     """The dispute's page in Moov's Dashboard."""
-    return f"{_DASHBOARD}/accounts/{quote(account, safe='')}/disputes/{quote(dispute, safe='')}"
+    return f"{_DASHBOARD}/accounts/{segment(account)}/disputes/{segment(dispute)}"
 
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from dispute_provider.answers import Answer
-from dispute_provider.contract import FilePart
+from dispute_provider.contract import FilePart, segment
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
@@ -263,7 +262,7 @@ class StripeApi(Api):
 def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
     """The dispute's page in Stripe's Dashboard."""
     parts = [account, None if live else "test", "disputes", dispute]
-    return "/".join([_DASHBOARD, *(quote(part, safe="") for part in parts if part)])
+    return "/".join([_DASHBOARD, *map(segment, filter(None, parts))])
 
 
 def _stage(status: str, case_type: str | None) -> str:

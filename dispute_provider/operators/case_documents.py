@@ -19,6 +19,8 @@ from dispute_provider.rendering import Renderer, RenderingError
 
 _MASK = "write no more of it than its last four digits"
 _SHOWN_PLACES = 5
+_Piece = tuple[str, str, Any]
+"""A piece of evidence: where it stands in the case, its name and its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,14 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
         that the API does not take, or outside of the case's folder; too many of them; card numbers.
     """
     limits = budgets.Limits.of(contract.load(case.provider))
-    violations = [*_card_numbers(case)]
+    pieces = list(_pieces(case))
+    violations = [*_card_numbers(pieces, case.metadata)]
     notes: list[str] = []
     found: dict[str, Document] = {}
     held: list[budgets.Held] = []
     # What is named twice can be left out only if it can be in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
-    for pointer, name, value in _pieces(case):
+    for pointer, name, value in pieces:
         if not isinstance(value, FileReference):
             continue
         path, optional = value.path, value.path not in needed
@@ -118,17 +121,16 @@ def _read(folder: str | None, path: str, limits: Limits) -> bytes:
     return content
 
 
-def _card_numbers(case: Case) -> Iterator[Violation]:
+def _card_numbers(pieces: Iterable[_Piece], metadata: Mapping[str, str] | None) -> Iterator[Violation]:
     """The texts that hold a card number, which no API may get."""
-    texts = [(pointer, value) for pointer, _, value in _pieces(case) if not isinstance(value, FileReference)]
-    for pointer, text in _strings([*texts, ("/metadata", case.metadata)]):
+    texts = [(pointer, value) for pointer, _, value in pieces if not isinstance(value, FileReference)]
+    for pointer, text in _strings([*texts, ("/metadata", metadata)]):
         if places := card_numbers(text):
             where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
             yield Violation(pointer, f"holds a card number, from character {where} on", _MASK)
 
 
-def _pieces(case: Case) -> Iterator[tuple[str, str, Any]]:
-    """Each piece of evidence: where it stands in the case, its name and its value."""
+def _pieces(case: Case) -> Iterator[_Piece]:
     counted = Counter(entry.name for entry in case.evidence)
     seen: Counter[str] = Counter()
     for entry in case.evidence:
