@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from statistics import mean
 from typing import Any
 from urllib.request import urlopen
 
@@ -31,7 +32,7 @@ _WHOLE = "bench_whole"
 _STOCK = {"bench_http_operator": "as it comes", "bench_http_operator_3": "3 tasks at a time"}
 # As many as the DAG has files of cases.
 _CHUNKS = 2
-_TASKS = _, _REVIEW, _SUBMIT, _ = [f"chunk.{name}" for name in ("stage", "review", "submit", "outcome")]
+_TASKS = ("stage", "review", "submit", "outcome")
 _ABOUT = "whole DAG on Airflow"
 
 
@@ -75,13 +76,13 @@ class _Site:
         :raises RuntimeError: if it fails.
         """
         run_id = self._client.start(dag_id, {})
-        forms: dict[int, dict[str, Any] | None] = {}
+        forms: dict[str, dict[str, Any] | None] = {}
         while (state := self._client.run_state(dag_id, run_id)) not in ("success", "failed"):
             self._airflow.check()
             self._progress.wait(f"{dag_id} runs", _LOOK)
             parked = self._parked(run_id)
             for chunk in parked - forms.keys() if len(parked) == _CHUNKS else ():
-                review = f"{_REVIEW}/{chunk}"
+                review = f"{chunk}.review/-1"
                 if form := self._client.form(dag_id, run_id, review):
                     self._client.respond(dag_id, run_id, form["options"][:1], "", review)
                 forms[chunk] = self._client.form(dag_id, run_id, review)
@@ -90,15 +91,15 @@ class _Site:
         answered = {chunk: form for chunk, form in forms.items() if form}
         return _Run(self._client.tasks(dag_id, run_id), answered)
 
-    def _parked(self, run_id: str) -> set[int]:
+    def _parked(self, run_id: str) -> set[str]:
         """The chunks whose review waits or has ended, and the scheduler knows it.
 
         An answer that is quicker than the scheduler fails the task.
         """
         ended = re.compile(
-            f"TaskInstance Finished: .*task_id={_REVIEW}, run_id={re.escape(run_id)}, map_index=([0-9]+)"
+            rf"TaskInstance Finished: .*task_id=(chunk_[0-9])\.review, run_id={re.escape(run_id)},"
         )
-        return {int(told[1]) for told in map(ended.search, self._airflow.log("scheduler")) if told}
+        return {told[1] for told in map(ended.search, self._airflow.log("scheduler")) if told}
 
 
 class _Run:
@@ -108,20 +109,20 @@ class _Run:
     :param forms: of its reviews that asked somebody, by chunk.
     """
 
-    def __init__(self, tasks: list[dict[str, Any]], forms: Mapping[int, Mapping[str, Any]]) -> None:
-        self.tasks = {(task["task_id"], task["map_index"]): task for task in tasks}
+    def __init__(self, tasks: list[dict[str, Any]], forms: Mapping[str, Mapping[str, Any]]) -> None:
+        self.tasks = tasks
         self._forms = forms
 
-    def seconds(self, last: str | None = None) -> float:
+    def seconds(self, last: str = "") -> float:
         """From the first task's start to the last one's end, but for when all that was left was a person's.
 
         :param last: up to the ends of this task; of all of them where not given.
         """
         at_work = []
-        for chunk in {chunk for _, chunk in self.tasks}:
-            tasks = [task for (_, number), task in self.tasks.items() if number == chunk]
+        for chunk in {_chunk(task) for task in self.tasks}:
+            tasks = [task for task in self.tasks if _chunk(task) == chunk]
             begin = min(_moment(task["start_date"]) for task in tasks)
-            end = max(_moment(task["end_date"]) for task in tasks if last in (None, task["task_id"]))
+            end = max(_moment(task["end_date"]) for task in tasks if task["task_id"].endswith(last))
             if form := self._forms.get(chunk):
                 at_work.append((begin, _moment(form["created_at"])))
                 begin = _moment(form["responded_at"])
@@ -134,24 +135,24 @@ class _Run:
         A review starts twice: once more, when it was answered.
         """
         idle, busy = [], []
-        for chunk in self._forms:
-            task = self.tasks[name, chunk]
+        for chunk, form in self._forms.items():
+            tasks = {task["task_id"]: task for task in self.tasks}
+            task = tasks[f"{chunk}.{name}"]
             begin, end = _moment(task["start_date"]), _moment(task["end_date"])
-            idle.append(begin - self._before(name, chunk))
-            busy.append(end - begin)
-            if name == _REVIEW:
-                form = self._forms[chunk]
+            place = _TASKS.index(name)
+            ready = _moment(tasks[f"{chunk}.{_TASKS[place - 1]}"]["end_date"]) if place else begin
+            if name == "review":
                 # Airflow keeps the last of the moments at which a task was queued: the one after the answer.
                 again = _moment(task["queued_when"])
-                idle.append(again - _moment(form["responded_at"]))
-                busy[-1] -= again - _moment(form["created_at"])
-        return sum(idle) / len(self._forms), sum(busy) / len(self._forms)
+                ready -= again - _moment(form["responded_at"])
+                end -= again - _moment(form["created_at"])
+            idle.append(begin - ready)
+            busy.append(end - begin)
+        return mean(idle), mean(busy)
 
-    def _before(self, name: str, chunk: int) -> float:
-        """When a task of a chunk could have started."""
-        place = _TASKS.index(name)
-        task = self.tasks[_TASKS[max(0, place - 1)], chunk]
-        return _moment(task["end_date"] if place else task["start_date"])
+
+def _chunk(task: Mapping[str, Any]) -> str:
+    return str(task["task_id"].partition(".")[0])
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:
@@ -167,14 +168,13 @@ def _ours(table: Table, run: _Run) -> float:
     """Tell where the time went; seconds for a dispute, until it is submitted."""
     for name in _TASKS:
         idle, busy = run.spans(name)
-        what = name.removeprefix("chunk.")
-        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{what}, until it starts", idle, "s")
-        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{what}, at work", busy, "s")
+        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{name}, until it starts", idle, "s")
+        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{name}, at work", busy, "s")
     facts = {"disputes": _DISPUTES, "chunks": _CHUNKS}
     table.add(
         _ABOUT, "ours, to the outcome's report", run.seconds() / _DISPUTES * 1000, "ms/dispute", **facts
     )
-    each = run.seconds(last=_SUBMIT) / _DISPUTES
+    each = run.seconds(last="submit") / _DISPUTES
     table.add(_ABOUT, "ours, stage to submit", each * 1000, "ms/dispute", **facts)
     return each
 
