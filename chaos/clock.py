@@ -156,9 +156,9 @@ def install() -> None:
         if not name.startswith("dispute_provider.") or loaded is None:
             continue
         if getattr(loaded, "datetime", None) is datetime:
-            loaded.datetime = _VirtualDatetime  # type: ignore[attr-defined]
+            loaded.datetime = _VirtualDatetime
         if getattr(loaded, "time", None) is time:
-            loaded.time = virtual  # type: ignore[attr-defined]
+            loaded.time = virtual
     uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128), version=4)
     secrets.token_hex = lambda nbytes=None: random.randbytes(nbytes or 16).hex()
     secrets.token_urlsafe = lambda nbytes=None: random.randbytes(nbytes or 16).hex()

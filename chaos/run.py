@@ -286,5 +286,5 @@ def install() -> None:
     """Have reviews park here instead of in Airflow, and read inside of the episode's event loop."""
     from airflow.providers.standard.operators import hitl
 
-    hitl.upsert_hitl_detail = keep_form
+    hitl.upsert_hitl_detail = keep_form  # type: ignore[assignment]
     review_evidence.asyncio = SimpleNamespace(run=await_only)  # type: ignore[assignment]

@@ -100,19 +100,19 @@ def _resent_after_504() -> None:
 def _no_intent() -> None:
     from dispute_provider.operators.progress import Progress
 
-    Progress.intend = lambda self, records: None  # type: ignore[method-assign,misc]
+    Progress.intend = lambda self, records: None  # type: ignore[method-assign]
 
 
 def _no_ends() -> None:
     from dispute_provider.operators.progress import Progress
 
-    Progress.ended = lambda self, record: None  # type: ignore[method-assign,misc]
+    Progress.ended = lambda self, record: None  # type: ignore[method-assign]
 
 
 def _no_settling() -> None:
     from dispute_provider.operators.progress import Progress
 
-    Progress.settling = lambda self, record: 0.0  # type: ignore[method-assign,misc]
+    Progress.settling = lambda self, record: 0.0  # type: ignore[method-assign]
 
 
 def _no_settling_of_others() -> None:
@@ -172,7 +172,7 @@ def _no_look_at_what_went_out() -> None:
 def _no_signature() -> None:
     from dispute_provider.evidence import record
 
-    record.is_signed = lambda secret, run, signed: True
+    record.is_signed = lambda secret, run, record: True
 
 
 def _nothing_taken_back() -> None:
@@ -199,15 +199,16 @@ def _uploads_forgotten() -> None:
     from dispute_provider.operators.staging_memory import DisputeMemory, StagingMemory
 
     def of(self: Any, dispute: str) -> DisputeMemory:
-        return DisputeMemory(self, dispute, None, frozenset())
+        return DisputeMemory(self, dispute, None)
 
     StagingMemory.of = of  # type: ignore[method-assign]
+    StagingMemory.marks = lambda self, dispute: frozenset()  # type: ignore[method-assign]
 
 
 def _no_due_date() -> None:
     from dispute_provider.evidence.snapshot import Dispute
 
-    Dispute.past_due = lambda self, now=None: False  # type: ignore[method-assign,misc]
+    Dispute.past_due = lambda self, now=None: False  # type: ignore[method-assign]
 
 
 def _silence_is_consent() -> None:

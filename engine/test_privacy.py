@@ -11,6 +11,7 @@ import secrets
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -150,9 +151,13 @@ def planted(lab: Lab) -> list[Run]:
     # A review that is cleared is kept in the history of its task.
     for run in reviewed[2:4]:
         run.clear("review")
-        lab.until("the cleared review to run", lambda run=run: run.task("review")["try_number"] == 2)
+        lab.until("the cleared review to run", partial(_is_tried_again, run))
         run.wait_for_end()
     return [*others, *refused, *reviewed]
+
+
+def _is_tried_again(run: Run) -> bool:
+    return bool(run.task("review")["try_number"] == 2)
 
 
 def kept(lab: Lab) -> Iterator[tuple[Place, str]]:

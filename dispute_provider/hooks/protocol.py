@@ -218,7 +218,8 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
     if not found.evidence:
         return record.ended(State.REFUSED, "there is no evidence on the dispute")
     if found.digest(record.documents) != record.digest:
-        return record.ended(State.REFUSED, "the evidence has changed since it was approved; review it again")
+        what = "its due date" if _is_ours(record, found) else "the evidence"
+        return record.ended(State.REFUSED, f"{what} has changed since it was approved; review it again")
     return None
 
 

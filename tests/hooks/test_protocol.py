@@ -246,6 +246,20 @@ def test_which_stage_was_answered_of_a_dispute_that_has_moved_is_not_guessed(
     assert not sandbox.journal(submitted=True)
 
 
+def test_a_due_date_that_was_moved_since_the_approval_is_called_by_its_name(
+    api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    staged = stage(api, dispute, driver)
+    sandbox.edit_dispute(dispute, due_in=86_400)
+    [record] = driver.run(api, submit(staged))
+    assert (record.state, record.reason) == (
+        State.REFUSED,
+        "its due date has changed since it was approved; review it again",
+    )
+    assert not sandbox.journal(submitted=True)
+
+
 def test_a_refusal_does_not_undo_a_conflict_before_it(driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api="stripe")["id"]
     staged = stage("stripe", dispute, driver)
