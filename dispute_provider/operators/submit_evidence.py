@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
@@ -79,6 +79,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             results = await self._take_back(clients, [r for r in records if r.state != State.APPROVED])
             valid, void = self._check(context, [r for r in records if r.state == State.APPROVED])
             results += void
+            self._tell(results)
             for connection in sorted({record.connection for record in valid}):
                 warn_without_lock(self, connection)
                 provider = hook_of(connection).api.name
@@ -91,7 +92,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         for each_api in progress.values():
             each_api.leave()
         retry_held(context, Tally(results))
-        return handed_out(self._given_up(context, results, progress), self.log)
+        return handed_out(self._given_up(context, results, progress))
+
+    def _tell(self, ends: Iterable[Record]) -> None:
+        """A line for each, as soon as it is known: whoever looks after a task that was killed finds it."""
+        for record in ends:
+            self.log.info("%s", record.log_line())
 
     async def _take_back(self, clients: Clients, records: list[Record]) -> list[Record]:
         """What was rejected at an API that would have sent it by itself is taken back; the rest passes."""
@@ -124,6 +130,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             ]
             noted.end(doubtful, unknown)
             noted.leave()
+            self._tell(unknown)
             count_unknown_ends(context, unknown)
             write_receipts(unknown)
             results = [one for one in results if one not in doubtful] + unknown
@@ -166,6 +173,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         ended = [end for end in earlier.values() if end and end.state != State.UNKNOWN]
         open_ones = [r for r in group if not (end := earlier[r.dispute]) or end.state == State.UNKNOWN]
         pace.done(*ended)
+        self._tell(ended)
         if not open_ones:
             # The try that sent them may have ended before it had written their receipts.
             write_receipts(ended)
@@ -200,6 +208,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         async def submit(record: Record) -> Record:
             end = await send(record)
             pace.done(end)
+            self._tell([end])
             return end
 
         results = await all_of(open_ones, submit)

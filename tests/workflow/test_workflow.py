@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,8 @@ import pytest
 from airflow.sdk import DAG
 from flows import contest
 
-from dispute_provider.operators.evidence import (
-    SubmitEvidenceOperator,
-)
+from dispute_provider.hooks import attempts
+from dispute_provider.operators.evidence import SubmitEvidenceOperator
 
 
 def stripe_case(dispute: str, text: str = "Delivered and signed for.") -> dict[str, Any]:
@@ -173,6 +173,28 @@ def test_what_was_approved_and_cannot_be_sent_is_held_and_fails_loudly(
     assert str(status) in record["reason"]
     assert run.state == "failed", "nobody decided to hold it"
     assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
+def test_a_try_that_is_repeated_has_told_what_it_submitted(
+    engine, sandbox, stripe_connection, capfd, monkeypatch
+):
+    monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
+    for dispute in ("du_1", "du_2"):
+        sandbox.create_dispute(api="stripe", id=dispute)
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        sandbox.fault(operation="GetDisputesDispute", dispute="du_2", effect="status", status=503, times=None)
+        return {"chosen_options": form["options"][:1], "params_input": {}}
+
+    dag = contest([stripe_case("du_1"), stripe_case("du_2")], stripe_connection)
+    dag.get_task("submit").retries = 1
+    dag.get_task("submit").retry_delay = timedelta(0)
+    run = engine.run(dag, answer)
+
+    assert {record["state"] for record in as_json(engine.result(run, "submit"))} == {"submitted", "held"}
+    first_try, _, second_try = capfd.readouterr().out.partition("1 of 2 disputes could not be reached")
+    assert "dispute=du_1 state=submitted" in first_try
+    assert "dispute=du_1 state=submitted" in second_try
 
 
 def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox, stripe_connection):
