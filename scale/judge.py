@@ -71,18 +71,24 @@ class Rate:
     """How many requests an API got.
 
     :param busiest: most requests within any second.
+    :param over: seconds in which there were more than stated: where the sandbox was busy otherwise for a
+        moment, what has arrived meanwhile is taken down at once.
     :param mean: per second, over the seconds in which there were any.
     :param refused: answers of 429.
     """
 
     requests: int
     busiest: int
+    over: int
     mean: float
     refused: int
 
 
-def rate(requests: Iterable[Request], api: str) -> Rate:
-    """The rate that one API saw."""
+def rate(requests: Iterable[Request], api: str, stated: float) -> Rate:
+    """The rate that one API saw.
+
+    :param stated: requests per second.
+    """
     of_api = [request for request in requests if request.api == api]
     times = sorted(request.time for request in of_api)
     busiest = start = 0
@@ -90,9 +96,10 @@ def rate(requests: Iterable[Request], api: str) -> Rate:
         while times[start] <= time - 1.0:
             start += 1
         busiest = max(busiest, end - start + 1)
-    seconds = len({int(time) for time in times})
+    seconds = Counter(map(int, times))
+    over = sum(count > stated for count in seconds.values())
     refused = sum(request.status == _TOO_MANY for request in of_api)
-    return Rate(len(times), busiest, len(times) / seconds if seconds else 0.0, refused)
+    return Rate(len(times), busiest, over, len(times) / len(seconds) if seconds else 0.0, refused)
 
 
 @dataclass(slots=True)

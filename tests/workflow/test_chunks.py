@@ -60,8 +60,8 @@ def test_the_rate_is_that_of_the_busiest_second():
     at = [0.0, 0.5, 0.9, 1.2, 1.4, 7.0]
     requests = [Request(time, "moov", WORKER, "getDispute", None, 200, False, None) for time in at]
     other = Request(0.1, "stripe", WORKER, "GetDisputesDispute", None, 429, False, None)
-    assert rate([*requests, other], "moov") == Rate(6, 4, 2.0, 0)
-    assert rate([*requests, other], "stripe") == Rate(1, 1, 1.0, 1)
+    assert rate([*requests, other], "moov", 2) == Rate(6, 4, 1, 2.0, 0)
+    assert rate([*requests, other], "stripe", 2) == Rate(1, 1, 0, 1.0, 1)
 
 
 def test_a_kill_parts_the_submissions_of_a_worker():
