@@ -182,6 +182,14 @@ def test_a_connection_is_read(api: str, fields: dict[str, Any], expected: dict[s
     assert {name: getattr(settings, name) for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("mode", "named", "files"), [("live", None, 20), ("live", 25, 5), ("live", 400, 20), ("test", 5, 4)]
+)
+def test_tasks_that_share_a_rate_share_that_of_files(mode: str, named: float | None, files: float) -> None:
+    key = LIVE_KEY if mode == "live" else STRIPE_KEY
+    assert check("stripe", password=key, extra={"mode": mode, "rate_limit": named}).file_rate == files
+
+
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_settings_show_no_key(api: str) -> None:
     settings = check(api)

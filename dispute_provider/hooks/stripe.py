@@ -62,7 +62,8 @@ class StripeApi(Api):
         headers = cls.parameters_from(
             connection, {"Stripe-Version": "api_version", "Stripe-Account": "account"}
         )
-        overall = rate(connection, _LIVE_RATE if mode == "live" else _TEST_RATE)
+        whole = _LIVE_RATE if mode == "live" else _TEST_RATE
+        overall = rate(connection, whole)
         return Settings(
             connection=connection.conn_id,
             base_url=base_url(connection, live=mode == "live"),
@@ -73,7 +74,8 @@ class StripeApi(Api):
             rate=overall,
             # Whoever names a rate has been given one by the API, and it is not one of an endpoint.
             endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
-            file_rate=min(overall, _FILE_RATE),
+            # Tasks that share the API's rate share that of its files.
+            file_rate=_FILE_RATE * min(1.0, overall / whole),
         )
 
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:
