@@ -32,7 +32,8 @@ _WHOLE = "bench_whole"
 _STOCK = {"bench_http_operator": "as it comes", "bench_http_operator_3": "3 tasks at a time"}
 # As many as the DAG has files of cases.
 _CHUNKS = 2
-_TASKS = _, _, _SUBMIT, _ = ("stage", "review", "submit", "outcome")
+_SUBMIT = "submit"
+_TASKS = ("stage", "review", _SUBMIT, "outcome")
 _ABOUT = "whole DAG on Airflow"
 
 
@@ -80,8 +81,10 @@ class _Site:
         while (state := self._client.run_state(dag_id, run_id)) not in ("success", "failed"):
             self._airflow.check()
             self._progress.wait(f"{dag_id} runs", _LOOK)
+            if dag_id != _WHOLE or forms:
+                continue
             parked = self._parked(run_id)
-            for chunk in parked - forms.keys() if len(parked) == _CHUNKS else ():
+            for chunk in parked if len(parked) == _CHUNKS else ():
                 review = f"{chunk}.review/-1"
                 if form := self._client.form(dag_id, run_id, review):
                     self._client.respond(dag_id, run_id, form["options"][:1], "", review)
@@ -135,8 +138,8 @@ class _Run:
         A review starts twice: once more, when it was answered.
         """
         idle, busy = [], []
+        tasks = {task["task_id"]: task for task in self.tasks}
         for chunk, form in self._forms.items():
-            tasks = {task["task_id"]: task for task in self.tasks}
             task = tasks[f"{chunk}.{name}"]
             begin, end = _moment(task["start_date"]), _moment(task["end_date"])
             place = _TASKS.index(name)

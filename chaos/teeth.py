@@ -186,7 +186,7 @@ def _nothing_of_others_protected() -> None:
 
     original = moov._copies
     moov._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
-    staging._theirs = lambda before, memory: frozenset()
+    staging.theirs = lambda before, memory: frozenset()
 
 
 def _copies_left() -> None:

@@ -81,6 +81,14 @@ class OneTry:
         return None
 
 
+def theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
+    """The ids of the items that stood there before any of ours: the same words do not make them ours."""
+    there = frozenset(held.item for held in before.evidence if held.item)
+    first = there if memory.first_seen is None else memory.first_seen
+    # What is ours may have to be looked up.
+    return first and first - memory.ours
+
+
 T = TypeVar("T")
 Steps = Generator[Send | Wait, Any, T]
 

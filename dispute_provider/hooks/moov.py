@@ -21,7 +21,7 @@ from dispute_provider.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from dispute_provider.hooks.api import Api, Memory, Send, Steps, Token
+from dispute_provider.hooks.api import Api, Memory, Send, Steps, Token, theirs
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
@@ -173,9 +173,7 @@ class MoovApi(Api):
             for piece in merged.missing:
                 known.add((yield from self._upload(case.dispute, piece, known)))
             held = yield from self._items(case.dispute)
-        theirs = there if memory.first_seen is None else memory.first_seen
-        theirs = theirs and theirs - memory.ours
-        copies = _copies(held, merged.wanted, theirs)
+        copies = _copies(held, merged.wanted, theirs(before, memory))
         held = yield from self._without(case.dispute, held, [*merged.stale, *copies])
         return {
             item.id: piece.document.sha256

@@ -15,7 +15,7 @@ from dispute_provider.evidence.merging import Merged, Piece, Policy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
-from dispute_provider.hooks.api import Api, Memory, OneTry, Steps
+from dispute_provider.hooks.api import Api, Memory, OneTry, Steps, theirs
 from dispute_provider.hooks.protocol import cannot_be_answered, failed
 
 
@@ -94,7 +94,7 @@ def stage(
         return replace(failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
     except ApiError as error:
         return failed(record, "not staged", error)
-    memory.remember(merging.marks_of(merged.wanted, after.evidence) - _theirs(before, memory))
+    memory.remember(merging.marks_of(merged.wanted, after.evidence) - theirs(before, memory))
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
@@ -159,13 +159,6 @@ def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, mem
         note = "what a colleague had written is kept nowhere: [dispute] evidence_store names no place for it"
         record = replace(record, notes=(*record.notes, note))
     return replace(record, earlier=kept)
-
-
-def _theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
-    """The ids of the items that stood there before any of ours: the same words do not make them ours."""
-    there = frozenset(held.item for held in before.evidence if held.item)
-    theirs = there if memory.first_seen is None else memory.first_seen
-    return theirs and theirs - memory.ours
 
 
 def _notes(merged: Merged, after: Snapshot) -> list[str]:
