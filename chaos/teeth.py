@@ -22,7 +22,7 @@ _site: Any = None
 
 
 def _no_key() -> None:
-    from dispute_provider.hooks.stripe import StripeApi
+    from dispute_provider.hooks.stripe_api import StripeApi
 
     def submission(self: Any, approved: Any, record: Any) -> Any:
         evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
@@ -38,7 +38,7 @@ def _no_key() -> None:
 
 def _no_stage_in_key() -> None:
     from dispute_provider.evidence.snapshot import sha256_of
-    from dispute_provider.hooks.stripe import StripeApi
+    from dispute_provider.hooks.stripe_api import StripeApi
 
     original = StripeApi.submission
 
@@ -182,17 +182,17 @@ def _nothing_taken_back() -> None:
 
 
 def _nothing_of_others_protected() -> None:
-    from dispute_provider.hooks import moov, staging
+    from dispute_provider.hooks import moov_api, staging
 
-    original = moov._copies
-    moov._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
+    original = moov_api._copies
+    moov_api._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
     staging.theirs = lambda before, memory: frozenset()
 
 
 def _copies_left() -> None:
-    from dispute_provider.hooks import moov
+    from dispute_provider.hooks import moov_api
 
-    moov._copies = lambda items, pieces, theirs: []
+    moov_api._copies = lambda items, pieces, theirs: []
 
 
 def _uploads_forgotten() -> None:

@@ -18,9 +18,9 @@ from dispute_provider.contract import FilePart, Operation, Request, encode, load
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
 from dispute_provider.hooks.api import Api, Send
-from dispute_provider.hooks.moov import MoovApi
+from dispute_provider.hooks.moov_api import MoovApi
 from dispute_provider.hooks.settings import Settings
-from dispute_provider.hooks.stripe import StripeApi
+from dispute_provider.hooks.stripe_api import StripeApi
 from dispute_provider.sandbox import MOOV_ACCOUNT
 
 DISPUTE = "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10"

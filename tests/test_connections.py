@@ -14,9 +14,11 @@ from support import Connect, Peer, Reply
 
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
 from dispute_provider.hooks.api import Api
-from dispute_provider.hooks.moov import MoovApi, MoovAsyncHook, MoovHook
+from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
+from dispute_provider.hooks.moov_api import MoovApi
 from dispute_provider.hooks.settings import Settings, signing_secret
-from dispute_provider.hooks.stripe import StripeApi, StripeAsyncHook, StripeHook
+from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
+from dispute_provider.hooks.stripe_api import StripeApi
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
     MOOV_PUBLIC_KEY,

@@ -1,0 +1,311 @@
+"""Stripe: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from dispute_provider.answers import Answer
+from dispute_provider.contract import FilePart, segment
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.compelling import Claim
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.merging import Merged
+from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Programme, Snapshot, sha256_of
+from dispute_provider.exceptions import InvalidRequestError, Violation
+from dispute_provider.hooks.api import Api, Memory, Steps
+from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
+from dispute_provider.hooks.stripe_charges import unmet_by
+
+_OPEN = {"needs_response", "warning_needs_response", "appeal_needs_response"}
+_UNDER_REVIEW = {"under_review", "warning_under_review", "appeal_under_review"}
+_CLOSED = {
+    "won": "it is decided: won",
+    "lost": "it is decided: lost",
+    "warning_closed": "the inquiry is closed",
+    "prevented": "it was settled before it became a dispute",
+}
+# Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
+_KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
+# In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
+_TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
+# The API names a file's type by its usual ending.
+_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
+_DASHBOARD = "https://dashboard.stripe.com"
+_PAGE = 100
+# The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
+_LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
+
+
+class StripeApi(Api):
+    """Stripe's disputes on one connection."""
+
+    name = "stripe"
+    submits_under_a_key = True
+    holds_one_of_a_name = True
+
+    @classmethod
+    def check_connection(cls, connection: Connection) -> Settings:
+        mode = choice(connection, "mode", ("test", "live"), "test")
+        key = connection.password or ""
+        if not (kind := _KEY.fullmatch(key)):
+            remedy = "put the secret or restricted key (sk_… or rk_…) into the password field"
+            raise refuse(connection, "its password is no Stripe key", remedy)
+        if kind[1] != mode:
+            remedy = f"use a {mode} key, or set the connection's mode to what you mean"
+            raise refuse(connection, f"its mode is {mode}, its key is a {kind[1]} key", remedy)
+        headers = cls.parameters_from(
+            connection, {"Stripe-Version": "api_version", "Stripe-Account": "account"}
+        )
+        whole = _LIVE_RATE if mode == "live" else _TEST_RATE
+        overall = rate(connection, whole)
+        return Settings(
+            connection=connection.conn_id,
+            base_url=base_url(connection, live=mode == "live"),
+            authorization=f"Bearer {key}",
+            headers=headers,
+            account=headers.get("Stripe-Account"),
+            live=mode == "live",
+            rate=overall,
+            # Whoever names a rate has been given one by the API, and it is not one of an endpoint.
+            endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
+            # Tasks that share the API's rate share that of its files.
+            file_rate=_FILE_RATE * min(1.0, overall / whole),
+        )
+
+    def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:
+        evidence = arguments.get("evidence")
+        text = evidence.get("uncategorized_text") if isinstance(evidence, Mapping) else None
+        if self.settings.live and text in _TEST_WORDS:
+            problem = "is a word that means something in test mode alone"
+            violation = Violation("/evidence/uncategorized_text", problem, "write what the bank is to read")
+            raise InvalidRequestError.before_sending(operation_id, [violation])
+        return (yield from super().call(operation_id, account, **arguments))
+
+    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+        arguments = super().own_arguments(operation_id, account)
+        return arguments | ({"Stripe-Account": account} if account else {})
+
+    def page(self, dispute: str, account: str | None = None) -> str:
+        return dashboard_url(dispute, account or self.settings.account, live=self.settings.live)
+
+    def probe(self) -> Steps[str]:
+        answer: Answer = yield from self.call("GetAccount")
+        return f"Stripe account {answer.data['id']}, {'live' if self.settings.live else 'test'} mode"
+
+    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
+        expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
+        answer: Answer = yield from self.call("GetDisputesDispute", account, dispute=dispute, expand=expand)
+        return self._snapshot(answer, account)
+
+    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
+        answer: Answer = yield from self.call("GetFilesFileContents", account, file=document.id)
+        return bytes(answer.data)
+
+    def list_open(self) -> Steps[list[Dispute]]:
+        found: list[Dispute] = []
+        last: str | None = None
+        while True:
+            answer: Answer = yield from self.call("GetDisputes", limit=_PAGE, starting_after=last)
+            page = answer.data["data"]
+            found += [self._dispute(item, self.settings.account) for item in page if item["status"] in _OPEN]
+            if not answer.data["has_more"] or not page:
+                return found
+            last = page[-1]["id"]
+
+    def check_case(self, case: Case, found: Dispute) -> str | None:
+        return None
+
+    def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:
+        return (yield from unmet_by(self, dispute, claim, account))
+
+    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
+        uploaded = dict(merged.held)
+        # Only a whole object can be cleared; what stays behind of one is told by reading back.
+        evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
+        for piece in merged.missing:
+            if piece.document is not None:
+                file_id = yield from self._upload(piece.document, case.account)
+                uploaded[file_id] = piece.document.sha256
+                evidence[piece.name] = file_id
+            elif piece.value is not None:
+                evidence[piece.name] = {**(evidence.get(piece.name) or {}), **piece.value}
+            else:
+                evidence[piece.name] = piece.text
+        for piece in merged.wanted:
+            if piece.value is not None and evidence.get(piece.name) == "":
+                del evidence[piece.name]
+        method = "manual" if before.dispute.automatic else None
+        if evidence or case.metadata or method:
+            yield from self.call(
+                "PostDisputesDispute",
+                case.account,
+                dispute=case.dispute,
+                evidence=evidence or None,
+                metadata=dict(case.metadata) if case.metadata else None,
+                intended_submission_method=method,
+                submit=False,
+            )
+        return uploaded
+
+    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
+        yield from self.call(
+            "PostDisputesDispute",
+            record.account,
+            dispute=record.dispute,
+            evidence=dict(evidence) or None,
+            intended_submission_method=automatic,
+            submit=False,
+        )
+
+    def concession(self, record: Record) -> Steps[Answer]:
+        key = sha256_of([record.account, record.dispute, record.stage, record.submissions, record.digest])
+        return (
+            yield from self.call(
+                "PostDisputesDisputeClose",
+                record.account,
+                dispute=record.dispute,
+                **{"Idempotency-Key": f"concede-{key}"},
+            )
+        )
+
+    def is_conceded(self, found: Dispute) -> bool:
+        return found.status == "lost"
+
+    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
+        dispute = approved.dispute
+        # The same for every try and run that submits this: who comes second is answered as the first was.
+        attempt = record.approval.attempt if record.approval else 1
+        stage = [dispute.account, dispute.id, dispute.stage, dispute.submissions]
+        key = sha256_of([*stage, record.digest, attempt])
+        # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
+        evidence = {entry.name: entry.content for entry in approved.evidence}
+        return (
+            yield from self.call(
+                "PostDisputesDispute",
+                dispute.account,
+                dispute=dispute.id,
+                evidence=evidence,
+                submit=True,
+                **{"Idempotency-Key": f"submit-{key}"},
+            )
+        )
+
+    def _upload(self, document: Document, account: str | None) -> Steps[str]:
+        """Upload once: the same bytes for the same account get the file that the first upload made."""
+        key = sha256_of(["file", self.settings.connection, account, document.sha256, document.upload_name])
+        answer: Answer = yield from self.call(
+            "PostFiles",
+            account,
+            purpose="dispute_evidence",
+            file=FilePart(document.upload_name, document.content, document.content_type),
+            **{"Idempotency-Key": f"file-{key}"},
+        )
+        return str(answer.data["id"])
+
+    @cached_property
+    def _file_fields(self) -> list[str]:
+        fields = self.contract.document["components"]["schemas"]["DisputeEvidenceParams"]["properties"]
+        return [name for name, schema in fields.items() if schema.get("x-kind") == "file"]
+
+    def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
+        evidence = tuple(
+            _evidence(name, value, name in self._file_fields)
+            for name, value in answer.data["evidence"].items()
+            if value and without_nothing(value)
+        )
+        return Snapshot(self._dispute(answer.data, account), evidence, answer.request_id)
+
+    def _dispute(self, data: Mapping[str, Any], account: str | None) -> Dispute:
+        paid = data.get("payment_method_details") or {}
+        card = paid.get("card") or {}
+        charge = data["charge"] if isinstance(data.get("charge"), Mapping) else {}
+        method = data.get("intended_submission_method")
+        details = data["evidence_details"]
+        status, due = data["status"], details.get("due_by")
+        account = account or self.settings.account
+        closed = _CLOSED.get(status)
+        if closed is None and status not in _OPEN | _UNDER_REVIEW:
+            closed = "its status is one that this version does not know"
+        if closed is None and not due:
+            closed = "the API takes no response to it"
+        return Dispute(
+            provider=self.name,
+            account=account,
+            id=data["id"],
+            stage=_stage(status, card.get("case_type")),
+            status=status,
+            submissions=details["submission_count"],
+            submitted=status in _UNDER_REVIEW,
+            submitted_at=None,
+            closed=closed,
+            due=datetime.fromtimestamp(due, UTC) if due else None,
+            amount=data["amount"],
+            currency=data["currency"],
+            reason=data["reason"],
+            network_code=card.get("network_reason_code") or data.get("network_reason_code"),
+            network=card.get("network") or card.get("brand"),
+            live=data.get("livemode"),
+            url=dashboard_url(data["id"], account, live=self.settings.live),
+            charged=charge.get("amount"),
+            refunded=charge.get("amount_refunded"),
+            automatic=method if method != "manual" else None,
+            charge=charge.get("id") or data.get("charge"),
+            payment_method=paid.get("type"),
+            programmes=_programmes(data),
+        )
+
+
+def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
+    """The dispute's page in Stripe's Dashboard."""
+    parts = [account, None if live else "test", "disputes", dispute]
+    return "/".join([_DASHBOARD, *map(segment, filter(None, parts))])
+
+
+def _stage(status: str, case_type: str | None) -> str:
+    if status.startswith("warning_"):
+        return "inquiry"
+    if status.startswith("appeal_"):
+        return "appeal"
+    return "chargeback" if case_type in (None, "inquiry") else case_type
+
+
+def _programmes(data: Mapping[str, Any]) -> tuple[Programme, ...]:
+    told = data["evidence_details"].get("enhanced_eligibility") or {}
+    names = dict.fromkeys([*(data.get("enhanced_eligibility_types") or ()), *told])
+    standing = {name: told.get(name) or {} for name in names}
+    return tuple(
+        Programme(name, each.get("status"), tuple(each.get("required_actions") or ()))
+        for name, each in standing.items()
+    )
+
+
+def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
+    if isinstance(value, str):
+        return Evidence(name, id=value) if is_file else Evidence(name, text=value)
+    if is_file:
+        return Evidence(
+            name,
+            id=value["id"],
+            filename=value.get("filename"),
+            size=value.get("size"),
+            content_type=_TYPES.get(value.get("type")),
+            expires=datetime.fromtimestamp(value["expires_at"], UTC) if value.get("expires_at") else None,
+        )
+    return Evidence(name, value=without_nothing(value))
+
+
+def without_nothing(value: Any) -> Any:
+    """A structure without its nulls and empty parts: what the API holds, not what it could hold."""
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, Mapping):
+        kept = {name: without_nothing(item) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if item not in (None, "", {}, [])} or None
+    if isinstance(value, list):
+        return [without_nothing(item) for item in value] or None
+    return value
