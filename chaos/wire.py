@@ -125,11 +125,11 @@ class Wire:
         self.obstacle: Obstacle = lambda: None
 
     def install(self) -> None:
-        from dispute_provider.hooks import transport
+        from dispute_provider.hooks import client
 
         session = aiohttp.ClientSession
 
         def joined(**options: Any) -> aiohttp.ClientSession:
             return session(connector=_Connector(self), **options)
 
-        transport.aiohttp = SimpleNamespace(**{**vars(aiohttp), "ClientSession": joined})  # type: ignore[assignment]
+        client.aiohttp = SimpleNamespace(**{**vars(aiohttp), "ClientSession": joined})  # type: ignore[assignment]

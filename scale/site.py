@@ -30,9 +30,9 @@ QUEUED_TIMEOUT = 60
 _XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 _IMPORTS = [
     "dispute_provider.operators.evidence",
+    "dispute_provider.hooks.apis",
+    "dispute_provider.hooks.client",
     "dispute_provider.hooks.staging",
-    "dispute_provider.hooks.stripe",
-    "dispute_provider.hooks.moov",
     "dispute_provider.rendering",
 ]
 _DAGS = Path(__file__).parent / "dags"

@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from support import Asked, Connect, Peer, Reply
 
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks import transport
+from dispute_provider.hooks import sending
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
@@ -119,7 +119,7 @@ def test_it_follows_no_redirect_whatever_the_task_says(api: str, connect: Connec
 def test_it_waits_no_longer_than_our_own_calls(stripe_connection: str) -> None:
     hook = StripeHook()
     hook.get_conn()
-    assert hook.merged_extra["timeout"] == (transport.CONNECT_SECONDS, transport.READ_SECONDS)
+    assert hook.merged_extra["timeout"] == (sending.CONNECT_SECONDS, sending.READ_SECONDS)
     hook.get_conn(extra_options={"timeout": 5})
     assert hook.merged_extra["timeout"] == 5
 

@@ -28,6 +28,3 @@ class MoovAsyncHook(DisputeAsyncHook):
     default_conn_name = "moov_default"
     conn_type = "moov"
     hook_name = "Moov"
-
-
-MoovHook.async_hook_type = MoovAsyncHook

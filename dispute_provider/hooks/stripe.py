@@ -28,6 +28,3 @@ class StripeAsyncHook(DisputeAsyncHook):
     default_conn_name = "stripe_default"
     conn_type = "stripe"
     hook_name = "Stripe"
-
-
-StripeHook.async_hook_type = StripeAsyncHook

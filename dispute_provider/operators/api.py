@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from dispute_provider.operators.batch import hook_of
 from dispute_provider.operators.case_files import storage_path
 from dispute_provider.operators.links import DisputeLink
 from dispute_provider.operators.retry import ApiRetryPolicy
@@ -137,9 +136,15 @@ def hook_for(conn_id: str, api: str) -> DisputeHook:
 
     :raises ConnectionConfigError: if it is not a connection to this API.
     """
-    from dispute_provider.exceptions import ConnectionConfigError
+    from airflow.sdk import BaseHook
 
-    hook = hook_of(conn_id)
+    from dispute_provider.exceptions import ConnectionConfigError
+    from dispute_provider.hooks.apis import foreign
+    from dispute_provider.hooks.transport import DisputeHook
+
+    hook = BaseHook.get_hook(conn_id)
+    if not isinstance(hook, DisputeHook):
+        raise foreign(conn_id)
     if hook.api.name != api:
         problem = f"connection {conn_id!r} is a {hook.api.name} one, nothing was sent"
         raise ConnectionConfigError(f"{problem}. To do: name one of type {api}.")

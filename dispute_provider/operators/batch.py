@@ -1,4 +1,4 @@
-"""What the workflow operators share: lists that other tasks made, hooks, and work side by side."""
+"""What the workflow operators share: lists that other tasks made, clients, and work side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
-    from dispute_provider.hooks.transport import AsyncClient, DisputeHook
+    from dispute_provider.hooks.api import Api
+    from dispute_provider.hooks.client import AsyncClient
 
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
@@ -71,38 +72,20 @@ def run_key(context: Context) -> str:
     return f"{run.dag_id}/{run.run_id}"
 
 
-def hook_of(conn_id: str) -> DisputeHook:
-    """The hook of a connection.
-
-    :raises ConnectionConfigError: if it is of a type that has nothing to do with disputes.
-    """
-    from airflow.sdk import BaseHook
-
-    from dispute_provider.exceptions import ConnectionConfigError
-    from dispute_provider.hooks.transport import DisputeHook
-
-    hook = BaseHook.get_hook(conn_id)
-    if not isinstance(hook, DisputeHook):
-        raise ConnectionConfigError(
-            f"connection {conn_id!r} is of no type that disputes can be contested with"
-        )
-    return hook
-
-
-def warn_without_lock(operator: BaseOperator, conn_id: str) -> None:
+def warn_without_lock(operator: BaseOperator, api: Api) -> None:
     """Say so where two runs could work on one dispute at once, at an API that offers no lock of its own."""
-    if operator.pool == _NO_POOL and not hook_of(conn_id).api.submits_under_a_key:
+    if operator.pool == _NO_POOL and not api.submits_under_a_key:
         operator.log.warning(
             "connection=%s: nothing keeps another run from staging or submitting the same dispute meanwhile. "
             "To do: create a pool of one slot and name it in [dispute] submit_pool.",
-            conn_id,
+            api.settings.connection,
         )
 
 
 def secrets_of(records: Iterable[Record]) -> dict[str, bytes]:
     """What approvals are signed under, by connection.
 
-    A review that was answered needs no more of its connections, and a hook takes 0.3 s to import.
+    A review that was answered needs no more of its connections, and a client takes 0.1 s to import.
     """
     from airflow.sdk import BaseHook
 
@@ -135,8 +118,10 @@ class Clients:
             return client
         async with self._opening:
             if conn_id not in self._open:
-                hook = hook_of(conn_id)
-                opened = hook.async_hook_type(conn_id).client(hook.settings)
+                from dispute_provider.hooks.apis import api_of
+                from dispute_provider.hooks.client import open_client
+
+                opened = open_client(api_of(conn_id))
                 self._open[conn_id] = await self._stack.enter_async_context(opened)
         return self._open[conn_id]
 

@@ -18,8 +18,8 @@ from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.staging_memory import StagingMemory
 
 if TYPE_CHECKING:
+    from dispute_provider.hooks.client import AsyncClient
     from dispute_provider.hooks.staging import Rules
-    from dispute_provider.hooks.transport import AsyncClient
     from dispute_provider.rendering import Renderer
 
 

@@ -12,7 +12,6 @@ from dispute_provider.operators.batch import (
     Clients,
     Given,
     each,
-    hook_of,
     resolve,
     retry_held,
     take,
@@ -88,6 +87,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
+        from dispute_provider.hooks.apis import api_of
         from dispute_provider.hooks.staging import Rules
         from dispute_provider.operators import case_lines
         from dispute_provider.operators.stage_case import CaseStager
@@ -96,8 +96,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
         cases = resolve(self.cases, context)
         least = Verdict(self.require_verdict) if self.require_verdict else None
         rules = Rules(Policy(self.merge), self.switch_to_manual, least)
-        warn_without_lock(self, self.conn_id)
-        memory = StagingMemory(context, hook_of(self.conn_id).api.name)
+        api = api_of(self.conn_id)
+        warn_without_lock(self, api)
+        memory = StagingMemory(context, api.name)
         with Outlet(self.log) as outlet:
             total = await asyncio.to_thread(case_lines.count, cases)
             async with Clients() as clients, Pace(context, "staging", total) as pace:

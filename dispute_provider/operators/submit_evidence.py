@@ -13,7 +13,6 @@ from dispute_provider.operators.batch import (
     Clients,
     Given,
     all_of,
-    hook_of,
     resolve,
     retry_held,
     run_key,
@@ -71,6 +70,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.record import State
+        from dispute_provider.hooks.apis import api_of
 
         records = list(records_of(resolve(self.approved, context)))
         to_send = sum(record.state == State.APPROVED for record in records)
@@ -81,14 +81,14 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             results += void
             self._tell(results)
             for connection in sorted({record.connection for record in valid}):
-                warn_without_lock(self, connection)
-                provider = hook_of(connection).api.name
-                if provider not in progress:
-                    progress[provider] = Progress(context, provider)
+                api = api_of(connection)
+                warn_without_lock(self, api)
+                if api.name not in progress:
+                    progress[api.name] = Progress(context, api.name)
                 batch = [record for record in valid if record.connection == connection]
                 for start in range(0, len(batch), _GROUP):
                     group = batch[start : start + _GROUP]
-                    results += await self._submit(context, clients, group, progress[provider], pace)
+                    results += await self._submit(context, clients, group, progress[api.name], pace)
         for each_api in progress.values():
             each_api.leave()
         retry_held(context, Tally(results))

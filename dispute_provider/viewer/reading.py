@@ -13,9 +13,9 @@ from airflow.sdk.exceptions import AirflowException
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import DisputeError
-from dispute_provider.hooks.transport import DisputeHook
+from dispute_provider.hooks.apis import api_of
+from dispute_provider.hooks.client import open_client
 from dispute_provider.operators import evidence_store
-from dispute_provider.operators.batch import hook_of
 
 log = logging.getLogger(__name__)
 # A person waits for it.
@@ -33,9 +33,10 @@ async def read(record: Record) -> Snapshot:
     """
     try:
         async with asyncio.timeout(_LONGEST):
-            hook = await asyncio.to_thread(_checked_hook, record.connection)
-            async with hook.async_hook_type(record.connection).client(hook.settings) as client:
-                return await client.run_steps(client.api.read(record.dispute, record.account, details=True))
+            # In a thread, where waiting for a database holds nobody up.
+            api = await asyncio.to_thread(api_of, record.connection)
+            async with open_client(api) as client:
+                return await client.run_steps(api.read(record.dispute, record.account, details=True))
     except TimeoutError:
         raise UnreadableError(f"The API did not answer within {_LONGEST:g} seconds.") from None
     except DisputeError as error:
@@ -43,12 +44,6 @@ async def read(record: Record) -> Snapshot:
     except AirflowException as error:
         log.warning("connection=%s dispute=%s: %s", record.connection, record.dispute, type(error).__name__)
         raise UnreadableError(f"The connection {record.connection!r} cannot be used here.") from None
-
-
-def _checked_hook(conn_id: str) -> DisputeHook:
-    hook = hook_of(conn_id)
-    assert hook.settings  # read here, where waiting for a database holds nobody up
-    return hook
 
 
 def earlier_evidence(record: Record) -> Mapping[str, Any]:

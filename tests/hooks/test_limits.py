@@ -30,7 +30,7 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.hooks import attempts, transport
+from dispute_provider.hooks import attempts, sending
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -84,7 +84,7 @@ def test_an_answer_that_is_too_large_is_not_read(
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(sending, "LARGEST_ANSWER", 100_000)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     body = json.dumps(STRIPE_DISPUTE | {"padding": "x" * 200_000}).encode()
     reply = Reply(200, gzip.compress(body), {"Content-Encoding": "gzip"}) if packed else Reply(200, body)
@@ -114,7 +114,7 @@ def test_silence_ends(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "READ_SECONDS", 0.2)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     sandbox.fault(effect="delay", seconds=1)
     with pytest.raises(error, match="Timeout"):
@@ -122,7 +122,7 @@ def test_silence_ends(
 
 
 def test_nobody_accepting_ends(driver: Driver, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

@@ -14,7 +14,7 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks import protocol, staging, transport
+from dispute_provider.hooks import protocol, sending, staging
 from dispute_provider.hooks.api import Api, Send, Steps, Wait
 from dispute_provider.sandbox import Sandbox
 
@@ -214,7 +214,7 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
 ) -> None:
     dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
     staged = stage(api, dispute, driver)
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "READ_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "SETTLED_AFTER", 1.5)
     sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
 

@@ -1,0 +1,29 @@
+"""Which API a connection leads to."""
+
+from __future__ import annotations
+
+from airflow.sdk import BaseHook
+
+from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.hooks.api import Api
+from dispute_provider.hooks.moov_api import MoovApi
+from dispute_provider.hooks.stripe_api import StripeApi
+
+_APIS: dict[str, type[Api]] = {api.name: api for api in (StripeApi, MoovApi)}
+
+
+def api_of(conn_id: str) -> Api:
+    """The API of a connection, whose type has the API's name.
+
+    :raises ConnectionConfigError: if it is of a type that has nothing to do with disputes, or if it must not
+        be used as it stands.
+    """
+    connection = BaseHook.get_connection(conn_id)
+    if api := _APIS.get(connection.conn_type or ""):
+        return api(api.check_connection(connection))
+    raise foreign(conn_id)
+
+
+def foreign(conn_id: str) -> ConnectionConfigError:
+    """The error for a connection of another type."""
+    return ConnectionConfigError(f"connection {conn_id!r} is of no type that disputes can be contested with")
