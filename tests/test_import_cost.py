@@ -1,4 +1,6 @@
-"""What every parse of a DAG file pays for our imports: no HTTP client, no hook, no validator."""
+"""What our imports cost: every parse of a DAG file no HTTP client, no hook, no validator; every task of the
+workflow one HTTP client.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from pkgutil import iter_modules
 import dispute_provider.example_dags
 import pytest
 
+import dispute_provider.hooks
 import dispute_provider.operators
+from dispute_provider.sandbox import Sandbox
 
 MODULES = [
     module.name
@@ -43,6 +47,31 @@ HEAVY = (
     "urllib3",
     "uvicorn",
 )
+# What a task's process has imported before it comes to the DAG file; then it stages a case, and imports what
+# other tasks need of the hooks.
+TASK = f"""
+import importlib, json, sys
+from collections import defaultdict
+from types import SimpleNamespace
+import airflow.sdk.execution_time.task_runner
+{BASELINE}
+before = set(sys.modules)
+from dispute_provider.operators.evidence import StageEvidenceOperator
+case, conn_id, *others = sys.argv[1:]
+stage = StageEvidenceOperator(task_id="stage", cases=[json.loads(case)], conn_id=conn_id)
+stores = defaultdict(lambda: SimpleNamespace(get=lambda key: None, set=lambda key, value: None))
+[record] = stage.execute({{"asset_state_store": stores, "task_state_store": stores}})
+for name in others:
+    importlib.import_module(name)
+print(json.dumps([record["state"], sorted(set(sys.modules) - before)]))
+"""
+OTHER_CLIENT = {"requests", "urllib3", "airflow.providers.http.hooks.http"}
+OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("transport", "stripe", "moov")}
+OF_TASKS = [
+    module.name
+    for module in iter_modules(dispute_provider.hooks.__path__, "dispute_provider.hooks.")
+    if module.name not in OF_HOOKS
+]
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +93,19 @@ def test_a_module_imports_nothing_heavy(module: str, costs: dict[str, list[str]]
     heavy = [name for name in costs[module] if name.startswith(tuple(f"{root}." for root in HEAVY))]
     heavy += [name for name in costs[module] if name in HEAVY]
     assert not heavy
+
+
+def test_a_task_of_the_workflow_imports_one_http_client(sandbox: Sandbox, stripe_connection: str) -> None:
+    sandbox.create_dispute(api="stripe", id="du_1")
+    text = {"uncategorized_text": "Delivered and signed for."}
+    case = json.dumps({"provider": "stripe", "dispute": "du_1", "evidence": text})
+    told = subprocess.run(
+        [sys.executable, "-c", TASK, case, stripe_connection, *OF_TASKS],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    state, imported = json.loads(told.splitlines()[-1])
+    assert state == "staged"
+    assert "aiohttp" in imported
+    assert not (OTHER_CLIENT | OF_HOOKS).intersection(imported)
