@@ -16,6 +16,8 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 from urllib.parse import quote, quote_plus
 
+import msgspec
+
 from dispute_provider.exceptions import InvalidRequestError, Violation
 
 Json = dict[str, Any]
@@ -262,7 +264,7 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     path = operation.path
     for name, value in by_place["path"].items():
         path = path.replace(f"{{{name}}}", segment(str(value)))
-    if query := form_encode(_joined_lists(operation, by_place["query"])):
+    if query := _query_string(operation, msgspec.json.encode(by_place["query"])):
         path = f"{path}?{query}"
     headers = {name: str(value) for name, value in by_place["header"].items()}
     body, content_type = _encode_body(operation, by_place["body"])
@@ -277,14 +279,20 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _joined_lists(operation: Operation, query: Json) -> Json:
-    """Lists that the contract declares as ``explode: false`` travel as one comma-separated value."""
-    return {
-        name: ",".join(map(str, value))
-        if isinstance(value, list) and operation.parameters[name].get("explode") is False
-        else value
-        for name, value in query.items()
-    }
+@lru_cache(maxsize=1024)
+def _query_string(operation: Operation, query: bytes) -> str:
+    """The query that JSON says: a batch asks for the same with every dispute.
+
+    Lists that the contract declares as ``explode: false`` travel as one comma-separated value.
+    """
+    return form_encode(
+        {
+            name: ",".join(map(str, value))
+            if isinstance(value, list) and operation.parameters[name].get("explode") is False
+            else value
+            for name, value in msgspec.json.decode(query).items()
+        }
+    )
 
 
 def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | None]:
@@ -301,10 +309,10 @@ def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | 
 
 def form_encode(value: Mapping[str, Any]) -> str:
     """Stripe's form encoding: brackets for nesting, indexed lists, ``true``/``false``."""
-    pairs: list[tuple[str, str]] = []
+    pairs: list[str] = []
     for name, item in value.items():
         _add_pairs(pairs, str(name), item)
-    return "&".join([f"{_quoted_name(name)}={_quoted(text)}" for name, text in pairs])
+    return "&".join(pairs)
 
 
 @lru_cache(maxsize=1024)
@@ -344,19 +352,21 @@ def _part(name: str, value: Any) -> tuple[str, bytes]:
     return f'{head}; filename="{filename}"\r\nContent-Type: {value.content_type}', value.content
 
 
-def _add_pairs(pairs: list[tuple[str, str]], name: str, value: Any) -> None:
+def _add_pairs(pairs: list[str], name: str, value: Any) -> None:
     if isinstance(value, str):
-        pairs.append((name, value))
+        pairs.append(f"{_quoted_name(name)}={_quoted(value)}")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             _add_pairs(pairs, f"{name}[{key}]", item)
     elif isinstance(value, Sequence):
         for index, item in enumerate(value):
             _add_pairs(pairs, f"{name}[{index}]", item)
-    elif isinstance(value, bool):
-        pairs.append((name, "true" if value else "false"))
-    elif isinstance(value, float) and value.is_integer():
-        # JSON Schema calls 25.0 an integer; the APIs do not.
-        pairs.append((name, str(int(value))))
     elif value is not None:
-        pairs.append((name, str(value)))
+        _add_pairs(pairs, name, _spelt(value))
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # JSON Schema calls 25.0 an integer; the APIs do not.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -14,7 +14,8 @@ def utf16_units(text: str) -> int:
 def text_length(value: Any) -> int:
     """UTF-16 units of all strings below a value, keys not counted."""
     if isinstance(value, str):
-        return utf16_units(value)
+        # Nearly all texts are asked for here, several times each.
+        return len(value) if value.isascii() else utf16_units(value)
     children: Iterable[Any]
     if isinstance(value, Mapping):
         children = value.values()

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from dispute_provider.contract import Contract, Json
 from dispute_provider.evidence.documents import shown
 from dispute_provider.exceptions import Violation
@@ -84,8 +86,7 @@ class Held:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """How much of an API's limits evidence uses; a limit is None where there is none.
 
     :param units: UTF-16 units of all texts.

@@ -44,7 +44,7 @@ _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _COUNTRY = re.compile(r"[A-Z]{2}[0-9]{2}")
 _WITHOUT_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE))
 # Most texts have no such thing, and are spared the rest.
-_MANY_DIGITS = re.compile(r"\d(?:\D{0,5}\d){12}")
+_MANY_DIGITS = re.compile(r"\d(?:\D{0,5}+\d){12}+")
 _WORD = re.compile(rf"[^\W_](?:[{_INVISIBLE}]*[^\W_])*")
 _GAP = re.compile(rf"[{_INVISIBLE}]*([ \t\u00a0\u2007\u2009\u202f.\-\u2010-\u2014])[{_INVISIBLE}]*")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -81,14 +81,17 @@ class Case:
         :param source: what to call it in an error; its dispute where not given.
         :raises InvalidCaseError: with every violation of the case schema and of the API's limits.
         """
-        found = _violations(data)
-        if found:
+        from dispute_provider.validation import violations
+
+        found = violations(contract.read_schema("case.schema.json"), data)
+        entries = () if found else tuple(_entries(data["evidence"]))
+        if found := found or _evidence_violations(data, entries):
             named = data.get("dispute") if isinstance(data, Mapping) else None
             raise InvalidCaseError(source or str(named or "without a dispute")[:200], found)
         return cls(
             provider=data["provider"],
             dispute=data["dispute"],
-            evidence=tuple(_entries(data["evidence"])),
+            evidence=entries,
             account=data.get("account"),
             prepared_by=data.get("prepared_by"),
             customer_contacted=data.get("customer_contacted"),
@@ -99,12 +102,10 @@ class Case:
         )
 
 
-def _violations(data: Any) -> list[Violation]:
+def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
+    """What is wrong with the evidence of what else is a case."""
     from dispute_provider.validation import violations
 
-    found = violations(contract.read_schema("case.schema.json"), data)
-    if found:
-        return found
     try:
         api = contract.load(data["provider"])
     except FileNotFoundError:
@@ -114,17 +115,17 @@ def _violations(data: Any) -> list[Violation]:
         for each in violations(api.named_schemas["CaseEvidence"], data["evidence"])
     ] + [
         Violation(
-            f"/evidence/{name}", "names a path outside of the case's folder", "name a file beside the case"
+            f"/evidence/{entry.name}",
+            "names a path outside of the case's folder",
+            "name a file beside the case",
         )
-        for name, path in _paths(data["evidence"])
-        if path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path
+        for entry in entries
+        if isinstance(entry.value, FileReference) and _leads_outside(entry.value.path)
     ]
 
 
-def _paths(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for entry in _entries(evidence):
-        if isinstance(entry.value, FileReference):
-            yield entry.name, entry.value.path
+def _leads_outside(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path
 
 
 def _entries(evidence: Mapping[str, Any]) -> Iterator[Entry]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, reduce
 from typing import Any, Protocol
+
+import msgspec
 
 from dispute_provider.contract import Contract
 from dispute_provider.evidence.snapshot import Dispute
@@ -31,8 +32,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(msgspec.Struct, frozen=True, gc=False):
     """A verdict and its grounds.
 
     :param missing: names of evidence that suits the reason and is not there, each with why it matters.
@@ -73,10 +73,10 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     key = _key(api, code)
     lists: list[Json] = [table["lists"][name] for name in table["codes"].get(key, ())]
     kinds = (product,) if product in PRODUCTS else PRODUCTS
-    rows = _rows(api, key, kinds, dispute.network)
+    rows, common = _rows(api, key, kinds, dispute.network)
     unsure = table.get("unsure", {}).get(key)
     known = any(rows) and not unsure
-    wanted = reduce(Counter.__and__, rows) if known else Counter()
+    wanted = common if known else Counter()
     verdicts = {_verdict(row, held) for row in rows} if known else {Verdict.UNKNOWN}
     rules = [rule for each in lists for rule in each.get("notes", ())]
     more = [
@@ -84,7 +84,7 @@ def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Itera
     ]
     return Assessment(
         verdict=verdicts.pop() if len(verdicts) == 1 else Verdict.WEAK,
-        missing=tuple((name, table["why"][name]) for name in wanted - held),
+        missing=tuple((name, table["why"][name]) for name in _lacking(wanted, held)),
         more=tuple(more),
         notes=(*_doubts(code, lists, rows, unsure), *_said(rules, dispute, held)),
         warnings=(*_said(table["warnings"], dispute, held), *filter(None, [_fee_in_words(table, dispute)])),
@@ -171,12 +171,13 @@ def _paths(at: str, value: object) -> Iterator[str]:
 @lru_cache(maxsize=1024)
 def _rows(
     api: Contract, code: str | None, products: Sequence[str], network: str | None
-) -> tuple[Counter[str], ...]:
-    """What suits each kind of product; the same for two kinds stands there once."""
+) -> tuple[tuple[Counter[str], ...], Counter[str]]:
+    """What suits each kind of product, where two are the same only once; and what suits all of them."""
     table: Json = api.document.get("x-completeness", _NOTHING)
     lists = [table["lists"][name] for name in table["codes"].get(code, ())]
     rows = [_row(lists, product, network) for product in products]
-    return tuple(row for place, row in enumerate(rows) if row not in rows[:place])
+    different = tuple(row for place, row in enumerate(rows) if row not in rows[:place])
+    return different, reduce(Counter.__and__, different)
 
 
 def _row(lists: Iterable[Json], product: str, network: str | None) -> Counter[str]:
@@ -189,9 +190,14 @@ def _row(lists: Iterable[Json], product: str, network: str | None) -> Counter[st
 
 
 def _verdict(row: Counter[str], held: Counter[str]) -> Verdict:
-    if row <= held:
+    if not _lacking(row, held):
         return Verdict.READY
-    return Verdict.WEAK if row & held else Verdict.MISSING
+    return Verdict.MISSING if held.keys().isdisjoint(row) else Verdict.WEAK
+
+
+def _lacking(row: Counter[str], held: Counter[str]) -> list[str]:
+    """What there is not enough of."""
+    return [name for name, count in row.items() if held.get(name, 0) < count]
 
 
 def _said(rules: Iterable[Json], dispute: Dispute, held: Counter[str]) -> list[str]:

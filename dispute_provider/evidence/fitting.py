@@ -11,6 +11,7 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.snapshot import Evidence, Snapshot
 from dispute_provider.exceptions import Violation
+from dispute_provider.lengths import text_length
 
 
 def without_what_is_too_much(
@@ -36,10 +37,9 @@ def over_limits(api: Contract, merged: Merged, network: str | None) -> list[Viol
     pieces: list[Piece | Evidence] = [*merged.wanted, *merged.staying]
     documents = [_held(each) for each in pieces if _is_document(each)]
     found = exceeded(limits, documents, network)
-    texts = [(each.name, each.text or each.value) for each in pieces]
-    used = usage(limits, documents, [(name, text) for name, text in texts if text], network)
-    if used.most_units is not None and used.units > used.most_units:
-        problem = f"{used.units:,} of {used.most_units:,} characters, with what is on the dispute already"
+    units, most = sum([text_length(each.text or each.value) for each in pieces]), limits.total_text
+    if most is not None and units > most:
+        problem = f"{units:,} of {most:,} characters, with what is on the dispute already"
         found.append(Violation("/evidence", problem, "shorten it; nothing is cut off for you"))
     return found
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -65,8 +65,7 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
         return held.text == self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(msgspec.Struct, frozen=True, gc=False):
     """What is to be done so that a dispute holds a case's evidence.
 
     :param wanted: all pieces of the case that are to be there in the end.
@@ -130,17 +129,15 @@ def merge(
     documents: dict[str, str] = {}
     differences: list[Difference] = []
     for piece in pieces:
-        same = next((there for there in left if piece.is_held_as(there, until)), None)
+        same = _taken(left, partial(piece.is_held_as, until=until))
         if same is not None:
-            left.remove(same)
             wanted.append(piece)
             differences.append(_difference("same", piece, same))
             if piece.document and same.id:
                 documents[same.id] = piece.document.sha256
             continue
-        there = next((other for other in left if single and _label_of(other) == piece.label), None)
+        there = _taken(left, partial(_is_labelled, piece.label)) if single else None
         if there is not None:
-            left.remove(there)
             kind = "renewed" if there.mark in ours else policy.value
             if kind == Policy.KEEP:
                 staying.append(there)
@@ -173,27 +170,23 @@ def merge(
     )
 
 
-def marks_of(pieces: Iterable[Piece], held: Iterable[Evidence]) -> frozenset[str]:
-    """The marks of what the dispute holds of these pieces."""
-    parts = _by_name(held)
-    return frozenset(
-        part.mark for piece in pieces for part in parts.get(piece.name, ()) if piece.is_held_as(part)
-    )
-
-
-def not_held(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[str]:
-    """The names of the pieces that the API does not hold as they are, sorted."""
-    parts = _by_name(held)
-    return sorted(
-        {piece.label for piece in pieces if not any(map(piece.is_held_as, parts.get(piece.name, ())))}
-    )
-
-
-def _by_name(held: Iterable[Evidence]) -> dict[str, list[Evidence]]:
+def found(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[tuple[Piece, list[Evidence]]]:
+    """Each piece with what the dispute holds of it, just as it is."""
     parts: dict[str, list[Evidence]] = {}
     for evidence in held:
         parts.setdefault(evidence.name, []).extend(_parts(evidence))
-    return parts
+    return [
+        (piece, [part for part in parts.get(piece.name, ()) if piece.is_held_as(part)]) for piece in pieces
+    ]
+
+
+def _taken(left: list[Evidence], fits: Callable[[Evidence], bool]) -> Evidence | None:
+    """The first that fits, out of the list; None if none does."""
+    for there in left:
+        if fits(there):
+            left.remove(there)
+            return there
+    return None
 
 
 def _parts(evidence: Evidence) -> Iterator[Evidence]:
@@ -229,6 +222,10 @@ def _label(name: str, value: Mapping[str, Any] | None) -> str:
 
 def _label_of(held: Evidence) -> str:
     return _label(held.name, held.value)
+
+
+def _is_labelled(label: str, held: Evidence) -> bool:
+    return _label_of(held) == label
 
 
 def _difference(kind: str, piece: Piece, held: Evidence | None) -> Difference:

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-_MARK_LENGTH = 16
+# Forty bits: no two of a dispute's few dozen pieces ever meet, and a hundred thousand disputes have marks.
+_MARK_LENGTH = 10
 # Digits of a sha256 that people are shown, and that differences between two states are told by.
 SHOWN_DIGEST = 12
 _canonical = msgspec.json.Encoder(order="sorted")

@@ -13,7 +13,7 @@ from dispute_provider.evidence.completeness import Assessment, Verdict, assess, 
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged, Piece, Policy
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 from dispute_provider.hooks.api import Api, Memory, OneTry, Steps, theirs
 from dispute_provider.hooks.protocol import cannot_be_answered, failed
@@ -94,11 +94,12 @@ def stage(
         return replace(failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
     except ApiError as error:
         return failed(record, "not staged", error)
-    memory.remember(merging.marks_of(merged.wanted, after.evidence) - theirs(before, memory))
+    found = merging.found(merged.wanted, after.evidence)
+    memory.remember(frozenset(held.mark for _, parts in found for held in parts) - theirs(before, memory))
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
-    notes = (*record.notes, *before.dispute.notes, *_notes(merged, after))
+    notes = (*record.notes, *before.dispute.notes, *_notes(merged, found, after))
     record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
     if after.dispute.automatic:
         # The switch did not hold: what is staged would go out unapproved.
@@ -161,13 +162,13 @@ def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, mem
     return replace(record, earlier=kept)
 
 
-def _notes(merged: Merged, after: Snapshot) -> list[str]:
+def _notes(merged: Merged, found: Iterable[tuple[Piece, list[Evidence]]], after: Snapshot) -> list[str]:
     notes = []
     if kept := merged.of_kind("kept"):
         notes.append(f"kept as it was on the dispute, other than in the case: {', '.join(kept)}")
     if overwritten := merged.of_kind("overwritten"):
         notes.append(f"the case's in place of what somebody else had filled in: {', '.join(overwritten)}")
-    if differing := merging.not_held(merged.wanted, after.evidence):
+    if differing := sorted({piece.label for piece, parts in found if not parts}):
         notes.append(f"the API holds {', '.join(differing)} otherwise than the case has it")
     marks = {held.mark for held in after.evidence} if merged.stale else ()
     if left := sorted({held.name for held in merged.stale if held.mark in marks}):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # marks of what we have put on each.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 # Marks of many disputes stand under one key: a write to a store costs as much as a request.
-_BUCKETS = 8
+_BUCKETS = 4
 # The marks of so many disputes are kept back before they are written: a write is of all that stands there.
 _KEPT_BACK = 4000
 # Longer than any network lets a dispute go on.
@@ -101,18 +101,11 @@ class StagingMemory:
             self._shared.set(self._begun_key, self._begun)
 
     def _load(self, key: str) -> dict[str, str]:
-        """The marks under a key, the day before them; those of earlier versions as well."""
-        return {dispute: _entry(stored) for dispute, stored in load(self._shared, key).items()}
+        """The marks under a key, the day before them."""
+        return {name: entry for name, entry in load(self._shared, key).items() if isinstance(entry, str)}
 
     def _bucket(self, dispute: str) -> str:
         return f"ours {self._provider} {hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS}"
-
-
-def _entry(stored: Any) -> str:
-    """The day and the marks, separated by spaces; nothing where it is neither form of that."""
-    if isinstance(stored, dict):
-        return " ".join([str(stored.get("since"))[:10], *(stored.get("marks") or ())])
-    return stored if isinstance(stored, str) else ""
 
 
 class DisputeMemory:
