@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # marks of what we have put on each.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 # Marks of many disputes stand under one key: a write to a store costs as much as a request.
-_BUCKETS = 4
+_BUCKETS = 8
 # The marks of so many disputes are kept back before they are written: a write is of all that stands there.
 _KEPT_BACK = 4000
 # Longer than any network lets a dispute go on.
