@@ -16,8 +16,6 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 from urllib.parse import quote, quote_plus
 
-import msgspec
-
 from dispute_provider.exceptions import InvalidRequestError, Violation
 
 Json = dict[str, Any]
@@ -264,7 +262,7 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     path = operation.path
     for name, value in by_place["path"].items():
         path = path.replace(f"{{{name}}}", segment(str(value)))
-    if query := _query_string(operation, msgspec.json.encode(by_place["query"])):
+    if query := _query_string(operation, json.dumps(by_place["query"])):
         path = f"{path}?{query}"
     headers = {name: str(value) for name, value in by_place["header"].items()}
     body, content_type = _encode_body(operation, by_place["body"])
@@ -280,7 +278,7 @@ def segment(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _query_string(operation: Operation, query: bytes) -> str:
+def _query_string(operation: Operation, query: str) -> str:
     """The query that JSON says: a batch asks for the same with every dispute.
 
     Lists that the contract declares as ``explode: false`` travel as one comma-separated value.
@@ -290,7 +288,7 @@ def _query_string(operation: Operation, query: bytes) -> str:
             name: ",".join(map(str, value))
             if isinstance(value, list) and operation.parameters[name].get("explode") is False
             else value
-            for name, value in msgspec.json.decode(query).items()
+            for name, value in json.loads(query).items()
         }
     )
 
