@@ -62,7 +62,7 @@ class Screen:
         :param is_json: whether it is known to be just what JSON in UTF-8 can hold.
         """
         try:
-            return (is_json or _is_json(instance)) and self._validator.is_valid(instance)
+            return (is_json or holds_json(instance)) and self._validator.is_valid(instance)
         except (ValueError, RecursionError):
             # What has no form in JSON, or in UTF-8.
             return False
@@ -109,9 +109,11 @@ def _each(schemas: Json) -> Json:
     return {name: _in_plain_words(schema) for name, schema in schemas.items()}
 
 
-def _is_json(value: Any) -> bool:
+def holds_json(value: Any) -> bool:
     """Whether a value is just what JSON can hold: the compiled validator takes a tuple for a list, and does
     not look for halves of surrogate pairs, which have no UTF-8 form.
+
+    :raises ValueError: for such a half. :raises RecursionError: if it is nested too deeply.
     """
     kind = type(value)
     if kind is str:
@@ -121,9 +123,9 @@ def _is_json(value: Any) -> bool:
             # Most are texts under names, and need no call of their own.
             if type(key) is str and type(item) is str and key.isascii() and item.isascii():
                 continue
-            if not (_is_json(key) and _is_json(item)):
+            if not (holds_json(key) and holds_json(item)):
                 return False
         return True
     if kind is list:
-        return all(map(_is_json, value))
+        return all(map(holds_json, value))
     return kind in _ATOMS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -83,6 +84,7 @@ class Case:
         """
         from dispute_provider.validation import violations
 
+        data = _in_plain_types(data)
         found = violations(contract.read_schema("case.schema.json"), data)
         entries = () if found else tuple(_entries(data["evidence"]))
         if found := found or _evidence_violations(data, entries):
@@ -100,6 +102,17 @@ class Case:
             folder=folder,
             source=source,
         )
+
+
+def _in_plain_types(data: Any) -> Any:
+    """A case made in Python may hold texts of other libraries' types, which no encoder takes."""
+    from dispute_provider.screening import holds_json
+
+    try:
+        return data if holds_json(data) else json.loads(json.dumps(data))
+    except (TypeError, ValueError, RecursionError):
+        # The schema tells what is wrong with it.
+        return data
 
 
 def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:

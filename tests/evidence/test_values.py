@@ -161,6 +161,19 @@ def test_what_is_no_case_is_refused(data):
         Case.parse(data)
 
 
+class Marked(str):
+    """A text of another library's type, as templates and arrays have them."""
+
+
+def test_a_case_made_in_python_is_what_it_would_be_in_a_file():
+    in_python = case(dispute=Marked("du_1"), evidence={Marked("customer_name"): Marked("Zoë")})
+    assert Case.parse(in_python) == Case.parse(case())
+    assert type(Case.parse(in_python).dispute) is str
+    for strange in ({"customer_name": b"Zo"}, {"customer_name": "\ud800"}, {"customer_name": object()}):
+        with pytest.raises(InvalidCaseError):
+            Case.parse(case(evidence=strange))
+
+
 def test_the_digest_of_a_case_follows_its_texts_and_documents():
     with_document = Case.parse(case(evidence={"receipt": {"file": "r.pdf"}}))
     one, other = Document("r.pdf", b"%PDF-1"), Document("r.pdf", b"%PDF-2")
