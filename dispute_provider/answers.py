@@ -69,15 +69,15 @@ def read_answer(
 ) -> Answer:
     """Check an answer.
 
+    :param headers: by their names in any case, as both HTTP clients hold them.
     :param authorizations: what the request was authorised with, and its connection: whoever echoes one of
         them is not quoted.
     :raises ApiError: the error of the tree that the status, or an unreadable body, stands for.
     """
-    lowered = {name.lower(): value for name, value in headers.items()}
-    request_id = lowered.get("request-id") or lowered.get("x-request-id")
+    request_id = headers.get("request-id") or headers.get("x-request-id")
     if not 200 <= status < 300:
         secrets = [secret for authorization in authorizations for secret in _secrets(authorization)]
-        raise _error(request, status, request_id, lowered, body, secrets)
+        raise _error(request, status, request_id, headers, body, secrets)
     schema = request.operation.success_schema
     if schema is None:
         return Answer(status, request_id, body or None)
@@ -94,7 +94,7 @@ def read_answer(
         )
     if str(status) not in request.operation.document["responses"]:
         warnings = [f"status {status} is not in the contract", *warnings]
-    return Answer(status, request_id, data, tuple(warnings), lowered.get("idempotent-replayed") == "true")
+    return Answer(status, request_id, data, tuple(warnings), headers.get("idempotent-replayed") == "true")
 
 
 def _decode(body: bytes) -> tuple[Any, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 
 from dispute_provider.answers import Answer, read_answer, redact, retry_after_seconds
 from dispute_provider.contract import FilePart, Operation, Request, encode, load
@@ -73,14 +74,14 @@ headers = st.fixed_dictionaries(
         "Request-Id": st.text(max_size=20),
         "x-request-id": st.text(max_size=20),
     },
-)
+).map(CaseInsensitiveDict)
 
 
 @pytest.mark.parametrize("operation", EVERY_OPERATION)
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(status=st.integers(100, 599), headers=headers, body=bodies)
 def test_any_answer_is_read_or_becomes_an_error_of_the_tree(
-    operation: Operation, status: int, headers: dict[str, str], body: bytes
+    operation: Operation, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
     outcome: Answer | ApiError
     try:
