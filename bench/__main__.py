@@ -25,6 +25,7 @@ _NAMES = (
 _DISPUTES = {
     "raw aiohttp": 400,
     "ours": 400,
+    "ours, its calls alone": 400,
     "Stripe client, async": 60,
     "Stripe client, threads": 60,
     "HttpHook": 60,
@@ -72,6 +73,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     ways: Mapping[str, Callable[..., Any]] = {
         "raw aiohttp": peers.raw_aiohttp,
         "ours": ours.stage,
+        "ours, its calls alone": ours.calls,
         "Stripe client, async": peers.stripe_async,
         "Stripe client, threads": peers.stripe_threads,
         "HttpHook": peers.http_hook,

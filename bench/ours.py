@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from bench.bodies import KEY, cases
+from bench.bodies import EVIDENCE, EXPAND, KEY, cases
 from bench.peers import Work
 
 _OFF = 10_000
@@ -63,10 +63,14 @@ def operator(url: str, given: Any, rate: float = _OFF) -> Any:
     """The operator that stages cases at an address."""
     from dispute_provider.operators.evidence import StageEvidenceOperator
 
+    return StageEvidenceOperator(task_id="stage", cases=given, conn_id=_connection(url, rate))
+
+
+def _connection(url: str, rate: float = _OFF) -> str:
     os.environ["AIRFLOW_CONN_BENCH_STRIPE"] = json.dumps(
         {"conn_type": "stripe", "host": url, "password": KEY, "extra": {"rate_limit": rate}}
     )
-    return StageEvidenceOperator(task_id="stage", cases=given, conn_id="bench_stripe")
+    return "bench_stripe"
 
 
 def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
@@ -82,3 +86,23 @@ def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
             raise RuntimeError(f"of {len(disputes)} disputes not all were staged: {dict(states)}")
 
     return work
+
+
+def calls(url: str, disputes: list[str]) -> Work:
+    """Its calls alone, encoded, checked and within the rate; nothing of what staging does between them."""
+    from dispute_provider.operators.batch import Clients, all_of
+
+    conn_id = _connection(url)
+
+    async def work() -> None:
+        async with Clients() as clients:
+            client = await clients.of(conn_id)
+
+            async def stage(dispute: str) -> None:
+                await client.call("GetDisputesDispute", dispute=dispute, expand=EXPAND)
+                await client.call("PostDisputesDispute", dispute=dispute, evidence=EVIDENCE, submit=False)
+                await client.call("GetDisputesDispute", dispute=dispute, expand=EXPAND)
+
+            await all_of(disputes, stage)
+
+    return lambda: asyncio.run(work())
