@@ -14,8 +14,7 @@ def utf16_units(text: str) -> int:
 def text_length(value: Any) -> int:
     """UTF-16 units of all strings below a value, keys not counted."""
     if isinstance(value, str):
-        # Nearly all texts are asked for here, several times each.
-        return len(value) if value.isascii() else utf16_units(value)
+        return utf16_units(value)
     children: Iterable[Any]
     if isinstance(value, Mapping):
         children = value.values()

@@ -84,10 +84,10 @@ class Case:
         """
         from dispute_provider.validation import violations
 
-        data = _in_plain_types(data)
-        found = violations(contract.read_schema("case.schema.json"), data)
+        data, is_json = _in_plain_types(data)
+        found = violations(contract.read_schema("case.schema.json"), data, is_json=is_json)
         entries = () if found else tuple(_entries(data["evidence"]))
-        if found := found or _evidence_violations(data, entries):
+        if found := found or _evidence_violations(data, entries, is_json=is_json):
             named = data.get("dispute") if isinstance(data, Mapping) else None
             raise InvalidCaseError(source or str(named or "without a dispute")[:200], found)
         return cls(
@@ -104,18 +104,23 @@ class Case:
         )
 
 
-def _in_plain_types(data: Any) -> Any:
-    """A case made in Python may hold texts of other libraries' types, which no encoder takes."""
+def _in_plain_types(data: Any) -> tuple[Any, bool]:
+    """A case made in Python may hold texts of other libraries' types, which no encoder takes.
+
+    :returns: the case in JSON's own types, and whether it was just what JSON in UTF-8 can hold.
+    """
     from dispute_provider.screening import holds_json
 
     try:
-        return data if holds_json(data) else json.loads(json.dumps(data))
+        return (data, True) if holds_json(data) else (json.loads(json.dumps(data)), False)
     except (TypeError, ValueError, RecursionError):
         # The schema tells what is wrong with it.
-        return data
+        return data, False
 
 
-def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
+def _evidence_violations(
+    data: Mapping[str, Any], entries: Iterable[Entry], *, is_json: bool
+) -> list[Violation]:
     """What is wrong with the evidence of what else is a case."""
     from dispute_provider.validation import violations
 
@@ -125,7 +130,7 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
         return [Violation("/provider", "no such API here", "one of those with a contract file")]
     return [
         Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
-        for each in violations(api.named_schemas["CaseEvidence"], data["evidence"])
+        for each in violations(api.named_schemas["CaseEvidence"], data["evidence"], is_json=is_json)
     ] + [
         Violation(
             f"/evidence/{entry.name}",
