@@ -68,7 +68,7 @@ async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Answ
         return limited
     call.hold = world.settings.latency + (fault.seconds if fault and fault.effect == "delay" else 0)
     world.tick()
-    reply: Answer = await api.answer(world, call)
+    reply: Answer = world.oddities.apply(call, await api.answer(world, call))
     if fault is None:
         return reply
     if fault.effect == "delay-after":

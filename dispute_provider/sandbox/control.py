@@ -9,6 +9,7 @@ from typing import Any
 
 from dispute_provider.sandbox import setup, stripe_charges
 from dispute_provider.sandbox.faults import Fault
+from dispute_provider.sandbox.oddities import Oddity
 from dispute_provider.sandbox.state import Account, StripeKey, World
 from dispute_provider.sandbox.wire import Answer, Call, json_answer
 
@@ -63,6 +64,15 @@ class Control:
                 return [fault.describe() for fault in world.faults.rules]
             case "DELETE", ["faults"]:
                 world.faults.rules.clear()
+                return {}
+            case "POST", ["oddities"]:
+                oddity = Oddity.from_json(given)
+                world.oddities.rules.append(oddity)
+                return oddity.describe()
+            case "GET", ["oddities"]:
+                return [oddity.describe() for oddity in world.oddities.rules]
+            case "DELETE", ["oddities"]:
+                world.oddities.rules.clear()
                 return {}
             case "POST", ["settings"]:
                 world.settings.update(given)

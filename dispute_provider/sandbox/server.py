@@ -156,6 +156,16 @@ class Sandbox:
     def clear_faults(self) -> None:
         self._ask("DELETE", "faults")
 
+    def odd(self, **fields: Any) -> dict[str, Any]:
+        """Edit answers: `of` an object's id, `remove` JSON pointers, `set` values by pointer."""
+        return dict(self._ask("POST", "oddities", fields))
+
+    def oddities(self) -> list[dict[str, Any]]:
+        return list(self._ask("GET", "oddities"))
+
+    def clear_oddities(self) -> None:
+        self._ask("DELETE", "oddities")
+
     def settings(self, **fields: Any) -> dict[str, Any]:
         """Change settings; returns all."""
         return dict(self._ask("POST", "settings", fields))

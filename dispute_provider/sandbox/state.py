@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dispute_provider.sandbox.faults import Faults
 from dispute_provider.sandbox.idempotency import IdempotencyKeys
 from dispute_provider.sandbox.journal import Journal
+from dispute_provider.sandbox.oddities import Oddities
 
 if TYPE_CHECKING:
     from dispute_provider.sandbox.moov_objects import MoovDispute, Token
@@ -125,6 +126,7 @@ class World:
     settings: Settings = field(default_factory=Settings)
     journal: Journal = field(default_factory=Journal)
     faults: Faults = field(default_factory=Faults)
+    oddities: Oddities = field(default_factory=Oddities)
     idempotency: IdempotencyKeys = field(default_factory=IdempotencyKeys)
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     stripe_keys: dict[str, StripeKey] = field(default_factory=dict)

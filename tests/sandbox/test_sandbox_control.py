@@ -337,3 +337,47 @@ def test_two_sandboxes_side_by_side() -> None:
         assert httpx.get(url, auth=("sandbox_public", "sandbox_secret")).status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+# --- odd answers
+
+
+def test_an_answer_is_edited_wherever_its_object_appears(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    odd = staged(sandbox, "stripe")
+    other = staged(sandbox, "stripe")
+    file = sandbox.edit_dispute(odd, evidence={"receipt": {"filename": "r.pdf"}})["evidence"]["receipt"]
+    sandbox.odd(of=odd, remove=["/reason", "/nowhere/at/all"], set={"/evidence_details/due_by": None})
+    sandbox.odd(of=file, set={"/size": "many"})
+    alone = stripe.get(f"/disputes/{odd}", params={"expand[]": "evidence.receipt"}).json()
+    assert "reason" not in alone
+    assert alone["evidence_details"]["due_by"] is None
+    assert alone["evidence"]["receipt"]["size"] == "many"
+    listed = {item["id"]: item for item in stripe.get("/disputes").json()["data"]}
+    assert "reason" not in listed[odd]
+    assert listed[other]["reason"] == "fraudulent"
+    assert "reason" in sandbox.dispute(odd)["object"]
+    assert [each["of"] for each in sandbox.oddities()] == [odd, file]
+    sandbox.clear_oddities()
+    assert "reason" in stripe.get(f"/disputes/{odd}").json()
+
+
+def test_an_item_of_a_list_is_broken_and_a_body_edited(sandbox: Sandbox, moov: httpx.Client) -> None:
+    broken = staged(sandbox, "moov")
+    whole = staged(sandbox, "moov")
+    [item] = sandbox.dispute(whole)["evidence"]
+    sandbox.odd(of=broken, operation="listDisputes", set={"": "not a dispute"})
+    sandbox.odd(of=item["evidenceID"], remove=["/evidenceType"])
+    sandbox.odd(operation="getDispute", set={"/a~1b": [1], "/amount/value": None})
+    assert moov.get("/disputes").json()[0] == "not a dispute"
+    assert moov.get(f"/disputes/{broken}").json()["a/b"] == [1]
+    assert moov.get(f"/disputes/{whole}").json()["amount"]["value"] is None
+    assert "evidenceType" not in moov.get(f"/disputes/{whole}/evidence").json()[0]
+    assert moov.get(f"/disputes/{whole[:-1]}x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "fields", [{"colour": "red"}, {"set": {"status": "won"}}, {"remove": ["a"]}, {"remove": [""]}]
+)
+def test_what_is_no_oddity_is_refused(sandbox: Sandbox, fields: dict[str, Any]) -> None:
+    with pytest.raises(SandboxError):
+        sandbox.odd(**fields)
