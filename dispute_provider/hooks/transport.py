@@ -212,7 +212,7 @@ class DisputeAsyncHook(HttpAsyncHook):
     async def _api(self) -> Api:
         from airflow.providers.common.compat.connection import get_async_connection
 
-        connection = await get_async_connection(self.http_conn_id, hook=self)
+        connection = await get_async_connection(self.http_conn_id)
         return self.api_type(self.api_type.check_connection(connection))
 
     async def config(self) -> SessionConfig:
