@@ -302,9 +302,9 @@ def tamper(
 ) -> None:
     """Edit the XCom between review and submission, so that more goes out than was approved.
 
-    :param stolen: approvals that were given before, by dispute.
+    :param stolen: records that were approved before, by dispute.
     """
-    everything = [approval for approvals in stolen.values() for approval in approvals]
+    everything = [record for records in stolen.values() for record in records]
     act = dice.choice(["promote", "steal", "attempt", "concede"])
     for record in records:
         approval = record.get("approval")
@@ -318,11 +318,13 @@ def tamper(
                 "responder": "ana (7)",
                 "responded_at": moment().isoformat(),
                 "attempt": 1,
-                "signature": "0" * 64,
             }
+            if act == "steal" and (earlier := stolen.get(record["dispute"])):
+                # One that was given to the same dispute, and taken back since.
+                record.update(dice.choice(earlier))
+                continue
             if act == "steal" and everything:
-                # Best one that was given to the same dispute, and taken back since.
-                forged = dice.choice(stolen.get(record["dispute"]) or everything)
+                forged = dice.choice(everything)["approval"]
             elif approval:
                 forged = {**approval, "action": "submit"}
-            record.update(state="approved", reason="approved", approval=forged)
+            record.update(state="approved", reason="approved", approval=forged, signature="0" * 64)

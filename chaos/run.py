@@ -205,7 +205,7 @@ class Run:
     def _remember_approvals(self) -> None:
         for record in self._xcom("review"):
             if record["state"] == "approved":
-                self.scene.approvals[record["dispute"]].append(record["approval"])
+                self.scene.approvals[record["dispute"]].append(record)
 
     async def _submit(self) -> None:
         moov = any(case["provider"] == "moov" for case in self.cases.values())

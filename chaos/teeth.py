@@ -172,7 +172,7 @@ def _no_look_at_what_went_out() -> None:
 def _no_signature() -> None:
     from dispute_provider.evidence import record
 
-    record.is_signed = lambda secret, run, record: True
+    record.is_signed = lambda secret, scope, record: True
 
 
 def _nothing_taken_back() -> None:

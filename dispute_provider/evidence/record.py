@@ -41,7 +41,6 @@ class Approval(msgspec.Struct, frozen=True, gc=False):
     :param responded_at: ISO 8601.
     :param review: which of the run's reviews was answered.
     :param attempt: 1, and one more for each time that a submission of this stage ended *unknown* before.
-    :param signature: HMAC-SHA256 over run, dispute, stage, digest, documents, and the answer.
     """
 
     action: str
@@ -49,7 +48,6 @@ class Approval(msgspec.Struct, frozen=True, gc=False):
     responded_at: str
     review: str = ""
     attempt: int = 1
-    signature: str = ""
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +81,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param case: the file that the case stands in, None where it has come without one.
     :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 by the API's document id, of the documents that we uploaded.
+    :param staged_as: the fingerprint of what staging left on the dispute.
     :param automatic: how the API would have submitted by itself what is staged, had we not switched it off.
     :param earlier: sha256 of the evidence that the dispute had before, in the evidence store.
     :param charged: minor currency units of the charge, where the API tells.
@@ -95,6 +94,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param pages: of the documents whose bytes we have.
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
+    :param signature: HMAC-SHA256 of all other fields, by the task that made the record; see :func:`sign`.
     """
 
     provider: str
@@ -133,6 +133,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     request_id: str | None = None
     url: str | None = None
     retry_after: float | None = None
+    staged_as: str | None = None
+    signature: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
@@ -217,36 +219,20 @@ def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> R
     return replace(record.seen(Snapshot(dispute, ())), digest=None)
 
 
-def sign(secret: bytes, run: str, record: Record, approval: Approval) -> Approval:
-    """Sign an answer; XComs can be edited in the UI, a signature cannot."""
-    return replace(approval, signature=_signature(secret, run, record, approval))
+def sign(secret: bytes, scope: str, record: Record) -> Record:
+    """Sign a record whole, whatever fields it has: XComs and run configurations can be edited in the UI.
+
+    :param scope: what the signature holds for, e.g. one run.
+    """
+    return replace(record, signature=_signature(secret, scope, record))
 
 
-def is_signed(secret: bytes, run: str, record: Record) -> bool:
-    """Whether a record's answer was given in this run, for this digest, by whom it names."""
-    approval = record.approval
-    return approval is not None and hmac.compare_digest(
-        _signature(secret, run, record, approval), approval.signature
-    )
+def is_signed(secret: bytes, scope: str, record: Record) -> bool:
+    """Return whether a record is just as it was signed for this scope."""
+    return hmac.compare_digest(_signature(secret, scope, record), record.signature or "")
 
 
-def _signature(secret: bytes, run: str, record: Record, approval: Approval) -> str:
-    key = hmac.digest(secret, b"dispute-provider approval", "sha256")
-    signed = [
-        run,
-        record.provider,
-        record.connection,
-        record.account,
-        record.dispute,
-        record.stage,
-        record.submissions,
-        record.submitted_at,
-        record.digest,
-        dict(record.documents),
-        approval.action,
-        approval.responder,
-        approval.responded_at,
-        approval.review,
-        approval.attempt,
-    ]
+def _signature(secret: bytes, scope: str, record: Record) -> str:
+    key = hmac.digest(secret, b"dispute-provider record", "sha256")
+    signed = [scope, msgspec.to_builtins(replace(record, signature=None))]
     return hmac.new(key, canonical_json(signed), hashlib.sha256).hexdigest()

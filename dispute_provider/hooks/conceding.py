@@ -63,22 +63,29 @@ def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> St
     evidence = {name: (earlier or {}).get(name, "") for name in written if name not in unknown}
     try:
         found = yield from api.read(record.dispute, record.account)
-        if found.digest(record.documents) != record.digest:
-            changed = "its evidence was left as it is: it has changed since the review; look at it"
+        # What a broken try has put back needs no more than its last step.
+        is_back = bool(evidence) and all(_is_back(name, value, found) for name, value in evidence.items())
+        if found.digest({}) != record.staged_as and not is_back:
+            changed = "its evidence was left as it is: it has changed since it was staged; look at it"
             return replace(record, reason=f"{record.reason}; {changed}")
-        if evidence:
+        if evidence and not is_back:
             yield from api.restore(record, evidence, automatic=None)
             found = yield from api.read(record.dispute, record.account)
         left = [*unknown, *(name for name in evidence if not _is_back(name, evidence[name], found))]
         if not left:
             yield from api.restore(record, {}, automatic=record.automatic)
     except ApiError as error:
-        said = f"its evidence could not be put back ({error}); it stays at the API, and nothing sends it"
-        return replace(record, reason=f"{record.reason}; {said}", request_id=error.request_id)
+        return replace(left_as_it_is(record, error), request_id=error.request_id)
     if left:
         said = f"the API did not clear {', '.join(left)}; the dispute stays on manual, so nothing sends it"
     else:
         said = "its earlier evidence was put back"
+    return replace(record, reason=f"{record.reason}; {said}")
+
+
+def left_as_it_is(record: Record, error: Exception) -> Record:
+    """Return a rejected record whose dispute keeps what was staged, and why."""
+    said = f"its evidence could not be put back ({error}); it stays at the API, and nothing sends it"
     return replace(record, reason=f"{record.reason}; {said}")
 
 

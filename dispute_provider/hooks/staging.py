@@ -101,6 +101,7 @@ def stage(
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
     notes = (*record.notes, *before.dispute.notes, *_notes(merged, found, after))
     record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
+    record = replace(record, staged_as=record.fingerprint)
     if after.dispute.automatic:
         # The switch did not hold: what is staged would go out unapproved.
         return record.ended(

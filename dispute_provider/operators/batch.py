@@ -17,7 +17,6 @@ from dispute_provider.operators.record_lists import Tally
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.evidence.record import Record
     from dispute_provider.hooks.api import Api
     from dispute_provider.hooks.client import AsyncClient
 
@@ -80,19 +79,6 @@ def warn_without_lock(operator: BaseOperator, api: Api) -> None:
             "To do: create a pool of one slot and name it in [dispute] submit_pool.",
             api.settings.connection,
         )
-
-
-def secrets_of(records: Iterable[Record]) -> dict[str, bytes]:
-    """What approvals are signed under, by connection.
-
-    A review that was answered needs no more of its connections, and a client takes 0.1 s to import.
-    """
-    from airflow.sdk import BaseHook
-
-    from dispute_provider.hooks.settings import signing_secret
-
-    named = {record.connection for record in records}
-    return {conn_id: signing_secret(BaseHook.get_connection(conn_id)) for conn_id in named}
 
 
 class Clients:

@@ -40,7 +40,9 @@ def write_receipts(records: Iterable[Record]) -> None:
 
 
 def _write(root: ObjectStoragePath, record: Record) -> None:
-    approval = record.approval.signature[:16] if record.approval else ""
+    from dispute_provider.operators.submission_notes import approval_of
+
+    approval = approval_of(record)
     receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
     name = f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{approval}.json"
     # A path object for each takes longer than the writing.

@@ -15,13 +15,13 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 from msgspec.structs import replace
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
+from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.operators.batch import (
     Clients,
     Given,
     all_of,
     resolve,
     run_key,
-    secrets_of,
     take,
 )
 from dispute_provider.operators.pace import Pace
@@ -29,6 +29,7 @@ from dispute_provider.operators.people import address, tell
 from dispute_provider.operators.record_lists import Outlet, Value, count_of, handed_out, records_of
 from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
+from dispute_provider.operators.signing import STAGED, Signer
 from dispute_provider.operators.submission_notes import SUBMISSIONS, open_review, unknown_ends
 
 if TYPE_CHECKING:
@@ -146,11 +147,17 @@ class ReviewEvidenceOperator(HITLOperator):
         to_decide: list[Record] = []
         snapshots: dict[str, Snapshot] = {}
         keep = evidence_store.put if evidence_store.is_configured() else None
+        signer = Signer(STAGED)
 
         async def read(record: Record) -> Record:
             if record.state != State.STAGED:
                 return record
-            client = await clients.of(record.connection)
+            try:
+                if refusal := _unsigned(signer, record):
+                    return record.ended(State.REFUSED, f"{refusal}; stage it again")
+                client = await clients.of(record.connection)
+            except Exception as error:  # a connection that cannot be used must not stop the others
+                return record.ended(State.HELD, f"not reviewed: {error}")
             fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
             if snapshot:
                 snapshots[record.dispute] = snapshot
@@ -293,21 +300,22 @@ class ReviewEvidenceOperator(HITLOperator):
         answers: list[Approval],
         unknown: Mapping[str, int],
     ) -> list[Record]:
-        """With the answers, signed for this opening of the review.
+        """Return the records with their answers, signed for this opening of the review.
 
         :param unknown: how many submissions of its stage ended *unknown* before, by dispute.
         """
-        from dispute_provider.evidence.record import sign
+        from dispute_provider.evidence import review
 
-        run, secrets = run_key(context), secrets_of(records)
-        whole = [
-            replace(answer, review=name, attempt=1 + unknown[record.dispute])
-            for record, answer in zip(records, answers, strict=True)
-        ]
-        return [
-            replace(record, approval=sign(secrets[record.connection], run, record, answer))
-            for record, answer in zip(records, whole, strict=True)
-        ]
+        signer = Signer(run_key(context))
+        signed: list[Record] = []
+        for record, answer in zip(records, answers, strict=True):
+            approval = replace(answer, review=name, attempt=1 + unknown[record.dispute])
+            try:
+                signed.append(signer.sign(replace(record, approval=approval)))
+            except ConnectionConfigError as error:
+                reason = f"{record.reason}; but nothing can be done, its answer cannot be signed: {error}"
+                signed.append(review.held(record, reason))
+        return signed
 
     def _needs_four_eyes(self, record: Record) -> bool:
         limit = self.four_eyes_from.get((record.currency or "").lower())
@@ -325,6 +333,15 @@ class ReviewEvidenceOperator(HITLOperator):
         if record.prepared_by.casefold() in own:
             return Decision(HOLD, "four eyes are asked for: who prepared the case may not approve it")
         return decision
+
+
+def _unsigned(signer: Signer, record: Record) -> str | None:
+    """Return why a record is not as staging handed it on; None if it is."""
+    if record.signature is None:
+        return "its record is not signed: an earlier version staged it, or somebody edited it"
+    if not signer.is_signed(record):
+        return "its record was edited since it was staged, or the key of its connection was replaced"
+    return None
 
 
 def _zone() -> tzinfo | None:

@@ -20,6 +20,7 @@ from dispute_provider.operators.batch import (
 from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.record_lists import Outlet, Value
 from dispute_provider.operators.settings import settings
+from dispute_provider.operators.signing import STAGED, Signer
 from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
+        from dispute_provider.evidence.record import State
         from dispute_provider.hooks.apis import api_of
         from dispute_provider.hooks.staging import Rules
         from dispute_provider.operators import case_lines
@@ -99,6 +101,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
+        signer = Signer(STAGED)
         with Outlet(self.log) as outlet:
             total = await asyncio.to_thread(case_lines.count, cases)
             async with Clients() as clients, Pace(context, "staging", total) as pace:
@@ -109,7 +112,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     def hand_on(place: int, record: Record) -> None:
                         memory.end(record)
                         pace.done(record)
-                        outlet.add(record, place)
+                        outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)
 
                     await each(case_lines.expanded(cases), stager.stage, hand_on)
             memory.save()

@@ -83,7 +83,7 @@ def count_unknown_ends(context: Context, records: Iterable[Record]) -> None:
 
 def approval_of(record: Record) -> str:
     """Names an approval: a new one, once the task was cleared, is not answered with the end of an old one."""
-    return record.approval.signature[:16] if record.approval else record.dispute
+    return (record.signature or "")[:16] if record.approval else record.dispute
 
 
 def dispute_of(record: Record) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
 
+from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.operators.batch import (
     Clients,
     Given,
@@ -16,7 +17,6 @@ from dispute_provider.operators.batch import (
     resolve,
     retry_held,
     run_key,
-    secrets_of,
     take,
     warn_without_lock,
 )
@@ -25,6 +25,7 @@ from dispute_provider.operators.progress import Progress
 from dispute_provider.operators.receipts import write_receipts
 from dispute_provider.operators.record_lists import Tally, Value, handed_out, records_of, unreached
 from dispute_provider.operators.settings import settings
+from dispute_provider.operators.signing import Signer
 from dispute_provider.operators.submission_notes import (
     SUBMISSIONS,
     approval_of,
@@ -76,9 +77,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         to_send = sum(record.state == State.APPROVED for record in records)
         progress: dict[str, Progress] = {}
         async with Clients() as clients, Pace(context, "submitting", to_send) as pace:
-            results = await self._take_back(clients, [r for r in records if r.state != State.APPROVED])
-            valid, void = self._check(context, [r for r in records if r.state == State.APPROVED])
+            answered = (State.APPROVED, State.REJECTED)
+            results = [record for record in records if record.state not in answered]
+            valid, void = self._check(context, [record for record in records if record.state in answered])
             results += void
+            results += await self._take_back(clients, [r for r in valid if r.state == State.REJECTED])
+            valid = [record for record in valid if record.state == State.APPROVED]
             self._tell(results)
             for connection in sorted({record.connection for record in valid}):
                 api = api_of(connection)
@@ -99,21 +103,23 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         for record in ends:
             self.log.info("%s", record.log_line())
 
-    async def _take_back(self, clients: Clients, records: list[Record]) -> list[Record]:
-        """What was rejected at an API that would have sent it by itself is taken back; the rest passes."""
-        from dispute_provider.evidence.record import State
+    async def _take_back(self, clients: Clients, rejected: list[Record]) -> list[Record]:
+        """Take back what was rejected at an API that would have sent it by itself; pass on the rest."""
         from dispute_provider.hooks import conceding
         from dispute_provider.operators import evidence_store
 
         async def take_back(record: Record) -> Record:
-            client = await clients.of(record.connection)
-            earlier = evidence_store.get(record.earlier) if record.earlier else None
+            if not record.automatic:
+                return record
+            try:
+                client = await clients.of(record.connection)
+                earlier = evidence_store.get(record.earlier) if record.earlier else None
+            except Exception as error:  # a connection or a store that cannot be used must not stop the others
+                return conceding.left_as_it_is(record, error)
             known = json.loads(earlier) if earlier else None
             return await client.run_steps(conceding.take_back(client.api, record, known))
 
-        rejected = [r for r in records if r.state == State.REJECTED and r.automatic]
-        others = [record for record in records if record not in rejected]
-        return others + await all_of(rejected, take_back)
+        return await all_of(rejected, take_back)
 
     def _given_up(
         self, context: Context, results: list[Record], progress: Mapping[str, Progress]
@@ -136,27 +142,30 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             results = [one for one in results if one not in doubtful] + unknown
         return results
 
-    def _check(self, context: Context, approved: list[Record]) -> tuple[list[Record], list[Record]]:
-        """Those whose approval is this run's last answer for what they hold, and the others, refused."""
-        from dispute_provider.evidence.record import State, is_signed
-        from dispute_provider.evidence.review import CONCEDE, SUBMIT
+    def _check(self, context: Context, answered: list[Record]) -> tuple[list[Record], list[Record]]:
+        """Return the records that are just as this run's last answer made them, and the others, ended."""
+        from dispute_provider.evidence.record import State
 
-        run, secrets = run_key(context), secrets_of(approved)
-        reviews = {record.approval.review for record in approved if record.approval}
+        signer = Signer(run_key(context))
+        reviews = {record.approval.review for record in answered if record.approval}
         last = {review for review in reviews if last_opening(context, review) == review}
         valid: list[Record] = []
         void: list[Record] = []
-        for record in approved:
-            if (
-                record.approval
-                and record.approval.action in (SUBMIT, CONCEDE)
-                and is_signed(secrets[record.connection], run, record)
-                and record.approval.review in last
-            ):
-                valid.append(record)
-            else:
-                reason = "its approval is not this run's last answer for this evidence; review it again"
-                void.append(record.ended(State.REFUSED, reason))
+        for record in answered:
+            what = "approval" if record.state == State.APPROVED else "rejection"
+            try:
+                if record.signature is None:
+                    reason = f"its {what} is not signed: an earlier version made it, or somebody edited it"
+                elif (
+                    not signer.is_signed(record) or not record.approval or record.approval.review not in last
+                ):
+                    reason = f"its {what} is not this run's last answer for this evidence"
+                else:
+                    valid.append(record)
+                    continue
+                void.append(record.ended(State.REFUSED, f"{reason}; review it again"))
+            except ConnectionConfigError as error:
+                void.append(record.ended(State.HELD, f"its {what} cannot be checked: {error}"))
         return valid, void
 
     async def _submit(

@@ -271,7 +271,7 @@ def test_what_a_colleague_edited_since_is_not_taken_back(newest: Driver, sandbox
     sandbox.edit_dispute(dispute, evidence={"customer_name": "Theirs"})
     sandbox.clear_journal()
     [end] = newest.run("stripe", lambda api: conceding.take_back(api, staged.ended(State.REJECTED, "no"), {}))
-    assert "changed since the review" in end.reason
+    assert "changed since it was staged" in end.reason
     assert not writes(sandbox)
 
 

@@ -212,7 +212,9 @@ def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-@pytest.mark.parametrize("forged", ["signature", "digest", "documents", "run", "action", "taken back"])
+@pytest.mark.parametrize(
+    "forged", ["responder", "no signature", "digest", "documents", "run", "state", "taken back"]
+)
 def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, sandbox, stripe_connection):
     """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
     from msgspec.structs import replace
@@ -230,11 +232,17 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
     record = hook.run_steps(staging.stage(hook.api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
-    answer = Approval("hold" if forged == "action" else "submit", "ana", "now", review="review/-1/first")
-    approval = sign(signing_secret(hook.get_connection(stripe_connection)), run_key, record, answer)
-    record = replace(record.ended(State.APPROVED, "approved"), approval=approval)
-    if forged == "signature":
-        record = replace(record, approval=replace(approval, responder="mallory"))
+    answer = Approval("submit", "ana", "now", review="review/-1/first")
+    record = replace(record.ended(State.APPROVED, "approved"), approval=answer)
+    if forged == "state":
+        record = replace(record, state=State.HELD)
+    record = sign(signing_secret(hook.get_connection(stripe_connection)), run_key, record)
+    if forged == "state":
+        record = replace(record, state=State.APPROVED)
+    if forged == "responder":
+        record = replace(record, approval=replace(answer, responder="mallory"))
+    if forged == "no signature":
+        record = replace(record, signature=None)
     if forged == "digest":
         record = replace(record, digest="0" * 64)
     if forged == "documents":

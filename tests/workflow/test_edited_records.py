@@ -1,0 +1,199 @@
+"""Records that somebody edits between tasks: in an XCom, or in the configuration of a review's run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, task
+from sweeping import load
+
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+Record = dict[str, Any]
+Edit = Callable[[Record], Any]
+VERSION = "2026-10-28.endive"
+
+
+def added(name: str) -> Record:
+    return {"name": name, "kind": "added"}
+
+
+EDITS: dict[str, Edit] = {
+    "a field to clear": lambda r: r["differences"].append(added("customer_name")),
+    "automatic submission": lambda r: r.update(automatic="smart_disputes"),
+    "both": lambda r: r.update(
+        automatic="smart_disputes", differences=[*r["differences"], added("customer_name")]
+    ),
+    "what was there before": lambda r: r.update(automatic="prefer_smart_disputes", earlier="0" * 64),
+    "no documents": lambda r: r.update(automatic="smart_disputes", documents={"file_1": "0" * 64}),
+}
+
+
+@pytest.fixture
+def connection(connect: Any) -> str:
+    return connect("stripe", extra={"api_version": VERSION})
+
+
+def untouched(record: Record) -> None:
+    """Leave a record as it is."""
+
+
+def contest(conn_id: str, edit: Edit) -> DAG:
+    """Stage, review, edit what the review returned, submit, outcome."""
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "Delivered."}}
+    with DAG("contest", schedule=None) as dag:
+        stage = StageEvidenceOperator(
+            task_id="stage", cases=[case], conn_id=conn_id, switch_to_manual=True, merge="overwrite"
+        )
+        review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
+
+        @task(show_return_value_in_logs=False)
+        def edited(records: list[Record]) -> list[Record]:
+            records = list(records)
+            for record in records:
+                edit(record)
+            return records
+
+        submit = SubmitEvidenceOperator(task_id="submit", approved=edited(review.output))
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+    return dag
+
+
+def staged(engine: Any, conn_id: str) -> list[Record]:
+    """What staging hands on, as the sweep puts it into the configuration of a review's run."""
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "Delivered."}}
+    with DAG("stage", schedule=None) as dag:
+        StageEvidenceOperator(
+            task_id="stage", cases=[case], conn_id=conn_id, switch_to_manual=True, merge="overwrite"
+        )
+    return records(engine, engine.run(dag), "stage")
+
+
+def records(engine: Any, run: Any, task_id: str = "submit") -> list[Record]:
+    value = engine.result(run, task_id)
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def choose(start: str) -> Callable[[Any], Any]:
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        return {"chosen_options": [o for o in form["options"] if o.startswith(start)], "params_input": {}}
+
+    return answer
+
+
+def writes(sandbox: Any) -> list[Any]:
+    return [entry["body"] for entry in sandbox.journal() if entry["method"] != "GET"]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_rejection_that_was_edited_in_xcom_changes_nothing_at_the_api(edit, engine, sandbox, connection):
+    sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
+
+    run = engine.run(contest(connection, EDITS[edit]), choose("Reject"))
+
+    [record] = records(engine, run)
+    assert record["state"] == "refused"
+    assert "rejection is not this run's last answer" in record["reason"]
+    assert "review it again" in record["reason"]
+    assert run.state == "failed", "somebody has to look at it"
+    assert len(writes(sandbox)) == 1, "but for the staging"
+    assert sandbox.dispute("du_1")["evidence"]["customer_name"] == "A colleague's"
+
+
+def test_what_was_held_is_not_taken_back_by_an_edit(engine, sandbox, connection):
+    sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
+    promote = contest(connection, lambda record: record.update(state="rejected"))
+
+    run = engine.run(promote, choose("Hold"))
+
+    assert [record["state"] for record in records(engine, run)] == ["refused"]
+    assert len(writes(sandbox)) == 1, "but for the staging"
+    assert sandbox.dispute("du_1")["object"]["intended_submission_method"] == "manual"
+
+
+def test_a_rejection_that_nobody_edited_is_taken_back(engine, sandbox, connection):
+    sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
+
+    run = engine.run(contest(connection, untouched), choose("Reject"))
+
+    [record] = records(engine, run)
+    assert record["state"] == "rejected"
+    assert "put back" in record["reason"]
+    assert run.state == "success"
+    assert sandbox.dispute("du_1")["object"]["intended_submission_method"] == "smart_disputes"
+    assert not sandbox.dispute("du_1")["evidence"].get("uncategorized_text")
+
+
+@pytest.mark.parametrize("edit", [*EDITS, "who prepared it", "the verdict"])
+def test_a_review_does_not_ask_about_what_was_edited_in_its_configuration(edit, engine, sandbox, connection):
+    edits = {
+        **EDITS,
+        "who prepared it": lambda r: r.update(prepared_by="somebody else"),
+        "the verdict": lambda r: r.update(verdict="ready", missing=[]),
+    }
+    sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
+    given = staged(engine, connection)
+    edits[edit](given[0])
+    sandbox.clear_journal()
+
+    run = engine.run(load("dispute_review"), choose("Reject"), conf={"staged": given})
+
+    [record] = records(engine, run)
+    assert record["state"] == "refused"
+    assert "edited since it was staged" in record["reason"]
+    assert "stage it again" in record["reason"]
+    assert run.state == "failed"
+    assert not engine.forms, "nobody is asked"
+    assert writes(sandbox) == []
+
+
+@pytest.mark.parametrize("state", ["approved", "rejected"])
+def test_a_run_cannot_be_started_with_answers_of_ones_own(state, engine, sandbox, connection):
+    sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
+    given = staged(engine, connection)
+    answer = {"action": "submit", "responder": "ana (1)", "responded_at": "now", "review": "review/-1/1"}
+    EDITS["both"](given[0])
+    given[0].update(state=state, approval=answer)
+    sandbox.clear_journal()
+
+    run = engine.run(load("dispute_review"), choose("Submit"), conf={"staged": given})
+
+    assert [record["state"] for record in records(engine, run)] == ["refused"]
+    assert run.state == "failed"
+    assert writes(sandbox) == []
+
+
+def test_what_an_earlier_version_has_staged_is_staged_again(engine, sandbox, connection):
+    sandbox.create_dispute(api="stripe", id="du_1")
+    given = staged(engine, connection)
+    for field in ("signature", "staged_as"):
+        del given[0][field]
+
+    run = engine.run(load("dispute_review"), choose("Submit"), conf={"staged": given})
+
+    [record] = records(engine, run)
+    assert record["state"] == "refused"
+    assert "an earlier version staged it" in record["reason"]
+    assert "stage it again" in record["reason"]
+
+
+def test_what_a_colleague_writes_before_the_review_is_not_cleared_by_a_rejection(engine, sandbox, connection):
+    sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
+    given = staged(engine, connection)
+    sandbox.edit_dispute("du_1", evidence={"uncategorized_text": "A colleague's"})
+
+    run = engine.run(load("dispute_review"), choose("Reject"), conf={"staged": given})
+
+    [record] = records(engine, run)
+    assert record["state"] == "rejected"
+    assert "left as it is: it has changed since it was staged" in record["reason"]
+    assert sandbox.dispute("du_1")["evidence"]["uncategorized_text"] == "A colleague's"
+    assert sandbox.dispute("du_1")["object"]["intended_submission_method"] == "manual"
