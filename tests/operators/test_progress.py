@@ -82,8 +82,8 @@ def progress(shared: Store, own: Store | None = None, run: str = "run", number: 
 
 def approved(dispute: str, digest: str = "a") -> Record:
     signature = f"{dispute[-8:]:0>8}{digest:0>8}" + "f" * 48
-    answer = Approval("submit", "ana (7)", "now", "review/-1/x", signature=signature)
-    facts = {"digest": digest * 64, "stage": "chargeback", "approval": answer}
+    answer = Approval("submit", "ana (7)", "now", "review/-1/x")
+    facts = {"digest": digest * 64, "stage": "chargeback", "approval": answer, "signature": signature}
     return Record("stripe", "stripe_default", dispute, State.APPROVED, "approved", **facts)  # type: ignore[arg-type]
 
 
