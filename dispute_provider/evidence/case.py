@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
 
 from dispute_provider import contract
-from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.bounds import TOO_DEEP, excess
+from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.snapshot import sha256_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
@@ -80,16 +82,24 @@ class Case:
         """Check and read a case as it stands in a file, a row or a form.
 
         :param source: what to call it in an error; its dispute where not given.
-        :raises InvalidCaseError: with every violation of the case schema and of the API's limits.
+        :raises InvalidCaseError: with every violation of the case schema and of the API's limits; or with the
+            bound that it exceeds; and in place of any other exception.
         """
+        with reading(source or name_of(data)):
+            return cls._parse(data, folder, source)
+
+    @classmethod
+    def _parse(cls, data: Any, folder: str | None, source: str | None) -> Case:
         from dispute_provider.validation import violations
 
+        name = source or name_of(data)
+        if too_much := excess(data):
+            raise InvalidCaseError(shown(name), [too_much])
         data, is_json = _in_plain_types(data)
         found = violations(contract.read_schema("case.schema.json"), data, is_json=is_json)
         entries = () if found else tuple(_entries(data["evidence"]))
         if found := found or _evidence_violations(data, entries, is_json=is_json):
-            named = data.get("dispute") if isinstance(data, Mapping) else None
-            raise InvalidCaseError(source or str(named or "without a dispute")[:200], found)
+            raise InvalidCaseError(shown(name), found)
         return cls(
             provider=data["provider"],
             dispute=data["dispute"],
@@ -102,6 +112,40 @@ class Case:
             folder=folder,
             source=source,
         )
+
+
+def refused(source: str, problem: str, remedy: str) -> InvalidCaseError:
+    """Return the error of a case for one reason that concerns the whole of it."""
+    return InvalidCaseError(shown(source), [Violation("", problem, remedy)])
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Refuse a case for whatever goes wrong while it is read: no case may stop the others of its batch.
+
+    File systems and schemas raise what they like; the texts of their errors may quote the case.
+
+    :param source: what to call the case.
+    :raises InvalidCaseError: in place of any other exception.
+    """
+    try:
+        yield
+    except InvalidCaseError:
+        raise
+    except RecursionError:
+        raise refused(source, *TOO_DEEP) from None
+    except OSError as error:
+        problem = f"it cannot be read: {type(error).__name__}"
+        raise refused(source, problem, "check the path and the permissions") from None
+    except Exception as error:
+        problem = f"it cannot be read: {type(error).__name__}"
+        raise refused(source, problem, "check its path and its contents") from None
+
+
+def name_of(data: Any) -> str:
+    """Return what to call a case before it is checked: its dispute, if it names one."""
+    named = data.get("dispute") if isinstance(data, Mapping) else None
+    return named if isinstance(named, str) and named else "without a dispute"
 
 
 def _in_plain_types(data: Any) -> tuple[Any, bool]:

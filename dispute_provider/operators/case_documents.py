@@ -102,8 +102,8 @@ def _read_document(folder: str | None, path: str, limits: Limits, renderer: Rend
 def _read(folder: str | None, path: str, limits: Limits) -> bytes:
     if folder is None:
         raise _UnfitError("the case has come without a folder to read documents from", "name the folder")
-    file = storage_path(folder) / path
     try:
+        file = storage_path(folder) / path
         if not is_within(str(file), folder):
             raise _UnfitError("it stands outside of the case's folder", "put it beside the case")
         if not file.is_file():
@@ -113,7 +113,9 @@ def _read(folder: str | None, path: str, limits: Limits) -> bytes:
             raise _UnfitError(*problem)
         with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
             content: bytes = opened.read(limits.document_bytes + 1)
-    except OSError as error:
+    except _UnfitError:
+        raise
+    except Exception as error:  # whatever its file system raises
         what = f"it cannot be read: {type(error).__name__}"
         raise _UnfitError(what, "check its name and its permissions") from None
     if problem := budgets.unfit(limits, len(content)):

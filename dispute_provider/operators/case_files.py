@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.exceptions import InvalidCaseError, Violation
+from dispute_provider.evidence.bounds import LARGEST_CASE
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
 
 _SUFFIXES = (".json", ".yaml", ".yml")
-LARGEST_CASE = 4 * 1024 * 1024
+_NOT_UTF_8 = re.compile(r"\\udc[89a-f][0-9a-f]")
 
 
 def case_roots() -> list[str]:
@@ -33,18 +33,21 @@ def require_within_roots(path: str) -> None:
 
     :raises InvalidCaseError: if it does not; otherwise a form could read any file of a worker.
     """
-    if not any(is_within(path, root) for root in case_roots()):
-        remedy = "move the case under a folder of [dispute] case_roots, or add its folder there"
-        raise InvalidCaseError(path[:200], [Violation("", "it stands outside of the case roots", remedy)])
+    from dispute_provider.evidence.case import reading, refused
+
+    with reading(path):
+        if not any(is_within(path, root) for root in case_roots()):
+            remedy = "move the case under a folder of [dispute] case_roots, or add its folder there"
+            raise refused(path, "it stands outside of the case roots", remedy)
 
 
 def is_within(path: str, root: str) -> bool:
-    """Whether a path stands under a root, links and ``..`` resolved where they can be."""
+    """Whether a path is a root or stands under it, links and ``..`` resolved where they can be."""
     if _is_local(path) != _is_local(root):
         return False
     if _is_local(path):
         return _resolved(path).is_relative_to(_resolved(root))
-    return ".." not in path.split("/") and path.startswith(root.rstrip("/") + "/")
+    return ".." not in path.split("/") and f"{path.rstrip('/')}/".startswith(f"{root.rstrip('/')}/")
 
 
 def _is_local(path: str) -> bool:
@@ -57,13 +60,43 @@ def _resolved(path: str) -> Path:
 
 
 def find_cases(folder: str) -> Iterator[str]:
-    """The case files of a folder, in order: its own JSON and YAML files, and ``case.*`` one folder down."""
-    for entry in sorted(storage_path(folder).iterdir(), key=str):
-        if entry.is_dir():
-            files = sorted(entry.iterdir(), key=str)
-            yield from (str(file) for file in files if file.stem == "case" and file.suffix in _SUFFIXES)
-        elif entry.suffix.lower() in _SUFFIXES:
-            yield str(entry)
+    """Yield a folder's case files, in order: its own JSON and YAML files, and ``case.*`` one folder down.
+
+    A folder that cannot be listed is yielded itself: reading it as a case says why.
+    """
+    entries = _listed(folder)
+    if entries is None:
+        yield _encodable(folder)
+    for entry in entries or ():
+        if not _is_folder(entry):
+            if entry.suffix.lower() in _SUFFIXES:
+                yield _encodable(str(entry))
+        elif (files := _listed(str(entry))) is None:
+            yield _encodable(str(entry))
+        else:
+            for file in files:
+                if file.stem == "case" and file.suffix in _SUFFIXES:
+                    yield _encodable(str(file))
+
+
+def _listed(folder: str) -> list[ObjectStoragePath] | None:
+    """What a folder holds, in order; None if it cannot be listed."""
+    try:
+        return sorted(storage_path(folder).iterdir(), key=str)
+    except Exception:  # whatever its file system raises
+        return None
+
+
+def _is_folder(entry: ObjectStoragePath) -> bool:
+    try:
+        return entry.is_dir()
+    except Exception:  # likewise
+        return False
+
+
+def _encodable(path: str) -> str:
+    """A path as it can go through XCom: a name that is not UTF-8 is escaped, and no longer found."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def read_case(path: str) -> Case:
@@ -71,21 +104,46 @@ def read_case(path: str) -> Case:
 
     :raises InvalidCaseError: if it cannot be read, or with every violation in it.
     """
-    from dispute_provider.evidence.case import Case
+    from dispute_provider.evidence.case import Case, reading, refused
 
-    file = storage_path(path)
-    try:
-        size = file.stat().st_size
-        if size > LARGEST_CASE:
-            problem = f"it has {size:,} bytes, a case has at most {LARGEST_CASE:,}"
-            raise InvalidCaseError(path, [Violation("", problem, "name the case file, not a document")])
-        data = _parse(file.read_text(encoding="utf-8"), file.suffix.lower())
-    except OSError as error:
-        problem = f"it cannot be read: {type(error).__name__}"
-        raise InvalidCaseError(path, [Violation("", problem, "check the path and the permissions")]) from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidCaseError(path, [Violation("", _where(error), "correct the file")]) from None
-    return Case.parse(data, folder=str(file.parent), source=path)
+    with reading(path):
+        file = storage_path(path)
+        try:
+            content = _read(file, path)
+        except FileNotFoundError:
+            if _NOT_UTF_8.search(path):
+                raise refused(path, "its name is not UTF-8", "rename it") from None
+            raise
+        if content is None:
+            problem = f"it has more than {LARGEST_CASE:,} bytes"
+            raise refused(path, problem, "name the case file, not a document")
+        return Case.parse(_parse(content, file.suffix.lower(), path), folder=str(file.parent), source=path)
+
+
+def _read(file: ObjectStoragePath, source: str) -> bytes | None:
+    """The bytes of a file, None if they are more than a case has."""
+    require_file(file, source)
+    with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
+        content: bytes = opened.read(LARGEST_CASE + 1)
+    return content if len(content) <= LARGEST_CASE else None
+
+
+def require_file(file: ObjectStoragePath, source: str) -> None:
+    """Check that a path leads to a regular file before it is opened: a pipe or a device may never end.
+
+    :param source: what to call it in an error.
+    :raises OSError: if it leads nowhere, or to a folder.
+    :raises InvalidCaseError: if it leads to a pipe, a socket or a device.
+    """
+    from dispute_provider.evidence.case import refused
+
+    kind = file.fs.info(file.path)["type"]
+    if kind == "directory":
+        # A folder that may not be listed says so.
+        next(iter(file.iterdir()), None)
+        raise IsADirectoryError
+    if kind != "file":
+        raise refused(source, "it is a pipe, a socket or a device", "put a regular file there")
 
 
 def storage_path(path: str) -> ObjectStoragePath:
@@ -95,29 +153,7 @@ def storage_path(path: str) -> ObjectStoragePath:
     return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
 
 
-def _parse(text: str, suffix: str) -> Any:
-    if suffix == ".json":
-        return json.loads(text)
-    import yaml
+def _parse(content: bytes, suffix: str, source: str) -> Any:
+    from dispute_provider.evidence.case_text import parse_json, parse_yaml
 
-    class Loader(yaml.SafeLoader):
-        """Dates stay as written: the bank is to read just what the case says."""
-
-        yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own way to configure a loader
-            first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-    try:
-        return yaml.load(text, Loader=Loader)  # noqa: S506  # a SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ValueError(f"line {mark.line + 1} is no YAML" if mark else "it is no YAML") from None
-
-
-def _where(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno} is no JSON"
-    if isinstance(error, UnicodeDecodeError):
-        return "it is no UTF-8 text"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return (parse_json if suffix == ".json" else parse_yaml)(content, source)

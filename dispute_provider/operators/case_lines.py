@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from dispute_provider.exceptions import InvalidCaseError, TryAgainError, Violation
-from dispute_provider.operators.case_files import LARGEST_CASE, require_within_roots, storage_path
+from dispute_provider.evidence.bounds import LARGEST_CASE
+from dispute_provider.exceptions import InvalidCaseError, TryAgainError
+from dispute_provider.operators.case_files import require_file, require_within_roots, storage_path
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
@@ -26,26 +26,28 @@ class CaseLine:
 
     source: str
     folder: str
-    content: bytes | InvalidCaseError = field(repr=False)
+    content: bytes | InvalidCaseError | TryAgainError = field(repr=False)
 
     def case(self) -> Case:
-        """:raises InvalidCaseError: if it is none, with every violation in it."""
-        from dispute_provider.evidence.case import Case
+        """Read the case.
 
-        if isinstance(self.content, InvalidCaseError):
+        :raises InvalidCaseError: if it is none, with every violation in it.
+        :raises TryAgainError: if the file broke off here.
+        """
+        from dispute_provider.evidence.case import Case, reading
+        from dispute_provider.evidence.case_text import parse_json
+
+        if not isinstance(self.content, bytes):
             raise self.content
-        try:
-            data = json.loads(self.content.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            what = "UTF-8 text" if isinstance(error, UnicodeDecodeError) else "JSON"
-            raise _refused(self.source, f"it is no {what}", "write one case, as JSON, on one line") from None
+        with reading(self.source):
+            data = parse_json(self.content, self.source)
         return Case.parse(data, folder=self.folder, source=self.source)
 
 
 def expanded(given: Iterable[Any]) -> Iterator[Any]:
-    """What a task was given, with the cases of such a file in place of its path.
+    """Yield what a task was given, with the cases of such a file in place of its path.
 
-    :raises TryAgainError: if one breaks off while it is read; what comes after is not known.
+    A file that breaks off ends in a line that says so; what comes after it is not known.
     """
     for item in given:
         if is_lines(item):
@@ -65,34 +67,39 @@ def is_lines(item: Any) -> bool:
 
 
 def _cases(path: str) -> Iterator[CaseLine]:
+    from dispute_provider.evidence.case import reading, refused
+
     number = 0
     try:
-        require_within_roots(path)
-        file = storage_path(path)
-        with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
+        with reading(path):
+            require_within_roots(path)
+            file = storage_path(path)
+            require_file(file, path)
+            opened = file.open("rb")  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
+        with opened:
             for number, line in enumerate(_lines(opened, LARGEST_CASE), 1):
                 # The number first: a path may be cut off where it is shown.
                 source = f"line {number} of {path}"
                 if line is None:
                     problem = f"it has more bytes than the {LARGEST_CASE:,} of a case"
-                    yield CaseLine(source, "", _refused(source, problem, "write one case on each line"))
+                    yield CaseLine(source, "", refused(source, problem, "write one case on each line"))
                 elif line.strip():
                     yield CaseLine(source, str(file.parent), line)
     except InvalidCaseError as error:
         yield CaseLine(path, "", error)
-    except OSError as error:
-        what = f"cannot be read: {type(error).__name__}"
-        if number:
-            raise TryAgainError(f"{path} {what}, after line {number}") from error
-        yield CaseLine(path, "", _refused(path, f"it {what}", "check the path and the permissions"))
+    except Exception as error:  # whatever the file system raises
+        problem = f"{path} cannot be read after line {number}: {type(error).__name__}"
+        yield CaseLine(f"line {number + 1} of {path}", "", TryAgainError(problem))
 
 
 def _count(path: str) -> int:
     try:
         require_within_roots(path)
-        with storage_path(path).open("rb") as opened:  # type: ignore[no-untyped-call]  # likewise
+        file = storage_path(path)
+        require_file(file, path)
+        with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # likewise
             return sum(piece.count(b"\n") for piece in iter(lambda: opened.read(_PIECE), b""))
-    except (InvalidCaseError, OSError):
+    except Exception:  # _cases says why
         return 1
 
 
@@ -113,7 +120,3 @@ def _lines(file: IO[bytes], longest: int) -> Iterator[bytes | None]:
             line, is_too_long = bytearray(), True
     if line or is_too_long:
         yield None if is_too_long else bytes(line)
-
-
-def _refused(source: str, problem: str, remedy: str) -> InvalidCaseError:
-    return InvalidCaseError(source, [Violation("", problem, remedy)])

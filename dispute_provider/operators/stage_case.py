@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.case import Case, name_of
+from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.exceptions import InvalidCaseError
+from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 from dispute_provider.operators import case_documents, case_files, evidence_store
 from dispute_provider.operators.case_lines import CaseLine
-from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.staging_memory import StagingMemory
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class CaseStager:
                 await asyncio.to_thread(_store, read.found)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
-        except EvidenceStoreError as error:
+        except TryAgainError as error:
             return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
         memory = self._memory.of(case.dispute)
         if memory.settling:
@@ -100,8 +99,9 @@ class CaseStager:
 
 def _named(given: Any) -> str:
     """What a case is called before it is read: its dispute, or where it stands."""
-    named = given.get("dispute") if isinstance(given, Mapping) else given
-    return str(given.source if isinstance(given, CaseLine) else named)[:200]
+    if isinstance(given, CaseLine):
+        return shown(given.source)
+    return shown(given if isinstance(given, str) else name_of(given))
 
 
 def _store(documents: Mapping[str, Document]) -> None:

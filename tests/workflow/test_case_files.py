@@ -48,17 +48,17 @@ def test_a_case_is_read_as_it_was_written(suffix, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("case.json", b"{\n  broken", "line 2 is no JSON"),
-        ("case.yaml", b"a: b\nc: [", "no YAML"),
-        ("case.yaml", b"\x80\x81", "no UTF-8"),
+        ("case.json", b"{\n  broken", "line 2 is not valid JSON"),
+        ("case.yaml", b"a: b\nc: [", "line 2 is not valid YAML"),
+        ("case.yaml", b"\x80\x81", "byte 1 is not UTF-8"),
         ("case.json", b"[]", "must be object"),
         (
             "case.yaml",
             b"provider: stripe\ndispute: du_1\nevidence: {service_date: 20260322}\n",
             "/evidence/service_date",
         ),
-        ("case.yaml", b"!!python/object/apply:os.system ['true']", "no YAML"),
-        ("case.json", b" " * (4 * 1024 * 1024 + 1), "at most"),
+        ("case.yaml", b"!!python/object/apply:os.system ['true']", "line 1: a tag"),
+        ("case.json", b" " * (1024 * 1024 + 1), "more than 1,048,576 bytes"),
     ],
 )
 def test_a_file_that_is_no_case_is_refused_with_its_path_and_reason(name, content, said, tmp_path):
