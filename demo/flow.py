@@ -57,7 +57,8 @@ class Flow:
         self._statuses = {dispute["id"]: dispute["status"] for dispute in self.sandbox.disputes()}
         self._sweep(progress)
         expected = len({dispute.connection for dispute in self.disputes})
-        while (opened := len(self.rest.reviews())) < expected:
+        # Counted by their runs: a person may answer one before the last is open.
+        while (opened := len(self.rest.runs(REVIEW))) < expected:
             if all(self.rest.runs(SWEEP).values()) and len(self.rest.runs(REVIEW)) < expected:
                 raise DemoError(f"the sweep has ended and opened {opened} of {expected} reviews")
             self._wait(progress, f"the sweep stages the cases, {opened} of {expected} reviews are open")
@@ -103,12 +104,15 @@ class Flow:
     def _follow(self, progress: Progress) -> None:
         """Tell what the banks decide. An inquiry that became a chargeback gets more evidence and a sweep."""
         for held in self.sandbox.disputes():
-            before, now = self._statuses[held["id"]], held["status"]
+            # A person may create disputes on the sandbox meanwhile.
+            before, now = self._statuses.get(held["id"]), held["status"]
             self._statuses[held["id"]] = now
-            if before != now:
+            if before is None:
+                progress.tell(f"{held['id']}: new, {now}; the next run of {SWEEP} looks for its case")
+            elif before != now:
                 progress.tell(f"{held['id']}: {before} → {now}")
         for dispute in self.disputes:
-            became_chargeback = dispute.later and self._statuses[dispute.id] == "needs_response"
+            became_chargeback = dispute.later and self._statuses.get(dispute.id) == "needs_response"
             if became_chargeback and dispute.id not in self._escalated:
                 self._escalated.add(dispute.id)
                 dispute.write_case(self.cases, escalated=True)
@@ -150,7 +154,7 @@ class Flow:
         if unfinished := [done for done in self.rest.runs(REVIEW).values() if not done]:
             self._quiet_since = None
             return f"{len(unfinished)} reviews are open"
-        open_ends = sum(self._statuses[dispute.id] != dispute.status for dispute in self.disputes)
+        open_ends = sum(self._statuses.get(dispute.id) != dispute.status for dispute in self.disputes)
         self._quiet_since = self._quiet_since or time.monotonic()
         if not open_ends or time.monotonic() - self._quiet_since > _FOR_OUTCOMES:
             return ""
@@ -162,11 +166,13 @@ class Flow:
         for run in self.rest.runs(SWEEP):
             for index in range(len({dispute.connection for dispute in self.disputes})):
                 lists.append(self.rest.xcom(SWEEP, run, "contest.find", "without_case", index))
-                staged = self.rest.xcom(SWEEP, run, "contest.stage", map_index=index) or []
-                lists.append([record for record in staged if record["state"] != "staged"])
+                staged = self.rest.xcom(SWEEP, run, "contest.stage", map_index=index)
+                if isinstance(staged, list):
+                    lists.append([record for record in staged if record["state"] != "staged"])
         lists += [
             self.rest.xcom(REVIEW, run, "submit") or self.rest.xcom(REVIEW, run, "review")
             for run in self.rest.runs(REVIEW)
         ]
-        records = [Record.from_dict(record) for found in lists for record in found or []]
+        # What a person adds may make a list so long that it is a reference; none of the demo's is.
+        records = [Record.from_dict(each) for found in lists if isinstance(found, list) for each in found]
         return list({(record.dispute, record.stage): record for record in records}.values())

@@ -34,7 +34,8 @@ def show(records: Sequence[Record], held_by_api: Mapping[str, Mapping[str, Any]]
             _DECISIONS.get(approval.action, approval.action) if approval else "–",
             approval.responder if approval else "–",
             str(record.state),
-            str(held_by_api[record.dispute]["status"]),
+            # A record of a case that cannot be read names its file.
+            str(held_by_api[record.dispute]["status"]) if record.dispute in held_by_api else "–",
             record.request_id or "–",
         )
     # Without a terminal nothing may be folded away: whoever reads a log has no wider window.
@@ -59,7 +60,7 @@ def mistakes(
     found: list[str] = []
     sent = Counter(entry["dispute"] for entry in journal if entry["submitted"])
     for dispute in disputes:
-        held = held_by_api[dispute.id]
+        held = held_by_api.get(dispute.id, {"status": "deleted", "submissions": ()})
         stages = tuple(submission["stage"] for submission in held["submissions"])
         states = {str(record.state) for record in records if record.dispute == dispute.id}
         if sent.pop(dispute.id, 0) != len(dispute.stages) or stages != dispute.stages:
