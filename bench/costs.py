@@ -13,7 +13,8 @@ from typing import Any
 from bench.bodies import EVIDENCE, Shop
 from bench.timing import Table
 from dispute_provider import contract
-from dispute_provider.validation import review, violations
+from dispute_provider.reading import read
+from dispute_provider.validation import violations
 
 _TIMES, _SLICES = 5, 200
 _IMPORTS = 5
@@ -53,7 +54,7 @@ def validation(table: Table) -> None:
             lambda: list(Draft202012Validator(written.schema).iter_errors(request)),
         ),
         "an answer": (
-            lambda: review(success, answer, is_json=True),
+            lambda: read(success, answer, is_json=True),
             lambda: list(Draft202012Validator(success).iter_errors(answer)),
         ),
     }

@@ -64,7 +64,11 @@ def dispute_sweep() -> None:
             conn_id=conn_id,
             trigger_rule="none_failed",
         )
-        outcome = ReportOutcomeOperator(task_id="outcome", results=stage.output, trigger_rule="none_failed")
+        outcome = ReportOutcomeOperator(
+            task_id="outcome",
+            results=[stage.output, find.output["unreadable"]],
+            trigger_rule="none_failed",
+        )
         # What could not be staged is what people must hear of most.
         remind = RemindOperator(
             task_id="remind",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,7 +26,11 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
+    UnreadableAnswerError,
 )
+
+if TYPE_CHECKING:
+    from dispute_provider.reading import BrokenItem
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: InvalidRequestError,
@@ -50,8 +54,11 @@ _SHORTEST_REDACTED_TEXT = 4
 class Answer:
     """A success, checked against its contract.
 
-    :param data: the decoded JSON; the bytes of a file; None where the answer has no body.
-    :param warnings: what the contract does not know, harmless.
+    :param data: the decoded JSON, without what cannot be used; the bytes of a file; None where the answer
+        has no body.
+    :param raw: the same as the API sent it.
+    :param warnings: what is missing, left out or unknown to the contract, each with its JSON pointer.
+    :param broken: the items of lists that are not in ``data``, because they cannot be used.
     :param replayed: whether the API says that it only repeats what it answered to the same key before.
     :param in_doubt: whether an earlier attempt at the same call may have been carried out.
     """
@@ -59,9 +66,18 @@ class Answer:
     status: int
     request_id: str | None
     data: Any = field(repr=False)
+    raw: Any = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    broken: tuple[BrokenItem, ...] = ()
     replayed: bool = False
     in_doubt: bool = False
+
+    def items_broken_in(self, pointer: str) -> list[BrokenItem]:
+        """The items that one list lacks, in their order.
+
+        :param pointer: JSON pointer to the list.
+        """
+        return [each for each in self.broken if each.within == pointer]
 
 
 def read_answer(
@@ -80,21 +96,29 @@ def read_answer(
         raise _error(request, status, request_id, headers, body, secrets)
     schema = request.operation.success_schema
     if schema is None:
-        return Answer(status, request_id, body or None)
-    from dispute_provider.validation import review
+        return Answer(status, request_id, body or None, raw=body or None)
+    from dispute_provider.reading import read
 
     try:
         data, is_strict = _decode(body)
     except _NO_JSON:
         raise unreadable(request, "the answer is no JSON", status, request_id) from None
-    found, warnings = review(schema, data, is_json=is_strict)
-    if found:
-        raise unreadable(
-            request, "the answer breaks its contract: " + " | ".join(map(str, found[:5])), status, request_id
-        )
+    found = read(schema, data, is_json=is_strict)
+    if found.problems:
+        problem = f"the answer breaks its contract: {found.explanation}"
+        raise unreadable(request, problem, status, request_id, lasting=found.is_recognized)
+    warnings = found.warnings
     if str(status) not in request.operation.document["responses"]:
-        warnings = [f"status {status} is not in the contract", *warnings]
-    return Answer(status, request_id, data, tuple(warnings), headers.get("idempotent-replayed") == "true")
+        warnings = (f"status {status} is not in the contract", *warnings)
+    return Answer(
+        status,
+        request_id,
+        found.value,
+        raw=data,
+        warnings=warnings,
+        broken=found.broken,
+        replayed=headers.get("idempotent-replayed") == "true",
+    )
 
 
 def _decode(body: bytes) -> tuple[Any, bool]:
@@ -117,11 +141,24 @@ def unreadable(
     request_id: str | None = None,
     *,
     under_way: bool = False,
+    lasting: bool = False,
 ) -> ApiError:
-    """The error for a call whose effect no answer tells: *ambiguous*, unless it may be resent."""
-    cls = ServerError if request.operation.after_failure == "resend" else AmbiguousError
+    """The error for a call whose effect no answer tells: *ambiguous*, unless it may be resent.
+
+    :param lasting: whether the same call would be answered the same way again.
+    """
+    cls: type[ApiError] = AmbiguousError
+    if request.operation.after_failure == "resend":
+        cls = UnreadableAnswerError if lasting else ServerError
     operation = request.operation.id
-    return cls(f"{problem}.", operation=operation, status=status, request_id=request_id, under_way=under_way)
+    return cls(
+        f"{problem}.",
+        operation=operation,
+        status=status,
+        request_id=request_id,
+        should_retry=False if cls is UnreadableAnswerError else None,
+        under_way=under_way,
+    )
 
 
 def _error(

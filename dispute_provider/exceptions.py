@@ -163,6 +163,12 @@ class ServerError(ApiError):
     advice = "send again later"
 
 
+class UnreadableAnswerError(ServerError):
+    """A read was answered without a field that we need, or with one of another type; a retry won't help."""
+
+    advice = "look at it in the API's dashboard, and report the fields named here"
+
+
 class UnreachableError(ServerError):
     """No connection was made: the request never left."""
 

@@ -11,9 +11,8 @@ from dispute_provider.contract import Json, Operation
 
 SECRET = "[redacted: a secret]"  # noqa: S105  # what stands in a secret's place
 _EVIDENCE = "evidence"
-_TEXT = "text"
-# What a charge says of who paid it.
-_CUSTOMER = {"billing_details", "receipt_email", "receipt_url", "shipping"}
+# Members that hold customers' texts, whatever their type: evidence, and what a charge says of who paid it.
+_CUSTOMER = {_EVIDENCE, "text", "billing_details", "receipt_email", "receipt_url", "shipping"}
 
 
 def redacted_answer(api: str, data: Any) -> Any:
@@ -32,7 +31,7 @@ def _member(api: str, name: str, value: Any) -> Any:
     if name == _EVIDENCE and isinstance(value, Mapping):
         documents = _document_names(api)
         return {key: item if key in documents else _without_texts(item) for key, item in value.items()}
-    if name in _CUSTOMER or (isinstance(value, str) and name == _TEXT):
+    if name in _CUSTOMER:
         return _without_texts(value)
     if isinstance(value, str) and name.endswith("_token"):
         return SECRET

@@ -46,11 +46,15 @@ class _MaxTextLength:
 
 
 class Screen:
-    """One schema's."""
+    """One schema's.
 
-    def __init__(self, schema: Json) -> None:
+    :param answer: whether it is an answer's, in which null stands for absent in members that are neither
+        ``required`` nor ``x-expected``.
+    """
+
+    def __init__(self, schema: Json, *, answer: bool = False) -> None:
         self._validator = Draft202012Validator(
-            _in_plain_words(schema),
+            _in_plain_words(schema, nulls=answer),
             formats={name: lambda value, name=name: FORMATS.conforms(value, name) for name in _OF_STRINGS},
             validate_formats=True,
             keywords={"x-pattern": _Pattern, "x-maxTextLength": _MaxTextLength},
@@ -68,7 +72,7 @@ class Screen:
             return False
 
 
-def _in_plain_words(schema: Any) -> Any:
+def _in_plain_words(schema: Any, *, nulls: bool) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "x-maxBytes" in schema:
@@ -79,7 +83,7 @@ def _in_plain_words(schema: Any) -> Any:
     for keyword, value in schema.items():
         match keyword:
             case "components":
-                plain[keyword] = {"schemas": _each(value["schemas"])}
+                plain[keyword] = {"schemas": _each(value["schemas"], nulls)}
             case "maxLength":
                 # Half as many are within the limit even if each counts two.
                 single = {"maxLength": value, "pattern": r"^[\u0000-\uffff]*$"}
@@ -94,19 +98,32 @@ def _in_plain_words(schema: Any) -> Any:
                 rules.append({"if": {"type": "string"}, "then": {"enum": value}})
             case "x-expected":
                 rules.append({"required": value})
+            case "properties" if nulls:
+                always = {*schema.get("required", ()), *schema.get("x-expected", ())}
+                plain[keyword] = {
+                    name: member if name in always else _or_null(member)
+                    for name, member in _each(value, nulls).items()
+                }
             case _ if keyword in _MAPS:
-                plain[keyword] = _each(value)
+                plain[keyword] = _each(value, nulls)
             case _ if keyword in _LISTS:
-                plain[keyword] = list(map(_in_plain_words, value))
+                plain[keyword] = [_in_plain_words(each, nulls=nulls) for each in value]
             case _ if keyword in _SINGLE:
-                plain[keyword] = _in_plain_words(value)
+                plain[keyword] = _in_plain_words(value, nulls=nulls)
             case _:
                 plain[keyword] = value
     return plain | {"allOf": [*plain.get("allOf", ()), *rules]} if rules else plain
 
 
-def _each(schemas: Json) -> Json:
-    return {name: _in_plain_words(schema) for name, schema in schemas.items()}
+def _or_null(schema: Json) -> Json:
+    if "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return {**schema, "type": [*types, "null"]} if "null" not in types else schema
+
+
+def _each(schemas: Json, nulls: bool) -> Json:
+    return {name: _in_plain_words(schema, nulls=nulls) for name, schema in schemas.items()}
 
 
 def holds_json(value: Any) -> bool:

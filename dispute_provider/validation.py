@@ -108,6 +108,16 @@ def violations(schema: Json, instance: Any, *, is_json: bool = False) -> list[Vi
     return sorted(found, key=lambda violation: (violation.pointer, violation.problem))
 
 
+def wrong_with_value(schema: Json, value: Any) -> list[Violation]:
+    """What is wrong with one value, by a schema that says nothing about its members or items.
+
+    Their pointers are empty. A string must also have a form in UTF-8.
+    """
+    errors = _StrictValidator(schema, format_checker=FORMATS).iter_errors(value)
+    found = [violation for error in errors for violation in _explain(error)]
+    return found + list(_unencodable(value) if isinstance(value, str) else ())
+
+
 def _unencodable(value: Any, pointer: str = "") -> Iterator[Violation]:
     """Half a surrogate pair has no UTF-8 form: no API could be sent it as it is."""
     if isinstance(value, str):
@@ -119,19 +129,20 @@ def _unencodable(value: Any, pointer: str = "") -> Iterator[Violation]:
             )
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _unencodable(str(key), f"{pointer}/{_escape(key)!a}")
-            yield from _unencodable(item, f"{pointer}/{_escape(key)}")
+            yield from _unencodable(str(key), f"{pointer}/{escape(key)!a}")
+            yield from _unencodable(item, f"{pointer}/{escape(key)}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _unencodable(item, f"{pointer}/{index}")
 
 
-def _escape(token: Any) -> str:
+def escape(token: Any) -> str:
+    """A token of a JSON pointer (RFC 6901)."""
     return str(token).replace("~", "~0").replace("/", "~1")
 
 
 def _pointer(path: Iterable[Any]) -> str:
-    return "".join(f"/{_escape(token)}" for token in path)
+    return "".join(f"/{escape(token)}" for token in path)
 
 
 def _explain(error: ValidationError) -> Iterator[Violation]:
@@ -211,36 +222,3 @@ def _nearest_branch(error: ValidationError) -> list[ValidationError]:
 def _type_name(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number"}
     return names.get(type(value), "empty" if value is None else type(value).__name__)
-
-
-def review(schema: Json, instance: Any, *, is_json: bool) -> tuple[list[Violation], list[str]]:
-    """What is wrong with an answer; and what it holds beyond ``x-knownValues`` and lacks of ``x-expected``.
-
-    The latter are warnings: an API may add values at any time.
-
-    :param is_json: whether it is known to be just what JSON in UTF-8 can hold.
-    """
-    if _checks_of(schema).screen.passes(instance, is_json=is_json):
-        return [], []
-    return violations(schema, instance), list(_unknown_values(schema, instance, schema))
-
-
-def _unknown_values(schema: Json, instance: Any, root: Json, pointer: str = "") -> Iterator[str]:
-    while "$ref" in schema:
-        target: Any = root
-        for token in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[token]
-        schema = target
-    known = schema.get("x-knownValues")
-    if known is not None and isinstance(instance, str) and instance not in known:
-        yield f"{pointer or '/'} has a value that the contract does not list"
-    if isinstance(instance, Mapping):
-        absent = [name for name in schema.get("x-expected", ()) if name not in instance]
-        if absent:
-            yield f"{pointer or '/'} lacks {', '.join(absent)}"
-        for name, item in instance.items():
-            if (child := schema.get("properties", {}).get(name)) is not None:
-                yield from _unknown_values(child, item, root, f"{pointer}/{name}")
-    elif isinstance(instance, list):
-        for index, item in enumerate(instance):
-            yield from _unknown_values(schema.get("items", {}), item, root, f"{pointer}/{index}")

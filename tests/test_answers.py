@@ -18,7 +18,7 @@ from dispute_provider.answers import Answer, read_answer, redact, retry_after_se
 from dispute_provider.contract import FilePart, Operation, Request, encode, load
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
-from dispute_provider.hooks.api import Api, Send
+from dispute_provider.hooks.api import Api, Listing, Send
 from dispute_provider.hooks.moov_api import MoovApi
 from dispute_provider.hooks.settings import Settings
 from dispute_provider.hooks.stripe_api import StripeApi
@@ -209,7 +209,7 @@ def test_no_spoilt_answer_crashes_what_reads_it(name: str, operation: str, readi
             refused += 1
         else:
             read += 1
-            for found in result if isinstance(result, list) else [result]:
+            for found in result.disputes if isinstance(result, Listing) else [result]:
                 if isinstance(found, Snapshot):
                     assert found.digest({})
                 elif isinstance(found, Dispute):

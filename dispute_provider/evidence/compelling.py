@@ -39,15 +39,17 @@ _ACTIONS = {
 class Charge(msgspec.Struct, frozen=True):
     """A payment, as the API holds it.
 
+    Of ``created``, ``paid`` and ``disputed``, None stands for what the API does not say.
+
     :param paid: whether the money was taken.
     :param disputed: whether it has ever been disputed.
     :param method: what tells one card or account from another; None where the API does not say.
     """
 
     id: str
-    created: datetime
-    paid: bool
-    disputed: bool
+    created: datetime | None
+    paid: bool | None
+    disputed: bool | None
     method: str | None = None
 
 
@@ -125,14 +127,21 @@ def _of_priors(dispute: Dispute, claim: Claim, charges: Mapping[str, Charge]) ->
 
 
 def _of_charge(label: str, charge: Charge, disputed: Charge | None) -> Iterator[str]:
-    if not charge.paid:
+    if charge.paid is None:
+        yield f"the API does not say whether {label} was paid"
+    elif not charge.paid:
         yield f"{label} was not paid"
-    if charge.disputed:
+    if charge.disputed is None:
+        yield f"the API does not say whether {label} was disputed"
+    elif charge.disputed:
         yield f"{label} was disputed as well"
     if disputed is None:
         return
     if charge.method is None or charge.method != disputed.method:
         yield f"{label} was not made with the same card or account"
+    if disputed.created is None or charge.created is None:
+        yield f"the API does not say when {label} and the disputed payment were made"
+        return
     days = (disputed.created.astimezone(UTC).date() - charge.created.astimezone(UTC).date()).days
     if not _YOUNGEST <= days <= _OLDEST:
         older = f"{_YOUNGEST} to {_OLDEST}"

@@ -15,6 +15,8 @@ import msgspec
 _MARK_LENGTH = 10
 # Digits of a sha256 that people are shown, and that differences between two states are told by.
 SHOWN_DIGEST = 12
+# Stands for the reason of a dispute for which the API gives none.
+UNKNOWN_REASON = "unknown"
 _canonical = msgspec.json.Encoder(order="sorted")
 
 

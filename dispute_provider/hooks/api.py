@@ -39,6 +39,32 @@ class Wait:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item of a list of disputes that cannot be used.
+
+    :param dispute: its id, None if that cannot be read either.
+    :param problem: what is wrong with it, with JSON pointers.
+    """
+
+    dispute: str | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Disputes from a list, and the items that could not be read."""
+
+    disputes: list[Dispute] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+
+def named(item: Any, member: str) -> str | None:
+    """The id of an object in a list as the API sent it; None if it has none that can be read."""
+    found = item.get(member) if isinstance(item, Mapping) else None
+    return found if isinstance(found, str) and found else None
+
+
 class Memory(Protocol):
     """What is remembered of one dispute between tries and runs.
 
@@ -158,8 +184,11 @@ class Api(abc.ABC):
         """The bytes of a document that the API holds."""
 
     @abc.abstractmethod
-    def list_open(self) -> Steps[list[Dispute]]:
-        """The disputes that can still be answered."""
+    def list_open(self) -> Steps[Listing]:
+        """List the disputes that can still be answered; items that cannot be read are named beside them.
+
+        :raises ApiError: if the list itself cannot be read.
+        """
 
     @abc.abstractmethod
     def check_case(self, case: Case, found: Dispute) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import inf
@@ -22,6 +24,8 @@ from dispute_provider.hooks.limiter import Limiter
 T = TypeVar("T")
 # Stripe's code for a 429 that is about one object, which another request holds, and about no rate.
 _LOCKED = "lock_timeout"
+_INDEX = re.compile(r"/\d+")
+_log = logging.getLogger(__name__)
 
 
 class AsyncClient:
@@ -35,6 +39,7 @@ class AsyncClient:
         self.unusable: ApiError | None = None
         self._session = session
         self._limiter = Limiter(api.settings)
+        self._warned: set[tuple[str, str]] = set()
 
     async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Make one call by the API's own name for it.
@@ -77,6 +82,14 @@ class AsyncClient:
         except ApiError as error:
             raise attempts.failed(error) from None
 
+    def _warn(self, operation: str, answer: Answer) -> None:
+        """Log what is odd in an answer, each oddity once for a session, whichever item of a list has it."""
+        for warning in answer.warnings:
+            kind = (operation, _INDEX.sub("/…", warning))
+            if kind not in self._warned:
+                self._warned.add(kind)
+                _log.warning("%s, request %s: %s", operation, answer.request_id, warning)
+
     async def _send(self, step: Send) -> Answer:
         request = step.request
         turn = await self._limiter.turn(request.operation)
@@ -90,7 +103,9 @@ class AsyncClient:
             ) as response:
                 self._limiter.answered(request.operation, turn)
                 body = await _body(response)
-                return sending.answer_to(step, self.api.settings, response.status, response.headers, body)
+                answer = sending.answer_to(step, self.api.settings, response.status, response.headers, body)
+                self._warn(request.operation.id, answer)
+                return answer
         except RateLimitedError as error:
             if error.code != _LOCKED:
                 self._limiter.slow(request.operation)

@@ -14,14 +14,14 @@ from dispute_provider.contract import FilePart, segment
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider.evidence.snapshot import UNKNOWN_REASON, Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import (
     AmbiguousError,
     ConnectionConfigError,
     NotFoundError,
     PermissionDeniedError,
 )
-from dispute_provider.hooks.api import Api, Memory, Send, Steps, Token, theirs
+from dispute_provider.hooks.api import Api, Listing, Memory, Send, Steps, Token, Unreadable, named, theirs
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 
 _CLOSED = {
@@ -145,21 +145,25 @@ class MoovApi(Api):
         )
         return bytes(answer.data)
 
-    def list_open(self) -> Steps[list[Dispute]]:
-        found: list[Dispute] = []
+    def list_open(self) -> Steps[Listing]:
+        found = Listing()
         skip = 0
         while True:
             answer: Answer = yield from self.call(
                 "listDisputes", accountID=self.account, status="response-needed", skip=skip, count=_PAGE
             )
-            found += [self._dispute(item) for item in answer.data]
-            if len(answer.data) < _PAGE:
+            found.disputes.extend(map(self._dispute, answer.data))
+            found.unreadable.extend(
+                Unreadable(named(each.item, "disputeID"), each.problem) for each in answer.items_broken_in("")
+            )
+            if len(answer.raw) < _PAGE:
                 return found
             skip += _PAGE
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
         if case.account and case.account.lower() != (found.merchant or "").lower():
-            return f"the case is for merchant {case.account}, the dispute is against {found.merchant}"
+            against = found.merchant or "a merchant that the API does not name"
+            return f"the case is for merchant {case.account}, the dispute is against {against}"
         return None
 
     def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
@@ -227,7 +231,7 @@ class MoovApi(Api):
         answer: Answer = yield from self.call(
             "listDisputeEvidence", accountID=self.account, disputeID=dispute
         )
-        items = sorted(answer.data or [], key=lambda item: (item["createdOn"], item["evidenceID"]))
+        items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
         return list(map(_evidence, items))
 
     def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
@@ -266,10 +270,10 @@ class MoovApi(Api):
             due=datetime.fromisoformat(data["respondBy"]),
             amount=data["amount"]["value"],
             currency=data["amount"]["currency"].lower(),
-            reason=data.get("networkReasonDescription") or data["networkReasonCode"],
-            network_code=data["networkReasonCode"],
+            reason=data.get("networkReasonDescription") or data.get("networkReasonCode") or UNKNOWN_REASON,
+            network_code=data.get("networkReasonCode"),
             network_description=data.get("networkReasonDescription"),
-            merchant=data["merchantAccountID"],
+            merchant=data.get("merchantAccountID"),
             live=self.settings.live,
             url=dashboard_url(self.account, data["disputeID"]),
         )
@@ -287,7 +291,8 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
         item["evidenceType"],
         id=item["evidenceID"],
         item=item["evidenceID"],
-        filename=item.get("filename"),
+        # The official Go client reads the second spelling, the documents and the Python client the first.
+        filename=item.get("filename") or item.get("fileName"),
         size=item.get("size"),
         content_type=item.get("mimeType"),
     )

@@ -19,6 +19,7 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
+    UnreadableAnswerError,
 )
 from dispute_provider.hooks.api import Api, Steps, Wait
 
@@ -226,10 +227,10 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
 def failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
-    if isinstance(error, AuthenticationError | PermissionDeniedError):
-        # Once the connection is mended, the approval still holds.
+    if isinstance(error, AuthenticationError | PermissionDeniedError | UnreadableAnswerError):
+        # Once the connection or the answer is mended, the approval still holds.
         state = State.HELD
-    if isinstance(error, RateLimitedError | ServerError):
+    if isinstance(error, RateLimitedError | ServerError) and not isinstance(error, UnreadableAnswerError):
         held = record.ended(State.HELD, f"{what}: {error}", error.request_id)
         return replace(held, retry_after=error.retry_after or 0.0)
     return record.ended(state, f"{what}: {error}", error.request_id)

@@ -15,9 +15,17 @@ from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Programme, Snapshot, sha256_of
+from dispute_provider.evidence.snapshot import (
+    UNKNOWN_REASON,
+    Dispute,
+    Evidence,
+    Programme,
+    Snapshot,
+    sha256_of,
+)
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.hooks.api import Api, Memory, Steps
+from dispute_provider.hooks import stripe_evidence
+from dispute_provider.hooks.api import Api, Listing, Memory, Steps, Unreadable, named
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.stripe_charges import unmet_by
 
@@ -33,8 +41,6 @@ _CLOSED = {
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
 # In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
-# The API names a file's type by its usual ending.
-_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
 _DASHBOARD = "https://dashboard.stripe.com"
 _PAGE = 100
 # The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
@@ -106,16 +112,34 @@ class StripeApi(Api):
         answer: Answer = yield from self.call("GetFilesFileContents", account, file=document.id)
         return bytes(answer.data)
 
-    def list_open(self) -> Steps[list[Dispute]]:
-        found: list[Dispute] = []
+    def list_open(self) -> Steps[Listing]:
+        found = Listing()
         last: str | None = None
         while True:
             answer: Answer = yield from self.call("GetDisputes", limit=_PAGE, starting_after=last)
-            page = answer.data["data"]
-            found += [self._dispute(item, self.settings.account) for item in page if item["status"] in _OPEN]
-            if not answer.data["has_more"] or not page:
+            page = answer.raw["data"]
+            has_more = answer.data.get("has_more")
+            more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
+            ids = [named(item, "id") for item in page]
+            # The next page begins after the last item with an id, and so repeats the items after that one.
+            with_id = [place for place, each in enumerate(ids, 1) if each]
+            read = max(with_id, default=0) if more else len(page)
+            found.disputes.extend(
+                self._dispute(item, self.settings.account)
+                for item in answer.data["data"]
+                if item["status"] in _OPEN
+            )
+            found.unreadable.extend(
+                Unreadable(ids[each.index], each.problem)
+                for each in answer.items_broken_in("/data")
+                if each.index < read and _may_be_open(each.item)
+            )
+            if not more:
                 return found
-            last = page[-1]["id"]
+            if not read:
+                problem = "the rest of the list cannot be read: no dispute of a whole page has an id"
+                return Listing(found.disputes, [*found.unreadable, Unreadable(None, problem)])
+            last = ids[read - 1]
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None
@@ -183,7 +207,7 @@ class StripeApi(Api):
         stage = [dispute.account, dispute.id, dispute.stage, dispute.submissions]
         key = sha256_of([*stage, record.digest, attempt])
         # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
-        evidence = {entry.name: entry.content for entry in approved.evidence}
+        evidence = stripe_evidence.sendable(self.contract, approved.evidence)
         return (
             yield from self.call(
                 "PostDisputesDispute",
@@ -209,16 +233,16 @@ class StripeApi(Api):
 
     @cached_property
     def _file_fields(self) -> list[str]:
-        fields = self.contract.document["components"]["schemas"]["DisputeEvidenceParams"]["properties"]
-        return [name for name, schema in fields.items() if schema.get("x-kind") == "file"]
+        known = stripe_evidence.params(self.contract)
+        return [name for name, schema in known.items() if schema.get("x-kind") == "file"]
 
     def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
-        evidence = tuple(
-            _evidence(name, value, name in self._file_fields)
+        evidence = (
+            stripe_evidence.held(name, value, is_file=name in self._file_fields)
             for name, value in answer.data["evidence"].items()
-            if value and without_nothing(value)
         )
-        return Snapshot(self._dispute(answer.data, account), evidence, answer.request_id)
+        dispute = self._dispute(answer.data, account)
+        return Snapshot(dispute, tuple(each for each in evidence if each), answer.request_id)
 
     def _dispute(self, data: Mapping[str, Any], account: str | None) -> Dispute:
         paid = data.get("payment_method_details") or {}
@@ -226,7 +250,7 @@ class StripeApi(Api):
         charge = data["charge"] if isinstance(data.get("charge"), Mapping) else {}
         method = data.get("intended_submission_method")
         details = data["evidence_details"]
-        status, due = data["status"], details.get("due_by")
+        status, due = data["status"], details["due_by"]
         account = account or self.settings.account
         closed = _CLOSED.get(status)
         if closed is None and status not in _OPEN | _UNDER_REVIEW:
@@ -246,7 +270,7 @@ class StripeApi(Api):
             due=datetime.fromtimestamp(due, UTC) if due else None,
             amount=data["amount"],
             currency=data["currency"],
-            reason=data["reason"],
+            reason=data.get("reason") or UNKNOWN_REASON,
             network_code=card.get("network_reason_code") or data.get("network_reason_code"),
             network=card.get("network") or card.get("brand"),
             live=data.get("livemode"),
@@ -266,6 +290,12 @@ def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
     return "/".join([_DASHBOARD, *map(segment, filter(None, parts))])
 
 
+def _may_be_open(item: Any) -> bool:
+    """Whether an item that cannot be used may stand for a dispute that can be answered."""
+    status = named(item, "status")
+    return status is None or status in _OPEN
+
+
 def _stage(status: str, case_type: str | None) -> str:
     if status.startswith("warning_"):
         return "inquiry"
@@ -282,30 +312,3 @@ def _programmes(data: Mapping[str, Any]) -> tuple[Programme, ...]:
         Programme(name, each.get("status"), tuple(each.get("required_actions") or ()))
         for name, each in standing.items()
     )
-
-
-def _evidence(name: str, value: Any, is_file: bool) -> Evidence:
-    if isinstance(value, str):
-        return Evidence(name, id=value) if is_file else Evidence(name, text=value)
-    if is_file:
-        return Evidence(
-            name,
-            id=value["id"],
-            filename=value.get("filename"),
-            size=value.get("size"),
-            content_type=_TYPES.get(value.get("type")),
-            expires=datetime.fromtimestamp(value["expires_at"], UTC) if value.get("expires_at") else None,
-        )
-    return Evidence(name, value=without_nothing(value))
-
-
-def without_nothing(value: Any) -> Any:
-    """A structure without its nulls and empty parts: what the API holds, not what it could hold."""
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, Mapping):
-        kept = {name: without_nothing(item) for name, item in value.items()}
-        return {name: item for name, item in kept.items() if item not in (None, "", {}, [])} or None
-    if isinstance(value, list):
-        return [without_nothing(item) for item in value] or None
-    return value

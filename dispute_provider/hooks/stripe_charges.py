@@ -35,10 +35,11 @@ def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None = Non
 def charge_from(data: Mapping[str, Any]) -> Charge:
     """A charge from the API's answer; one card number has one fingerprint, however often it is saved."""
     card = (data.get("payment_method_details") or {}).get("card") or {}
+    created, paid = data.get("created"), data.get("paid")
     return Charge(
         id=data["id"],
-        created=datetime.fromtimestamp(data["created"], UTC),
-        paid=data["paid"] and data.get("status", "succeeded") == "succeeded",
-        disputed=data["disputed"],
+        created=None if created is None else datetime.fromtimestamp(created, UTC),
+        paid=paid and data.get("status") in (None, "succeeded"),
+        disputed=data.get("disputed"),
         method=card.get("fingerprint") or data.get("payment_method"),
     )

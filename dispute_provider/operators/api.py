@@ -78,7 +78,7 @@ class ApiOperator(BaseOperator):
         """What goes to XCom."""
         from dispute_provider.redaction import redacted_answer
 
-        return answer.data if self.return_evidence else redacted_answer(self.api, answer.data)
+        return answer.raw if self.return_evidence else redacted_answer(self.api, answer.raw)
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
         """The arguments by the contract's names, what other tasks made filled in."""

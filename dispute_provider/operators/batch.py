@@ -39,12 +39,17 @@ def take(operator: BaseOperator, given: Given) -> Given:
 
 
 def resolve(given: Given, context: Context) -> list[Any]:
-    """The list itself; what mapped tasks returned becomes one list. A reference to records is one item."""
+    """The list itself; what several tasks returned becomes one list. A reference to records is one item."""
     # What a mapped task group is given resolves as well; Airflow has no public type for it.
     value = given.resolve(context) if hasattr(given, "resolve") else given
     flat: list[Any] = []
     for item in [value] if isinstance(value, str | Mapping) else value or ():
-        flat.extend(item) if isinstance(item, list) else flat.append(item)
+        if isinstance(item, XComArg):
+            flat.extend(resolve(item, context))
+        elif isinstance(item, list):
+            flat.extend(item)
+        else:
+            flat.append(item)
     return flat
 
 

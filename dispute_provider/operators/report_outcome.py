@@ -25,7 +25,7 @@ class ReportOutcomeOperator(BaseOperator):
     It fails for ``refused``, ``unknown`` and ``submitted-differs``, and for ``held`` where nobody decided so:
     nobody answered, or what was approved could not be carried out.
 
-    :param results: records, or a task that returns them.
+    :param results: records, or a task that returns them; several such tasks as a list.
     """
 
     template_fields: Sequence[str] = ()

@@ -171,7 +171,7 @@ class RequestOperator(BaseOperator):
         if isinstance(answer.data, bytes):
             found = Document("", answer.data)
             return {"sha256": found.sha256, "size": len(answer.data), "content_type": found.content_type}
-        return redacted_answer(self.api, answer.data)
+        return redacted_answer(self.api, answer.raw)
 
 
 def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:

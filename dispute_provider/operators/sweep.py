@@ -57,7 +57,8 @@ class FindCasesOperator(BaseAsyncOperator):
 
     What was put to review is left alone until something changes, or its review has ended without an answer.
     Disputes without a case are named in the log, soonest deadline first, and pushed as XCom ``without_case``;
-    those to remind people of, as ``due_soon``.
+    those to remind people of, as ``due_soon``; those that the API's list names but that cannot be read, as
+    ``unreadable``.
 
     :param conn_id: Airflow connection (templated).
     :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.
@@ -75,7 +76,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     async def aexecute(self, context: Context) -> list[str]:
         from dispute_provider.evidence.memory import Asked
-        from dispute_provider.evidence.record import State, by_due_date, record_of
+        from dispute_provider.evidence.record import Record, State, by_due_date, record_of
 
         memory = _memory(context, self.conn_id)
         now = datetime.now(UTC)
@@ -85,9 +86,8 @@ class FindCasesOperator(BaseAsyncOperator):
 
         async with Clients() as clients:
             client = await clients.of(self.conn_id)
-            open_disputes = {
-                dispute.id: dispute for dispute in await client.run_steps(client.api.list_open())
-            }
+            listing = await client.run_steps(client.api.list_open())
+            open_disputes = {dispute.id: dispute for dispute in listing.disputes}
             found, broken = await asyncio.to_thread(self._cases, client.api.name, open_disputes)
 
             async def compare(candidate: _Candidate) -> None:
@@ -115,19 +115,34 @@ class FindCasesOperator(BaseAsyncOperator):
                 if dispute.id not in with_case
             ]
         )
+        unreadable = [
+            Record(
+                client.api.name,
+                self.conn_id,
+                each.dispute or "without a readable id",
+                State.HELD,
+                f"the API lists it, but it cannot be read: {each.problem}",
+            )
+            for each in listing.unreadable
+        ]
         self.log.info(
-            "connection=%s open=%d new_or_changed=%d left_alone=%d without_case=%d broken_cases=%d",
+            "connection=%s open=%d new_or_changed=%d left_alone=%d without_case=%d broken_cases=%d "
+            "unreadable=%d",
             self.conn_id,
             len(open_disputes),
             len(new),
             len(left_alone),
             len(without),
             len(broken),
+            len(unreadable),
         )
         if len(new) > LARGEST_SWEEP:
             self.log.info("%d of them wait for the next sweep", len(new) - LARGEST_SWEEP)
         context["ti"].xcom_push(key="without_case", value=handed_out(without, self.log))
-        context["ti"].xcom_push(key="open", value=sorted(open_disputes))
+        context["ti"].xcom_push(key="unreadable", value=handed_out(unreadable, self.log))
+        # What cannot be read is open perhaps, so what is remembered of it stays.
+        named = {each.dispute for each in listing.unreadable if each.dispute}
+        context["ti"].xcom_push(key="open", value=sorted(named.union(open_disputes)))
         no_case = {record.dispute: record for record in without}
         soon = [
             no_case.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")

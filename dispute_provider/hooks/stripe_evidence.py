@@ -1,0 +1,81 @@
+"""Evidence as Stripe's answers hold it, and as its requests take it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from dispute_provider.contract import Contract, Json
+from dispute_provider.evidence.snapshot import Evidence, canonical_json
+
+# The API names a file's type by its usual ending.
+_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
+
+
+def params(contract: Contract) -> Json:
+    """The schemas of the evidence that a request takes, by name."""
+    properties: Json = contract.document["components"]["schemas"]["DisputeEvidenceParams"]["properties"]
+    return properties
+
+
+def held(name: str, value: Any, *, is_file: bool) -> Evidence | None:
+    """One member of a dispute's ``evidence``; None where it holds nothing.
+
+    :param value: as the API sent it: a text, a file's id, an expanded file, or a structure. What is none of
+        these, of a name that we do not know, is held as its JSON.
+    """
+    if not (value := without_nothing(value)):
+        return None
+    if isinstance(value, str):
+        return Evidence(name, id=value) if is_file else Evidence(name, text=value)
+    if not isinstance(value, Mapping):
+        return Evidence(name, text=canonical_json(value).decode())
+    if not is_file:
+        return Evidence(name, value=value)
+    return Evidence(
+        name,
+        id=value["id"],
+        filename=value.get("filename"),
+        size=value.get("size"),
+        content_type=_TYPES.get(value.get("type") or ""),
+        expires=datetime.fromtimestamp(value["expires_at"], UTC) if value.get("expires_at") else None,
+    )
+
+
+def sendable(contract: Contract, evidence: Iterable[Evidence]) -> dict[str, Any]:
+    """Evidence as a request takes it.
+
+    What has members that the contract does not know is left out: it is at the API, and stays there.
+    """
+    known = params(contract)
+    return {
+        entry.name: entry.content
+        for entry in evidence
+        if entry.name in known and _is_known(contract, known[entry.name], entry.content)
+    }
+
+
+def _is_known(contract: Contract, schema: Json, value: Any) -> bool:
+    """Whether the contract knows every member of a structure."""
+    schema = contract.resolve(schema)
+    if isinstance(value, Mapping):
+        members = schema.get("properties", {})
+        return all(
+            name in members and _is_known(contract, members[name], item) for name, item in value.items()
+        )
+    if isinstance(value, list):
+        return all(_is_known(contract, schema.get("items", {}), item) for item in value)
+    return True
+
+
+def without_nothing(value: Any) -> Any:
+    """A structure without its nulls and empty parts: what the API holds, not what it could hold."""
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, Mapping):
+        kept = {name: without_nothing(item) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if item not in (None, "", {}, [])} or None
+    if isinstance(value, list):
+        return [without_nothing(item) for item in value] or None
+    return value
