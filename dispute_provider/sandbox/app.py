@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from dispute_provider.sandbox import moov, stripe
@@ -42,6 +43,8 @@ class SandboxApp:
             return
         api.route(call)
         fault = world.faults.take(call)
+        if fault is not None and fault.effect == "repeat":
+            call = await _repeat(world, api, call, fault)
         reply = await _work(world, api, call, fault)
         if reply is not None:
             api.dress(call, reply)
@@ -51,6 +54,21 @@ class SandboxApp:
         elif reply is not None:
             world.journal.append(call, reply)
             await _send(send, reply)
+
+
+async def _repeat(world: World, api: Any, call: Call, fault: Fault) -> Call:
+    """Carry out all but the last of a request that a proxy repeats; returns the last, not yet carried out."""
+    for _ in range(fault.copies):
+        copy = replace(call)
+        reply = await _work(world, api, call, None)
+        assert reply is not None
+        api.dress(call, reply)
+        call.fault = fault.name
+        world.journal.append(call, reply)
+        api.route(copy)
+        copy.time = world.clock.now()
+        call = copy
+    return call
 
 
 async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Answer | None:

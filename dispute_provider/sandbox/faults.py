@@ -12,7 +12,7 @@ from dispute_provider.sandbox.wire import Answer, Call, json_bytes
 BEFORE = {"status", "drop-before", "reset", "redirect"}
 """Effects that take the place of the work, unless the rule says `after`."""
 AROUND = {"delay", "stored-500"}
-AFTER = {"drop-after", "delay-after", "truncate", "wrong-json", "wrong-type"}
+AFTER = {"drop-after", "delay-after", "truncate", "wrong-json", "wrong-type", "repeat"}
 EFFECTS = BEFORE | AROUND | AFTER
 HANG_UP = {"drop-before", "drop-after", "reset", "truncate"}
 """Effects that end the connection."""
@@ -45,6 +45,8 @@ class Fault:
     seconds: float = 0
     to: str = ""
     """Where a redirect leads: scheme and host."""
+    copies: int = 1
+    """How many more times a repeat sends the request, as a proxy would; the last answer goes out."""
     matched: int = 0
     spoilt: int = 0
     _random: random.Random = field(default_factory=random.Random, repr=False)

@@ -381,3 +381,20 @@ def test_an_item_of_a_list_is_broken_and_a_body_edited(sandbox: Sandbox, moov: h
 def test_what_is_no_oddity_is_refused(sandbox: Sandbox, fields: dict[str, Any]) -> None:
     with pytest.raises(SandboxError):
         sandbox.odd(**fields)
+
+
+def test_a_proxy_repeats_a_request_and_answers_with_its_last_answer(
+    sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client
+) -> None:
+    disputes = {api: staged(sandbox, api) for api in ("stripe", "moov")}
+    sandbox.fault(effect="repeat", method="POST", times=None)
+    key = {"Idempotency-Key": "one"}
+    first = stripe.post(f"/disputes/{disputes['stripe']}", data={"submit": "true"}, headers=key)
+    second = moov.post(f"/disputes/{disputes['moov']}/evidence/submit")
+    assert (first.status_code, first.headers["idempotent-replayed"]) == (200, "true")
+    assert second.status_code == 409
+    for api, operation in (("stripe", "PostDisputesDispute"), ("moov", "submitDisputeEvidence")):
+        sent = sandbox.journal(operation=operation)
+        assert [entry["submitted"] for entry in sent] == [True, False]
+        assert len({entry["request_id"] for entry in sent}) == 2
+        assert len(sandbox.dispute(disputes[api])["submissions"]) == 1
