@@ -6,6 +6,7 @@
 #   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
 #   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
 #   make bench  staging beside raw aiohttp, the official client and HttpHook; rates, memory: ten minutes
+#   make drift  our contracts beside reference copies of the APIs' own: SPECS=folder
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +15,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: bench chaos chaos-teeth demo e2e engine format lint lock scale test
+.PHONY: bench chaos chaos-teeth demo drift e2e engine format lint lock scale test
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -42,6 +43,9 @@ bench: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
+
+drift: $(READY)
+	DISPUTE_SPECS="$(SPECS)" $(BIN)/pytest drift
 
 # The demo's Airflow reaps its processes without Popen, which then believes that they run still.
 engine: $(READY)

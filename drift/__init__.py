@@ -1,0 +1,1 @@
+"""Our contracts against reference copies of the APIs' own, which stand outside of this repository."""
