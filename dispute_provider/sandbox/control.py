@@ -95,7 +95,8 @@ def _add_account(world: World, given: dict[str, Any]) -> dict[str, Any]:
         if account.api == "moov":
             world.moov_keys[key] = value
         else:
-            world.stripe_keys[key] = StripeKey(account.id, "_live_" in key, writes=value == "write")
+            owner = "" if key.startswith("sk_org_") else account.id
+            world.stripe_keys[key] = StripeKey(owner, "_live_" in key, writes=value == "write")
     return {"api": account.api, "id": account.id}
 
 

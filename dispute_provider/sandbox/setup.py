@@ -20,7 +20,7 @@ from dispute_provider.sandbox.stripe_objects import (
     StripeDispute,
     StripeFile,
 )
-from dispute_provider.sandbox.stripe_params import FILES
+from dispute_provider.sandbox.stripe_params import FILES, SUBMISSION_METHODS
 
 WEEK = 7 * 86400
 _SEED = uuid.UUID("5a4db0c5-0000-4000-8000-000000000000")
@@ -28,7 +28,7 @@ _STRIPE = {
     "amount": 2500, "currency": "usd", "reason": "fraudulent", "livemode": False, "brand": "visa",
     "payment_intent": "", "network_reason_code": "10.4", "enhanced_eligibility_types": (), "metadata": {},
     "outcome": None, "evidence": {}, "case_type": "", "charge": "", "created": 0, "status": "needs_response",
-    "intended_submission_method": "manual", "payment_method": "card",
+    "intended_submission_method": "manual", "shows_submission_method": True, "payment_method": "card",
 }  # fmt: skip
 _MOOV = {
     "amount": 2500, "currency": "USD", "networkReasonCode": "10.4", "networkReasonDescription": None,
@@ -93,6 +93,7 @@ def _create_stripe(world: World, given: dict[str, Any]) -> StripeDispute:
     value = _fill(given, _STRIPE)
     if value["status"] not in _STRIPE_STATUSES:
         raise ValueError(f"no status {value['status']}")
+    _check_method(value["intended_submission_method"])
     intent = value.pop("payment_intent")
     evidence = value.pop("evidence")
     inquiry = value["status"].startswith("warning")
@@ -159,6 +160,7 @@ def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) ->
     status = given.pop("status", dispute.status)
     if status not in _STRIPE_STATUSES:
         raise ValueError(f"no status {status}")
+    _check_method(given.get("intended_submission_method"))
     metadata = given.pop("metadata", None)
     dispute.metadata = dispute.metadata if metadata is None else dict(metadata)
     for name, value in given.items():
@@ -173,6 +175,11 @@ def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) ->
     if "outcome" in given:
         stripe_disputes.settle_later(world, dispute)
     stripe_disputes.announce(world, dispute, "charge.dispute.updated")
+
+
+def _check_method(method: Any) -> None:
+    if method is not None and method not in SUBMISSION_METHODS:
+        raise ValueError(f"no intended_submission_method {method}")
 
 
 def _edit_moov(world: World, dispute: MoovDispute, given: dict[str, Any]) -> None:

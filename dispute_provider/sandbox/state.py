@@ -114,8 +114,13 @@ class Account:
 @dataclass(slots=True)
 class StripeKey:
     account: str
+    """Of an organization's key: empty, it belongs to none."""
     livemode: bool
     writes: bool
+
+    @property
+    def organization(self) -> bool:
+        return not self.account
 
 
 @dataclass(slots=True)

@@ -19,7 +19,8 @@ from dispute_provider.sandbox.stripe_objects import StripeDispute, StripeFile, p
 from dispute_provider.sandbox.stripe_params import StripeError, invalid
 from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
 
-VERSION = "2026-09-30.endive"
+VERSION = "2026-10-28.endive"
+"""Newest version, and what a call without a version is answered in."""
 MAX_FILE = 5_000_000
 EVENT_LIFE = 30 * 86400
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
@@ -37,7 +38,7 @@ def route(call: Call) -> None:
     """Name the operation and the dispute. An unknown path or method leaves the operation empty."""
     call.api = "stripe"
     call.request_id = f"req_{secrets.token_hex(8)}"
-    call.account = call.header("stripe-account")
+    call.account = _account_named(call)
     match call.method, call.segments[1:]:
         case "GET", ["disputes"]:
             call.operation = "GetDisputes"
@@ -121,9 +122,13 @@ def _authenticate(world: World, call: Call) -> Caller:
     name = basic[0] if basic else bearer_token(authorization)
     key = world.stripe_keys.get(name or "")
     if key is None:
-        hint = f"The API key ending in {name[-4:]} is not known" if name else "There is no API key"
+        hint = f"Invalid API Key provided: {_masked(name)}" if name else "You did not provide an API key."
         raise StripeError(401, hint, headers={"WWW-Authenticate": 'Bearer realm="Stripe"'})
-    account = call.header("stripe-account") or key.account
+    if key.organization:
+        missing = [name for name in ("Stripe-Context", "Stripe-Version") if not call.header(name.lower())]
+        if missing:
+            raise invalid(f"A call with an organization's key needs the header {' and '.join(missing)}")
+    account = _account_named(call) or key.account
     if ("stripe", account) not in world.accounts:
         raise StripeError(403, f"The key has no access to account {account}", code="account_invalid")
     if call.method != "GET" and not key.writes:
@@ -132,6 +137,18 @@ def _authenticate(world: World, call: Call) -> Caller:
     if not _VERSION.fullmatch(version):
         raise invalid(f"There is no API version {version}")
     return Caller(account, key.livemode, version)
+
+
+def _account_named(call: Call) -> str | None:
+    """Return the account that a call names, if it names one: Stripe-Context supersedes Stripe-Account."""
+    context = call.header("stripe-context")
+    return context.rpartition("/")[2] if context else call.header("stripe-account")
+
+
+def _masked(key: str) -> str:
+    """Return a key as Stripe quotes one that it refuses: its start and its last four characters."""
+    start = "_".join(key.split("_")[:2]) + "_" if key.count("_") > 1 else ""
+    return f"{start}{'*' * 12}{key[-4:]}"
 
 
 async def _decode(call: Call) -> dict[str, Any]:
@@ -184,8 +201,7 @@ def _act(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Ans
             _check_expand(given.get("expand", []))
             dispute = _dispute(world, call, caller)
         case "PostDisputesDispute":
-            newest = caller.version >= "2026-10-28"
-            given = (params.UPDATE_2026_10 if newest else params.UPDATE)(given, "")
+            given = params.UPDATE(given, "")
             _check_expand(given.get("expand", []))
             dispute = _dispute(world, call, caller)
             disputes.update(world, call, dispute, given)

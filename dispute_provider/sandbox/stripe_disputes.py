@@ -37,10 +37,15 @@ MAX_PAGES_OTHERS = 49
 def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, Any]) -> None:
     """Stage what is given, and submit it if asked to. Nothing changes where anything is refused."""
     changes: dict[str, Any] = given.get("evidence") or {}
+    method = given.get("intended_submission_method", dispute.intended_submission_method)
     submits = given.get("submit", bool(changes))
     _refuse_if_closed(dispute)
+    if method and dispute.intended_submission_method is None:
+        message = "Smart Disputes is not available for this account"
+        raise invalid(message, "intended_submission_method", "smart_disputes_not_available")
     evidence = dispute.evidence
     if changes:
+        _refuse_at_appeal(dispute, changes)
         # A dispute's evidence is replaced, never changed: what was told of it before stays true.
         evidence = copy.deepcopy(evidence)
         merge(evidence, changes)
@@ -58,9 +63,7 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
         check_compelling_evidence(evidence["enhanced_evidence"])
     dispute.metadata = _merge_metadata(dispute, given.get("metadata"))
     dispute.evidence = evidence
-    dispute.intended_submission_method = given.get(
-        "intended_submission_method", dispute.intended_submission_method
-    )
+    dispute.intended_submission_method = method
     call.changed = bool(submits or given.keys() & {"evidence", "metadata", "intended_submission_method"})
     if submits:
         call.submitted = True
@@ -100,7 +103,7 @@ def watch_due_date(world: World, dispute: StripeDispute) -> None:
     due = dispute.due_by
 
     def submit_by_itself() -> None:
-        automatic = dispute.intended_submission_method != "manual" and dispute.has_evidence()
+        automatic = dispute.intended_submission_method not in (None, "manual") and dispute.has_evidence()
         if automatic and dispute.due_by == due and dispute.status in ANSWERABLE:
             submit(world, dispute, "smart_disputes")
             announce(world, dispute, "charge.dispute.updated")
@@ -149,7 +152,7 @@ def announce(world: World, dispute: StripeDispute, kind: str) -> None:
             "object": "event",
             "account": dispute.account,
             "created": int(now),
-            "data": {"object": dispute.render(now, "2026-09-30")},
+            "data": {"object": dispute.render(now, "2026-10-28")},
             "livemode": dispute.livemode,
             "pending_webhooks": 0,
             "request": {"id": None, "idempotency_key": None},
@@ -192,6 +195,12 @@ def _refused(message: str, param: str | None = None) -> StripeError:
 def _refuse_if_closed(dispute: StripeDispute) -> None:
     if dispute.status in CLOSED:
         raise _refused("This dispute is already closed")
+
+
+def _refuse_at_appeal(dispute: StripeDispute, changes: dict[str, Any]) -> None:
+    other = sorted(changes.keys() - {"appeal"})
+    if dispute.status == "appeal_needs_response" and other:
+        raise _refused("An appeal takes evidence[appeal] and no other evidence", f"evidence[{other[0]}]")
 
 
 def _refuse_unless_answerable(world: World, dispute: StripeDispute) -> None:

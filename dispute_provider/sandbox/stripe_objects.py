@@ -67,8 +67,11 @@ class StripeDispute:
     evidence: dict[str, Any] = field(default_factory=dict)
     outcome: str | None = None
     """What a submission leads to where its text does not say: won, lost or escalate."""
-    intended_submission_method: str = "manual"
-    """Anything but manual has staged evidence submitted at the due date, by nobody."""
+    intended_submission_method: str | None = "manual"
+    """Anything but manual has staged evidence submitted at the due date, by nobody; None: the account has no
+    Smart Disputes."""
+    shows_submission_method: bool = True
+    """Whether answers hold `intended_submission_method`; nobody knows which versions leave it out."""
     payment_method: str = "card"
     submissions: list[dict[str, Any]] = field(default_factory=list)
     stage_submitted: bool = False
@@ -91,15 +94,14 @@ class StripeDispute:
         return any(self.evidence.values())
 
     def render(self, now: float, version: str) -> dict[str, Any]:
-        """The dispute object as the given API version shows it."""
-        newest = version >= "2026-10-28"
-        evidence = {key: value for key, value in self.evidence.items() if newest or key != "appeal"}
+        """Return the dispute object as an API version shows it; no version hides fields that came later."""
         details: dict[str, Any] = {
             "due_by": self.due_by,
             "enhanced_eligibility": self._eligibility(),
             "has_evidence": self.has_evidence(),
             "past_due": self.past_due(now),
             "submission_count": len(self.submissions),
+            "submission_method": self.submissions[-1]["method"] if self.submissions else "not_submitted",
         }
         shown: dict[str, Any] = {
             "id": self.id,
@@ -110,7 +112,7 @@ class StripeDispute:
             "created": self.created,
             "currency": self.currency,
             "enhanced_eligibility_types": list(self.enhanced_eligibility_types),
-            "evidence": evidence,
+            "evidence": dict(self.evidence),
             "evidence_details": details,
             "is_charge_refundable": self.stage == "inquiry",
             "livemode": self.livemode,
@@ -120,14 +122,11 @@ class StripeDispute:
             "reason": self.reason,
             "status": self.status,
         }
-        if newest:
+        if self.shows_submission_method:
             shown["intended_submission_method"] = self.intended_submission_method
-            last = self.submissions[-1]["method"] if self.submissions else "not_submitted"
-            details["submission_method"] = last
+        if version < "2014-12-08":
+            shown["evidence"] = self.evidence.get("uncategorized_text") or ""
         if version < "2024-09-30":
-            # Before the named releases: other fields, none of the newer ones.
-            del shown["enhanced_eligibility_types"], details["enhanced_eligibility"]
-            del evidence["enhanced_evidence"]
             transactions = shown["balance_transactions"]
             shown["balance_transaction"] = transactions[0]["id"] if transactions else None
         return shown

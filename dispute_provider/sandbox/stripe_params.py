@@ -177,12 +177,6 @@ _enhanced = record(
     },
     clearable=True,
 )
-_evidence: dict[str, Checker] = {
-    **dict.fromkeys(LONG_TEXT, text(20_000)),
-    **dict.fromkeys(SHORT_TEXT, _short),
-    **dict.fromkeys(FILES, _short),
-    "enhanced_evidence": _enhanced,
-}
 _appeal = record(
     {
         "card": record(
@@ -191,21 +185,22 @@ _appeal = record(
     },
     clearable=True,
 )
-expand = listing(_short)
-_update: dict[str, Checker] = {
-    "evidence": record(_evidence),
-    "expand": expand,
-    "metadata": metadata,
-    "submit": flag,
+_evidence: dict[str, Checker] = {
+    **dict.fromkeys(LONG_TEXT, text(20_000)),
+    **dict.fromkeys(SHORT_TEXT, _short),
+    **dict.fromkeys(FILES, _short),
+    "enhanced_evidence": _enhanced,
+    "appeal": _appeal,
 }
-UPDATE = record(_update)
-UPDATE_2026_10 = record(
+expand = listing(_short)
+SUBMISSION_METHODS = ("manual", "prefer_manual", "prefer_smart_disputes", "smart_disputes")
+UPDATE = record(
     {
-        **_update,
-        "evidence": record({**_evidence, "appeal": _appeal}),
-        "intended_submission_method": choice(
-            "manual", "prefer_manual", "prefer_smart_disputes", "smart_disputes"
-        ),
+        "evidence": record(_evidence),
+        "expand": expand,
+        "intended_submission_method": choice(*SUBMISSION_METHODS),
+        "metadata": metadata,
+        "submit": flag,
     }
 )
 ONLY_EXPAND = record({"expand": expand})

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from stripe_calls import dispute_of, keeps_contract, refusal, upload
 
-from dispute_provider.sandbox import STRIPE_READONLY_KEY, Sandbox
+from dispute_provider.sandbox import STRIPE_READONLY_KEY, Sandbox, SandboxError
 
 # --- who asks
 
@@ -52,18 +52,76 @@ def test_live_mode_needs_a_registered_live_key(sandbox: Sandbox, stripe: httpx.C
     assert answer.json()["livemode"] is True
 
 
-def test_the_version_is_echoed_and_decides_the_fields(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_the_version_is_echoed_and_hides_no_newer_field(sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{dispute_of(sandbox)}"
-    assert stripe.get(path).headers["stripe-version"] == "2026-09-30.endive"
-    newest = stripe.get(path, headers={"Stripe-Version": "2026-10-28.endive"}).json()
-    assert newest["intended_submission_method"] == "manual"
-    old = stripe.get(path, headers={"Stripe-Version": "2022-11-15"}).json()
-    assert "enhanced_eligibility_types" not in old
-    assert old["balance_transaction"] == old["balance_transactions"][0]["id"]
+    answer = stripe.get(path)
+    assert answer.headers["stripe-version"] == "2026-10-28.endive"
+    older = stripe.get(path, headers={"Stripe-Version": "2022-11-15"})
+    assert older.headers["stripe-version"] == "2022-11-15"
+    assert answer.json().keys() < older.json().keys()
+    assert older.json()["balance_transaction"] == older.json()["balance_transactions"][0]["id"]
+    oldest = stripe.get(path, headers={"Stripe-Version": "2014-11-20"})
+    assert isinstance(oldest.json()["evidence"], str)
     refusal(stripe.get(path, headers={"Stripe-Version": "latest"}))
-    appeal = {"evidence[appeal]": "", "submit": "false"}
-    assert refusal(stripe.post(path, data=appeal))["code"] == "parameter_unknown"
-    assert stripe.post(path, data=appeal, headers={"Stripe-Version": "2026-10-28.endive"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["manual", "prefer_manual", "prefer_smart_disputes", "smart_disputes"])
+def test_how_a_dispute_is_to_be_submitted(method: str, sandbox: Sandbox, stripe: httpx.Client) -> None:
+    path = f"/disputes/{dispute_of(sandbox, intended_submission_method='smart_disputes')}"
+    body = {"intended_submission_method": method, "submit": "false"}
+    assert stripe.post(path, data=body).json()["intended_submission_method"] == method
+    assert stripe.get(path).json()["intended_submission_method"] == method
+
+
+def test_an_account_without_smart_disputes(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    identifier = dispute_of(
+        sandbox, intended_submission_method=None, evidence={"customer_name": "Jo"}, due_in=60
+    )
+    path = f"/disputes/{identifier}"
+    shown = stripe.get(path).json()
+    assert shown["intended_submission_method"] is None
+    refused = refusal(stripe.post(path, data={"intended_submission_method": "manual", "submit": "false"}))
+    assert (refused["code"], refused["param"]) == (
+        "smart_disputes_not_available",
+        "intended_submission_method",
+    )
+    sandbox.clock(advance=61)
+    assert sandbox.dispute(identifier)["submissions"] == []
+
+
+def test_a_dispute_that_does_not_show_how_it_is_to_be_submitted(
+    sandbox: Sandbox, stripe: httpx.Client
+) -> None:
+    identifier = dispute_of(
+        sandbox,
+        intended_submission_method="smart_disputes",
+        shows_submission_method=False,
+        evidence={"customer_name": "Jo"},
+        due_in=60,
+    )
+    assert "intended_submission_method" not in stripe.get(f"/disputes/{identifier}").json()
+    sandbox.clock(advance=61)
+    assert sandbox.dispute(identifier)["submissions"]
+
+
+def test_an_unknown_submission_method_cannot_be_set_up(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="no intended_submission_method sometimes"):
+        dispute_of(sandbox, intended_submission_method="sometimes")
+
+
+def test_an_organizations_key_needs_a_context_and_a_version(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    sandbox.add_account(api="stripe", id="acct_shop", keys={"sk_org_test_many": "write"})
+    path = f"/disputes/{dispute_of(sandbox, account='acct_shop')}"
+    key = {"Authorization": "Bearer sk_org_test_many"}
+    context, version = {"Stripe-Context": "acct_hq/acct_shop"}, {"Stripe-Version": "2026-10-28.endive"}
+    for headers in (key, key | context, key | version):
+        assert "organization's key needs the header" in refusal(stripe.get(path, headers=headers))["message"]
+    assert stripe.get(path, headers=key | context | version).status_code == 200
+
+
+def test_a_wrong_key_is_quoted_with_its_last_characters(stripe: httpx.Client) -> None:
+    refused = refusal(stripe.get("/account", headers={"Authorization": "Bearer sk_test_51Wrongabcd"}), 401)
+    assert refused["message"] == "Invalid API Key provided: sk_test_************abcd"
 
 
 # --- the object
@@ -156,7 +214,7 @@ def test_enhanced_evidence(sandbox: Sandbox, stripe: httpx.Client) -> None:
         ("submit=True", "submit", None),
         ("submit=1", "submit", None),
         ("expand=charge", "expand", None),
-        ("intended_submission_method=manual", "intended_submission_method", "parameter_unknown"),
+        ("intended_submission_method=sometimes", "intended_submission_method", None),
         ("evidence[receipt]=file_unknown", "evidence[receipt]", "resource_missing"),
         ("evidence[enhanced_evidence][visa_compliance][fee_acknowledged]=yes", None, None),
         (

@@ -121,8 +121,9 @@ def test_an_outcome_can_be_set(sandbox: Sandbox, stripe: httpx.Client) -> None:
     assert sandbox.dispute(other)["status"] == "lost"
 
 
-def test_smart_disputes_submit_by_themselves(sandbox: Sandbox, stripe: httpx.Client) -> None:
-    fields = {"intended_submission_method": "prefer_manual", "due_in": 60}
+@pytest.mark.parametrize("method", ["prefer_manual", "prefer_smart_disputes", "smart_disputes"])
+def test_smart_disputes_submit_by_themselves(method: str, sandbox: Sandbox, stripe: httpx.Client) -> None:
+    fields = {"intended_submission_method": method, "due_in": 60}
     identifier = dispute_of(sandbox, evidence={"customer_name": "Jo"}, **fields)
     sandbox.clock(advance=60)
     assert stripe.get(f"/disputes/{identifier}").json()["status"] == "under_review"
@@ -211,3 +212,17 @@ def test_an_escaped_slash_stays_in_the_id(sandbox: Sandbox, stripe: httpx.Client
     assert sandbox.journal()[-1]["dispute"] == "x/close"
     refusal(stripe.get("/disputes/x/y/z"), 404)
     refusal(stripe.delete("/disputes/x"), 404)
+
+
+def test_the_appeal_stage_takes_an_appeal_and_no_other_evidence(
+    sandbox: Sandbox, stripe: httpx.Client
+) -> None:
+    path = f"/disputes/{dispute_of(sandbox, status='appeal_needs_response')}"
+    other = {"evidence[customer_name]": "Jo", "evidence[appeal][card][reason_for_filing]": "Signed for."}
+    refused = refusal(stripe.post(path, data=other | {"submit": "false"}))
+    assert refused["param"] == "evidence[customer_name]"
+    assert not any(stripe.get(path).json()["evidence"].values())
+    appeal = {"evidence[appeal][card][reason_for_filing]": "Signed for.", "submit": "false"}
+    assert stripe.post(path, data=appeal).json()["evidence"]["appeal"]["card"] == {
+        "reason_for_filing": "Signed for."
+    }
