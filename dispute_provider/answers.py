@@ -6,6 +6,7 @@ A success that cannot be read is a failure whose effect is open: *ambiguous*, un
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from dispute_provider.exceptions import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    OutdatedVersionError,
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
@@ -48,6 +50,11 @@ _LONGEST_MESSAGE = 500
 _LONGEST_CODE = 100
 # Shorter texts ("US", "1") occur in any sentence; taking them out would make messages unreadable.
 _SHORTEST_REDACTED_TEXT = 4
+_REDACTED = "[redacted]"
+_WORD = re.compile(r"[^\s'\"`(\[=]+")
+_MASK = re.compile(r"\*{2}|•{2}|…|\.{3}")
+# "sk_test_" and a little more.
+_SHOWN_START = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,8 @@ def read_answer(
     except _NO_JSON:
         raise unreadable(request, "the answer is no JSON", status, request_id) from None
     found = read(schema, data, is_json=is_strict)
+    if (found.problems or found.broken) and (before := _outdated_before(request, data)):
+        raise _outdated(request, before, status, request_id)
     if found.problems:
         problem = f"the answer breaks its contract: {found.explanation}"
         raise unreadable(request, problem, status, request_id, lasting=found.is_recognized)
@@ -132,6 +141,28 @@ def _decode(body: bytes) -> tuple[Any, bool]:
         return msgspec.json.decode(body), True
     except (msgspec.DecodeError, ValueError, RecursionError):
         return json.loads(body), False
+
+
+def _outdated_before(request: Request, data: Any) -> str | None:
+    """Return before which API version answers had the form of this one; None if it has no such form."""
+    from dispute_provider.validation import violations
+
+    known = request.operation.contract.document.get("x-outdated")
+    return str(known["before"]) if known and not violations(known["answer"], data) else None
+
+
+def _outdated(request: Request, before: str, status: int, request_id: str | None) -> ApiError:
+    """Make the error for an answer of an API version that is too old; what a final call did stays open."""
+    reads = request.operation.after_failure == "resend"
+    advice = OutdatedVersionError.advice
+    return (OutdatedVersionError if reads else AmbiguousError)(
+        f"the account's API version is too old: older than {before}.",
+        operation=request.operation.id,
+        status=status,
+        request_id=request_id,
+        should_retry=False if reads else None,
+        advice=advice if reads else f"{advice}; {AmbiguousError.advice}",
+    )
 
 
 def unreadable(
@@ -175,7 +206,7 @@ def _error(
         resendable = request.operation.after_failure == "resend" or status < 500
         kind = ServerError if resendable else AmbiguousError
     return kind(
-        redact(message, (secrets, request.content))[:_LONGEST_MESSAGE] or "no explanation given.",
+        redact(without_keys(message, secrets), request.content)[:_LONGEST_MESSAGE] or "no explanation given.",
         operation=request.operation.id,
         status=status,
         request_id=request_id,
@@ -185,6 +216,7 @@ def _error(
         should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
         # A gateway did not wait for the end of it.
         under_way=status == 504,
+        advice=request.operation.contract.advice.get(code or ""),
     )
 
 
@@ -213,11 +245,28 @@ def _secrets(authorization: str) -> Iterator[str]:
         yield b64decode(value).decode().partition(":")[2]
 
 
+def without_keys(message: str, secrets: Sequence[str]) -> str:
+    """Return an API's message without our keys, nor any part of one that it shows.
+
+    Stripe quotes the ends of a key that it refuses: ``Invalid API Key provided: sk_test_****abcd``.
+    """
+    long_enough = [secret for secret in secrets if len(secret) >= 2 * _SHORTEST_REDACTED_TEXT]
+    ends = tuple(secret[-_SHORTEST_REDACTED_TEXT:] for secret in long_enough)
+    starts = tuple(secret[:_SHOWN_START] for secret in long_enough)
+
+    def shown(word: re.Match[str]) -> str:
+        bare = word[0].rstrip(".,;:!?)]")
+        tells = bare.endswith(ends) or bare.startswith(starts) or _MASK.search(bare)
+        return _REDACTED + word[0][len(bare) :] if tells else word[0]
+
+    return _WORD.sub(shown, redact(message, secrets))
+
+
 def redact(message: str, sent: Any) -> str:
     """Take out of an API's message whatever it quotes of the texts that we sent, as they are or as JSON."""
     for text in sorted(set(_texts(sent)), key=len, reverse=True):
         for spelling in (text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]):
-            message = message.replace(spelling, "[redacted]")
+            message = message.replace(spelling, _REDACTED)
     return message
 
 

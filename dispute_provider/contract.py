@@ -216,6 +216,12 @@ class Contract:
         }
 
     @cached_property
+    def advice(self) -> Mapping[str, str]:
+        """What to do about an error, by the API's error code; only for those that have their own remedy."""
+        details = self.document["components"]["schemas"].get("ErrorDetails", {})
+        return cast("Mapping[str, str]", details.get("properties", {}).get("code", {}).get("x-advice", {}))
+
+    @cached_property
     def named_schemas(self) -> Mapping[str, Json]:
         """The contract's own schemas by name, each with its references resolvable."""
         components = self.document["components"]

@@ -65,6 +65,7 @@ class ApiError(DisputeError):
     :param retry_after: seconds that the API asks to wait, None when it does not say.
     :param should_retry: the API's own advice (``Stripe-Should-Retry``), None when it gives none.
     :param under_way: whether nobody waited for the end of it, so that it may still be carried out.
+    :param advice: what to do, where the contract knows it for this error code; None for that of the class.
     """
 
     advice = "read the dispute before trying again"
@@ -81,7 +82,9 @@ class ApiError(DisputeError):
         retry_after: float | None = None,
         should_retry: bool | None = None,
         under_way: bool = False,
+        advice: str | None = None,
     ) -> None:
+        self.advice = advice or self.advice
         self.message = message
         self.operation = operation
         self.status = status
@@ -167,6 +170,12 @@ class UnreadableAnswerError(ServerError):
     """A read was answered without a field that we need, or with one of another type; a retry won't help."""
 
     advice = "look at it in the API's dashboard, and report the fields named here"
+
+
+class OutdatedVersionError(UnreadableAnswerError):
+    """The answer has the form of an API version that is too old to be read."""
+
+    advice = "leave api_version of the Airflow connection blank, or name a newer version there"
 
 
 class UnreachableError(ServerError):

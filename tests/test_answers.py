@@ -160,7 +160,11 @@ def changed(value: Any, path: tuple[Any, ...], other: Any) -> Any:
 def api_of(name: str) -> Api:
     cls = {"stripe": StripeApi, "moov": MoovApi}[name]
     account = MOOV_ACCOUNT if name == "moov" else None
-    return cls(Settings("shop", None, "Bearer x", {}, account, live=False, rate=1.0))
+    return cls(
+        Settings(
+            "shop", None, "Bearer x", {"Stripe-Version": "2026-10-28.endive"}, account, live=False, rate=1.0
+        )
+    )
 
 
 def drive(steps: Any, spoilt: str, path: tuple[Any, ...], other: Any) -> Any:
