@@ -47,6 +47,9 @@ def contest_by_hand(api: str, name: str) -> DAG:
             folder="{{ params.folder or '' }}",
             merge=conf.get("dispute", "merge", fallback="keep"),
             switch_to_manual=conf.getboolean("dispute", "switch_to_manual", fallback=False),
+            allow_unknown_submission_method=conf.getboolean(
+                "dispute", "allow_unknown_submission_method", fallback=False
+            ),
             pool=pool,
         )
         review = ReviewEvidenceOperator(

@@ -53,6 +53,9 @@ def dispute_sweep() -> None:
             conn_id=conn_id,
             merge=conf.get("dispute", "merge", fallback="keep"),
             switch_to_manual=conf.getboolean("dispute", "switch_to_manual", fallback=False),
+            allow_unknown_submission_method=conf.getboolean(
+                "dispute", "allow_unknown_submission_method", fallback=False
+            ),
             pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
         )
         open_review = OpenReviewOperator(task_id="open_review", staged=stage.output, conn_id=conn_id)

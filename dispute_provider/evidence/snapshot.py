@@ -50,6 +50,10 @@ class Dispute(msgspec.Struct, frozen=True, gc=False):
     :param charged: minor currency units of the charge that is disputed, where it was read along.
     :param refunded: of these, what was paid back.
     :param automatic: how the API is going to submit by itself what is staged, None if it is not.
+    :param automatic_known: whether the API says if it submits by itself what is staged; where it does not,
+        ``automatic`` is None and proves nothing.
+    :param unsupported: why this stage has to be answered elsewhere, with what to do; None if it can be
+        answered here.
     :param charge: the API's id of the charge that is disputed.
     :param payment_method: how it was paid: ``card``, ``klarna``, …
     :param programmes: the networks' programmes that take structured evidence for it.
@@ -78,6 +82,8 @@ class Dispute(msgspec.Struct, frozen=True, gc=False):
     charged: int | None = None
     refunded: int | None = None
     automatic: str | None = None
+    automatic_known: bool = True
+    unsupported: str | None = None
     charge: str | None = None
     payment_method: str | None = None
     programmes: tuple[Programme, ...] = ()

@@ -200,6 +200,8 @@ def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
         return record.ended(State.REFUSED, dispute.closed)
     if dispute.past_due():
         return record.ended(State.REFUSED, f"the due date has passed: {record.seen(found).due_text}")
+    if dispute.unsupported:
+        return record.ended(State.HELD, dispute.unsupported)
     return None
 
 
@@ -212,7 +214,7 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
         if not dispute.is_at(record.stage, record.due_at):
             how = _elsewhere(found)
         return record.ended(State.ALREADY_SUBMITTED, f"it was answered since it was approved, {how}")
-    if dispute.stage != record.stage:
+    if dispute.stage != record.stage and not dispute.unsupported:
         return record.ended(State.REFUSED, f"it is now at {dispute.stage}; that needs a review of its own")
     if end := cannot_be_answered(record, found):
         return end

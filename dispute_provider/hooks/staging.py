@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -26,11 +27,14 @@ class Rules:
     :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise.
     :param switch_to_manual: whether a dispute that the API would answer by itself at its due date may be
         switched to manual; it is refused otherwise, for what is staged there goes out unapproved.
+    :param allow_unknown_submission_method: whether to stage where the API does not say if it would answer by
+        itself; it is refused otherwise, for the same reason.
     :param require_verdict: the least verdict that is staged; None stages whatever the verdict.
     """
 
     merge: Policy = Policy.KEEP
     switch_to_manual: bool = False
+    allow_unknown_submission_method: bool = False
     require_verdict: Verdict | None = None
 
 
@@ -102,16 +106,20 @@ def stage(
     notes = (*record.notes, *before.dispute.notes, *_notes(merged, found, after))
     record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
     record = replace(record, staged_as=record.fingerprint)
-    if after.dispute.automatic:
+    if unsafe := _automatic(after.dispute, dataclasses.replace(rules, switch_to_manual=False)):
         # The switch did not hold: what is staged would go out unapproved.
-        return record.ended(
-            State.REFUSED, f"staged, but {_automatic(after.dispute, Rules())}; look at it now"
-        )
+        return record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
     return record.ended(State.STAGED, _summary(merged, after))
 
 
 def _automatic(dispute: Dispute, rules: Rules) -> str | None:
-    """Why nothing may be staged on a dispute that the API would answer by itself; None if it may."""
+    """Return why staged evidence could go out unapproved at the due date; None if it cannot."""
+    if not dispute.automatic_known and not rules.allow_unknown_submission_method:
+        return (
+            "the API does not say whether it submits what is staged by itself at the due date; "
+            "to do: leave the connection's api_version blank, so that it says so; or allow it by name with "
+            "allow_unknown_submission_method=True"
+        )
     if not dispute.automatic or rules.switch_to_manual:
         return None
     return (

@@ -47,6 +47,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
         behind is replaced whatever this says.
     :param switch_to_manual: whether a dispute that the API would answer by itself at its due date (Stripe's
         Smart Disputes) may be switched to manual; otherwise it is refused.
+    :param allow_unknown_submission_method: whether to stage where the API does not say if it would answer by
+        itself; otherwise it is refused. For a connection whose ``api_version`` is older than
+        ``intended_submission_method``, of an account that you know to have no Smart Disputes.
     :param require_verdict: the least verdict on the evidence that is staged: ``ready``, ``weak`` or
         ``missing``; without it the verdict is advice for the reviewer.
     :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``; a
@@ -64,6 +67,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         folder: str | None = None,
         merge: _Merge = "keep",
         switch_to_manual: bool = False,
+        allow_unknown_submission_method: bool = False,
         require_verdict: _Verdict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -79,6 +83,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         self.folder = folder
         self.merge = merge
         self.switch_to_manual = switch_to_manual
+        self.allow_unknown_submission_method = allow_unknown_submission_method
         self.require_verdict = require_verdict
 
     @classmethod
@@ -97,7 +102,12 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
         cases = resolve(self.cases, context)
         least = Verdict(self.require_verdict) if self.require_verdict else None
-        rules = Rules(Policy(self.merge), self.switch_to_manual, least)
+        rules = Rules(
+            merge=Policy(self.merge),
+            switch_to_manual=self.switch_to_manual,
+            allow_unknown_submission_method=self.allow_unknown_submission_method,
+            require_verdict=least,
+        )
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)

@@ -56,9 +56,9 @@ class FindCasesOperator(BaseAsyncOperator):
     """Find the cases that are to be staged now: of disputes that are open, and new or changed.
 
     What was put to review is left alone until something changes, or its review has ended without an answer.
-    Disputes without a case are named in the log, soonest deadline first, and pushed as XCom ``without_case``;
-    those to remind people of, as ``due_soon``; those that the API's list names but that cannot be read, as
-    ``unreadable``.
+    Disputes without a case, or at a stage that has to be answered elsewhere, are named in the log, soonest
+    deadline first, and pushed as XCom ``without_case``; those to remind people of, as ``due_soon``; those that the API's list names but that
+    cannot be read, as ``unreadable``.
 
     :param conn_id: Airflow connection (templated).
     :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.
@@ -110,7 +110,12 @@ class FindCasesOperator(BaseAsyncOperator):
         with_case = {candidate.dispute.id for candidate in found}
         without = by_due_date(
             [
-                record_of(dispute, self.conn_id, State.HELD, dispute.closed or "no case was found for it")
+                record_of(
+                    dispute,
+                    self.conn_id,
+                    State.HELD,
+                    dispute.closed or dispute.unsupported or "no case was found for it",
+                )
                 for dispute in open_disputes.values()
                 if dispute.id not in with_case
             ]
@@ -165,7 +170,9 @@ class FindCasesOperator(BaseAsyncOperator):
                 try:
                     case = case_files.read_case(path)
                     dispute = open_disputes.get(case.dispute)
-                    if case.provider != provider or dispute is None or dispute.closed:
+                    if case.provider != provider or dispute is None:
+                        continue
+                    if dispute.closed or dispute.unsupported:
                         continue
                     documents = case_documents.read_documents(case, renderer).found
                 except InvalidCaseError:

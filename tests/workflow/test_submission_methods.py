@@ -1,0 +1,122 @@
+"""Nothing is staged where the API could submit it by itself at the due date."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from dispute_provider.operators.evidence import StageEvidenceOperator
+from dispute_provider.sandbox import Sandbox
+
+VERSION = "2026-10-28.endive"
+DAY = 86400.0
+
+
+def stage(engine: Any, conn_id: str, dispute: str, **options: Any) -> dict[str, Any]:
+    """Stage one case with the operator; returns its record."""
+    case = {"provider": "stripe", "dispute": dispute, "evidence": {"customer_name": "Zoë"}}
+    with DAG("stage_only", schedule=None) as dag:
+        StageEvidenceOperator(task_id="stage", cases=[case], conn_id=conn_id, **options)
+    run = engine.run(dag)
+    assert run.state == "success"
+    told = engine.result(run, "stage")
+    [record] = json.loads(told) if isinstance(told, str) else told
+    return dict(record)
+
+
+def dispute_of(sandbox: Sandbox, **fields: Any) -> str:
+    return str(sandbox.create_dispute(api="stripe", **fields)["id"])
+
+
+def writes(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [entry for entry in sandbox.journal() if entry["method"] == "POST"]
+
+
+@pytest.mark.parametrize("method", ["prefer_manual", "prefer_smart_disputes", "smart_disputes"])
+def test_a_connection_as_the_readme_writes_it_stages_nothing_that_goes_out_by_itself(
+    method, engine, sandbox, stripe_connection
+):
+    dispute = dispute_of(sandbox, intended_submission_method=method)
+    record = stage(engine, stripe_connection, dispute)
+    assert record["state"] == "refused"
+    assert method in record["reason"]
+    assert "switch_to_manual=True" in record["reason"]
+    sandbox.clock(advance=8 * DAY)
+    assert sandbox.dispute(dispute)["submissions"] == []
+    assert {entry["headers"]["stripe-version"] for entry in sandbox.journal()} == {VERSION}
+
+
+@pytest.mark.parametrize("method", [None, "manual"])
+def test_it_stages_what_nothing_submits(method, engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox, intended_submission_method=method)
+    assert stage(engine, stripe_connection, dispute)["state"] == "staged"
+    assert all("intended_submission_method" not in entry["body"] for entry in writes(sandbox))
+    sandbox.clock(advance=8 * DAY)
+    assert sandbox.dispute(dispute)["submissions"] == []
+
+
+@pytest.mark.parametrize("options", [{}, {"switch_to_manual": True}], ids=["as it is", "switch"])
+def test_what_is_not_known_is_refused_with_the_ways_out(options, engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox, intended_submission_method="smart_disputes", shows_submission_method=False)
+    record = stage(engine, stripe_connection, dispute, **options)
+    assert record["state"] == "refused"
+    assert "does not say whether it submits what is staged by itself" in record["reason"]
+    assert "api_version blank" in record["reason"]
+    assert "allow_unknown_submission_method=True" in record["reason"]
+    assert writes(sandbox) == []
+
+
+def test_what_is_not_known_is_staged_where_the_author_allows_it_by_name(engine, sandbox, connect):
+    connect("stripe", extra={"api_version": "2023-10-16"})
+    dispute = dispute_of(sandbox, intended_submission_method=None, shows_submission_method=False)
+    record = stage(engine, "stripe_default", dispute, allow_unknown_submission_method=True)
+    assert record["state"] == "staged"
+    assert {entry["headers"]["stripe-version"] for entry in sandbox.journal()} == {"2023-10-16"}
+
+
+def test_it_allows_what_is_unknown_and_not_what_is_known_to_go_out(engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox, intended_submission_method="smart_disputes")
+    record = stage(engine, stripe_connection, dispute, allow_unknown_submission_method=True)
+    assert record["state"] == "refused"
+    assert writes(sandbox) == []
+
+
+def test_what_is_no_longer_known_once_it_is_staged_is_said(engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox)
+    unknown = dict(sandbox.dispute(dispute)["object"])
+    del unknown["intended_submission_method"]
+    sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=unknown, nth=2)
+    record = stage(engine, stripe_connection, dispute)
+    assert record["state"] == "refused"
+    assert record["reason"].startswith("staged, but the API does not say")
+
+
+def test_an_account_that_lost_smart_disputes_is_told_apart(engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox, intended_submission_method="smart_disputes")
+    answer = {
+        "error": {
+            "type": "invalid_request_error",
+            "code": "smart_disputes_not_available",
+            "message": "Smart Disputes is not available.",
+            "param": "intended_submission_method",
+        }
+    }
+    sandbox.fault(operation="PostDisputesDispute", effect="status", status=400, body=answer)
+    record = stage(engine, stripe_connection, dispute, switch_to_manual=True)
+    assert record["state"] == "refused"
+    assert "400 smart_disputes_not_available" in record["reason"]
+    assert "To do: this account has no Smart Disputes" in record["reason"]
+    assert "stage without switch_to_manual" in record["reason"]
+
+
+@pytest.mark.parametrize("dag_id", ["stripe_dispute_evidence", "dispute_sweep"])
+def test_the_shipped_dags_take_it_from_the_configuration(dag_id, monkeypatch):
+    from sweeping import load
+
+    monkeypatch.setenv("AIRFLOW__DISPUTE__ALLOW_UNKNOWN_SUBMISSION_METHOD", "True")
+    [task] = [task for task in load(dag_id).tasks if task.task_id.endswith("stage")]
+    options = getattr(task, "partial_kwargs", None) or vars(task)
+    assert options["allow_unknown_submission_method"] is True
