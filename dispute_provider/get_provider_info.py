@@ -111,6 +111,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "allow_unknown_submission_method": {
+                        "description": (
+                            "Whether the shipped DAGs may stage evidence where the API does not say if it "
+                            "would submit it by itself at the due date; it is refused otherwise."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                     "submit_pool": {
                         "description": (
                             "Pool of one slot for the tasks that stage and submit: the lock between runs for "
@@ -203,9 +213,14 @@ def _stripe_connection() -> dict[str, Any]:
                 "description": "acct_… to act for, with Stripe Connect; blank for the key's own account.",
                 "schema": {"type": ["string", "null"]},
             },
+            "context": {
+                "label": "Context",
+                "description": "For an organization's key: acct_… to act for, or acct_…/acct_… with Connect.",
+                "schema": {"type": ["string", "null"]},
+            },
             "api_version": {
                 "label": "API version",
-                "description": "Like 2026-09-30.endive; blank for the account's own.",
+                "description": "Blank for 2026-10-28.endive. Always sent as Stripe-Version.",
                 "schema": {"type": ["string", "null"]},
             },
             "rate_limit": {

@@ -74,9 +74,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("moov", {"extra": {"account": None}}, "names no account"),
     ("moov", {"extra": {"account": "acct_1"}}, "its account has the wrong form"),
     ("moov", {"extra": {"account": MOOV_ACCOUNT + "0"}}, "its account has the wrong form"),
+    # context
+    ("stripe", {"password": "sk_org_test_abc"}, "an organization's, and it names no context"),
+    ("stripe", {"password": "sk_org_test_abc", "extra": {"account": "acct_1"}}, "it names no context"),
+    ("stripe", {"extra": {"context": "acct_1", "account": "acct_2"}}, "names both a context and an account"),
+    ("stripe", {"extra": {"context": "acct_1/"}}, "its context has the wrong form"),
+    ("stripe", {"extra": {"context": "acct_1\r\nX-Evil: 1"}}, "its context has the wrong form"),
     # version, origin
     ("stripe", {"extra": {"api_version": "latest"}}, "its api_version has the wrong form"),
     ("stripe", {"extra": {"api_version": "2026-09-30\r\nX-Evil: 1"}}, "its api_version has the wrong form"),
+    ("stripe", {"extra": {"api_version": "2014-11-20"}}, "its api_version is older than 2014-12-08"),
     ("moov", {"extra": {"api_version": "2024.01.00"}}, "its api_version has the wrong form"),
     ("moov", {"extra": {"api_version": "v2024.02.00"}}, "its api_version has the wrong form"),
     ("moov", {"extra": {"api_version": "v2024.01.00\n"}}, "its api_version has the wrong form"),
@@ -137,10 +144,23 @@ def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any
 @pytest.mark.parametrize(
     ("api", "fields", "expected"),
     [
-        ("stripe", {}, {"base_url": None, "live": False, "rate": 25.0, "account": None, "headers": {}}),
+        ("stripe", {}, {"base_url": None, "live": False, "rate": 25.0, "account": None}),
+        ("stripe", {}, {"headers": {"Stripe-Version": "2026-10-28.endive"}}),
         ("stripe", {"password": "rk_test_abc"}, {"authorization": "Bearer rk_test_abc"}),
         ("stripe", {"password": LIVE_KEY, "extra": {"mode": "live"}}, {"live": True, "base_url": None}),
-        ("stripe", {"password": "sk_org_live_abc", "extra": {"mode": "live"}}, {"live": True}),
+        (
+            "stripe",
+            {"password": "sk_org_live_abc", "extra": {"mode": "live", "context": "acct_1"}},
+            {"live": True, "account": "acct_1"},
+        ),
+        (
+            "stripe",
+            {"password": "sk_org_test_abc", "extra": {"context": "acct_1/acct_2"}},
+            {
+                "account": "acct_2",
+                "headers": {"Stripe-Context": "acct_1/acct_2", "Stripe-Version": "2026-10-28.endive"},
+            },
+        ),
         (
             "stripe",
             {"extra": {"account": "acct_1Shop", "api_version": "2026-09-30.endive"}},
@@ -165,7 +185,8 @@ def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any
         ("stripe", {"host": "localhost", "schema": "http", "port": 80}, {"base_url": "http://localhost:80"}),
         ("stripe", {"host": "http://[::1]:8080"}, {"base_url": "http://[::1]:8080"}),
         ("stripe", {"host": "http://127.0.0.1:1", "port": 2}, {"base_url": "http://127.0.0.1:1"}),
-        ("moov", {}, {"base_url": None, "live": False, "rate": 10.0, "oauth": False, "headers": {}}),
+        ("moov", {}, {"base_url": None, "live": False, "rate": 10.0, "oauth": False}),
+        ("moov", {}, {"headers": {"x-moov-version": "v2024.01.00"}}),
         ("moov", {"extra": {"mode": "production"}}, {"live": True}),
         (
             "moov",
@@ -175,7 +196,11 @@ def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any
                 "headers": {"x-moov-version": "latest", "Origin": "https://shop.example.com"},
             },
         ),
-        ("moov", {"extra": {"webhook_secret": "whsec", "X-Evil": "1"}}, {"headers": {}}),
+        (
+            "moov",
+            {"extra": {"webhook_secret": "whsec", "X-Evil": "1"}},
+            {"headers": {"x-moov-version": "v2024.01.00"}},
+        ),
     ],
     ids=lambda value: ascii(value)[:70],
 )
@@ -235,7 +260,11 @@ def test_the_test_of_a_connection_says_account_and_mode(
 ) -> None:
     stripe = StripeHook() if use_default else StripeHook(http_conn_id=stripe_connection)
     moov = MoovHook() if use_default else MoovHook(http_conn_id=moov_connection)
-    assert stripe.test_connection() == (True, f"Reached Stripe account {STRIPE_ACCOUNT}, test mode.")
+    version = "API version 2026-10-28.endive"
+    assert stripe.test_connection() == (
+        True,
+        f"Reached Stripe account {STRIPE_ACCOUNT}, test mode, {version}.",
+    )
     assert moov.test_connection() == (True, f"Reached Moov account {MOOV_ACCOUNT}, sandbox mode.")
     assert {entry["method"] for entry in sandbox.journal()} == {"GET"}
 

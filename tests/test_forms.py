@@ -59,6 +59,7 @@ def test_every_argument_has_a_field(operation: contract.Operation) -> None:
     left_out = operation.schema["properties"].keys() - covered
     assert left_out <= {
         "Stripe-Version",
+        "Stripe-Context",
         "x-moov-version",
         "Origin",
         "token",

@@ -82,7 +82,7 @@ def test_it_sends_the_key_and_no_extra(method: str, api: str, connect: Connect) 
     assert asked.path == ENDPOINT[api]
     assert asked.headers["authorization"] == AUTHORIZATION[api]
     assert CANARY not in json.dumps(dict(asked.headers)) + asked.path + asked.body.decode()
-    ours = {"stripe-account"} if api == "stripe" else set()
+    ours = {"stripe-account", "stripe-version"} if api == "stripe" else {"x-moov-version"}
     usual = {"host", "user-agent", "accept-encoding", "accept", "connection", "authorization"}
     assert asked.headers.keys() - {"content-length", "content-type"} == usual | ours
 

@@ -158,6 +158,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "extra_fields": {
             "mode": field("Mode", "string", "test", "live", default="test"),
             "account": field("Connected account"),
+            "context": field("Context"),
             "api_version": field("API version"),
             "rate_limit": field("Requests per second", "number"),
         },

@@ -151,7 +151,10 @@ class Api(abc.ABC):
 
     @classmethod
     def parameters_from(cls, connection: Connection, extras: Mapping[str, str]) -> dict[str, str]:
-        """Parameters whose values stand in the connection's extra fields; those left blank are left out.
+        """Return the header parameters that a connection's extra fields set, by the contract's names.
+
+        A field left blank gives the contract's default: an API's version is always sent by name. Where the
+        contract has none, the parameter is left out.
 
         :param extras: the extra field of each parameter.
         :raises ConnectionConfigError: if one has not the form that the contract asks for.
@@ -162,7 +165,8 @@ class Api(abc.ABC):
             for violation in violations(parameters[name]["schema"], value) if value else ():
                 problem = f"its {extras[name]} {violation.problem}, it {violation.remedy}"
                 raise refuse(connection, problem, f"correct {extras[name]}")
-        return {name: value for name, value in given.items() if value}
+        chosen = {name: value or parameters[name]["schema"].get("default") for name, value in given.items()}
+        return {name: value for name, value in chosen.items() if value}
 
     @abc.abstractmethod
     def probe(self) -> Steps[str]:
@@ -247,8 +251,7 @@ class Api(abc.ABC):
         :raises ApiError: one of the tree.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
-        own = self.own_arguments(operation_id, account)
-        request = self.contract.request(operation_id, **{**own, **given})
+        request = self.contract.request(operation_id, **self.complete(operation_id, given, account))
         if not self.settings.oauth or not request.operation.takes_token:
             answer: Answer = yield Send(request, self.settings.authorization)
             return answer
@@ -266,6 +269,16 @@ class Api(abc.ABC):
                 if self._token is token:
                     self._token = None
         raise AssertionError("unreachable")
+
+    def complete(
+        self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None
+    ) -> dict[str, Any]:
+        """Return the arguments of a call with the connection's own added: version, origin, account.
+
+        :param arguments: by the contract's names; they win over the connection's.
+        :param account: in place of the connection's own; None for that one.
+        """
+        return {**self.own_arguments(operation_id, account), **arguments}
 
     def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
         """What the connection says that this operation takes: version, origin, account."""

@@ -79,11 +79,9 @@ class MoovApi(Api):
         return str(self.settings.account)
 
     def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
-        known = self.contract[operation_id].parameters
-        # The version that was tested against, always by name: the API's default can move.
-        arguments = {"x-moov-version": known["x-moov-version"]["schema"]["default"]}
-        arguments |= super().own_arguments(operation_id, account)
-        return arguments | ({"accountID": account or self.account} if "accountID" in known else {})
+        arguments = super().own_arguments(operation_id, account)
+        takes_account = "accountID" in self.contract[operation_id].parameters
+        return arguments | ({"accountID": account or self.account} if takes_account else {})
 
     def page(self, dispute: str, account: str | None = None) -> str:
         return dashboard_url(account or self.account, dispute)

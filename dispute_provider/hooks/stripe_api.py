@@ -39,8 +39,16 @@ _CLOSED = {
 }
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
+# The connection's extra field for each header.
+_EXTRAS = {"Stripe-Version": "api_version", "Stripe-Account": "account", "Stripe-Context": "context"}
+# The first version whose disputes hold their evidence field by field.
+_OLDEST_VERSION = "2014-12-08"
 # In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
+_APPEAL = (
+    "it is at the appeal stage, which takes an appeal and no other evidence; appeals are not supported yet. "
+    "To do: answer it in the Stripe Dashboard"
+)
 _DASHBOARD = "https://dashboard.stripe.com"
 _PAGE = 100
 # The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
@@ -64,9 +72,18 @@ class StripeApi(Api):
         if kind[1] != mode:
             remedy = f"use a {mode} key, or set the connection's mode to what you mean"
             raise refuse(connection, f"its mode is {mode}, its key is a {kind[1]} key", remedy)
-        headers = cls.parameters_from(
-            connection, {"Stripe-Version": "api_version", "Stripe-Account": "account"}
-        )
+        headers = cls.parameters_from(connection, _EXTRAS)
+        if headers["Stripe-Version"] < _OLDEST_VERSION:
+            problem = f"its api_version is older than {_OLDEST_VERSION}"
+            raise refuse(connection, problem, "leave api_version blank, or name a newer one")
+        context, account = headers.get("Stripe-Context"), headers.get("Stripe-Account")
+        if context and account:
+            remedy = "put the account at the end of context, after a /, and leave account blank"
+            raise refuse(connection, "it names both a context and an account", remedy)
+        # It belongs to no account: each call names one in Stripe-Context.
+        if key.startswith("sk_org_") and not context:
+            remedy = "set context to the account to act for (acct_…), or use a key of that account"
+            raise refuse(connection, "its key is an organization's, and it names no context", remedy)
         whole = _LIVE_RATE if mode == "live" else _TEST_RATE
         overall = rate(connection, whole)
         return Settings(
@@ -74,7 +91,7 @@ class StripeApi(Api):
             base_url=base_url(connection, live=mode == "live"),
             authorization=f"Bearer {key}",
             headers=headers,
-            account=headers.get("Stripe-Account"),
+            account=_account_of(context) if context else account,
             live=mode == "live",
             rate=overall,
             # Whoever names a rate has been given one by the API, and it is not one of an endpoint.
@@ -92,16 +109,28 @@ class StripeApi(Api):
             raise InvalidRequestError.before_sending(operation_id, [violation])
         return (yield from super().call(operation_id, account, **arguments))
 
-    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
-        arguments = super().own_arguments(operation_id, account)
-        return arguments | ({"Stripe-Account": account} if account else {})
+    def complete(
+        self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None
+    ) -> dict[str, Any]:
+        account = arguments.get("Stripe-Account") or account
+        complete = super().complete(operation_id, arguments)
+        context = complete.get("Stripe-Context")
+        if context is None:
+            return complete | ({"Stripe-Account": account} if account else {})
+        # Stripe-Context takes the place of Stripe-Account: a connected account is the end of its path.
+        complete.pop("Stripe-Account", None)
+        if account and account != _account_of(context):
+            complete["Stripe-Context"] = f"{context}/{account}"
+        return complete
 
     def page(self, dispute: str, account: str | None = None) -> str:
         return dashboard_url(dispute, account or self.settings.account, live=self.settings.live)
 
     def probe(self) -> Steps[str]:
         answer: Answer = yield from self.call("GetAccount")
-        return f"Stripe account {answer.data['id']}, {'live' if self.settings.live else 'test'} mode"
+        mode = "live" if self.settings.live else "test"
+        version = self.settings.headers["Stripe-Version"]
+        return f"Stripe account {answer.data['id']}, {mode} mode, API version {version}"
 
     def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
         expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
@@ -278,10 +307,17 @@ class StripeApi(Api):
             charged=charge.get("amount"),
             refunded=charge.get("amount_refunded"),
             automatic=method if method != "manual" else None,
+            automatic_known="intended_submission_method" in data,
+            unsupported=_APPEAL if status == "appeal_needs_response" else None,
             charge=charge.get("id") or data.get("charge"),
             payment_method=paid.get("type"),
             programmes=_programmes(data),
         )
+
+
+def _account_of(context: str) -> str:
+    """Return the account that a Stripe-Context leads to: the end of its path."""
+    return context.rpartition("/")[2]
 
 
 def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:

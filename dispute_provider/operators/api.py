@@ -157,9 +157,7 @@ def send(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any]) -> 
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
     """
-    request = hook.api.contract.request(
-        operation_id, **{**hook.api.own_arguments(operation_id, None), **arguments}
-    )
+    request = hook.api.contract.request(operation_id, **hook.api.complete(operation_id, arguments))
     if request.operation.effect != "read":
         hook.run_steps(hook.api.prepare())
     return hook.call(operation_id, None, **key_for(hook.settings.connection, request), **arguments)

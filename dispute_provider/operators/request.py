@@ -110,7 +110,7 @@ class RequestOperator(BaseOperator):
             violations += error.violations
         try:
             hook = hook_for(conn_id, self.api)
-            arguments = {**hook.api.own_arguments(operation.id, None), **arguments}
+            arguments = hook.api.complete(operation.id, arguments)
             server = hook.settings.base_url or server
             minted = hook.settings.oauth and operation.takes_token
             scheme = "Bearer" if minted else hook.settings.authorization.partition(" ")[0]

@@ -57,8 +57,8 @@ class FindCasesOperator(BaseAsyncOperator):
 
     What was put to review is left alone until something changes, or its review has ended without an answer.
     Disputes without a case, or at a stage that has to be answered elsewhere, are named in the log, soonest
-    deadline first, and pushed as XCom ``without_case``; those to remind people of, as ``due_soon``; those that the API's list names but that
-    cannot be read, as ``unreadable``.
+    deadline first, and pushed as XCom ``without_case``; those to remind people of, as ``due_soon``; those
+    that the API's list names but that cannot be read, as ``unreadable``.
 
     :param conn_id: Airflow connection (templated).
     :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.

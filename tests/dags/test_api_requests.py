@@ -108,6 +108,7 @@ class TestOnAirflow:
         assert shown["sent"] is False
         assert (shown["method"], shown["url"]) == ("POST", f"{sandbox.url}/v1/disputes/dp_1")
         assert shown["headers"] == {
+            "Stripe-Version": "2026-10-28.endive",
             "Content-Type": "application/x-www-form-urlencoded",
             "Authorization": "Bearer [redacted: a secret]",
         }
