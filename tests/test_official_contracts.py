@@ -38,7 +38,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "*/answer*/payment_method_details/klarna*: only theirs": "nothing here reads it",
         "*/answer*/payment_method_details/paypal*: only theirs": "nothing here reads it",
         "*/answer*/enhanced_evidence/*: required by only ours": "left out of the reference",
-        "*/answer*/evidence_details/due_by: required by only ours": "without it nobody knows if one can answer",
+        "*/answer*/evidence_details/due_by: required by only ours": "it decides if one can answer",
         "*/answer*/charge/id: required by only ours": "a charge is known by its id",
         "PostFiles/answer/links: only theirs": "a link would make a customer's document public",
         "PostFiles/request/file_link_data*: * theirs": "it would make a customer's document public",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG
 
 from dispute_provider.evidence.record import State
@@ -26,11 +29,43 @@ def test_its_cases_are_cases(case, tmp_path):
 
 
 def test_its_dag_is_a_dag():
+    dag = its_dag()
+    assert isinstance(dag, DAG)
+    assert {"stage", "review", "submit", "outcome"} <= set(dag.task_dict)
+
+
+def its_dag():
     [source] = [block for block in blocks("python") if "@dag" in block]
+    return run(source.replace("\ncontest()\n", "\nmade = contest()\n"))["made"]
+
+
+def run(source):
     made = {}
-    exec(compile(source.replace("\ncontest()\n", "\nmade = contest()\n"), "README.md", "exec"), made)
-    assert isinstance(made["made"], DAG)
-    assert {"stage", "review", "submit", "outcome"} <= set(made["made"].task_dict)
+    exec(compile(source, "README.md", "exec"), made)
+    return made
+
+
+def test_it_says_beside_its_dag_how_each_pool_is_made():
+    [section] = [each for each in README.split("\n## ") if each.startswith("In your own DAG")]
+    [commands] = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    made = [get_parser().parse_args(shlex.split(line)[1:]) for line in commands.splitlines()]
+    assert {task.pool for task in its_dag().tasks} - {"default_pool"} == {each.pool for each in made}
+    assert {each.slots for each in made} == {1}
+
+
+def test_its_policy_is_one():
+    [source] = [block for block in blocks("python") if "ApprovalPolicy" in block]
+    with DAG("policy", schedule=None):
+        assert run(source)["review"]([]).task_id == "review"
+
+
+def test_every_class_that_it_names_can_be_imported_from_where_it_says():
+    found = set(re.findall(r"^(?:    |from \S+ import )(\w+),?$", "".join(blocks("python")), re.MULTILINE))
+    for module in ("dispute_provider.operators.stripe", "dispute_provider.operators.moov"):
+        assert f"`{module}`" in README or f"`.{module.split('.')[-1]}`" in README
+        found |= vars(importlib.import_module(module)).keys()
+    named = set(re.findall(r"\b([A-Z]\w+(?:Operator|Policy))\b", README))
+    assert named - found == set()
 
 
 def test_its_sandbox_example_runs():
