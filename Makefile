@@ -7,6 +7,7 @@
 #   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
 #   make bench  staging beside raw aiohttp, the official client and HttpHook; rates, memory: ten minutes
 #   make drift  our contracts beside reference copies of the APIs' own: SPECS=folder
+#   make compat the wheel with old and new releases of Airflow and of everything else; ROW=oldest for one row
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +16,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: bench chaos chaos-teeth demo drift e2e engine format lint lock scale test
+.PHONY: bench chaos chaos-teeth compat demo drift e2e engine format lint lock scale test
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -36,6 +37,10 @@ chaos: $(READY)
 
 chaos-teeth: $(READY)
 	$(BIN)/python -m chaos.teeth
+
+# Rows: oldest 3.3.1 3.3.2 lowest newest; each has its logs in .compat.
+compat: $(READY)
+	@$(BIN)/python -m compat $(ROW)
 
 # Everything side by side in one run; BASE_URL=… for another server.
 bench: $(READY)
@@ -69,7 +74,11 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 # One lock for every Python that is supported, with hashes. UPGRADE=--upgrade takes what is newest.
+# And one of the lowest releases that setup.cfg admits, for `make compat`.
 lock: $(READY)
 	$(BIN)/uv pip compile setup.cfg requirements-dev.in --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
 		--quiet --output-file requirements.lock
+	$(BIN)/uv pip compile setup.cfg compat/tools.in --universal --python-version 3.11 --resolution lowest-direct \
+		--no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
+		--quiet --output-file compat/constraints/lowest.txt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 import sysconfig
@@ -17,9 +17,13 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from compat.wheel import build_wheel
 
 ROOT = Path(__file__).parents[1]
-BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> None:
@@ -38,16 +42,10 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> None:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment that holds the wheel, and sees what this one has installed behind it."""
     work = tmp_path_factory.mktemp("wheel")
-    source = work / "source"
-    source.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("dispute_provider", "schemas", "dags"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    run(sys.executable, "-c", BUILD, work, cwd=source)
+    built = build_wheel(work)
     venv.create(work / "venv", symlinks=True)
     libraries = Path(sysconfig.get_path("purelib", vars={"base": str(work / "venv")}))
-    with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+    with zipfile.ZipFile(built) as wheel:
         wheel.extractall(libraries)
     (libraries / "lock.pth").write_text(sysconfig.get_path("purelib"))
     return work
@@ -107,6 +105,31 @@ def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
     named = {requirement.partition(">")[0].partition("<")[0] for requirement in found["requires"]}
     names = {"yaml": "pyyaml", "PIL": "pillow", "jsonschema_rs": "jsonschema-rs"}
     assert {names.get(name, name) for name in foreign} <= named
+
+
+def pinned(name: str) -> dict[str, Version]:
+    """The versions that a file of `compat/constraints` pins."""
+    text = (ROOT / "compat" / "constraints" / f"{name}.txt").read_text("utf-8")
+    pins = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
+    return {canonicalize_name(library): Version(version) for library, version in pins}
+
+
+@pytest.mark.parametrize("release", ["3.3.0", "3.3.1", "3.3.2"])
+def test_the_constraints_of_airflow_s_releases_satisfy_what_it_requires(
+    release: str, found: dict[str, Any]
+) -> None:
+    pins = pinned(release)
+    requirements = [Requirement(text) for text in found["requires"]]
+    refused = [str(each) for each in requirements if pins[canonicalize_name(each.name)] not in each.specifier]
+    assert refused == []
+
+
+def test_every_lower_bound_is_the_release_that_the_lowest_row_tests(found: dict[str, Any]) -> None:
+    pins = pinned("lowest")
+    for text in found["requires"]:
+        requirement = Requirement(text)
+        [bound] = [each.version for each in requirement.specifier if each.operator == ">="]
+        assert pins[canonicalize_name(requirement.name)] == Version(bound), requirement.name
 
 
 def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, Any]) -> None:
