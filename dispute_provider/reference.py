@@ -145,11 +145,11 @@ def _success(operation: Operation) -> Json:
 
 
 def _examples(operation: Operation) -> dict[str, Any]:
-    """Arguments of a sample call: what is required, and the contract's own example of a body."""
-    required = {
+    """Return the arguments of a sample call: what is required, the API's version and an example of a body."""
+    needed = {
         name: parameter["example"]
         for name, parameter in operation.parameters.items()
-        if parameter.get("required")
+        if parameter.get("required") or (parameter["in"] == "header" and "default" in parameter["schema"])
     }
     body = dict(operation.body_example)
     if operation.media_type == MULTIPART:
@@ -157,7 +157,7 @@ def _examples(operation: Operation) -> dict[str, Any]:
             name: "document.pdf" if "x-maxBytes" in operation.schema["properties"][name] else value
             for name, value in body.items()
         }
-    return required | body
+    return needed | body
 
 
 def _type(schema: Json) -> str:
