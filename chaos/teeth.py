@@ -59,18 +59,19 @@ def _no_attempt_number() -> None:
 def _no_reading_back() -> None:
     from dispute_provider.evidence.record import State
     from dispute_provider.exceptions import ConflictError
-    from dispute_provider.hooks import protocol
+    from dispute_provider.hooks import final_call, protocol
 
-    def do_not_look(api: Any, record: Any, shows: Any, settle: float = 0.0) -> Any:
+    def do_not_look(api: Any, record: Any, shows: Any, settle: float = 0.0, looks: Any = None) -> Any:
         yield from ()
         return None, None
 
-    def believe(api: Any, record: Any, request_id: Any, problem: Any, unread: Any) -> Any:
+    def believe(api: Any, record: Any, outcome: Any, what: str) -> Any:
+        problem, request_id = outcome.sent.problem, outcome.sent.request_id
         state = State.SUBMITTED if problem is None else State.UNKNOWN
         state = State.REFUSED if isinstance(problem, ConflictError) else state
         return record.ended(state, f"as it was answered: {problem}", request_id)
 
-    protocol.read_back, protocol._not_shown = do_not_look, believe
+    final_call.read_back, protocol.not_shown = do_not_look, believe
 
 
 def _no_digest_check() -> None:

@@ -201,10 +201,9 @@ def _error(
     secrets: Sequence[str],
 ) -> ApiError:
     message, code, param = _complaint(body)
-    kind = _BY_STATUS.get(status)
-    if kind is None:
-        resendable = request.operation.after_failure == "resend" or status < 500
-        kind = ServerError if resendable else AmbiguousError
+    # A redirect, or a status that only gateways use, does not say whether the API itself acted.
+    unclear = ServerError if request.operation.after_failure == "resend" else AmbiguousError
+    kind = _BY_STATUS.get(status, unclear)
     return kind(
         redact(without_keys(message, secrets), request.content)[:_LONGEST_MESSAGE] or "no explanation given.",
         operation=request.operation.id,
@@ -214,8 +213,8 @@ def _error(
         param=param,
         retry_after=retry_after_seconds(headers.get("retry-after")),
         should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
-        # A gateway did not wait for the end of it.
-        under_way=status == 504,
+        # The server or a gateway stopped waiting; the API may still act.
+        under_way=status in (408, 504),
         advice=request.operation.contract.advice.get(code or ""),
     )
 

@@ -57,6 +57,11 @@ class Request:
         return self.operation.method
 
     @property
+    def is_final(self) -> bool:
+        """Whether it cannot be undone: it submits, concedes or accepts; staging does not."""
+        return self.operation.effect == "irreversible" and self.arguments.get("submit") is not False
+
+    @property
     def content(self) -> Json:
         """The arguments that travel in the body: what is sensitive in a request."""
         return {k: v for k, v in self.arguments.items() if k not in self.operation.parameters}

@@ -264,10 +264,11 @@ class Api(abc.ABC):
                 return answer
             except AuthenticationError:
                 # Revoked or expired early: one new token, once. Another call may have renewed it already.
-                if last:
-                    raise
                 if self._token is token:
                     self._token = None
+                # A final call is not sent again before the dispute is read.
+                if last or request.is_final:
+                    raise
         raise AssertionError("unreachable")
 
     def complete(

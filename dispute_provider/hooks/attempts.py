@@ -32,7 +32,12 @@ def may_resend(request: Request, error: BaseException) -> bool:
         return False
     if (error.retry_after or 0.0) > _LONGEST_WAIT:
         return False
-    if isinstance(error, RateLimitedError | UnreachableError):
+    if isinstance(error, UnreachableError):
+        return True
+    if request.is_final and "Idempotency-Key" not in request.headers:
+        # Whatever was answered, a gateway may have answered it after the API had acted.
+        return False
+    if isinstance(error, RateLimitedError):
         return True
     match request.operation.after_failure:
         case "resend":
@@ -63,6 +68,7 @@ class Attempts:
         self._request = request
         self._first: ApiError | None = error
         self._unclear: AmbiguousError | ConflictError | None = None
+        self._refused: ApiError | None = None
 
     def raise_first(self) -> None:
         """The first attempt, which was made already; from then on nothing."""
@@ -78,12 +84,17 @@ class Attempts:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, AmbiguousError) or (isinstance(error, ConflictError) and not self._unclear):
             self._unclear = error
+        if isinstance(error, ApiError) and not isinstance(error, UnreachableError):
+            self._refused = error
         return error is not None and may_resend(self._request, error)
 
     def answered(self, answer: Answer) -> Answer:
-        """What an API repeats may be its answer to an attempt of ours, or to somebody else's."""
-        return replace(answer, in_doubt=True) if isinstance(self._unclear, AmbiguousError) else answer
+        """Return the answer, marked as in doubt where an earlier attempt may have been carried out."""
+        in_doubt = isinstance(self._unclear, AmbiguousError) or isinstance(self._refused, RateLimitedError)
+        return replace(answer, in_doubt=True) if in_doubt else answer
 
     def failed(self, last: ApiError) -> ApiError:
-        """What an earlier attempt may have done, or come upon, is not undone by how a later one failed."""
+        """Return the error to raise: of all attempts, the one that leaves the most in doubt."""
+        if isinstance(last, UnreachableError):
+            return self._unclear or self._refused or last
         return self._unclear or last

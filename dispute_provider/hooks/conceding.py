@@ -9,46 +9,54 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
-from dispute_provider.exceptions import AmbiguousError, ApiError
-from dispute_provider.hooks.api import Api, Steps
-from dispute_provider.hooks.protocol import failed, read_back, refuse_submission
+from dispute_provider.exceptions import ApiError
+from dispute_provider.hooks.api import Api, Steps, Wait
+from dispute_provider.hooks.final_call import send_and_look
+from dispute_provider.hooks.protocol import not_shown, refuse_submission, unread
 
 _WRITTEN = ("added", "overwritten", "renewed")
 
 
-def concede(api: Api, record: Record, *, resumed: bool = False) -> Steps[Record]:
+def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 0.0) -> Steps[Record]:
     """Give a dispute up for good, as a person has decided: read, compare, one call, read back.
 
     :param resumed: an earlier try of the same task may have done it.
+    :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
     """
     try:
-        found = yield from api.read(record.dispute, record.account)
+        found, end = yield from _look(api, record, resumed)
+        if settle and not (end and end.state == State.CONCEDED):
+            yield Wait(settle)
+            found, end = yield from _look(api, record, resumed)
     except ApiError as error:
-        return failed(record, "not conceded", error)
+        return unread(record, "not conceded", error, resumed)
+    if end:
+        return end
+    outcome = yield from send_and_look(
+        api,
+        record,
+        found,
+        lambda _: api.concession(record),
+        lambda _, after: api.is_conceded(after),
+        refuse_submission,
+    )
+    sent, request_id = outcome.sent, outcome.sent.request_id
+    if outcome.after:
+        after = f" after: {sent.problem.message}" if sent.problem else ""
+        return record.ended(State.CONCEDED, f"conceded, confirmed by reading back{after}", request_id)
+    return outcome.end or not_shown(api, record, outcome, "not conceded")
+
+
+def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
+    """A fresh reading, and the end of a dispute that is not to be conceded; None if it is."""
+    found = yield from api.read(record.dispute, record.account)
     if resumed and api.is_conceded(found.dispute):
-        return record.ended(State.CONCEDED, "an earlier try of this task conceded it", found.request_id)
+        reason = "an earlier try of this task conceded it"
+        return found, record.ended(State.CONCEDED, reason, found.request_id)
     if found.dispute.stage == "inquiry":
         reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
-        return record.ended(State.REFUSED, reason)
-    if end := refuse_submission(record, found):
-        return end
-    request_id: str | None = None
-    problem: ApiError | None = None
-    try:
-        answer = yield from api.concession(record)
-        request_id = answer.request_id
-    except ApiError as error:
-        problem, request_id = error, error.request_id
-    refused = problem is not None and not isinstance(problem, AmbiguousError)
-    # What was refused needs one reading, to see whether it is so all the same.
-    after, unread = yield from read_back(api, record, lambda found: refused or api.is_conceded(found))
-    if after and api.is_conceded(after.dispute):
-        return record.ended(State.CONCEDED, "conceded, confirmed by reading back", request_id)
-    if after and problem:
-        return failed(record, "not conceded", problem)
-    facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
-    reason = f"conceded perhaps, but the dispute does not show it ({facts}); look at the dispute"
-    return record.ended(State.UNKNOWN, reason, request_id)
+        return found, record.ended(State.REFUSED, reason)
+    return found, refuse_submission(record, found)
 
 
 def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Steps[Record]:

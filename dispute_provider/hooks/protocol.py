@@ -22,12 +22,9 @@ from dispute_provider.exceptions import (
     UnreadableAnswerError,
 )
 from dispute_provider.hooks.api import Api, Steps, Wait
+from dispute_provider.hooks.final_call import Outcome, Sent, send_and_look
 
-# So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
-# time limit.
-SETTLED_AFTER = 180.0
-# Seconds between the readings that look for a submission whose answer told nothing.
-LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
+_BY_WHOM = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task sent it; confirmed by reading back"
 
 
@@ -39,6 +36,7 @@ def submit(
     may_send: bool = True,
     settle: float = 0.0,
     alike: bool = False,
+    is_shared: Callable[[], bool] = lambda: False,
 ) -> Steps[Record]:
     """Send what was approved, once: read, compare, one call, read back.
 
@@ -46,6 +44,7 @@ def submit(
     :param may_send: False only looks whether what was sent has arrived.
     :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
     :param alike: that send was the same as this one; under a key, both together are one.
+    :param is_shared: whether another task has the same submission in flight; asked when the API denies ours.
     """
     try:
         before, end = yield from _look(api, record, resumed)
@@ -55,42 +54,24 @@ def submit(
             yield Wait(settle)
             before, end = yield from _look(api, record, resumed)
     except ApiError as error:
-        end = failed(record, "not submitted", error)
-        if resumed and end.retry_after is None:
-            return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
-        return end
+        return unread(record, "not submitted", error, resumed)
     if end and (may_send or end.state == State.SUBMITTED):
         return end
     if not may_send:
         return record
 
-    request_id: str | None = None
-    problem: ApiError | None = None
-    others = False
-    try:
-        answer = yield from api.submission(before, record)
-        request_id = answer.request_id
-        # An answer that is repeated, and not to an attempt of ours, was given to another run.
-        others = answer.replayed and not answer.in_doubt
-    except (AmbiguousError, ConflictError) as error:
-        problem, request_id = error, error.request_id
-        others = isinstance(error, ConflictError)
-    except ApiError as error:
-        if not settle:
-            return failed(record, "not submitted", error)
-        # This send came to nothing; an earlier one may still arrive.
-        problem, request_id = error, error.request_id
-    if problem and problem.under_way:
-        # Where somebody else has answered meanwhile, it may still answer the next stage.
-        yield Wait(SETTLED_AFTER)
-    opened = before.dispute
-    after, unread = yield from read_back(api, record, lambda found: _answered(opened, found), settle)
-    if after:
-        differing = _differing(record, before, after)
-        if others and resumed and not differing:
-            return record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY, request_id)
-        return _named(record, differing, request_id, problem, others)
-    return _not_shown(api, record, request_id, problem, unread)
+    outcome = yield from send_and_look(
+        api,
+        record,
+        before,
+        lambda found: api.submission(found, record),
+        _answered,
+        refuse_submission,
+        settle,
+    )
+    if outcome.after:
+        return _named(api, record, outcome, resumed, is_shared)
+    return outcome.end or not_shown(api, record, outcome, "not submitted")
 
 
 def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
@@ -104,62 +85,73 @@ def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Reco
     return found, refuse_submission(record, found)
 
 
-def read_back(
-    api: Api, record: Record, shows: Callable[[Dispute], bool], settle: float = 0.0
-) -> Steps[tuple[Snapshot | None, ApiError | None]]:
-    """The dispute once it shows what was done; None if it does not, with why it could not be read."""
-    unread: ApiError | None = None
-    for pause in (*LOOK_AGAIN_AFTER, *([settle] if settle else [])):
-        yield Wait(pause)
-        try:
-            after = yield from api.read(record.dispute, record.account)
-        except ApiError as error:
-            unread = error
-            continue
-        unread = None
-        if shows(after.dispute):
-            return after, None
-    return None, unread
+def not_shown(api: Api, record: Record, outcome: Outcome, what: str) -> Record:
+    """The end of a final call that the dispute does not show.
 
-
-def _not_shown(
-    api: Api, record: Record, request_id: str | None, problem: ApiError | None, unread: ApiError | None
-) -> Record:
-    """The end of a submission that the dispute does not show."""
-    if problem and not isinstance(problem, AmbiguousError) and unread is None:
-        if isinstance(problem, ConflictError) and api.submits_under_a_key:
+    :param what: ``not submitted`` or ``not conceded``.
+    """
+    problem, request_id = outcome.sent.problem, outcome.sent.request_id
+    if problem and outcome.unread is None and not isinstance(problem, AmbiguousError):
+        if not isinstance(problem, ConflictError):
+            return failed(record, what, problem)
+        if api.submits_under_a_key:
             # Another request holds the key or the dispute: the same one again does no harm.
-            held = record.ended(State.HELD, f"not submitted: {problem}", request_id)
+            held = record.ended(State.HELD, f"{what}: {problem}", request_id)
             return replace(held, retry_after=problem.retry_after or 0.0)
-        return failed(record, "not submitted", problem)
-    facts = " | ".join(str(error) for error in (problem, unread) if error) or "it was accepted"
+    facts = " | ".join(str(error) for error in (problem, outcome.unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
 
 
 def _named(
-    record: Record, differing: list[str], request_id: str | None, problem: ApiError | None, others: bool
+    api: Api, record: Record, outcome: Outcome, resumed: bool, is_shared: Callable[[], bool]
 ) -> Record:
     """The end of a submission that the dispute shows: by us or by another, as approved or not."""
+    assert outcome.after is not None
+    sent, request_id = outcome.sent, outcome.sent.request_id
+    differing = _differing(record, outcome.before, outcome.after)
     names = ", ".join(differing)
-    if others:
-        how = (
-            f"with other evidence, differing in {names}"
-            if differing
-            else "with the evidence that was approved"
-        )
-        return record.ended(State.ALREADY_SUBMITTED, f"somebody else submitted it, {how}", request_id)
-    if differing:
-        reason = f"submitted, but what it shows differs from what was approved in {names}; look at it now"
-        return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
-    how = f"confirmed by reading back after: {problem.message}" if problem else "confirmed by reading back"
-    return record.ended(State.SUBMITTED, how, request_id)
+    if not sent.is_denied:
+        if differing:
+            reason = f"submitted, but what it shows differs from what was approved in {names}; look at it now"
+            return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
+        after = f" after: {sent.problem.message}" if sent.problem else ""
+        return record.ended(State.SUBMITTED, f"confirmed by reading back{after}", request_id)
+    how = _denial(sent)
+    if not differing:
+        if resumed:
+            return record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY, request_id)
+        if is_shared():
+            reason = "another run submitted it in the same moment, with the evidence that was approved"
+            return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
+        reason = f"submitted with the evidence that was approved, {_BY_WHOM} ({how})"
+        return record.ended(State.SUBMITTED, reason, request_id)
+    if api.holds_one_of_a_name and {each.name for each in outcome.before.evidence} & {*differing}:
+        # The request carried its own evidence, so that the dispute would show that.
+        reason = f"somebody else submitted it, with other evidence, differing in {names} ({how})"
+        return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
+    reason = (
+        f"submitted with other evidence than approved, differing in {names}, {_BY_WHOM} ({how}); "
+        "look at it now"
+    )
+    return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
+
+
+def _denial(sent: Sent) -> str:
+    if sent.problem:
+        return f"the API answered {sent.problem.status}: {sent.problem.message.rstrip('. ')}"
+    return "the API repeated its answer to the same request"
 
 
 def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
     """What went out otherwise than it was approved: evidence, and the stage that it answered."""
     moved = not after.dispute.is_at(before.dispute.stage, before.dispute.due)
-    return [*differing_names(before, after, record.documents), *(["its stage"] if moved else [])]
+    more = after.dispute.submissions > before.dispute.submissions + 1
+    return [
+        *differing_names(before, after, record.documents),
+        *(["its stage"] if moved else []),
+        *(["its number of submissions"] if more else []),
+    ]
 
 
 def _answered(before: Dispute, after: Dispute) -> bool:
@@ -226,12 +218,26 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
     return None
 
 
+def unread(record: Record, what: str, error: ApiError, resumed: bool) -> Record:
+    """The end of a dispute that cannot be read before a final call.
+
+    :param resumed: an earlier try may have made that call.
+    """
+    end = failed(record, what, error)
+    if resumed and end.retry_after is None:
+        return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
+    return end
+
+
 def failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
     if isinstance(error, AuthenticationError | PermissionDeniedError | UnreadableAnswerError):
         # Once the connection or the answer is mended, the approval still holds.
         state = State.HELD
+    if isinstance(error, AuthenticationError):
+        note = "an approval given under another key does not hold: review it again if you replace the key"
+        return record.ended(state, f"{what}: {error} ({note})", error.request_id)
     if isinstance(error, RateLimitedError | ServerError) and not isinstance(error, UnreadableAnswerError):
         held = record.ended(State.HELD, f"{what}: {error}", error.request_id)
         return replace(held, retry_after=error.retry_after or 0.0)

@@ -9,7 +9,7 @@ import pytest
 from drivers import Driver
 from support import Connect
 
-from dispute_provider.exceptions import AmbiguousError, AuthenticationError, DisputeError
+from dispute_provider.exceptions import AuthenticationError, DisputeError
 from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, Sandbox
 
@@ -89,19 +89,17 @@ def test_keys_that_are_refused_are_not_tried_again(
     assert not sandbox.journal(operation="createAccessToken")
 
 
-def test_a_submit_that_met_an_old_token_is_sent_once_more_and_no_further(
+def test_a_submit_that_meets_an_old_token_is_not_sent_again_before_a_reading(
     driver: Driver, sandbox: Sandbox, dispute: str
 ) -> None:
-    """401 is said before anything is done; what follows it is not resent."""
-    sandbox.fault(operation="submitDisputeEvidence", effect="status", status=401)
-    sandbox.fault(operation="submitDisputeEvidence", effect="drop-after")
+    sandbox.fault(operation="submitDisputeEvidence", effect="status", status=401, after=True)
 
     def submit(api: Api) -> Steps[Any]:
         return (yield from api.call("submitDisputeEvidence", accountID=MOOV_ACCOUNT, disputeID=dispute))
 
-    with pytest.raises(AmbiguousError):
+    with pytest.raises(AuthenticationError):
         driver.run("moov", submit)
-    assert [entry["status"] for entry in sandbox.journal(operation="submitDisputeEvidence")] == [401, None]
+    assert [entry["status"] for entry in sandbox.journal(operation="submitDisputeEvidence")] == [401]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Policy
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.hooks import conceding, protocol
+from dispute_provider.hooks import conceding, final_call, protocol
 from dispute_provider.hooks.api import OneTry
 from dispute_provider.hooks.reviewing import read_for_review
 from dispute_provider.hooks.staging import Rules, stage
@@ -29,7 +29,7 @@ VERSION = "2026-10-28.endive"
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
 
 
 class Kept(OneTry):

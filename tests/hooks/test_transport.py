@@ -165,14 +165,14 @@ def test_what_moov_cannot_take_back_is_sent_exactly_once(
     assert len(sandbox.journal(operation=operation)) == 1
 
 
-def test_moovs_submit_is_sent_again_where_nothing_can_have_happened(
-    driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str]
+@pytest.mark.parametrize("operation", ["submitDisputeEvidence", "acceptDispute"])
+def test_a_final_call_at_moov_is_not_sent_again_after_a_429(
+    operation: str, driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str]
 ) -> None:
-    sandbox.fault(operation="submitDisputeEvidence", effect="status", status=429, headers=SOON, times=2)
-    driver.call("moov", "submitDisputeEvidence", **moov_dispute)
-    sent = sandbox.journal(operation="submitDisputeEvidence")
-    assert [entry["status"] for entry in sent] == [429, 429, 200]
-    assert submissions(sandbox, moov_dispute["disputeID"]) == 1
+    sandbox.fault(operation=operation, effect="status", status=429, headers=SOON, after=True)
+    with pytest.raises(RateLimitedError):
+        driver.call("moov", operation, **moov_dispute)
+    assert len(sandbox.journal(operation=operation)) == 1
 
 
 @pytest.mark.parametrize("fault", UNCLEAR + UNREADABLE, ids=named)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Approval, Record, State
-from dispute_provider.hooks.protocol import SETTLED_AFTER
+from dispute_provider.hooks.final_call import SETTLED_AFTER
 from dispute_provider.operators.progress import Progress
 from dispute_provider.operators.submission_notes import (
     count_unknown_ends,

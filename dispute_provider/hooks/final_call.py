@@ -1,0 +1,168 @@
+"""Final calls: one that submits, concedes or accepts is sent once, and what came of it is read.
+
+What happened is decided by reading the dispute, whatever was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from dispute_provider.answers import Answer
+from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    AuthenticationError,
+    RateLimitedError,
+    UnreachableError,
+)
+from dispute_provider.hooks.api import Api, Steps, Wait
+
+# So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
+# time limit.
+SETTLED_AFTER = 180.0
+# Seconds between the readings that look for a submission whose answer told nothing.
+LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
+# How many of these readings follow an answer that denies the submission: a gateway can be wrong about it.
+_LOOKS_AFTER_DENIAL = 3
+# How often a final call is sent at most, and how many seconds are waited before the next time at most.
+_SENDS = 4
+LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of sending a final call: an answer, or an error."""
+
+    answer: Answer | None = None
+    problem: ApiError | None = None
+
+    @property
+    def request_id(self) -> str | None:
+        return self.answer.request_id if self.answer else self.problem.request_id if self.problem else None
+
+    @property
+    def never_left(self) -> bool:
+        """Whether it is certain that the API received nothing."""
+        problem = self.problem
+        return isinstance(problem, UnreachableError) or bool(getattr(problem, "violations", ()))
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the API, or a gateway in front of it, denied that this very request was carried out."""
+        if self.answer:
+            return self.answer.replayed and not self.answer.in_doubt
+        return self.problem is not None and not isinstance(self.problem, AmbiguousError)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known after a final call.
+
+    :param before: the last reading before it was sent.
+    :param after: the first reading that shows it; None if none does.
+    :param unread: why the dispute could not be read; None if it could.
+    :param end: why it was not sent again, where it no longer could be.
+    """
+
+    sent: Sent
+    before: Snapshot
+    after: Snapshot | None = None
+    unread: ApiError | None = None
+    end: Record | None = None
+
+
+def send_and_look(
+    api: Api,
+    record: Record,
+    before: Snapshot,
+    send: Callable[[Snapshot], Steps[Answer]],
+    shows: Callable[[Dispute, Dispute], bool],
+    refuse: Callable[[Record, Snapshot], Record | None],
+    settle: float = 0.0,
+) -> Steps[Outcome]:
+    """Make a final call and read the dispute until it shows it.
+
+    It is sent again only after a 429, or once under a new token after a 401, and only if a reading after the
+    pause shows that nothing has happened. Under an idempotency key the transport
+    sends it again, which needs no reading.
+
+    :param before: a fresh reading.
+    :param send: the call, from the last reading.
+    :param shows: whether the second reading shows what the first did not.
+    :param refuse: the end of a dispute that must not be sent any more.
+    :param settle: seconds until an earlier send has arrived or never will.
+    """
+    for sends in range(1, _SENDS + 1):
+        try:
+            sent = Sent((yield from send(before)))
+        except ApiError as error:
+            sent = Sent(problem=error)
+        if sent.never_left and not settle:
+            return Outcome(sent, before)
+        if sent.problem and sent.problem.under_way:
+            # Where somebody else has answered meanwhile, it may still answer the next stage.
+            yield Wait(SETTLED_AFTER)
+        looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)
+        opened = partial(shows, before.dispute)
+        after, problem = yield from read_back(api, record, opened, settle, looks)
+        if after or problem or not _may_go_again(api, sent, sends):
+            break
+        yield Wait(_pause(sent, sends))
+        try:
+            found = yield from api.read(record.dispute, record.account)
+        except ApiError as error:
+            problem = error
+            break
+        if opened(found.dispute):
+            after = found
+            break
+        if end := refuse(record, found):
+            return Outcome(sent, before, end=end)
+        before = found
+    return Outcome(sent, before, after, problem)
+
+
+def _may_go_again(api: Api, sent: Sent, sends: int) -> bool:
+    if sends == _SENDS or api.submits_under_a_key:
+        return False
+    if isinstance(sent.problem, AuthenticationError):
+        # Only a minted token ends by itself.
+        return api.settings.oauth and sends == 1
+    return isinstance(sent.problem, RateLimitedError) and _pause(sent, sends) <= LONGEST_PAUSE
+
+
+def _pause(sent: Sent, sends: int) -> float:
+    """Seconds that the API asks to wait; where it does not say, twice as long each time."""
+    asked = sent.problem.retry_after if sent.problem else None
+    if isinstance(sent.problem, AuthenticationError):
+        return 0.0
+    return float(2 ** (sends - 1)) if asked is None else asked
+
+
+def read_back(
+    api: Api,
+    record: Record,
+    shows: Callable[[Dispute], bool],
+    settle: float = 0.0,
+    looks: int | None = None,
+) -> Steps[tuple[Snapshot | None, ApiError | None]]:
+    """The dispute once it shows what was done; None if it does not, with why it could not be read.
+
+    :param looks: how often to read; None for all of :data:`LOOK_AGAIN_AFTER`.
+    """
+    unread: ApiError | None = None
+    for pause in (*LOOK_AGAIN_AFTER[:looks], *([settle] if settle else [])):
+        yield Wait(pause)
+        try:
+            after = yield from api.read(record.dispute, record.account)
+        except ApiError as error:
+            unread = error
+            continue
+        unread = None
+        if shows(after.dispute):
+            return after, None
+    return None, unread

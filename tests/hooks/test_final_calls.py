@@ -1,0 +1,215 @@
+"""Final calls whose answer is wrong: the dispute itself decides what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from drivers import Driver
+from support import Connect
+
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.hooks import conceding, final_call, protocol, staging
+from dispute_provider.hooks.api import Api, Steps
+from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+OPERATIONS = {
+    ("stripe", "submit"): "PostDisputesDispute",
+    ("stripe", "concede"): "PostDisputesDisputeClose",
+    ("moov", "submit"): "submitDisputeEvidence",
+    ("moov", "concede"): "acceptDispute",
+}
+EVIDENCE = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "We sent it."}}
+DONE = {"submit": State.SUBMITTED, "concede": State.CONCEDED}
+# What a gateway, a proxy or the API itself can answer without saying what it did.
+STATUSES = (
+    202,
+    204,
+    301,
+    302,
+    303,
+    307,
+    308,
+    400,
+    401,
+    402,
+    403,
+    404,
+    408,
+    409,
+    410,
+    422,
+    425,
+    429,
+    451,
+    500,
+    504,
+)
+NAMED = {
+    400: "refused",
+    402: "refused",
+    404: "refused",
+    422: "refused",
+    401: "held",
+    403: "held",
+    429: "held",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "SETTLED_AFTER", 0.0)
+
+
+@pytest.fixture(params=["stripe", "moov"])
+def api(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=["submit", "concede"])
+def action(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def stage(api: str, driver: Driver, sandbox: Sandbox) -> Record:
+    dispute = sandbox.create_dispute(api=api)["id"]
+    case = Case.parse({"provider": api, "dispute": dispute, "evidence": EVIDENCE[api]})
+    record = Record(api, f"{api}_default", dispute, State.STAGED, "")
+    [staged] = driver.run(api, lambda an_api: staging.stage(an_api, case, {}, record))
+    sandbox.clear_journal()
+    return staged  # type: ignore[no-any-return]  # a driver returns what its steps do
+
+
+def steps(action: str, record: Record, **options: Any) -> Callable[[Api], Steps[Record]]:
+    act = protocol.submit if action == "submit" else conceding.concede
+    return lambda api: act(api, record, **options)
+
+
+def happened(sandbox: Sandbox, record: Record, action: str) -> int:
+    if action == "submit":
+        return len(sandbox.dispute(record.dispute)["submissions"])
+    return int(sandbox.dispute(record.dispute)["status"] in ("lost", "accepted"))
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_was_carried_out_is_ours_whatever_was_answered(
+    status: int, api: str, action: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage(api, driver, sandbox)
+    operation = OPERATIONS[api, action]
+    sandbox.fault(
+        operation=operation, effect="status", status=status, after=True, headers={"Retry-After": "0"}
+    )
+    [end] = driver.run(api, steps(action, record))
+    assert end.state == DONE[action], end.reason
+    assert happened(sandbox, record, action) == 1
+    if api == "moov":
+        assert len(sandbox.journal(operation=operation)) == 1
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_was_not_carried_out_has_the_end_that_its_answer_names(
+    status: int, api: str, action: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage(api, driver, sandbox)
+    operation = OPERATIONS[api, action]
+    sandbox.fault(
+        operation=operation, effect="status", status=status, times=None, headers={"Retry-After": "0"}
+    )
+    [end] = driver.run(api, steps(action, record))
+    named = NAMED.get(status, "held" if (api, status) == ("stripe", 409) else "unknown")
+    assert end.state == named, end.reason
+    assert happened(sandbox, record, action) == 0
+
+
+def test_a_request_that_a_proxy_repeats_is_ours(
+    api: str, action: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage(api, driver, sandbox)
+    sandbox.fault(operation=OPERATIONS[api, action], effect="repeat")
+    [end] = driver.run(api, steps(action, record))
+    assert end.state == DONE[action], end.reason
+    assert happened(sandbox, record, action) == 1
+    assert "somebody else submitted" not in end.reason
+
+
+@pytest.mark.parametrize("after", [2, 9], ids=["carried out at last", "never"])
+def test_at_moov_a_429_is_followed_by_a_reading_before_the_call_is_made_again(
+    after: int, action: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage("moov", driver, sandbox)
+    operation = OPERATIONS["moov", action]
+    sandbox.fault(operation=operation, effect="status", status=429, times=after, headers={"Retry-After": "0"})
+    [end] = driver.run("moov", steps(action, record))
+    asked = [entry["operation"] for entry in sandbox.journal()]
+    places = [place for place, name in enumerate(asked) if name == operation]
+    assert len(places) == min(after + 1, 4)
+    for one, other in pairwise(places):
+        assert "getDispute" in asked[one:other]
+    assert end.state == (DONE[action] if after == 2 else State.HELD)
+    assert happened(sandbox, record, action) == (after == 2)
+
+
+def test_a_429_whose_pause_is_too_long_is_left_to_airflow(
+    action: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage("moov", driver, sandbox)
+    operation = OPERATIONS["moov", action]
+    sandbox.fault(operation=operation, effect="status", status=429, headers={"Retry-After": "3600"})
+    [end] = driver.run("moov", steps(action, record))
+    assert (end.state, end.retry_after) == (State.HELD, 3600)
+    assert len(sandbox.journal(operation=operation)) == 1
+
+
+def test_an_old_token_is_renewed_and_the_dispute_read_before_the_call_is_made_again(
+    action: str, driver: Driver, sandbox: Sandbox, connect: Connect
+) -> None:
+    record = stage("moov", driver, sandbox)
+    connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "oauth2", "rate_limit": 1000})
+    operation = OPERATIONS["moov", action]
+    sandbox.fault(operation=operation, effect="status", status=401)
+    [end] = driver.run("moov", steps(action, record))
+    assert end.state == DONE[action], end.reason
+    asked = [entry["operation"] for entry in sandbox.journal()]
+    assert "getDispute" in asked[asked.index(operation) : len(asked) - asked[::-1].index(operation) - 1]
+
+
+def test_what_never_left_is_not_looked_for(
+    api: str, action: str, driver: Driver, sandbox: Sandbox, connect: Connect
+) -> None:
+    record = stage(api, driver, sandbox)
+    options = {"settle": 0.0}
+    connect(api, host="http://127.0.0.1:9")
+    [end] = driver.run(api, steps(action, record, **options))
+    assert end.state == State.HELD
+    assert end.retry_after is not None
+
+
+def test_a_concession_waits_until_an_earlier_one_has_settled(
+    api: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage(api, driver, sandbox)
+    waited: list[float] = []
+
+    def recorded(an_api: Api) -> Steps[Record]:
+        running = conceding.concede(an_api, record, resumed=True, settle=0.01)
+        step = next(running)
+        while True:
+            if getattr(step, "seconds", None) == 0.01:
+                waited.append(0.01)
+                sandbox.edit_dispute(record.dispute, status={"stripe": "lost", "moov": "accepted"}[api])
+            try:
+                step = running.send((yield step))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+
+    [end] = driver.run(api, recorded)
+    assert waited == [0.01]
+    assert end.state == State.CONCEDED
+    assert not sandbox.journal(operation=OPERATIONS[api, "concede"])
