@@ -97,6 +97,10 @@ class ApiError(DisputeError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
+        return self.describe(self.advice)
+
+    def describe(self, advice: str) -> str:
+        """Return what happened, with the caller's advice in place of the error's own."""
         facts = " ".join(
             part
             for part in (
@@ -107,7 +111,7 @@ class ApiError(DisputeError):
             )
             if part
         )
-        return f"{self.operation} ({facts}): {self.message.rstrip('. ')}. To do: {self.advice}."
+        return f"{self.operation} ({facts}): {self.message.rstrip('. ')}. To do: {advice}."
 
 
 class InvalidRequestError(ApiError):

@@ -121,7 +121,7 @@ def merge(
     :param single: whether the API holds one piece of a name, so that another one takes its place.
     :param until: when documents must be there still.
     """
-    left = [part for evidence in held for part in _parts(evidence)]
+    left = [part for evidence in held for part in parts(evidence)]
     wanted: list[Piece] = []
     missing: list[Piece] = []
     replaced: list[Evidence] = []
@@ -172,11 +172,11 @@ def merge(
 
 def found(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[tuple[Piece, list[Evidence]]]:
     """Each piece with what the dispute holds of it, just as it is."""
-    parts: dict[str, list[Evidence]] = {}
+    there: dict[str, list[Evidence]] = {}
     for evidence in held:
-        parts.setdefault(evidence.name, []).extend(_parts(evidence))
+        there.setdefault(evidence.name, []).extend(parts(evidence))
     return [
-        (piece, [part for part in parts.get(piece.name, ()) if piece.is_held_as(part)]) for piece in pieces
+        (piece, [part for part in there.get(piece.name, ()) if piece.is_held_as(part)]) for piece in pieces
     ]
 
 
@@ -189,8 +189,8 @@ def _taken(left: list[Evidence], fits: Callable[[Evidence], bool]) -> Evidence |
     return None
 
 
-def _parts(evidence: Evidence) -> Iterator[Evidence]:
-    """A structured object by its parts, without those that say nothing; anything else as it is."""
+def parts(evidence: Evidence) -> Iterator[Evidence]:
+    """Yield a structured object by its parts, without those that say nothing; anything else as it is."""
     if evidence.value is None:
         yield evidence
         return

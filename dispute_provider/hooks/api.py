@@ -18,6 +18,7 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AuthenticationError
 from dispute_provider.hooks.settings import Connection, Settings, refuse
@@ -89,6 +90,18 @@ class Memory(Protocol):
         cannot be kept.
         """
 
+    def kept(self, sha256: str | None) -> dict[str, Any] | None:
+        """Return evidence that was kept; None if it was not, or is gone."""
+
+    def replacement(self, marks: frozenset[str]) -> Replacement | None:
+        """Return what a broken staging noted before it wrote; None if there is no such note.
+
+        :param marks: of what the dispute holds: where all of it is ours, no staging was broken.
+        """
+
+    def note(self, replacement: Replacement) -> None:
+        """Note what is about to be replaced, before it is written: it outlives this try."""
+
 
 class OneTry:
     """Knows nothing of earlier tries, and forgets."""
@@ -105,6 +118,15 @@ class OneTry:
 
     def keep(self, evidence: Mapping[str, Any]) -> str | None:
         return None
+
+    def kept(self, sha256: str | None) -> dict[str, Any] | None:
+        return None
+
+    def replacement(self, marks: frozenset[str]) -> Replacement | None:
+        return None
+
+    def note(self, replacement: Replacement) -> None:
+        pass
 
 
 def theirs(before: Snapshot, memory: Memory) -> frozenset[str]:

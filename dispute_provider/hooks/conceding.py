@@ -7,14 +7,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.record import WRITTEN, Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError
 from dispute_provider.hooks.api import Api, Steps, Wait
 from dispute_provider.hooks.final_call import send_and_look
 from dispute_provider.hooks.protocol import not_shown, refuse_submission, unread
-
-_WRITTEN = ("added", "overwritten", "renewed")
 
 
 def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 0.0) -> Steps[Record]:
@@ -66,7 +64,7 @@ def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> St
 
     :param earlier: the evidence as it was, by name; None where it is not known any more.
     """
-    written = sorted({each.name.split(".")[0] for each in record.differences if each.kind in _WRITTEN})
+    written = sorted({each.name.split(".")[0] for each in record.differences if each.kind in WRITTEN})
     unknown = [each.name for each in record.differences if each.kind == "overwritten" and earlier is None]
     evidence = {name: (earlier or {}).get(name, "") for name in written if name not in unknown}
     try:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
-from dispute_provider.exceptions import ApiError
+from dispute_provider.exceptions import ApiError, TryAgainError
 from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.hooks.protocol import cannot_be_answered
 
@@ -46,9 +46,9 @@ def _with_others(
             continue
         try:
             content = yield from api.fetch(record.dispute, held, record.account)
-        except ApiError as error:
+            keep(content)
+        except (ApiError, TryAgainError) as error:
             notes.append(f"a document that somebody else uploaded cannot be shown ({held.name}): {error}")
             continue
-        keep(content)
         documents[held.id] = hashlib.sha256(content).hexdigest()
     return replace(record, documents=documents, notes=tuple(notes)).seen(snapshot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -14,10 +15,14 @@ from dispute_provider.evidence.completeness import Assessment, Verdict, assess, 
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged, Piece, Policy
 from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.replacing import Replacement, marks_of
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 from dispute_provider.hooks.api import Api, Memory, OneTry, Steps, theirs
 from dispute_provider.hooks.protocol import cannot_be_answered, failed
+
+# Staging is repeatable: what did arrive is recognised, what did not is written again.
+_STAGE_AGAIN = "clear the task; staging recognises what has arrived, and writes the rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,20 @@ def stage(
         )
         if refusal:
             return record.ended(State.REFUSED, refusal)
+        # It may have to be looked up; on a dispute that holds nothing, nothing is ours.
+        ours = memory.ours if before.evidence else frozenset()
+        noted = _noted(api, before, memory)
         merged = merging.merge(
             pieces,
             before.evidence,
-            # It may have to be looked up; on a dispute that holds nothing, nothing is ours.
-            memory.ours if before.evidence else frozenset(),
+            ours.union(noted.marks) if noted else ours,
             rules.merge,
             single=api.holds_one_of_a_name,
             until=before.dispute.due,
         )
-        record = replace(record, differences=merged.differences)
+        record = replace(
+            record, differences=noted.restated(merged.differences) if noted else merged.differences
+        )
         if conflicts := merged.of_kind("conflict"):
             reason = f"somebody else has filled in {', '.join(conflicts)}, and the DAG says to fail then"
             return record.ended(State.REFUSED, reason)
@@ -88,14 +97,14 @@ def stage(
         record = _assessed(record, assessment, before.dispute)
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
-        record = _keep_what_is_replaced(record, before, merged, memory)
+        record = _keep_what_is_replaced(record, before, merged, noted, memory)
         uploaded = yield from api.write(case, merged, before, memory)
         after = yield from api.read(case.dispute, case.account, details=True)
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
     except AmbiguousError as error:
-        # Staging is repeatable: what did arrive is recognised, what did not is written again.
-        return replace(failed(record, "not staged", error), state=State.HELD, retry_after=0.0)
+        reason = f"not known to be staged: {error.describe(_STAGE_AGAIN)}"
+        return replace(record.ended(State.HELD, reason, error.request_id), retry_after=0.0)
     except ApiError as error:
         return failed(record, "not staged", error)
     found = merging.found(merged.wanted, after.evidence)
@@ -103,7 +112,7 @@ def stage(
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
-    notes = (*record.notes, *before.dispute.notes, *_notes(merged, found, after))
+    notes = (*record.notes, *before.dispute.notes, *_notes(record, merged, found, after))
     record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
     record = replace(record, staged_as=record.fingerprint)
     if unsafe := _automatic(after.dispute, dataclasses.replace(rules, switch_to_manual=False)):
@@ -158,24 +167,50 @@ def _too_weak(assessment: Assessment, rules: Rules) -> str | None:
     return f"its evidence is {assessment.verdict}, and the DAG asks for {least}: {lacking}"
 
 
-def _keep_what_is_replaced(record: Record, before: Snapshot, merged: Merged, memory: Memory) -> Record:
-    """With where another's evidence is kept that the case's replaces, and how the dispute was to be sent."""
-    overwritten = {each.name for each in merged.replaced} if merged.of_kind("overwritten") else set()
-    if not overwritten and not before.dispute.automatic:
+def _noted(api: Api, before: Snapshot, memory: Memory) -> Replacement | None:
+    """Return what an earlier staging has noted of this stage; None where nothing can be replaced."""
+    if not before.evidence or not api.holds_one_of_a_name:
+        return None
+    noted = memory.replacement(marks_of(before.evidence))
+    return noted if noted and noted.is_about(before.dispute) else None
+
+
+def _keep_what_is_replaced(
+    record: Record, before: Snapshot, merged: Merged, noted: Replacement | None, memory: Memory
+) -> Record:
+    """Keep what the case's evidence replaces, and note it before the write, so that a broken try finds it.
+
+    :param noted: what such a try has left: its own write is nothing that was there before.
+    """
+    automatic = before.dispute.automatic
+    if noted and not automatic:
+        automatic = noted.automatic_before(merged.differences)
+    overwritten = _overwritten(record)
+    if not overwritten and not automatic:
         return record
-    record = replace(record, automatic=before.dispute.automatic)
-    kept = memory.keep({held.name: held.content for held in before.evidence})
-    if overwritten and not kept:
+    evidence: dict[str, Any] | None = {held.name: held.content for held in before.evidence}
+    if evidence and noted:
+        evidence = noted.evidence_before(evidence, memory.kept(noted.earlier), merged.differences)
+    earlier = memory.keep(evidence) if evidence is not None else None
+    if overwritten and not earlier:
         note = "what a colleague had written is kept nowhere: [dispute] evidence_store names no place for it"
         record = replace(record, notes=(*record.notes, note))
-    return replace(record, earlier=kept)
+    memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
+    return replace(record, automatic=automatic, earlier=earlier)
 
 
-def _notes(merged: Merged, found: Iterable[tuple[Piece, list[Evidence]]], after: Snapshot) -> list[str]:
+def _overwritten(record: Record) -> list[str]:
+    """Return the names of the evidence of somebody else that the case's replaces, sorted."""
+    return sorted({each.name for each in record.differences if each.kind == "overwritten"})
+
+
+def _notes(
+    record: Record, merged: Merged, found: Iterable[tuple[Piece, list[Evidence]]], after: Snapshot
+) -> list[str]:
     notes = []
     if kept := merged.of_kind("kept"):
         notes.append(f"kept as it was on the dispute, other than in the case: {', '.join(kept)}")
-    if overwritten := merged.of_kind("overwritten"):
+    if overwritten := _overwritten(record):
         notes.append(f"the case's in place of what somebody else had filled in: {', '.join(overwritten)}")
     if differing := sorted({piece.label for piece, parts in found if not parts}):
         notes.append(f"the API holds {', '.join(differing)} otherwise than the case has it")

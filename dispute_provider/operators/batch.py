@@ -53,20 +53,21 @@ def resolve(given: Given, context: Context) -> list[Any]:
     return flat
 
 
-def retry_held(context: Context, tally: Tally) -> None:
+def retry_held(context: Context, tally: Tally, problem: str | None = None) -> None:
     """Have Airflow try again, without holding a slot, what could not be reached; unless it is the last try.
 
+    :param problem: what else the next try may mend.
     :raises TryAgainError: if something is held, tries are left, and its due date is not too near.
     """
     from dispute_provider.exceptions import TryAgainError
 
-    if not tally.unreached or context["ti"].try_number > context["ti"].max_tries:
+    if not (tally.unreached or problem) or context["ti"].try_number > context["ti"].max_tries:
         return
     latest = datetime.now(UTC) + timedelta(seconds=tally.wait) + _SHORTEST_TRY
     if tally.due is not None and tally.due < latest:
         return
     raise TryAgainError(
-        f"{tally.unreached} of {tally.count} disputes could not be reached", tally.wait or None
+        problem or f"{tally.unreached} of {tally.count} disputes could not be reached", tally.wait or None
     )
 
 

@@ -181,9 +181,9 @@ class Outlet:
             self._kept.clear()
 
     def value(self) -> Value:
-        """The records as a list, in the order of their places; or a reference to them.
+        """Return the records in the order of their places, or a reference to them where they are many.
 
-        :raises EvidenceStoreError: if they cannot be written there.
+        Where the evidence store cannot be written, many are returned too, in the order in which they ended.
         """
         if self._file is None:
             if len(self._kept) > LARGEST_LIST:
@@ -195,7 +195,13 @@ class Outlet:
             return [self._kept[place].to_dict() for place in sorted(self._kept)]
         self._file.seek(0)
         sha256 = self._sha256.hexdigest()
-        evidence_store.put_file(self._file, sha256)
+        try:
+            evidence_store.put_file(self._file, sha256)
+        except evidence_store.EvidenceStoreError as error:
+            # What the records say has happened: they are not lost for it.
+            _log.warning("%s records go through XCom: %s", f"{self.tally.count:,}", error)
+            self._file.seek(0)
+            return [msgspec.json.decode(line) for line in self._file]
         reference = Reference(sha256, self.tally.count, self.tally.states)
         told = ", ".join(f"{count:,} {state}" for state, count in sorted(reference.states.items()))
         _log.info("%s records stand in the evidence store under %s: %s", f"{reference.count:,}", sha256, told)

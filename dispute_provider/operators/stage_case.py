@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from dispute_provider.hooks.client import AsyncClient
     from dispute_provider.hooks.staging import Rules
     from dispute_provider.rendering import Renderer
+
+_log = logging.getLogger(__name__)
 
 
 class CaseStager:
@@ -49,7 +53,10 @@ class CaseStager:
         self._seen: set[str] = set()
 
     async def stage(self, given: Any) -> Record:
-        """Stage a case: a dict, the path of a case file, or the line of one that holds many."""
+        """Stage a case: a dict, the path of a case file, or the line of one that holds many.
+
+        Whatever fails, fails for this case alone: the others of its batch have their records.
+        """
         provider = self._client.api.name
         record = Record(provider, self._conn_id, _named(given), State.REFUSED, "not looked at")
         try:
@@ -75,16 +82,18 @@ class CaseStager:
             record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
             if read.found:
                 await asyncio.to_thread(_store, read.found)
+            memory = self._memory.of(case.dispute)
+            if memory.settling:
+                # An upload of a broken try may be under way still; it is not repeated before it has arrived.
+                await asyncio.sleep(memory.settling)
+            steps = self._steps(self._client.api, case, read.found, record, memory, self._rules)
+            return await self._client.run_steps(steps)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
         except TryAgainError as error:
             return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
-        memory = self._memory.of(case.dispute)
-        if memory.settling:
-            # An upload of a broken try may be under way still; it is not repeated before it has arrived.
-            await asyncio.sleep(memory.settling)
-        steps = self._steps(self._client.api, case, read.found, record, memory, self._rules)
-        return await self._client.run_steps(steps)
+        except Exception as error:  # of Airflow's own stores, or a defect
+            return _failed(record, error)
 
     async def _read(self, given: Any) -> Case:
         if isinstance(given, CaseLine):
@@ -95,6 +104,18 @@ class CaseStager:
         if self._folder:
             case_files.require_within_roots(self._folder)
         return Case.parse(given, folder=self._folder)
+
+
+def _failed(record: Record, error: Exception) -> Record:
+    """Return the record of a case that something else than the case or the API has stopped."""
+    # Where it happened, without the error's own text, which may quote the case.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("dispute=%s: %s\n%s", record.dispute, type(error).__name__, where)
+    reason = (
+        f"not known to be staged: {type(error).__name__}, see the log. "
+        "To do: clear the task; staging recognises what has arrived"
+    )
+    return replace(record.ended(State.HELD, reason), retry_after=0.0)
 
 
 def _named(given: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
@@ -120,11 +120,21 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     stager = CaseStager(self.conn_id, client, self.folder, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
-                        memory.end(record)
-                        pace.done(record)
                         outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)
+                        pace.done(record)
+                        self._remember(lambda: memory.end(record))
 
                     await each(case_lines.expanded(cases), stager.stage, hand_on)
-            memory.save()
-            retry_held(context, outlet.tally)
+            problem = self._remember(memory.finish)
+            retry_held(context, outlet.tally, problem)
             return outlet.value()
+
+    def _remember(self, write: Callable[[], None]) -> str | None:
+        """Write to Airflow's store; return what went wrong, for no record may be lost for it."""
+        try:
+            write()
+        except Exception as error:  # whatever the store raises
+            problem = f"what was staged could not be recorded as ours ({type(error).__name__})"
+            self.log.warning("%s: a later staging will take it for somebody else's", problem)
+            return problem
+        return None

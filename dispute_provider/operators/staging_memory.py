@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from dispute_provider.operators.batch import run_key
 from dispute_provider.operators.stores import fresh, load, now, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
+    from dispute_provider.evidence.replacing import Replacement
 
 # Its state store names the disputes that are just being staged, at an API whose uploads have no key, and the
 # marks of what we have put on each.
@@ -24,6 +27,8 @@ UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
 _BUCKETS = 8
 # The marks of so many disputes are kept back before they are written: a write is of all that stands there.
 _KEPT_BACK = 4000
+# Notes of what was replaced under one key of the task: that stays below the size that Airflow warns of.
+_NOTES_PER_KEY = 50
 # Longer than any network lets a dispute go on.
 _FORGOTTEN_AFTER = timedelta(days=400)
 
@@ -33,6 +38,10 @@ class StagingMemory:
 
     What is being uploaded is recorded before the first upload, for the next run to tidy up; what is ours is
     recorded for some thousand disputes at a time: what a broken try has left is recognised by its contents.
+
+    What is about to be replaced is noted before the write, under a key of its own for each dispute. The note
+    stays until the task has ended, and is then kept with the task: a later try of it finds it there. To look
+    for a note takes as long as a request, so one more key names the tasks that have any.
 
     A dispute's marks are one string, the day first: a hundred thousand of them must fit beside the rest.
     """
@@ -48,6 +57,13 @@ class StagingMemory:
         self._ours: dict[str, dict[str, str]] = {}
         self._new: dict[str, str] = {}
         self._staged: set[str] = set()
+        self._save_at = _KEPT_BACK
+        self._own = context["task_state_store"]
+        self._replaced: dict[str, Any] = _pages(self._own)
+        self._noted: dict[str, Any] = {}
+        self._task = _name_of(context)
+        self._noting_key = f"replacing {provider}"
+        self._others_noted = bool(load(self._shared, self._noting_key))
 
     def of(self, dispute: str) -> DisputeMemory:
         """What is remembered of one dispute."""
@@ -81,20 +97,61 @@ class StagingMemory:
                 self._staged.add(record.dispute)
             else:
                 self._begun[record.dispute]["until"] = now()
-        if len(self._new) >= _KEPT_BACK:
-            self.save()
+        if len(self._new) >= self._save_at:
+            # Where it cannot be recorded now, it is when as many more have come.
+            self._save_at = len(self._new) + _KEPT_BACK
+            self._save({name: entry for name, entry in self._new.items() if name not in self._noted})
+            self._save_at = len(self._new) + _KEPT_BACK
 
-    def save(self) -> None:
+    def replacement(self, dispute: str, marks: frozenset[str]) -> Replacement | None:
+        """Return what a broken try, of this task or another, has noted that it was about to replace.
+
+        :param marks: of what the dispute holds: what is not ours may be that of a broken task.
+        """
+        from dispute_provider.evidence.replacing import Replacement
+
+        stored = self._replaced.get(dispute)
+        if stored is None and (self._others_noted or marks - self.marks(dispute)):
+            stored = self._shared.get(self._note_key(dispute))
+        return Replacement.read(stored)
+
+    def note(self, dispute: str, replacement: Replacement) -> None:
+        """Record what is about to be replaced."""
+        if not self._noted:
+            noting = fresh(load(self._shared, self._noting_key))
+            self._shared.set(self._noting_key, {**noting, self._task: {"since": now()}})
+        self._noted[dispute] = {"by": self._opened, **replacement.to_dict()}
+        self._shared.set(self._note_key(dispute), self._noted[dispute])
+
+    def finish(self) -> None:
+        """Record what is ours, now that all disputes have ended."""
+        noted = {name: entry for name, entry in self._noted.items() if name in self._new}
+        if noted:
+            # First of all: once it is ours, nobody looks for a note.
+            entries = list({**self._replaced, **noted}.items())
+            for page, start in enumerate(range(0, len(entries), _NOTES_PER_KEY)):
+                self._own.set(_page(page), dict(entries[start : start + _NOTES_PER_KEY]))
+        self._save(self._new)
+        for dispute, entry in noted.items():
+            # Another task may have noted its own meanwhile.
+            if load(self._shared, self._note_key(dispute)).get("by") == entry["by"]:
+                self._shared.delete(self._note_key(dispute))
+        if noted and len(noted) == len(self._noted):
+            noting = load(self._shared, self._noting_key)
+            noting.pop(self._task, None)
+            self._shared.set(self._noting_key, noting)
+
+    def _save(self, marks: Mapping[str, str]) -> None:
         """Record what is ours, and then forget that what is staged was under way."""
         oldest = (datetime.now(UTC) - _FORGOTTEN_AFTER).date().isoformat()
         new: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        for dispute, entry in self._new.items():
+        for dispute, entry in marks.items():
             new[self._bucket(dispute)][dispute] = entry
         for key in sorted(new):
             # Another task may have written meanwhile.
             known = {dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest}
             self._shared.set(key, known | new[key])
-        self._new.clear()
+        self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
         if self._begun:
             self._begun = {name: entry for name, entry in self._begun.items() if name not in self._staged}
             self._staged.clear()
@@ -103,6 +160,10 @@ class StagingMemory:
     def _load(self, key: str) -> dict[str, str]:
         """The marks under a key, the day before them."""
         return {name: entry for name, entry in load(self._shared, key).items() if isinstance(entry, str)}
+
+    def _note_key(self, dispute: str) -> str:
+        # A dispute's id may be longer than a key.
+        return f"replacing {self._provider} {hashlib.sha256(dispute.encode()).hexdigest()[:32]}"
 
     def _bucket(self, dispute: str) -> str:
         return f"ours {self._provider} {hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS}"
@@ -135,3 +196,36 @@ class DisputeMemory:
         from dispute_provider.operators import evidence_store
 
         return evidence_store.put(canonical_json(dict(evidence)))
+
+    def kept(self, sha256: str | None) -> dict[str, Any] | None:
+        from dispute_provider.operators import evidence_store
+
+        content = evidence_store.get(sha256) if sha256 else None
+        return json.loads(content) if content else None
+
+    def replacement(self, marks: frozenset[str]) -> Replacement | None:
+        return self._staging.replacement(self._dispute, marks)
+
+    def note(self, replacement: Replacement) -> None:
+        self._staging.note(self._dispute, replacement)
+
+
+def _name_of(context: Context) -> str:
+    """Return what names a task of a run, the same for all its tries."""
+    instance = context["ti"]
+    name = f"{run_key(context)}/{instance.task_id}/{instance.map_index}"
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _pages(store: Any) -> dict[str, Any]:
+    """Return the notes that earlier tries of this task have kept with it."""
+    notes: dict[str, Any] = {}
+    page = 0
+    while entries := load(store, _page(page)):
+        notes |= entries
+        page += 1
+    return notes
+
+
+def _page(number: int) -> str:
+    return f"replaced {number}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from dispute_provider.evidence.record import Record, State
@@ -22,9 +23,17 @@ class Store(dict[str, Any]):
         self.writes += 1
         self[key] = json.loads(json.dumps(value))
 
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
 
-def opened(store: Store, provider: str = "moov") -> StagingMemory:
-    context: Any = {"asset_state_store": {UPLOADS: store}}
+
+def opened(store: Store, provider: str = "moov", own: Store | None = None) -> StagingMemory:
+    context: Any = {
+        "asset_state_store": {UPLOADS: store},
+        "task_state_store": Store() if own is None else own,
+        "dag_run": SimpleNamespace(dag_id="contest", run_id="run"),
+        "ti": SimpleNamespace(task_id="stage", map_index=-1),
+    }
     return StagingMemory(context, provider)
 
 
@@ -56,7 +65,7 @@ def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> Non
     memory.end(ended("staged"))
     memory.end(ended("held", State.HELD))
     assert opened(store).of("staged").first_seen == {"theirs"}, "a try that is killed here goes on from it"
-    memory.save()
+    memory.finish()
 
     following = opened(store)
     assert following.of("staged").ours == {"one", "two"}
@@ -83,7 +92,7 @@ def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
         # Something is written under each of their keys.
         other = next(f"new {n}" for n in range(1000) if memory._bucket(f"new {n}") == keys[name])
         memory.remember(other, frozenset({"c"}))
-    memory.save()
+    memory.finish()
 
     following = opened(store)
     assert following.of("kept").ours == {"a", "b"}
@@ -103,6 +112,6 @@ def test_many_marks_are_written_as_they_come_in_few_writes() -> None:
 
     assert sum(map(len, store.values())) > 15_000
     assert store.writes < 200
-    memory.save()
+    memory.finish()
     assert sum(map(len, store.values())) == 20_000
     assert len(json.dumps(store)) < 20_000 * 170

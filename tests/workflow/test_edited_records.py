@@ -19,7 +19,6 @@ from dispute_provider.operators.evidence import (
 
 Record = dict[str, Any]
 Edit = Callable[[Record], Any]
-VERSION = "2026-10-28.endive"
 
 
 def added(name: str) -> Record:
@@ -39,7 +38,7 @@ EDITS: dict[str, Edit] = {
 
 @pytest.fixture
 def connection(connect: Any) -> str:
-    return connect("stripe", extra={"api_version": VERSION})
+    return connect("stripe")
 
 
 def untouched(record: Record) -> None:

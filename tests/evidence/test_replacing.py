@@ -1,0 +1,126 @@
+"""What a broken staging has replaced, told from what the dispute holds afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from disputes import snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dispute_provider.evidence.merging import Merged, Piece, Policy, merge
+from dispute_provider.evidence.record import Difference
+from dispute_provider.evidence.replacing import Replacement
+from dispute_provider.evidence.snapshot import Evidence
+
+DISPUTE = snapshot("du_1").dispute
+NAMES = ["customer_name", "product_description", "uncategorized_text", "shipping_date"]
+TEXTS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["one", "two", "three"]))
+PARTS = st.dictionaries(
+    st.sampled_from(["visa_compliance", "mastercard_compliance"]),
+    st.fixed_dictionaries({"fee_acknowledged": st.just(True), "by": st.sampled_from(["us", "them"])}),
+)
+CONTENTS = st.builds(lambda texts, parts: {**texts, **({"enhanced": parts} if parts else {})}, TEXTS, PARTS)
+
+
+def held(contents: dict[str, Any]) -> list[Evidence]:
+    return [
+        Evidence(name, value=content) if isinstance(content, dict) else Evidence(name, text=content)
+        for name, content in contents.items()
+    ]
+
+
+def pieces(case: dict[str, Any]) -> list[Piece]:
+    return [
+        piece
+        for name, content in case.items()
+        for piece in (
+            [Piece(name, value={part: value}) for part, value in content.items()]
+            if isinstance(content, dict)
+            else [Piece(name, text=content)]
+        )
+    ]
+
+
+def merged(case: dict[str, Any], there: dict[str, Any], ours: Any = ()) -> Merged:
+    return merge(pieces(case), held(there), frozenset(ours), Policy.OVERWRITE, single=True)
+
+
+def written(case: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
+    """What the dispute holds once the case was written over it."""
+    both = {**there, **case}
+    if "enhanced" in both:
+        both["enhanced"] = {**there.get("enhanced", {}), **case.get("enhanced", {})}
+    return both
+
+
+def note(case: dict[str, Any], there: dict[str, Any], automatic: str | None = None) -> Replacement:
+    plan = merged(case, there)
+    made = Replacement.of(DISPUTE, automatic, "f" * 64, plan.differences, plan)
+    read = Replacement.read(made.to_dict())
+    assert read == made
+    return read
+
+
+def told(differences: Any) -> set[Difference]:
+    return set(differences)
+
+
+@given(CONTENTS, CONTENTS)
+def test_a_second_try_reports_what_the_first_one_replaced(there, case):
+    noted = note(case, there, "smart_disputes")
+    now = written(case, there)
+    second = merged(case, now, noted.marks)
+    assert told(noted.restated(second.differences)) == told(merged(case, there).differences)
+    assert noted.evidence_before(now, there, second.differences) == there
+    assert noted.automatic_before(second.differences) == "smart_disputes"
+
+
+@given(CONTENTS, CONTENTS)
+def test_a_note_whose_write_never_arrived_changes_nothing(there, case):
+    noted = note(case, there)
+    second = merged(case, there, noted.marks)
+    assert told(noted.restated(second.differences)) == told(merged(case, there).differences)
+    assert noted.evidence_before(there, there, second.differences) == there
+
+
+@given(TEXTS, TEXTS, st.sampled_from(NAMES))
+def test_what_a_third_party_writes_meanwhile_is_theirs(there, case, name):
+    noted = note(case, there)
+    now = {**written(case, there), name: "a third party's"}
+    second = merged(case, now, noted.marks)
+    restated = {each.name: each for each in noted.restated(second.differences)}
+    assert restated[name].kind == ("overwritten" if name in case else "theirs")
+    before = {key: value for key, value in there.items() if key != name}
+    assert noted.evidence_before(now, there, second.differences) == {**before, name: "a third party's"}
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_a_case_that_is_edited_between_two_tries_still_tells_what_was_replaced(there, case, edited):
+    noted = note(case, there)
+    now = written(case, there)
+    second = merged(edited, now, noted.marks)
+    kinds = {each.name: each.kind for each in noted.restated(second.differences)}
+    for name, theirs in there.items():
+        lost = {**now, **edited}[name] != theirs or (
+            name in case and name not in edited and case[name] != theirs
+        )
+        assert (kinds[name] == "overwritten") >= lost
+    assert noted.evidence_before(now, there, second.differences) == there
+
+
+def test_where_the_replaced_text_is_kept_nowhere_nothing_is_known_of_it():
+    noted = note({"customer_name": "Ours"}, {"customer_name": "Theirs"})
+    now = {"customer_name": "Ours"}
+    second = merged(now, now, noted.marks)
+    assert noted.evidence_before(now, None, second.differences) is None
+
+
+def test_a_note_of_another_stage_does_not_count_and_what_is_none_is_not_read():
+    noted = note({"customer_name": "Ours"}, {})
+    assert noted.is_about(DISPUTE)
+    assert not noted.is_about(replace(DISPUTE, submissions=1))
+    assert not noted.is_about(replace(DISPUTE, stage="appeal"))
+    assert Replacement.read(None) is None
+    assert Replacement.read({"since": "now"}) is None
