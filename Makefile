@@ -74,11 +74,11 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 # One lock for every Python that is supported, with hashes. UPGRADE=--upgrade takes what is newest.
-# And one of the lowest releases that setup.cfg admits, for `make compat`.
+# And the lowest releases that setup.cfg accepts, for `make compat`: always anew, for uv would keep higher ones.
 lock: $(READY)
 	$(BIN)/uv pip compile setup.cfg requirements-dev.in --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
 		--quiet --output-file requirements.lock
 	$(BIN)/uv pip compile setup.cfg compat/tools.in --universal --python-version 3.11 --resolution lowest-direct \
-		--no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
+		--no-annotate --custom-compile-command 'make lock' --upgrade \
 		--quiet --output-file compat/constraints/lowest.txt
