@@ -234,9 +234,7 @@ class MoovApi(Api):
 
     def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
         return (
-            yield from self.call(
-                "submitDisputeEvidence", accountID=self.account, disputeID=approved.dispute.id
-            )
+            yield from self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
         )
 
     def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:

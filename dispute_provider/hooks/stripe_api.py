@@ -241,7 +241,7 @@ class StripeApi(Api):
             yield from self.call(
                 "PostDisputesDispute",
                 dispute.account,
-                dispute=dispute.id,
+                dispute=record.dispute,
                 evidence=evidence,
                 submit=True,
                 **{"Idempotency-Key": f"submit-{key}"},
