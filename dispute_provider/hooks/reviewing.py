@@ -31,6 +31,9 @@ def read_for_review(
         return end, None
     if fresh.digest != record.digest:
         fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
+    if automatic := snapshot.dispute.automatic:
+        note = f"the API itself submits what is staged there at the due date, approved or not ({automatic})"
+        fresh = replace(fresh, notes=(*fresh.notes, note))
     if keep:
         fresh = yield from _with_others(api, fresh, snapshot, keep)
     return fresh, snapshot

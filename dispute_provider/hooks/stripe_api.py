@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from dispute_provider.answers import Answer
-from dispute_provider.contract import FilePart, segment
+from dispute_provider.contract import FilePart
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import (
-    UNKNOWN_REASON,
     Dispute,
     Evidence,
-    Programme,
     Snapshot,
     sha256_of,
 )
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.hooks import stripe_evidence
+from dispute_provider.hooks import stripe_dispute, stripe_evidence
 from dispute_provider.hooks.api import Api, Listing, Memory, Steps, Unreadable, named
 from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
 from dispute_provider.hooks.stripe_charges import unmet_by
 
-_OPEN = {"needs_response", "warning_needs_response", "appeal_needs_response"}
-_UNDER_REVIEW = {"under_review", "warning_under_review", "appeal_under_review"}
-_CLOSED = {
-    "won": "it is decided: won",
-    "lost": "it is decided: lost",
-    "warning_closed": "the inquiry is closed",
-    "prevented": "it was settled before it became a dispute",
-}
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
 # The connection's extra field for each header.
@@ -45,11 +34,6 @@ _EXTRAS = {"Stripe-Version": "api_version", "Stripe-Account": "account", "Stripe
 _OLDEST_VERSION = "2014-12-08"
 # In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
-_APPEAL = (
-    "it is at the appeal stage, which takes an appeal and no other evidence; appeals are not supported yet. "
-    "To do: answer it in the Stripe Dashboard"
-)
-_DASHBOARD = "https://dashboard.stripe.com"
 _PAGE = 100
 # The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
 _LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
@@ -124,7 +108,8 @@ class StripeApi(Api):
         return complete
 
     def page(self, dispute: str, account: str | None = None) -> str:
-        return dashboard_url(dispute, account or self.settings.account, live=self.settings.live)
+        account = account or self.settings.account
+        return stripe_dispute.dashboard_url(dispute, account, live=self.settings.live)
 
     def probe(self) -> Steps[str]:
         answer: Answer = yield from self.call("GetAccount")
@@ -154,14 +139,14 @@ class StripeApi(Api):
             with_id = [place for place, each in enumerate(ids, 1) if each]
             read = max(with_id, default=0) if more else len(page)
             found.disputes.extend(
-                self._dispute(item, self.settings.account)
+                stripe_dispute.dispute_of(item, self.settings.account, live=self.settings.live)
                 for item in answer.data["data"]
-                if item["status"] in _OPEN
+                if stripe_dispute.may_be_open(item["status"])
             )
             found.unreadable.extend(
                 Unreadable(ids[each.index], each.problem)
                 for each in answer.items_broken_in("/data")
-                if each.index < read and _may_be_open(each.item)
+                if each.index < read and stripe_dispute.may_be_open(named(each.item, "status"))
             )
             if not more:
                 return found
@@ -270,81 +255,11 @@ class StripeApi(Api):
             stripe_evidence.held(name, value, is_file=name in self._file_fields)
             for name, value in answer.data["evidence"].items()
         )
-        dispute = self._dispute(answer.data, account)
-        return Snapshot(dispute, tuple(each for each in evidence if each), answer.request_id)
-
-    def _dispute(self, data: Mapping[str, Any], account: str | None) -> Dispute:
-        paid = data.get("payment_method_details") or {}
-        card = paid.get("card") or {}
-        charge = data["charge"] if isinstance(data.get("charge"), Mapping) else {}
-        method = data.get("intended_submission_method")
-        details = data["evidence_details"]
-        status, due = data["status"], details["due_by"]
         account = account or self.settings.account
-        closed = _CLOSED.get(status)
-        if closed is None and status not in _OPEN | _UNDER_REVIEW:
-            closed = "its status is one that this version does not know"
-        if closed is None and not due:
-            closed = "the API takes no response to it"
-        return Dispute(
-            provider=self.name,
-            account=account,
-            id=data["id"],
-            stage=_stage(status, card.get("case_type")),
-            status=status,
-            submissions=details["submission_count"],
-            submitted=status in _UNDER_REVIEW,
-            submitted_at=None,
-            closed=closed,
-            due=datetime.fromtimestamp(due, UTC) if due else None,
-            amount=data["amount"],
-            currency=data["currency"],
-            reason=data.get("reason") or UNKNOWN_REASON,
-            network_code=card.get("network_reason_code") or data.get("network_reason_code"),
-            network=card.get("network") or card.get("brand"),
-            live=data.get("livemode"),
-            url=dashboard_url(data["id"], account, live=self.settings.live),
-            charged=charge.get("amount"),
-            refunded=charge.get("amount_refunded"),
-            automatic=method if method != "manual" else None,
-            automatic_known="intended_submission_method" in data,
-            unsupported=_APPEAL if status == "appeal_needs_response" else None,
-            charge=charge.get("id") or data.get("charge"),
-            payment_method=paid.get("type"),
-            programmes=_programmes(data),
-        )
+        dispute = stripe_dispute.dispute_of(answer.data, account, live=self.settings.live)
+        return Snapshot(dispute, tuple(each for each in evidence if each), answer.request_id)
 
 
 def _account_of(context: str) -> str:
     """Return the account that a Stripe-Context leads to: the end of its path."""
     return context.rpartition("/")[2]
-
-
-def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
-    """The dispute's page in Stripe's Dashboard."""
-    parts = [account, None if live else "test", "disputes", dispute]
-    return "/".join([_DASHBOARD, *map(segment, filter(None, parts))])
-
-
-def _may_be_open(item: Any) -> bool:
-    """Whether an item that cannot be used may stand for a dispute that can be answered."""
-    status = named(item, "status")
-    return status is None or status in _OPEN
-
-
-def _stage(status: str, case_type: str | None) -> str:
-    if status.startswith("warning_"):
-        return "inquiry"
-    if status.startswith("appeal_"):
-        return "appeal"
-    return "chargeback" if case_type in (None, "inquiry") else case_type
-
-
-def _programmes(data: Mapping[str, Any]) -> tuple[Programme, ...]:
-    told = data["evidence_details"].get("enhanced_eligibility") or {}
-    names = dict.fromkeys([*(data.get("enhanced_eligibility_types") or ()), *told])
-    standing = {name: told.get(name) or {} for name in names}
-    return tuple(
-        Programme(name, each.get("status"), tuple(each.get("required_actions") or ()))
-        for name, each in standing.items()
-    )

@@ -182,11 +182,13 @@ class TestWrongKey:
 class TestOutdatedVersion:
     """Before 2014-12-08 a dispute held its evidence as one text."""
 
+    @pytest.mark.parametrize("evidence", ["Delivered and signed for.", "", None])
     def test_it_is_told_apart_from_an_answer_that_cannot_be_read(
-        self, sandbox: Sandbox, stripe_connection: str
+        self, evidence: str | None, sandbox: Sandbox, stripe_connection: str
     ) -> None:
         dispute = sandbox.create_dispute(api="stripe")["id"]
-        old = {**sandbox.dispute(dispute)["object"], "evidence": "Delivered and signed for."}
+        old = {**sandbox.dispute(dispute)["object"], "evidence": evidence, "evidence_due_by": 1418000000}
+        del old["evidence_details"]
         page = {"object": "list", "data": [old], "has_more": False, "url": "/v1/disputes"}
         for operator, answer in (
             (StripeGetDisputeOperator(task_id="read", dispute=dispute), old),

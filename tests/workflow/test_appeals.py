@@ -25,6 +25,14 @@ def records(engine: Any, run: Any, task_id: str) -> list[dict[str, Any]]:
     return list(json.loads(told) if isinstance(told, str) else told)
 
 
+def without_case(engine: Any, run: Any) -> list[dict[str, Any]]:
+    """What the sweep lists as left to a person."""
+    task = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/contest.find"
+    params = {"deserialize": False, "map_index": 0}
+    told = engine.api.get(f"{task}/xcomEntries/without_case", params=params).json()["value"]
+    return list(json.loads(told) if isinstance(told, str) else told)
+
+
 def writes(sandbox: Sandbox) -> list[dict[str, Any]]:
     return [entry for entry in sandbox.journal() if entry["method"] == "POST"]
 
@@ -73,13 +81,25 @@ def test_the_sweep_lists_it_for_a_person_and_stages_nothing_there(
     assert run.state == "success"
     assert sweep.reviews() and list(sweep.reviews().values()) == [["du_open"]]
     assert {entry["dispute"] for entry in writes(sandbox)} == {"du_open"}
-    task = (
-        f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/contest.find/xcomEntries/without_case"
-    )
-    told = engine.api.get(task, params={"deserialize": False, "map_index": 0}).json()["value"]
-    [listed] = json.loads(told) if isinstance(told, str) else told
+    [listed] = without_case(engine, run)
     assert (listed["dispute"], listed["state"]) == ("du_appeal", "held")
     assert listed["reason"].startswith(APPEAL)
+
+
+def test_a_stage_that_is_not_known_is_left_to_a_person_as_well(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_new")
+    sandbox.odd(of="du_new", set={"/status": "arbitration_needs_response"})
+    write_case(cases, "du_new")
+    [listed] = without_case(engine, sweep.run())
+    assert (listed["dispute"], listed["state"]) == ("du_new", "held")
+    assert listed["reason"].startswith("its status, arbitration_needs_response, is not known here. To do: ")
+    with DAG("stage_new", schedule=None) as dag:
+        StageEvidenceOperator(task_id="stage", cases=[case("du_new")], conn_id=stripe_connection)
+    [record] = records(engine, engine.run(dag), "stage")
+    assert record["state"] == "held"
+    assert writes(sandbox) == []
 
 
 def test_what_was_answered_there_is_not_held(engine, sandbox, stripe_connection):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from flows import contest
 
 from dispute_provider.operators.evidence import StageEvidenceOperator
 from dispute_provider.sandbox import Sandbox
@@ -56,6 +57,39 @@ def test_it_stages_what_nothing_submits(method, engine, sandbox, stripe_connecti
     assert all("intended_submission_method" not in entry["body"] for entry in writes(sandbox))
     sandbox.clock(advance=8 * DAY)
     assert sandbox.dispute(dispute)["submissions"] == []
+
+
+@pytest.mark.parametrize("unreadable", ["", 5, ["manual"]])
+def test_what_cannot_be_read_is_not_known(unreadable, engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox)
+    sandbox.odd(of=dispute, set={"/intended_submission_method": unreadable})
+    record = stage(engine, stripe_connection, dispute)
+    assert record["state"] == "refused"
+    assert "does not say whether it submits" in record["reason"]
+    assert writes(sandbox) == []
+
+
+def test_a_method_that_is_new_counts_as_one_that_submits(engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox)
+    sandbox.odd(of=dispute, set={"/intended_submission_method": "smarter_disputes"})
+    record = stage(engine, stripe_connection, dispute)
+    assert record["state"] == "refused"
+    assert "smarter_disputes" in record["reason"]
+    assert writes(sandbox) == []
+
+
+def test_a_reviewer_is_told_when_a_colleague_has_switched_it_on_since(engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox)
+    case = {"provider": "stripe", "dispute": dispute, "evidence": {"customer_name": "Zoë"}}
+    dag = contest([case], stripe_connection)
+
+    def switch(*_, **__):
+        sandbox.edit_dispute(dispute, intended_submission_method="smart_disputes")
+
+    dag.get_task("stage")._post_execute_hook = switch
+    engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {"note": "ok"}})
+    [form] = engine.forms
+    assert "submits what is staged there at the due date, approved or not" in form["body"]
 
 
 @pytest.mark.parametrize("options", [{}, {"switch_to_manual": True}], ids=["as it is", "switch"])
