@@ -69,7 +69,7 @@ def oddities(document: Any) -> Iterator[Odd]:
             continue
         yield Odd(pointer, "null", {"set": {pointer: None}})
         yield Odd(pointer, "removed", {"remove": [pointer]})
-        wrong = ["odd"] if isinstance(item, str) or item is None else UNKNOWN
+        wrong: Any = {"odd": 1} if isinstance(item, list) else ["odd"]
         yield Odd(pointer, "wrong type", {"set": {pointer: wrong}})
         if isinstance(item, str):
             yield Odd(pointer, "unknown", {"set": {pointer: UNKNOWN}})
