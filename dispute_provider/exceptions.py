@@ -183,7 +183,15 @@ class OutdatedVersionError(UnreadableAnswerError):
 
 
 class UnreachableError(ServerError):
-    """No connection was made: the request never left."""
+    """No connection was made: the request was never sent.
+
+    :param advice: what to do about it; by default to send it again later.
+    """
+
+    def __init__(self, message: str, *, advice: str | None = None, **facts: object) -> None:
+        if advice is not None:
+            self.advice = advice
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # the keywords of ApiError, typed there
 
 
 class AmbiguousError(ApiError):

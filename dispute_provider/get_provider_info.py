@@ -8,6 +8,26 @@ from typing import Any
 # (apache/airflow#73298).
 _PORT = "0, or Test fails in Airflow 3.3.2"
 
+# Either type of connection takes these; hooks/network.py reads them.
+_NETWORK = {
+    "proxy": {
+        "label": "Proxy",
+        "description": "http://host:port or http://user:password@host:port; blank for HTTPS_PROXY.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "ca_bundle": {
+        "label": "Certificate authorities",
+        "description": "PEM file or folder on the workers and the API server; blank for "
+        "REQUESTS_CA_BUNDLE or SSL_CERT_FILE.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "client_cert": {
+        "label": "Client certificate",
+        "description": "PEM file with certificate and unencrypted key, or two: certificate.pem,key.pem.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Provider metadata, as ``airflow/provider_info.schema.json`` describes it."""
@@ -228,6 +248,7 @@ def _stripe_connection() -> dict[str, Any]:
                 "description": "At most so many from one task; blank for the API's own limits.",
                 "schema": {"type": ["number", "null"]},
             },
+            **_NETWORK,
         },
     }
 
@@ -282,5 +303,6 @@ def _moov_connection() -> dict[str, Any]:
                 "description": "At most so many from one task; 10 where blank.",
                 "schema": {"type": ["number", "null"]},
             },
+            **_NETWORK,
         },
     }

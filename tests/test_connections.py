@@ -6,10 +6,13 @@ import asyncio
 import json
 import logging
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import Connection
+from intercepting import Authority, Interceptor
 from support import Connect, Peer, Reply
 
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
@@ -35,6 +38,15 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 APIS: dict[str, type[Api]] = {"stripe": StripeApi, "moov": MoovApi}
 HOOKS = {"stripe": (StripeHook, StripeAsyncHook), "moov": (MoovHook, MoovAsyncHook)}
+
+
+@pytest.fixture
+def encrypted(sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The fields of a connection that reaches the sandbox with https, as live mode demands."""
+    authority = Authority(tmp_path)
+    certificate = authority.issue("sandbox", ("127.0.0.1",))
+    with Interceptor(sandbox.url, certificate, tunnels=False) as server:
+        yield {"host": f"https://{server.address}", "extra": {"ca_bundle": str(authority.bundle)}}
 
 
 def check(api: str, **fields: Any) -> Settings:
@@ -95,6 +107,27 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         for api in ("stripe", "moov")
         for value in (0, -1, "many", [1], "nan", "inf", 1e9)
     ],
+    # extras
+    *[
+        (api, {"extra": {name: "x"}}, f"unknown extra {name!r} (did you mean {nearest}?)")
+        for api in ("stripe", "moov")
+        for name, nearest in (
+            ("acount", "account"),
+            ("Account", "account"),
+            ("accountID", "account"),
+            ("Stripe-Account", "account"),
+            ("api-version", "api_version"),
+            ("Stripe-Version", "api_version"),
+            ("ratelimit", "rate_limit"),
+            ("proxies", "proxy"),
+            ("verify", "ca_bundle"),
+            ("cert", "client_cert"),
+        )
+    ],
+    ("moov", {"extra": {"webhook_secret": "x", "timeout": 5}}, "unknown extra 'webhook_secret', 'timeout'"),
+    ("stripe", {"extra": {"account": False}}, "its account has the wrong form"),
+    ("stripe", {"extra": {"account": 0}}, "its account has the wrong form"),
+    ("stripe", {"extra": {"mode": False}}, "mode is none of test, live"),
     # host
     *[
         (api, {"host": host}, problem)
@@ -126,6 +159,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"host": "https://api.moov.io", "extra": {"mode": "production"}},
         "a live connection names a host",
     ),
+    (
+        "stripe",
+        {"host": "http://127.0.0.1:8030", "password": LIVE_KEY, "extra": {"mode": "live"}},
+        "a live connection names a host without encryption",
+    ),
+    (
+        "moov",
+        {"host": "http://localhost:8030", "extra": {"mode": "production"}},
+        "a live connection names a host without encryption",
+    ),
 ]
 
 
@@ -139,6 +182,20 @@ def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any
     assert "To do: " in said
     for secret in (fields.get("password"), STRIPE_KEY, MOOV_SECRET_KEY):
         assert not secret or secret.strip() not in said + repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("extra", "problem"),
+    [
+        ("{account: acct_1}", "its extra is not a JSON object"),
+        ('["acct_1"]', "its extra is not a JSON object"),
+        ('{"account": "acct_1", "account": "acct_2"}', "its extra names 'account' twice"),
+    ],
+)
+def test_extras_that_would_be_ignored_are_refused(extra: str, problem: str) -> None:
+    connection = Connection(conn_id="shop", conn_type="stripe", password=STRIPE_KEY, extra=extra)
+    with pytest.raises(ConnectionConfigError, match=problem):
+        StripeApi.check_connection(connection)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +253,11 @@ def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any
                 "headers": {"x-moov-version": "latest", "Origin": "https://shop.example.com"},
             },
         ),
+        # A form leaves what is not filled in as null or empty.
         (
-            "moov",
-            {"extra": {"webhook_secret": "whsec", "X-Evil": "1"}},
-            {"headers": {"x-moov-version": "v2024.01.00"}},
+            "stripe",
+            {"extra": {"mode": "", "account": None, "api_version": "", "proxy": None, "older": ""}},
+            {"live": False, "account": None, "rate": 25.0},
         ),
     ],
     ids=lambda value: ascii(value)[:70],
@@ -282,11 +340,12 @@ def test_the_test_of_a_connection_with_tokens_also_uses_one(sandbox: Sandbox, co
 @pytest.mark.parametrize("auth", ["basic", "oauth2"])
 @pytest.mark.parametrize("mode", ["sandbox", "production"])
 def test_moovs_account_must_be_in_the_mode_of_the_connection(
-    auth: str, mode: str, sandbox: Sandbox, connect: Connect
+    auth: str, mode: str, sandbox: Sandbox, connect: Connect, encrypted: dict[str, Any]
 ) -> None:
     account = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50099"
     sandbox.add_account(api="moov", id=account, livemode=mode == "sandbox")
-    conn_id = connect("moov", extra={"account": account, "auth": auth, "mode": mode})
+    extra = {"account": account, "auth": auth, "mode": mode, **encrypted["extra"]}
+    conn_id = connect("moov", host=encrypted["host"], extra=extra)
     worked, said = MoovHook().test_connection()
     assert not worked
     assert "set its mode to what you mean" in said
@@ -302,9 +361,10 @@ def test_moovs_account_must_be_in_the_mode_of_the_connection(
 
 @pytest.mark.parametrize(("mode", "worked"), [("sandbox", False), ("production", True)])
 def test_keys_that_may_not_read_the_account_need_their_mode_named(
-    mode: str, worked: bool, sandbox: Sandbox, connect: Connect
+    mode: str, worked: bool, sandbox: Sandbox, connect: Connect, encrypted: dict[str, Any]
 ) -> None:
-    connect("moov", extra={"account": MOOV_ACCOUNT, "mode": mode})
+    extra = {"account": MOOV_ACCOUNT, "mode": mode, **encrypted["extra"]}
+    connect("moov", host=encrypted["host"], extra=extra)
     sandbox.fault(operation="getAccount", effect="status", status=403)
     found, said = MoovHook().test_connection()
     assert found == worked
@@ -344,7 +404,7 @@ def test_no_key_in_logs_and_tracebacks_of_a_failure(
 
 
 def test_what_only_test_mode_understands_is_refused_in_live_mode(sandbox: Sandbox, connect: Connect) -> None:
-    connect("stripe", password=LIVE_KEY, extra={"mode": "live"})
+    connect("stripe", host=None, password=LIVE_KEY, extra={"mode": "live"})
     for word in ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence"):
         with pytest.raises(InvalidRequestError, match=r"/evidence/uncategorized_text: .*test mode"):
             StripeHook().call("PostDisputesDispute", dispute="dp_1", evidence={"uncategorized_text": word})

@@ -19,7 +19,7 @@ from airflow.providers.http.triggers.http import HttpSensorTrigger
 from airflow.sdk.exceptions import TaskDeferred
 from support import Asked, Connect, Peer, Reply
 
-from dispute_provider.exceptions import ApiError
+from dispute_provider.exceptions import ApiError, ConnectionConfigError
 from dispute_provider.hooks import sending
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import (
@@ -31,9 +31,10 @@ from dispute_provider.sandbox import (
 )
 
 CANARY = "canary-5f1c"
-# A secret in an extra field of its own, options of the stock hooks, and headers that somebody hoped for.
-EXTRA = {
-    "account": MOOV_ACCOUNT,
+# A secret in an extra: a stand-in on loopback is reached without the proxy.
+EXTRA = {"account": MOOV_ACCOUNT, "proxy": f"http://ana:{CANARY}@proxy.example.com"}
+# A secret in an extra of its own, options of the stock hooks, and headers that somebody hoped for.
+FOREIGN = {
     "webhook_secret": CANARY,
     "X-Canary": CANARY,
     "Authorization": f"Bearer {CANARY}",
@@ -64,13 +65,23 @@ def api(request: pytest.FixtureRequest) -> str:
 
 def test_the_stock_operator_makes_an_authorised_call(api: str, sandbox: Sandbox, connect: Connect) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
-    conn_id = connect(api, extra={"webhook_secret": CANARY, "account": MOOV_ACCOUNT} if api == "moov" else {})
+    conn_id = connect(api, extra=extra(api) if api == "moov" else {})
     answered = json.loads(operator(conn_id, api).execute({}))
     found = answered["data"][0]["id"] if api == "stripe" else answered[0]["disputeID"]
     assert found == dispute
     [entry] = sandbox.journal()
     assert entry["status"] == 200
     assert CANARY not in json.dumps(entry)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_an_extra_that_is_not_ours_is_refused(name: str, api: str, connect: Connect) -> None:
+    with Peer() as peer:
+        conn_id = connect(api, host=peer.url, extra=extra(api, **{name: FOREIGN[name]}))
+        with pytest.raises(ConnectionConfigError, match=f"unknown extra '{name}'") as caught:
+            operator(conn_id, api).execute({})
+    assert not peer.asked
+    assert CANARY not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

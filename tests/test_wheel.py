@@ -167,6 +167,14 @@ def shown(title: str, placeholder: str | None = None) -> dict[str, Any]:
     return {"hidden": False, "title": title, "placeholder": placeholder}
 
 
+NETWORK = {
+    "proxy": {
+        **field("Proxy"),
+        "schema": {"type": ["string", "null"], "format": "password", "title": "Proxy"},
+    },
+    "ca_bundle": field("Certificate authorities"),
+    "client_cert": field("Client certificate"),
+}
 FORMS: dict[str, dict[str, Any]] = {
     "stripe": {
         "hook_name": "Stripe",
@@ -184,6 +192,7 @@ FORMS: dict[str, dict[str, Any]] = {
             "context": field("Context"),
             "api_version": field("API version"),
             "rate_limit": field("Requests per second", "number"),
+            **NETWORK,
         },
     },
     "moov": {
@@ -203,6 +212,7 @@ FORMS: dict[str, dict[str, Any]] = {
             "api_version": field("API version"),
             "origin": field("Origin"),
             "rate_limit": field("Requests per second", "number"),
+            **NETWORK,
         },
     },
 }

@@ -182,7 +182,8 @@ class Api(abc.ABC):
         :raises ConnectionConfigError: if one has not the form that the contract asks for.
         """
         parameters = contract.load(cls.name).parameters
-        given = {name: str(connection.extra_dejson.get(extra) or "") for name, extra in extras.items()}
+        found = {name: connection.extra_dejson.get(extra) for name, extra in extras.items()}
+        given = {name: "" if value is None else str(value) for name, value in found.items()}
         for name, value in given.items():
             for violation in violations(parameters[name]["schema"], value) if value else ():
                 problem = f"its {extras[name]} {violation.problem}, it {violation.remedy}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import inf
@@ -20,8 +21,11 @@ from dispute_provider.hooks import sending
 from dispute_provider.hooks.api import Api, Send, Steps, Wait
 from dispute_provider.hooks.attempts import Attempts
 from dispute_provider.hooks.limiter import Limiter
+from dispute_provider.hooks.network import Network
 
 T = TypeVar("T")
+# ClientHttpProxyError: a proxy's answer to CONNECT, other than that it connected.
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 # Stripe's code for a 429 that is about one object, which another request holds, and about no rate.
 _LOCKED = "lock_timeout"
 _INDEX = re.compile(r"/\d+")
@@ -39,6 +43,8 @@ class AsyncClient:
         self.unusable: ApiError | None = None
         self._session = session
         self._limiter = Limiter(api.settings)
+        # True is for connections without TLS, where it has no meaning.
+        self._tls: ssl.SSLContext | bool = api.settings.tls() or True
         self._warned: set[tuple[str, str]] = set()
 
     async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
@@ -93,32 +99,39 @@ class AsyncClient:
     async def _send(self, step: Send) -> Answer:
         request = step.request
         turn = await self._limiter.turn(request.operation)
+        settings = self.api.settings
+        url = sending.url(settings, request)
         try:
             async with self._session.request(
                 request.method,
-                URL(sending.url(self.api.settings, request), encoded=True),
+                URL(url, encoded=True),
                 data=request.body,
                 headers={**request.headers, "Authorization": step.authorization},
                 allow_redirects=False,
+                ssl=self._tls,
+                **proxy_options(settings.network, url),
             ) as response:
                 self._limiter.answered(request.operation, turn)
                 body = await _body(response)
-                answer = sending.answer_to(step, self.api.settings, response.status, response.headers, body)
+                answer = sending.answer_to(step, settings, response.status, response.headers, body)
                 self._warn(request.operation.id, answer)
                 return answer
         except RateLimitedError as error:
             if error.code != _LOCKED:
                 self._limiter.slow(request.operation)
             raise
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise sending.unreachable(request, error) from None
+        except _NOT_CONNECTED as error:
+            raise sending.unreachable(settings, request, error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise sending.no_answer(request, error, late=isinstance(error, TimeoutError)) from None
 
 
 @asynccontextmanager
 async def open_client(api: Api) -> AsyncIterator[AsyncClient]:
-    """Open a session with an API."""
+    """Open a session with an API.
+
+    :raises ConnectionConfigError: if a certificate file that its connection names cannot be used.
+    """
     async with aiohttp.ClientSession(timeout=time_limits(), cookie_jar=aiohttp.DummyCookieJar()) as session:
         client = AsyncClient(api, session)
         try:
@@ -127,6 +140,12 @@ async def open_client(api: Api) -> AsyncIterator[AsyncClient]:
             # What it means for a dispute, the steps of that dispute say.
             client.unusable = error
         yield client
+
+
+def proxy_options(network: Network, url: str) -> dict[str, Any]:
+    """The options with which aiohttp reaches a URL through its proxy; none for a direct connection."""
+    proxy = network.proxy_for(url)
+    return {"proxy": proxy, "proxy_headers": dict(network.proxy_headers)} if proxy else {}
 
 
 def time_limits() -> aiohttp.ClientTimeout:

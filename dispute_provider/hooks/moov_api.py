@@ -22,7 +22,16 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
 )
 from dispute_provider.hooks.api import Api, Listing, Memory, Send, Steps, Token, Unreadable, named, theirs
-from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
+from dispute_provider.hooks.settings import (
+    Connection,
+    Settings,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
 
 _CLOSED = {
     "accepted": "it was accepted, which is final",
@@ -50,6 +59,7 @@ class MoovApi(Api):
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
+        check_extras(connection, cls.name)
         mode = choice(connection, "mode", ("sandbox", "production"), "sandbox")
         auth = choice(connection, "auth", ("basic", "oauth2"), "basic")
         public, secret = connection.login or "", connection.password or ""
@@ -72,6 +82,7 @@ class MoovApi(Api):
             live=live,
             rate=rate(connection, _DEFAULT_RATE),
             oauth=auth == "oauth2",
+            network=network_of(connection),
         )
 
     @property

@@ -19,6 +19,7 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
+    UnreachableError,
     UnreadableAnswerError,
 )
 from dispute_provider.hooks.api import Api, Steps, Wait
@@ -232,13 +233,17 @@ def unread(record: Record, what: str, error: ApiError, resumed: bool) -> Record:
 def failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
-    if isinstance(error, AuthenticationError | PermissionDeniedError | UnreadableAnswerError):
-        # Once the connection or the answer is mended, the approval still holds.
+    mendable = AuthenticationError | PermissionDeniedError | UnreadableAnswerError | UnreachableError
+    if isinstance(error, mendable):
+        # Once the connection, the network or the answer is mended, the approval still holds.
         state = State.HELD
     if isinstance(error, AuthenticationError):
         note = "an approval given under another key does not hold: review it again if you replace the key"
         return record.ended(state, f"{what}: {error} ({note})", error.request_id)
-    if isinstance(error, RateLimitedError | ServerError) and not isinstance(error, UnreadableAnswerError):
+    configured = isinstance(error, UnreachableError) and error.should_retry is False
+    if configured or isinstance(error, UnreadableAnswerError):
+        return record.ended(state, f"{what}: {error}", error.request_id)
+    if isinstance(error, RateLimitedError | ServerError):
         held = record.ended(State.HELD, f"{what}: {error}", error.request_id)
         return replace(held, retry_after=error.retry_after or 0.0)
     return record.ended(state, f"{what}: {error}", error.request_id)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from dispute_provider.answers import Answer, read_answer, unreadable
 from dispute_provider.contract import Request
-from dispute_provider.exceptions import ApiError, UnreachableError
+from dispute_provider.exceptions import ApiError
 from dispute_provider.hooks.api import Send
 from dispute_provider.hooks.settings import Settings
+from dispute_provider.hooks.unsent import unsent
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 80.0
@@ -32,9 +33,10 @@ def answer_to(step: Send, settings: Settings, status: int, headers: Mapping[str,
     return read_answer(step.request, status, headers, body, step.authorization, settings.authorization)
 
 
-def unreachable(request: Request, error: BaseException) -> ApiError:
+def unreachable(settings: Settings, request: Request, error: BaseException) -> ApiError:
     """There was no connection to send on."""
-    return UnreachableError(f"no connection: {type(error).__name__}.", operation=request.operation.id)
+    address = url(settings, request)
+    return unsent(error, request.operation.id, address, settings.network.proxy_for(address))
 
 
 def no_answer(request: Request, error: BaseException, *, late: bool) -> ApiError:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
+import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.get_provider_info import get_provider_info
+from dispute_provider.hooks.network import Network, is_loopback, network
+
+_BLANK = (None, "")
+# Extras of Airflow's own HTTP hook that another name has here; difflib finds the rest.
+_RENAMED = {"verify": "ca_bundle", "verify_ssl": "ca_bundle", "cert": "client_cert"}
 
 
 class Connection(Protocol):
@@ -21,6 +30,7 @@ class Connection(Protocol):
     port: int | None
     login: str | None
     password: str | None
+    extra: str | None
 
     @property
     def extra_dejson(self) -> dict[str, Any]: ...
@@ -38,6 +48,7 @@ class Settings:
     :param endpoint_rate: of these, requests per second to one endpoint; None where no such limit is known.
     :param file_rate: requests per second for files, where they count apart.
     :param oauth: whether to work with a minted token in place of the key.
+    :param network: proxy and certificates of every call.
     """
 
     connection: str
@@ -50,13 +61,28 @@ class Settings:
     oauth: bool = False
     endpoint_rate: float | None = None
     file_rate: float | None = None
+    network: Network = field(default_factory=Network)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What to verify certificates with; None for a stand-in that is reached without encryption.
+
+        :raises ConnectionConfigError: if a certificate file cannot be used.
+        """
+        if self.base_url and self.base_url.startswith("http://"):
+            return None
+        return self.network.tls(partial(refused, self.connection))
+
+
+def refused(connection: str, problem: str, remedy: str) -> ConnectionConfigError:
+    """An error that names the connection, what is wrong with it and what to do."""
+    return ConnectionConfigError(
+        f"connection {connection!r} refused, nothing was sent: {problem}. To do: {remedy}."
+    )
 
 
 def refuse(connection: Connection, problem: str, remedy: str) -> ConnectionConfigError:
     """An error that names the connection, what is wrong with it and what to do."""
-    return ConnectionConfigError(
-        f"connection {connection.conn_id!r} refused, nothing was sent: {problem}. To do: {remedy}."
-    )
+    return refused(connection.conn_id, problem, remedy)
 
 
 def signing_secret(connection: Connection) -> bytes:
@@ -69,9 +95,61 @@ def signing_secret(connection: Connection) -> bytes:
     return hashlib.sha256(connection.password.encode()).digest()
 
 
+def check_extras(connection: Connection, kind: str) -> None:
+    """Refuse extras that would be ignored: a misspelt account would have the call act on another one.
+
+    The known extras are those of the connection's form; a blank one of any name passes, as forms leave them.
+
+    :param kind: the connection type whose form it is.
+    :raises ConnectionConfigError: if the extras are not a JSON object, or one of them is unknown.
+    """
+    try:
+        extras = json.loads(connection.extra or "{}", object_pairs_hook=_each_once)
+    except ValueError as error:
+        problem = str(error) if isinstance(error, _TwiceError) else "its extra is not a JSON object"
+        raise refuse(connection, problem, "correct the extra") from None
+    if not isinstance(extras, dict):
+        raise refuse(connection, "its extra is not a JSON object", "correct the extra")
+    known = _known_extras(kind)
+    if unknown := [name for name, value in extras.items() if name not in known and value not in _BLANK]:
+        problem = f"unknown extra {', '.join(_with_nearest(name, known) for name in unknown)}"
+        raise refuse(connection, problem, f"rename or remove it; the known ones are {', '.join(known)}")
+
+
+class _TwiceError(ValueError):
+    """A key occurs twice."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(f"its extra names {max(names, key=names.count)!r} twice")
+    return found
+
+
+def _known_extras(kind: str) -> list[str]:
+    types = get_provider_info()["connection-types"]
+    return [name for each in types if each["connection-type"] == kind for name in each["conn-fields"]]
+
+
+def _with_nearest(name: str, known: list[str]) -> str:
+    near = _RENAMED.get(name) or next(iter(get_close_matches(name.lower(), known, n=1, cutoff=0.5)), None)
+    return f"{name!r} (did you mean {near}?)" if near else repr(name)
+
+
+def network_of(connection: Connection) -> Network:
+    """The connection's proxy and certificates, or those of the environment.
+
+    :raises ConnectionConfigError: if one of them cannot be used.
+    """
+    return network(connection.extra_dejson, partial(refuse, connection))
+
+
 def choice(connection: Connection, name: str, choices: tuple[str, ...], default: str) -> str:
     """One of the connection's extra fields that takes a few words."""
-    value = str(connection.extra_dejson.get(name) or default)
+    given = connection.extra_dejson.get(name)
+    value = default if given in _BLANK else str(given)
     if value not in choices:
         raise refuse(connection, f"{name} is none of {', '.join(choices)}", f"set {name} to one of them")
     return value
@@ -81,7 +159,7 @@ def rate(connection: Connection, default: float) -> float:
     """Requests per second; an empty field means the API's documented limit."""
     given = connection.extra_dejson.get("rate_limit")
     try:
-        value = default if given in (None, "") else float(given)
+        value = default if given in _BLANK else float(given)
     except (TypeError, ValueError):
         value = 0.0
     if not 0 < value <= 10_000:
@@ -92,7 +170,8 @@ def rate(connection: Connection, default: float) -> float:
 def base_url(connection: Connection, *, live: bool) -> str | None:
     """The host that replaces the API's own; None where the connection leaves it blank.
 
-    A live connection must leave it blank: operators of other packages would send its extras there.
+    Operators of other packages would send a connection's extras to its host, so a live connection takes
+    none but a stand-in on loopback, reached with https.
     """
     if not (host := (connection.host or "").strip()):
         return None
@@ -107,21 +186,14 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
         raise refuse(connection, "its host is no plain address", "leave the host blank")
     if url.scheme not in ("http", "https"):
         raise refuse(connection, f"its host uses {url.scheme}", "use https")
-    loopback = _is_loopback(url.hostname)
+    loopback = is_loopback(url.hostname)
     if live and not loopback:
         raise refuse(connection, "a live connection names a host", "leave the host blank")
+    if live and url.scheme == "http":
+        raise refuse(connection, "a live connection names a host without encryption", "leave the host blank")
     if url.scheme == "http" and not loopback:
         raise refuse(
             connection, "its host is reached without encryption", "use https or leave the host blank"
         )
     netloc = f"{url.netloc}:{port}" if port and url.port is None else url.netloc
     return urlunsplit(url._replace(netloc=netloc)).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -23,7 +23,16 @@ from dispute_provider.evidence.snapshot import (
 from dispute_provider.exceptions import InvalidRequestError, Violation
 from dispute_provider.hooks import stripe_dispute, stripe_evidence
 from dispute_provider.hooks.api import Api, Listing, Memory, Steps, Unreadable, named
-from dispute_provider.hooks.settings import Connection, Settings, base_url, choice, rate, refuse
+from dispute_provider.hooks.settings import (
+    Connection,
+    Settings,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
 from dispute_provider.hooks.stripe_charges import unmet_by
 
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
@@ -48,6 +57,7 @@ class StripeApi(Api):
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
+        check_extras(connection, cls.name)
         mode = choice(connection, "mode", ("test", "live"), "test")
         key = connection.password or ""
         if not (kind := _KEY.fullmatch(key)):
@@ -82,6 +92,7 @@ class StripeApi(Api):
             endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
             # Tasks that share the API's rate share that of its files.
             file_rate=_FILE_RATE * min(1.0, overall / whole),
+            network=network_of(connection),
         )
 
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:

@@ -24,8 +24,9 @@ from dispute_provider.exceptions import ApiError, DisputeError
 from dispute_provider.hooks import sending
 from dispute_provider.hooks.api import Api, Send, Steps, Wait
 from dispute_provider.hooks.attempts import Attempts
-from dispute_provider.hooks.client import AsyncClient, open_client, time_limits
+from dispute_provider.hooks.client import AsyncClient, open_client, proxy_options, time_limits
 from dispute_provider.hooks.settings import Settings
+from dispute_provider.hooks.unsent import tunnel_status, unsent
 
 T = TypeVar("T")
 _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
@@ -45,6 +46,36 @@ class _Authorization(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._value
         return request
+
+
+class NetworkAdapter(requests.adapters.HTTPAdapter):
+    """Connects through the proxy of a connection, with its certificates.
+
+    :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._network = settings.network
+        self._tls = settings.tls()
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **options)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._tls, **options)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        return dict(self._network.proxy_headers)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Do nothing: the context verifies, and would trust whatever is added here as well."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        proxy = self._network.proxy_for(request.url or "")
+        # An option of the task must not send the key elsewhere, nor unverified.
+        chosen = {"proxies": {"https": proxy} if proxy else {}, "verify": True, "cert": None}
+        return super().send(request, *args, **{**options, **chosen})
 
 
 class DisputeHook(HttpHook):
@@ -71,7 +102,17 @@ class DisputeHook(HttpHook):
     def _session(self) -> requests.Session:
         session = requests.Session()
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._connect_through(session)
         return session
+
+    def _connect_through(self, session: requests.Session) -> None:
+        """Give a session the connection's network settings, in place of what requests finds by itself."""
+        session.trust_env = False
+        session.mount("https://", self._adapter)
+
+    @cached_property
+    def _adapter(self) -> NetworkAdapter:
+        return NetworkAdapter(self.settings)
 
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Make one call by the API's own name for it.
@@ -130,7 +171,7 @@ class DisputeHook(HttpHook):
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # urllib3 raises its own errors while a streamed body is read.
             if isinstance(error, requests.exceptions.ConnectionError) and _never_left(error):
-                raise sending.unreachable(request, error) from None
+                raise sending.unreachable(self.settings, request, error) from None
             raise sending.no_answer(request, error, late=isinstance(error, _LATE)) from None
 
     def test_connection(self) -> tuple[bool, str]:
@@ -164,8 +205,24 @@ class DisputeHook(HttpHook):
         self, session: requests.Session, connection: Any, extra_options: dict[str, Any]
     ) -> requests.Session:
         self.merged_extra = {**extra_options, "allow_redirects": False}
+        self._connect_through(session)
         session.headers.update(self.settings.headers)
         return session
+
+    def _configure_session_from_mount_adapters(self, session: requests.Session) -> requests.Session:
+        return session  # its adapter is mounted already
+
+    def run_and_check(
+        self, session: requests.Session, prepped_request: requests.PreparedRequest, extra_options: Any
+    ) -> Any:
+        try:
+            return super().run_and_check(session, prepped_request, extra_options)
+        except requests.exceptions.ConnectionError as error:
+            if not _never_left(error):
+                raise
+            url = prepped_request.url or ""
+            operation = f"{prepped_request.method} {prepped_request.path_url.partition('?')[0]}"
+            raise unsent(error, operation, url, self.settings.network.proxy_for(url)) from None
 
     def check_response(self, response: requests.Response) -> None:
         if response.status_code >= 300:
@@ -183,6 +240,11 @@ def _never_left(error: requests.exceptions.ConnectionError) -> bool:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.ProxyError):
+        # urllib3 1.26 calls what breaks after the proxy has connected a proxy's error as well.
+        reason = reason.original_error
+        if tunnel_status(reason):
+            return True
     if isinstance(reason, urllib3.exceptions.SSLError):
         return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
@@ -225,8 +287,14 @@ class DisputeAsyncHook(HttpAsyncHook):
         if api.settings.oauth:
             async with open_client(api) as client:
                 authorization = f"Bearer {(await client.run_steps(api.mint())).value}"
+        url = _main_url(api)
         return SessionConfig(
-            base_url=_main_url(api),
+            base_url=url,
             headers={**api.settings.headers, "Authorization": authorization},
-            extra_options={"allow_redirects": False, "timeout": time_limits()},
+            extra_options={
+                "allow_redirects": False,
+                "timeout": time_limits(),
+                "ssl": api.settings.tls() or True,
+                **proxy_options(api.settings.network, url),
+            },
         )
