@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweeping import write_case
 
@@ -257,10 +257,14 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | 
 anything = st.recursive(
     scalars,
     lambda inner: st.lists(inner) | st.dictionaries(scalars, inner) | st.tuples(inner, inner),
+    max_leaves=8,
 )
 
 
-@settings(max_examples=50)
+UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@UNHURRIED
 @given(st.dictionaries(st.sampled_from(["provider", "dispute", "evidence", "metadata", "x"]), anything))
 def test_any_value_is_a_case_or_is_refused(data):
     try:
@@ -269,6 +273,7 @@ def test_any_value_is_a_case_or_is_refused(data):
         str(error).encode()
 
 
+@UNHURRIED
 @given(st.binary() | st.text(alphabet="ab&*<{}[]:,!?|>-=#%@'\"\\ \n\t01.~").map(str.encode))
 def test_any_content_is_a_case_or_is_refused(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()
