@@ -3,8 +3,10 @@
 For each connection of ``[dispute] sweep_connections``: list the open disputes, find their cases under
 ``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it.
 
-What is in an open review or held is left alone until its case, the evidence at the API or the stage changes;
-what was rejected, until its case or the stage does. What nobody answered in time is put to review again.
+What was reviewed before returns to a person when its case, the evidence at the API or the stage changes, when
+nobody answered in time, and when it was approved but could not be sent. Everything else that is still open
+(held, unknown, left out of an answer) returns as many hours before its due date as ``[dispute] ask_again``
+names; what was rejected, at the first of them only. The review says how the earlier ones ended.
 Disputes without a case are named in the log of ``find``, soonest deadline first.
 
 ``remind`` tells the notifiers of ``[dispute] notifiers`` what is open still, and why, as many hours before
@@ -42,7 +44,7 @@ def dispute_sweep() -> None:
     @task
     def connections() -> list[str]:
         named = conf.get("dispute", "sweep_connections", fallback="")
-        return [name.strip() for name in named.split(",") if name.strip()]
+        return list(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
 
     @task_group
     def contest(conn_id: str) -> None:

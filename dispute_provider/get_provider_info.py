@@ -191,6 +191,18 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "72,24,8",
                     },
+                    "ask_again": {
+                        "description": (
+                            "Hours before a due date at which the sweep puts a dispute to review again that "
+                            "is still open, separated by commas; each once. What was rejected is asked about "
+                            "at the first of them only. Leave more time than between two sweeps. Empty: "
+                            "never."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "24,6",
+                    },
                     "sweep_schedule": {
                         "description": "When the sweep runs: a cron expression, or a preset such as @hourly.",
                         "version_added": "0.1.0",

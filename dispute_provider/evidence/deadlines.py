@@ -7,20 +7,37 @@ from datetime import datetime, timedelta
 
 BUFFER = timedelta(hours=6)
 _SHORTEST_REVIEW = timedelta(minutes=5)
+# A review that would be open for less than this does without its buffer.
+_USABLE_REVIEW = timedelta(hours=1)
 
 
 def review_end(dues: Iterable[datetime | None], buffer: timedelta, now: datetime) -> datetime | None:
     """When a review of disputes with these due dates ends; None if none of them has one.
 
-    The earliest date less the buffer; once that has begun, just before the date.
+    The earliest date less the buffer. Where that is less than an hour away, or has passed, the review is the
+    last chance to answer: it ends five minutes before the date.
     """
     known = [due for due in dues if due is not None]
     if not known:
         return None
     due = min(known)
-    if due - now > buffer:
+    if due - buffer - now >= _USABLE_REVIEW:
         return due - buffer
     return min(due, max(due - _SHORTEST_REVIEW, now + _SHORTEST_REVIEW))
+
+
+def point_passed(due: datetime | None, hours: Iterable[float], since: datetime | None, now: datetime) -> bool:
+    """Return whether one of these hours before the due date has passed since another time.
+
+    However late that is noticed: a sweep may not have run for a while.
+
+    :param due: when the answer must have arrived; without a due date none of the hours passes.
+    :param since: if None, whether one has passed at all.
+    """
+    if due is None:
+        return False
+    points = [due - timedelta(hours=each) for each in hours]
+    return any(point <= now and (since is None or since < point) for point in points)
 
 
 def threshold_reached(

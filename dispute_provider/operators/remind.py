@@ -12,9 +12,18 @@ from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
 from dispute_provider.operators.batch import Given, resolve, take
+from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.people import ConfiguredNotifier, address, names_of, tell
 from dispute_provider.operators.record_lists import records_of
-from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED, answers_to, load, save
+from dispute_provider.operators.review_memory import (
+    ANSWERED,
+    ENDED,
+    REMINDED,
+    REVIEWED,
+    answers_to,
+    load,
+    save,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,23 +34,31 @@ if TYPE_CHECKING:
 
 # Lines of one message; more of them no channel takes, and nobody reads.
 _LINES = 25
+# Hours of a year: no API gives that much time.
+_LONGEST = 8760.0
 _log = logging.getLogger(__name__)
 
 
-def hours_before() -> list[float]:
-    """The hours before a due date at which ``[dispute] reminders`` asks for a reminder."""
+def hours_of(option: str) -> list[float]:
+    """Return the hours before a due date that an option of ``[dispute]`` names; what is not one is logged."""
     hours: list[float] = []
-    for named in names_of("reminders"):
+    for named in names_of(option):
         try:
-            hours.append(float(named))
+            value = float(named)
         except ValueError:
-            _log.warning("[dispute] reminders names %r, which is no number of hours", named)
+            value = 0.0
+        if 0 < value <= _LONGEST:
+            hours.append(value)
+        else:
+            _log.warning(
+                "[dispute] %s names %r, which is not a number of hours before a due date", option, named
+            )
     return hours
 
 
 def due_soon(disputes: Iterable[Dispute], now: datetime) -> list[Dispute]:
     """Those that can be answered still, and of which there may be something to remind."""
-    latest = max(hours_before(), default=0) * 3600
+    latest = max(hours_of("reminders"), default=0) * 3600
     return [
         dispute
         for dispute in disputes
@@ -52,7 +69,8 @@ def due_soon(disputes: Iterable[Dispute], now: datetime) -> list[Dispute]:
 class RemindOperator(BaseOperator):
     """Remind people of what is open: once for each dispute and each of the hours in ``[dispute] reminders``.
 
-    It comes last, whatever became of the tasks before it. What was rejected is not reminded of.
+    It comes last, whatever became of the tasks before it. A reminder says what became of the dispute, and how
+    its earlier reviews ended. What was rejected, or answered, is not reminded of.
 
     :param disputes: records of the disputes that are due soon, a reason in those for which there is no case.
     :param staged: what staging made of them.
@@ -72,7 +90,7 @@ class RemindOperator(BaseOperator):
         notifiers: Sequence[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(inlets=[REVIEWED, ANSWERED], outlets=[REMINDED], **kwargs)
+        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], outlets=[REMINDED], **kwargs)
         self.disputes = take(self, disputes)
         self.staged = take(self, staged)
         self.conn_id = conn_id
@@ -88,7 +106,8 @@ class RemindOperator(BaseOperator):
         told = {
             dispute: entry
             for dispute, entry in load(context, REMINDED, self.conn_id).items()
-            if any(record.dispute == dispute and record.due == entry["due"] for record in soon)
+            if _is_reminder(entry)
+            and any(record.dispute == dispute and record.due == entry["due"] for record in soon)
         }
         reminders = self._due(context, soon, told)
         for start in range(0, len(reminders), _LINES):
@@ -108,12 +127,8 @@ class RemindOperator(BaseOperator):
         from dispute_provider.evidence.memory import Asked
 
         named = {record.dispute for record in soon}
-        staged = {
-            record.dispute: record
-            for record in records_of(resolve(self.staged, context))
-            if record.dispute in named
-        }
-        now, hours = datetime.now(UTC), hours_before()
+        staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}
+        now, hours = datetime.now(UTC), hours_of("reminders")
         reviewed = load(context, REVIEWED, self.conn_id)
         asked = {dispute: each for dispute in named if (each := Asked.of(reviewed, dispute))}
         answers = answers_to(context, self.conn_id, asked)
@@ -126,6 +141,14 @@ class RemindOperator(BaseOperator):
                 why, link = _state(record, *known)
                 due += [_Reminder(record, reached, why, link)] if why else []
         return due
+
+    def _staged(self, context: Context) -> list[Record]:
+        """What staging made of them; nothing where that cannot be read, which stops no reminder."""
+        try:
+            return list(records_of(resolve(self.staged, context)))
+        except (EvidenceStoreError, XComNotFound) as error:
+            self.log.warning("what was staged cannot be read: %s", error)
+            return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +181,18 @@ def _state(
         return f"{staged.state}: {one_line(staged.reason)}", own_page
     if asked is None:
         return "its case waits to be staged and put to review", own_page
-    if answer is None:
-        until = f" until {asked.until[:16].replace('T', ' ')} UTC" if asked.until else ""
-        return f"its review is open{until}", _page(asked.review)
-    if answer.action == "reject":
+    if answer and answer.is_over:
         return "", ""
-    if answer.action is None:
-        return "nobody has answered its review", _page(asked.review)
-    return f"{one_line(answer.why)} ({one_line(answer.who)})", _page(asked.review)
+    if answer:
+        why = answer.account
+    else:
+        why = f"its review is open{f' until {asked.until:%Y-%m-%d %H:%M} UTC' if asked.until else ''}"
+    return "; before that: ".join([why, *reversed(asked.history)]), _page(asked.review)
+
+
+def _is_reminder(entry: Any) -> bool:
+    """Whether an entry of the store can be read."""
+    return isinstance(entry, dict) and isinstance(entry.get("hours"), int | float) and "due" in entry
 
 
 def _page(review: str) -> str:

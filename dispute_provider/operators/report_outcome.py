@@ -1,4 +1,4 @@
-"""The last word of a run."""
+"""The end of a run: what became of its disputes, and which of them need a person."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dispute_provider.operators.batch import Given, resolve, take
 from dispute_provider.operators.record_lists import records_of
+from dispute_provider.operators.review_memory import ENDED, note_ends
+from dispute_provider.operators.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,10 +22,11 @@ _SHOWN = 100
 
 
 class ReportOutcomeOperator(BaseOperator):
-    """The last word of a run: a table in the log, and a failure where a person must look.
+    """Log one line for each dispute, and fail the run when any of them needs a person.
 
     It fails for ``refused``, ``unknown`` and ``submitted-differs``, and for ``held`` where nobody decided so:
-    nobody answered, or what was approved could not be carried out.
+    nobody answered, or what was approved could not be carried out. In a run that the sweep has started, it
+    notes for the sweep what became of each dispute.
 
     :param results: records, or a task that returns them; several such tasks as a list.
     """
@@ -32,8 +35,12 @@ class ReportOutcomeOperator(BaseOperator):
     ui_color = "#cfe2f3"
 
     def __init__(self, *, results: Given, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**settings(kwargs, ENDED))
         self.results = take(self, results)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**settings(kwargs, ENDED))
 
     def execute(self, context: Context) -> dict[str, int]:
         from dispute_provider.evidence.record import State
@@ -43,7 +50,9 @@ class ReportOutcomeOperator(BaseOperator):
         counts: Counter[str] = Counter()
         attention: list[str] = []
         more = 0
-        for record in records_of(resolve(self.results, context)):
+        results = list(records_of(resolve(self.results, context)))
+        note_ends(context, results)
+        for record in results:
             self.log.info("%s", record.log_line())
             counts[str(record.state)] += 1
             undecided = not record.approval or record.approval.action not in (HOLD, EDIT)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
@@ -25,6 +27,8 @@ REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed
 REMINDED = Asset(name="disputes reminded of", uri="dispute-provider://reminded")
 # By review that the sweep has opened, how it ended for each of its disputes; written by that review alone.
 ANSWERED = Asset(name="disputes answered for", uri="dispute-provider://answered")
+# By review that the sweep has opened, what became of each of its disputes; written by its run's last task.
+ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")
 
 # Under this key, a run's configuration holds what the sweep has put to its review.
 STAGED = "staged"
@@ -43,50 +47,93 @@ def save(context: Context, asset: Asset, key: str, memory: Mapping[str, Any]) ->
 
 
 def answers_to(context: Context, conn_id: str, asked: Mapping[str, Asked]) -> dict[str, Answer]:
-    """How the reviews ended that disputes were put to, by dispute; those that are open are left out.
+    """Return how the reviews ended that disputes were put to, by dispute; those that are open are left out.
 
-    :param asked: by dispute; one read for each of their reviews.
+    :param asked: by dispute; two reads for each of their reviews.
     """
     from dispute_provider.evidence.memory import Answer
 
-    noted = {review: load(context, ANSWERED, review) for review in {each.review for each in asked.values()}}
-    found = {dispute: noted[each.review].get(_key(conn_id, dispute)) for dispute, each in asked.items()}
-    return {dispute: answer for dispute, stored in found.items() if (answer := Answer.read(stored))}
+    reviews = {each.review for each in asked.values()}
+    answered = {review: load(context, ANSWERED, review) for review in reviews}
+    ended = {review: load(context, ENDED, review) for review in reviews}
+    found: dict[str, Answer] = {}
+    for dispute, each in asked.items():
+        key = _key(conn_id, dispute)
+        answer = Answer.read(answered[each.review].get(key))
+        end = Answer.read(ended[each.review].get(key))
+        if known := answer.with_end(end) if answer else end:
+            found[dispute] = known
+    return found
+
+
+def past_answers(context: Context, conn_id: str, memory: Mapping[str, Any]) -> dict[str, Answer]:
+    """Return how the reviews ended that a memory names, by dispute."""
+    from dispute_provider.evidence.memory import Asked
+
+    asked = {dispute: each for dispute in memory if (each := Asked.of(memory, dispute))}
+    return answers_to(context, conn_id, asked)
 
 
 def note_answers(context: Context, records: Iterable[Record], why: Mapping[str, str]) -> None:
-    """Note how a review that the sweep has opened ended, so that it asks anew where nobody decided.
-
-    A note that cannot be written costs a second question; failing for it would cost the answer itself.
+    """Note how a review that the sweep has opened was answered.
 
     :param why: by dispute, what a person decided, without the words that they wrote to it.
     """
-    from dispute_provider.evidence.memory import Answer
+    from msgspec import structs
 
+    _note(
+        context,
+        ANSWERED,
+        (structs.replace(r, reason=why.get(r.dispute, r.reason)) for r in records),
+        ended=False,
+    )
+
+
+def note_ends(context: Context, records: Iterable[Record]) -> None:
+    """Note what became of the disputes of a review that the sweep has opened."""
+    _note(context, ENDED, records, ended=True)
+
+
+def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: bool) -> None:
+    """A note that cannot be written costs a second question; failing for it would cost the answer itself."""
     if not opened_by_sweep(context):
         return
     review = run_key(context)
-    answers: dict[str, Any] = {}
-    for record in records:
-        if not record.digest:
-            # It was never staged, so nobody was to be asked; its dispute may be no more than a file's name.
-            continue
-        answer = Answer(review)
-        if given := record.approval:
-            told = why.get(record.dispute, record.reason)
-            answer = Answer(review, given.action, given.responder, told)
-        answers[_key(record.connection, record.dispute)] = answer.to_dict()
+    # What has no digest was never staged, so nobody was to be asked; its dispute may be no more than a path.
+    noted = {
+        _key(record.connection, record.dispute): _answer(review, record, ended=ended).to_dict()
+        for record in records
+        if record.digest
+    }
     try:
         # A run may have several reviews, and each of them may be answered again.
-        save(context, ANSWERED, review, {**load(context, ANSWERED, review), **answers})
+        save(context, asset, review, {**load(context, asset, review), **noted})
     except Exception as error:
-        _log.warning("review=%s: its %d answers are not noted for the sweep: %s", review, len(answers), error)
+        _log.warning("review=%s: its %d answers are not noted for the sweep: %s", review, len(noted), error)
+
+
+def _answer(review: str, record: Record, *, ended: bool) -> Answer:
+    """What a record says of its answer; of its end, if this is where its run ends.
+
+    Of what is held or rejected, the reason quotes the reviewer by then, and the answer says it already.
+    """
+    from dispute_provider.evidence.memory import Answer
+
+    given = record.approval
+    if given is None:
+        return Answer(review, why=record.reason, state=str(record.state) if ended else None)
+    at = datetime.fromisoformat(given.responded_at)
+    answer = Answer(review, given.action, given.responder, at=at if at.tzinfo else at.replace(tzinfo=UTC))
+    if not ended:
+        return replace(answer, why=record.reason)
+    return replace(answer, state=str(record.state), reason=record.reason if answer.sends else "")
 
 
 def forget_answers(context: Context, reviews: Iterable[str]) -> None:
     """Forget how reviews ended that nothing open was put to."""
     for review in reviews:
-        context["asset_state_store"][ANSWERED].delete(review)
+        for asset in (ANSWERED, ENDED):
+            context["asset_state_store"][asset].delete(review)
 
 
 def opened_by_sweep(context: Context) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,26 +12,32 @@ from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
+from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.batch import Clients, Given, all_of, resolve, take
 from dispute_provider.operators.links import ReviewRunLink
-from dispute_provider.operators.record_lists import handed_out, records_of
-from dispute_provider.operators.remind import due_soon
+from dispute_provider.operators.record_lists import Value, handed_out, records_of
+from dispute_provider.operators.remind import due_soon, hours_of
 from dispute_provider.operators.retry import ApiRetryPolicy
 from dispute_provider.operators.review_memory import (
     ANSWERED,
+    ENDED,
     REVIEWED,
     STAGED,
     answers_to,
     forget_answers,
     load,
+    past_answers,
     save,
 )
+from dispute_provider.operators.signing import STAGED as SCOPE
+from dispute_provider.operators.signing import Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.evidence.case import Case
-    from dispute_provider.evidence.snapshot import Dispute
+    from dispute_provider.evidence.record import Record
+    from dispute_provider.hooks.client import AsyncClient
+    from dispute_provider.operators.open_cases import Candidate
 
 LARGEST_SWEEP = 100
 
@@ -43,26 +47,20 @@ def _memory(context: Context, conn_id: str) -> dict[str, Any]:
     return load(context, REVIEWED, conn_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """An open dispute and the case that was found for it."""
-
-    dispute: Dispute
-    case: Case
-    case_digest: str
-
-
 class FindCasesOperator(BaseAsyncOperator):
-    """Find the cases that are to be staged now: of disputes that are open, and new or changed.
+    """Find the cases to stage now: of open disputes that are new, have changed, or are asked about again.
 
-    What was put to review is left alone until something changes, or its review has ended without an answer.
-    Disputes without a case, or at a stage that has to be answered elsewhere, are named in the log, soonest
-    deadline first, and pushed as XCom ``without_case``; those to remind people of, as ``due_soon``; those
-    that the API's list names but that cannot be read, as ``unreadable``.
+    What was put to review before is left alone until something changes, or its review has ended without an
+    answer, or it is still open at one of the hours of ``[dispute] ask_again`` before its due date. Disputes
+    without a case, or at a stage that has to be answered elsewhere, are named in the log, soonest deadline
+    first.
+
+    Besides its result it pushes as XComs: ``open``, the ids of all open disputes; and records:
+    ``without_case``; ``unreadable``, which stop no others; ``due_soon``, those to remind people of.
 
     :param conn_id: Airflow connection (templated).
     :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.
-    :returns: paths of case files, soonest deadline first, at most :data:`LARGEST_SWEEP`.
+    :returns: paths of case files, soonest deadline first, at most :data:`LARGEST_SWEEP` of readable ones.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
@@ -70,44 +68,23 @@ class FindCasesOperator(BaseAsyncOperator):
 
     def __init__(self, *, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        super().__init__(inlets=[ANSWERED], outlets=[REVIEWED], **kwargs)
+        super().__init__(inlets=[ANSWERED, ENDED], outlets=[REVIEWED], **kwargs)
         self.conn_id = conn_id
         self.folder = folder
 
     async def aexecute(self, context: Context) -> list[str]:
-        from dispute_provider.evidence.memory import Asked
         from dispute_provider.evidence.record import Record, State, by_due_date, record_of
+        from dispute_provider.operators.open_cases import read_cases
 
-        memory = _memory(context, self.conn_id)
         now = datetime.now(UTC)
-        left_alone: list[str] = []
-        new: list[_Candidate] = []
-        asked = {dispute: before for dispute in memory if (before := Asked.of(memory, dispute))}
-
         async with Clients() as clients:
             client = await clients.of(self.conn_id)
             listing = await client.run_steps(client.api.list_open())
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
-            found, broken = await asyncio.to_thread(self._cases, client.api.name, open_disputes)
+            cases = await asyncio.to_thread(read_cases, client.api.name, open_disputes, self.folder)
+            new, held = await self._compare(context, client, cases.found, now)
 
-            async def compare(candidate: _Candidate) -> None:
-                dispute = candidate.dispute
-                snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
-                before, answer = asked[dispute.id], answers.get(dispute.id)
-                if dispute.past_due(now) or before.is_settled(answer, candidate.case_digest, snapshot, now):
-                    left_alone.append(dispute.id)
-                else:
-                    new.append(candidate)
-
-            known = [candidate for candidate in found if candidate.dispute.id in asked]
-            new += [candidate for candidate in found if candidate.dispute.id not in asked]
-            answers = answers_to(
-                context, self.conn_id, {each.dispute.id: asked[each.dispute.id] for each in known}
-            )
-            await all_of(known, compare)
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
-
-        with_case = {candidate.dispute.id for candidate in found}
         without = by_due_date(
             [
                 record_of(
@@ -117,7 +94,7 @@ class FindCasesOperator(BaseAsyncOperator):
                     dispute.closed or dispute.unsupported or "no case was found for it",
                 )
                 for dispute in open_disputes.values()
-                if dispute.id not in with_case
+                if dispute.id not in cases.disputes
             ]
         )
         unreadable = [
@@ -136,51 +113,91 @@ class FindCasesOperator(BaseAsyncOperator):
             self.conn_id,
             len(open_disputes),
             len(new),
-            len(left_alone),
+            len(cases.found) - len(new) - len(held),
             len(without),
-            len(broken),
-            len(unreadable),
+            len(cases.refused),
+            len(unreadable) + len(held),
         )
         if len(new) > LARGEST_SWEEP:
             self.log.info("%d of them wait for the next sweep", len(new) - LARGEST_SWEEP)
-        context["ti"].xcom_push(key="without_case", value=handed_out(without, self.log))
-        context["ti"].xcom_push(key="unreadable", value=handed_out(unreadable, self.log))
+        known = {record.dispute: record for record in [*without, *held]}
+        soon = [
+            known.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
+            for dispute in due_soon(open_disputes.values(), now)
+        ]
         # What cannot be read is open perhaps, so what is remembered of it stays.
         named = {each.dispute for each in listing.unreadable if each.dispute}
         context["ti"].xcom_push(key="open", value=sorted(named.union(open_disputes)))
-        no_case = {record.dispute: record for record in without}
-        soon = [
-            no_case.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
-            for dispute in due_soon(open_disputes.values(), now)
-        ]
-        context["ti"].xcom_push(key="due_soon", value=handed_out(soon))
-        return [*broken, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
+        self._push(context, "without_case", without, self.log)
+        self._push(context, "unreadable", [*unreadable, *held], self.log)
+        self._push(context, "due_soon", soon)
+        return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
-    def _cases(self, provider: str, open_disputes: dict[str, Dispute]) -> tuple[list[_Candidate], list[str]]:
-        """The cases of open disputes that can be answered, and the files that are no readable case."""
-        from dispute_provider.exceptions import InvalidCaseError
-        from dispute_provider.operators import case_documents, case_files
-        from dispute_provider.rendering import Renderer
+    async def _compare(
+        self, context: Context, client: AsyncClient, found: list[Candidate], now: datetime
+    ) -> tuple[list[Candidate], list[Record]]:
+        """Those to stage now, and records of those that cannot be read."""
+        from dispute_provider.evidence.memory import Asked
+        from dispute_provider.evidence.record import State, record_of
 
-        found: list[_Candidate] = []
-        broken: list[str] = []
-        folders = [self.folder] if self.folder else case_files.case_roots()
-        with Renderer() as renderer:
-            for path in chain.from_iterable(map(case_files.find_cases, folders)):
-                try:
-                    case = case_files.read_case(path)
-                    dispute = open_disputes.get(case.dispute)
-                    if case.provider != provider or dispute is None:
-                        continue
-                    if dispute.closed or dispute.unsupported:
-                        continue
-                    documents = case_documents.read_documents(case, renderer).found
-                except InvalidCaseError:
-                    # Staging reads it again and says in its record what is wrong with it.
-                    broken.append(path)
-                else:
-                    found.append(_Candidate(dispute, case, case.digest(documents)))
-        return found, broken
+        memory = _memory(context, self.conn_id)
+        asked = {
+            candidate.dispute.id: before
+            for candidate in found
+            if (before := Asked.of(memory, candidate.dispute.id))
+        }
+        # Before the answers: a run that ends in between has noted them by then.
+        ended = _ended_runs(context, {each.review for each in asked.values()})
+        answers = answers_to(context, self.conn_id, asked)
+        hours = hours_of("ask_again")
+        new = [candidate for candidate in found if candidate.dispute.id not in asked]
+        held: list[Record] = []
+
+        async def compare(candidate: Candidate) -> None:
+            dispute = candidate.dispute
+            try:
+                snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
+            except Exception as error:  # one dispute must not stop the others
+                what = str(error) if isinstance(error, DisputeError) else type(error).__name__
+                reason = f"it cannot be compared with what was reviewed: {what}"
+                held.append(record_of(dispute, self.conn_id, State.HELD, reason))
+                return
+            before = asked[dispute.id]
+            settled = before.is_settled(
+                answers.get(dispute.id),
+                candidate.case_digest,
+                snapshot,
+                now,
+                hours,
+                before.review in ended,
+            )
+            if not settled and not dispute.past_due(now):
+                new.append(candidate)
+
+        await all_of([candidate for candidate in found if candidate.dispute.id in asked], compare)
+        return new, held
+
+    def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
+        """Push records; those that no store takes go through XCom, however many they are."""
+        from dispute_provider.operators.evidence_store import EvidenceStoreError
+
+        value: Value
+        try:
+            value = handed_out(records, log)
+        except EvidenceStoreError as error:
+            self.log.warning("%d records go through XCom: %s", len(records), error)
+            value = [record.to_dict() for record in records]
+        context["ti"].xcom_push(key=key, value=value)
+
+
+def _ended_runs(context: Context, reviews: Iterable[str]) -> set[str]:
+    """Those reviews whose runs have ended, or were deleted."""
+    ended: set[str] = set()
+    for review in reviews:
+        dag_id, _, run_id = review.partition("/")
+        if not context["ti"].get_dr_count(dag_id, run_ids=[run_id], states=["queued", "running"]):
+            ended.add(review)
+    return ended
 
 
 class OpenReviewOperator(BaseOperator):
@@ -203,7 +220,7 @@ class OpenReviewOperator(BaseOperator):
     def __init__(
         self, *, staged: Given, conn_id: str, review_dag_id: str = "dispute_review", **kwargs: Any
     ) -> None:
-        super().__init__(inlets=[REVIEWED], **kwargs)
+        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
         self.staged = take(self, staged)
         self.conn_id = conn_id
         self.review_dag_id = review_dag_id
@@ -216,7 +233,8 @@ class OpenReviewOperator(BaseOperator):
         if not staged:
             context["ti"].xcom_push(key="review", value="")
             raise AirflowSkipException("nothing new is staged, there is nothing to review")
-        name = review_name(_memory(context, self.conn_id), staged)
+        memory = _memory(context, self.conn_id)
+        name = review_name(memory, staged)
         run_id = f"review__{staged[0].connection}__{name}"
         self.log.info("review of %d disputes: %s", len(staged), run_id)
         self.review_url = f"/dags/{self.review_dag_id}/runs/{quote(run_id)}"
@@ -224,7 +242,7 @@ class OpenReviewOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
-            conf={STAGED: handed_out(staged)},
+            conf={STAGED: handed_out(self._with_history(context, memory, staged))},
             logical_date=None,
             reset_dag_run=False,
             skip_when_already_exists=True,
@@ -235,11 +253,26 @@ class OpenReviewOperator(BaseOperator):
             deferrable=False,
         )
 
+    def _with_history(
+        self, context: Context, memory: Mapping[str, Any], staged: list[Record]
+    ) -> Iterator[Record]:
+        """The records, those that were reviewed before with notes of it, signed again."""
+        from dispute_provider.evidence.memory import with_history
+
+        asked = {record.dispute: memory.get(record.dispute) for record in staged}
+        answers = past_answers(context, self.conn_id, asked)
+        signer = Signer(SCOPE)
+        for record in staged:
+            noted = with_history(memory, answers, record)
+            # One that was edited since it was staged stays as it is: the review refuses it.
+            yield signer.sign(noted) if noted is not record and signer.is_signed(record) else record
+
 
 class RememberReviewOperator(BaseOperator):
     """Remember what was put to review, so that the next sweep leaves it alone until there is a reason not to.
 
-    It comes after the review was opened: a dispute may be asked about twice, but is never forgotten.
+    It comes after the review was opened: a dispute may be asked about twice, but is never forgotten. It also
+    remembers how earlier reviews of it ended.
 
     :param staged: the records that were put to review.
     :param review: the run of the review, its DAG's id before it.
@@ -260,7 +293,7 @@ class RememberReviewOperator(BaseOperator):
         buffer: timedelta = BUFFER,
         **kwargs: Any,
     ) -> None:
-        super().__init__(outlets=[REVIEWED, ANSWERED], **kwargs)
+        super().__init__(outlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
         self.staged = take(self, staged)
         self.review = take(self, review)
         self.still_open = take(self, still_open)
@@ -273,9 +306,13 @@ class RememberReviewOperator(BaseOperator):
 
         staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
         [review] = resolve(self.review, context)
-        until = review_end([record.due_at for record in staged], self.buffer, datetime.now(UTC))
+        now = datetime.now(UTC)
+        until = review_end([record.due_at for record in staged], self.buffer, now)
         before = _memory(context, self.conn_id)
-        after = remember(before, staged, resolve(self.still_open, context), review, until)
+        asked = {record.dispute: before.get(record.dispute) for record in staged}
+        answers = past_answers(context, self.conn_id, asked)
+        still_open = resolve(self.still_open, context)
+        after = remember(before, staged, still_open, review, until, answers, now)
         save(context, REVIEWED, self.conn_id, after)
         forget_answers(context, _reviews(before) - _reviews(after))
 

@@ -85,3 +85,81 @@ def test_a_review_has_one_name_whatever_the_order_and_another_one_after_it_ended
     assert review_name(memory, records) != name
     assert review_name(memory, records) == review_name(memory, [records[n] for n in order])
     assert review_name({}, records[:3]) != name
+
+
+HOURS = (24.0, 6.0)
+
+
+def at(hours: float) -> datetime:
+    """So many hours before the due date."""
+    return HELD.dispute.due - timedelta(hours=hours)
+
+
+def asked_at(hours: float, **more: object) -> Asked:
+    return replace(asked(), at=at(hours), **more)
+
+
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [("hold", "held"), ("edit", "held"), ("submit", "unknown"), ("submit", None), ("concede", "unknown")],
+)
+def test_whatever_is_still_open_returns_once_at_each_of_the_hours(action, state):
+    answer = Answer(RUN, action, state=state)
+    for asked_before, now, settled in [
+        (60, 25, True),
+        (60, 24, False),
+        (60, 1, False),
+        (23, 7, True),
+        (23, 5, False),
+        (5, 1, True),
+    ]:
+        assert asked_at(asked_before).is_settled(answer, CASE, HELD, at(now), HOURS) is settled
+    assert asked_at(60).is_settled(answer, CASE, HELD, at(1), ()), "no hours, no return"
+
+
+@pytest.mark.parametrize("state", ["refused", "held"])
+def test_what_was_approved_and_not_sent_returns_at_once_and_the_second_time_at_the_hours(state):
+    answer = Answer(RUN, "submit", state=state)
+    assert not asked_at(90).is_settled(answer, CASE, HELD, at(80), HOURS)
+    assert asked_at(90, failed=True).is_settled(answer, CASE, HELD, at(80), HOURS)
+    assert not asked_at(90, failed=True).is_settled(answer, CASE, HELD, at(20), HOURS)
+
+
+def test_what_was_rejected_returns_at_the_first_of_the_hours_only():
+    rejected = Answer(RUN, "reject", state="rejected")
+    assert asked_at(60).is_settled(rejected, CASE, HELD, at(25), HOURS)
+    assert not asked_at(60).is_settled(rejected, CASE, HELD, at(20), HOURS)
+    assert asked_at(20).is_settled(rejected, CASE, HELD, at(1), HOURS)
+
+
+@pytest.mark.parametrize("state", ["submitted", "submitted-differs", "already-submitted", "conceded"])
+def test_what_was_answered_never_returns_but_at_another_stage(state):
+    answer = Answer(RUN, "submit", state=state)
+    changed = snapshot("du_1", text="changed")
+    assert asked_at(60).is_settled(answer, "d" * 64, changed, at(1), HOURS)
+    assert not asked_at(60).is_settled(answer, CASE, snapshot("du_1", stage="appeal"), at(1), HOURS)
+
+
+def test_an_entry_of_an_earlier_version_is_read_and_returns_within_the_hours():
+    stored = {"case": "c", "held": "h", "opening": "o", "review": "r", "until": "2026-11-22T12:00:00+00:00"}
+    before = Asked.of({"du_1": stored}, "du_1")
+    assert before
+    assert (before.at, before.until) == (None, NOW)
+    assert Asked.of({"du_1": {**stored, "until": "soon"}}, "du_1") is None
+    assert not replace(asked(), at=None).is_settled(Answer(RUN, "hold"), CASE, HELD, at(20), HOURS)
+    assert replace(asked(), at=None).is_settled(Answer(RUN, "hold"), CASE, HELD, at(30), HOURS)
+
+
+def test_a_review_whose_run_has_ended_without_an_answer_is_asked_anew():
+    assert not asked().is_settled(None, CASE, HELD, NOW, HOURS, True)
+
+
+def test_a_sweep_that_is_tried_again_keeps_what_it_remembers():
+    records = [record(HELD, case_digest=CASE)]
+    held = {"du_1": Answer(RUN, "hold", "ana (7)", "held by the reviewer, decide later")}
+    first = remember({}, records, ["du_1"], RUN, NOW, {}, NOW)
+    second = remember(first, records, ["du_1"], "r/2", NOW, held, NOW)
+    assert remember(second, records, ["du_1"], "r/2", NOW, held, NOW + timedelta(hours=1)) == second
+    assert second["du_1"]["history"] == ["held by the reviewer, decide later (ana (7))"]
+    moved = [record(snapshot("du_1", stage="appeal"), case_digest=CASE)]
+    assert remember(second, moved, ["du_1"], "r/3", NOW, held, NOW)["du_1"]["history"] == []

@@ -156,6 +156,8 @@ def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_wh
     assert review_end([None], BUFFER, NOW) is None
     assert review_end([NOW + timedelta(hours=1)], BUFFER, NOW) == NOW + timedelta(minutes=55)
     assert review_end([NOW + timedelta(minutes=1)], BUFFER, NOW) == NOW + timedelta(minutes=1)
+    almost = NOW + BUFFER + timedelta(seconds=1)
+    assert review_end([almost], BUFFER, NOW) == almost - timedelta(minutes=5), "not a review of one second"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""What is still open returns to a person before its due date, whatever was answered before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import channels
+import pytest
+from airflow.sdk import Asset
+from sweeping import load, write_case
+from test_asking_again import HOUR, in_store
+
+from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED
+
+# By its address, as it is stored.
+ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")
+
+
+@pytest.fixture
+def points(monkeypatch, engine, sandbox):
+    """Let points in time before a dispute's due date pass, as one that is passed at this very moment."""
+    passed: list[float] = []
+
+    def now_for(dispute: str) -> None:
+        due = datetime.fromtimestamp(sandbox.dispute(dispute)["object"]["evidence_details"]["due_by"], UTC)
+        passed.append((due - datetime.now(UTC)) / timedelta(hours=1))
+        monkeypatch.setenv("AIRFLOW__DISPUTE__ASK_AGAIN", ",".join(map(str, passed)))
+
+    monkeypatch.setenv("AIRFLOW__DISPUTE__ASK_AGAIN", "")
+    return now_for
+
+
+def answer_last(sweep: Any, engine: Any, conn_id: str, dispute: str, answer: Any) -> None:
+    """Run the last review of a dispute to its end, and move its notes to those of the opened run."""
+    opened = in_store(engine, REVIEWED, lambda store: store.get(conn_id)[dispute]["review"])
+    run_id = opened.partition("/")[2]
+    conf = engine.api.get(f"/api/v2/dags/dispute_review/dagRuns/{run_id}").json()["conf"]
+    run = engine.run(load("dispute_review"), answer, conf)
+    name = f"dispute_review/{run.run_id}"
+
+    def move(store: Any) -> None:
+        noted = {key: {**entry, "review": opened} for key, entry in (store.get(name) or {}).items()}
+        store.set(opened, noted)
+
+    in_store(engine, ANSWERED, move)
+    in_store(engine, ENDED, move)
+    engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run.run_id}")
+
+
+def notes_of(engine: Any, run_id: str, dispute: str) -> str:
+    conf = engine.api.get(f"/api/v2/dags/dispute_review/dagRuns/{run_id}").json()["conf"]
+    return "\n".join(note for r in conf["staged"] if r["dispute"] == dispute for note in r.get("notes", []))
+
+
+def test_what_an_answer_leaves_out_returns_at_each_hour_once_with_its_history(
+    sweep, engine, sandbox, cases, stripe_connection, points
+):
+    for dispute in ("du_left_1", "du_left_2"):
+        sandbox.create_dispute(api="stripe", id=dispute, due_in=100 * HOUR)
+        write_case(cases, dispute)
+    sweep.run()
+    answer_last(
+        sweep,
+        engine,
+        stripe_connection,
+        "du_left_1",
+        lambda form: {"chosen_options": ["Submit none of them"], "params_input": {}},
+    )
+    sweep.run()
+    [first] = sweep.reviews()
+
+    points("du_left_2")
+    sweep.run()
+    [second] = sweep.reviews().keys() - {first}
+    assert sweep.reviews()[second] == ["du_left_1", "du_left_2"]
+    assert "held by the reviewer, decide later (ana (ana)" in notes_of(engine, second, "du_left_1")
+    sweep.run()
+    assert len(sweep.reviews()) == 2, "once"
+
+
+@pytest.mark.parametrize("state", ["refused", "unknown"])
+def test_what_was_approved_and_not_sent_returns_and_reminders_say_what_became_of_it(
+    state, sweep, engine, sandbox, cases, stripe_connection, points, monkeypatch
+):
+    dispute = f"du_{state}"
+    monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "")
+    monkeypatch.setattr(channels, "delivered", [])
+    in_store(engine, REMINDED, lambda store: store.set(stripe_connection, {}))
+    sandbox.create_dispute(api="stripe", id=dispute, due_in=50 * HOUR)
+    write_case(cases, dispute)
+    sweep.run()
+    [review] = sweep.reviews()
+    name = f"dispute_review/{review}"
+    at = "2026-11-01T09:30:00+00:00"
+    answer = {"review": name, "action": "submit", "who": "ana (7)", "at": at}
+    key = f"{stripe_connection}/{dispute}"
+    in_store(engine, ANSWERED, lambda store: store.set(name, {key: {**answer, "why": "approved"}}))
+    end = {**answer, "state": state, "reason": "the bank's own words"}
+    in_store(engine, ENDED, lambda store: store.set(name, {key: end}))
+
+    points(dispute)
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "72")
+    sweep.run()
+
+    assert list(sweep.reviews().values()) == [[dispute], [dispute]]
+    became = f"approved (ana (7), 2026-11-01 09:30 UTC), then {state}: the bank's own words"
+    [again] = sweep.reviews().keys() - {review}
+    assert became in notes_of(engine, again, dispute)
+    [message] = channels.delivered
+    assert became in message
+
+
+def test_a_refusal_is_noted_by_the_run_and_asked_about_again(
+    sweep, engine, sandbox, cases, stripe_connection, points
+):
+    sandbox.create_dispute(api="stripe", id="du_edited", due_in=50 * HOUR)
+    write_case(cases, "du_edited")
+    sweep.run()
+
+    def approve_after_a_change(form: dict[str, Any]) -> dict[str, Any]:
+        sandbox.edit_dispute("du_edited", evidence={"customer_name": "a colleague's"})
+        return {"chosen_options": form["options"][:1], "params_input": {}}
+
+    answer_last(sweep, engine, stripe_connection, "du_edited", approve_after_a_change)
+    [first] = sweep.reviews()
+    sweep.run()
+
+    [second] = sweep.reviews().keys() - {first}
+    assert "approved (ana (ana)" in notes_of(engine, second, "du_edited")
+    assert "then refused: the evidence has changed" in notes_of(engine, second, "du_edited")
+
+
+def test_a_dispute_that_cannot_be_read_and_a_case_given_twice_stop_no_other(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    for dispute in ("du_gone_404", "du_there"):
+        sandbox.create_dispute(api="stripe", id=dispute)
+        write_case(cases, dispute)
+    sweep.run()
+    sandbox.fault(
+        operation="GetDisputesDispute", dispute="du_gone_404", effect="status", status=404, times=None
+    )
+    write_case(cases, "du_there", "Delivered, and signed for.")
+
+    assert sweep.run().state == "failed", "a person must look at the one that cannot be read"
+
+    assert ["du_there"] in sweep.reviews().values()
