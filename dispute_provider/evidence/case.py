@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from dispute_provider.evidence.bounds import TOO_DEEP, excess
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.snapshot import sha256_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Case:
             raise InvalidCaseError(shown(name), found)
         return cls(
             provider=data["provider"],
-            dispute=data["dispute"],
+            dispute=dispute_id(data["dispute"]),
             evidence=entries,
             account=data.get("account"),
             prepared_by=data.get("prepared_by"),
@@ -140,6 +143,11 @@ def reading(source: str) -> Iterator[None]:
     except Exception as error:
         problem = f"it cannot be read: {type(error).__name__}"
         raise refused(source, problem, "check its path and its contents") from None
+
+
+def dispute_id(given: str) -> str:
+    """Return a dispute's id as its API spells it: a uuid in lower case (RFC 9562), anything else as it is."""
+    return given.lower() if _UUID.fullmatch(given) else given
 
 
 def name_of(data: Any) -> str:

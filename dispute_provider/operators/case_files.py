@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,42 @@ def _encodable(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
 
 
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case file that was read, but not checked.
+
+    :param source: its path.
+    :param folder: where the documents stand that it names.
+    """
+
+    source: str
+    folder: str
+    data: Any = field(repr=False)
+
+    def case(self) -> Case:
+        """Check and return the case.
+
+        :raises InvalidCaseError: with every violation in it.
+        """
+        from dispute_provider.evidence.case import Case
+
+        return Case.parse(self.data, folder=self.folder, source=self.source)
+
+
 def read_case(path: str) -> Case:
     """Read one case file.
 
     :raises InvalidCaseError: if it cannot be read, or with every violation in it.
     """
-    from dispute_provider.evidence.case import Case, reading, refused
+    return read_file(path).case()
+
+
+def read_file(path: str) -> CaseFile:
+    """Read one case file without checking what it holds.
+
+    :raises InvalidCaseError: if it cannot be read.
+    """
+    from dispute_provider.evidence.case import reading, refused
 
     with reading(path):
         file = storage_path(path)
@@ -117,7 +148,7 @@ def read_case(path: str) -> Case:
         if content is None:
             problem = f"it has more than {LARGEST_CASE:,} bytes"
             raise refused(path, problem, "name the case file, not a document")
-        return Case.parse(_parse(content, file.suffix.lower(), path), folder=str(file.parent), source=path)
+        return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path))
 
 
 def _read(file: ObjectStoragePath, source: str) -> bytes | None:

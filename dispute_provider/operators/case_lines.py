@@ -22,11 +22,13 @@ class CaseLine:
 
     :param source: which line of which file; the file where it cannot be read at all.
     :param folder: where the documents stand that it names.
+    :param number: which line, from 1 on; 0 where the file cannot be read at all.
     """
 
     source: str
     folder: str
     content: bytes | InvalidCaseError | TryAgainError = field(repr=False)
+    number: int = 0
 
     def case(self) -> Case:
         """Read the case.
@@ -56,11 +58,6 @@ def expanded(given: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
-def count(given: Iterable[Any]) -> int:
-    """How many cases there are, about: a file may be gone, or change before it is read."""
-    return sum(_count(item) if is_lines(item) else 1 for item in given)
-
-
 def is_lines(item: Any) -> bool:
     """Whether this is the path of such a file."""
     return isinstance(item, str) and item.lower().endswith(".jsonl")
@@ -82,25 +79,16 @@ def _cases(path: str) -> Iterator[CaseLine]:
                 source = f"line {number} of {path}"
                 if line is None:
                     problem = f"it has more bytes than the {LARGEST_CASE:,} of a case"
-                    yield CaseLine(source, "", refused(source, problem, "write one case on each line"))
+                    yield CaseLine(
+                        source, "", refused(source, problem, "write one case on each line"), number
+                    )
                 elif line.strip():
-                    yield CaseLine(source, str(file.parent), line)
+                    yield CaseLine(source, str(file.parent), line, number)
     except InvalidCaseError as error:
         yield CaseLine(path, "", error)
     except Exception as error:  # whatever the file system raises
         problem = f"{path} cannot be read after line {number}: {type(error).__name__}"
-        yield CaseLine(f"line {number + 1} of {path}", "", TryAgainError(problem))
-
-
-def _count(path: str) -> int:
-    try:
-        require_within_roots(path)
-        file = storage_path(path)
-        require_file(file, path)
-        with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # likewise
-            return sum(piece.count(b"\n") for piece in iter(lambda: opened.read(_PIECE), b""))
-    except Exception:  # _cases says why
-        return 1
+        yield CaseLine(f"line {number + 1} of {path}", "", TryAgainError(problem), number + 1)
 
 
 def _lines(file: IO[bytes], longest: int) -> Iterator[bytes | None]:

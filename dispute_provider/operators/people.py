@@ -87,3 +87,11 @@ def address(*parts: str) -> str:
     """A page of this Airflow; without ``[api] base_url`` only its path."""
     base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
     return "/".join([base, *(quote(part, safe="") for part in parts)])
+
+
+def form_address(context: Context) -> str:
+    """Return the page on which a review is answered."""
+    task = context["ti"]
+    mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
+    run = context["dag_run"]
+    return address("dags", run.dag_id, "runs", run.run_id, "tasks", task.task_id, *mapped, "required_actions")

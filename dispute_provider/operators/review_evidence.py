@@ -25,7 +25,7 @@ from dispute_provider.operators.batch import (
     take,
 )
 from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.people import address, tell
+from dispute_provider.operators.people import form_address, tell
 from dispute_provider.operators.record_lists import Outlet, Value, count_of, handed_out, records_of
 from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
@@ -125,7 +125,7 @@ class ReviewEvidenceOperator(HITLOperator):
             # The task resumes as a new instance that knows only what stands here.
             waiting.kwargs = {**(waiting.kwargs or {}), "shown": shown}
             by_when = f", until {ending.time(until)}" if until else ""
-            tell(notifiers, context, f"A review is open{by_when}: {form.subject}", _form_address(context))
+            tell(notifiers, context, f"A review is open{by_when}: {form.subject}", form_address(context))
             raise
         raise AssertionError("the base class parks the task")
 
@@ -140,6 +140,7 @@ class ReviewEvidenceOperator(HITLOperator):
         :returns: those that people are to decide, soonest deadline first, and the readings of them.
         """
         from dispute_provider.evidence import review
+        from dispute_provider.evidence.one_each import OneEach
         from dispute_provider.evidence.record import State, by_due_date
         from dispute_provider.hooks.reviewing import read_for_review
         from dispute_provider.operators import evidence_store
@@ -148,28 +149,31 @@ class ReviewEvidenceOperator(HITLOperator):
         snapshots: dict[str, Snapshot] = {}
         keep = evidence_store.put if evidence_store.is_configured() else None
         signer = Signer(STAGED)
+        one_each = OneEach()
 
-        async def read(record: Record) -> Record:
+        async def read(record: Record) -> tuple[Record, Snapshot | None]:
             if record.state != State.STAGED:
-                return record
+                return record, None
             try:
-                if refusal := _unsigned(signer, record):
-                    return record.ended(State.REFUSED, f"{refusal}; stage it again")
+                if refusal := signer.objection(record):
+                    return record.ended(State.REFUSED, f"{refusal}; stage it again"), None
                 client = await clients.of(record.connection)
             except Exception as error:  # a connection that cannot be used must not stop the others
-                return record.ended(State.HELD, f"not reviewed: {error}")
-            fresh, snapshot = await client.run_steps(read_for_review(client.api, record, keep))
-            if snapshot:
-                snapshots[record.dispute] = snapshot
-            return fresh
+                return record.ended(State.HELD, f"not reviewed: {error}"), None
+            return await client.run_steps(read_for_review(client.api, record, keep))
 
         given = resolve(self.staged, context)
         records = records_of(given)
         async with Clients() as clients, Pace(context, "reading for the review", count_of(given)) as pace:
             while some := list(islice(records, _AT_A_TIME)):
-                fresh = await all_of(some, read)
+                readings = await all_of(some, read)
+                fresh = [record for record, _ in readings]
                 pace.done(*fresh)
-                staged = [record for record in fresh if record.state == State.STAGED]
+                to_decide, staged, refused = one_each.choose(
+                    to_decide, [record for record in fresh if record.state == State.STAGED]
+                )
+                shown = {id(record): snapshot for record, snapshot in readings if snapshot}
+                snapshots |= {record.dispute: shown[id(record)] for record in staged}
                 approved = self._approved_before(context, name, some, staged)
                 known = {record.dispute for record in approved}
                 to_decide = by_due_date([*to_decide, *(r for r in staged if r.dispute not in known)])
@@ -178,7 +182,8 @@ class ReviewEvidenceOperator(HITLOperator):
                     for r in to_decide[review.LARGEST_REVIEW :]
                 ]
                 del to_decide[review.LARGEST_REVIEW :]
-                for record in [*(r for r in fresh if r.state != State.STAGED), *approved, *late]:
+                passed = [record for record in fresh if record.state != State.STAGED]
+                for record in [*passed, *refused, *approved, *late]:
                     others.add(record)
                 for dispute in snapshots.keys() - {record.dispute for record in to_decide}:
                     del snapshots[dispute]
@@ -209,11 +214,11 @@ class ReviewEvidenceOperator(HITLOperator):
         """What the policy approves without asking; of that, a sample is put to people all the same."""
         if self.policy is None:
             return []
-        staged = {record.dispute: record.digest for record in given}
+        staged = {record.signature: record.digest for record in given}
         candidates = [
             record
             for record in read
-            if record.digest == staged[record.dispute] and not self.policy.is_sampled(record)
+            if record.digest == staged[record.signature] and not self.policy.is_sampled(record)
         ]
         return [r for r in self._by_policy(context, name, self.policy, candidates) if r.approval]
 
@@ -335,26 +340,9 @@ class ReviewEvidenceOperator(HITLOperator):
         return decision
 
 
-def _unsigned(signer: Signer, record: Record) -> str | None:
-    """Return why a record is not as staging handed it on; None if it is."""
-    if record.signature is None:
-        return "its record is not signed: an earlier version staged it, or somebody edited it"
-    if not signer.is_signed(record):
-        return "its record was edited since it was staged, or the key of its connection was replaced"
-    return None
-
-
 def _zone() -> tzinfo | None:
     """The zone in which this Airflow tells times; None for that of its machine."""
     name = conf.get("core", "default_timezone", fallback="utc")
     if name == "system":
         return None
     return UTC if name.lower() == "utc" else ZoneInfo(name)
-
-
-def _form_address(context: Context) -> str:
-    """The page on which this review is answered."""
-    task = context["ti"]
-    mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
-    run = context["dag_run"]
-    return address("dags", run.dag_id, "runs", run.run_id, "tasks", task.task_id, *mapped, "required_actions")

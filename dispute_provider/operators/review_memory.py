@@ -102,7 +102,8 @@ def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: b
     # What has no digest was never staged, so nobody was to be asked; its dispute may be no more than a path.
     noted = {
         _key(record.connection, record.dispute): _answer(review, record, ended=ended).to_dict()
-        for record in records
+        # Of several records of one dispute, that which was answered counts.
+        for record in sorted(records, key=lambda record: record.approval is not None)
         if record.digest
     }
     try:

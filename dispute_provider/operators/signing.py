@@ -43,6 +43,17 @@ class Signer:
 
         return records.is_signed(self._secret(record.connection), self._scope, record)
 
+    def objection(self, record: Record) -> str | None:
+        """Return why a record is not as staging handed it on; None if it is.
+
+        :raises ConnectionConfigError: if its connection cannot be read or has no key.
+        """
+        if record.signature is None:
+            return "its record is not signed: an earlier version staged it, or somebody edited it"
+        if not self.is_signed(record):
+            return "its record was edited since it was staged, or the key of its connection was replaced"
+        return None
+
     def _secret(self, conn_id: str) -> bytes:
         if conn_id not in self._secrets:
             from airflow.sdk import BaseHook

@@ -15,6 +15,8 @@ from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 from dispute_provider.operators import case_documents, case_files, evidence_store
+from dispute_provider.operators.case_claims import Claims
+from dispute_provider.operators.case_files import CaseFile
 from dispute_provider.operators.case_lines import CaseLine
 from dispute_provider.operators.staging_memory import StagingMemory
 
@@ -30,6 +32,7 @@ class CaseStager:
     """Stages the cases of one batch; each ends as a record, whatever is wrong with it.
 
     :param folder: where the documents of dict cases stand.
+    :param claims: which of the cases claim the same dispute.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class CaseStager:
         conn_id: str,
         client: AsyncClient,
         folder: str | None,
+        claims: Claims,
         rules: Rules,
         memory: StagingMemory,
         renderer: Renderer,
@@ -50,13 +54,14 @@ class CaseStager:
         self._rules = rules
         self._memory = memory
         self._renderer = renderer
-        self._seen: set[str] = set()
+        self._claims = claims
 
-    async def stage(self, given: Any) -> Record:
-        """Stage a case: a dict, the path of a case file, or the line of one that holds many.
+    async def stage(self, placed: tuple[int, Any]) -> Record:
+        """Stage a case: a dict, a case file or its path, or the line of one that holds many.
 
         Whatever fails, fails for this case alone: the others of its batch have their records.
         """
+        place, given = placed
         provider = self._client.api.name
         record = Record(provider, self._conn_id, _named(given), State.REFUSED, "not looked at")
         try:
@@ -71,9 +76,8 @@ class CaseStager:
             if case.provider != provider:
                 reason = f"the case is for {case.provider}, the connection is a {provider} one"
                 return record.ended(State.REFUSED, reason)
-            if case.dispute in self._seen:
-                return record.ended(State.REFUSED, "another case of this batch is for the same dispute")
-            self._seen.add(case.dispute)
+            if refusal := self._claims.refusal(case, place):
+                return record.ended(State.REFUSED, refusal)
             # A thread costs as much as a request: only what waits for files goes there.
             if case.files:
                 read = await asyncio.to_thread(case_documents.read_documents, case, self._renderer)
@@ -96,7 +100,7 @@ class CaseStager:
             return _failed(record, error)
 
     async def _read(self, given: Any) -> Case:
-        if isinstance(given, CaseLine):
+        if isinstance(given, CaseLine | CaseFile):
             return given.case()
         if isinstance(given, str):
             case_files.require_within_roots(given)
@@ -120,7 +124,7 @@ def _failed(record: Record, error: Exception) -> Record:
 
 def _named(given: Any) -> str:
     """What a case is called before it is read: its dispute, or where it stands."""
-    if isinstance(given, CaseLine):
+    if isinstance(given, CaseLine | CaseFile):
         return shown(given.source)
     return shown(given if isinstance(given, str) else name_of(given))
 

@@ -96,7 +96,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.apis import api_of
         from dispute_provider.hooks.staging import Rules
-        from dispute_provider.operators import case_lines
+        from dispute_provider.operators.case_claims import Claims
         from dispute_provider.operators.stage_case import CaseStager
         from dispute_provider.rendering import Renderer
 
@@ -113,18 +113,19 @@ class StageEvidenceOperator(BaseAsyncOperator):
         memory = StagingMemory(context, api.name)
         signer = Signer(STAGED)
         with Outlet(self.log) as outlet:
-            total = await asyncio.to_thread(case_lines.count, cases)
-            async with Clients() as clients, Pace(context, "staging", total) as pace:
+            claims = Claims(cases)
+            await asyncio.to_thread(claims.look_through)
+            async with Clients() as clients, Pace(context, "staging", claims.count) as pace:
                 with Renderer() as renderer:
                     client = await clients.of(self.conn_id)
-                    stager = CaseStager(self.conn_id, client, self.folder, rules, memory, renderer)
+                    stager = CaseStager(self.conn_id, client, self.folder, claims, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
                         outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)
                         pace.done(record)
                         self._remember(lambda: memory.end(record))
 
-                    await each(case_lines.expanded(cases), stager.stage, hand_on)
+                    await each(claims.cases(), stager.stage, hand_on)
             problem = self._remember(memory.finish)
             retry_held(context, outlet.tally, problem)
             return outlet.value()

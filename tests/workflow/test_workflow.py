@@ -127,7 +127,8 @@ def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(engine,
         stripe_case("du_long", text="x" * 20_001),
         {"provider": "stripe"},
         {"provider": "moov", "dispute": "du_other", "evidence": {"cover-letter": "x"}},
-        stripe_case("du_good"),
+        stripe_case("du_twice"),
+        stripe_case("du_twice"),
         "/etc/passwd",
     ]
 
@@ -139,9 +140,16 @@ def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(engine,
     assert run.state == "failed", "what was refused needs a person"
     records = as_json(engine.result(run, "submit"))
     assert len(records) == len(cases), "who enters, leaves"
-    assert sorted(record["state"] for record in records) == ["refused"] * 7 + ["submitted"]
+    assert sorted(record["state"] for record in records) == ["refused"] * 8 + ["submitted"]
     reasons = " ".join(record["reason"] for record in records)
-    for said in ("20,001", "resource_missing", "decided: won", "case roots", "is for moov", "another case"):
+    for said in (
+        "20,001",
+        "resource_missing",
+        "decided: won",
+        "case roots",
+        "is for moov",
+        "case 8 of the list",
+    ):
         assert said in reasons
     assert [entry["dispute"] for entry in sandbox.journal() if entry["submitted"]] == ["du_good"]
 
