@@ -61,7 +61,7 @@ class StagingMemory:
         self._own = context["task_state_store"]
         self._replaced: dict[str, Any] = _pages(self._own)
         self._noted: dict[str, Any] = {}
-        self._task = _name_of(context)
+        self._context = context
         self._noting_key = f"replacing {provider}"
         self._others_noted = bool(load(self._shared, self._noting_key))
 
@@ -119,7 +119,7 @@ class StagingMemory:
         """Record what is about to be replaced."""
         if not self._noted:
             noting = fresh(load(self._shared, self._noting_key))
-            self._shared.set(self._noting_key, {**noting, self._task: {"since": now()}})
+            self._shared.set(self._noting_key, {**noting, _name_of(self._context): {"since": now()}})
         self._noted[dispute] = {"by": self._opened, **replacement.to_dict()}
         self._shared.set(self._note_key(dispute), self._noted[dispute])
 
@@ -138,7 +138,7 @@ class StagingMemory:
                 self._shared.delete(self._note_key(dispute))
         if noted and len(noted) == len(self._noted):
             noting = load(self._shared, self._noting_key)
-            noting.pop(self._task, None)
+            noting.pop(_name_of(self._context), None)
             self._shared.set(self._noting_key, noting)
 
     def _save(self, marks: Mapping[str, str]) -> None:
