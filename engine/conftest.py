@@ -51,15 +51,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def _connections(sandbox: str) -> list[dict[str, Any]]:
-    """One to each API, with an extra that nobody reads and that must not go anywhere."""
-    webhook = {"webhook_secret": KEYS["webhook"]}
+    """One to each API."""
     return [
         {
             "connection_id": "stripe_default",
             "conn_type": "stripe",
             "host": sandbox,
             "password": KEYS["stripe"],
-            "extra": json.dumps(webhook),
         },
         {
             "connection_id": "moov_default",
@@ -67,6 +65,6 @@ def _connections(sandbox: str) -> list[dict[str, Any]]:
             "host": sandbox,
             "login": PUBLIC_KEY,
             "password": KEYS["moov"],
-            "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2", **webhook}),
+            "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2"}),
         },
     ]

@@ -29,7 +29,6 @@ _PATIENCE = 900.0
 KEYS = {
     "stripe": f"sk_test_{secrets.token_hex(16)}",
     "moov": secrets.token_hex(16),
-    "webhook": f"whsec_{secrets.token_hex(16)}",
 }
 PUBLIC_KEY = "engine_public"
 _ENDED = ("success", "failed")
