@@ -92,6 +92,7 @@ class Clients:
 
     def __init__(self) -> None:
         self._open: dict[str, AsyncClient] = {}
+        self._unusable: dict[str, Exception] = {}
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
 
@@ -109,12 +110,19 @@ class Clients:
         if client := self._open.get(conn_id):
             return client
         async with self._opening:
+            if error := self._unusable.get(conn_id):
+                raise error
             if conn_id not in self._open:
                 from dispute_provider.hooks.apis import api_of
                 from dispute_provider.hooks.client import open_client
 
-                opened = open_client(api_of(conn_id))
-                self._open[conn_id] = await self._stack.enter_async_context(opened)
+                try:
+                    opened = open_client(api_of(conn_id))
+                    self._open[conn_id] = await self._stack.enter_async_context(opened)
+                except Exception as error:
+                    # The next dispute of this connection need not try it again.
+                    self._unusable[conn_id] = error
+                    raise
         return self._open[conn_id]
 
 

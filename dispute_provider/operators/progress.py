@@ -74,6 +74,10 @@ class Progress:
         """Whether what is under way is what this record would send, under the same key."""
         return self._under_way.alike(record)
 
+    def is_shared(self, record: Record) -> bool:
+        """Whether another task has the same submission in flight."""
+        return self._under_way.is_shared(record)
+
     def intend(self, records: Iterable[Record]) -> None:
         """Record what is about to be sent, before it is."""
         records = list(records)

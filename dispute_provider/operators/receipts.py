@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -15,45 +16,69 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
 
 log = logging.getLogger(__name__)
-# Object storage takes its time for each, and many at once; a disk has none to wait for.
-_AT_ONCE = 16
 
 
-def write_receipts(records: Iterable[Record]) -> None:
-    """Write one file under ``[dispute] receipts`` for each submission that went out, or may have.
+class Receipts:
+    """The receipts under ``[dispute] receipts``: one file for each final call that was or may have been
+    carried out.
 
-    A receipt is never overwritten. One that cannot be written is logged whole: what was sent stays sent.
+    A receipt appears whole or not at all: a local one is written beside its place and then moved there, on
+    object storage it is one put. A complete one is never written again.
     """
-    from airflow.sdk.configuration import conf
 
-    from dispute_provider.evidence.record import State
-    from dispute_provider.operators.case_files import storage_path
+    def write(self, record: Record) -> None:
+        """Write the receipt of a record, if it is one that has a receipt.
 
-    folder = conf.get("dispute", "receipts", fallback="")
-    states = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.UNKNOWN)
-    sent = [record for record in records if record.state in states and record.approval]
-    if not folder or not sent:
-        return
-    root = storage_path(folder)
-    with ThreadPoolExecutor(1 if root.protocol == "file" else _AT_ONCE) as threads:
-        list(threads.map(lambda record: _write(root, record), sent))
+        A receipt that cannot be written is logged whole: what was sent stays sent.
+        """
+        from dispute_provider.evidence.record import State
+
+        sent = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.CONCEDED, State.UNKNOWN)
+        if record.state not in sent or not record.approval:
+            return
+        receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
+        try:
+            if self._root is not None:
+                _write(self._root, record, receipt)
+        except Exception as error:  # whatever a store raises, the submission has happened
+            log.error("no receipt could be written (%s: %s): %s", type(error).__name__, error, receipt)
+
+    @cached_property
+    def _root(self) -> ObjectStoragePath | None:
+        from airflow.sdk.configuration import conf
+
+        from dispute_provider.operators.case_files import storage_path
+
+        folder = conf.get("dispute", "receipts", fallback="")
+        return storage_path(folder) if folder else None
 
 
-def _write(root: ObjectStoragePath, record: Record) -> None:
-    from dispute_provider.operators.submission_notes import approval_of
-
-    approval = approval_of(record)
-    receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
-    name = f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{approval}.json"
+def _write(root: ObjectStoragePath, record: Record, receipt: str) -> None:
+    name = (
+        f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{(record.signature or '')[:16]}.json"
+    )
     # A path object for each takes longer than the writing.
     folder = f"{root.path.rstrip('/')}/{record.provider}/{record.dispute}"
     path = f"{folder}/{name}"
+    if root.fs.exists(path) and _is_complete(root.fs.cat_file(path)):
+        return
+    root.fs.makedirs(folder, exist_ok=True)
+    if root.protocol != "file":
+        root.fs.pipe_file(path, receipt.encode())
+        return
+    temporary = Path(folder, f".{uuid4().hex}")
     try:
-        if not root.fs.exists(path):
-            root.fs.makedirs(folder, exist_ok=True)
-            root.fs.pipe_file(path, receipt.encode())
-    except Exception as error:  # whatever a store raises, the submission has happened
-        log.error("no receipt could be written (%s): %s", type(error).__name__, receipt)
+        temporary.write_text(receipt, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_complete(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except ValueError:
+        return False
 
 
 def _lines(receipt: dict[str, Any]) -> str:

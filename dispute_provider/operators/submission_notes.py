@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from airflow.sdk import Asset
 
@@ -87,10 +88,15 @@ def approval_of(record: Record) -> str:
 
 
 def dispute_of(record: Record) -> str:
-    """Names a dispute among all of both APIs."""
-    return "/".join(part or "-" for part in (record.provider, record.account, record.dispute))
+    """Names a dispute among all of both APIs: by its API and its id, whichever connection leads to it."""
+    try:
+        # A uuid is the same in capitals.
+        return f"{record.provider}/{UUID(record.dispute)}"
+    except ValueError:
+        return f"{record.provider}/{record.dispute}"
 
 
 def stage_of(record: Record) -> str:
     """Names a stage of a dispute among all."""
-    return f"{dispute_of(record)}/{record.stage or '-'}/{record.submissions or '-'}"
+    dispute = "/".join(part or "-" for part in (record.provider, record.account, record.dispute))
+    return f"{dispute}/{record.stage or '-'}/{record.submissions or '-'}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
@@ -20,28 +21,24 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
+from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.progress import Progress
-from dispute_provider.operators.receipts import write_receipts
-from dispute_provider.operators.record_lists import Tally, Value, handed_out, records_of, unreached
+from dispute_provider.operators.receipts import Receipts
+from dispute_provider.operators.record_lists import Tally, Value, handed_out, is_unreached, records_of
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.signing import Signer
 from dispute_provider.operators.submission_notes import (
     SUBMISSIONS,
-    approval_of,
     count_unknown_ends,
     last_opening,
 )
+from dispute_provider.operators.submitting import Submitting, keep, may_have_been_sent, not_noted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
-
-# Disputes whose intent is recorded together. That takes some four calls to Airflow, which block the others,
-# and ends with connections that idle: 0.1 s, where an API that takes 100 requests a second needs 12 s
-# for a group. Its record stays below the 65,535 bytes from which on Airflow warns of a value.
-_GROUP = 300
 
 
 class SubmitEvidenceOperator(BaseAsyncOperator):
@@ -71,32 +68,54 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.record import State
-        from dispute_provider.hooks.apis import api_of
 
         records = list(records_of(resolve(self.approved, context)))
         to_send = sum(record.state == State.APPROVED for record in records)
-        progress: dict[str, Progress] = {}
+        progress: dict[str, Progress | None] = {}
+        receipts = Receipts()
         async with Clients() as clients, Pace(context, "submitting", to_send) as pace:
             answered = (State.APPROVED, State.REJECTED)
             results = [record for record in records if record.state not in answered]
             valid, void = self._check(context, [record for record in records if record.state in answered])
             results += void
             results += await self._take_back(clients, [r for r in valid if r.state == State.REJECTED])
-            valid = [record for record in valid if record.state == State.APPROVED]
             self._tell(results)
-            for connection in sorted({record.connection for record in valid}):
-                api = api_of(connection)
-                warn_without_lock(self, api)
-                if api.name not in progress:
-                    progress[api.name] = Progress(context, api.name)
-                batch = [record for record in valid if record.connection == connection]
-                for start in range(0, len(batch), _GROUP):
-                    group = batch[start : start + _GROUP]
-                    results += await self._submit(context, clients, group, progress[api.name], pace)
-        for each_api in progress.values():
-            each_api.leave()
+            valid = [record for record in valid if record.state == State.APPROVED]
+            self._warn_without_lock(valid)
+            for provider in sorted({record.provider for record in valid}):
+                batch = [record for record in valid if record.provider == provider]
+                progress[provider] = noted = self._progress(context, provider)
+                if noted is None:
+                    ends = [not_noted(record, "read") for record in batch]
+                    self._tell(ends)
+                    results += ends
+                    continue
+                submitting = Submitting(self.log, context, clients, noted, receipts, pace)
+                results += await submitting.all(batch)
+        for each in filter(None, progress.values()):
+            keep(self.log, each.leave)
         retry_held(context, Tally(results))
-        return handed_out(self._given_up(context, results, progress))
+        results = self._given_up(context, results, progress, receipts)
+        try:
+            return handed_out(results)
+        except EvidenceStoreError as error:
+            self.log.error("%s; the records go through XCom", error)
+            return [record.to_dict() for record in results]
+
+    def _warn_without_lock(self, records: Iterable[Record]) -> None:
+        from dispute_provider.hooks.apis import api_of
+
+        for connection in sorted({record.connection for record in records}):
+            # Why a connection cannot be used, its records say.
+            with suppress(Exception):
+                warn_without_lock(self, api_of(connection))
+
+    def _progress(self, context: Context, provider: str) -> Progress | None:
+        try:
+            return Progress(context, provider)
+        except Exception:  # whatever the store raises, nothing is sent without it
+            self.log.exception("Airflow's state store cannot be read: nothing is sent at %s", provider)
+            return None
 
     def _tell(self, ends: Iterable[Record]) -> None:
         """A line for each, as soon as it is known: whoever looks after a task that was killed finds it."""
@@ -122,25 +141,28 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return await all_of(rejected, take_back)
 
     def _given_up(
-        self, context: Context, results: list[Record], progress: Mapping[str, Progress]
+        self,
+        context: Context,
+        results: list[Record],
+        progress: Mapping[str, Progress | None],
+        receipts: Receipts,
     ) -> list[Record]:
         """With what an earlier try may have sent, and no try could look for, as *unknown*."""
-        from dispute_provider.evidence.record import State
-
-        for provider, noted in progress.items():
-            doubtful = [one for one in unreached(results) if one.provider == provider and noted.intended(one)]
-            if not doubtful:
-                continue
-            unknown = [
-                one.ended(State.UNKNOWN, f"an earlier try may have sent it: {one.reason}") for one in doubtful
-            ]
-            noted.end(doubtful, unknown)
-            noted.leave()
-            self._tell(unknown)
-            count_unknown_ends(context, unknown)
-            write_receipts(unknown)
-            results = [one for one in results if one not in doubtful] + unknown
-        return results
+        unknown: dict[int, Record] = {}
+        for place, record in enumerate(results):
+            noted = progress.get(record.provider)
+            may_be_sent = noted.intended(record) if noted else context["ti"].try_number > 1
+            if is_unreached(record) and record.approval and may_be_sent:
+                unknown[place] = end = may_have_been_sent(record, record.reason)
+                self._tell([end])
+                receipts.write(end)
+                if noted:
+                    keep(self.log, partial(noted.end, [record], [end]))
+        if unknown:
+            keep(self.log, partial(count_unknown_ends, context, list(unknown.values())))
+            for each in filter(None, progress.values()):
+                keep(self.log, each.leave)
+        return [unknown.get(place, record) for place, record in enumerate(results)]
 
     def _check(self, context: Context, answered: list[Record]) -> tuple[list[Record], list[Record]]:
         """Return the records that are just as this run's last answer made them, and the others, ended."""
@@ -148,7 +170,11 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
         signer = Signer(run_key(context))
         reviews = {record.approval.review for record in answered if record.approval}
-        last = {review for review in reviews if last_opening(context, review) == review}
+        try:
+            last = {review for review in reviews if last_opening(context, review) == review}
+        except Exception:  # whatever the store raises
+            self.log.exception("Airflow's state store cannot be read: nothing is sent")
+            return [], [not_noted(record, "read") for record in answered]
         valid: list[Record] = []
         void: list[Record] = []
         for record in answered:
@@ -159,7 +185,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 elif (
                     not signer.is_signed(record) or not record.approval or record.approval.review not in last
                 ):
-                    reason = f"its {what} is not this run's last answer for this evidence"
+                    reason = (
+                        f"its {what} is not this run's last answer for this evidence, or the key of its "
+                        "connection was replaced"
+                    )
                 else:
                     valid.append(record)
                     continue
@@ -167,62 +196,3 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             except ConnectionConfigError as error:
                 void.append(record.ended(State.HELD, f"its {what} cannot be checked: {error}"))
         return valid, void
-
-    async def _submit(
-        self, context: Context, clients: Clients, group: list[Record], progress: Progress, pace: Pace
-    ) -> list[Record]:
-        """Submit a group, its intent recorded before and its ends after."""
-        from dispute_provider.evidence.record import State
-        from dispute_provider.evidence.review import CONCEDE
-        from dispute_provider.hooks import conceding, protocol
-
-        # What is given twice is sent once.
-        group = list({approval_of(record): record for record in group}.values())
-        earlier = {record.dispute: progress.ended(record) for record in group}
-        ended = [end for end in earlier.values() if end and end.state != State.UNKNOWN]
-        open_ones = [r for r in group if not (end := earlier[r.dispute]) or end.state == State.UNKNOWN]
-        pace.done(*ended)
-        self._tell(ended)
-        if not open_ones:
-            # The try that sent them may have ended before it had written their receipts.
-            write_receipts(ended)
-            return ended
-        resumed = {record.dispute for record in open_ones if progress.intended(record)}
-        progress.intend([record for record in open_ones if not earlier[record.dispute]])
-        # All are settled at the same time, whether or not their turn has come by then.
-        now = asyncio.get_running_loop().time
-        settled = {record.dispute: now() + progress.settling(record) for record in open_ones}
-        alike = {record.dispute: progress.alike(record) for record in open_ones}
-
-        async def send(record: Record) -> Record:
-            client = await clients.of(record.connection)
-            if record.approval and record.approval.action == CONCEDE:
-                resuming = record.dispute in resumed
-                return await client.run_steps(conceding.concede(client.api, record, resumed=resuming))
-            settle = max(0.0, settled[record.dispute] - now())
-            if unknown := earlier[record.dispute]:
-                return await client.run_steps(
-                    protocol.submit(client.api, unknown, resumed=True, may_send=False, settle=settle)
-                )
-            return await client.run_steps(
-                protocol.submit(
-                    client.api,
-                    record,
-                    resumed=record.dispute in resumed,
-                    settle=settle,
-                    alike=alike[record.dispute],
-                )
-            )
-
-        async def submit(record: Record) -> Record:
-            end = await send(record)
-            pace.done(end)
-            self._tell([end])
-            return end
-
-        results = await all_of(open_ones, submit)
-        progress.end(open_ones, results)
-        if unknown_ones := [record for record in results if record.state == State.UNKNOWN]:
-            count_unknown_ends(context, unknown_ones)
-        await asyncio.to_thread(write_receipts, ended + results)
-        return ended + results

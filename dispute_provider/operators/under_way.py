@@ -80,6 +80,13 @@ class UnderWay:
         """Whether all of that is what this record would send, under the same key."""
         return all(entry["what"] == _what(record) for entry in self._before(record) if until_settled(entry))
 
+    def is_shared(self, record: Record) -> bool:
+        """Whether another task has the same submission in flight, or had when this one looked before."""
+        names = fresh(load(self._store, self._tasks), _GONE).keys() - {self._name}
+        others = [*self._others, *(load(self._store, self._key(name)) for name in names)]
+        entries = [noted[dispute] for noted in others if (dispute := dispute_of(record)) in noted]
+        return any(entry["what"] == _what(record) and until_settled(entry) for entry in entries)
+
     def _before(self, record: Record) -> list[dict[str, Any]]:
         dispute = dispute_of(record)
         return [entries[dispute] for entries in (self._left, *self._others) if dispute in entries]

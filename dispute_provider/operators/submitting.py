@@ -1,0 +1,191 @@
+"""Sending what was approved to one API: intents noted first, each dispute once, receipts at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.operators.batch import Clients, all_of
+from dispute_provider.operators.pace import Pace
+from dispute_provider.operators.progress import Progress
+from dispute_provider.operators.receipts import Receipts
+from dispute_provider.operators.same_dispute import by_dispute
+from dispute_provider.operators.submission_notes import count_unknown_ends
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider.evidence.record import Record
+    from dispute_provider.hooks.api import Api, Steps
+
+# Disputes whose intent is recorded together. That takes some four calls to Airflow, which block the others,
+# and ends with connections that idle: 0.1 s, where an API that takes 100 requests a second needs 12 s
+# for a group. Its record stays below the 65,535 bytes from which on Airflow warns of a value.
+_GROUP = 300
+
+
+class Submitting:
+    """What one task sends to one API."""
+
+    def __init__(
+        self,
+        log: Any,
+        context: Context,
+        clients: Clients,
+        progress: Progress,
+        receipts: Receipts,
+        pace: Pace,
+    ) -> None:
+        self._log = log
+        self._context = context
+        self._clients = clients
+        self._progress = progress
+        self._receipts = receipts
+        self._pace = pace
+
+    async def all(self, records: Iterable[Record]) -> list[Record]:
+        """Send each dispute once; records of one dispute take turns."""
+        results: list[Record] = []
+        left = by_dispute(records, self._rank)
+        while left:
+            for start in range(0, len(left), _GROUP):
+                group = left[start : start + _GROUP]
+                ends = await self._submit([each.next for each in group if each.next])
+                for each, end in zip(group, ends, strict=True):
+                    results += [end, *self._ended(each.settle(end))]
+            left = [each for each in left if each.next]
+        return results
+
+    def _rank(self, record: Record) -> int:
+        """What an earlier try has sent, or may have sent, comes before what it has not."""
+        if self._progress.ended(record):
+            return 0
+        return 1 if self._progress.intended(record) else 2
+
+    def _ended(self, ends: list[Record]) -> list[Record]:
+        """Count them, and log a line for each at once: it is there to be read after the task was killed."""
+        self._pace.done(*ends)
+        for record in ends:
+            self._log.info("%s", record.log_line())
+        return ends
+
+    async def _submit(self, group: list[Record]) -> list[Record]:
+        """Submit a group, its intent recorded before and its ends after; their ends in the same order."""
+        from dispute_provider.evidence.record import State
+
+        ended: dict[str, Record] = {}
+        for record in group:
+            end = self._progress.ended(record)
+            if end and end.state != State.UNKNOWN:
+                ended[record.dispute] = end
+                # The try that sent it may have ended before it had written its receipt.
+                await asyncio.to_thread(self._receipts.write, end)
+        self._ended(list(ended.values()))
+        open_ones = [record for record in group if record.dispute not in ended]
+        sent = await self._send(open_ones) if open_ones else []
+        ended |= {record.dispute: end for record, end in zip(open_ones, sent, strict=True)}
+        return [ended[record.dispute] for record in group]
+
+    async def _send(self, records: list[Record]) -> list[Record]:
+        from dispute_provider.evidence.record import State
+
+        progress = self._progress
+        earlier = {record.dispute: progress.ended(record) for record in records}
+        resumed = {record.dispute for record in records if progress.intended(record)}
+        try:
+            progress.intend([record for record in records if not earlier[record.dispute]])
+        except Exception:  # whatever the store raises, nothing is sent without it
+            self._log.exception("Airflow's state store cannot be written: nothing is sent")
+            return self._ended([not_noted(record, "written") for record in records])
+        # All are settled at the same time, whether or not their turn has come by then.
+        now = asyncio.get_running_loop().time
+        settled = {record.dispute: now() + progress.settling(record) for record in records}
+
+        async def submit(record: Record) -> Record:
+            is_resumed = record.dispute in resumed
+            try:
+                client = await self._clients.of(record.connection)
+                if client.api.name != record.provider:
+                    raise ConnectionConfigError(
+                        f"connection {record.connection!r} is no longer a {record.provider} one"
+                    )
+            except Exception as error:  # whatever makes a connection unusable must not stop the others
+                end = _unusable(record, error, is_resumed)
+            else:
+                settle = max(0.0, settled[record.dispute] - now())
+                try:
+                    steps = self._steps(client.api, record, earlier[record.dispute], is_resumed, settle)
+                    end = await client.run_steps(steps)
+                except Exception as error:  # what nobody foresaw must not stop the others
+                    self._log.error("dispute=%s: unexpected %s", record.dispute, type(error).__name__)
+                    end = may_have_been_sent(record, f"unexpected {type(error).__name__}")
+            self._ended([end])
+            await asyncio.to_thread(self._receipts.write, end)
+            return end
+
+        ends = await all_of(records, submit)
+        keep(self._log, partial(progress.end, records, ends))
+        if unknown := [record for record in ends if record.state == State.UNKNOWN]:
+            keep(self._log, partial(count_unknown_ends, self._context, unknown))
+        return ends
+
+    def _steps(
+        self, api: Api, record: Record, earlier: Record | None, resumed: bool, settle: float
+    ) -> Steps[Record]:
+        """What is to be done for a record.
+
+        :param earlier: how an earlier try ended it: as *unknown*, or not at all.
+        :param settle: seconds until what was sent before has arrived or never will.
+        """
+        from dispute_provider.evidence.review import CONCEDE
+        from dispute_provider.hooks import conceding, protocol
+
+        if record.approval and record.approval.action == CONCEDE:
+            return conceding.concede(api, record, resumed=resumed, settle=settle)
+        if earlier:
+            return protocol.submit(api, earlier, resumed=True, may_send=False, settle=settle)
+        return protocol.submit(
+            api,
+            record,
+            resumed=resumed,
+            settle=settle,
+            alike=self._progress.alike(record),
+            is_shared=lambda: self._progress.is_shared(record),
+        )
+
+
+def keep(log: Any, note: Callable[[], None]) -> None:
+    """Note something that was done; a store that fails does not undo it."""
+    try:
+        note()
+    except Exception:  # the records say what was done, and a later try looks at the dispute
+        log.exception("Airflow's state store cannot be written; what was sent stays sent")
+
+
+def may_have_been_sent(record: Record, why: str) -> Record:
+    from dispute_provider.evidence.record import State
+
+    return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {why}")
+
+
+def not_noted(record: Record, what: str) -> Record:
+    """Held until the next try: nothing is sent that the task's state store does not know of."""
+    from dispute_provider.evidence.record import State
+
+    reason = f"not sent by this try: Airflow's state store cannot be {what}; to do: clear the task"
+    return replace(record.ended(State.HELD, reason), retry_after=0.0)
+
+
+def _unusable(record: Record, error: Exception, resumed: bool) -> Record:
+    from dispute_provider.evidence.record import State
+    from dispute_provider.exceptions import DisputeError
+
+    why = str(error) if isinstance(error, DisputeError) else type(error).__name__
+    if resumed:
+        return may_have_been_sent(record, why)
+    return record.ended(State.HELD, f"not sent, its connection cannot be used: {why}")
