@@ -137,8 +137,8 @@ def test_a_retry_keeps_the_first_and_stops_the_second(engine, sandbox, connect):
     dag.get_task("submit").retries = 1
     dag.get_task("submit").retry_delay = timedelta(0)
     # The first try cannot reach one dispute, and is repeated for it.
-    headers = {"Retry-After": "3600"}
-    sandbox.fault(operation=SUBMIT["moov"], dispute=other, effect="status", status=429, headers=headers)
+    limited = {"effect": "status", "status": 429, "headers": {"Retry-After": "0"}, "times": 4}
+    sandbox.fault(operation=SUBMIT["moov"], dispute=other, **limited)
     run = engine.run(dag)
     ends = [(record["dispute"], record["state"]) for record in records(engine, run)]
     assert sorted(ends) == sorted([(dispute, "submitted"), (dispute, "submitted"), (other, "submitted")])
