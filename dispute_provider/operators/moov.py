@@ -9,6 +9,7 @@ a token must not be. The connection makes its own where its authentication is ``
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -287,11 +288,25 @@ class MoovPingOperator(MoovOperator):
 
 
 def _found_after_retry(context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer | None:
-    """The dispute as it is, where a try before this one may have sent something; None in the first try."""
+    """The dispute as it is, where a try before this one may have sent something; None in the first try.
+
+    That try may have been killed with its request in flight: while the dispute is open, this one waits until
+    the request has arrived or never will.
+    """
+    from dispute_provider.hooks import final_call
+
     instance = context.get("ti")
     if instance is None or instance.try_number <= 1:
         return None
-    return hook.call("getDispute", arguments.get("accountID"), disputeID=arguments["disputeID"])
+
+    def read() -> Answer:
+        return hook.call("getDispute", arguments.get("accountID"), disputeID=arguments["disputeID"])
+
+    found = read()
+    if found.data["status"] == "response-needed" and not found.data.get("submittedOn"):
+        time.sleep(final_call.SETTLED_AFTER)
+        found = read()
+    return found
 
 
 def _open_again(found: Answer) -> Exception:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
 )
+from dispute_provider.hooks import final_call
 from dispute_provider.operators.moov import (
     MoovAcceptDisputeOperator,
     MoovDeleteDisputeEvidenceFileOperator,
@@ -104,7 +107,7 @@ def test_refused_submission(
 
     assert type(failed.value) is kind
     sent = sandbox.journal(operation=SUBMIT)
-    assert len(sent) == (4 if status == 429 else 1)
+    assert len(sent) == 1
     assert failed.value.status == status
     assert failed.value.request_id == sent[-1]["request_id"]
     assert sent[-1]["request_id"] in str(failed.value)
@@ -150,6 +153,22 @@ class TestRefusedByTheApiItself:
 
 class TestRetried:
     """The second try of a task knows nothing of the first, which may have been killed after it sent."""
+
+    @pytest.fixture(autouse=True)
+    def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(final_call, "SETTLED_AFTER", 1.0)
+
+    def test_it_is_still_in_flight(
+        self, sandbox: Sandbox, dispute: str, submit: MoovSubmitDisputeEvidenceOperator
+    ) -> None:
+        sandbox.settings(permissive=True)
+        sandbox.fault(effect="delay", operation=SUBMIT, seconds=0.6)
+        first = threading.Thread(target=run, args=(submit,), daemon=True)
+        first.start()
+        time.sleep(0.3)
+        run(submit, try_number=2)
+        first.join(5)
+        assert len(sandbox.dispute(dispute)["submissions"]) == 1
 
     def test_it_was_sent(
         self, sandbox: Sandbox, dispute: str, submit: MoovSubmitDisputeEvidenceOperator
