@@ -29,6 +29,7 @@ ROWS: Mapping[str, str | None] = {
 # What depends on Airflow's, its providers' and the libraries' releases. Everything else is plain Python.
 TESTS = (
     "tests/hooks",
+    "tests/network",
     "tests/operators",
     "tests/rendering",
     "tests/sandbox/test_sandbox_control.py",
@@ -121,7 +122,7 @@ def _versions(python: Path) -> dict[str, str]:
 def _test(folder: Path, python: Path) -> str:
     """Run the chosen tests; returns their counts."""
     report = folder / "tests.xml"
-    options = ("-q", "-n", "2", "--dist", "worksteal", f"--junitxml={report}")
+    options = ("-q", "--disable-warnings", "-n", "2", "--dist", "worksteal", f"--junitxml={report}")
     _run(folder / "tests.log", python, "-m", "pytest", *options, *TESTS, cwd=folder / "tree")
     [suite] = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314  # pytest wrote it just now
     skipped = int(suite.get("skipped", 0))

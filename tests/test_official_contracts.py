@@ -6,6 +6,7 @@ reference contracts by ``python -m drift.facts``; ``make drift`` compares everyt
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe
 from vendor_models import MOOV, NOT_READ, STRIPE, Fields, of_contract, of_moov, of_stripe
 
+from dispute_provider.get_provider_info import get_provider_info
 from drift.facts import APIS, FOLDER, facts
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -179,3 +182,14 @@ def test_a_change_of_ours_is_noticed(api: str, pointer: str, value: Any) -> None
     doc = contract(api)
     change(doc, pointer, value)
     assert unexplained(api, differences(api, doc))
+
+
+def test_stripe_s_version_is_the_client_s_and_the_one_that_every_text_names() -> None:
+    document = contract("stripe")
+    version = document["info"]["version"]
+    assert version == stripe.api_version
+    [form] = [each for each in get_provider_info()["connection-types"] if each["connection-type"] == "stripe"]
+    assert version in form["conn-fields"]["api_version"]["description"]
+    assert f"`Stripe-Version`: {version}" in (SCHEMAS.parent / "README.md").read_text(encoding="utf-8")
+    [code] = document["components"]["schemas"]["ErrorDetails"]["properties"]["code"]["x-advice"]
+    assert f'"{code}"' in inspect.getsource(stripe.PaymentIntent)
