@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispute_provider.exceptions import Violation
 from dispute_provider.screening import Screen, holds_json
@@ -55,9 +55,8 @@ class BrokenItem:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read of an answer.
+class Reading(NamedTuple):
+    """What was read of an answer. A tuple is the quickest to make, and each answer makes one.
 
     :param value: the answer without what was left out.
     :param problems: why the answer cannot be used; empty if it can.
