@@ -69,6 +69,24 @@ def test_what_the_api_says_of_the_charges(sandbox: Sandbox, driver: Driver) -> N
     ]
 
 
+@pytest.mark.parametrize("how", ["null", "removed"])
+@pytest.mark.parametrize(
+    ("pointer", "problem"),
+    [
+        ("/created", "does not say when earlier payment 1 and the disputed payment were made"),
+        ("/paid", "does not say whether earlier payment 1 was paid"),
+        ("/disputed", "does not say whether earlier payment 1 was disputed"),
+    ],
+)
+def test_a_fact_that_the_api_leaves_out_is_named(
+    pointer: str, problem: str, how: str, sandbox: Sandbox, driver: Driver
+) -> None:
+    dispute = disputed(sandbox)
+    edit: dict[str, Any] = {"set": {pointer: None}} if how == "null" else {"remove": [pointer]}
+    sandbox.odd(of="ch_120", **edit)
+    assert unmet(driver, dispute, "ch_120", "ch_365") == [f"the API {problem}"]
+
+
 @pytest.mark.parametrize("charge", ["ch_none", "no id", "../account"])
 def test_a_charge_that_is_none(charge: str, sandbox: Sandbox, driver: Driver) -> None:
     problem = "earlier payment 2 is no charge that the API knows"
