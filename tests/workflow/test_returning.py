@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from airflow.sdk import Asset
 from sweeping import load, write_case
 from test_asking_again import HOUR, in_store
 
+from dispute_provider.operators.record_lists import LARGEST_LIST, records_of
 from dispute_provider.operators.review_memory import ANSWERED, REMINDED, REVIEWED
 
 # By its address, as it is stored.
@@ -46,6 +48,13 @@ def answer_last(sweep: Any, engine: Any, conn_id: str, dispute: str, answer: Any
     in_store(engine, ANSWERED, move)
     in_store(engine, ENDED, move)
     engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run.run_id}")
+
+
+def records(engine: Any, run: Any, task: str, key: str = "return_value") -> list[Any]:
+    """The records that a task of the sweep has pushed for its first connection."""
+    path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/contest.{task}/xcomEntries/{key}"
+    value = engine.api.get(path, params={"deserialize": False, "map_index": 0}).json()["value"]
+    return list(records_of(json.loads(value) if isinstance(value, str) else value))
 
 
 def notes_of(engine: Any, run_id: str, dispute: str) -> str:
@@ -135,15 +144,78 @@ def test_a_refusal_is_noted_by_the_run_and_asked_about_again(
 def test_a_dispute_that_cannot_be_read_and_a_case_given_twice_stop_no_other(
     sweep, engine, sandbox, cases, stripe_connection
 ):
-    for dispute in ("du_gone_404", "du_there"):
+    for dispute in ("du_gone_404", "du_twice", "du_there"):
         sandbox.create_dispute(api="stripe", id=dispute)
         write_case(cases, dispute)
     sweep.run()
     sandbox.fault(
         operation="GetDisputesDispute", dispute="du_gone_404", effect="status", status=404, times=None
     )
+    second = write_case(cases, "du_twice", "Another account of it.").read_text()
+    write_case(cases, "du_twice")
+    (cases / "again").mkdir()
+    (cases / "again" / "case.json").write_text(second)
     write_case(cases, "du_there", "Delivered, and signed for.")
 
-    assert sweep.run().state == "failed", "a person must look at the one that cannot be read"
+    run = sweep.run()
+    assert run.state == "failed", "a person must look at the other two"
 
     assert ["du_there"] in sweep.reviews().values()
+    ends = [(record.dispute, record.state) for record in records(engine, run, "stage")]
+    assert sorted(ends) == [("du_there", "staged"), ("du_twice", "refused"), ("du_twice", "refused")]
+    [unreadable] = records(engine, run, "find", "unreadable")
+    assert (unreadable.dispute, unreadable.state) == ("du_gone_404", "held")
+
+
+def test_what_stays_open_returns_at_the_second_hour_too(
+    sweep, engine, sandbox, cases, stripe_connection, points
+):
+    sandbox.create_dispute(api="stripe", id="du_hours", due_in=100 * HOUR)
+    write_case(cases, "du_hours")
+    hold = {"chosen_options": ["Hold: decide later"], "params_input": {}}
+    seen: list[int] = []
+    sweep.run()
+    for _ in ("the first hour", "the second"):
+        answer_last(sweep, engine, stripe_connection, "du_hours", lambda form: hold)
+        sweep.run()
+        seen.append(len(sweep.reviews()))
+        points("du_hours")
+        sweep.run()
+        seen.append(len(sweep.reviews()))
+    assert seen == [1, 2, 2, 3]
+
+
+def test_an_evidence_store_that_fails_stops_neither_the_search_nor_a_reminder(
+    sweep, engine, sandbox, cases, stripe_connection, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "72")
+    monkeypatch.setattr(channels, "delivered", [])
+    in_store(engine, REMINDED, lambda store: store.set(stripe_connection, {}))
+    no_folder = tmp_path / "a file"
+    no_folder.write_text("no folder can be made of it")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(no_folder))
+    write_case(cases, "du_kept")
+    # More records than a task returns by itself: they would go to the store.
+    named = [{"api": "stripe", "due_in": 50 * HOUR} for _ in range(LARGEST_LIST + 1)]
+    ids = {each["id"] for each in sandbox.create_disputes(named)}
+    sandbox.create_dispute(api="stripe", id="du_kept", due_in=50 * HOUR)
+
+    run = sweep.run()
+
+    assert {each.dispute for each in records(engine, run, "find", "without_case")} == ids
+    reminded = "\n".join(channels.delivered)
+    assert all(dispute in reminded for dispute in {*ids, "du_kept"})
+
+
+def test_a_connection_that_cannot_be_used_stops_no_other(
+    sweep, engine, sandbox, cases, stripe_connection, connect, monkeypatch
+):
+    broken = connect("stripe", "stripe_broken", password="no key")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", f"{broken},{stripe_connection}")
+    sandbox.create_dispute(api="stripe", id="du_beside")
+    write_case(cases, "du_beside")
+
+    assert sweep.run().state == "failed", "a person must mend the connection"
+
+    assert list(sweep.reviews().values()) == [["du_beside"]]
