@@ -51,6 +51,11 @@ class Sent:
         return isinstance(problem, UnreachableError) or bool(getattr(problem, "violations", ()))
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether the API itself answered this very request with a readable success."""
+        return self.answer is not None and not self.answer.replayed
+
+    @property
     def is_denied(self) -> bool:
         """Whether the API, or a gateway in front of it, denied that this very request was carried out."""
         if self.answer:

@@ -26,7 +26,7 @@ from dispute_provider.hooks.api import Api, Steps, Wait
 from dispute_provider.hooks.final_call import Outcome, Sent, send_and_look
 
 _BY_WHOM = "by this run, or by somebody else in the same moment"
-_BY_AN_EARLIER_TRY = "an earlier try of this task sent it; confirmed by reading back"
+_BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
 
 
 def submit(
@@ -56,7 +56,7 @@ def submit(
             before, end = yield from _look(api, record, resumed)
     except ApiError as error:
         return unread(record, "not submitted", error, resumed)
-    if end and (may_send or end.state == State.SUBMITTED):
+    if end and (may_send or end.state in (State.SUBMITTED, State.SUBMITTED_DIFFERS)):
         return end
     if not may_send:
         return record
@@ -82,7 +82,9 @@ def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Reco
         if not found.dispute.is_at(record.stage, record.due_at):
             return found, record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_elsewhere(found)}")
         if _is_ours(record, found):
-            return found, record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY)
+            return found, _resumed_end(record)
+        reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
+        return found, record.ended(State.SUBMITTED_DIFFERS, reason)
     return found, refuse_submission(record, found)
 
 
@@ -113,17 +115,21 @@ def _named(
     differing = _differing(record, outcome.before, outcome.after)
     names = ", ".join(differing)
     if not sent.is_denied:
+        doubt = "" if sent.is_confirmed else f", {_BY_WHOM}"
         if differing:
-            reason = f"submitted, but what it shows differs from what was approved in {names}; look at it now"
+            reason = (
+                f"submitted, but what it shows differs from what was approved in {names}{doubt}; "
+                "look at it now"
+            )
             return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
-        after = f" after: {sent.problem.message}" if sent.problem else ""
-        return record.ended(State.SUBMITTED, f"confirmed by reading back{after}", request_id)
+        after = f" after: {sent.problem.message.rstrip('. ')}" if sent.problem else ""
+        return record.ended(State.SUBMITTED, f"confirmed by reading back{after}{doubt}", request_id)
     how = _denial(sent)
     if not differing:
         if resumed:
-            return record.ended(State.SUBMITTED, _BY_AN_EARLIER_TRY, request_id)
+            return _resumed_end(record, request_id)
         if is_shared():
-            reason = "another run submitted it in the same moment, with the evidence that was approved"
+            reason = "another run, or this one, submitted it in the same moment, as it was approved"
             return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
         reason = f"submitted with the evidence that was approved, {_BY_WHOM} ({how})"
         return record.ended(State.SUBMITTED, reason, request_id)
@@ -136,6 +142,11 @@ def _named(
         "look at it now"
     )
     return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
+
+
+def _resumed_end(record: Record, request_id: str | None = None) -> Record:
+    reason = f"{_BY_AN_EARLIER_TRY}, sent it as it was approved; confirmed by reading back"
+    return record.ended(State.SUBMITTED, reason, request_id)
 
 
 def _denial(sent: Sent) -> str:
