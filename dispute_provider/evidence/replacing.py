@@ -70,16 +70,15 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return (dispute.stage, dispute.submissions) == (self.stage, self.submissions)
 
     def arrived(self, differences: Iterable[Difference]) -> list[Difference]:
-        """Return what the note says of the pieces that stand on the dispute just as they were to be written.
+        """Return what the note says of the pieces that the dispute holds as they were to be written.
+
+        Where the note replaced a colleague's piece, what another task of ours has written since counts too.
 
         :param differences: between the case and what the dispute holds now.
         """
         noted = {each.name: each for each in self.differences}
         return [
-            before
-            for each in differences
-            if (before := noted.get(each.name))
-            and before.case in ([each.case, each.held] if each.kind == "same" else [each.held])
+            before for each in differences if (before := noted.get(each.name)) and _has_arrived(before, each)
         ]
 
     def restated(self, differences: Iterable[Difference]) -> tuple[Difference, ...]:
@@ -124,3 +123,9 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 def marks_of(held: Iterable[Evidence]) -> frozenset[str]:
     """Return the marks of what a dispute holds, piece by piece."""
     return frozenset(part.mark for evidence in held for part in parts(evidence))
+
+
+def _has_arrived(noted: Difference, now: Difference) -> bool:
+    if noted.kind == "overwritten" and now.kind == "renewed":
+        return True
+    return noted.case == now.held or (now.kind == "same" and noted.case == now.case)
