@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from chaos.site import configure
 
@@ -15,6 +16,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first episode; the others follow")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--replay", type=int, metavar="SEED", help="play one episode and tell all of it")
+    parser.add_argument(
+        "--traces", type=Path, metavar="FILE", help="write what each dispute's requests come to"
+    )
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of a set is part of an episode.
@@ -28,7 +32,7 @@ def main() -> int:
     site = configure()
     if options.replay is not None:
         return replay(options.replay, site)
-    return Campaign(site, options.workers).run(options.seed, options.episodes)
+    return Campaign(site, options.workers).run(options.seed, options.episodes, options.traces)
 
 
 if __name__ == "__main__":

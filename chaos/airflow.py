@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from chaos.clock import now
-from chaos.weather import HOLD
+from chaos.weather import CONCEDING, HOLD
 
 T = TypeVar("T")
 # Workers that start within so many seconds of one another may have read before either has written.
@@ -120,7 +120,10 @@ class Worker:
     async def send(self, send: Callable[[Any], Coroutine[Any, Any, T]], step: Any) -> T:
         """Let a request through, marked as this worker's."""
         request = step.request
-        final = request.operation.id == "submitDisputeEvidence" or request.content.get("submit") is True
+        final = (
+            request.operation.id in ("submitDisputeEvidence", *CONCEDING)
+            or request.content.get("submit") is True
+        )
         headers = {**request.headers, TRY: self.name}
         self.pass_point("before request")
         if final:
@@ -233,6 +236,7 @@ class TaskInstance:
     max_tries: int = 0
     state: dict[str, str] = field(default_factory=dict)
     xcom: str | None = None
+    pushed: dict[str, Any] = field(default_factory=dict)
     # The form of the first try stays, whatever later tries would show; only its answer is forgotten.
     form: Any = None
 
@@ -248,7 +252,7 @@ class Airflow:
         return self.pools.setdefault(name, asyncio.Lock())
 
     def context(self, run_id: str, instance: TaskInstance, worker: Worker) -> Any:
-        """What `execute` is given."""
+        """What `execute` is given; what it pushes under a key stays with the instance."""
         about = SimpleNamespace(
             id=f"{run_id}-{instance.task_id}-{instance.try_number}",
             task_id=instance.task_id,
@@ -256,7 +260,7 @@ class Airflow:
             map_index=-1,
             try_number=instance.try_number,
             max_tries=instance.max_tries,
-            xcom_push=lambda key, value: None,
+            xcom_push=lambda key, value: instance.pushed.__setitem__(key, json.loads(json.dumps(value))),
         )
         return {
             "dag_run": SimpleNamespace(

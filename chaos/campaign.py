@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chaos.trace import trace
+
 _TOLD = 40
 _EVERY = 15.0
 
@@ -45,6 +47,7 @@ def replay(seed: int, folder: Path) -> int:
 
 
 _site: Any = None
+_tracing = False
 
 
 def _play(seed: int) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def _play(seed: int) -> dict[str, Any]:
         "crashes": verdict.crashes,
         "gap": verdict.gap_edits > 0,
         "states": verdict.states,
+        "trace": trace(verdict.transcript.journal) if _tracing else {},
     }
 
 
@@ -75,20 +79,27 @@ class Campaign:
         _site = Site(folder)
         self._workers = workers
 
-    def run(self, seed: int, episodes: int) -> int:
-        """Play, print what went wrong and, last, one line of JSON; returns the exit code."""
-        from chaos.judge import KINDS
+    def run(self, seed: int, episodes: int, traces: Path | None = None) -> int:
+        """Play, print what went wrong and, last, one line of JSON; returns the exit code.
 
+        :param traces: a file for the digests of each dispute's requests, a line for each episode.
+        """
+        from chaos.facts import KINDS, UNATTRIBUTED
+
+        global _tracing
+        _tracing = traces is not None
         totals: Counter[str] = Counter()
         states: Counter[str] = Counter()
         failing: dict[int, list[str]] = {}
+        traced: dict[int, dict[str, str]] = {}
         began = spoken = time.monotonic()
         for count, played in enumerate(self._play_all(range(seed, seed + episodes)), 1):
             totals.update({name: played[name] for name in ("requests", "faults", "crashes", "gap")})
             totals.update(kind for kind, _ in played["findings"])
             states.update(played["states"])
-            if played["findings"]:
-                failing[played["seed"]] = [text for _, text in played["findings"]]
+            traced[played["seed"]] = played["trace"]
+            if wrong := [text for kind, text in played["findings"] if kind != UNATTRIBUTED]:
+                failing[played["seed"]] = wrong
             if time.monotonic() - spoken > _EVERY:
                 spoken = time.monotonic()
                 print(f"{count:,} of {episodes:,} episodes, {len(failing)} failing", flush=True)
@@ -103,9 +114,12 @@ class Campaign:
         )
         summary = {
             "episodes": episodes,
-            **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS)},
+            **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, UNATTRIBUTED)},
             "states": dict(sorted(states.items())),
         }
+        if traces:
+            lines = [json.dumps([at, traced[at]], sort_keys=True) for at in sorted(traced)]
+            traces.write_text("\n".join(lines) + "\n")
         print(json.dumps(summary))
         return 1 if failing else 0
 

@@ -20,6 +20,8 @@ from datetime import UTC, datetime, tzinfo
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from tenacity.wait import wait_random
+
 from dispute_provider.sandbox.state import Clock
 
 T = TypeVar("T")
@@ -159,6 +161,8 @@ def install() -> None:
             loaded.datetime = _VirtualDatetime
         if getattr(loaded, "time", None) is time:
             loaded.time = virtual
+    # What is drawn for a pause must not depend on the order of the requests before it.
+    wait_random.__call__ = lambda self, state: self.wait_random_min + 0.25 * self.wait_random_max  # type: ignore[method-assign,assignment]
     uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128), version=4)
     secrets.token_hex = lambda nbytes=None: random.randbytes(nbytes or 16).hex()
     secrets.token_urlsafe = lambda nbytes=None: random.randbytes(nbytes or 16).hex()

@@ -6,16 +6,19 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from chaos import clock
-from chaos.airflow import Airflow, own_tasks
-from chaos.judge import LOST, Finding, judge, stage_key
+from chaos import clock, people
+from chaos.airflow import Airflow, TaskInstance, Worker, own_tasks
+from chaos.facts import HANG, Finding, stage_key
+from chaos.judge import judge
 from chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
-from chaos.run import Run
+from chaos.run import Run, Twins
 from chaos.site import Site
-from chaos.transcript import Shown, Transcript, pieces_of
-from chaos.weather import CLIMATES, Weather, is_reading
+from chaos.transcript import Replaced, Shown, Sweep, Transcript, pieces_of
+from chaos.weather import CLIMATES, Weather, is_reading, is_submission
+from dispute_provider.exceptions import DisputeError
+from dispute_provider.operators.sweep import FindCasesOperator
 from dispute_provider.sandbox import setup
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.wire import Call
@@ -23,6 +26,7 @@ from dispute_provider.sandbox.wire import Call
 _HOUR, _DAY = 3600.0, 86_400.0
 # After so long nothing is under way any more.
 _SETTLED = 600.0
+AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
 _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
 
 
@@ -40,6 +44,11 @@ class Mood:
     clears: float
     tampering: float
     second_thoughts: float
+    twins: str | None
+    merge: Literal["keep", "overwrite", "fail"]
+    switch: bool
+    automatic: float
+    sweeps: bool
 
     @classmethod
     def draw(cls, dice: random.Random) -> Mood:
@@ -55,6 +64,11 @@ class Mood:
             clears=dice.choice([0.0, 0.4]),
             tampering=dice.choice([0.0, 0.0, 0.0, 0.5]),
             second_thoughts=dice.choice([0.0, 0.0, 0.0, 0.3]),
+            twins=dice.choice([None, None, None, None, "batch", "task", "chunk", "chunk"]),
+            merge=dice.choice(["keep", "keep", "overwrite"]),
+            switch=dice.random() < 0.5,
+            automatic=dice.choice([0.0, 0.0, 0.4]),
+            sweeps=dice.random() < 0.2,
         )
 
 
@@ -86,7 +100,7 @@ class Scene:
         self.world = site.new_world()
         self.world.clock = clock.SandboxClock()
         climate = CLIMATES[self.mood.climate]
-        self.weather = Weather(random.Random(seed + 1), climate, self._in_the_gap, self._note_reading)
+        self.weather = Weather(seed, climate, self._before_work, self._after_work)
         self.world.faults = self.weather  # type: ignore[assignment]  # stands in the rules' place
         site.wire.obstacle = self.weather.obstacle
         self.world.settings.permissive = self.dice.random() < 0.85
@@ -97,6 +111,7 @@ class Scene:
         self.runs: list[Run] = []
         self.cases: dict[str, dict[str, Any]] = {}
         self.inquiries: set[str] = set()
+        self._texts: dict[str, dict[str, Any]] = {}
         self._readings: dict[tuple[str, str], Shown] = {}
         self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._hurried: list[asyncio.Task[None]] = []
@@ -118,7 +133,9 @@ class Scene:
                 fields["phase"] = "inquiry" if inquiry else "chargeback"
             if self.dice.random() < 0.3:
                 names = ["customer_name", "refund_policy_disclosure"] if api == "stripe" else ["other"]
-                fields["evidence"] = {self.dice.choice(names): "There before all others."}
+                fields["evidence"] = {self.dice.choice(names): people.FIRST}
+            if api == "stripe" and self.dice.random() < self.mood.automatic:
+                fields["intended_submission_method"] = self.dice.choice(AUTOMATIC)
             made = setup.create(self.world, fields)
             dispute = made["id"]
             if inquiry and self.dice.random() < 0.6:
@@ -142,12 +159,17 @@ class Scene:
             if dice.random() < 0.5:
                 evidence["receipt"] = [{"file": name} for name in dice.sample(folder, dice.randint(1, 2))]
             if dice.random() < 0.4:
-                texts = dice.choices(_TEXTS, k=2)
-                evidence["other"] = texts
-                self.told.wanted.setdefault(dispute, Counter()).update(("other", text) for text in texts)
-            self.told.wanted.setdefault(dispute, Counter())
+                evidence["other"] = dice.choices(_TEXTS, k=2)
+            self._note_wanted(dispute, evidence)
         case["evidence"] = evidence
         return case
+
+    def _note_wanted(self, dispute: str, evidence: dict[str, Any]) -> None:
+        """How often each text is to be there, over all cases that claim the dispute."""
+        wanted = self.told.wanted.setdefault(dispute, Counter())
+        for name, value in evidence.items():
+            texts = value if isinstance(value, list) else [value]
+            wanted.update((name, text) for text in texts if isinstance(text, str))
 
     # What happens
 
@@ -155,10 +177,13 @@ class Scene:
         self.make_disputes()
         disputes = list(self.cases)
         first = [self.start(disputes)]
-        for _ in range(self.dice.choice([0, 0, 1, 1, 2])):
+        # Runs that meet with different cases for a dispute have no lock that knows the dispute yet.
+        for _ in range(0 if self.mood.twins else self.dice.choice([0, 0, 1, 1, 2])):
             least = len(disputes) if self.mood.together else 1
             some = self.dice.sample(disputes, self.dice.randint(least, len(disputes)))
             first.append(self.start(some, self.dice.choice([0.0, 0.0, 1.0, 600.0])))
+        if self.mood.sweeps:
+            first.append(self.sweep())
         await asyncio.gather(*first)
         await self._wait_for_hurried()
         for _ in range(2):
@@ -181,10 +206,43 @@ class Scene:
     def start(self, disputes: list[str], after: float = 0.0, *, hurried: bool = False) -> Any:
         """A run for these; one of each API by itself, or all of them together."""
         cases = {dispute: self.cases[dispute] for dispute in disputes}
-        run = Run(self, f"run{len(self.runs) + 1}", cases, hurried)
+        twins: Twins | None = None
+        if self.mood.twins and not hurried and self.dice.random() < 0.7:
+            claimed = self.dice.sample(disputes, self.dice.randint(1, len(disputes)))
+            again = {dispute: self._second_case(dispute) for dispute in claimed}
+            twins = Twins(self.mood.twins, again)
+            if twins.where != "batch":
+                self.told.contested |= {one for one, case in again.items() if case is not self.cases[one]}
+        run = Run(self, f"run{len(self.runs) + 1}", cases, twins, hurried=hurried)
         self.runs.append(run)
-        self.told.given[run.name] = list(disputes)
+        self.told.given[run.name] = [*disputes, *(twins.cases if twins else ())]
         return run.play(after)
+
+    def _second_case(self, dispute: str) -> dict[str, Any]:
+        """Another case for a dispute, or the same once more."""
+        case = self.cases[dispute]
+        return case if self.dice.random() < 0.3 else self.make_case(case["provider"], dispute)
+
+    async def sweep(self) -> None:
+        """Look for cases where there are none, at both APIs; broken items are among the disputes listed."""
+        for api in ("stripe", "moov"):
+            await asyncio.sleep(self.dice.uniform(0, 600))
+            instance = TaskInstance("find")
+            operator = FindCasesOperator(
+                task_id="find", conn_id=f"{api}_default", folder=self.site.empty_folder
+            )
+            worker = Worker(f"sweep/{api}/find/1", None, self.weather.draw("sweep", api))
+            before = self._open_at(api)
+            try:
+                await worker.run(operator.aexecute(self.airflow.context("sweep", instance, worker)))
+            except DisputeError:
+                continue
+            named = {record["dispute"] for record in instance.pushed["without_case"]}
+            self.told.sweeps.append(Sweep(clock.now(), before & self._open_at(api), frozenset(named)))
+
+    def _open_at(self, api: str) -> frozenset[str]:
+        mine = [dispute for dispute, case in self.cases.items() if case["provider"] == api]
+        return frozenset(filter(self.outside.is_open, mine))
 
     async def clear_some(self) -> None:
         """Somebody clears tasks of finished runs by hand."""
@@ -220,20 +278,46 @@ class Scene:
             if self.dice.random() < self.mood.disturbance:
                 self.outside.disturb(dispute, BETWEEN_TASKS)
 
-    def _in_the_gap(self, call: Call) -> None:
-        """A submission has arrived, and is not looked at yet: the last moment for a colleague."""
-        if call.dispute in self.cases and self.dice.random() < self.mood.gap:
-            self.told.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
+    def _before_work(self, call: Call) -> None:
+        """A request arrives; for a submission, the last moment for a colleague."""
+        if call.dispute not in self.cases:
+            return
+        if is_submission(call) and self.mood.gap:
+            dice = self.weather.draw(call.dispute, "gap")
+            if dice.random() < self.mood.gap:
+                self.outside.dice, before = dice, self.outside.dice
+                self.told.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
+                self.outside.dice = before
+        if call.operation == "PostDisputesDispute":
+            self._texts[call.request_id] = dict(self.world.stripe[call.dispute].evidence)
 
     # What is seen
 
+    def _after_work(self, call: Call) -> None:
+        if call.dispute not in self.cases:
+            return
+        if is_reading(call):
+            self._note_reading(call)
+        elif call.changed and call.request_id in self._texts:
+            self._note_replaced(call, self._texts[call.request_id])
+
+    def _note_replaced(self, call: Call, before: dict[str, Any]) -> None:
+        """Which of a colleague's texts a request of ours has replaced while staging."""
+        worker = call.headers.get("x-chaos-try", "")
+        dispute = str(call.dispute)
+        if "/stage" not in worker:
+            return
+        after = self.world.stripe[dispute].evidence
+        for name, text in before.items():
+            if isinstance(text, str) and people.is_a_colleagues(text) and after.get(name) != text:
+                self.told.replaced.append(Replaced(worker.split("/")[0], dispute, name, text))
+
     def _note_reading(self, call: Call) -> None:
         """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
-        if call.dispute not in self.cases or not is_reading(call):
-            return
-        described = setup.describe(self.world, setup.find(self.world, call.dispute))
-        key = (call.headers.get("x-chaos-try", ""), call.dispute)
-        stage = stage_key(described["stage"], len(self.told.openings.get(call.dispute, ())))
+        described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
+        dispute = str(call.dispute)
+        key = (call.headers.get("x-chaos-try", ""), dispute)
+        stage = stage_key(described["stage"], len(self.told.openings.get(dispute, ())))
         shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":
@@ -252,6 +336,7 @@ class Scene:
         self.told.files = self.files()
         self.told.unstaged = self.outside.unclean
         self.told.journal = self.world.journal.tell()
+        self.told.receipts = self.site.take_receipts()
         for dispute in self.cases:
             self.told.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))
         self.told.connections_refused = len(self.weather.refused)
@@ -276,7 +361,7 @@ def play(seed: int, site: Site) -> Verdict:
     try:
         clock.run(whole())
     except clock.HangError as error:
-        hang = [Finding(LOST, "*", f"hang: {error}")]
+        hang = [Finding(HANG, "*", str(error))]
     assert scene is not None
     told = scene.close()
     states: Counter[str] = Counter()

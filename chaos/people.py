@@ -15,8 +15,14 @@ from dispute_provider.sandbox import setup
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe_objects import ANSWERABLE, StripeDispute
 
+FIRST = "There before all others."
 REVIEWER = {"id": "7", "name": "ana"}
 _DAY = 86_400.0
+
+
+def is_a_colleagues(text: str) -> bool:
+    """Whether a text was written by somebody who is not us."""
+    return text == FIRST or text.endswith(" of a colleague")
 
 
 @dataclass
@@ -204,6 +210,7 @@ class Reply:
     :param after: seconds until they do.
     :param approved: the disputes that a named person said yes to, in an answer that is no contradiction.
     :param conceded: the disputes that a named person gave up, and said so twice.
+    :param rejected: the disputes that a named person rejected.
     """
 
     after: float
@@ -212,6 +219,7 @@ class Reply:
     params: dict[str, Any] = field(default_factory=dict)
     user: dict[str, str] | None = field(default_factory=lambda: dict(REVIEWER))
     conceded: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
 
     def event(self) -> dict[str, Any]:
         """As Airflow resumes a task with it."""
@@ -247,7 +255,9 @@ def review(form: Form, dice: random.Random, slowest: float | None) -> Reply:
         return _giving_up(form, dice, after)
     if mood < 0.91:
         return (
-            Reply(after, yes, params={"note": "", "reject": form.disputes}) if form.multiple else _no(after)
+            Reply(after, yes, params={"note": "", "reject": form.disputes}, rejected=form.disputes)
+            if form.multiple
+            else _no(form, after)
         )
     if mood < 0.94:
         return Reply(after, yes, user={"id": "Anonymous", "name": "Anonymous"})
@@ -258,8 +268,8 @@ def review(form: Form, dice: random.Random, slowest: float | None) -> Reply:
     return Reply(after, [option.replace("· ", "· 9", 1) for option in yes], params={"note": 7})
 
 
-def _no(after: float) -> Reply:
-    return Reply(after, ["Reject: do not contest with this evidence"])
+def _no(form: Form, after: float) -> Reply:
+    return Reply(after, ["Reject: do not contest with this evidence"], rejected=list(form.disputes))
 
 
 def _giving_up(form: Form, dice: random.Random, after: float) -> Reply:
@@ -282,10 +292,10 @@ def _editing(form: Form, after: float) -> Reply:
 
 def _some(form: Form, dice: random.Random, after: float) -> Reply:
     if not form.multiple:
-        return _no(after)
+        return _no(form, after)
     some = sorted(dice.sample(form.disputes, dice.randint(1, len(form.disputes))))
     rest = [dispute for dispute in form.disputes if dispute not in some]
-    return Reply(after, _yes(form, some), some, {"note": "why", "reject": rest[:1]})
+    return Reply(after, _yes(form, some), some, {"note": "why", "reject": rest[:1]}, rejected=rest[:1])
 
 
 def _yes(form: Form, disputes: list[str]) -> list[str]:
@@ -300,20 +310,28 @@ def _yes(form: Form, disputes: list[str]) -> list[str]:
 def tamper(
     records: list[dict[str, Any]], stolen: Mapping[str, Sequence[dict[str, Any]]], dice: random.Random
 ) -> None:
-    """Edit the XCom between review and submission, so that more goes out than was approved.
+    """Edit the XCom between review and submission: more goes out than was approved, or is taken back.
 
     :param stolen: records that were approved before, by dispute.
     """
     everything = [record for records in stolen.values() for record in records]
-    act = dice.choice(["promote", "steal", "attempt", "concede"])
+    act = dice.choice(["promote", "steal", "attempt", "concede", "reject"])
     for record in records:
         approval = record.get("approval")
+        if act == "reject":
+            # What was rejected is put back as it was, at an API that would have sent it by itself.
+            written = [
+                {"name": "customer_name", "kind": "added"},
+                {"name": "uncategorized_text", "kind": "added"},
+            ]
+            record.update(state="rejected", automatic="smart_disputes", differences=written, earlier=None)
+            continue
         if act == "attempt" and approval:
             record["approval"] = {**approval, "attempt": 1 + int(approval["attempt"])}
         elif act == "concede" and approval:
             record.update(state="approved", approval={**approval, "action": "concede"})
         elif record["state"] in ("held", "rejected"):
-            forged = {
+            forged: dict[str, Any] = {
                 "action": "submit",
                 "responder": "ana (7)",
                 "responded_at": moment().isoformat(),

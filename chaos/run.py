@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,27 @@ _ON_CALL = 3600.0
 _TOGETHER = 7200.0
 
 
+@dataclass(frozen=True)
+class Twins:
+    """Second cases for some disputes of a run, and where they come from.
+
+    :param where: ``batch``: the same staging task; ``task``: another staging task, one review for both;
+        ``chunk``: another staging task and another review, one submission for both.
+    """
+
+    where: str
+    cases: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Staging:
+    """One staging task: its review, its connection and its cases."""
+
+    review: str
+    connection: str
+    cases: list[dict[str, Any]]
+
+
 class RunFailedError(Exception):
     """A task failed again and again, whatever the person on call did."""
 
@@ -43,10 +65,19 @@ class RunFailedError(Exception):
 class Run:
     """One run: its tasks, its XComs, and how often parts of it were cleared."""
 
-    def __init__(self, scene: Scene, name: str, cases: dict[str, dict[str, Any]], hurried: bool) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        name: str,
+        cases: dict[str, dict[str, Any]],
+        twins: Twins | None = None,
+        *,
+        hurried: bool = False,
+    ) -> None:
         self.scene = scene
         self.name = name
         self.cases = cases
+        self.twins = twins
         self.generation = 0
         self.result: list[dict[str, Any]] = []
         self.ended = False
@@ -84,14 +115,14 @@ class Run:
                 await self._stage()
             if task != "submit":
                 await self._pause()
-                await self._task("review", self._review)
+                await self._ask()
                 while scene.dice.random() < scene.mood.second_thoughts:
                     # Somebody has the review asked again, before its answer is carried out.
                     self._remember_approvals()
                     self.generation += 1
                     scene.told.disturbed.append((clock.now(), self.name, "asked again"))
                     await self._pause()
-                    await self._task("review", self._review)
+                    await self._ask()
                 self._tamper()
             await self._pause(before_submission=True)
             await self._submit()
@@ -100,6 +131,10 @@ class Run:
             return
         self.result = self._xcom("submit")
         self.ended = True
+        if self.twins:
+            # The other one may be why it was not sent.
+            told = self.scene.told
+            told.disturbed += [(clock.now(), dispute, "claimed twice") for dispute in self.twins.cases]
         self.scene.told.completions.append(
             Completion(self.label, self._started, clock.now(), tuple(self.result))
         )
@@ -115,24 +150,45 @@ class Run:
 
     # The tasks
 
-    async def _stage(self) -> None:
-        by_connection: dict[str, list[dict[str, Any]]] = {}
-        for case in self.cases.values():
-            connection = (
-                "moov_token" if self._tokens and case["provider"] == "moov" else f"{case['provider']}_default"
-            )
-            by_connection.setdefault(connection, []).append(case)
+    def _connection(self, case: dict[str, Any]) -> str:
+        api = case["provider"]
+        return "moov_token" if self._tokens and api == "moov" else f"{api}_default"
 
-        def stage(connection: str, cases: list[dict[str, Any]]) -> Callable[[Any], Awaitable[Any]]:
+    @property
+    def _stagings(self) -> dict[str, _Staging]:
+        """The staging tasks by name, one for each connection; what is claimed twice may have its own."""
+        plan: dict[str, _Staging] = {}
+
+        def add(name: str, review: str, case: dict[str, Any]) -> None:
+            connection = self._connection(case)
+            plan.setdefault(f"{name}-{connection}", _Staging(review, connection, [])).cases.append(case)
+
+        for case in self.cases.values():
+            add("stage", "review", case)
+        if self.twins:
+            of_its_own = self.twins.where != "batch"
+            review = "review-second" if self.twins.where == "chunk" else "review"
+            for case in self.twins.cases.values():
+                add("stage-second" if of_its_own else "stage", review, case)
+        return plan
+
+    @property
+    def _reviews(self) -> list[str]:
+        return list(dict.fromkeys(staging.review for staging in self._stagings.values()))
+
+    async def _stage(self) -> None:
+        def stage(staging: _Staging) -> Callable[[Any], Awaitable[Any]]:
             async def attempt(instance: TaskInstance) -> Any:
                 operator = StageEvidenceOperator(
                     task_id="stage",
-                    cases=cases,
-                    conn_id=connection,
+                    cases=staging.cases,
+                    conn_id=staging.connection,
                     folder=self.scene.site.folder,
+                    merge=self.scene.mood.merge,
+                    switch_to_manual=self.scene.mood.switch,
                     pool=_POOL,
                 )
-                async with staging_lock(self.scene, connection.startswith("moov")):
+                async with staging_lock(self.scene, staging.connection.startswith("moov")):
                     worker = self._worker(instance)
                     return await worker.run(operator.aexecute(self._context(instance, worker)))
 
@@ -140,18 +196,29 @@ class Run:
 
         outside = self.scene.outside
         outside.staging.update(self.disputes)
-        await asyncio.gather(
-            *(self._task(f"stage-{name}", stage(name, cases)) for name, cases in by_connection.items())
-        )
+        await asyncio.gather(*(self._task(name, stage(each)) for name, each in self._stagings.items()))
         outside.staging.subtract(self.disputes)
-        records = [record for name in by_connection for record in self._xcom(f"stage-{name}")]
-        outside.unclean -= {record["dispute"] for record in records if record["state"] == "staged"}
-        outside.unclean |= {record["dispute"] for record in records if record["state"] != "staged"}
+        records = [record for name in self._stagings for record in self._xcom(name)]
+        self.scene.told.stagings.setdefault(self.name, []).extend(records)
+        unclean = {record["dispute"] for record in records if record["state"] != "staged"}
+        outside.unclean -= {record["dispute"] for record in records} - unclean
+        outside.unclean |= unclean
 
-    async def _review(self, instance: TaskInstance) -> Any:
-        staged = [record for name in self._tasks if name.startswith("stage-") for record in self._xcom(name)]
+    async def _ask(self) -> None:
+        await asyncio.gather(*(self._task(name, self._reviewing(name)) for name in self._reviews))
+
+    def _reviewing(self, name: str) -> Callable[[TaskInstance], Awaitable[Any]]:
+        async def attempt(instance: TaskInstance) -> Any:
+            stagings = self._stagings.items()
+            staged = [r for task, each in stagings if each.review == name for r in self._xcom(task)]
+            return await self._review(instance, staged)
+
+        return attempt
+
+    async def _review(self, instance: TaskInstance, staged: list[dict[str, Any]]) -> Any:
+        name = instance.task_id
         worker = self._worker(instance)
-        operator = ReviewEvidenceOperator(task_id="review", staged=staged)
+        operator = ReviewEvidenceOperator(task_id=name, staged=staged)
         try:
             return await worker.run(greenlet_spawn(operator.execute, self._context(instance, worker)))
         except TaskAwaitingInput as parked:
@@ -164,9 +231,9 @@ class Run:
         await asyncio.sleep(reply.after if answered or timeout is None else timeout)
         self.scene.between_tasks(self.disputes)
         if answered:
-            self._note_approvals(form, reply)
+            self._note_approvals(name, form, reply)
         worker = self._worker(instance)
-        operator = ReviewEvidenceOperator(task_id="review", staged=[])
+        operator = ReviewEvidenceOperator(task_id=name, staged=[])
         event = reply.event() if answered else dict(people.TIMED_OUT)
 
         async def resume() -> Any:
@@ -186,24 +253,29 @@ class Run:
         form: people.Form = instance.form
         return form
 
-    def _note_approvals(self, form: people.Form, reply: people.Reply) -> None:
+    def _note_approvals(self, review: str, form: people.Form, reply: people.Reply) -> None:
         told = self.scene.told
         for given, disputes in ((told.approvals, reply.approved), (told.concessions, reply.conceded)):
-            given += [Approval(self.label, each, clock.now(), form.shown[each]) for each in disputes]
+            given += [Approval(self.label, review, each, clock.now(), form.shown[each]) for each in disputes]
+        told.rejections += [(self.label, each) for each in reply.rejected]
 
     def _tamper(self) -> None:
         scene = self.scene
         self._remember_approvals()
-        records = self._xcom("review")
-        before = json.dumps(records)
-        if scene.dice.random() < scene.mood.tampering:
-            people.tamper(records, scene.approvals, scene.dice)
-        if json.dumps(records) != before:
-            scene.told.disturbed.append((clock.now(), self.name, "tampered"))
-            self._tasks["review"].xcom = json.dumps(records)
+        for name in self._reviews:
+            records = self._xcom(name)
+            before = json.dumps(records)
+            if scene.dice.random() < scene.mood.tampering:
+                people.tamper(records, scene.approvals, scene.dice)
+            if json.dumps(records) != before:
+                scene.told.disturbed.append((clock.now(), self.name, "tampered"))
+                self._tasks[name].xcom = json.dumps(records)
+
+    def _decided(self) -> list[dict[str, Any]]:
+        return [record for name in self._reviews for record in self._xcom(name)]
 
     def _remember_approvals(self) -> None:
-        for record in self._xcom("review"):
+        for record in self._decided():
             if record["state"] == "approved":
                 self.scene.approvals[record["dispute"]].append(record)
 
@@ -213,7 +285,7 @@ class Run:
         async def attempt(instance: TaskInstance) -> Any:
             # The lock between runs for an API without keys; the slot is free again as soon as a worker dies.
             async with submission_lock(self.scene, moov):
-                operator = SubmitEvidenceOperator(task_id="submit", approved=self._xcom("review"), pool=_POOL)
+                operator = SubmitEvidenceOperator(task_id="submit", approved=self._decided(), pool=_POOL)
                 worker = self._worker(instance)
                 return await worker.run(operator.aexecute(self._context(instance, worker)))
 
@@ -246,6 +318,7 @@ class Run:
                 self.scene.told.crashes += 1
                 self.scene.told.disturbed.append((clock.now(), self.name, "killed"))
                 if instance.task_id == "submit":
+                    self.scene.told.killed_submitting.add(self.label)
                     self.scene.submission_broken(self.disputes)
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
@@ -262,8 +335,10 @@ class Run:
     def _worker(self, instance: TaskInstance) -> Worker:
         scene = self.scene
         rate = scene.mood.crash_rate if scene.told.crashes < _MOST_CRASHES else 0.0
-        crash: Crash | None = draw_crash(scene.dice, rate)
-        return Worker(f"{self.label}/{instance.task_id}/{instance.try_number}", crash, scene.dice)
+        name = f"{self.label}/{instance.task_id}/{instance.try_number}"
+        dice = scene.weather.draw(name)
+        crash: Crash | None = draw_crash(dice, rate)
+        return Worker(name, crash, dice)
 
     def _context(self, instance: TaskInstance, worker: Worker) -> Any:
         return self.scene.airflow.context(self.name, instance, worker)

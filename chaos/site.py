@@ -27,6 +27,7 @@ def configure() -> Path:
     home = Path(tempfile.mkdtemp(prefix="chaos-"))
     folder = home / "documents"
     folder.mkdir()
+    (home / "no cases").mkdir()
     for name, content in _DOCUMENTS.items():
         (folder / name).write_bytes(content)
     os.environ |= {
@@ -34,7 +35,7 @@ def configure() -> Path:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
-        "AIRFLOW__DISPUTE__CASE_ROOTS": str(folder),
+        "AIRFLOW__DISPUTE__CASE_ROOTS": f"{folder},{home / 'no cases'}",
         "AIRFLOW__DISPUTE__ALLOW_ANONYMOUS": "False",
         "AIRFLOW__DISPUTE__RECEIPTS": "",
     }
@@ -70,6 +71,9 @@ class Site:
 
         logging.disable(logging.CRITICAL)
         self.folder = str(folder)
+        self.empty_folder = str(folder.parent / "no cases")
+        # Every process of the campaign is a copy of the one that has made this.
+        self._receipts: Path | None = None
         host = {"host": "http://127.0.0.1:1"}
         moov = {
             "conn_type": "moov",
@@ -94,7 +98,19 @@ class Site:
         self.wire: Wire = Wire(self._application)
         self.wire.install()
 
+    def take_receipts(self) -> list[dict[str, Any]]:
+        """The receipts of the episode that has ended; the next one finds none."""
+        found = sorted(self._receipts.rglob("*.json")) if self._receipts else []
+        receipts = [json.loads(path.read_text()) for path in found]
+        for path in found:
+            path.unlink()
+        return receipts
+
     def new_world(self) -> World:
+        if self._receipts is None:
+            self._receipts = Path(tempfile.mkdtemp(prefix="receipts-", dir=Path(self.folder).parent))
+            os.environ["AIRFLOW__DISPUTE__RECEIPTS"] = str(self._receipts)
+        self.take_receipts()
         from dispute_provider.sandbox.state import World
 
         self._application.control.world = World()

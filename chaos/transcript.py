@@ -40,9 +40,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Approval:
-    """A person's yes, and what they had seen. `run` is run and generation."""
+    """A person's yes in a review, and what they had seen. `run` is run and generation."""
 
     run: str
+    review: str
     dispute: str
     at: float
     shown: Shown
@@ -69,6 +70,29 @@ class Completion:
     records: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """One of a colleague's texts that a request of ours has replaced. `run` is run and generation."""
+
+    run: str
+    dispute: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep found that looked for cases where there are none.
+
+    :param open: the disputes that were open at one of the APIs.
+    :param named: those that the sweep named.
+    """
+
+    at: float
+    open: frozenset[str]
+    named: frozenset[str]
+
+
 @dataclass
 class Transcript:
     """All that the judge reads."""
@@ -86,6 +110,8 @@ class Transcript:
     """The disputes whose last staging said that it had failed."""
     foreign: set[str] = field(default_factory=set)
     """Pieces on Moov that a colleague uploaded."""
+    contested: set[str] = field(default_factory=set)
+    """The disputes that several staging tasks have different cases for."""
     wanted: dict[str, Counter[Piece]] = field(default_factory=dict)
     """How often each piece of a case is meant to be there."""
     disturbed: list[tuple[float, str, str]] = field(default_factory=list)
@@ -95,6 +121,16 @@ class Transcript:
     files: dict[str, str] = field(default_factory=dict)
     journal: list[dict[str, Any]] = field(default_factory=list)
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+    """What was found under ``[dispute] receipts`` at the end."""
+    replaced: list[Replaced] = field(default_factory=list)
+    rejections: list[tuple[str, str]] = field(default_factory=list)
+    """Run and generation, and dispute, of what a person rejected."""
+    stagings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """All records that the staging tasks of a run returned, by run."""
+    sweeps: list[Sweep] = field(default_factory=list)
+    killed_submitting: set[str] = field(default_factory=set)
+    """Runs and generations of which a worker was killed at the submission."""
     crashes: int = 0
     connections_refused: int = 0
     gap_edits: int = 0

@@ -1,8 +1,14 @@
-"""The weather: what goes wrong between the hooks and the APIs, drawn anew for every request."""
+"""The weather: what goes wrong between the hooks and the APIs, drawn anew for every request.
+
+Each draw has a key: the dispute, the operation, and how often it was called before. So a change in the order
+of requests to different disputes changes nothing of what happens to any of them.
+"""
 
 from __future__ import annotations
 
+import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,17 +22,48 @@ from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.wire import Answer, Call
 
 TWICE = "carried out twice"
+"""Fault of a proxy that repeats the request; the client gets the second answer."""
+ODD = "odd fields"
+"""Fault that leaves the meaning of an answer as it is: optional fields are null, unknown ones are added."""
 HOLD = "x-chaos-hold"
 """Header by which a worker that is about to be killed has its request still at work when it dies."""
+CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
 CLIMATES = {"calm": 0.0, "breezy": 0.015, "rough": 0.06, "stormy": 0.16}
 # A final call is spoilt so much more often than a reading: it is what this is about.
 _FINAL = 4.0
 _CHANGING = 1.8
-_MOST_FAULTS = 30
+# Of one dispute.
+_MOST_FAULTS = 20
+# What a gateway may answer, whether or not the API behind it has done the work.
+_GATEWAY = [303, 307, 400, 401, 402, 403, 404, 408, 422, 425, 429, 451]
+# Fields whose value changes nothing that is sent, compared or decided.
+_OPTIONAL = {
+    "stripe": [
+        ["balance_transactions"], ["enhanced_eligibility_types"], ["is_charge_refundable"], ["livemode"],
+        ["metadata"], ["network_reason_code"], ["payment_intent"], ["payment_method_details"], ["reason"],
+        ["evidence_details", "enhanced_eligibility"], ["evidence_details", "has_evidence"],
+        ["evidence_details", "past_due"],
+    ],
+    "moov": [
+        ["networkReasonDescription"], ["networkReasonCode"], ["transfer"], ["createdOn"], ["updatedOn"],
+        ["merchantAccountID"],
+    ],
+}  # fmt: skip
+
+
+_BROKEN: dict[str, dict[str, Any]] = {
+    "GetDisputes": {"id": "dp_broken", "object": "dispute", "status": "needs_response", "evidence": "lost"},
+    "listDisputes": {"disputeID": "00000000-0000-4000-8000-000000000000", "status": "response-needed"},
+}
 
 
 def is_final(call: Call) -> bool:
-    """Whether it asks for a submission."""
+    """Whether it submits or concedes."""
+    return call.operation in CONCEDING or is_submission(call)
+
+
+def is_submission(call: Call) -> bool:
+    """Whether it submits."""
     if call.operation == "submitDisputeEvidence":
         return True
     return call.operation == "PostDisputesDispute" and b"submit=true" in call.body
@@ -45,12 +82,26 @@ def _watch(api: Any) -> None:
         if call.fault == TWICE:
             # A proxy before the API has sent it on once more.
             await original(world, call)
-        reply: Answer = await original(world, call)
+            reply: Answer = await _once_only(original, world, call)
+        else:
+            reply = await original(world, call)
         if isinstance(world.faults, Weather):
+            if call.fault == ODD:
+                reply = world.faults.made_odd(call, reply)
             world.faults.after_work(call)
         return reply
 
     api.answer = answer
+
+
+async def _once_only(answer: Any, world: World, call: Call) -> Answer:
+    """The answer to what a proxy repeats, from an API that takes one submission per stage."""
+    permissive, world.settings.permissive = world.settings.permissive, False
+    try:
+        reply: Answer = await answer(world, call)
+        return reply
+    finally:
+        world.settings.permissive = permissive
 
 
 def is_reading(call: Call) -> bool:
@@ -61,30 +112,40 @@ def is_reading(call: Call) -> bool:
 class Weather:
     """Stands in the place of the sandbox's fault rules.
 
-    :param before_final: called when a submission has arrived and is not looked at yet.
+    :param before_work: called when a request has arrived and is not looked at yet.
     :param after_work: called when an API has done what was asked, and has not answered yet.
     """
 
-    dice: random.Random
+    seed: int
     climate: float
-    before_final: Callable[[Call], None]
+    before_work: Callable[[Call], None]
     after_work: Callable[[Call], None]
 
     def __post_init__(self) -> None:
         self.rules: list[Fault] = []
-        self.faults = 0
         self.refused: list[float] = []
-        self._storm: dict[str, int] = {}
+        self.dice = random.Random()
+        self._subject = ""
+        self._faults: Counter[str] = Counter()
+        self._storm: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
+
+    def draw(self, *key: str) -> random.Random:
+        """Dice for the next event of a kind."""
+        name = "/".join(key)
+        self._calls[name] += 1
+        return random.Random(f"{self.seed}/{name}/{self._calls[name]}")
 
     def take(self, call: Call) -> Fault | None:
-        if is_final(call):
-            self.before_final(call)
+        self.before_work(call)
+        self._subject = call.dispute or call.header("idempotency-key") or call.api
+        self.dice = self.draw(self._subject, call.operation)
         if hold := call.headers.get(HOLD):
             return self._fault("delay", "held while its worker is killed", seconds=float(hold))
-        if self.faults >= _MOST_FAULTS:
+        if self._faults[self._subject] >= _MOST_FAULTS:
             return None
-        if self._storm.get(call.api, 0) > 0:
-            self._storm[call.api] -= 1
+        if self._storm[self._subject] > 0:
+            self._storm[self._subject] -= 1
             return self._too_many(call, "storm")
         dice = self.dice
         if call.operation.startswith("upload") and dice.random() < self.climate:
@@ -93,19 +154,43 @@ class Weather:
         if dice.random() >= self.climate * factor:
             return None
         if dice.random() < 0.05:
-            self._storm[call.api] = dice.randint(2, 9)
-        return dice.choice(_READING if is_reading(call) else _WRITING)(self, call)
+            self._storm[self._subject] = dice.randint(2, 9)
+        makers = _READING if is_reading(call) else _SUBMITTING if is_final(call) else _WRITING
+        return dice.choice(makers)(self, call)
 
     def obstacle(self) -> str | None:
         """What keeps a connection from being made."""
-        if self.faults >= _MOST_FAULTS or self.dice.random() >= self.climate:
+        dice = self.draw("connection")
+        if len(self.refused) >= _MOST_FAULTS or dice.random() >= self.climate:
             return None
-        self.faults += 1
         self.refused.append(now())
-        return self.dice.choice(["refused", "timeout"])
+        return dice.choice(["refused", "timeout"])
+
+    def made_odd(self, call: Call, reply: Answer) -> Answer:
+        """The answer with optional fields null, an unknown one, and in a list of disputes a broken item."""
+        data = (
+            json.loads(reply.body)
+            if reply.status == 200 and reply.content_type == "application/json"
+            else None
+        )
+        items = data.get("data", [data]) if isinstance(data, dict) else data
+        if not items or not all(isinstance(item, dict) for item in items):
+            return reply
+        dice = self.draw(call.dispute or "", call.operation, ODD)
+        for item in items:
+            item["added_later"] = {"a": [1, None]}
+            for *parents, name in dice.sample(_OPTIONAL[call.api], 2):
+                holder = item
+                for parent in parents:
+                    holder = holder.get(parent) or {}
+                if name in holder:
+                    holder[name] = None
+        if broken := _BROKEN.get(call.operation):
+            items.insert(dice.randrange(len(items) + 1), broken)
+        return Answer(reply.status, json.dumps(data).encode(), reply.headers, reply.content_type)
 
     def _fault(self, effect: str, name: str = "", **fields: Any) -> Fault:
-        self.faults += 1
+        self._faults[self._subject] += 1
         return Fault(effect, name=name or effect, **fields)
 
     def _status(self, call: Call, status: int, *, after: bool = False, **headers: str) -> Fault:
@@ -146,6 +231,20 @@ class Weather:
     def _refusal(self, call: Call) -> Fault:
         return self._status(call, self.dice.choice([400, 401, 402, 403, 404, 408, 422]))
 
+    def _gateway(self, call: Call, *, after: bool = True) -> Fault:
+        """What a gateway answers in the API's place, by default after the API has done the work."""
+        status = self.dice.choice(_GATEWAY)
+        headers = {"Location": "http://elsewhere.example"} if status in (303, 307) else {}
+        if status == 429:
+            headers = self.dice.choice([{}, {"Retry-After": "3"}, {"Retry-After": "90"}])
+        return self._status(call, status, after=after, **headers)
+
+    def _says_nothing(self, call: Call) -> Fault:
+        """A success without a body; the API may not have been asked at all."""
+        status, after = self.dice.choice([202, 204]), self.dice.random() < 0.7
+        when = "after" if after else "before"
+        return self._fault("status", f"{status} {when}", status=status, after=after)
+
 
 Maker = Callable[[Weather, Call], Fault]
 
@@ -184,6 +283,7 @@ _ANY: list[Maker] = [
 ]
 _READING: list[Maker] = [
     *_ANY * 2,
+    *[_drawn("delay", name=ODD)] * 4,
     Weather._refusal,
     _redirect,
     Weather._conflict,
@@ -202,4 +302,8 @@ _WRITING: list[Maker] = [
     *[_drawn("stored-500")] * 5,
     *[Weather._refusal] * 2,
     _redirect,
+    *[Weather._gateway] * 6,
+    Weather._says_nothing,
+    *[_drawn("delay", name=ODD)] * 2,
 ]
+_SUBMITTING: list[Maker] = [*_WRITING, *[_drawn("delay", name=TWICE)] * 4]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chaos.facts import KINDS
+
 EPISODES = 200
 
 
@@ -23,5 +25,5 @@ def test_no_episode_submits_twice_or_unapproved_or_loses_a_dispute():
     assert told["episodes"] == EPISODES
     assert told["faults"]
     assert told["crashes"]
-    for wrong in ("double_submits", "unapproved", "lost", "duplicate_uploads"):
+    for wrong in KINDS:
         assert told[wrong] == 0, wrong
