@@ -42,7 +42,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         sandbox.settings(permissive=True)
         sandbox.add_account(api="stripe", id=STRIPE_ACCOUNT, keys={KEYS["stripe"]: "write"})
         sandbox.add_account(api="moov", id=MOOV_ACCOUNT, keys={PUBLIC_KEY: KEYS["moov"]})
-        with running(sandbox, folder, _DAGS, settings, needed=("contest", "dispute_sweep")) as lab:
+        with running(
+            sandbox, folder, _DAGS, settings, needed=("contest", "contest_twice", "dispute_sweep")
+        ) as lab:
             for pool in _POOLS:
                 lab.admin.add("pools", {"name": pool, "slots": 1})
             for connection in _connections(sandbox.url):

@@ -168,11 +168,12 @@ class Run:
     dag_id: str
     run_id: str
 
-    def approve(self, note: str = "") -> None:
-        """Answer its review with a yes."""
-        form = self.lab.ana.form(self.dag_id, self.run_id)
+    def approve(self, note: str = "", map_index: int = -1) -> None:
+        """Answer its review, or one of its mapped reviews, with a yes."""
+        review = f"review/{map_index}"
+        form = self.lab.ana.form(self.dag_id, self.run_id, review)
         assert form is not None
-        self.lab.ana.respond(self.dag_id, self.run_id, form["options"][:1], note)
+        self.lab.ana.respond(self.dag_id, self.run_id, form["options"][:1], note, review)
 
     def task(self, task: str) -> dict[str, Any]:
         return self.lab.ana.task(self.dag_id, self.run_id, task)
@@ -184,11 +185,22 @@ class Run:
         """
         review = self.task("review")
         assert review["state"] not in _OVER, f"{self.run_id} of {self.dag_id} asks nobody"
-        told = f"task_id=review, run_id={self.run_id}, "
-        with_try = f" try_number={review['try_number']}, "
+        return self._awaits_input(review, -1)
+
+    def parked(self) -> list[int]:
+        """Which of its mapped reviews wait, as in :meth:`is_parked`."""
+        tasks = self.lab.ana.tasks(self.dag_id, self.run_id)
+        reviews = [task for task in tasks if task["task_id"] == "review" and task["map_index"] >= 0]
+        return [each["map_index"] for each in reviews if self._awaits_input(each, each["map_index"])]
+
+    def _awaits_input(self, review: dict[str, Any], map_index: int) -> bool:
+        parts = (
+            "TaskInstance Finished",
+            f"task_id=review, run_id={self.run_id}, map_index={map_index}, ",
+            f" try_number={review['try_number']}, ",
+        )
         return review["state"] == "awaiting_input" and any(
-            "TaskInstance Finished" in line and told in line and with_try in line
-            for line in self.lab.airflow.log("scheduler")
+            all(part in line for part in parts) for line in self.lab.airflow.log("scheduler")
         )
 
     def wait_for_end(self) -> str:

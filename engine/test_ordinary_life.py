@@ -1,4 +1,4 @@
-"""What ordinary life does: edited records, and all that stands in a folder of cases."""
+"""What ordinary life does: a dispute twice in a run, edited records, all that stands in a folder of cases."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from engine.lab import Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")
+_TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 
 
 def _writes(lab: Lab, dispute: str) -> list[str]:
@@ -109,6 +110,14 @@ def test_an_odd_dispute_is_held_and_stops_no_other(swept: dict[str, Any]) -> Non
     }
 
 
+def test_two_cases_for_one_dispute_are_both_named_and_neither_is_staged(swept: dict[str, Any]) -> None:
+    records = [record for record in swept["staged"] if record.dispute == swept["double"]]
+    assert {record.state for record in records} == {State.REFUSED}
+    reasons = " ".join(record.reason for record in records)
+    assert "double/case.json" in reasons
+    assert f"{swept['double']}/case.json" in reasons
+
+
 # A record that somebody edits.
 
 
@@ -158,3 +167,43 @@ def test_an_xcom_that_is_edited_writes_nothing(lab: Lab) -> None:
     assert run.record.state == State.REFUSED
     assert _writes(lab, dispute) == before
     assert lab.sandbox.dispute(dispute)["evidence"]["customer_name"] == "Robin Larsen"
+
+
+# One dispute, twice in one run.
+
+
+@pytest.mark.parametrize("differing", [False, True], ids=["the same case", "another case"])
+@pytest.mark.parametrize("api", APIS)
+def test_two_chunks_with_one_dispute_submit_it_once(api: str, differing: bool, lab: Lab) -> None:
+    dispute = lab.dispute(api, amount=2500)
+    first = second = lab.case(dispute)
+    if differing:
+        second = first.with_name("case.yaml")
+        second.write_text(
+            f"provider: {api}\ndispute: {dispute}\nevidence: {{{_TEXT[api]}: Handed over in person.}}\n"
+        )
+    conf = {"conn_id": f"{api}_default", "chunks": [[str(first)], [str(second)]]}
+    run = lab.run("contest_twice", conf, api, dispute)
+    state = _approved(lab, run)
+
+    records = [Record.from_dict(each) for each in lab.ana.xcom(run.dag_id, run.run_id, "submit") or []]
+    for record in records:
+        print(f"\n{api:6} | {state} | {record.state} | {record.reason}")
+    assert len(lab.submissions(dispute)) == 1
+    assert State.SUBMITTED in {record.state for record in records}
+    assert {record.state for record in records} <= {State.SUBMITTED, State.REFUSED}
+
+
+def _approved(lab: Lab, run: Run) -> str:
+    """The state of a run of two reviews at its end: a person approves what the policy leaves to her."""
+
+    answered: set[int] = set()
+
+    def ended() -> str | None:
+        for review in set(run.parked()) - answered:
+            answered.add(review)
+            run.approve(map_index=review)
+        state = lab.ana.run_state(run.dag_id, run.run_id)
+        return state if state in ("success", "failed") else None
+
+    return lab.until(f"the end of {run.run_id}", ended)

@@ -1,0 +1,38 @@
+"""Chunks of one run that lead to one submit task, under a policy that approves every verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+
+from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+_ANY = ("ready", "weak", "missing", "unknown")
+
+with DAG(
+    "contest_twice",
+    schedule=None,
+    params={"conn_id": Param("", type="string"), "chunks": Param([], type="array")},
+) as dag:
+
+    @task(show_return_value_in_logs=False)
+    def chunks(**context: Any) -> list[list[str]]:
+        """The paths of case files, a list for each chunk."""
+        found: list[list[str]] = context["params"]["chunks"]
+        return found
+
+    stage = StageEvidenceOperator.partial(
+        task_id="stage", conn_id="{{ params.conn_id }}", pool="dispute_submit"
+    ).expand(cases=chunks())
+    review = ReviewEvidenceOperator.partial(
+        task_id="review", policy=ApprovalPolicy("all", below={"usd": 1_000_000}, verdicts=_ANY)
+    ).expand(staged=stage.output)
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output, pool="dispute_submit")
+    ReportOutcomeOperator(task_id="outcome", results=submit.output)
