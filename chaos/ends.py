@@ -20,6 +20,7 @@ from chaos.facts import (
     sender_of,
 )
 from chaos.transcript import Approval, Completion
+from chaos.weather import ODD
 
 NAMED_ENDS = {
     "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",
@@ -205,7 +206,7 @@ class Ends:
         return any(
             approval.shown.at - (_LATEST if entry["fault"] else 0.0) <= entry["time"] <= completion.at
             and (
-                (entry["fault"] and entry["dispute"] in (dispute, None))
+                (_is_harm(entry) and entry["dispute"] in (dispute, None))
                 or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)
             )
             for entry in self.told.journal
@@ -248,3 +249,8 @@ def _run_of_receipt(receipt: dict[str, Any]) -> str:
     """The run whose review was answered, from the review's name: ``task/map index/run-task-try``."""
     review = str((receipt.get("approval") or {}).get("review", ""))
     return review.rpartition("/")[2].split("-")[0]
+
+
+def _is_harm(entry: dict[str, Any]) -> bool:
+    """Whether a fault of a request excuses anything; an answer with odd fields says all that is needed."""
+    return entry["fault"] not in (None, "", ODD)

@@ -215,6 +215,8 @@ class Scene:
                 self.told.contested |= {one for one, case in again.items() if case is not self.cases[one]}
         run = Run(self, f"run{len(self.runs) + 1}", cases, twins, hurried=hurried)
         self.runs.append(run)
+        if twins and twins.where == "batch":
+            self.told.claimed_twice |= {(run.name, dispute) for dispute in twins.cases}
         self.told.given[run.name] = [*disputes, *(twins.cases if twins else ())]
         return run.play(after)
 

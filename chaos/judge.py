@@ -28,6 +28,7 @@ from chaos.facts import (
     difference,
     is_final,
     names_difference,
+    run_of,
     says_approved,
     sender_of,
 )
@@ -56,6 +57,7 @@ class _Judge:
         for entry in self.facts.concessions:
             yield from self._given_up(entry)
         yield from self._taken_back()
+        yield from self._claimed_twice()
         yield from self._too_late()
         yield from self._again()
         yield from self._replaced()
@@ -98,6 +100,13 @@ class _Judge:
             if submitting and (sender_of(entry), entry["dispute"]) not in self.told.rejections:
                 problem = f"{sender_of(entry)}: changed what was staged, and nobody had rejected it"
                 yield Finding(UNAPPROVED, entry["dispute"], problem)
+
+    def _claimed_twice(self) -> Iterator[Finding]:
+        """Where two cases of one task are for a dispute, neither is staged."""
+        for entry in self.told.journal:
+            claim = (run_of(sender_of(entry)), entry["dispute"])
+            if entry["changed"] and claim in self.told.claimed_twice:
+                yield Finding(UNAPPROVED, claim[1], f"{claim[0]}: changed, though two cases claim it")
 
     def _given_up(self, entry: dict[str, Any]) -> Iterator[Finding]:
         dispute, run, time = entry["dispute"], sender_of(entry), entry["time"]

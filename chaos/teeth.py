@@ -264,6 +264,84 @@ def _unknown_sent_again() -> None:
     protocol.submit = submit
 
 
+def _sent_for_each_record() -> None:
+    from dispute_provider.operators import submitting
+    from dispute_provider.operators.same_dispute import SameDispute
+
+    submitting.by_dispute = lambda records, rank: [SameDispute([record]) for record in records]
+
+
+def _claims_unseen() -> None:
+    from dispute_provider.operators.case_claims import Claims
+
+    Claims.refusal = lambda self, case, place: None  # type: ignore[method-assign]
+
+
+def _resent_after_429() -> None:
+    from dispute_provider.exceptions import RateLimitedError
+    from dispute_provider.hooks import attempts
+
+    original = attempts.may_resend
+    attempts.may_resend = lambda request, error: (
+        isinstance(error, RateLimitedError) or original(request, error)
+    )
+
+
+def _denials_believed() -> None:
+    from dispute_provider.hooks import final_call
+
+    original = final_call.read_back
+
+    def read_back(api: Any, record: Any, shows: Any, settle: float = 0.0, looks: int | None = None) -> Any:
+        if looks == final_call._LOOKS_AFTER_DENIAL:
+            return None, None
+        return (yield from original(api, record, shows, settle, looks))
+
+    final_call.read_back = read_back
+
+
+def _no_receipts() -> None:
+    from dispute_provider.operators.receipts import Receipts
+
+    Receipts.write = lambda self, record: None  # type: ignore[method-assign]
+
+
+def _rejections_unsigned() -> None:
+    from dispute_provider.operators.signing import Signer
+
+    original = Signer.is_signed
+    Signer.is_signed = lambda self, record: (  # type: ignore[method-assign]
+        record.state == "rejected" or original(self, record)
+    )
+
+
+def _replacements_forgotten() -> None:
+    from dispute_provider.operators.staging_memory import StagingMemory
+
+    StagingMemory.note = lambda self, dispute, replacement: None  # type: ignore[method-assign]
+
+
+def _automatic_submission_ignored() -> None:
+    from dispute_provider.hooks import staging
+
+    staging._automatic = lambda dispute, rules: None
+
+
+def _oddities_fatal() -> None:
+    from dispute_provider import reading
+    from dispute_provider.exceptions import Violation
+
+    original = reading.read
+
+    def read(schema: Any, data: Any, *, is_json: bool) -> Any:
+        found = original(schema, data, is_json=is_json)
+        if found.warnings:
+            return reading.Reading(None, [Violation("", "is odd", "")])
+        return found
+
+    reading.read = read
+
+
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "Stripe's submission has no idempotency key": _no_key,
     "the key does not tell stages apart": _no_stage_in_key,
@@ -291,6 +369,15 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "other people's uploads are not protected": _nothing_of_others_protected,
     "copies of an upload are left": _copies_left,
     "uploads of broken tries are forgotten": _uploads_forgotten,
+    "records of one dispute are sent one by one": _sent_for_each_record,
+    "two cases of one task for a dispute are staged": _claims_unseen,
+    "a final call is sent again after a 429, unread": _resent_after_429,
+    "an answer that denies the submission is believed": _denials_believed,
+    "what was sent has no receipt": _no_receipts,
+    "a rejection's signature is not checked": _rejections_unsigned,
+    "what is replaced is not noted before the write": _replacements_forgotten,
+    "automatic submission is not looked for": _automatic_submission_ignored,
+    "an odd field makes an answer unreadable": _oddities_fatal,
 }
 
 

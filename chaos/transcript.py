@@ -110,6 +110,8 @@ class Transcript:
     """The disputes whose last staging said that it had failed."""
     foreign: set[str] = field(default_factory=set)
     """Pieces on Moov that a colleague uploaded."""
+    claimed_twice: set[tuple[str, str]] = field(default_factory=set)
+    """Run and dispute, where two cases of one staging task are for the dispute."""
     contested: set[str] = field(default_factory=set)
     """The disputes that several staging tasks have different cases for."""
     wanted: dict[str, Counter[Piece]] = field(default_factory=dict)
