@@ -135,11 +135,14 @@ class _Reader:
         return self._items(schema, value, pointer) if isinstance(value, list) else value
 
     def recognizes(self, schema: Json, value: Any) -> bool:
-        """Whether a value is a list where one is due, or has a member that the schema describes."""
+        """Whether a value, or an item of it where a list is due, has a member that the schema describes."""
         schema = self._resolved(schema)
         if isinstance(value, dict):
             return not value.keys().isdisjoint(schema.get("properties", {}))
-        return isinstance(value, list) and "items" in schema
+        if not isinstance(value, list) or "items" not in schema:
+            return False
+        items = self._resolved(schema["items"])
+        return not value or "properties" not in items or any(self.recognizes(items, item) for item in value)
 
     def _members(self, schema: Json, value: Json, pointer: str) -> Json:
         properties: Json = schema.get("properties", {})
@@ -168,6 +171,9 @@ class _Reader:
                 problems.append(Violation(f"{pointer}/{escape(name)}", how, ""))
             elif name in expected:
                 self.warnings.append(f"{pointer}/{escape(name)} {how}")
+        if value and not kept and "items" in schema and not self.recognizes(schema, value):
+            # A gateway's answer, not a list of broken items.
+            problems.append(Violation(pointer, "lists nothing that the contract describes", ""))
         if problems:
             raise _UnusableError(problems)
         return kept
@@ -186,6 +192,9 @@ class _Reader:
                 relative = [Violation(p.pointer[within:], p.problem, p.remedy) for p in unusable.problems]
                 self.broken.append(BrokenItem(pointer, index, item, _explained(relative)))
                 self.warnings += [f"{_text(problem)}: left out" for problem in unusable.problems]
+        if value and not kept and "items" in schema and not self.recognizes(schema, value):
+            # A gateway's answer, not a list of broken items.
+            problems.append(Violation(pointer, "lists nothing that the contract describes", ""))
         if problems:
             raise _UnusableError(problems)
         return kept

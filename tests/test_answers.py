@@ -119,6 +119,16 @@ def test_what_is_new_passes_with_a_warning() -> None:
     assert "moon" not in str(answer.warnings)
 
 
+@pytest.mark.parametrize(
+    "body", ["""["not", "what", "was", "asked", "for"]""", """[{"page": "of a gateway"}]"""]
+)
+def test_a_list_of_something_else_is_no_list_of_broken_disputes(body: str) -> None:
+    operation = load("moov")["listDisputes"]
+    with pytest.raises(ServerError) as refused:
+        read_answer(request_for(operation), 200, {}, body.encode())
+    assert refused.value.should_retry is not False, "another try may reach the API"
+
+
 @pytest.mark.parametrize("status", [201, 202, 203, 206])
 def test_another_success_than_the_documented_is_held_to_the_same_contract(status: int) -> None:
     operation = load("stripe")["GetDisputesDispute"]
