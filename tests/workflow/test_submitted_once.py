@@ -71,6 +71,7 @@ def by_two_stagings(cases: list[dict[str, Any]], connections: list[str]) -> DAG:
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
 def test_a_dispute_in_two_mapped_chunks_is_sent_once_and_both_records_say_so(kind, engine, sandbox, connect):
+    sandbox.settings(permissive=True)
     dispute = sandbox.create_dispute(api=kind, amount=100)["id"]
     run = engine.run(in_chunks([[case(kind, dispute)], [case(kind, dispute)]], connect(kind)))
     first, second = records(engine, run)
@@ -82,6 +83,7 @@ def test_a_dispute_in_two_mapped_chunks_is_sent_once_and_both_records_say_so(kin
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
 def test_a_dispute_of_two_cases_with_other_evidence_is_sent_once(kind, engine, sandbox, connect):
+    sandbox.settings(permissive=True)
     dispute = sandbox.create_dispute(api=kind, amount=100)["id"]
     cases = [case(kind, dispute, "The first version."), case(kind, dispute, "The second version.")]
     run = engine.run(by_two_stagings(cases, [connect(kind), connect(kind, f"{kind}_again")]))
@@ -91,6 +93,7 @@ def test_a_dispute_of_two_cases_with_other_evidence_is_sent_once(kind, engine, s
 
 
 def test_two_spellings_of_a_uuid_and_two_connections_are_one_dispute(engine, sandbox, connect):
+    sandbox.settings(permissive=True)
     dispute = sandbox.create_dispute(api="moov", amount=100)["id"]
     connections = [connect("moov"), connect("moov", "moov_again")]
     sandbox.fault(operation=SUBMIT["moov"], effect="delay", seconds=0.3, times=None)
