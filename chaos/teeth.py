@@ -61,7 +61,7 @@ def _no_reading_back() -> None:
     from dispute_provider.exceptions import ConflictError
     from dispute_provider.hooks import final_call, protocol
 
-    def do_not_look(api: Any, record: Any, shows: Any, settle: float = 0.0, looks: Any = None) -> Any:
+    def do_not_look(read: Any, shows: Any, settle: float = 0.0, looks: Any = None) -> Any:
         yield from ()
         return None, None
 
@@ -292,10 +292,10 @@ def _denials_believed() -> None:
 
     original = final_call.read_back
 
-    def read_back(api: Any, record: Any, shows: Any, settle: float = 0.0, looks: int | None = None) -> Any:
+    def read_back(read: Any, shows: Any, settle: float = 0.0, looks: int | None = None) -> Any:
         if looks == final_call._LOOKS_AFTER_DENIAL:
             return None, None
-        return (yield from original(api, record, shows, settle, looks))
+        return (yield from original(read, shows, settle, looks))
 
     final_call.read_back = read_back
 

@@ -79,6 +79,13 @@ class Answer:
     replayed: bool = False
     in_doubt: bool = False
 
+    @property
+    def summary(self) -> str:
+        """Return its status and request id, and what is odd about it."""
+        repeated = ", a repetition of the first answer" if self.replayed else ""
+        odd = f"; not in the contract: {', '.join(self.warnings)}" if self.warnings else ""
+        return f"{self.status}, request {self.request_id}{repeated}{odd}"
+
     def items_broken_in(self, pointer: str) -> list[BrokenItem]:
         """The items that one list lacks, in their order.
 

@@ -62,6 +62,11 @@ class Request:
         return self.operation.effect == "irreversible" and self.arguments.get("submit") is not False
 
     @property
+    def dispute(self) -> str | None:
+        """The id of the dispute that it is about; None if it is about none."""
+        return self.arguments.get("dispute") or self.arguments.get("disputeID")
+
+    @property
     def content(self) -> Json:
         """The arguments that travel in the body: what is sensitive in a request."""
         return {k: v for k, v in self.arguments.items() if k not in self.operation.parameters}

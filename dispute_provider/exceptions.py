@@ -99,6 +99,11 @@ class ApiError(DisputeError):
     def __str__(self) -> str:
         return self.describe(self.advice)
 
+    def add(self, fact: str) -> None:
+        """Add to the message what became known later."""
+        self.message = f"{self.message.rstrip('. ')}; {fact}."
+        self.args = (str(self),)
+
     def describe(self, advice: str) -> str:
         """Return what happened, with the caller's advice in place of the error's own."""
         facts = " ".join(

@@ -157,6 +157,9 @@ class Api(abc.ABC):
     submits_under_a_key: ClassVar[bool]
     # Whether evidence of a name takes the place of what it held before.
     holds_one_of_a_name: ClassVar[bool]
+    # The operations that read a dispute and that give one up.
+    reads_by: ClassVar[str]
+    concedes_by: ClassVar[str]
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -204,6 +207,13 @@ class Api(abc.ABC):
         """A dispute and the evidence that the API holds for it now.
 
         :param details: with the names and sizes of documents, for people.
+        """
+
+    @abc.abstractmethod
+    def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
+        """Return the dispute that an answer contains.
+
+        :param account: whose it is; None for the connection's own.
         """
 
     @abc.abstractmethod

@@ -32,11 +32,11 @@ def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 
         return end
     outcome = yield from send_and_look(
         api,
-        record,
+        lambda: api.read(record.dispute, record.account),
         found,
         lambda _: api.concession(record),
-        lambda _, after: api.is_conceded(after),
-        refuse_submission,
+        lambda _, after: api.is_conceded(after.dispute),
+        lambda found: refuse_submission(record, found),
     )
     sent, request_id = outcome.sent, outcome.sent.request_id
     if outcome.after:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 from dispute_provider.answers import Answer
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -31,6 +31,9 @@ _LOOKS_AFTER_DENIAL = 3
 # How often a final call is sent at most, and how many seconds are waited before the next time at most.
 _SENDS = 4
 LONGEST_PAUSE = 30.0
+
+# A reading of the dispute: a snapshot of its evidence too, or the API's answer alone.
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Generic[R]):
     """What is known after a final call.
 
     :param before: the last reading before it was sent.
@@ -74,32 +77,36 @@ class Outcome:
     """
 
     sent: Sent
-    before: Snapshot
-    after: Snapshot | None = None
+    before: R
+    after: R | None = None
     unread: ApiError | None = None
     end: Record | None = None
 
 
 def send_and_look(
     api: Api,
-    record: Record,
-    before: Snapshot,
-    send: Callable[[Snapshot], Steps[Answer]],
-    shows: Callable[[Dispute, Dispute], bool],
-    refuse: Callable[[Record, Snapshot], Record | None],
+    read: Callable[[], Steps[R]],
+    before: R,
+    send: Callable[[R], Steps[Answer]],
+    shows: Callable[[R, R], bool],
+    refuse: Callable[[R], Record | None],
     settle: float = 0.0,
-) -> Steps[Outcome]:
+    reading_in: Callable[[R, Answer], R | None] = lambda before, answer: None,
+) -> Steps[Outcome[R]]:
     """Make a final call and read the dispute until it shows it.
 
     It is sent again only after a 429, or once under a new token after a 401, and only if a reading after the
-    pause shows that nothing has happened. Under an idempotency key the transport
-    sends it again, which needs no reading.
+    pause shows that nothing has happened. Under an idempotency key the transport sends it again, which needs
+    no reading.
 
+    :param read: reads the dispute.
     :param before: a fresh reading.
     :param send: the call, from the last reading.
     :param shows: whether the second reading shows what the first did not.
     :param refuse: the end of a dispute that must not be sent any more.
     :param settle: seconds until an earlier send has arrived or never will.
+    :param reading_in: returns the reading that an answer contains, if that shows what ``before`` did not;
+        None, the default, to read the dispute in any case.
     """
     for sends in range(1, _SENDS + 1):
         try:
@@ -108,24 +115,26 @@ def send_and_look(
             sent = Sent(problem=error)
         if sent.never_left and not settle:
             return Outcome(sent, before)
+        if sent.answer and (after := reading_in(before, sent.answer)):
+            return Outcome(sent, before, after)
         if sent.problem and sent.problem.under_way:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
             yield Wait(SETTLED_AFTER)
         looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)
-        opened = partial(shows, before.dispute)
-        after, problem = yield from read_back(api, record, opened, settle, looks)
+        opened = partial(shows, before)
+        after, problem = yield from read_back(read, opened, settle, looks)
         if after or problem or not _may_go_again(api, sent, sends):
             break
         yield Wait(_pause(sent, sends))
         try:
-            found = yield from api.read(record.dispute, record.account)
+            found = yield from read()
         except ApiError as error:
             problem = error
             break
-        if opened(found.dispute):
+        if opened(found):
             after = found
             break
-        if end := refuse(record, found):
+        if end := refuse(found):
             return Outcome(sent, before, end=end)
         before = found
     return Outcome(sent, before, after, problem)
@@ -149,12 +158,11 @@ def _pause(sent: Sent, sends: int) -> float:
 
 
 def read_back(
-    api: Api,
-    record: Record,
-    shows: Callable[[Dispute], bool],
+    read: Callable[[], Steps[R]],
+    shows: Callable[[R], bool],
     settle: float = 0.0,
     looks: int | None = None,
-) -> Steps[tuple[Snapshot | None, ApiError | None]]:
+) -> Steps[tuple[R | None, ApiError | None]]:
     """The dispute once it shows what was done; None if it does not, with why it could not be read.
 
     :param looks: how often to read; None for all of :data:`LOOK_AGAIN_AFTER`.
@@ -163,11 +171,11 @@ def read_back(
     for pause in (*LOOK_AGAIN_AFTER[:looks], *([settle] if settle else [])):
         yield Wait(pause)
         try:
-            after = yield from api.read(record.dispute, record.account)
+            after = yield from read()
         except ApiError as error:
             unread = error
             continue
         unread = None
-        if shows(after.dispute):
+        if shows(after):
             return after, None
     return None, unread

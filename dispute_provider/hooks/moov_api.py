@@ -56,6 +56,8 @@ class MoovApi(Api):
     name = "moov"
     submits_under_a_key = False
     holds_one_of_a_name = False
+    reads_by = "getDispute"
+    concedes_by = "acceptDispute"
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
@@ -144,9 +146,12 @@ class MoovApi(Api):
         return Token(answer.data["access_token"], time.monotonic() + lifetime - _RENEW_EARLY)
 
     def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
-        answer: Answer = yield from self.call("getDispute", accountID=self.account, disputeID=dispute)
+        answer: Answer = yield from self.call(self.reads_by, accountID=self.account, disputeID=dispute)
         items = yield from self._items(dispute)
-        return Snapshot(self._dispute(answer.data), tuple(items), answer.request_id)
+        return Snapshot(self.dispute_in(answer), tuple(items), answer.request_id)
+
+    def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
+        return self._dispute(answer.data)
 
     def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
         answer: Answer = yield from self.call(
@@ -252,7 +257,7 @@ class MoovApi(Api):
         raise NotImplementedError("nothing here is submitted by itself, or written over")
 
     def concession(self, record: Record) -> Steps[Answer]:
-        return (yield from self.call("acceptDispute", accountID=self.account, disputeID=record.dispute))
+        return (yield from self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute))
 
     def is_conceded(self, found: Dispute) -> bool:
         return found.status == "accepted"

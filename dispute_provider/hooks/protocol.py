@@ -63,11 +63,11 @@ def submit(
 
     outcome = yield from send_and_look(
         api,
-        record,
+        lambda: api.read(record.dispute, record.account),
         before,
         lambda found: api.submission(found, record),
-        _answered,
-        refuse_submission,
+        lambda before, after: answered(before.dispute, after.dispute),
+        lambda found: refuse_submission(record, found),
         settle,
     )
     if outcome.after:
@@ -88,7 +88,7 @@ def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Reco
     return found, refuse_submission(record, found)
 
 
-def not_shown(api: Api, record: Record, outcome: Outcome, what: str) -> Record:
+def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
     """The end of a final call that the dispute does not show.
 
     :param what: ``not submitted`` or ``not conceded``.
@@ -107,7 +107,7 @@ def not_shown(api: Api, record: Record, outcome: Outcome, what: str) -> Record:
 
 
 def _named(
-    api: Api, record: Record, outcome: Outcome, resumed: bool, is_shared: Callable[[], bool]
+    api: Api, record: Record, outcome: Outcome[Snapshot], resumed: bool, is_shared: Callable[[], bool]
 ) -> Record:
     """The end of a submission that the dispute shows: by us or by another, as approved or not."""
     assert outcome.after is not None
@@ -166,7 +166,7 @@ def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
     ]
 
 
-def _answered(before: Dispute, after: Dispute) -> bool:
+def answered(before: Dispute, after: Dispute) -> bool:
     """Whether the stage that was open in ``before`` has been answered since."""
     return (
         after.submissions > before.submissions

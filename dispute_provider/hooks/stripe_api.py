@@ -54,6 +54,8 @@ class StripeApi(Api):
     name = "stripe"
     submits_under_a_key = True
     holds_one_of_a_name = True
+    reads_by = "GetDisputesDispute"
+    concedes_by = "PostDisputesDisputeClose"
 
     @classmethod
     def check_connection(cls, connection: Connection) -> Settings:
@@ -130,8 +132,13 @@ class StripeApi(Api):
 
     def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
         expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
-        answer: Answer = yield from self.call("GetDisputesDispute", account, dispute=dispute, expand=expand)
+        answer: Answer = yield from self.call(self.reads_by, account, dispute=dispute, expand=expand)
         return self._snapshot(answer, account)
+
+    def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
+        return stripe_dispute.dispute_of(
+            answer.data, account or self.settings.account, live=self.settings.live
+        )
 
     def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
         answer: Answer = yield from self.call("GetFilesFileContents", account, file=document.id)
@@ -215,7 +222,7 @@ class StripeApi(Api):
         key = sha256_of([record.account, record.dispute, record.stage, record.submissions, record.digest])
         return (
             yield from self.call(
-                "PostDisputesDisputeClose",
+                self.concedes_by,
                 record.account,
                 dispute=record.dispute,
                 **{"Idempotency-Key": f"concede-{key}"},
@@ -266,9 +273,8 @@ class StripeApi(Api):
             stripe_evidence.held(name, value, is_file=name in self._file_fields)
             for name, value in answer.data["evidence"].items()
         )
-        account = account or self.settings.account
-        dispute = stripe_dispute.dispute_of(answer.data, account, live=self.settings.live)
-        return Snapshot(dispute, tuple(each for each in evidence if each), answer.request_id)
+        held = tuple(each for each in evidence if each)
+        return Snapshot(self.dispute_in(answer, account), held, answer.request_id)
 
 
 def _account_of(context: str) -> str:

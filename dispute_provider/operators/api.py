@@ -66,13 +66,7 @@ class ApiOperator(BaseOperator):
         if isinstance(dispute, str):
             account = arguments.get("Stripe-Account") or arguments.get("accountID")
             self.dispute_url = hook.api.page(dispute, account)
-        return self.result(self.call(context, hook, arguments))
-
-    def call(self, context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer:
-        """Make the call, and say so in one line."""
-        answer = send(hook, self.operation_id, arguments)
-        self.log.info("%s", outcome(hook, self.operation_id, arguments, answer))
-        return answer
+        return self.result(send(context, hook, self.operation_id, arguments, self.log))
 
     def result(self, answer: Answer) -> Any:
         """What goes to XCom."""
@@ -151,16 +145,30 @@ def hook_for(conn_id: str, api: str) -> DisputeHook:
     return hook
 
 
-def send(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any]) -> Answer:
-    """Make one call, with a key that makes it safe to repeat where the API takes one.
+def send(
+    context: Context, hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], log: Any
+) -> Answer:
+    """Make one call, with a key that makes it safe to repeat where the API takes one, and log what happened.
+
+    A call that cannot be undone is made once, whatever becomes of its task: see
+    :mod:`~dispute_provider.operators.final_call`.
 
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
     """
-    request = hook.api.contract.request(operation_id, **hook.api.complete(operation_id, arguments))
+    api = hook.api
+    request = api.contract.request(operation_id, **api.complete(operation_id, arguments))
+    keyed = {**key_for(hook.settings.connection, request), **arguments}
     if request.operation.effect != "read":
-        hook.run_steps(hook.api.prepare())
-    return hook.call(operation_id, None, **key_for(hook.settings.connection, request), **arguments)
+        hook.run_steps(api.prepare())
+    if request.is_final:
+        from dispute_provider.operators import final_call
+
+        request = api.contract.request(operation_id, **api.complete(operation_id, keyed))
+        return final_call.make(context, hook, request, log)
+    answer = hook.call(operation_id, None, **keyed)
+    log.info("%s", line_about(hook, operation_id, arguments, answer))
+    return answer
 
 
 def key_for(connection: str, request: Request) -> dict[str, str]:
@@ -187,7 +195,7 @@ def key_for(connection: str, request: Request) -> dict[str, str]:
     return {name: f"{request.operation.id}-{sha256_of([connection, told])}"}
 
 
-def outcome(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], answer: Answer) -> str:
+def line_about(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], answer: Answer) -> str:
     """One line about a call that succeeded."""
     file = arguments.get("file")
     subject = (
@@ -197,12 +205,7 @@ def outcome(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], 
         or hook.settings.account
         or hook.settings.connection
     )
-    line = f"{operation_id} {subject}: {answer.status}, request {answer.request_id}"
-    if answer.replayed:
-        line += ", a repetition of the first answer"
-    if answer.warnings:
-        line += f"; not in the contract: {', '.join(answer.warnings)}"
-    return line
+    return f"{operation_id} {subject}: {answer.summary}"
 
 
 def document(operation: Operation, path: str, filename: str | None = None) -> FilePart:

@@ -9,18 +9,13 @@ a token must not be. The connection makes its own where its authentication is ``
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider.operators.api import ApiOperator, DisputeOperator, DownloadOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import XComArg
-
-    from dispute_provider.answers import Answer
-    from dispute_provider.hooks.transport import DisputeHook
 
 
 class MoovOperator(ApiOperator):
@@ -151,13 +146,6 @@ class MoovAcceptDisputeOperator(MoovDisputeOperator):
 
     operation_id = "acceptDispute"
 
-    def call(self, context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer:
-        found = _found_after_retry(context, hook, arguments)
-        if found is not None and found.data["status"] == "accepted":
-            self.log.info("an earlier try accepted %s; nothing is sent", arguments["disputeID"])
-            return found
-        return super().call(context, hook, arguments)
-
 
 class MoovListDisputeEvidenceOperator(MoovDisputeOperator):
     """List the evidence that a dispute holds."""
@@ -259,20 +247,11 @@ class MoovDeleteDisputeEvidenceFileOperator(MoovEvidenceOperator):
 class MoovSubmitDisputeEvidenceOperator(MoovDisputeOperator):
     """Submit all the evidence that a dispute holds, for good.
 
-    Moov takes no key that would make a second call harmless: after a try that may have been killed halfway, a
-    retry looks at the dispute first.
+    Moov takes no key that would make a second call harmless: a later try of the task waits until the request
+    of an earlier one has arrived or never will, and sends only what the dispute does not show.
     """
 
     operation_id = "submitDisputeEvidence"
-
-    def call(self, context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer:
-        found = _found_after_retry(context, hook, arguments)
-        if found is not None and found.data.get("submittedOn"):
-            if found.data["status"] == "response-needed":
-                raise _open_again(found)
-            self.log.info("an earlier try submitted %s; nothing is sent", arguments["disputeID"])
-            return found
-        return super().call(context, hook, arguments)
 
 
 class MoovGetAccountOperator(MoovAccountOperator):
@@ -285,37 +264,3 @@ class MoovPingOperator(MoovOperator):
     """See whether Moov answers and takes the connection's keys."""
 
     operation_id = "ping"
-
-
-def _found_after_retry(context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer | None:
-    """The dispute as it is, where a try before this one may have sent something; None in the first try.
-
-    That try may have been killed with its request in flight: while the dispute is open, this one waits until
-    the request has arrived or never will.
-    """
-    from dispute_provider.hooks import final_call
-
-    instance = context.get("ti")
-    if instance is None or instance.try_number <= 1:
-        return None
-
-    def read() -> Answer:
-        return hook.call("getDispute", arguments.get("accountID"), disputeID=arguments["disputeID"])
-
-    found = read()
-    if found.data["status"] == "response-needed" and not found.data.get("submittedOn"):
-        time.sleep(final_call.SETTLED_AFTER)
-        found = read()
-    return found
-
-
-def _open_again(found: Answer) -> Exception:
-    from dispute_provider.exceptions import AmbiguousError
-
-    return AmbiguousError(
-        f"it was submitted on {found.data['submittedOn']} and asks for a response all the same: that was an "
-        "earlier try, or an earlier stage; nothing was sent.",
-        operation=MoovSubmitDisputeEvidenceOperator.operation_id,
-        status=found.status,
-        request_id=found.request_id,
-    )

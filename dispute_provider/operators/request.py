@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 
 from dispute_provider.forms import arguments_from_form, request_params
-from dispute_provider.operators.api import document, hook_for, key_for, outcome, send
+from dispute_provider.operators.api import document, hook_for, key_for, send
 from dispute_provider.operators.links import DisputeLink
 from dispute_provider.operators.retry import ApiRetryPolicy
 
@@ -88,7 +88,7 @@ class RequestOperator(BaseOperator):
         typed = arguments_from_form(operation, values)
         if values["dry_run"]:
             return self._show(operation, values, typed)
-        return self._send(operation, values, {**typed, **_document_of(operation, typed)})
+        return self._send(context, operation, {**typed, **_document_of(operation, typed)})
 
     def _show(
         self, operation: Operation, values: Mapping[str, Any], typed: Mapping[str, Any]
@@ -143,9 +143,8 @@ class RequestOperator(BaseOperator):
             self.log.info("Texts stand here as their length and the start of their sha256.")
         return {"sent": False, **shown(False).to_dict()}
 
-    def _send(
-        self, operation: Operation, values: Mapping[str, Any], arguments: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _send(self, context: Context, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        values = context["params"]
         dispute = arguments.get("dispute") or arguments.get("disputeID")
         if operation.effect == "irreversible" and arguments.get("submit") is not False:
             _require_confirmation(operation, dispute, values.get("confirm"))
@@ -153,9 +152,9 @@ class RequestOperator(BaseOperator):
         if isinstance(dispute, str):
             account = arguments.get("Stripe-Account") or arguments.get("accountID")
             self.dispute_url = hook.api.page(dispute, account)
-        answer = send(hook, operation.id, {**_minted(operation, hook), **arguments})
-        # What it answered stands in the XCom alone: an object that was expanded can say who the customer is.
-        self.log.info("%s", outcome(hook, operation.id, arguments, answer))
+        # The log has one line; the answer is in the XCom alone, as an expanded object can name the customer.
+        arguments = {**_minted(operation, hook), **arguments}
+        answer = send(context, hook, operation.id, arguments, self.log)
         return {
             "sent": True,
             "status": answer.status,

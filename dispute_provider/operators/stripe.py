@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dispute_provider.operators.api import ApiOperator, DisputeOperator, DownloadOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import XComArg
-
-    from dispute_provider.answers import Answer
-    from dispute_provider.hooks.transport import DisputeHook
 
 
 class StripeOperator(ApiOperator):
@@ -140,27 +136,6 @@ class StripeUpdateDisputeOperator(DisputeOperator, StripeOperator):
         self.metadata = self.unrendered(metadata)
         self.intended_submission_method = intended_submission_method
         self.idempotency_key = idempotency_key
-
-    def call(self, context: Context, hook: DisputeHook, arguments: Mapping[str, Any]) -> Answer:
-        answer = super().call(context, hook, arguments)
-        if self.submit and answer.replayed:
-            _require_answered(hook, answer, arguments)
-        return answer
-
-
-def _require_answered(hook: DisputeHook, answer: Answer, arguments: Mapping[str, Any]) -> None:
-    """Make sure that a repeated answer is about the stage that the dispute is at now."""
-    from dispute_provider.exceptions import ConflictError
-
-    found = hook.run_steps(hook.api.read(arguments["dispute"], arguments.get("Stripe-Account"))).dispute
-    if not found.submitted and not found.closed:
-        raise ConflictError(
-            f"the API repeats its answer to an earlier submission, and the {found.stage} is not answered; "
-            "give a new stage an idempotency_key of its own.",
-            operation=StripeUpdateDisputeOperator.operation_id,
-            status=answer.status,
-            request_id=answer.request_id,
-        )
 
 
 class StripeCloseDisputeOperator(DisputeOperator, StripeOperator):

@@ -288,4 +288,4 @@ OPEN = Dispute(
     ],
 )
 def test_what_shows_that_a_stage_was_answered(change: dict[str, Any], answered: bool) -> None:
-    assert protocol._answered(OPEN, replace(OPEN, **change)) == answered
+    assert protocol.answered(OPEN, replace(OPEN, **change)) == answered

@@ -10,9 +10,28 @@ from airflow.sdk import BaseOperator, Context
 from dispute_provider.sandbox import Sandbox
 
 
-def run(operator: BaseOperator, try_number: int = 1) -> Any:
+class Store:
+    """Stands for the state store of one task, which its tries share."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self._values.get(key)
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self._values[key] = value
+
+    def delete(self, key: str) -> None:
+        self._values.pop(key, None)
+
+
+def run(operator: BaseOperator, try_number: int = 1, store: Store | None = None, **context: Any) -> Any:
     """Run a task; returns what it would put into XCom."""
-    return operator.execute(cast("Context", {"ti": SimpleNamespace(try_number=try_number)}))
+    context |= {"ti": SimpleNamespace(try_number=try_number)}
+    if store is not None:
+        context["task_state_store"] = store
+    return operator.execute(cast("Context", context))
 
 
 def only(sandbox: Sandbox, operation: str) -> dict[str, Any]:

@@ -277,6 +277,7 @@ class TestSubmittedOnce:
         sandbox.settings(permissive=True)
         for given in ({"evidence": {"customer_name": "Zoë"}}, other):
             run(StripeUpdateDisputeOperator(task_id="submit", dispute=dispute, submit=True, **given))
+            sandbox.edit_dispute(dispute, reopen=True)
         keys = [
             call["headers"]["idempotency-key"] for call in sandbox.journal(operation="PostDisputesDispute")
         ]

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import DAG, task
 from support import register
 
+from dispute_provider.hooks import final_call
 from dispute_provider.operators.moov import (
     MoovSubmitDisputeEvidenceOperator,
     MoovUploadDisputeEvidenceTextOperator,
@@ -112,6 +113,13 @@ def test_an_upload_feeds_an_update(sandbox: Sandbox, stripe_connection: str, tmp
     assert sandbox.dispute(dispute)["submissions"][0]["evidence"]["receipt"].startswith("file_")
 
 
+@pytest.fixture
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "SETTLED_AFTER", 0.0)
+
+
+@pytest.mark.usefixtures("_no_waiting")
 @pytest.mark.parametrize(
     ("fault", "tries", "calls"),
     [
@@ -139,3 +147,32 @@ def test_airflow_tries_again_only_what_may_pass(
     assert instance.try_number == tries
     assert instance.state == ("success" if tries == 2 else "failed")
     assert len(sandbox.journal(operation="submitDisputeEvidence")) == calls
+
+
+@pytest.mark.usefixtures("_no_waiting")
+def test_airflow_keeps_the_note_of_a_final_call(sandbox: Sandbox, moov_connection: str) -> None:
+    """It outlives the try: a later one reads it."""
+    dispute = sandbox.create_dispute(api="moov", evidence={"other": "Hello"})["id"]
+    with DAG("submit_and_clear", schedule=None) as dag:
+        MoovSubmitDisputeEvidenceOperator(task_id="submit", dispute_id=dispute)
+    register(dag)
+    run = dag.test()
+    assert run.state == "success"
+
+    (instance,) = run.get_task_instances()
+    [note] = notes_of(instance)
+    assert note["dispute"] == dispute
+    assert note["ended"] is True
+    assert len(sandbox.journal(operation="submitDisputeEvidence")) == 1
+
+
+def notes_of(instance: Any) -> list[dict[str, Any]]:
+    """The notes in the state store of a task."""
+    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(TaskStateStoreModel).filter_by(
+            dag_id=instance.dag_id, run_id=instance.run_id, task_id=instance.task_id
+        )
+        return [json.loads(row.value) for row in found]
