@@ -19,6 +19,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
+from dispute_provider.sandbox import MOOV_ACCOUNT
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
@@ -164,7 +165,8 @@ def test_whatever_is_answered_after_the_commit_the_end_is_ours_and_has_a_receipt
         return {"chosen_options": form["options"][:1], "params_input": {}}
 
     cases = [case(kind, dispute) for dispute in by_status.values()]
-    run = engine.run(contest(cases, connect(kind)), answer)
+    account = {"moov": {"account": MOOV_ACCOUNT}}.get(kind, {})
+    run = engine.run(contest(cases, connect(kind, extra={"rate_limit": 1000, **account})), answer)
     assert {record["state"] for record in records(engine, run)} == {"submitted"}
     assert submitted(sandbox) == len(STATUSES)
     receipts = {json.loads(path.read_text())["dispute"] for path in tmp_path.rglob("*.json")}
