@@ -103,7 +103,11 @@ def test_at_the_deadline_a_named_policy_decides_about_what_nobody_answered(strip
     assert decided[0]["approval"]["action"] == "submit"
     assert "not below 20.00 USD" in decided[1]["reason"]
     assert "warnings" in decided[2]["reason"]
-    assert [answer["action"] for answer in noted.values()] == ["submit", None, None]
+    assert {key.rsplit("/", 1)[-1]: answer["action"] for key, answer in noted.items()} == {
+        "du_small": "submit",
+        "du_large": None,
+        "du_warned": None,
+    }
 
 
 def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(stripe_connection):
@@ -145,9 +149,9 @@ def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud):
         outcome = ReportOutcomeOperator(task_id="outcome", results=[record.to_dict()])
     if loud:
         with pytest.raises(AirflowFailException, match="du_1"):
-            outcome.execute({})
+            outcome.execute(context())
     else:
-        assert outcome.execute({}) == {state: 1}
+        assert outcome.execute(context()) == {state: 1}
 
 
 def test_a_note_that_cannot_be_written_does_not_lose_the_answer(stripe_connection, monkeypatch):
