@@ -136,6 +136,7 @@ class Scene:
                 fields["evidence"] = {self.dice.choice(names): people.FIRST}
             if api == "stripe" and self.dice.random() < self.mood.automatic:
                 fields["intended_submission_method"] = self.dice.choice(AUTOMATIC)
+                fields["shows_submission_method"] = self.dice.random() < 0.5
             made = setup.create(self.world, fields)
             dispute = made["id"]
             if inquiry and self.dice.random() < 0.6:

@@ -283,7 +283,7 @@ def _resent_after_429() -> None:
 
     original = attempts.may_resend
     attempts.may_resend = lambda request, error: (
-        isinstance(error, RateLimitedError) or original(request, error)
+        (request.is_final and isinstance(error, RateLimitedError)) or original(request, error)
     )
 
 
@@ -321,7 +321,7 @@ def _replacements_forgotten() -> None:
     StagingMemory.note = lambda self, dispute, replacement: None  # type: ignore[method-assign]
 
 
-def _automatic_submission_ignored() -> None:
+def _unknown_method_is_manual() -> None:
     from dispute_provider.hooks import staging
 
     staging._automatic = lambda dispute, rules: None
@@ -376,7 +376,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "what was sent has no receipt": _no_receipts,
     "a rejection's signature is not checked": _rejections_unsigned,
     "what is replaced is not noted before the write": _replacements_forgotten,
-    "automatic submission is not looked for": _automatic_submission_ignored,
+    "an unknown submission method is taken for manual": _unknown_method_is_manual,
     "an odd field makes an answer unreadable": _oddities_fatal,
 }
 
