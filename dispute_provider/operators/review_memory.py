@@ -123,11 +123,19 @@ def _answer(review: str, record: Record, *, ended: bool) -> Answer:
     given = record.approval
     if given is None:
         return Answer(review, why=record.reason, state=str(record.state) if ended else None)
-    at = datetime.fromisoformat(given.responded_at)
-    answer = Answer(review, given.action, given.responder, at=at if at.tzinfo else at.replace(tzinfo=UTC))
+    answer = Answer(review, given.action, given.responder, at=_moment(given.responded_at))
     if not ended:
         return replace(answer, why=record.reason)
     return replace(answer, state=str(record.state), reason=record.reason if answer.sends else "")
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a moment in ISO 8601; None if it is none, as in a record that was edited."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def forget_answers(context: Context, reviews: Iterable[str]) -> None:

@@ -150,9 +150,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         """With what an earlier try may have sent, and no try could look for, as *unknown*."""
         unknown: dict[int, Record] = {}
         for place, record in enumerate(results):
+            if not is_unreached(record) or not record.approval:
+                continue
             noted = progress.get(record.provider)
-            may_be_sent = noted.intended(record) if noted else context["ti"].try_number > 1
-            if is_unreached(record) and record.approval and may_be_sent:
+            if noted.intended(record) if noted else context["ti"].try_number > 1:
                 unknown[place] = end = may_have_been_sent(record, record.reason)
                 self._tell([end])
                 receipts.write(end)
