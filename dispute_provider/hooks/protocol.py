@@ -128,7 +128,7 @@ def _named(
     if not differing:
         if resumed:
             return _resumed_end(record, request_id)
-        if is_shared():
+        if sent.is_taken and is_shared():
             reason = "another run, or this one, submitted it in the same moment, as it was approved"
             return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
         reason = f"submitted with the evidence that was approved, {_BY_WHOM} ({how})"
