@@ -84,7 +84,7 @@ class Campaign:
 
         :param traces: a file for the digests of each dispute's requests, a line for each episode.
         """
-        from chaos.facts import KINDS, UNATTRIBUTED
+        from chaos.facts import COUNTED_APART, KINDS
 
         global _tracing
         _tracing = traces is not None
@@ -98,7 +98,7 @@ class Campaign:
             totals.update(kind for kind, _ in played["findings"])
             states.update(played["states"])
             traced[played["seed"]] = played["trace"]
-            if wrong := [text for kind, text in played["findings"] if kind != UNATTRIBUTED]:
+            if wrong := [text for kind, text in played["findings"] if kind not in COUNTED_APART]:
                 failing[played["seed"]] = wrong
             if time.monotonic() - spoken > _EVERY:
                 spoken = time.monotonic()
@@ -114,7 +114,7 @@ class Campaign:
         )
         summary = {
             "episodes": episodes,
-            **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, UNATTRIBUTED)},
+            **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, *COUNTED_APART)},
             "states": dict(sorted(states.items())),
         }
         if traces:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chaos.facts import (
+    ADMITTED,
     FALSE_END,
     LOST,
     NO_RECEIPT,
@@ -83,7 +84,7 @@ class Ends:
             yield Finding(FALSE_END, dispute, f"{told}, but nobody submitted it")
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
         if state == "already-submitted" and own and not self._others(completion, dispute):
-            kind = UNATTRIBUTED if "or this one" in record["reason"] else FALSE_END
+            kind = self._apart(completion) if "or this one" in record["reason"] else FALSE_END
             yield Finding(kind, dispute, f"{told}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
             yield Finding(FALSE_END, dispute, f"{told}, but it was not")
@@ -120,8 +121,11 @@ class Ends:
             yield Finding(UNAPPROVED, dispute, f"{told}, but {difference(since[-1], given[-1])}")
         ours = any(run_of(one.run or "") == run_of(completion.run) for one in since)
         if not ours:
-            kind = UNATTRIBUTED if _admits_another(record["reason"]) else FALSE_END
+            kind = self._apart(completion) if _admits_another(record["reason"]) else FALSE_END
             yield Finding(kind, dispute, f"{told}, but another submitted it")
+
+    def _apart(self, completion: Completion) -> str:
+        return UNATTRIBUTED if completion.run in self.told.killed_submitting else ADMITTED
 
     def _twin_was_sent(self, completion: Completion, dispute: str) -> bool:
         """Whether another record of the same dispute says that it was sent, conceded, or may have been."""
@@ -226,9 +230,7 @@ class Ends:
                 for record in completion.records
                 if record["dispute"] == dispute
             ]
-            # Where another run of ours has the same submission in flight, that one has the receipt.
-            named = records and not any("or this one" in record["reason"] for record in records)
-            if named and (dispute, run) not in have:
+            if records and (dispute, run) not in have:
                 yield Finding(
                     NO_RECEIPT, dispute, f"{sender}: sent at {time:.0f}, and there is no receipt of it"
                 )

@@ -13,10 +13,10 @@ DOUBLE, UNAPPROVED, LOST, DUPLICATE = "double_submits", "unapproved", "lost", "d
 FALSE_END, NO_RECEIPT, HANG = "false_ends", "no_receipt", "hangs"
 KINDS = (DOUBLE, UNAPPROVED, LOST, DUPLICATE, FALSE_END, NO_RECEIPT, HANG)
 UNATTRIBUTED = "unattributed"
-"""The end says that this run or another sent it, and it was the other: counted, and no failure.
-
-So it is after a kill between the intent and the request, while a colleague submits.
-"""
+"""Killed between its intent and its request, while a colleague submits: counted, and no failure."""
+ADMITTED = "admitted"
+"""The end says that this run or another sent it, and no kill is why: counted, and no failure."""
+COUNTED_APART = (UNATTRIBUTED, ADMITTED)
 _CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
 
 

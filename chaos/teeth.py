@@ -400,14 +400,14 @@ def _names() -> set[str]:
 def _bite(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
     """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
     from chaos.episode import play
-    from chaos.facts import UNATTRIBUTED
+    from chaos.facts import COUNTED_APART
 
     known = _names()
     SAFEGUARDS[name]()
     if strange := _names() - known:
         raise AssertionError(f"{name}: knocks out what is not there (any more): {sorted(strange)}")
     for count in range(1, most + 1):
-        findings = [each for each in play(seed + count - 1, _site).findings if each.kind != UNATTRIBUTED]
+        findings = [each for each in play(seed + count - 1, _site).findings if each.kind not in COUNTED_APART]
         if any(error in finding.text for finding in findings for error in _OURS):
             raise AssertionError(f"{name}: knocked out in a way that does not work: {findings[0]}")
         if findings:
