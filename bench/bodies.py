@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider import contract
-from dispute_provider.contract import Request
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.contract import Request
 from dispute_provider.sandbox.stripe_charges import StripeCharge
 from dispute_provider.sandbox.stripe_objects import StripeDispute
 from dispute_provider.sandbox.stripe_params import FILES

@@ -328,7 +328,7 @@ def _unknown_method_is_manual() -> None:
 
 
 def _oddities_fatal() -> None:
-    from dispute_provider import reading
+    from dispute_provider.contracts import reading
     from dispute_provider.exceptions import Violation
 
     original = reading.read

@@ -6,8 +6,8 @@ from types import ModuleType
 
 from airflow.sdk import DAG
 
-from dispute_provider import contract
-from dispute_provider.contract import Operation
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.contract import Operation
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator
 from dispute_provider.operators.request import RequestOperator, form

@@ -17,8 +17,8 @@ from typing import Any, cast
 
 from airflow.sdk import Param
 
-from dispute_provider import contract
-from dispute_provider.contract import FORM, Json, Operation
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.contract import FORM, Json, Operation
 from dispute_provider.wording import from_connection, is_account, limits, types_of
 
 UNSET = "unset"

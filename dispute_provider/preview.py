@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dispute_provider.contract import FORM, JSON, FilePart, Operation, Request, encode
+from dispute_provider.contracts.contract import FORM, JSON, FilePart, Operation, Request, encode
+from dispute_provider.contracts.redaction import SECRET, redacted_arguments
 from dispute_provider.exceptions import Violation
-from dispute_provider.redaction import SECRET, redacted_arguments
 from dispute_provider.wording import curl, form_lines, python_call
 
 

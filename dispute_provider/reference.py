@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dispute_provider.contract import MULTIPART, Json, Operation
+from dispute_provider.contracts.contract import MULTIPART, Json, Operation
 from dispute_provider.wording import curl, from_connection, limits, types_of
 
 _EFFECTS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.evidence.completeness import PRODUCTS, Assessment, assess
 from dispute_provider.evidence.snapshot import Dispute
 

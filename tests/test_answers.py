@@ -14,8 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from dispute_provider.answers import Answer, read_answer, redact, retry_after_seconds
-from dispute_provider.contract import FilePart, Operation, Request, encode, load
+from dispute_provider.contracts.answers import Answer, read_answer, redact, retry_after_seconds
+from dispute_provider.contracts.contract import FilePart, Operation, Request, encode, load
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
 from dispute_provider.hooks.api import Api, Listing, Send

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.evidence.case import Case
 from dispute_provider.forms import (
     arguments_from_form,

@@ -40,7 +40,7 @@ HEAVY = (
     "airflow.providers.http",
     "dispute_provider.hooks",
     "dispute_provider.sandbox",
-    "dispute_provider.validation",
+    "dispute_provider.contracts.validation",
     "jsonschema",
     "requests",
     "tenacity",

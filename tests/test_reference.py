@@ -8,8 +8,8 @@ import shlex
 
 import pytest
 
-from dispute_provider import contract
-from dispute_provider.contract import Operation
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.contract import Operation
 from dispute_provider.reference import reference
 
 OPERATIONS = [

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.contract import Json, Operation, load, read_schema
-from dispute_provider.reading import Reading, read
-from dispute_provider.screening import Screen
-from dispute_provider.validation import violations
+from dispute_provider.contracts.contract import Json, Operation, load, read_schema
+from dispute_provider.contracts.reading import Reading, read
+from dispute_provider.contracts.screening import Screen
+from dispute_provider.contracts.validation import violations
 
 LOADED = [load("stripe"), load("moov")]
 OPERATIONS = [operation for api in LOADED for operation in api.operations.values()]

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider.contract import Contract, Json
+from dispute_provider.contracts.contract import Contract, Json
+from dispute_provider.contracts.lengths import text_length
 from dispute_provider.evidence.documents import shown
 from dispute_provider.exceptions import Violation
-from dispute_provider.lengths import text_length
 
 _MEGABYTE = 1_000_000
 _ALL_PLACES = 6

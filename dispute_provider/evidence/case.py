@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.evidence.bounds import TOO_DEEP, excess
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.snapshot import sha256_of
@@ -93,7 +93,7 @@ class Case:
 
     @classmethod
     def _parse(cls, data: Any, folder: str | None, source: str | None) -> Case:
-        from dispute_provider.validation import violations
+        from dispute_provider.contracts.validation import violations
 
         name = source or name_of(data)
         if too_much := excess(data):
@@ -161,7 +161,7 @@ def _in_plain_types(data: Any) -> tuple[Any, bool]:
 
     :returns: the case in JSON's own types, and whether it was just what JSON in UTF-8 can hold.
     """
-    from dispute_provider.screening import holds_json
+    from dispute_provider.contracts.screening import holds_json
 
     try:
         return (data, True) if holds_json(data) else (json.loads(json.dumps(data)), False)
@@ -174,7 +174,7 @@ def _evidence_violations(
     data: Mapping[str, Any], entries: Iterable[Entry], *, is_json: bool
 ) -> list[Violation]:
     """What is wrong with the evidence of what else is a case."""
-    from dispute_provider.validation import violations
+    from dispute_provider.contracts.validation import violations
 
     try:
         api = contract.load(data["provider"])

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from dispute_provider.contract import Contract
+from dispute_provider.contracts.contract import Contract
 from dispute_provider.evidence.snapshot import Dispute
 
 Json = Mapping[str, Any]

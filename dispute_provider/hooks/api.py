@@ -11,9 +11,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from dispute_provider import contract
-from dispute_provider.answers import Answer
-from dispute_provider.contract import Request
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import Request
+from dispute_provider.contracts.validation import violations
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.merging import Merged
@@ -22,7 +23,6 @@ from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AuthenticationError
 from dispute_provider.hooks.settings import Connection, Settings, refuse
-from dispute_provider.validation import violations
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 from tenacity import RetryCallState, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
-from dispute_provider.answers import Answer
-from dispute_provider.contract import Request
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,

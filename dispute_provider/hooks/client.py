@@ -15,7 +15,7 @@ import aiohttp
 from tenacity import AsyncRetrying
 from yarl import URL
 
-from dispute_provider.answers import Answer
+from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError, RateLimitedError
 from dispute_provider.hooks import sending
 from dispute_provider.hooks.api import Api, Send, Steps, Wait

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from dispute_provider.answers import Answer
+from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record
 from dispute_provider.exceptions import (
     AmbiguousError,

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dispute_provider.answers import Answer
-from dispute_provider.contract import FilePart, segment
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import FilePart, segment
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.record import Record

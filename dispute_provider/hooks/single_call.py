@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from dispute_provider.answers import Answer
-from dispute_provider.contract import Request
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import Request
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError
 from dispute_provider.hooks.api import Api, Steps, Wait

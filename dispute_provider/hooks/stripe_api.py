@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from dispute_provider.answers import Answer
-from dispute_provider.contract import FilePart
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import FilePart
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document

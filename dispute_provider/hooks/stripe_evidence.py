@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dispute_provider.contract import Contract, Json
+from dispute_provider.contracts.contract import Contract, Json
 from dispute_provider.evidence.snapshot import Evidence, canonical_json
 
 # The API names a file's type by its usual ending.

@@ -19,7 +19,7 @@ import urllib3
 from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
 from tenacity import Retrying
 
-from dispute_provider.answers import Answer
+from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError
 from dispute_provider.hooks import sending
 from dispute_provider.hooks.api import Api, Send, Steps, Wait

@@ -16,8 +16,8 @@ from dispute_provider.operators.retry import ApiRetryPolicy
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
 
-    from dispute_provider.answers import Answer
-    from dispute_provider.contract import FilePart, Operation, Request
+    from dispute_provider.contracts.answers import Answer
+    from dispute_provider.contracts.contract import FilePart, Operation, Request
     from dispute_provider.hooks.transport import DisputeHook
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class ApiOperator(BaseOperator):
 
     def result(self, answer: Answer) -> Any:
         """What goes to XCom."""
-        from dispute_provider.redaction import redacted_answer
+        from dispute_provider.contracts.redaction import redacted_answer
 
         return answer.raw if self.return_evidence else redacted_answer(self.api, answer.raw)
 
@@ -176,7 +176,7 @@ def key_for(connection: str, request: Request) -> dict[str, str]:
 
     Staging gets none: to stage what was staged before has to do something, and a key would prevent it.
     """
-    from dispute_provider.contract import FilePart
+    from dispute_provider.contracts.contract import FilePart
     from dispute_provider.evidence.snapshot import sha256_of
 
     name = "Idempotency-Key"
@@ -213,7 +213,7 @@ def document(operation: Operation, path: str, filename: str | None = None) -> Fi
 
     :raises InvalidRequestError: if there is none.
     """
-    from dispute_provider.contract import FilePart
+    from dispute_provider.contracts.contract import FilePart
     from dispute_provider.evidence.documents import Document
     from dispute_provider.exceptions import InvalidRequestError, Violation
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.evidence import budgets
 from dispute_provider.evidence.budgets import Limits
 from dispute_provider.evidence.card_numbers import card_numbers

@@ -10,8 +10,8 @@ from dispute_provider.operators.stores import load, now, until_settled
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.answers import Answer
-    from dispute_provider.contract import Request
+    from dispute_provider.contracts.answers import Answer
+    from dispute_provider.contracts.contract import Request
     from dispute_provider.hooks.transport import DisputeHook
 
 _KEY = "final call"

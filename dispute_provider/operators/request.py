@@ -16,8 +16,8 @@ from dispute_provider.operators.retry import ApiRetryPolicy
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.answers import Answer
-    from dispute_provider.contract import FilePart, Operation
+    from dispute_provider.contracts.answers import Answer
+    from dispute_provider.contracts.contract import FilePart, Operation
     from dispute_provider.exceptions import Violation
     from dispute_provider.hooks.transport import DisputeHook
 
@@ -81,7 +81,7 @@ class RequestOperator(BaseOperator):
         self.dispute_url = ""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from dispute_provider import contract
+        from dispute_provider.contracts import contract
 
         operation = contract.load(self.api)[self.operation_id]
         values = context["params"]
@@ -95,9 +95,9 @@ class RequestOperator(BaseOperator):
     ) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowException
 
+        from dispute_provider.contracts.redaction import SECRET
         from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
         from dispute_provider.preview import preview
-        from dispute_provider.redaction import SECRET
 
         violations: list[Violation] = []
         server, scheme, conn_id = operation.server, "", values["conn_id"]
@@ -164,8 +164,8 @@ class RequestOperator(BaseOperator):
 
     def _told(self, answer: Answer) -> Any:
         """What may be stored of an answer."""
+        from dispute_provider.contracts.redaction import redacted_answer
         from dispute_provider.evidence.documents import Document
-        from dispute_provider.redaction import redacted_answer
 
         if isinstance(answer.data, bytes):
             found = Document("", answer.data)
@@ -178,7 +178,7 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
 
     :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
     """
-    from dispute_provider.contract import FilePart
+    from dispute_provider.contracts.contract import FilePart
     from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
     from dispute_provider.operators.case_files import require_within_roots
 

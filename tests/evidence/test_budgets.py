@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.evidence.budgets import Held, Limits, exceeded, to_leave_out, unfit, usage
 
 STRIPE = Limits.of(contract.load("stripe"))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from dispute_provider import contract
-from dispute_provider.contract import Contract
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.contract import Contract
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Programme

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.contract import Operation, load
+from dispute_provider.contracts.contract import Operation, load
 from dispute_provider.hooks.limiter import Limiter
 from dispute_provider.hooks.settings import Settings
 

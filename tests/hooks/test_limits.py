@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from drivers import Driver, SyncDriver
 from support import Asked, Connect, Peer, Reply
 
-from dispute_provider.contract import load
+from dispute_provider.contracts.contract import load
 from dispute_provider.exceptions import (
     AmbiguousError,
     AuthenticationError,

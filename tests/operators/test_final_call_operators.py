@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from running import Store, run
 from support import Connect
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,

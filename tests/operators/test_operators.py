@@ -15,7 +15,7 @@ import pytest
 from running import run
 from support import Connect
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.exceptions import (
     AmbiguousError,
     AuthenticationError,
@@ -111,7 +111,7 @@ print(*sorted(set(sys.modules) - before))
     )
     modules = loaded.stdout.split()
     assert all(name.startswith("dispute_provider") for name in modules), modules
-    assert "dispute_provider.contract" not in modules
+    assert "dispute_provider.contracts.contract" not in modules
 
 
 class TestRefusedBeforeSending:

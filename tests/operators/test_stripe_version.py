@@ -10,7 +10,7 @@ from airflow.sdk import Context
 from running import only, run
 from support import Connect
 
-from dispute_provider import contract
+from dispute_provider.contracts import contract
 from dispute_provider.exceptions import (
     ApiError,
     AuthenticationError,

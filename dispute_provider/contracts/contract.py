@@ -245,7 +245,7 @@ class Contract:
 
         :raises InvalidRequestError: with every violation; nothing was sent.
         """
-        from dispute_provider.validation import violations
+        from dispute_provider.contracts.validation import violations
 
         operation = self[operation_id]
         given = {name: value for name, value in arguments.items() if value is not None}

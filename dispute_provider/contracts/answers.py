@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dispute_provider.contract import Request
+from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -32,7 +32,7 @@ from dispute_provider.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from dispute_provider.reading import BrokenItem
+    from dispute_provider.contracts.reading import BrokenItem
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: InvalidRequestError,
@@ -111,7 +111,7 @@ def read_answer(
     schema = request.operation.success_schema
     if schema is None:
         return Answer(status, request_id, body or None, raw=body or None)
-    from dispute_provider.reading import read
+    from dispute_provider.contracts.reading import read
 
     try:
         data, is_strict = _decode(body)
@@ -152,7 +152,7 @@ def _decode(body: bytes) -> tuple[Any, bool]:
 
 def _outdated_before(request: Request, data: Any) -> str | None:
     """Return before which API version answers had the form of this one; None if it has no such form."""
-    from dispute_provider.validation import violations
+    from dispute_provider.contracts.validation import violations
 
     known = request.operation.contract.document.get("x-outdated")
     return str(known["before"]) if known and not violations(known["answer"], data) else None

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from dispute_provider import contract
-from dispute_provider.contract import Json, Operation
+from dispute_provider.contracts import contract
+from dispute_provider.contracts.contract import Json, Operation
 
 SECRET = "[redacted: a secret]"  # noqa: S105  # what stands in a secret's place
 _EVIDENCE = "evidence"

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dispute_provider.contracts.screening import Screen, holds_json
+from dispute_provider.contracts.validation import escape, wrong_with_value
 from dispute_provider.exceptions import Violation
-from dispute_provider.screening import Screen, holds_json
-from dispute_provider.validation import escape, wrong_with_value
 
 Json = dict[str, Any]
 

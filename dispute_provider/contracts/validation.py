@@ -16,11 +16,11 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from dispute_provider.contract import FilePart
+from dispute_provider.contracts.contract import FilePart
+from dispute_provider.contracts.formats import FORMATS
+from dispute_provider.contracts.lengths import document_names, text_of_others, utf16_units
+from dispute_provider.contracts.screening import Screen
 from dispute_provider.exceptions import Violation
-from dispute_provider.formats import FORMATS
-from dispute_provider.lengths import document_names, text_of_others, utf16_units
-from dispute_provider.screening import Screen
 
 Json = dict[str, Any]
 

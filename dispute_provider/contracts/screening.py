@@ -13,8 +13,8 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from dispute_provider.formats import FORMATS, LAST_UNIX_TIME
-from dispute_provider.lengths import document_names, text_of_others
+from dispute_provider.contracts.formats import FORMATS, LAST_UNIX_TIME
+from dispute_provider.contracts.lengths import document_names, text_of_others
 
 Json = dict[str, Any]
 

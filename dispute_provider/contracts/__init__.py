@@ -1,0 +1,1 @@
+"""The wire contracts: arguments become a checked, encoded request; answers become checked objects. Pure."""
