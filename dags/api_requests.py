@@ -8,10 +8,10 @@ from airflow.sdk import DAG
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import Operation
+from dispute_provider.explain.reference import reference
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator
 from dispute_provider.operators.request import RequestOperator, form
-from dispute_provider.reference import reference
 
 _NAMES = {"stripe": "Stripe", "moov": "Moov"}
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param
 from airflow.sdk.configuration import conf
 
-from dispute_provider.forms import case_params
+from dispute_provider.explain.forms import case_params
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

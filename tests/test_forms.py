@@ -10,7 +10,7 @@ from airflow.sdk import Param
 
 from dispute_provider.contracts import contract
 from dispute_provider.evidence.case import Case
-from dispute_provider.forms import (
+from dispute_provider.explain.forms import (
     arguments_from_form,
     case_from_form,
     case_params,

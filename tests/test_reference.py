@@ -10,7 +10,7 @@ import pytest
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import Operation
-from dispute_provider.reference import reference
+from dispute_provider.explain.reference import reference
 
 OPERATIONS = [
     pytest.param(operation, id=operation.id)

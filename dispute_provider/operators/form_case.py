@@ -42,7 +42,7 @@ class FormCase:
         values = context["params"]
         if path := values.get("case_path"):
             return [path]
-        from dispute_provider.forms import case_from_form
+        from dispute_provider.explain.forms import case_from_form
 
         case = case_from_form(self.api, values)
         person = getattr(context["dag_run"], "triggering_user_name", None)

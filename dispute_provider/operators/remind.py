@@ -171,8 +171,8 @@ def _state(
     record: Record, staged: Record | None, asked: Asked | None, answer: Answer | None
 ) -> tuple[str, str]:
     """Why a dispute is open, and the address where something can be done; no reason if nothing should be."""
-    from dispute_provider.evidence.markdown import one_line
     from dispute_provider.evidence.record import State
+    from dispute_provider.explain.markdown import one_line
 
     own_page = record.url or ""
     if record.reason:

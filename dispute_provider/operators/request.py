@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
 
-from dispute_provider.forms import arguments_from_form, request_params
+from dispute_provider.explain.forms import arguments_from_form, request_params
 from dispute_provider.operators.api import document, hook_for, key_for, send
 from dispute_provider.operators.links import DisputeLink
 from dispute_provider.operators.retry import ApiRetryPolicy
@@ -97,7 +97,7 @@ class RequestOperator(BaseOperator):
 
         from dispute_provider.contracts.redaction import SECRET
         from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
-        from dispute_provider.preview import preview
+        from dispute_provider.explain.preview import preview
 
         violations: list[Violation] = []
         server, scheme, conn_id = operation.server, "", values["conn_id"]

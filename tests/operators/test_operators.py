@@ -30,12 +30,12 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
+from dispute_provider.explain.wording import from_connection, is_account
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator
 from dispute_provider.operators.links import DisputeLink
 from dispute_provider.operators.retry import ApiRetryPolicy
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.wording import from_connection, is_account
 
 OPERATORS = [
     found

@@ -18,6 +18,7 @@ from dispute_provider.exceptions import (
     OutdatedVersionError,
     PermissionDeniedError,
 )
+from dispute_provider.explain.reference import reference
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import (
@@ -26,7 +27,6 @@ from dispute_provider.operators.stripe import (
     StripeListDisputesOperator,
     StripeUpdateDisputeOperator,
 )
-from dispute_provider.reference import reference
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
 VERSION = "2026-10-28.endive"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dispute_provider.contracts.contract import MULTIPART, Json, Operation
-from dispute_provider.wording import curl, from_connection, limits, types_of
+from dispute_provider.explain.wording import curl, from_connection, limits, types_of
 
 _EFFECTS = {
     "read": "reads, changes nothing",

@@ -19,7 +19,7 @@ from airflow.sdk import Param
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import FORM, Json, Operation
-from dispute_provider.wording import from_connection, is_account, limits, types_of
+from dispute_provider.explain.wording import from_connection, is_account, limits, types_of
 
 UNSET = "unset"
 _ANSWERS = {True: "yes", False: "no"}

@@ -11,7 +11,7 @@ from typing import Any
 from dispute_provider.contracts.contract import FORM, JSON, FilePart, Operation, Request, encode
 from dispute_provider.contracts.redaction import SECRET, redacted_arguments
 from dispute_provider.exceptions import Violation
-from dispute_provider.wording import curl, form_lines, python_call
+from dispute_provider.explain.wording import curl, form_lines, python_call
 
 
 @dataclass(frozen=True, slots=True)

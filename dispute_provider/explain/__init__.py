@@ -1,0 +1,1 @@
+"""An operation for people: reference, form, preview, cURL, snippet. Pure."""
