@@ -141,7 +141,7 @@ class Worker:
 
 def install() -> None:
     """Have all requests of the hooks go through the worker that makes them."""
-    from dispute_provider.hooks.client import AsyncClient
+    from dispute_provider.transport.client import AsyncClient
 
     original = AsyncClient._send
 

@@ -87,7 +87,7 @@ def _no_digest_check() -> None:
 
 def _resent_after_504() -> None:
     from dispute_provider.exceptions import AmbiguousError
-    from dispute_provider.hooks import attempts
+    from dispute_provider.transport import retries as attempts
 
     original = attempts.may_resend
 
@@ -279,7 +279,7 @@ def _claims_unseen() -> None:
 
 def _resent_after_429() -> None:
     from dispute_provider.exceptions import RateLimitedError
-    from dispute_provider.hooks import attempts
+    from dispute_provider.transport import retries as attempts
 
     original = attempts.may_resend
     attempts.may_resend = lambda request, error: (

@@ -125,7 +125,7 @@ class Wire:
         self.obstacle: Obstacle = lambda: None
 
     def install(self) -> None:
-        from dispute_provider.hooks import client
+        from dispute_provider.transport import client
 
         session = aiohttp.ClientSession
 

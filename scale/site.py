@@ -31,7 +31,7 @@ _XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBacke
 _IMPORTS = [
     "dispute_provider.operators.evidence",
     "dispute_provider.hooks.apis",
-    "dispute_provider.hooks.client",
+    "dispute_provider.transport.client",
     "dispute_provider.hooks.staging",
     "dispute_provider.rendering",
 ]

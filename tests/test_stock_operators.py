@@ -20,7 +20,6 @@ from airflow.sdk.exceptions import TaskDeferred
 from support import Asked, Connect, Peer, Reply
 
 from dispute_provider.exceptions import ApiError, ConnectionConfigError
-from dispute_provider.hooks import sending
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
@@ -29,6 +28,7 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
+from dispute_provider.transport import sending
 
 CANARY = "canary-5f1c"
 # A secret in an extra: a stand-in on loopback is reached without the proxy.

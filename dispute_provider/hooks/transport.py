@@ -1,7 +1,7 @@
 """The synchronous and the asynchronous hook that Stripe's and Moov's share.
 
 The workflow's tasks do without them, and so without importing a second HTTP client: they send through
-:mod:`~dispute_provider.hooks.client` alone.
+:mod:`~dispute_provider.transport.client` alone.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tenacity import Retrying
 
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError
-from dispute_provider.hooks import sending
 from dispute_provider.hooks.api import Api, Send, Steps, Wait
-from dispute_provider.hooks.attempts import Attempts
-from dispute_provider.hooks.client import AsyncClient, open_client, proxy_options, time_limits
 from dispute_provider.hooks.settings import Settings
-from dispute_provider.hooks.unsent import tunnel_status, unsent
+from dispute_provider.transport import sending
+from dispute_provider.transport.client import AsyncClient, open_client, proxy_options, time_limits
+from dispute_provider.transport.retries import Attempts
+from dispute_provider.transport.unsent import tunnel_status, unsent
 
 T = TypeVar("T")
 _LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.hooks.api import Api
-    from dispute_provider.hooks.client import AsyncClient
+    from dispute_provider.transport.client import AsyncClient
 
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
@@ -114,7 +114,7 @@ class Clients:
                 raise error
             if conn_id not in self._open:
                 from dispute_provider.hooks.apis import api_of
-                from dispute_provider.hooks.client import open_client
+                from dispute_provider.transport.client import open_client
 
                 try:
                     opened = open_client(api_of(conn_id))

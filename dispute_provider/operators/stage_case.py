@@ -21,9 +21,9 @@ from dispute_provider.operators.case_lines import CaseLine
 from dispute_provider.operators.staging_memory import StagingMemory
 
 if TYPE_CHECKING:
-    from dispute_provider.hooks.client import AsyncClient
     from dispute_provider.hooks.staging import Rules
     from dispute_provider.rendering import Renderer
+    from dispute_provider.transport.client import AsyncClient
 
 _log = logging.getLogger(__name__)
 

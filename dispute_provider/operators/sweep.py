@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
-    from dispute_provider.hooks.client import AsyncClient
     from dispute_provider.operators.open_cases import Candidate
+    from dispute_provider.transport.client import AsyncClient
 
 LARGEST_SWEEP = 100
 

@@ -14,8 +14,8 @@ from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.hooks.apis import api_of
-from dispute_provider.hooks.client import open_client
 from dispute_provider.operators import evidence_store
+from dispute_provider.transport.client import open_client
 
 log = logging.getLogger(__name__)
 # A person waits for it.

@@ -7,8 +7,8 @@ from drivers import AsyncDriver, Driver, SyncDriver
 from support import Connect
 from tenacity import wait_none
 
-from dispute_provider.hooks import attempts
 from dispute_provider.sandbox import MOOV_ACCOUNT
+from dispute_provider.transport import retries as attempts
 
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dispute_provider.contracts.contract import Operation, load
-from dispute_provider.hooks.limiter import Limiter
 from dispute_provider.hooks.settings import Settings
+from dispute_provider.transport.limiter import Limiter
 
 STRIPE = load("stripe")
 READ, WRITE, UPLOAD = (STRIPE[name] for name in ("GetDisputesDispute", "PostDisputesDispute", "PostFiles"))

@@ -30,8 +30,9 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.hooks import attempts, sending
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
+from dispute_provider.transport import retries as attempts
+from dispute_provider.transport import sending
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

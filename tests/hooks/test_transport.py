@@ -25,9 +25,9 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.hooks import attempts
 from dispute_provider.hooks.stripe import StripeAsyncHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_READONLY_KEY, Sandbox
+from dispute_provider.transport import retries as attempts
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

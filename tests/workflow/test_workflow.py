@@ -12,8 +12,8 @@ import pytest
 from airflow.sdk import DAG
 from flows import contest
 
-from dispute_provider.hooks import attempts
 from dispute_provider.operators.evidence import SubmitEvidenceOperator
+from dispute_provider.transport import retries as attempts
 
 
 def stripe_case(dispute: str, text: str = "Delivered and signed for.") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import ApiError
 from dispute_provider.hooks.api import Send
 from dispute_provider.hooks.settings import Settings
-from dispute_provider.hooks.unsent import unsent
+from dispute_provider.transport.unsent import unsent
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 80.0

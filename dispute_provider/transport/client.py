@@ -17,11 +17,11 @@ from yarl import URL
 
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError, RateLimitedError
-from dispute_provider.hooks import sending
 from dispute_provider.hooks.api import Api, Send, Steps, Wait
-from dispute_provider.hooks.attempts import Attempts
-from dispute_provider.hooks.limiter import Limiter
-from dispute_provider.hooks.network import Network
+from dispute_provider.transport import sending
+from dispute_provider.transport.limiter import Limiter
+from dispute_provider.transport.network import Network
+from dispute_provider.transport.retries import Attempts
 
 T = TypeVar("T")
 # ClientHttpProxyError: a proxy's answer to CONNECT, other than that it connected.

@@ -1,0 +1,1 @@
+"""One client: pools of connections, limits, retries."""
