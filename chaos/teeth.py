@@ -22,7 +22,7 @@ _site: Any = None
 
 
 def _no_key() -> None:
-    from dispute_provider.hooks.stripe_api import StripeApi
+    from dispute_provider.apis.stripe import StripeApi
 
     def submission(self: Any, approved: Any, record: Any) -> Any:
         evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
@@ -37,8 +37,8 @@ def _no_key() -> None:
 
 
 def _no_stage_in_key() -> None:
+    from dispute_provider.apis.stripe import StripeApi
     from dispute_provider.evidence.snapshot import sha256_of
-    from dispute_provider.hooks.stripe_api import StripeApi
 
     original = StripeApi.submission
 
@@ -183,7 +183,8 @@ def _nothing_taken_back() -> None:
 
 
 def _nothing_of_others_protected() -> None:
-    from dispute_provider.hooks import moov_api, staging
+    from dispute_provider.apis import moov as moov_api
+    from dispute_provider.hooks import staging
 
     original = moov_api._copies
     moov_api._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
@@ -191,7 +192,7 @@ def _nothing_of_others_protected() -> None:
 
 
 def _copies_left() -> None:
-    from dispute_provider.hooks import moov_api
+    from dispute_provider.apis import moov as moov_api
 
     moov_api._copies = lambda items, pieces, theirs: []
 

@@ -15,13 +15,13 @@ from airflow.sdk import Connection
 from intercepting import Authority, Interceptor
 from support import Connect, Peer, Reply
 
+from dispute_provider.apis.api import Api
+from dispute_provider.apis.moov import MoovApi
+from dispute_provider.apis.settings import Settings, signing_secret
+from dispute_provider.apis.stripe import StripeApi
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
-from dispute_provider.hooks.api import Api
 from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
-from dispute_provider.hooks.moov_api import MoovApi
-from dispute_provider.hooks.settings import Settings, signing_secret
 from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
-from dispute_provider.hooks.stripe_api import StripeApi
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
     MOOV_PUBLIC_KEY,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from airflow.sdk import BaseHook
 
+from dispute_provider.apis.api import Api
+from dispute_provider.apis.moov import MoovApi
+from dispute_provider.apis.stripe import StripeApi
 from dispute_provider.exceptions import ConnectionConfigError
-from dispute_provider.hooks.api import Api
-from dispute_provider.hooks.moov_api import MoovApi
-from dispute_provider.hooks.stripe_api import StripeApi
 
 _APIS: dict[str, type[Api]] = {api.name: api for api in (StripeApi, MoovApi)}
 

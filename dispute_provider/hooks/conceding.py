@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api, Steps, Wait
 from dispute_provider.evidence.record import WRITTEN, Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks.api import Api, Steps, Wait
 from dispute_provider.hooks.final_call import send_and_look
 from dispute_provider.hooks.protocol import not_shown, refuse_submission, unread
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from dispute_provider.apis.api import Api, Steps, Wait
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record
 from dispute_provider.exceptions import (
@@ -19,7 +20,6 @@ from dispute_provider.exceptions import (
     RateLimitedError,
     UnreachableError,
 )
-from dispute_provider.hooks.api import Api, Steps, Wait
 
 # So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
 # time limit.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.hooks.moov_api import MoovApi
+from dispute_provider.apis.moov import MoovApi
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
 

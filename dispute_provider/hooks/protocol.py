@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api, Steps, Wait
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_names
 from dispute_provider.exceptions import (
@@ -22,7 +23,6 @@ from dispute_provider.exceptions import (
     UnreachableError,
     UnreadableAnswerError,
 )
-from dispute_provider.hooks.api import Api, Steps, Wait
 from dispute_provider.hooks.final_call import Outcome, Sent, send_and_look
 
 _BY_WHOM = "by this run, or by somebody else in the same moment"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api, Steps
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
-from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.hooks.protocol import cannot_be_answered
 
 

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api, Steps, Wait
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError
-from dispute_provider.hooks.api import Api, Steps, Wait
 from dispute_provider.hooks.final_call import Outcome, Sent, send_and_look
 from dispute_provider.hooks.protocol import answered
 

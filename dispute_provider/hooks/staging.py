@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api, Memory, OneTry, Steps, theirs
 from dispute_provider.evidence import compelling, fitting, merging
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
@@ -18,7 +19,6 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.replacing import Replacement, marks_of
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
-from dispute_provider.hooks.api import Api, Memory, OneTry, Steps, theirs
 from dispute_provider.hooks.protocol import cannot_be_answered, failed
 
 # Staging is repeatable: what did arrive is recognised, what did not is written again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.hooks.stripe_api import StripeApi
+from dispute_provider.apis.stripe import StripeApi
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
 

@@ -17,7 +17,7 @@ from dispute_provider.operators.record_lists import Tally
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.hooks.api import Api
+    from dispute_provider.apis.api import Api
     from dispute_provider.transport.client import AsyncClient
 
 Given = XComArg | FormCase | Sequence[Any]

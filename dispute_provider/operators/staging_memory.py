@@ -170,7 +170,7 @@ class StagingMemory:
 
 
 class DisputeMemory:
-    """Outlives a try: see :class:`~dispute_provider.hooks.api.Memory`.
+    """Outlives a try: see :class:`~dispute_provider.apis.api.Memory`.
 
     :param settling: seconds until an upload of an earlier try has arrived or never will.
     """

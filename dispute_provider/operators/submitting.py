@@ -20,8 +20,8 @@ from dispute_provider.operators.submission_notes import count_unknown_ends
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dispute_provider.apis.api import Api, Steps
     from dispute_provider.evidence.record import Record
-    from dispute_provider.hooks.api import Api, Steps
 
 # Disputes whose intent is recorded together. That takes some four calls to Airflow, which block the others,
 # and ends with connections that idle: 0.1 s, where an API that takes 100 requests a second needs 12 s

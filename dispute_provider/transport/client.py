@@ -15,9 +15,9 @@ import aiohttp
 from tenacity import AsyncRetrying
 from yarl import URL
 
+from dispute_provider.apis.api import Api, Send, Steps, Wait
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError, RateLimitedError
-from dispute_provider.hooks.api import Api, Send, Steps, Wait
 from dispute_provider.transport import sending
 from dispute_provider.transport.limiter import Limiter
 from dispute_provider.transport.network import Network

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dispute_provider.apis.api import Send
+from dispute_provider.apis.settings import Settings
 from dispute_provider.contracts.answers import Answer, read_answer, unreadable
 from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks.api import Send
-from dispute_provider.hooks.settings import Settings
 from dispute_provider.transport.unsent import unsent
 
 CONNECT_SECONDS = 10.0

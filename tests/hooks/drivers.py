@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from dispute_provider.apis.api import Api, Steps
 from dispute_provider.contracts.answers import Answer
-from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
 from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
 from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook

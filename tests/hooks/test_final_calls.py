@@ -10,10 +10,10 @@ import pytest
 from drivers import Driver
 from support import Connect
 
+from dispute_provider.apis.api import Api, Steps
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.hooks import conceding, final_call, protocol, staging
-from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")

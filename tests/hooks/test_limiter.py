@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from dispute_provider.apis.settings import Settings
 from dispute_provider.contracts.contract import Operation, load
-from dispute_provider.hooks.settings import Settings
 from dispute_provider.transport.limiter import Limiter
 
 STRIPE = load("stripe")

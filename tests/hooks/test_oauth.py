@@ -9,8 +9,8 @@ import pytest
 from drivers import Driver
 from support import Connect
 
+from dispute_provider.apis.api import Api, Steps
 from dispute_provider.exceptions import AuthenticationError, DisputeError
-from dispute_provider.hooks.api import Api, Steps
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, Sandbox
 
 pytestmark = pytest.mark.usefixtures("impatient")

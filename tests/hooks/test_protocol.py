@@ -9,13 +9,13 @@ import pytest
 from drivers import Driver
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api, Send, Steps, Wait
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import ApiError
 from dispute_provider.hooks import final_call, protocol, staging
-from dispute_provider.hooks.api import Api, Send, Steps, Wait
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import sending
 

@@ -11,12 +11,12 @@ from drivers import Driver
 from msgspec.structs import replace
 from support import Connect
 
+from dispute_provider.apis.api import OneTry
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Policy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.hooks import conceding, final_call, protocol
-from dispute_provider.hooks.api import OneTry
 from dispute_provider.hooks.reviewing import read_for_review
 from dispute_provider.hooks.staging import Rules, stage
 from dispute_provider.sandbox import Sandbox

@@ -227,9 +227,9 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
     from msgspec.structs import replace
 
+    from dispute_provider.apis.settings import signing_secret
     from dispute_provider.evidence.record import Approval, Record, State, sign
     from dispute_provider.hooks import staging
-    from dispute_provider.hooks.settings import signing_secret
     from dispute_provider.hooks.stripe import StripeHook
 
     sandbox.create_dispute(api="stripe", id="du_1")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from dispute_provider.apis.api import Api, Steps
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.compelling import Charge, Claim, charges_of, unmet
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError
-from dispute_provider.hooks.api import Api, Steps
 
 
 def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:

@@ -7,6 +7,19 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from dispute_provider.apis import stripe_dispute, stripe_evidence
+from dispute_provider.apis.api import Api, Listing, Memory, Steps, Unreadable, named
+from dispute_provider.apis.settings import (
+    Connection,
+    Settings,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
+from dispute_provider.apis.stripe_charges import unmet_by
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import FilePart
 from dispute_provider.evidence.case import Case
@@ -21,19 +34,6 @@ from dispute_provider.evidence.snapshot import (
     sha256_of,
 )
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.hooks import stripe_dispute, stripe_evidence
-from dispute_provider.hooks.api import Api, Listing, Memory, Steps, Unreadable, named
-from dispute_provider.hooks.settings import (
-    Connection,
-    Settings,
-    base_url,
-    check_extras,
-    choice,
-    network_of,
-    rate,
-    refuse,
-)
-from dispute_provider.hooks.stripe_charges import unmet_by
 
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")

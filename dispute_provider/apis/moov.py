@@ -9,6 +9,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from dispute_provider.apis.api import Api, Listing, Memory, Send, Steps, Token, Unreadable, named, theirs
+from dispute_provider.apis.settings import (
+    Connection,
+    Settings,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import FilePart, segment
 from dispute_provider.evidence.case import Case
@@ -20,17 +31,6 @@ from dispute_provider.exceptions import (
     ConnectionConfigError,
     NotFoundError,
     PermissionDeniedError,
-)
-from dispute_provider.hooks.api import Api, Listing, Memory, Send, Steps, Token, Unreadable, named, theirs
-from dispute_provider.hooks.settings import (
-    Connection,
-    Settings,
-    base_url,
-    check_extras,
-    choice,
-    network_of,
-    rate,
-    refuse,
 )
 
 _CLOSED = {

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from dispute_provider.apis.settings import Connection, Settings, refuse
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
@@ -22,7 +23,6 @@ from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AuthenticationError
-from dispute_provider.hooks.settings import Connection, Settings, refuse
 
 
 @dataclass(frozen=True, slots=True)
