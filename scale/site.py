@@ -30,7 +30,7 @@ QUEUED_TIMEOUT = 60
 _XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 _IMPORTS = [
     "dispute_provider.operators.evidence",
-    "dispute_provider.hooks.apis",
+    "dispute_provider.hooks.connections",
     "dispute_provider.transport.client",
     "dispute_provider.hooks.staging",
     "dispute_provider.rendering",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dispute_provider.apis.moov import MoovApi
-from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
+from dispute_provider.hooks.base import DisputeAsyncHook, DisputeHook
 
 
 class MoovHook(DisputeHook):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dispute_provider.contracts.answers import Answer
     from dispute_provider.contracts.contract import FilePart, Operation, Request
-    from dispute_provider.hooks.transport import DisputeHook
+    from dispute_provider.hooks.base import DisputeHook
 
 T = TypeVar("T")
 
@@ -133,8 +133,8 @@ def hook_for(conn_id: str, api: str) -> DisputeHook:
     from airflow.sdk import BaseHook
 
     from dispute_provider.exceptions import ConnectionConfigError
-    from dispute_provider.hooks.apis import foreign
-    from dispute_provider.hooks.transport import DisputeHook
+    from dispute_provider.hooks.base import DisputeHook
+    from dispute_provider.hooks.connections import foreign
 
     hook = BaseHook.get_hook(conn_id)
     if not isinstance(hook, DisputeHook):

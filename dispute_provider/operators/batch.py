@@ -113,7 +113,7 @@ class Clients:
             if error := self._unusable.get(conn_id):
                 raise error
             if conn_id not in self._open:
-                from dispute_provider.hooks.apis import api_of
+                from dispute_provider.hooks.connections import api_of
                 from dispute_provider.transport.client import open_client
 
                 try:

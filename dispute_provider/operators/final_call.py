@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dispute_provider.contracts.answers import Answer
     from dispute_provider.contracts.contract import Request
-    from dispute_provider.hooks.transport import DisputeHook
+    from dispute_provider.hooks.base import DisputeHook
 
 _KEY = "final call"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dispute_provider.contracts.answers import Answer
     from dispute_provider.contracts.contract import FilePart, Operation
     from dispute_provider.exceptions import Violation
-    from dispute_provider.hooks.transport import DisputeHook
+    from dispute_provider.hooks.base import DisputeHook
 
 # One page that says nothing, for an upload without a document of one's own.
 _BLANK_PAGE = (

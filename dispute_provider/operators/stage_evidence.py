@@ -94,7 +94,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
         from dispute_provider.evidence.record import State
-        from dispute_provider.hooks.apis import api_of
+        from dispute_provider.hooks.connections import api_of
         from dispute_provider.hooks.staging import Rules
         from dispute_provider.operators.case_claims import Claims
         from dispute_provider.operators.stage_case import CaseStager

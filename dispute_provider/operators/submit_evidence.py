@@ -103,7 +103,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             return [record.to_dict() for record in results]
 
     def _warn_without_lock(self, records: Iterable[Record]) -> None:
-        from dispute_provider.hooks.apis import api_of
+        from dispute_provider.hooks.connections import api_of
 
         for connection in sorted({record.connection for record in records}):
             # Why a connection cannot be used, its records say.

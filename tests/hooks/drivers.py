@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from dispute_provider.apis.api import Api, Steps
 from dispute_provider.contracts.answers import Answer
+from dispute_provider.hooks.base import DisputeAsyncHook, DisputeHook
 from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
 from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
-from dispute_provider.hooks.transport import DisputeAsyncHook, DisputeHook
 
 HOOKS: dict[str, tuple[type[DisputeHook], type[DisputeAsyncHook]]] = {
     "stripe": (StripeHook, StripeAsyncHook),

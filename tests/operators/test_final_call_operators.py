@@ -195,7 +195,7 @@ def test_somebody_else_answers_during_the_pause_after_a_429(
         if seconds == 7:
             sandbox.edit_dispute(dispute, status="won")
 
-    monkeypatch.setattr("dispute_provider.hooks.transport.time.sleep", pause)
+    monkeypatch.setattr("dispute_provider.hooks.base.time.sleep", pause)
     with pytest.raises(ConflictError, match="won"):
         run(kind.make(dispute), store=Store())
     assert len(sandbox.journal(operation=kind.operation)) == 1
@@ -254,7 +254,7 @@ def test_the_wait_counts_from_when_the_call_was_noted(
     with pytest.raises(AmbiguousError):
         run(kind.make(dispute), store=store)
     waited: list[float] = []
-    monkeypatch.setattr("dispute_provider.hooks.transport.time.sleep", waited.append)
+    monkeypatch.setattr("dispute_provider.hooks.base.time.sleep", waited.append)
     monkeypatch.setattr(final_call, "SETTLED_AFTER", 180.0)
     assert run(kind.make(dispute), 2, store)["status"] == kind.status
     assert 0 < sum(waited) < 180
