@@ -99,25 +99,25 @@ def _resent_after_504() -> None:
 
 
 def _no_intent() -> None:
-    from dispute_provider.operators.progress import Progress
+    from dispute_provider.state.submissions import Progress
 
     Progress.intend = lambda self, records: None  # type: ignore[method-assign]
 
 
 def _no_ends() -> None:
-    from dispute_provider.operators.progress import Progress
+    from dispute_provider.state.submissions import Progress
 
     Progress.ended = lambda self, record: None  # type: ignore[method-assign]
 
 
 def _no_settling() -> None:
-    from dispute_provider.operators.progress import Progress
+    from dispute_provider.state.submissions import Progress
 
     Progress.settling = lambda self, record: 0.0  # type: ignore[method-assign]
 
 
 def _no_settling_of_others() -> None:
-    from dispute_provider.operators import progress
+    from dispute_provider.state import submissions as progress
 
     original = progress.Progress.settling
 
@@ -128,7 +128,7 @@ def _no_settling_of_others() -> None:
 
 
 def _no_settling_of_other_sends() -> None:
-    from dispute_provider.operators import progress
+    from dispute_provider.state import submissions as progress
 
     original = progress.Progress.settling
 
@@ -198,7 +198,7 @@ def _copies_left() -> None:
 
 
 def _uploads_forgotten() -> None:
-    from dispute_provider.operators.staging_memory import DisputeMemory, StagingMemory
+    from dispute_provider.state.staging import DisputeMemory, StagingMemory
 
     def of(self: Any, dispute: str) -> DisputeMemory:
         return DisputeMemory(self, dispute, None)
@@ -302,7 +302,7 @@ def _denials_believed() -> None:
 
 
 def _no_receipts() -> None:
-    from dispute_provider.operators.receipts import Receipts
+    from dispute_provider.state.receipts import Receipts
 
     Receipts.write = lambda self, record: None  # type: ignore[method-assign]
 
@@ -317,7 +317,7 @@ def _rejections_unsigned() -> None:
 
 
 def _replacements_forgotten() -> None:
-    from dispute_provider.operators.staging_memory import StagingMemory
+    from dispute_provider.state.staging import StagingMemory
 
     StagingMemory.note = lambda self, dispute, replacement: None  # type: ignore[method-assign]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.operators.stores import load, now, until_settled
+from dispute_provider.state.stores import load, now, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from dispute_provider.operators import evidence_store
+from dispute_provider.state import evidence_store
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record

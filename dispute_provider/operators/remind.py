@@ -12,10 +12,10 @@ from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
 from dispute_provider.operators.batch import Given, resolve, take
-from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.people import ConfiguredNotifier, address, names_of, tell
 from dispute_provider.operators.record_lists import records_of
-from dispute_provider.operators.review_memory import (
+from dispute_provider.state.evidence_store import EvidenceStoreError
+from dispute_provider.state.reviews import (
     ANSWERED,
     ENDED,
     REMINDED,
@@ -28,9 +28,9 @@ from dispute_provider.operators.review_memory import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.evidence.memory import Answer, Asked
     from dispute_provider.evidence.record import Record
     from dispute_provider.evidence.snapshot import Dispute
+    from dispute_provider.state.sweep import Answer, Asked
 
 # Lines of one message; more of them no channel takes, and nobody reads.
 _LINES = 25
@@ -124,7 +124,7 @@ class RemindOperator(BaseOperator):
 
     def _due(self, context: Context, soon: list[Record], told: dict[str, Any]) -> list[_Reminder]:
         from dispute_provider.evidence.deadlines import threshold_reached
-        from dispute_provider.evidence.memory import Asked
+        from dispute_provider.state.sweep import Asked
 
         named = {record.dispute for record in soon}
         staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dispute_provider.operators.batch import Given, resolve, take
 from dispute_provider.operators.record_lists import records_of
-from dispute_provider.operators.review_memory import ENDED, note_ends
 from dispute_provider.operators.settings import settings
+from dispute_provider.state.reviews import ENDED, note_ends
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -27,10 +27,10 @@ from dispute_provider.operators.batch import (
 from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.people import form_address, tell
 from dispute_provider.operators.record_lists import Outlet, Value, count_of, handed_out, records_of
-from dispute_provider.operators.review_memory import ANSWERED, note_answers
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.signing import STAGED, Signer
-from dispute_provider.operators.submission_notes import SUBMISSIONS, open_review, unknown_ends
+from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
+from dispute_provider.state.reviews import ANSWERED, note_answers
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -143,7 +143,7 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider.evidence.one_each import OneEach
         from dispute_provider.evidence.record import State, by_due_date
         from dispute_provider.hooks.reviewing import read_for_review
-        from dispute_provider.operators import evidence_store
+        from dispute_provider.state import evidence_store
 
         to_decide: list[Record] = []
         snapshots: dict[str, Snapshot] = {}

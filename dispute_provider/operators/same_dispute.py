@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dispute_provider.operators.submission_notes import approval_of, dispute_of
+from dispute_provider.state.approvals import approval_of, dispute_of
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record

@@ -14,11 +14,12 @@ from dispute_provider.evidence.case import Case, name_of
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.operators import case_documents, case_files, evidence_store
+from dispute_provider.operators import case_documents, case_files
 from dispute_provider.operators.case_claims import Claims
 from dispute_provider.operators.case_files import CaseFile
 from dispute_provider.operators.case_lines import CaseLine
-from dispute_provider.operators.staging_memory import StagingMemory
+from dispute_provider.state import evidence_store
+from dispute_provider.state.staging import StagingMemory
 
 if TYPE_CHECKING:
     from dispute_provider.hooks.staging import Rules

@@ -21,7 +21,7 @@ from dispute_provider.operators.pace import Pace
 from dispute_provider.operators.record_lists import Outlet, Value
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.signing import STAGED, Signer
-from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
+from dispute_provider.state.staging import UPLOADS, StagingMemory
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -21,19 +21,19 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
-from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.progress import Progress
-from dispute_provider.operators.receipts import Receipts
 from dispute_provider.operators.record_lists import Tally, Value, handed_out, is_unreached, records_of
 from dispute_provider.operators.settings import settings
 from dispute_provider.operators.signing import Signer
-from dispute_provider.operators.submission_notes import (
+from dispute_provider.operators.submitting import Submitting, keep, may_have_been_sent, not_noted
+from dispute_provider.state.approvals import (
     SUBMISSIONS,
     count_unknown_ends,
     last_opening,
 )
-from dispute_provider.operators.submitting import Submitting, keep, may_have_been_sent, not_noted
+from dispute_provider.state.evidence_store import EvidenceStoreError
+from dispute_provider.state.receipts import Receipts
+from dispute_provider.state.submissions import Progress
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -125,7 +125,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     async def _take_back(self, clients: Clients, rejected: list[Record]) -> list[Record]:
         """Take back what was rejected at an API that would have sent it by itself; pass on the rest."""
         from dispute_provider.hooks import conceding
-        from dispute_provider.operators import evidence_store
+        from dispute_provider.state import evidence_store
 
         async def take_back(record: Record) -> Record:
             if not record.automatic:

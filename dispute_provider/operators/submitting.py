@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.operators.batch import Clients, all_of
 from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.progress import Progress
-from dispute_provider.operators.receipts import Receipts
 from dispute_provider.operators.same_dispute import by_dispute
-from dispute_provider.operators.submission_notes import count_unknown_ends
+from dispute_provider.state.approvals import count_unknown_ends
+from dispute_provider.state.receipts import Receipts
+from dispute_provider.state.submissions import Progress
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

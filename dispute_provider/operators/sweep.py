@@ -18,7 +18,9 @@ from dispute_provider.operators.links import ReviewRunLink
 from dispute_provider.operators.record_lists import Value, handed_out, records_of
 from dispute_provider.operators.remind import due_soon, hours_of
 from dispute_provider.operators.retry import ApiRetryPolicy
-from dispute_provider.operators.review_memory import (
+from dispute_provider.operators.signing import STAGED as SCOPE
+from dispute_provider.operators.signing import Signer
+from dispute_provider.state.reviews import (
     ANSWERED,
     ENDED,
     REVIEWED,
@@ -29,8 +31,6 @@ from dispute_provider.operators.review_memory import (
     past_answers,
     save,
 )
-from dispute_provider.operators.signing import STAGED as SCOPE
-from dispute_provider.operators.signing import Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -137,8 +137,8 @@ class FindCasesOperator(BaseAsyncOperator):
         self, context: Context, client: AsyncClient, found: list[Candidate], now: datetime
     ) -> tuple[list[Candidate], list[Record]]:
         """Those to stage now, and records of those that cannot be read."""
-        from dispute_provider.evidence.memory import Asked
         from dispute_provider.evidence.record import State, record_of
+        from dispute_provider.state.sweep import Asked
 
         memory = _memory(context, self.conn_id)
         asked = {
@@ -179,7 +179,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
         """Push records; those that no store takes go through XCom, however many they are."""
-        from dispute_provider.operators.evidence_store import EvidenceStoreError
+        from dispute_provider.state.evidence_store import EvidenceStoreError
 
         value: Value
         try:
@@ -226,8 +226,8 @@ class OpenReviewOperator(BaseOperator):
         self.review_dag_id = review_dag_id
 
     def execute(self, context: Context) -> None:
-        from dispute_provider.evidence.memory import review_name
         from dispute_provider.evidence.record import State
+        from dispute_provider.state.sweep import review_name
 
         staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
         if not staged:
@@ -257,7 +257,7 @@ class OpenReviewOperator(BaseOperator):
         self, context: Context, memory: Mapping[str, Any], staged: list[Record]
     ) -> Iterator[Record]:
         """The records, those that were reviewed before with notes of it, signed again."""
-        from dispute_provider.evidence.memory import with_history
+        from dispute_provider.state.sweep import with_history
 
         asked = {record.dispute: memory.get(record.dispute) for record in staged}
         answers = past_answers(context, self.conn_id, asked)
@@ -301,8 +301,8 @@ class RememberReviewOperator(BaseOperator):
         self.buffer = buffer
 
     def execute(self, context: Context) -> None:
-        from dispute_provider.evidence.memory import remember
         from dispute_provider.evidence.record import State
+        from dispute_provider.state.sweep import remember
 
         staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
         [review] = resolve(self.review, context)
@@ -319,6 +319,6 @@ class RememberReviewOperator(BaseOperator):
 
 def _reviews(memory: Mapping[str, Any]) -> set[str]:
     """The reviews that are remembered."""
-    from dispute_provider.evidence.memory import Asked
+    from dispute_provider.state.sweep import Asked
 
     return {asked.review for dispute in memory if (asked := Asked.of(memory, dispute))}

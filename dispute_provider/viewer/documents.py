@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from dispute_provider.operators import evidence_store
 from dispute_provider.rendering import Inspection, Renderer, RenderingError
+from dispute_provider.state import evidence_store
 
 T = TypeVar("T")
 _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff"}

@@ -14,7 +14,7 @@ from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.hooks.connections import api_of
-from dispute_provider.operators import evidence_store
+from dispute_provider.state import evidence_store
 from dispute_provider.transport.client import open_client
 
 log = logging.getLogger(__name__)

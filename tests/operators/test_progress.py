@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Approval, Record, State
 from dispute_provider.hooks.final_call import SETTLED_AFTER
-from dispute_provider.operators.progress import Progress
-from dispute_provider.operators.submission_notes import (
+from dispute_provider.state.approvals import (
     count_unknown_ends,
     last_opening,
     open_review,
     unknown_ends,
 )
+from dispute_provider.state.submissions import Progress
 
 Data = dict[str, str]
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from dispute_provider.evidence.record import Approval, Record, State
-from dispute_provider.operators.evidence_store import EvidenceStoreError
 from dispute_provider.operators.record_lists import (
     LARGEST_LIST,
     Outlet,
@@ -19,6 +18,7 @@ from dispute_provider.operators.record_lists import (
     handed_out,
     records_of,
 )
+from dispute_provider.state.evidence_store import EvidenceStoreError
 
 MANY = LARGEST_LIST + 50
 

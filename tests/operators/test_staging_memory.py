@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.operators.staging_memory import UPLOADS, StagingMemory
+from dispute_provider.state.staging import UPLOADS, StagingMemory
 
 
 class Store(dict[str, Any]):

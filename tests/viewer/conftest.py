@@ -20,8 +20,8 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.hooks.staging import Rules, stage
 from dispute_provider.hooks.stripe import StripeHook
-from dispute_provider.operators import evidence_store
 from dispute_provider.sandbox import Sandbox
+from dispute_provider.state import evidence_store
 
 
 @pytest.fixture(scope="package")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from viewing import DAG, ELSEWHERE, PREFIX, RECEIPT, Site, Staged
 
-from dispute_provider.operators import evidence_store
+from dispute_provider.state import evidence_store
 from dispute_provider.viewer.access import HEADERS
 from dispute_provider.viewer.app import create
 

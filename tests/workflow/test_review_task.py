@@ -23,8 +23,8 @@ from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
 )
 from dispute_provider.operators.people import ConfiguredNotifier, reviewers
-from dispute_provider.operators.review_memory import ANSWERED
-from dispute_provider.operators.submission_notes import count_unknown_ends
+from dispute_provider.state.approvals import count_unknown_ends
+from dispute_provider.state.reviews import ANSWERED
 
 TIMEOUT = {"error": "timed out", "error_type": "timeout"}
 

@@ -14,13 +14,13 @@ from airflow.sdk import DAG
 from papers import pdf
 
 from dispute_provider.exceptions import TryAgainError
-from dispute_provider.operators import evidence_store
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
+from dispute_provider.state import evidence_store
 
 POST = "PostDisputesDispute"
 

@@ -105,7 +105,7 @@ def test_two_spellings_of_a_uuid_and_two_connections_are_one_dispute(engine, san
     assert SENT_BUT in second["reason"]
 
     from dispute_provider.evidence.record import Record, State
-    from dispute_provider.operators.submission_notes import dispute_of
+    from dispute_provider.state.approvals import dispute_of
 
     spelt = [
         Record("moov", "c", each, State.APPROVED, "", account=account)
@@ -233,7 +233,7 @@ def test_a_half_written_receipt_is_written_anew_and_a_whole_one_is_kept(
     engine, sandbox, connect, tmp_path, monkeypatch
 ):
     from dispute_provider.evidence.record import Record
-    from dispute_provider.operators.receipts import Receipts
+    from dispute_provider.state.receipts import Receipts
 
     monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
     dispute = sandbox.create_dispute(api="stripe", amount=100)["id"]

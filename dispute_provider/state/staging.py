@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from dispute_provider.operators.batch import run_key
-from dispute_provider.operators.stores import fresh, load, now, until_settled
+from dispute_provider.state.stores import fresh, load, now, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -193,12 +193,12 @@ class DisputeMemory:
 
     def keep(self, evidence: Mapping[str, Any]) -> str | None:
         from dispute_provider.evidence.snapshot import canonical_json
-        from dispute_provider.operators import evidence_store
+        from dispute_provider.state import evidence_store
 
         return evidence_store.put(canonical_json(dict(evidence)))
 
     def kept(self, sha256: str | None) -> dict[str, Any] | None:
-        from dispute_provider.operators import evidence_store
+        from dispute_provider.state import evidence_store
 
         content = evidence_store.get(sha256) if sha256 else None
         return json.loads(content) if content else None

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider.operators.batch import run_key
-from dispute_provider.operators.stores import fresh, load, now, until_settled
-from dispute_provider.operators.submission_notes import SUBMISSIONS, dispute_of
+from dispute_provider.state.approvals import SUBMISSIONS, dispute_of
+from dispute_provider.state.stores import fresh, load, now, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.operators.submission_notes import approval_of
-from dispute_provider.operators.under_way import UnderWay
+from dispute_provider.state.approvals import approval_of
+from dispute_provider.state.in_flight import UnderWay
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

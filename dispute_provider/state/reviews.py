@@ -1,6 +1,6 @@
 """What outlives a run of what was asked and answered, in Airflow's store for assets.
 
-See :mod:`dispute_provider.evidence.memory` for who writes what, and why no lock is needed.
+See :mod:`dispute_provider.state.sweep` for who writes what, and why no lock is needed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from dispute_provider.operators.batch import run_key
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.evidence.memory import Answer, Asked
     from dispute_provider.evidence.record import Record
+    from dispute_provider.state.sweep import Answer, Asked
 
 # By connection, what the sweep has put to review; written by the sweep alone.
 REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed")
@@ -51,7 +51,7 @@ def answers_to(context: Context, conn_id: str, asked: Mapping[str, Asked]) -> di
 
     :param asked: by dispute; two reads for each of their reviews.
     """
-    from dispute_provider.evidence.memory import Answer
+    from dispute_provider.state.sweep import Answer
 
     reviews = {each.review for each in asked.values()}
     answered = {review: load(context, ANSWERED, review) for review in reviews}
@@ -68,7 +68,7 @@ def answers_to(context: Context, conn_id: str, asked: Mapping[str, Asked]) -> di
 
 def past_answers(context: Context, conn_id: str, memory: Mapping[str, Any]) -> dict[str, Answer]:
     """Return how the reviews ended that a memory names, by dispute."""
-    from dispute_provider.evidence.memory import Asked
+    from dispute_provider.state.sweep import Asked
 
     asked = {dispute: each for dispute in memory if (each := Asked.of(memory, dispute))}
     return answers_to(context, conn_id, asked)
@@ -118,7 +118,7 @@ def _answer(review: str, record: Record, *, ended: bool) -> Answer:
 
     Of what is held or rejected, the reason quotes the reviewer by then, and the answer says it already.
     """
-    from dispute_provider.evidence.memory import Answer
+    from dispute_provider.state.sweep import Answer
 
     given = record.approval
     if given is None:
