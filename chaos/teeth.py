@@ -273,7 +273,7 @@ def _sent_for_each_record() -> None:
 
 
 def _claims_unseen() -> None:
-    from dispute_provider.operators.case_claims import Claims
+    from dispute_provider.cases.claims import Claims
 
     Claims.refusal = lambda self, case, place: None  # type: ignore[method-assign]
 

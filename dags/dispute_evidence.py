@@ -13,6 +13,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param
 from airflow.sdk.configuration import conf
 
+from dispute_provider.cases.form import FormCase, form_params
 from dispute_provider.explain.forms import case_params
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -20,7 +21,6 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.operators.form_case import FormCase, form_params
 from dispute_provider.operators.people import ConfiguredNotifier, reviewers
 
 

@@ -11,8 +11,8 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG
 
+from dispute_provider.cases import files as case_files
 from dispute_provider.evidence.record import State
-from dispute_provider.operators import case_files
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

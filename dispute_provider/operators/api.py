@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from dispute_provider.operators.case_files import storage_path
+from dispute_provider.cases.files import storage_path
 from dispute_provider.operators.links import DisputeLink
 from dispute_provider.operators.retry import ApiRetryPolicy
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from dispute_provider.operators.form_case import FormCase
+from dispute_provider.cases.form import FormCase
 from dispute_provider.operators.record_lists import Tally
 
 if TYPE_CHECKING:

@@ -178,9 +178,9 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
 
     :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
     """
+    from dispute_provider.cases.files import require_within_roots
     from dispute_provider.contracts.contract import FilePart
     from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
-    from dispute_provider.operators.case_files import require_within_roots
 
     for name, schema in operation.schema["properties"].items():
         if "x-maxBytes" not in schema:

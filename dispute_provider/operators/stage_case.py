@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from dispute_provider.cases import documents as case_documents
+from dispute_provider.cases import files as case_files
+from dispute_provider.cases.claims import Claims
+from dispute_provider.cases.files import CaseFile
+from dispute_provider.cases.lines import CaseLine
 from dispute_provider.evidence.case import Case, name_of
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.operators import case_documents, case_files
-from dispute_provider.operators.case_claims import Claims
-from dispute_provider.operators.case_files import CaseFile
-from dispute_provider.operators.case_lines import CaseLine
 from dispute_provider.state import evidence_store
 from dispute_provider.state.staging import StagingMemory
 

@@ -91,12 +91,12 @@ class StageEvidenceOperator(BaseAsyncOperator):
         return super().partial(**settings(kwargs, UPLOADS))
 
     async def aexecute(self, context: Context) -> Value:
+        from dispute_provider.cases.claims import Claims
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.hooks.staging import Rules
-        from dispute_provider.operators.case_claims import Claims
         from dispute_provider.operators.stage_case import CaseStager
         from dispute_provider.rendering import Renderer
 

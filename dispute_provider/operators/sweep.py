@@ -35,8 +35,8 @@ from dispute_provider.state.reviews import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dispute_provider.cases.open_disputes import Candidate
     from dispute_provider.evidence.record import Record
-    from dispute_provider.operators.open_cases import Candidate
     from dispute_provider.transport.client import AsyncClient
 
 LARGEST_SWEEP = 100
@@ -73,8 +73,8 @@ class FindCasesOperator(BaseAsyncOperator):
         self.folder = folder
 
     async def aexecute(self, context: Context) -> list[str]:
+        from dispute_provider.cases.open_disputes import read_cases
         from dispute_provider.evidence.record import Record, State, by_due_date, record_of
-        from dispute_provider.operators.open_cases import read_cases
 
         now = datetime.now(UTC)
         async with Clients() as clients:

@@ -47,7 +47,7 @@ class Receipts:
     def _root(self) -> ObjectStoragePath | None:
         from airflow.sdk.configuration import conf
 
-        from dispute_provider.operators.case_files import storage_path
+        from dispute_provider.cases.files import storage_path
 
         folder = conf.get("dispute", "receipts", fallback="")
         return storage_path(folder) if folder else None

@@ -10,13 +10,13 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
+from dispute_provider.cases.form import FormCase, form_params
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.operators.form_case import FormCase, form_params
 
 _POOLS = {
     "contest": "default_pool",

@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task, task_group
 
+from dispute_provider.cases.files import find_cases
 from dispute_provider.evidence.policy import ApprovalPolicy
-from dispute_provider.operators.case_files import find_cases
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

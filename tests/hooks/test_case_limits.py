@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import Connect
 
+from dispute_provider.cases.documents import read_documents
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.hooks.staging import stage
-from dispute_provider.operators.case_documents import read_documents
 from dispute_provider.rendering import Renderer
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 

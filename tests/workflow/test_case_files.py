@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dispute_provider.cases import files as case_files
 from dispute_provider.exceptions import InvalidCaseError
-from dispute_provider.operators import case_files
 
 CASE = {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from dispute_provider.cases import lines as case_lines
+from dispute_provider.cases.files import LARGEST_CASE
 from dispute_provider.evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.operators import case_lines
-from dispute_provider.operators.case_files import LARGEST_CASE
 
 
 def case(number: int, text: str = "As it is.") -> dict[str, Any]:

@@ -185,6 +185,6 @@ def storage_path(path: str) -> ObjectStoragePath:
 
 
 def _parse(content: bytes, suffix: str, source: str) -> Any:
-    from dispute_provider.evidence.case_text import parse_json, parse_yaml
+    from dispute_provider.cases.text import parse_json, parse_yaml
 
     return (parse_json if suffix == ".json" else parse_yaml)(content, source)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from dispute_provider.cases.files import require_file, require_within_roots, storage_path
 from dispute_provider.evidence.bounds import LARGEST_CASE
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.operators.case_files import require_file, require_within_roots, storage_path
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
@@ -36,8 +36,8 @@ class CaseLine:
         :raises InvalidCaseError: if it is none, with every violation in it.
         :raises TryAgainError: if the file broke off here.
         """
+        from dispute_provider.cases.text import parse_json
         from dispute_provider.evidence.case import Case, reading
-        from dispute_provider.evidence.case_text import parse_json
 
         if not isinstance(self.content, bytes):
             raise self.content

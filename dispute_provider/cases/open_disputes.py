@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from dispute_provider.cases import documents as case_documents
+from dispute_provider.cases import files as case_files
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.snapshot import Dispute
-from dispute_provider.operators import case_documents, case_files
 from dispute_provider.rendering import Renderer
 
 

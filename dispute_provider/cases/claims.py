@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dispute_provider.cases import files as case_files
+from dispute_provider.cases import lines as case_lines
+from dispute_provider.cases.files import CaseFile
+from dispute_provider.cases.lines import CaseLine
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.operators import case_files, case_lines
 from dispute_provider.operators.batch import CONCURRENT
-from dispute_provider.operators.case_files import CaseFile
-from dispute_provider.operators.case_lines import CaseLine
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
@@ -143,7 +144,7 @@ class Claims:
 
 def _claim_of(given: Any) -> _Claim | None:
     """Return which dispute a case names, whatever else is wrong with it; None if it names none."""
-    from dispute_provider.evidence.case_text import parse_json
+    from dispute_provider.cases.text import parse_json
 
     if isinstance(given, CaseLine):
         if not isinstance(given.content, bytes):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dispute_provider.cases.files import is_within, storage_path
 from dispute_provider.contracts import contract
 from dispute_provider.evidence import budgets
 from dispute_provider.evidence.budgets import Limits
@@ -14,7 +15,6 @@ from dispute_provider.evidence.card_numbers import card_numbers
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.exceptions import InvalidCaseError, Violation
-from dispute_provider.operators.case_files import is_within, storage_path
 from dispute_provider.rendering import Renderer, RenderingError
 
 _MASK = "write no more of it than its last four digits"

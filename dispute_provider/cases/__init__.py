@@ -1,0 +1,1 @@
+"""Where cases come from: files, lines and forms; and their documents."""
