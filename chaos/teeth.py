@@ -59,7 +59,8 @@ def _no_attempt_number() -> None:
 def _no_reading_back() -> None:
     from dispute_provider.evidence.record import State
     from dispute_provider.exceptions import ConflictError
-    from dispute_provider.hooks import final_call, protocol
+    from dispute_provider.workflow import final_call
+    from dispute_provider.workflow import submit as protocol
 
     def do_not_look(read: Any, shows: Any, settle: float = 0.0, looks: Any = None) -> Any:
         yield from ()
@@ -75,7 +76,7 @@ def _no_reading_back() -> None:
 
 
 def _no_digest_check() -> None:
-    from dispute_provider.hooks import protocol
+    from dispute_provider.workflow import submit as protocol
 
     original = protocol.refuse_submission
 
@@ -140,7 +141,7 @@ def _no_settling_of_other_sends() -> None:
 
 def _stages_guessed() -> None:
     from dispute_provider.evidence.snapshot import Dispute
-    from dispute_provider.hooks import protocol
+    from dispute_provider.workflow import submit as protocol
 
     original = protocol._is_ours
 
@@ -165,7 +166,7 @@ def _no_staging_lock() -> None:
 
 
 def _no_look_at_what_went_out() -> None:
-    from dispute_provider.hooks import protocol
+    from dispute_provider.workflow import submit as protocol
 
     protocol._differing = lambda record, before, after: []
 
@@ -184,7 +185,7 @@ def _nothing_taken_back() -> None:
 
 def _nothing_of_others_protected() -> None:
     from dispute_provider.apis import moov as moov_api
-    from dispute_provider.hooks import staging
+    from dispute_provider.workflow import stage as staging
 
     original = moov_api._copies
     moov_api._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
@@ -215,8 +216,8 @@ def _no_due_date() -> None:
 
 def _silence_is_consent() -> None:
     from chaos.airflow import moment
-    from dispute_provider.evidence import review
     from dispute_provider.operators.review_evidence import ReviewEvidenceOperator
+    from dispute_provider.workflow import review
 
     original = ReviewEvidenceOperator._decided
 
@@ -243,19 +244,19 @@ def _anybody_approves() -> None:
 
 
 def _no_digest_in_the_form() -> None:
-    from dispute_provider.evidence import review
+    from dispute_provider.workflow import review
 
     review.SHOWN_DIGEST = 0
 
 
 def _conceded_at_a_word() -> None:
-    from dispute_provider.evidence import review
+    from dispute_provider.workflow import review
 
     review._unconfirmed = lambda records, conceded, confirmed: None
 
 
 def _unknown_sent_again() -> None:
-    from dispute_provider.hooks import protocol
+    from dispute_provider.workflow import submit as protocol
 
     original = protocol.submit
 
@@ -289,7 +290,7 @@ def _resent_after_429() -> None:
 
 
 def _denials_believed() -> None:
-    from dispute_provider.hooks import final_call
+    from dispute_provider.workflow import final_call
 
     original = final_call.read_back
 
@@ -323,7 +324,7 @@ def _replacements_forgotten() -> None:
 
 
 def _unknown_method_is_manual() -> None:
-    from dispute_provider.hooks import staging
+    from dispute_provider.workflow import stage as staging
 
     staging._automatic = lambda dispute, rules: None
 

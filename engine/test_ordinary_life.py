@@ -11,7 +11,7 @@ import pytest
 
 from demo.rest import REVIEW, SWEEP
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.review import HOLD_OPTION
+from dispute_provider.workflow.review import HOLD_OPTION
 from engine import hostile
 from engine.lab import Lab, Run
 

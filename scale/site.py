@@ -32,7 +32,7 @@ _IMPORTS = [
     "dispute_provider.operators.evidence",
     "dispute_provider.hooks.connections",
     "dispute_provider.transport.client",
-    "dispute_provider.hooks.staging",
+    "dispute_provider.workflow.stage",
     "dispute_provider.rendering",
 ]
 _DAGS = Path(__file__).parent / "dags"

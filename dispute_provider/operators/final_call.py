@@ -21,10 +21,10 @@ def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Ans
     """Make a final call, and log in one line what happened to the dispute.
 
     :param request: the call, with its idempotency key where the API takes one.
-    :returns: see :meth:`~dispute_provider.hooks.single_call.SingleCall.steps`.
+    :returns: see :meth:`~dispute_provider.workflow.single_call.SingleCall.steps`.
     :raises ApiError: see there.
     """
-    from dispute_provider.hooks.single_call import SingleCall
+    from dispute_provider.workflow.single_call import SingleCall
 
     def say(what: str) -> None:
         log.info("%s %s: %s", request.operation.id, request.dispute, what)
@@ -37,7 +37,7 @@ class _Note:
 
     Without a store, a second try assumes that the first has just sent the call.
 
-    See :class:`~dispute_provider.hooks.single_call.Note`.
+    See :class:`~dispute_provider.workflow.single_call.Note`.
     """
 
     def __init__(self, context: Context, request: Request, log: Any) -> None:

@@ -44,7 +44,7 @@ class ReportOutcomeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         from dispute_provider.evidence.record import State
-        from dispute_provider.evidence.review import EDIT, HOLD
+        from dispute_provider.workflow.review import EDIT, HOLD
 
         loud = (State.REFUSED, State.UNKNOWN, State.SUBMITTED_DIFFERS)
         counts: Counter[str] = Counter()

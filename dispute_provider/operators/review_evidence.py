@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from dispute_provider.evidence.policy import ApprovalPolicy
     from dispute_provider.evidence.record import Approval, Record
-    from dispute_provider.evidence.review import Decision, Form
     from dispute_provider.evidence.snapshot import Snapshot
+    from dispute_provider.workflow.review import Decision, Form
 
 # Who answers where the simple auth manager takes everybody for an administrator.
 _NOBODY = "Anonymous"
@@ -93,8 +93,8 @@ class ReviewEvidenceOperator(HITLOperator):
         return super().partial(**settings(kwargs, SUBMISSIONS, ANSWERED))
 
     def execute(self, context: Context) -> Value:
-        from dispute_provider.evidence import review
-        from dispute_provider.evidence.review_form import Ending
+        from dispute_provider.workflow import review
+        from dispute_provider.workflow.review_form import Ending
 
         # A review that is opened anew takes back what was answered to it before.
         name = open_review(context)
@@ -139,11 +139,11 @@ class ReviewEvidenceOperator(HITLOperator):
         :param others: takes those about which nobody is asked.
         :returns: those that people are to decide, soonest deadline first, and the readings of them.
         """
-        from dispute_provider.evidence import review
-        from dispute_provider.evidence.one_each import OneEach
         from dispute_provider.evidence.record import State, by_due_date
-        from dispute_provider.hooks.reviewing import read_for_review
         from dispute_provider.state import evidence_store
+        from dispute_provider.workflow import review
+        from dispute_provider.workflow.one_each import OneEach
+        from dispute_provider.workflow.present import read_for_review
 
         to_decide: list[Record] = []
         snapshots: dict[str, Snapshot] = {}
@@ -237,8 +237,8 @@ class ReviewEvidenceOperator(HITLOperator):
         self, context: Context, name: str, event: Mapping[str, Any], records: list[Record]
     ) -> tuple[list[Record], dict[str, str]]:
         """The records after the answer; and by dispute what was decided, without the reviewer's own words."""
-        from dispute_provider.evidence import review
         from dispute_provider.evidence.record import Approval, State
+        from dispute_provider.workflow import review
 
         who = event.get("responded_by_user")
         if event.get("error_type") == "timeout" and self.at_deadline:
@@ -276,8 +276,8 @@ class ReviewEvidenceOperator(HITLOperator):
         self, context: Context, name: str, policy: ApprovalPolicy, records: list[Record]
     ) -> list[Record]:
         """What a policy approves, signed as a person's answer is; the rest is held, and says why."""
-        from dispute_provider.evidence import review
         from dispute_provider.evidence.record import Approval, State
+        from dispute_provider.workflow import review
 
         answer = Approval(review.SUBMIT, policy.approver, datetime.now(UTC).isoformat())
         unknown = unknown_ends(context, records)
@@ -309,7 +309,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
         :param unknown: how many submissions of its stage ended *unknown* before, by dispute.
         """
-        from dispute_provider.evidence import review
+        from dispute_provider.workflow import review
 
         signer = Signer(run_key(context))
         signed: list[Record] = []
@@ -328,7 +328,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
     def _four_eyes(self, record: Record, decision: Decision, who: Mapping[str, Any]) -> Decision:
         """From a certain amount on, who prepared the case may not be who approves it, or gives it up."""
-        from dispute_provider.evidence.review import CONCEDE, HOLD, SUBMIT, Decision
+        from dispute_provider.workflow.review import CONCEDE, HOLD, SUBMIT, Decision
 
         own = {str(who.get(key, "")).casefold() for key in ("id", "name")}
         if decision.action not in (SUBMIT, CONCEDE) or not self._needs_four_eyes(record):

@@ -96,9 +96,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.merging import Policy
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
-        from dispute_provider.hooks.staging import Rules
-        from dispute_provider.operators.stage_case import CaseStager
         from dispute_provider.rendering import Renderer
+        from dispute_provider.workflow.stage import Rules
+        from dispute_provider.workflow.stage_case import CaseStager
 
         cases = resolve(self.cases, context)
         least = Verdict(self.require_verdict) if self.require_verdict else None

@@ -124,8 +124,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     async def _take_back(self, clients: Clients, rejected: list[Record]) -> list[Record]:
         """Take back what was rejected at an API that would have sent it by itself; pass on the rest."""
-        from dispute_provider.hooks import conceding
         from dispute_provider.state import evidence_store
+        from dispute_provider.workflow import concede as conceding
 
         async def take_back(record: Record) -> Record:
             if not record.automatic:

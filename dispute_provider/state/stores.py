@@ -29,7 +29,7 @@ def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str
 
 def until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was noted, for the worker may have died just now."""
-    from dispute_provider.hooks.final_call import SETTLED_AFTER
+    from dispute_provider.workflow.final_call import SETTLED_AFTER
 
     if not (until := entry.get("until")):
         return SETTLED_AFTER

@@ -63,7 +63,7 @@ class Progress:
 
     def settling(self, record: Record) -> float:
         """Seconds until an earlier send, by this run or another, has arrived or never will."""
-        from dispute_provider.hooks.final_call import SETTLED_AFTER
+        from dispute_provider.workflow.final_call import SETTLED_AFTER
 
         if self.intended(record) and not self.ended(record):
             # That worker may have died just now.

@@ -10,9 +10,9 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.review import CONCEDE
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
-from dispute_provider.hooks.protocol import refuse_submission
+from dispute_provider.workflow.review import CONCEDE
+from dispute_provider.workflow.submit import refuse_submission
 
 _ON_ITS_WAY = (State.STAGED, State.APPROVED)
 

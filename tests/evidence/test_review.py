@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.evidence import review
 from dispute_provider.explain import markdown
+from dispute_provider.workflow import review
 
 
 def test_one_dispute_is_shown_in_full():

@@ -18,9 +18,9 @@ from dispute_provider.cases.documents import read_documents
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
-from dispute_provider.hooks.staging import stage
 from dispute_provider.rendering import Renderer
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
+from dispute_provider.workflow.stage import stage
 
 STRIPE_FILES = (
     "receipt",

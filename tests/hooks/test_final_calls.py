@@ -13,8 +13,11 @@ from support import Connect
 from dispute_provider.apis.api import Api, Steps
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.hooks import conceding, final_call, protocol, staging
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
+from dispute_provider.workflow import concede as conceding
+from dispute_provider.workflow import final_call
+from dispute_provider.workflow import stage as staging
+from dispute_provider.workflow import submit as protocol
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

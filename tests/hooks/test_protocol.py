@@ -15,9 +15,11 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks import final_call, protocol, staging
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import sending
+from dispute_provider.workflow import final_call
+from dispute_provider.workflow import stage as staging
+from dispute_provider.workflow import submit as protocol
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -16,10 +16,12 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Policy
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.hooks import conceding, final_call, protocol
-from dispute_provider.hooks.reviewing import read_for_review
-from dispute_provider.hooks.staging import Rules, stage
 from dispute_provider.sandbox import Sandbox
+from dispute_provider.workflow import concede as conceding
+from dispute_provider.workflow import final_call
+from dispute_provider.workflow import submit as protocol
+from dispute_provider.workflow.present import read_for_review
+from dispute_provider.workflow.stage import Rules, stage
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -19,11 +19,11 @@ from dispute_provider.exceptions import (
     ConflictError,
     InvalidRequestError,
 )
-from dispute_provider.hooks import final_call
 from dispute_provider.operators.moov import MoovAcceptDisputeOperator, MoovSubmitDisputeEvidenceOperator
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
 from dispute_provider.sandbox import Sandbox
+from dispute_provider.workflow import final_call
 
 EVIDENCE = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "We sent it."}}
 

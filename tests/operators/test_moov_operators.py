@@ -22,7 +22,6 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
 )
-from dispute_provider.hooks import final_call
 from dispute_provider.operators.moov import (
     MoovAcceptDisputeOperator,
     MoovDeleteDisputeEvidenceFileOperator,
@@ -39,6 +38,7 @@ from dispute_provider.operators.moov import (
     MoovUploadDisputeEvidenceTextOperator,
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
+from dispute_provider.workflow import final_call
 
 SUBMIT = "submitDisputeEvidence"
 TEXT = "Delivered – “signed” {{ by }}\nZoë"

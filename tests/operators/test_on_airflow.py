@@ -11,7 +11,6 @@ import pytest
 from airflow.sdk import DAG, task
 from support import register
 
-from dispute_provider.hooks import final_call
 from dispute_provider.operators.moov import (
     MoovSubmitDisputeEvidenceOperator,
     MoovUploadDisputeEvidenceTextOperator,
@@ -22,6 +21,7 @@ from dispute_provider.operators.stripe import (
     StripeUploadFileOperator,
 )
 from dispute_provider.sandbox import Sandbox
+from dispute_provider.workflow import final_call
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 SECRET_TEXT = "Zoë's quokka {{ conn.stripe_default.password }} ate it"

@@ -9,7 +9,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Approval, Record, State
-from dispute_provider.hooks.final_call import SETTLED_AFTER
 from dispute_provider.state.approvals import (
     count_unknown_ends,
     last_opening,
@@ -17,6 +16,7 @@ from dispute_provider.state.approvals import (
     unknown_ends,
 )
 from dispute_provider.state.submissions import Progress
+from dispute_provider.workflow.final_call import SETTLED_AFTER
 
 Data = dict[str, str]
 

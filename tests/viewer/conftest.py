@@ -18,10 +18,10 @@ from dispute_provider.contracts.contract import FilePart
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.hooks.staging import Rules, stage
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
+from dispute_provider.workflow.stage import Rules, stage
 
 
 @pytest.fixture(scope="package")

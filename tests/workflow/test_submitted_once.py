@@ -12,7 +12,6 @@ from airflow.sdk import DAG
 from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from flows import SMALL, contest
 
-from dispute_provider.hooks import final_call
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
@@ -20,6 +19,7 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT
+from dispute_provider.workflow import final_call
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}

@@ -229,8 +229,8 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
 
     from dispute_provider.apis.settings import signing_secret
     from dispute_provider.evidence.record import Approval, Record, State, sign
-    from dispute_provider.hooks import staging
     from dispute_provider.hooks.stripe import StripeHook
+    from dispute_provider.workflow import stage as staging
 
     sandbox.create_dispute(api="stripe", id="du_1")
     hook = StripeHook(http_conn_id=stripe_connection)

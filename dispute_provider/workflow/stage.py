@@ -19,7 +19,7 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.replacing import Replacement, marks_of
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
-from dispute_provider.hooks.protocol import cannot_be_answered, failed
+from dispute_provider.workflow.submit import cannot_be_answered, failed
 
 # Staging is repeatable: what did arrive is recognised, what did not is written again.
 _STAGE_AGAIN = "clear the task; staging recognises what has arrived, and writes the rest"

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.evidence import review_form
 from dispute_provider.evidence.record import Record, State, by_due_date
-from dispute_provider.evidence.review_form import INQUIRY, Ending, totals
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Snapshot, sha256_of
+from dispute_provider.workflow import review_form
+from dispute_provider.workflow.review_form import INQUIRY, Ending, totals
 
 LARGEST_REVIEW = 100
 SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "concede"

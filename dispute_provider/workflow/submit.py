@@ -23,7 +23,7 @@ from dispute_provider.exceptions import (
     UnreachableError,
     UnreadableAnswerError,
 )
-from dispute_provider.hooks.final_call import Outcome, Sent, send_and_look
+from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
 
 _BY_WHOM = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"

@@ -11,8 +11,8 @@ from dispute_provider.apis.api import Api, Steps, Wait
 from dispute_provider.evidence.record import WRITTEN, Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError
-from dispute_provider.hooks.final_call import send_and_look
-from dispute_provider.hooks.protocol import not_shown, refuse_submission, unread
+from dispute_provider.workflow.final_call import send_and_look
+from dispute_provider.workflow.submit import not_shown, refuse_submission, unread
 
 
 def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 0.0) -> Steps[Record]:

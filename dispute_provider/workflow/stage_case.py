@@ -23,9 +23,9 @@ from dispute_provider.state import evidence_store
 from dispute_provider.state.staging import StagingMemory
 
 if TYPE_CHECKING:
-    from dispute_provider.hooks.staging import Rules
     from dispute_provider.rendering import Renderer
     from dispute_provider.transport.client import AsyncClient
+    from dispute_provider.workflow.stage import Rules
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class CaseStager:
         memory: StagingMemory,
         renderer: Renderer,
     ) -> None:
-        from dispute_provider.hooks import staging
+        from dispute_provider.workflow import stage as staging
 
         self._steps = staging.stage
         self._conn_id = conn_id

@@ -11,7 +11,7 @@ from dispute_provider.apis.api import Api, Steps
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
-from dispute_provider.hooks.protocol import cannot_be_answered
+from dispute_provider.workflow.submit import cannot_be_answered
 
 
 def read_for_review(

@@ -16,8 +16,8 @@ from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError
-from dispute_provider.hooks.final_call import Outcome, Sent, send_and_look
-from dispute_provider.hooks.protocol import answered
+from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
+from dispute_provider.workflow.submit import answered
 
 
 class Note(Protocol):

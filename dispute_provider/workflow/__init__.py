@@ -1,0 +1,1 @@
+"""Stage, review, submit and concede one dispute at one API."""
