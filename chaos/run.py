@@ -23,7 +23,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
     from chaos.episode import Scene

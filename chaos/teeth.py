@@ -267,8 +267,8 @@ def _unknown_sent_again() -> None:
 
 
 def _sent_for_each_record() -> None:
-    from dispute_provider.operators import submitting
-    from dispute_provider.operators.same_dispute import SameDispute
+    from dispute_provider.tasks import submitting
+    from dispute_provider.tasks.same_dispute import SameDispute
 
     submitting.by_dispute = lambda records, rank: [SameDispute([record]) for record in records]
 
@@ -309,7 +309,7 @@ def _no_receipts() -> None:
 
 
 def _rejections_unsigned() -> None:
-    from dispute_provider.operators.signing import Signer
+    from dispute_provider.tasks.signing import Signer
 
     original = Signer.is_signed
     Signer.is_signed = lambda self, record: (  # type: ignore[method-assign]

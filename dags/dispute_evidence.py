@@ -21,7 +21,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.operators.people import ConfiguredNotifier, reviewers
+from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 
 def contest_by_hand(api: str, name: str) -> DAG:

@@ -17,7 +17,7 @@ from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.operators.people import ConfiguredNotifier, reviewers
+from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 
 @dag(

@@ -66,8 +66,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_stripe_connection(), _moov_connection()],
         "extra-links": [
-            "dispute_provider.operators.links.DisputeLink",
-            "dispute_provider.operators.links.ReviewRunLink",
+            "dispute_provider.tasks.links.DisputeLink",
+            "dispute_provider.tasks.links.ReviewRunLink",
         ],
         "config": {
             "dispute": {

@@ -13,7 +13,7 @@ from dispute_provider.cases import lines as case_lines
 from dispute_provider.cases.files import CaseFile
 from dispute_provider.cases.lines import CaseLine
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.operators.batch import CONCURRENT
+from dispute_provider.tasks.batch import CONCURRENT
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case

@@ -10,8 +10,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider.cases.files import storage_path
-from dispute_provider.operators.links import DisputeLink
-from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.tasks.links import DisputeLink
+from dispute_provider.tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
@@ -151,7 +151,7 @@ def send(
     """Make one call, with a key that makes it safe to repeat where the API takes one, and log what happened.
 
     A call that cannot be undone is made once, whatever becomes of its task: see
-    :mod:`~dispute_provider.operators.final_call`.
+    :mod:`~dispute_provider.tasks.final_call`.
 
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
@@ -162,7 +162,7 @@ def send(
     if request.operation.effect != "read":
         hook.run_steps(api.prepare())
     if request.is_final:
-        from dispute_provider.operators import final_call
+        from dispute_provider.tasks import final_call
 
         request = api.contract.request(operation_id, **api.complete(operation_id, keyed))
         return final_call.make(context, hook, request, log)

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
-from dispute_provider.operators.batch import Given, resolve, take
-from dispute_provider.operators.people import ConfiguredNotifier, address, names_of, tell
-from dispute_provider.operators.record_lists import records_of
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.state.reviews import (
     ANSWERED,
@@ -24,6 +21,9 @@ from dispute_provider.state.reviews import (
     load,
     save,
 )
+from dispute_provider.tasks.batch import Given, resolve, take
+from dispute_provider.tasks.notifications import ConfiguredNotifier, address, names_of, tell
+from dispute_provider.tasks.record_lists import records_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

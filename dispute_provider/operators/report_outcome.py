@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from dispute_provider.operators.batch import Given, resolve, take
-from dispute_provider.operators.record_lists import records_of
-from dispute_provider.operators.settings import settings
 from dispute_provider.state.reviews import ENDED, note_ends
+from dispute_provider.tasks.batch import Given, resolve, take
+from dispute_provider.tasks.record_lists import records_of
+from dispute_provider.tasks.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -10,8 +10,8 @@ from airflow.sdk import BaseOperator, Param
 
 from dispute_provider.explain.forms import arguments_from_form, request_params
 from dispute_provider.operators.api import document, hook_for, key_for, send
-from dispute_provider.operators.links import DisputeLink
-from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.tasks.links import DisputeLink
+from dispute_provider.tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

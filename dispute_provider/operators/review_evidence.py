@@ -16,7 +16,9 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import ConnectionConfigError
-from dispute_provider.operators.batch import (
+from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
+from dispute_provider.state.reviews import ANSWERED, note_answers
+from dispute_provider.tasks.batch import (
     Clients,
     Given,
     all_of,
@@ -24,13 +26,11 @@ from dispute_provider.operators.batch import (
     run_key,
     take,
 )
-from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.people import form_address, tell
-from dispute_provider.operators.record_lists import Outlet, Value, count_of, handed_out, records_of
-from dispute_provider.operators.settings import settings
-from dispute_provider.operators.signing import STAGED, Signer
-from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
-from dispute_provider.state.reviews import ANSWERED, note_answers
+from dispute_provider.tasks.notifications import form_address, tell
+from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.record_lists import Outlet, Value, count_of, handed_out, records_of
+from dispute_provider.tasks.settings import settings
+from dispute_provider.tasks.signing import STAGED, Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

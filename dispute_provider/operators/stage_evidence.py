@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
 
-from dispute_provider.operators.batch import (
+from dispute_provider.state.staging import UPLOADS, StagingMemory
+from dispute_provider.tasks.batch import (
     Clients,
     Given,
     each,
@@ -17,11 +18,10 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
-from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.record_lists import Outlet, Value
-from dispute_provider.operators.settings import settings
-from dispute_provider.operators.signing import STAGED, Signer
-from dispute_provider.state.staging import UPLOADS, StagingMemory
+from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.record_lists import Outlet, Value
+from dispute_provider.tasks.settings import settings
+from dispute_provider.tasks.signing import STAGED, Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

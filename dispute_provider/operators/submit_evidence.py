@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseAsyncOperator
 
 from dispute_provider.exceptions import ConnectionConfigError
-from dispute_provider.operators.batch import (
+from dispute_provider.state.approvals import (
+    SUBMISSIONS,
+    count_unknown_ends,
+    last_opening,
+)
+from dispute_provider.state.evidence_store import EvidenceStoreError
+from dispute_provider.state.receipts import Receipts
+from dispute_provider.state.submissions import Progress
+from dispute_provider.tasks.batch import (
     Clients,
     Given,
     all_of,
@@ -21,19 +29,11 @@ from dispute_provider.operators.batch import (
     take,
     warn_without_lock,
 )
-from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.record_lists import Tally, Value, handed_out, is_unreached, records_of
-from dispute_provider.operators.settings import settings
-from dispute_provider.operators.signing import Signer
-from dispute_provider.operators.submitting import Submitting, keep, may_have_been_sent, not_noted
-from dispute_provider.state.approvals import (
-    SUBMISSIONS,
-    count_unknown_ends,
-    last_opening,
-)
-from dispute_provider.state.evidence_store import EvidenceStoreError
-from dispute_provider.state.receipts import Receipts
-from dispute_provider.state.submissions import Progress
+from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.record_lists import Tally, Value, handed_out, is_unreached, records_of
+from dispute_provider.tasks.settings import settings
+from dispute_provider.tasks.signing import Signer
+from dispute_provider.tasks.submitting import Submitting, keep, may_have_been_sent, not_noted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,13 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import DisputeError
-from dispute_provider.operators.batch import Clients, Given, all_of, resolve, take
-from dispute_provider.operators.links import ReviewRunLink
-from dispute_provider.operators.record_lists import Value, handed_out, records_of
 from dispute_provider.operators.remind import due_soon, hours_of
-from dispute_provider.operators.retry import ApiRetryPolicy
-from dispute_provider.operators.signing import STAGED as SCOPE
-from dispute_provider.operators.signing import Signer
 from dispute_provider.state.reviews import (
     ANSWERED,
     ENDED,
@@ -31,6 +25,12 @@ from dispute_provider.state.reviews import (
     past_answers,
     save,
 )
+from dispute_provider.tasks.batch import Clients, Given, all_of, resolve, take
+from dispute_provider.tasks.links import ReviewRunLink
+from dispute_provider.tasks.record_lists import Value, handed_out, records_of
+from dispute_provider.tasks.retry import ApiRetryPolicy
+from dispute_provider.tasks.signing import STAGED as SCOPE
+from dispute_provider.tasks.signing import Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from airflow.sdk import Asset
 
-from dispute_provider.operators.batch import run_key
 from dispute_provider.state.stores import fresh, load, now
+from dispute_provider.tasks.batch import run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -19,8 +19,8 @@ from sqlalchemy import select
 
 from dispute_provider.evidence.record import Record, by_due_date
 from dispute_provider.evidence.snapshot import sha256_of
-from dispute_provider.operators.record_lists import Reference, records_of
 from dispute_provider.state.evidence_store import EvidenceStoreError
+from dispute_provider.tasks.record_lists import Reference, records_of
 
 log = logging.getLogger(__name__)
 _KEY_LENGTH = 16

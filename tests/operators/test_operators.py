@@ -33,9 +33,9 @@ from dispute_provider.exceptions import (
 from dispute_provider.explain.wording import from_connection, is_account
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator
-from dispute_provider.operators.links import DisputeLink
-from dispute_provider.operators.retry import ApiRetryPolicy
 from dispute_provider.sandbox import Sandbox
+from dispute_provider.tasks.links import DisputeLink
+from dispute_provider.tasks.retry import ApiRetryPolicy
 
 OPERATORS = [
     found

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.operators import pace
-from dispute_provider.operators.pace import KEY, Pace
+from dispute_provider.tasks import progress as pace
+from dispute_provider.tasks.progress import KEY, Pace
 
 
 class Store(dict[str, Any]):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dispute_provider.evidence.record import Approval, Record, State
-from dispute_provider.operators.record_lists import (
+from dispute_provider.state.evidence_store import EvidenceStoreError
+from dispute_provider.tasks.record_lists import (
     LARGEST_LIST,
     Outlet,
     Reference,
@@ -18,7 +19,6 @@ from dispute_provider.operators.record_lists import (
     handed_out,
     records_of,
 )
-from dispute_provider.state.evidence_store import EvidenceStoreError
 
 MANY = LARGEST_LIST + 50
 

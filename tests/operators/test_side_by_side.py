@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from dispute_provider.exceptions import AuthenticationError, ConnectionConfigError
-from dispute_provider.operators.batch import CONCURRENT, Clients, all_of, each
 from dispute_provider.sandbox import Sandbox
+from dispute_provider.tasks.batch import CONCURRENT, Clients, all_of, each
 
 
 def test_an_item_is_drawn_when_there_is_room_for_it_and_handed_on_as_it_ends() -> None:

@@ -17,9 +17,9 @@ from support import Connect
 from viewing import RECEIPT, Site, Staged
 
 from dispute_provider.evidence.record import Approval, Record, State
-from dispute_provider.operators import record_lists
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
+from dispute_provider.tasks import record_lists
 from dispute_provider.workflow.present import read_for_review
 
 Stage = Callable[..., Staged]

@@ -13,8 +13,8 @@ from sweeping import Sweep, write_case
 from dispute_provider.evidence.policy import ApprovalPolicy
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
-from dispute_provider.operators.record_lists import records_of as read_records
 from dispute_provider.sandbox import MOOV_ACCOUNT
+from dispute_provider.tasks.record_lists import records_of as read_records
 
 ANY_SUM = ApprovalPolicy("any sum", {"usd": 10_000}, verdicts=VERDICTS)
 HOOKS = {"stripe": StripeHook, "moov": MoovHook}

@@ -12,13 +12,14 @@ from flows import SMALL, contest
 from sweeping import load, write_case
 
 from dispute_provider.evidence.record import Record
-from dispute_provider.operators import pace, record_lists
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.operators.record_lists import records_of
+from dispute_provider.tasks import progress as pace
+from dispute_provider.tasks import record_lists
+from dispute_provider.tasks.record_lists import records_of
 
 FEW = 3
 

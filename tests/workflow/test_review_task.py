@@ -22,9 +22,9 @@ from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
 )
-from dispute_provider.operators.people import ConfiguredNotifier, reviewers
 from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.reviews import ANSWERED
+from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 TIMEOUT = {"error": "timed out", "error_type": "timeout"}
 

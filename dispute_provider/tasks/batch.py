@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider.cases.form import FormCase
-from dispute_provider.operators.record_lists import Tally
+from dispute_provider.tasks.record_lists import Tally
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

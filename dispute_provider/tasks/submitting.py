@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from dispute_provider.exceptions import ConnectionConfigError
-from dispute_provider.operators.batch import Clients, all_of
-from dispute_provider.operators.pace import Pace
-from dispute_provider.operators.same_dispute import by_dispute
 from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.receipts import Receipts
 from dispute_provider.state.submissions import Progress
+from dispute_provider.tasks.batch import Clients, all_of
+from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.same_dispute import by_dispute
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

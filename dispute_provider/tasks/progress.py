@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dispute_provider.operators.record_lists import is_unreached
+from dispute_provider.tasks.record_lists import is_unreached
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.operators.retry import ApiRetryPolicy
+from dispute_provider.tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset
