@@ -52,7 +52,7 @@ def _keep_connections(names: list[str]) -> None:
 
 def _keep_inspections() -> None:
     """Look into each document once: starting a process for it takes longer than an episode."""
-    from dispute_provider.rendering import Renderer
+    from dispute_provider.documents import Renderer
 
     with Renderer() as renderer:
         kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}

@@ -33,7 +33,7 @@ _IMPORTS = [
     "dispute_provider.hooks.connections",
     "dispute_provider.transport.client",
     "dispute_provider.workflow.stage",
-    "dispute_provider.rendering",
+    "dispute_provider.documents",
 ]
 _DAGS = Path(__file__).parent / "dags"
 # Their environment has nothing of these: a worker talks to the API server, never to the database.

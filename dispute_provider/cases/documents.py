@@ -9,13 +9,13 @@ from typing import Any
 
 from dispute_provider.cases.files import is_within, storage_path
 from dispute_provider.contracts import contract
+from dispute_provider.documents import Renderer, RenderingError
 from dispute_provider.evidence import budgets
 from dispute_provider.evidence.budgets import Limits
 from dispute_provider.evidence.card_numbers import card_numbers
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.exceptions import InvalidCaseError, Violation
-from dispute_provider.rendering import Renderer, RenderingError
 
 _MASK = "write no more of it than its last four digits"
 _SHOWN_PLACES = 5

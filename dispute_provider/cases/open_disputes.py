@@ -8,9 +8,9 @@ from itertools import chain
 
 from dispute_provider.cases import documents as case_documents
 from dispute_provider.cases import files as case_files
+from dispute_provider.documents import Renderer
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.snapshot import Dispute
-from dispute_provider.rendering import Renderer
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,11 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.cases.claims import Claims
+        from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
-        from dispute_provider.rendering import Renderer
         from dispute_provider.workflow.stage import Rules
         from dispute_provider.workflow.stage_case import CaseStager
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from dispute_provider.rendering import RenderingError
-from dispute_provider.rendering.renderer import MAX_WIDTH
+from dispute_provider.documents import RenderingError
+from dispute_provider.documents.renderer import MAX_WIDTH
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.viewer import describe
 from dispute_provider.viewer.access import LOGGED_IN, MAY_ANSWER, Guarded

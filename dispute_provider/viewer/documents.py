@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from dispute_provider.rendering import Inspection, Renderer, RenderingError
+from dispute_provider.documents import Inspection, Renderer, RenderingError
 from dispute_provider.state import evidence_store
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from dispute_provider.state import evidence_store
 from dispute_provider.state.staging import StagingMemory
 
 if TYPE_CHECKING:
-    from dispute_provider.rendering import Renderer
+    from dispute_provider.documents import Renderer
     from dispute_provider.transport.client import AsyncClient
     from dispute_provider.workflow.stage import Rules
 

@@ -11,10 +11,10 @@ import pytest
 from papers import jpeg, pdf, picture, png, tiff
 
 from dispute_provider.cases.documents import Documents, read_documents
+from dispute_provider.documents import Renderer
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document, Inspection, shown
 from dispute_provider.exceptions import InvalidCaseError, Violation
-from dispute_provider.rendering import Renderer
 
 CARD = "4242 4242 4242 4242"
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from support import Connect
 
 from dispute_provider.cases.documents import read_documents
+from dispute_provider.documents import Renderer
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
-from dispute_provider.rendering import Renderer
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.workflow.stage import stage
 

@@ -20,11 +20,11 @@ from sweeping import write_case
 from dispute_provider.cases import files as case_files
 from dispute_provider.cases.documents import read_documents
 from dispute_provider.cases.text import parse_json, parse_yaml
+from dispute_provider.documents import Renderer
 from dispute_provider.evidence.bounds import MAX_DEPTH, MAX_VALUES
 from dispute_provider.evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.operators.evidence import StageEvidenceOperator
-from dispute_provider.rendering import Renderer
 from engine import hostile
 
 # Each hung or took minutes, or a batch with it: no test here takes seconds.

@@ -10,15 +10,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from dispute_provider.rendering.wire import ANSWER, QUESTION
+from dispute_provider.documents.wire import ANSWER, QUESTION
 
 # It takes the parent's path over: a package may stand where only the parent's environment or set-up says.
-_START = "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider.rendering.child import main; main()"
+_START = "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider.documents.child import main; main()"
 _PACKAGES = str(Path(__file__).parents[2])
 _START_SECONDS = 60.0
 _NO_START = (
     "the program that reads documents does not start; to see why: "
-    f"{sys.executable} -m dispute_provider.rendering.child < /dev/null"
+    f"{sys.executable} -m dispute_provider.documents.child < /dev/null"
 )
 _LARGEST_ANSWER = 64 * 1024 * 1024
 

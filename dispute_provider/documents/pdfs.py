@@ -11,10 +11,10 @@ import pypdfium2
 from PIL import Image
 from pypdfium2 import raw
 
+from dispute_provider.documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
+from dispute_provider.documents.refused import Refused
+from dispute_provider.documents.wire import Refusal
 from dispute_provider.evidence.card_numbers import has_card_number
-from dispute_provider.rendering.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
-from dispute_provider.rendering.refused import Refused
-from dispute_provider.rendering.wire import Refusal
 
 # More than anybody looks through before a deadline; below it, all text is searched.
 MAX_PAGES = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from dispute_provider.documents.renderer import Renderer, RenderingError
 from dispute_provider.evidence.documents import Inspection
-from dispute_provider.rendering.renderer import Renderer, RenderingError
 
 __all__ = ["Inspection", "Renderer", "RenderingError"]

@@ -7,9 +7,9 @@ import os
 import threading
 from types import TracebackType
 
+from dispute_provider.documents.process import Process
+from dispute_provider.documents.wire import DONE, INSPECT, RENDER, Refusal
 from dispute_provider.evidence.documents import Inspection
-from dispute_provider.rendering.process import Process
-from dispute_provider.rendering.wire import DONE, INSPECT, RENDER, Refusal
 
 MAX_WIDTH = 2400
 _TYPES = ("application/pdf", "image/jpeg", "image/png", "image/tiff")

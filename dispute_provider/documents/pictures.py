@@ -8,9 +8,9 @@ from typing import cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dispute_provider.rendering.foreign import has_pdf_header
-from dispute_provider.rendering.refused import Refused
-from dispute_provider.rendering.wire import Refusal
+from dispute_provider.documents.foreign import has_pdf_header
+from dispute_provider.documents.refused import Refused
+from dispute_provider.documents.wire import Refusal
 
 # A3 scanned at 600 dpi has 70 million.
 MAX_PIXELS = 80_000_000

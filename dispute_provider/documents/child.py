@@ -13,10 +13,10 @@ import sys
 import time
 from typing import BinaryIO
 
-from dispute_provider.rendering import pdfs, pictures
-from dispute_provider.rendering.foreign import carries_foreign
-from dispute_provider.rendering.refused import Refused
-from dispute_provider.rendering.wire import ANSWER, DONE, INSPECT, QUESTION, REFUSED, Refusal
+from dispute_provider.documents import pdfs, pictures
+from dispute_provider.documents.foreign import carries_foreign
+from dispute_provider.documents.refused import Refused
+from dispute_provider.documents.wire import ANSWER, DONE, INSPECT, QUESTION, REFUSED, Refusal
 
 MEMORY = 1024 * 1024 * 1024
 # The parent ends a slow child by the clock; this ends one whose parent is gone.
