@@ -11,8 +11,8 @@ import msgspec
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Evidence, Snapshot
-from dispute_provider.viewer.judgement import changed, digest_of, judge
-from dispute_provider.viewer.records import Task, key_of
+from dispute_provider.ui.judgement import changed, digest_of, judge
+from dispute_provider.ui.records import Task, key_of
 
 
 def task(seen: Task) -> dict[str, Any]:

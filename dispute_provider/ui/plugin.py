@@ -26,7 +26,7 @@ class Viewer:
         send: Callable[[_Message], Awaitable[None]],
     ) -> None:
         if self._app is None:
-            from dispute_provider.viewer.app import create
+            from dispute_provider.ui.app import create
 
             self._app = create()
         await self._app(scope, receive, send)

@@ -12,11 +12,11 @@ from fastapi.responses import JSONResponse
 from dispute_provider.documents import RenderingError
 from dispute_provider.documents.renderer import MAX_WIDTH
 from dispute_provider.state.evidence_store import EvidenceStoreError
-from dispute_provider.viewer import describe
-from dispute_provider.viewer.access import LOGGED_IN, MAY_ANSWER, Guarded
-from dispute_provider.viewer.documents import Documents, MissingDocumentError
-from dispute_provider.viewer.reading import UnreadableError, earlier_evidence, read
-from dispute_provider.viewer.records import TaskDep
+from dispute_provider.ui import describe
+from dispute_provider.ui.access import LOGGED_IN, MAY_ANSWER, Guarded
+from dispute_provider.ui.documents import Documents, MissingDocumentError
+from dispute_provider.ui.reading import UnreadableError, earlier_evidence, read
+from dispute_provider.ui.records import TaskDep
 
 _STATIC = {
     "view": ("view.html", "text/html; charset=utf-8"),
@@ -66,7 +66,7 @@ def static(name: str) -> Response:
     if name not in _STATIC:
         raise HTTPException(404, "There is no such page.")
     file, media_type = _STATIC[name]
-    content = files("dispute_provider.viewer").joinpath("static", file).read_bytes()
+    content = files("dispute_provider.ui").joinpath("static", file).read_bytes()
     return Response(content, headers={"Content-Type": media_type})
 
 
