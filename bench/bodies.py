@@ -11,9 +11,9 @@ from typing import Any
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import Request
-from dispute_provider.sandbox.stripe_charges import StripeCharge
-from dispute_provider.sandbox.stripe_objects import StripeDispute
-from dispute_provider.sandbox.stripe_params import FILES
+from dispute_provider.sandbox.stripe.charges import StripeCharge
+from dispute_provider.sandbox.stripe.objects import StripeDispute
+from dispute_provider.sandbox.stripe.params import FILES
 
 KEY = "sk_test_benchmark"
 REQUESTS = 3

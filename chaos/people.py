@@ -13,7 +13,7 @@ from chaos.clock import now
 from chaos.transcript import Opening, Shown, Transcript
 from dispute_provider.sandbox import setup
 from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.stripe_objects import ANSWERABLE, StripeDispute
+from dispute_provider.sandbox.stripe.objects import ANSWERABLE, StripeDispute
 
 FIRST = "There before all others."
 REVIEWER = {"id": "7", "name": "ana"}

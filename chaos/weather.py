@@ -16,9 +16,10 @@ from email.utils import format_datetime
 from typing import Any
 
 from chaos.clock import now
-from dispute_provider.sandbox import moov, stripe
 from dispute_provider.sandbox.faults import Fault
+from dispute_provider.sandbox.moov import api as moov
 from dispute_provider.sandbox.state import World
+from dispute_provider.sandbox.stripe import api as stripe
 from dispute_provider.sandbox.wire import Answer, Call
 
 TWICE = "carried out twice"

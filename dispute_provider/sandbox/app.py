@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from typing import Any
 
-from dispute_provider.sandbox import moov, stripe
 from dispute_provider.sandbox.control import Control
 from dispute_provider.sandbox.faults import Fault
+from dispute_provider.sandbox.moov import api as moov
 from dispute_provider.sandbox.state import World
+from dispute_provider.sandbox.stripe import api as stripe
 from dispute_provider.sandbox.wire import Answer, Call, split_path
 
 Scope = MutableMapping[str, Any]

@@ -7,10 +7,11 @@ import json
 import re
 from typing import Any
 
-from dispute_provider.sandbox import setup, stripe_charges
+from dispute_provider.sandbox import setup
 from dispute_provider.sandbox.faults import Fault
 from dispute_provider.sandbox.oddities import Oddity
 from dispute_provider.sandbox.state import Account, StripeKey, World
+from dispute_provider.sandbox.stripe import charges as stripe_charges
 from dispute_provider.sandbox.wire import Answer, Call, json_answer
 
 

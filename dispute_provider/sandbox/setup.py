@@ -8,19 +8,20 @@ import secrets
 import uuid
 from typing import Any
 
-from dispute_provider.sandbox import moov_evidence, stripe_disputes
 from dispute_provider.sandbox.forms import page_count, sniff
-from dispute_provider.sandbox.moov_objects import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
+from dispute_provider.sandbox.moov import evidence as moov_evidence
+from dispute_provider.sandbox.moov.objects import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
 from dispute_provider.sandbox.state import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT, World
-from dispute_provider.sandbox.stripe_charges import have_disputed
-from dispute_provider.sandbox.stripe_objects import (
+from dispute_provider.sandbox.stripe import disputes as stripe_disputes
+from dispute_provider.sandbox.stripe.charges import have_disputed
+from dispute_provider.sandbox.stripe.objects import (
     ANSWERABLE,
     CLOSED,
     EVIDENCE_KEYS,
     StripeDispute,
     StripeFile,
 )
-from dispute_provider.sandbox.stripe_params import FILES, SUBMISSION_METHODS
+from dispute_provider.sandbox.stripe.params import FILES, SUBMISSION_METHODS
 
 WEEK = 7 * 86400
 _SEED = uuid.UUID("5a4db0c5-0000-4000-8000-000000000000")

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from dispute_provider.sandbox.forms import FormError, Upload, multipart, sniff
-from dispute_provider.sandbox.moov_auth import MoovError
-from dispute_provider.sandbox.moov_objects import (
+from dispute_provider.sandbox.moov.auth import MoovError
+from dispute_provider.sandbox.moov.objects import (
     EVIDENCE_TYPES,
     FILE_TYPES,
     MAX_FILE,

@@ -8,15 +8,14 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider.sandbox import stripe_disputes as disputes
-from dispute_provider.sandbox import stripe_params as params
 from dispute_provider.sandbox.forms import FormError, Upload, multipart, nest, page_count, pairs, sniff
-from dispute_provider.sandbox.idempotency import Key, fingerprint
 from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.stripe_charges import StripeCharge
-from dispute_provider.sandbox.stripe_lists import page, within
-from dispute_provider.sandbox.stripe_objects import StripeDispute, StripeFile, payment_intent
-from dispute_provider.sandbox.stripe_params import StripeError, invalid
+from dispute_provider.sandbox.stripe import disputes, params
+from dispute_provider.sandbox.stripe.charges import StripeCharge
+from dispute_provider.sandbox.stripe.idempotency import Key, fingerprint
+from dispute_provider.sandbox.stripe.lists import page, within
+from dispute_provider.sandbox.stripe.objects import StripeDispute, StripeFile, payment_intent
+from dispute_provider.sandbox.stripe.params import StripeError, invalid
 from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
 
 VERSION = "2026-10-28.endive"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispute_provider.sandbox.stripe_params import FILES, LONG_TEXT, SHORT_TEXT
+from dispute_provider.sandbox.stripe.params import FILES, LONG_TEXT, SHORT_TEXT
 
 EVIDENCE_KEYS = sorted((*LONG_TEXT, *SHORT_TEXT, *FILES))
 CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from dispute_provider.sandbox.stripe_params import invalid
+from dispute_provider.sandbox.stripe.params import invalid
 
 Item = TypeVar("Item")
 

@@ -7,13 +7,13 @@ import secrets
 from typing import Any
 
 from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.stripe_objects import (
+from dispute_provider.sandbox.stripe.objects import (
     ANSWERABLE,
     CLOSED,
     FILE_LIFE,
     StripeDispute,
 )
-from dispute_provider.sandbox.stripe_params import (
+from dispute_provider.sandbox.stripe.params import (
     FILES,
     LONG_TEXT,
     MAX_TEXT,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dispute_provider.sandbox.state import STRIPE_ACCOUNT, World
-from dispute_provider.sandbox.stripe_objects import StripeDispute
+from dispute_provider.sandbox.stripe.objects import StripeDispute
 
 DAY = 86400
 _CARD = "sandboxCard00001"

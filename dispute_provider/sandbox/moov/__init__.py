@@ -1,0 +1,1 @@
+"""Moov's side of the sandbox."""
