@@ -2,7 +2,7 @@
 #   make demo   disputes on a real Airflow, to click through; AUTO=1 answers the reviews by itself
 #   make test   all tests, with branch coverage     make lint   ruff and mypy
 #   make engine workers killed, runs that meet and planted secrets, on a real Airflow: a quarter of an hour
-#   make e2e    a person's clicks in Chromium, from the connection's form to the bank: pictures in e2e/artifacts
+#   make e2e    a person's clicks in Chromium, from the connection's form to the bank: pictures in tests/e2e/artifacts
 #   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
 #   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
 #   make bench  staging beside raw aiohttp, the official client and HttpHook; rates, memory: ten minutes
@@ -33,14 +33,14 @@ demo: $(READY)
 
 # Thousands of seeded episodes of faults, crashes and other people; then each safeguard knocked out in turn.
 chaos: $(READY)
-	$(BIN)/python -m chaos --episodes $(or $(EPISODES),10000)
+	$(BIN)/python -m tests.chaos --episodes $(or $(EPISODES),10000)
 
 chaos-teeth: $(READY)
-	$(BIN)/python -m chaos.teeth
+	$(BIN)/python -m tests.chaos.teeth
 
 # Rows: oldest 3.3.1 3.3.2 lowest newest; each has its logs in .compat.
 compat: $(READY)
-	@$(BIN)/python -m compat $(ROW)
+	@$(BIN)/python -m tests.compat $(ROW)
 
 # Everything side by side in one run; BASE_URL=… for another server.
 bench: $(READY)
@@ -50,19 +50,19 @@ test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
 
 drift: $(READY)
-	DISPUTE_SPECS="$(SPECS)" $(BIN)/pytest drift
+	DISPUTE_SPECS="$(SPECS)" $(BIN)/pytest tests/drift
 
 # The demo's Airflow reaps its processes without Popen, which then believes that they run still.
 engine: $(READY)
-	$(BIN)/pytest -s -W ignore::ResourceWarning engine
+	$(BIN)/pytest -s -W ignore::ResourceWarning tests/engine
 
 # Needs Debian's chromium, or another one that is called so.
 e2e: $(READY)
-	$(BIN)/pytest -s -W ignore::ResourceWarning --timeout 600 e2e
+	$(BIN)/pytest -s -W ignore::ResourceWarning --timeout 600 tests/e2e
 
 # PostgreSQL and Redis as Debian packages them; SCALE=500 is a small run.
 scale: $(READY)
-	@$(BIN)/python -m scale --disputes $(or $(SCALE),5000)
+	@$(BIN)/python -m tests.scale --disputes $(or $(SCALE),5000)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -79,6 +79,6 @@ lock: $(READY)
 	$(BIN)/uv pip compile setup.cfg requirements-dev.in --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
 		--quiet --output-file requirements.lock
-	$(BIN)/uv pip compile setup.cfg compat/tools.in --universal --python-version 3.11 --resolution lowest-direct \
+	$(BIN)/uv pip compile setup.cfg tests/compat/tools.in --universal --python-version 3.11 --resolution lowest-direct \
 		--no-annotate --custom-compile-command 'make lock' --upgrade \
-		--quiet --output-file compat/constraints/lowest.txt
+		--quiet --output-file tests/compat/constraints/lowest.txt

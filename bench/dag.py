@@ -20,7 +20,7 @@ from bench.bodies import KEY, Calls, cases, new_disputes
 from bench.timing import Table
 from demo.processes import Airflow, end_cleanly, free_port
 from demo.progress import Progress
-from engine.client import Client
+from tests.engine.client import Client
 
 _CALLS = 100
 _DISPUTES, _ROUNDS = 1000, 3

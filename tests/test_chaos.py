@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chaos.facts import KINDS
+from tests.chaos.facts import KINDS
 
 EPISODES = 200
 
 
 def test_no_episode_submits_twice_or_unapproved_or_loses_a_dispute():
     played = subprocess.run(
-        [sys.executable, "-m", "chaos", "--episodes", str(EPISODES), "--seed", "1", "--workers", "1"],
+        [sys.executable, "-m", "tests.chaos", "--episodes", str(EPISODES), "--seed", "1", "--workers", "1"],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,

@@ -8,19 +8,37 @@ import json
 import subprocess
 import sys
 from pkgutil import iter_modules
+from types import ModuleType
 
 import dispute_provider.example_dags
 import pytest
 
+import dispute_provider.apis
+import dispute_provider.cases
 import dispute_provider.hooks
 import dispute_provider.operators
+import dispute_provider.state
+import dispute_provider.tasks
+import dispute_provider.transport
+import dispute_provider.workflow
 from dispute_provider.sandbox import Sandbox
 
-MODULES = [
-    module.name
-    for package in (dispute_provider.operators, dispute_provider.example_dags)
-    for module in iter_modules(package.__path__, f"{package.__name__}.")
-]
+
+def _modules(*packages: ModuleType) -> list[str]:
+    return [
+        module.name
+        for package in packages
+        for module in iter_modules(package.__path__, f"{package.__name__}.")
+    ]
+
+
+MODULES = _modules(
+    dispute_provider.operators,
+    dispute_provider.tasks,
+    dispute_provider.state,
+    dispute_provider.cases,
+    dispute_provider.example_dags,
+)
 # What a DAG file that asks a person something has imported anyway.
 BASELINE = (
     "import airflow.sdk, airflow.providers.standard.operators.hitl; from airflow.sdk import DAG, BaseOperator"
@@ -38,9 +56,13 @@ print(json.dumps(costs))
 HEAVY = (
     "aiohttp",
     "airflow.providers.http",
+    "dispute_provider.apis",
+    "dispute_provider.contracts.validation",
     "dispute_provider.hooks",
     "dispute_provider.sandbox",
-    "dispute_provider.contracts.validation",
+    "dispute_provider.transport",
+    "dispute_provider.workflow.stage",
+    "dispute_provider.workflow.submit",
     "jsonschema",
     "requests",
     "tenacity",
@@ -66,11 +88,16 @@ for name in others:
 print(json.dumps([record["state"], sorted(set(sys.modules) - before)]))
 """
 OTHER_CLIENT = {"requests", "urllib3", "airflow.providers.http.hooks.http"}
-OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("transport", "stripe", "moov")}
+OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("base", "stripe", "moov")}
 OF_TASKS = [
-    module.name
-    for module in iter_modules(dispute_provider.hooks.__path__, "dispute_provider.hooks.")
-    if module.name not in OF_HOOKS
+    module
+    for module in _modules(
+        dispute_provider.apis,
+        dispute_provider.hooks,
+        dispute_provider.transport,
+        dispute_provider.workflow,
+    )
+    if module not in OF_HOOKS
 ]
 
 

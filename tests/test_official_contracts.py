@@ -1,7 +1,7 @@
 """Our contracts against the APIs' own Python clients, and against facts that the clients do not tell.
 
 The clients give names and values. ``tests/facts`` gives calls, limits, required fields and scopes, taken from
-reference contracts by ``python -m drift.facts``; ``make drift`` compares everything with those contracts.
+reference contracts by ``python -m tests.drift.facts``; ``make drift`` compares everything with those.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import stripe
 from vendor_models import MOOV, NOT_READ, STRIPE, Fields, of_contract, of_moov, of_stripe
 
 from dispute_provider.get_provider_info import get_provider_info
-from drift.facts import APIS, FOLDER, facts
+from tests.drift.facts import APIS, FOLDER, facts
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from compat.wheel import build_wheel
+from tests.compat.wheel import build_wheel
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,7 +108,7 @@ def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
 
 
 def pinned(name: str) -> dict[str, Version]:
-    """The versions that a file of `compat/constraints` pins."""
+    """The versions that a file of `tests/compat/constraints` pins."""
     text = (ROOT / "compat" / "constraints" / f"{name}.txt").read_text("utf-8")
     pins = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
     return {canonicalize_name(library): Version(version) for library, version in pins}

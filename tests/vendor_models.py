@@ -18,8 +18,8 @@ import typing_extensions
 from moovio_sdk.utils import metadata as moov_metadata
 from stripe._request_options import RequestOptions
 
-from drift.comparison import operations
-from drift.facts import walk
+from tests.drift.comparison import operations
+from tests.drift.facts import walk
 
 Values = tuple[str, ...] | None
 """The values that a text may have, None where it may have any."""

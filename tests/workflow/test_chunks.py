@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from scale.batch import Batch
-from scale.judge import Rate, mistakes, rate, shares
-from scale.sandbox import Request
+from tests.scale.batch import Batch
+from tests.scale.judge import Rate, mistakes, rate, shares
+from tests.scale.sandbox import Request
 
-DAGS = Path(__file__).parents[2] / "scale" / "dags"
+DAGS = Path(__file__).parents[1] / "scale" / "dags"
 WORKER = "worker-1"
 
 

@@ -1,0 +1,258 @@
+"""Whether every dispute leaves its run in a named state, and whether that state is so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.chaos.facts import (
+    ADMITTED,
+    FALSE_END,
+    LOST,
+    NO_RECEIPT,
+    UNAPPROVED,
+    UNATTRIBUTED,
+    Facts,
+    Finding,
+    difference,
+    run_of,
+    says_approved,
+    sender_of,
+)
+from tests.chaos.transcript import Approval, Completion
+from tests.chaos.weather import ODD
+
+NAMED_ENDS = {
+    "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",
+    "unknown",
+}  # fmt: skip
+# So many seconds after a worker was killed, what it had sent may still be carried out.
+_LATEST = 180.0
+_SAYS_SENT = {"submitted", "submitted-differs"}
+_SAYS_NOT_SENT = {"staged", "held", "rejected", "refused", "conceded"}
+
+
+class Ends:
+    """What the runs of an episode said at their end."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.told = facts.told
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._ended()
+        for completion in self.told.completions:
+            for record in completion.records:
+                yield from self._true(completion, record)
+                yield from self._without_cause(completion, record)
+        yield from self._receipts()
+        yield from self._swept()
+
+    def _ended(self) -> Iterator[Finding]:
+        for reason in self.told.broken:
+            yield Finding(LOST, "*", reason)
+        last: dict[str, Completion] = {}
+        for completion in self.told.completions:
+            last[run_of(completion.run)] = completion
+        for run, disputes in self.told.given.items():
+            ended = Counter(r["dispute"] for r in last[run].records) if run in last else Counter[str]()
+            for dispute, cases in Counter(disputes).items():
+                if ended[dispute] != cases and not (ended[dispute] and self._was_edited(run)):
+                    yield Finding(LOST, dispute, f"{run} ended with {ended[dispute]} states for {cases}")
+        for completion in last.values():
+            for record in completion.records:
+                if record["state"] not in NAMED_ENDS or not record["reason"]:
+                    yield Finding(
+                        LOST, record["dispute"], f"{completion.run}: no named end: {record['state']}"
+                    )
+
+    def _was_edited(self, run: str) -> bool:
+        """Whether records of a run were edited: then one may stand in the place of another."""
+        return any(which == run and what == "tampered" for _, which, what in self.told.disturbed)
+
+    def _true(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
+        """Whether what a state says is so."""
+        dispute, state = record["dispute"], record["state"]
+        of_it = [
+            one for one in self.facts.submissions if one.dispute == dispute and one.time <= completion.at
+        ]
+        told = f"{completion.run}: {state} ({record['reason']})"
+        if state in _SAYS_SENT:
+            yield from self._was_sent(completion, record, told)
+        if state == "already-submitted" and not of_it and not self._was_answered(dispute):
+            yield Finding(FALSE_END, dispute, f"{told}, but nobody submitted it")
+        own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
+        if state == "already-submitted" and own and not self._others(completion, dispute):
+            kind = self._apart(completion) if "or this one" in record["reason"] else FALSE_END
+            yield Finding(kind, dispute, f"{told}, but nobody else did")
+        if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
+            yield Finding(FALSE_END, dispute, f"{told}, but it was not")
+        if state in _SAYS_NOT_SENT and not self._twin_was_sent(completion, dispute):
+            # What is under way still may arrive later.
+            if any(one.sent <= completion.at for one in own):
+                yield Finding(FALSE_END, dispute, f"{told}, but this very run submitted it")
+            elif (
+                state == "refused"
+                and not self._was_edited(run_of(completion.run))
+                and self._answered_by_run_before(completion, dispute)
+            ):
+                yield Finding(
+                    FALSE_END, dispute, f"{told}, but this run had submitted it before it was cleared"
+                )
+        answered = state == "conceded" or self._twin_was_sent(completion, dispute)
+        if not answered and self._conceded_by(completion, dispute):
+            yield Finding(FALSE_END, dispute, f"{told}, but this very run conceded it")
+
+    def _was_sent(self, completion: Completion, record: dict[str, Any], told: str) -> Iterator[Finding]:
+        """Whether it was sent since it was approved, as it was approved, and by us."""
+        dispute = record["dispute"]
+        given = self.facts.approvals(completion.run, dispute)
+        of_it = [
+            one for one in self.facts.submissions if one.dispute == dispute and one.time <= completion.at
+        ]
+        since = [one for one in of_it if any(one.time >= approval.shown.at for approval in given)]
+        if not since:
+            yield Finding(FALSE_END, dispute, f"{told}, but it was not submitted")
+            return
+        if record["state"] == "submitted" and not any(
+            says_approved(one, approval) for one in since for approval in given
+        ):
+            yield Finding(UNAPPROVED, dispute, f"{told}, but {difference(since[-1], given[-1])}")
+        ours = any(run_of(one.run or "") == run_of(completion.run) for one in since)
+        if not ours:
+            kind = self._apart(completion) if _admits_another(record["reason"]) else FALSE_END
+            yield Finding(kind, dispute, f"{told}, but another submitted it")
+
+    def _apart(self, completion: Completion) -> str:
+        return UNATTRIBUTED if completion.run in self.told.killed_submitting else ADMITTED
+
+    def _twin_was_sent(self, completion: Completion, dispute: str) -> bool:
+        """Whether another record of the same dispute says that it was sent, conceded, or may have been."""
+        states = [record["state"] for record in completion.records if record["dispute"] == dispute]
+        return len(states) > 1 and bool({*_SAYS_SENT, "conceded", "unknown"}.intersection(states))
+
+    def _others(self, completion: Completion, dispute: str) -> bool:
+        """Whether anybody but this part of the run answered the dispute, or may have."""
+        others = any(
+            one.dispute == dispute and one.run != completion.run and one.time <= completion.at
+            for one in self.facts.submissions
+        )
+        return others or self._was_answered(dispute)
+
+    def _conceded_by(self, completion: Completion, dispute: str) -> bool:
+        return any(
+            entry["dispute"] == dispute
+            and sender_of(entry) == completion.run
+            and entry["time"] <= completion.at
+            for entry in self.facts.concessions
+        ) and not self._was_reopened(completion, dispute)
+
+    def _was_reopened(self, completion: Completion, dispute: str) -> bool:
+        return any(
+            opening.at >= completion.started - _LATEST for opening in self.told.openings.get(dispute, ())
+        )
+
+    def _was_answered(self, dispute: str) -> bool:
+        """Whether it was under review without a submission that the sandbox knows of."""
+        return any(what == "was answered" for _, which, what in self.told.disturbed if which == dispute)
+
+    def _answered_by_run_before(self, completion: Completion, dispute: str) -> bool:
+        run = run_of(completion.run)
+        return any(
+            one.dispute == dispute
+            and run_of(one.run or "") == run
+            and one.time < completion.started
+            and not any(
+                one.time <= at <= completion.at for at, which, _ in self.told.disturbed if which == dispute
+            )
+            and self.told.disputes[dispute]["outcome"] is None
+            for one in self.facts.ours
+        ) and not self._was_unreadable(completion, dispute)
+
+    def _was_unreadable(self, completion: Completion, dispute: str) -> bool:
+        """Whether the part that was cleared could not look; or staging, which was cleared before it."""
+        return any(
+            entry["fault"] and entry["dispute"] in (dispute, None) and self._belongs_to(completion, entry)
+            for entry in self.told.journal
+        )
+
+    def _belongs_to(self, completion: Completion, entry: dict[str, Any]) -> bool:
+        sender = sender_of(entry)
+        staged = "/stage" in entry["headers"].get("x-chaos-try", "")
+        return sender == completion.run or bool(
+            staged and sender and run_of(sender) == run_of(completion.run)
+        )
+
+    def _without_cause(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
+        """What was approved, and what nothing stood in the way of, is submitted."""
+        dispute, state = record["dispute"], record["state"]
+        given = self.facts.approvals(completion.run, dispute)
+        if not given or state in _SAYS_SENT or state == "already-submitted":
+            return
+        approval = given[-1]
+        if completion.at > self.facts.due(dispute, approval.at) - 3600 or self._has_excuse(
+            completion, approval
+        ):
+            return
+        yield Finding(
+            LOST, dispute, f"{completion.run}: approved, nothing in the way, but {state} ({record['reason']})"
+        )
+
+    def _has_excuse(self, completion: Completion, approval: Approval) -> bool:
+        """Whether anybody or anything else touched the dispute or the run meanwhile."""
+        dispute, run = approval.dispute, run_of(completion.run)
+        if any(
+            approval.shown.at <= at <= completion.at and which in (dispute, run, "*")
+            for at, which, _ in self.told.disturbed
+        ):
+            return True
+        return any(
+            approval.shown.at - (_LATEST if entry["fault"] else 0.0) <= entry["time"] <= completion.at
+            and (
+                (_is_harm(entry) and entry["dispute"] in (dispute, None))
+                or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)
+            )
+            for entry in self.told.journal
+        )
+
+    def _receipts(self) -> Iterator[Finding]:
+        """What a run sent, and has named since, has a receipt that names the run's review."""
+        sent = [(one.dispute, one.run or "", one.time) for one in self.facts.ours]
+        sent += [(entry["dispute"], sender_of(entry), entry["time"]) for entry in self.facts.concessions]
+        have = {(receipt["dispute"], _run_of_receipt(receipt)) for receipt in self.told.receipts}
+        for dispute, sender, time in sent:
+            run = run_of(sender)
+            records = [
+                record
+                for completion in self.told.completions
+                if run_of(completion.run) == run and completion.at >= time
+                for record in completion.records
+                if record["dispute"] == dispute
+            ]
+            if records and (dispute, run) not in have:
+                yield Finding(
+                    NO_RECEIPT, dispute, f"{sender}: sent at {time:.0f}, and there is no receipt of it"
+                )
+
+    def _swept(self) -> Iterator[Finding]:
+        """A sweep names every open dispute, whatever is odd about another."""
+        for sweep in self.told.sweeps:
+            for dispute in sorted(sweep.open - sweep.named):
+                yield Finding(LOST, dispute, "open, and the sweep does not name it")
+
+
+def _admits_another(reason: str) -> bool:
+    """Whether a reason says that a colleague may have sent it."""
+    return "somebody else" in reason or "colleague" in reason
+
+
+def _run_of_receipt(receipt: dict[str, Any]) -> str:
+    """The run whose review was answered, from the review's name: ``task/map index/run-task-try``."""
+    review = str((receipt.get("approval") or {}).get("review", ""))
+    return review.rpartition("/")[2].split("-")[0]
+
+
+def _is_harm(entry: dict[str, Any]) -> bool:
+    """Whether a fault of a request excuses anything; an answer with odd fields says all that is needed."""
+    return entry["fault"] not in (None, "", ODD)

@@ -1,0 +1,151 @@
+"""What an episode comes to: submissions, concessions, approvals and due dates, from its transcript."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tests.chaos.transcript import Approval, Pieces, Transcript, pieces_of
+
+DOUBLE, UNAPPROVED, LOST, DUPLICATE = "double_submits", "unapproved", "lost", "duplicate_uploads"
+FALSE_END, NO_RECEIPT, HANG = "false_ends", "no_receipt", "hangs"
+KINDS = (DOUBLE, UNAPPROVED, LOST, DUPLICATE, FALSE_END, NO_RECEIPT, HANG)
+UNATTRIBUTED = "unattributed"
+"""Killed between its intent and its request, while a colleague submits: counted, and no failure."""
+ADMITTED = "admitted"
+"""The end says that this run or another sent it, and no kill is why: counted, and no failure."""
+COUNTED_APART = (UNATTRIBUTED, ADMITTED)
+_CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: str
+    dispute: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.dispute}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One that the sandbox accepted.
+
+    :param run: ours (run and generation), None where a colleague made it.
+    :param sent: when it was asked for.
+    :param time: when it was carried out.
+    :param automatic: the API made it by itself, at the due date.
+    """
+
+    dispute: str
+    run: str | None
+    sent: float
+    time: float
+    stage: str
+    pieces: Pieces
+    automatic: bool = False
+
+
+class Facts:
+    """The transcript of one episode, read once."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.told = transcript
+
+    @cached_property
+    def requests(self) -> dict[str, dict[str, Any]]:
+        """The requests that submitted, by their ids."""
+        return {entry["request_id"]: entry for entry in self.told.journal if entry["submitted"]}
+
+    @cached_property
+    def submissions(self) -> list[Submission]:
+        return [
+            self._submission(dispute, described["api"], made, earlier)
+            for dispute, described in self.told.disputes.items()
+            for earlier, made in enumerate(described["submissions"])
+        ]
+
+    def _submission(self, dispute: str, api: str, made: dict[str, Any], earlier: int) -> Submission:
+        request = self.requests.get(made["request"])
+        # Two things can happen at one moment: the order tells what time does not.
+        openings = sum(1 for opening in self.told.openings.get(dispute, ()) if opening.submissions <= earlier)
+        return Submission(
+            dispute,
+            sender_of(request) if request else None,
+            request["time"] if request else made["time"],
+            made["time"],
+            stage_key(made["stage"], openings),
+            pieces_of(api, made["evidence"], self.told.files),
+            automatic=made.get("method") == "smart_disputes",
+        )
+
+    @cached_property
+    def ours(self) -> list[Submission]:
+        return [submission for submission in self.submissions if submission.run]
+
+    @cached_property
+    def automatic(self) -> list[Submission]:
+        """Those that the API made by itself."""
+        return [submission for submission in self.submissions if submission.automatic]
+
+    def approvals(self, run: str | None, dispute: str) -> list[Approval]:
+        """What people said yes to: the last answer to each review of the run that asked about the dispute."""
+        last = {one.review: one for one in self.told.approvals if (one.run, one.dispute) == (run, dispute)}
+        return list(last.values())
+
+    @cached_property
+    def concessions(self) -> list[dict[str, Any]]:
+        """The requests of ours that gave a dispute up."""
+        return [
+            entry
+            for entry in self.told.journal
+            if entry["operation"] in _CONCEDING and entry["changed"] and sender_of(entry)
+        ]
+
+    def openings(self, dispute: str, time: float) -> int:
+        return sum(1 for opening in self.told.openings.get(dispute, ()) if opening.at <= time)
+
+    def due(self, dispute: str, time: float) -> float:
+        return next(due for due, since in reversed(self.told.dues[dispute]) if since <= time or since == 0)
+
+
+def is_final(entry: dict[str, Any]) -> bool:
+    """Whether a request of the journal asks for a submission."""
+    if entry["operation"] == "PostDisputesDispute":
+        return "submit=true" in (entry["raw_body"] or "")
+    return bool(entry["operation"] == "submitDisputeEvidence")
+
+
+def stage_key(name: str, openings: int) -> str:
+    """A stage, and which of its kind: a dispute can be opened anew."""
+    return f"{name}#{openings}"
+
+
+def sender_of(entry: dict[str, Any]) -> str:
+    """Run and generation: ``run/generation``, of what the journal holds as ``run/generation/task/try``."""
+    return "/".join(entry["headers"].get("x-chaos-try", "").split("/")[:2])
+
+
+def run_of(name: str) -> str:
+    return name.split("/")[0]
+
+
+def says_approved(submission: Submission, approval: Approval) -> bool:
+    return (submission.pieces, submission.stage) == (approval.shown.pieces, approval.shown.stage)
+
+
+def names_difference(reason: str) -> bool:
+    return "other evidence" in reason or "another stage" in reason
+
+
+def difference(submission: Submission, approval: Approval) -> str:
+    sent, meant = Counter(submission.pieces), Counter(approval.shown.pieces)
+    facts = [f"too much: {sorted(sent - meant)}" if sent - meant else ""]
+    facts += [f"missing: {sorted(meant - sent)}" if meant - sent else ""]
+    facts += [
+        f"{submission.stage} for {approval.shown.stage}" if submission.stage != approval.shown.stage else ""
+    ]
+    return "; ".join(fact for fact in facts if fact)

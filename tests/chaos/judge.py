@@ -1,0 +1,210 @@
+"""The judge. It reads what the sandbox wrote down and what runs and people said, and nothing of the provider.
+
+``double_submits``: we submitted a stage twice.
+``unapproved``: what was sent is not what a person approved, and nobody was told; or conceded or taken back
+    unasked.
+``lost``: a dispute without a named end, a colleague's work gone without a trace, an approval not carried out.
+``duplicate_uploads``: a second copy of ours is left on a dispute.
+``false_ends``: a named end that the journal contradicts.
+``no_receipt``: we sent something, and there is no receipt of it.
+``hangs``: an episode that does not come to its end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tests.chaos.ends import Ends
+from tests.chaos.facts import (
+    DOUBLE,
+    DUPLICATE,
+    LOST,
+    UNAPPROVED,
+    Facts,
+    Finding,
+    Submission,
+    difference,
+    is_final,
+    names_difference,
+    run_of,
+    says_approved,
+    sender_of,
+)
+from tests.chaos.transcript import Approval, Piece, Transcript, item_of
+
+
+def judge(transcript: Transcript) -> list[Finding]:
+    """Everything that must not be."""
+    facts = Facts(transcript)
+    return [*_Judge(facts).findings(), *Ends(facts).findings()]
+
+
+class _Judge:
+    """What was sent, changed and left at the APIs."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.told = facts.told
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._double()
+        for submission in self.facts.ours:
+            yield from self._approved(submission)
+        for submission in self.facts.automatic:
+            yield from self._by_itself(submission)
+        for entry in self.facts.concessions:
+            yield from self._given_up(entry)
+        yield from self._taken_back()
+        yield from self._claimed_twice()
+        yield from self._too_late()
+        yield from self._again()
+        yield from self._replaced()
+        yield from self._uploads()
+
+    def _double(self) -> Iterator[Finding]:
+        stages = Counter((submission.dispute, submission.stage) for submission in self.facts.ours)
+        for (dispute, stage), count in stages.items():
+            for _ in range(count - 1):
+                yield Finding(DOUBLE, dispute, f"{stage} was submitted {count} times")
+
+    def _approved(self, submission: Submission) -> Iterator[Finding]:
+        given = self.facts.approvals(submission.run, submission.dispute)
+        before = [approval for approval in given if approval.at <= submission.time]
+        if not before:
+            yield Finding(UNAPPROVED, submission.dispute, f"{submission.run}: nobody had approved it")
+        elif not any(says_approved(submission, one) for one in before) and not self._was_noticed(submission):
+            problem = f"not what was approved: {difference(submission, before[-1])}"
+            yield Finding(UNAPPROVED, submission.dispute, f"{submission.run}: {problem}")
+
+    def _by_itself(self, submission: Submission) -> Iterator[Finding]:
+        """What the API sends by itself is nothing of ours that nobody has approved."""
+        if not any(self._is_approved(submission, one) for one in self.told.approvals):
+            staged = [entry for entry in self.told.journal if _stages(entry, submission)]
+            if staged:
+                problem = f"the API sent what {sender_of(staged[-1])} had staged, and nobody had approved it"
+                yield Finding(UNAPPROVED, submission.dispute, problem)
+
+    @staticmethod
+    def _is_approved(submission: Submission, approval: Approval) -> bool:
+        same = approval.dispute == submission.dispute and approval.at <= submission.time
+        return same and says_approved(submission, approval)
+
+    def _taken_back(self) -> Iterator[Finding]:
+        """A submitting task changes what is staged only where a person has rejected it."""
+        for entry in self.told.journal:
+            if entry["operation"] != "PostDisputesDispute" or not entry["changed"] or is_final(entry):
+                continue
+            submitting = "/submit/" in entry["headers"].get("x-chaos-try", "")
+            if submitting and (sender_of(entry), entry["dispute"]) not in self.told.rejections:
+                problem = f"{sender_of(entry)}: changed what was staged, and nobody had rejected it"
+                yield Finding(UNAPPROVED, entry["dispute"], problem)
+
+    def _claimed_twice(self) -> Iterator[Finding]:
+        """Where two cases of one task are for a dispute, neither is staged."""
+        for entry in self.told.journal:
+            claim = (run_of(sender_of(entry)), entry["dispute"])
+            if entry["changed"] and claim in self.told.claimed_twice:
+                yield Finding(UNAPPROVED, claim[1], f"{claim[0]}: changed, though two cases claim it")
+
+    def _given_up(self, entry: dict[str, Any]) -> Iterator[Finding]:
+        dispute, run, time = entry["dispute"], sender_of(entry), entry["time"]
+        given = [
+            one
+            for one in self.told.concessions
+            if (one.run, one.dispute) == (run, dispute)
+            and one.at <= time
+            and self.facts.openings(dispute, time) == int(one.shown.stage.split("#")[1])
+        ]
+        if not given:
+            yield Finding(UNAPPROVED, dispute, f"{run}: conceded, and nobody had said so twice")
+
+    def _was_noticed(self, submission: Submission) -> bool:
+        """Whether a state names the difference, or says that a person must look."""
+        return any(
+            record["state"] in ("submitted-differs", "unknown")
+            or (record["state"] == "already-submitted" and names_difference(record["reason"]))
+            for completion in self.told.completions
+            if completion.run == submission.run
+            for record in completion.records
+            if record["dispute"] == submission.dispute
+        )
+
+    def _too_late(self) -> Iterator[Finding]:
+        """An approval is good until the due date: who reads after it does not send."""
+        read_late: set[tuple[str, str]] = set()
+        for entry in sorted(self.told.journal, key=lambda entry: entry["time"]):
+            dispute, sender = entry["dispute"], entry["headers"].get("x-chaos-try", "")
+            if dispute not in self.told.dues or entry["time"] <= self.facts.due(dispute, entry["time"]):
+                continue
+            if is_final(entry) and (dispute, sender) in read_late:
+                yield Finding(UNAPPROVED, dispute, f"{sender}: sent after its due date")
+            elif entry["method"] == "GET" and entry["status"] == 200 and not entry["fault"]:
+                read_late.add((dispute, sender))
+
+    def _again(self) -> Iterator[Finding]:
+        """What ended unknown is not sent again without another approval."""
+        for completion in self.told.completions:
+            unknown = {record["dispute"] for record in completion.records if record["state"] == "unknown"}
+            for entry in self.told.journal:
+                again = sender_of(entry) == completion.run and entry["time"] > completion.at
+                if again and entry["dispute"] in unknown and is_final(entry):
+                    problem = f"{completion.run}: it ended unknown, and was sent again"
+                    yield Finding(UNAPPROVED, entry["dispute"], problem)
+
+    def _replaced(self) -> Iterator[Finding]:
+        """Some record says which of a colleague's texts was replaced, whatever happens on the way."""
+        last = {(each.dispute, each.name): each for each in self.told.replaced}
+        told = {
+            (record["dispute"], difference["name"])
+            for records in self.told.stagings.values()
+            for record in records
+            for difference in record.get("differences", ())
+            if difference["kind"] == "overwritten"
+        }
+        staged = {r["dispute"] for rs in self.told.stagings.values() for r in rs if r["state"] == "staged"}
+        for (dispute, name), each in last.items():
+            if dispute in staged and (dispute, name) not in told:
+                problem = f"{each.run}: {name} of a colleague was replaced, and no record says so"
+                yield Finding(LOST, dispute, problem)
+
+    def _uploads(self) -> Iterator[Finding]:
+        deleted: dict[str, set[str]] = defaultdict(set)
+        for entry in self.told.journal:
+            if entry["operation"] == "deleteDisputeEvidenceFile" and entry["changed"]:
+                deleted[entry["dispute"]].add(entry["path"].rsplit("/", 1)[1])
+        for dispute, items in deleted.items():
+            for item in items & self.told.foreign:
+                yield Finding(LOST, dispute, f"a colleague's {item} was deleted")
+        for dispute, described in self.told.disputes.items():
+            if described["api"] != "moov" or dispute in self.told.contested:
+                # What a broken staging of one case leaves, another case's takes for a colleague's.
+                continue
+            if dispute not in self.told.unstaged:
+                yield from self._copies(dispute, described["evidence"], "left")
+            for made in described["submissions"]:
+                if made["request"] in self.facts.requests:
+                    yield from self._copies(dispute, made["evidence"], "submitted")
+
+    def _copies(self, dispute: str, items: list[dict[str, Any]], what: str) -> Iterator[Finding]:
+        ours: Counter[Piece] = Counter(
+            (item["evidenceType"], item_of(item))
+            for item in items
+            if item["evidenceID"] not in self.told.foreign
+        )
+        for piece, count in ours.items():
+            for _ in range(count - max(1, self.told.wanted[dispute][piece])):
+                yield Finding(DUPLICATE, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
+
+
+def _stages(entry: dict[str, Any], submission: Submission) -> bool:
+    """Whether a request of ours had put evidence on a dispute before it was sent."""
+    return bool(
+        entry["dispute"] == submission.dispute
+        and entry["operation"] == "PostDisputesDispute"
+        and entry["changed"]
+        and entry["time"] <= submission.time
+        and "evidence" in (entry["raw_body"] or "")
+        and sender_of(entry)
+    )

@@ -1,0 +1,365 @@
+"""A run of the workflow, stage, review and submit, on workers that die and tries that follow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import TaskAwaitingInput
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from dispute_provider.operators import review_evidence
+from dispute_provider.operators.evidence import (
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+from dispute_provider.tasks.retry import ApiRetryPolicy
+from tests.chaos import clock, people
+from tests.chaos.airflow import Crash, KilledError, TaskInstance, Worker, draw_crash, keep_form
+from tests.chaos.transcript import Approval, Completion
+
+if TYPE_CHECKING:
+    from tests.chaos.episode import Scene
+
+_POOL = "submissions"
+_RETRIES = 3
+_MOST_CLEARS = 4
+_MOST_CRASHES = 6
+# Until the person on call clears what has failed.
+_ON_CALL = 3600.0
+_TOGETHER = 7200.0
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Second cases for some disputes of a run, and where they come from.
+
+    :param where: ``batch``: the same staging task; ``task``: another staging task, one review for both;
+        ``chunk``: another staging task and another review, one submission for both.
+    """
+
+    where: str
+    cases: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Staging:
+    """One staging task: its review, its connection and its cases."""
+
+    review: str
+    connection: str
+    cases: list[dict[str, Any]]
+
+
+class RunFailedError(Exception):
+    """A task failed again and again, whatever the person on call did."""
+
+
+class Run:
+    """One run: its tasks, its XComs, and how often parts of it were cleared."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        name: str,
+        cases: dict[str, dict[str, Any]],
+        twins: Twins | None = None,
+        *,
+        hurried: bool = False,
+    ) -> None:
+        self.scene = scene
+        self.name = name
+        self.cases = cases
+        self.twins = twins
+        self.generation = 0
+        self.result: list[dict[str, Any]] = []
+        self.ended = False
+        self._tasks: dict[str, TaskInstance] = {}
+        self._started = 0.0
+        self._tokens = scene.dice.random() < 0.2
+        self._hurried = hurried
+
+    @property
+    def label(self) -> str:
+        """Run and generation: what one review and the submission after it belong to."""
+        return f"{self.name}/{self.generation}"
+
+    @property
+    def disputes(self) -> list[str]:
+        return list(self.cases)
+
+    async def play(self, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
+        await self._from("stage")
+
+    async def clear(self, task: str) -> None:
+        """Somebody clears a task of the finished run, and those after it."""
+        self.scene.told.disturbed.append((clock.now(), self.name, "cleared"))
+        await self._from(task)
+
+    async def _from(self, task: str) -> None:
+        self.ended = False
+        self._started = clock.now()
+        scene = self.scene
+        try:
+            if task != "submit":
+                self.generation += 1
+            if task == "stage":
+                await self._stage()
+            if task != "submit":
+                await self._pause()
+                await self._ask()
+                while scene.dice.random() < scene.mood.second_thoughts:
+                    # Somebody has the review asked again, before its answer is carried out.
+                    self._remember_approvals()
+                    self.generation += 1
+                    scene.told.disturbed.append((clock.now(), self.name, "asked again"))
+                    await self._pause()
+                    await self._ask()
+                self._tamper()
+            await self._pause(before_submission=True)
+            await self._submit()
+        except RunFailedError as error:
+            self.scene.told.broken.append(f"{self.label}: {error}")
+            return
+        self.result = self._xcom("submit")
+        self.ended = True
+        if self.twins:
+            # The other one may be why it was not sent.
+            told = self.scene.told
+            told.disturbed += [(clock.now(), dispute, "claimed twice") for dispute in self.twins.cases]
+        self.scene.told.completions.append(
+            Completion(self.label, self._started, clock.now(), tuple(self.result))
+        )
+
+    async def _pause(self, *, before_submission: bool = False) -> None:
+        """Until the scheduler starts the next task; in some episodes, all submissions at once."""
+        scene = self.scene
+        await asyncio.sleep(scene.dice.uniform(0.5, 20))
+        scene.between_tasks(self.disputes)
+        if before_submission and scene.mood.together and not self._hurried:
+            now = asyncio.get_running_loop().time()
+            await asyncio.sleep(_TOGETHER - now % _TOGETHER)
+
+    # The tasks
+
+    def _connection(self, case: dict[str, Any]) -> str:
+        api = case["provider"]
+        return "moov_token" if self._tokens and api == "moov" else f"{api}_default"
+
+    @property
+    def _stagings(self) -> dict[str, _Staging]:
+        """The staging tasks by name, one for each connection; what is claimed twice may have its own."""
+        plan: dict[str, _Staging] = {}
+
+        def add(name: str, review: str, case: dict[str, Any]) -> None:
+            connection = self._connection(case)
+            plan.setdefault(f"{name}-{connection}", _Staging(review, connection, [])).cases.append(case)
+
+        for case in self.cases.values():
+            add("stage", "review", case)
+        if self.twins:
+            of_its_own = self.twins.where != "batch"
+            review = "review-second" if self.twins.where == "chunk" else "review"
+            for case in self.twins.cases.values():
+                add("stage-second" if of_its_own else "stage", review, case)
+        return plan
+
+    @property
+    def _reviews(self) -> list[str]:
+        return list(dict.fromkeys(staging.review for staging in self._stagings.values()))
+
+    async def _stage(self) -> None:
+        def stage(staging: _Staging) -> Callable[[Any], Awaitable[Any]]:
+            async def attempt(instance: TaskInstance) -> Any:
+                operator = StageEvidenceOperator(
+                    task_id="stage",
+                    cases=staging.cases,
+                    conn_id=staging.connection,
+                    folder=self.scene.site.folder,
+                    merge=self.scene.mood.merge,
+                    switch_to_manual=self.scene.mood.switch,
+                    pool=_POOL,
+                )
+                async with staging_lock(self.scene, staging.connection.startswith("moov")):
+                    worker = self._worker(instance)
+                    return await worker.run(operator.aexecute(self._context(instance, worker)))
+
+            return attempt
+
+        outside = self.scene.outside
+        outside.staging.update(self.disputes)
+        await asyncio.gather(*(self._task(name, stage(each)) for name, each in self._stagings.items()))
+        outside.staging.subtract(self.disputes)
+        records = [record for name in self._stagings for record in self._xcom(name)]
+        self.scene.told.stagings.setdefault(self.name, []).extend(records)
+        unclean = {record["dispute"] for record in records if record["state"] != "staged"}
+        outside.unclean -= {record["dispute"] for record in records} - unclean
+        outside.unclean |= unclean
+
+    async def _ask(self) -> None:
+        await asyncio.gather(*(self._task(name, self._reviewing(name)) for name in self._reviews))
+
+    def _reviewing(self, name: str) -> Callable[[TaskInstance], Awaitable[Any]]:
+        async def attempt(instance: TaskInstance) -> Any:
+            stagings = self._stagings.items()
+            staged = [r for task, each in stagings if each.review == name for r in self._xcom(task)]
+            return await self._review(instance, staged)
+
+        return attempt
+
+    async def _review(self, instance: TaskInstance, staged: list[dict[str, Any]]) -> Any:
+        name = instance.task_id
+        worker = self._worker(instance)
+        operator = ReviewEvidenceOperator(task_id=name, staged=staged)
+        try:
+            return await worker.run(greenlet_spawn(operator.execute, self._context(instance, worker)))
+        except TaskAwaitingInput as parked:
+            waiting = json.loads(json.dumps(parked.kwargs))
+            timeout = parked.timeout.total_seconds() if parked.timeout else None
+        form = self._show(instance, worker, waiting)
+        slowest = 30.0 if self._hurried else 900.0 if self.scene.mood.prompt else None
+        reply = people.review(form, self.scene.dice, slowest)
+        answered = timeout is None or reply.after <= timeout
+        await asyncio.sleep(reply.after if answered or timeout is None else timeout)
+        self.scene.between_tasks(self.disputes)
+        if answered:
+            self._note_approvals(name, form, reply)
+        worker = self._worker(instance)
+        operator = ReviewEvidenceOperator(task_id=name, staged=[])
+        event = reply.event() if answered else dict(people.TIMED_OUT)
+
+        async def resume() -> Any:
+            return operator.execute_complete(self._context(instance, worker), event, **waiting)
+
+        return await worker.run(resume())
+
+    def _show(self, instance: TaskInstance, worker: Worker, waiting: dict[str, Any]) -> people.Form:
+        """The form that the reviewer sees: that of the first try, whatever a later one would show."""
+        disputes = [record["dispute"] for record in waiting["shown"]["records"]]
+        if instance.form is None:
+            shown = self.scene.shown(worker.name, disputes)
+            options, multiple = worker.form["options"], worker.form["multiple"]
+            field = worker.form["params"].get("concede", {"schema": {}})
+            conceding = field["schema"].get("examples") or [o for o in options if o.startswith("Concede ")]
+            instance.form = people.Form(options, multiple, shown, conceding)
+        form: people.Form = instance.form
+        return form
+
+    def _note_approvals(self, review: str, form: people.Form, reply: people.Reply) -> None:
+        told = self.scene.told
+        for given, disputes in ((told.approvals, reply.approved), (told.concessions, reply.conceded)):
+            given += [Approval(self.label, review, each, clock.now(), form.shown[each]) for each in disputes]
+        told.rejections += [(self.label, each) for each in reply.rejected]
+
+    def _tamper(self) -> None:
+        scene = self.scene
+        self._remember_approvals()
+        for name in self._reviews:
+            records = self._xcom(name)
+            before = json.dumps(records)
+            if scene.dice.random() < scene.mood.tampering:
+                people.tamper(records, scene.approvals, scene.dice)
+            if json.dumps(records) != before:
+                scene.told.disturbed.append((clock.now(), self.name, "tampered"))
+                self._tasks[name].xcom = json.dumps(records)
+
+    def _decided(self) -> list[dict[str, Any]]:
+        return [record for name in self._reviews for record in self._xcom(name)]
+
+    def _remember_approvals(self) -> None:
+        for record in self._decided():
+            if record["state"] == "approved":
+                self.scene.approvals[record["dispute"]].append(record)
+
+    async def _submit(self) -> None:
+        moov = any(case["provider"] == "moov" for case in self.cases.values())
+
+        async def attempt(instance: TaskInstance) -> Any:
+            # The lock between runs for an API without keys; the slot is free again as soon as a worker dies.
+            async with submission_lock(self.scene, moov):
+                operator = SubmitEvidenceOperator(task_id="submit", approved=self._decided(), pool=_POOL)
+                worker = self._worker(instance)
+                return await worker.run(operator.aexecute(self._context(instance, worker)))
+
+        await self._task("submit", attempt)
+
+    # Airflow around them
+
+    async def _task(self, name: str, attempt: Callable[[TaskInstance], Awaitable[Any]]) -> None:
+        """Try until it succeeds, as Airflow does; the person on call clears what has failed."""
+        instance = self._tasks.setdefault(name, TaskInstance(name))
+        for _ in range(_MOST_CLEARS):
+            instance.max_tries = instance.try_number + _RETRIES
+            reason = await self._tries(instance, attempt)
+            if reason is None:
+                return
+            self.scene.told.disturbed.append((clock.now(), self.name, "failed and cleared"))
+            await asyncio.sleep(_ON_CALL)
+        raise RunFailedError(f"{name} has failed: {reason}")
+
+    async def _tries(
+        self, instance: TaskInstance, attempt: Callable[[TaskInstance], Awaitable[Any]]
+    ) -> str | None:
+        while True:
+            instance.try_number += 1
+            delay, may_retry = self.scene.mood.retry_delay, True
+            try:
+                instance.xcom = json.dumps(await attempt(instance))
+            except KilledError:
+                reason = "killed"
+                self.scene.told.crashes += 1
+                self.scene.told.disturbed.append((clock.now(), self.name, "killed"))
+                if instance.task_id == "submit":
+                    self.scene.told.killed_submitting.add(self.label)
+                    self.scene.submission_broken(self.disputes)
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                decision = ApiRetryPolicy().evaluate(error, instance.try_number, instance.max_tries)
+                may_retry = decision.action is not RetryAction.FAIL
+                if decision.retry_delay is not None:
+                    delay = decision.retry_delay.total_seconds()
+            else:
+                return None
+            if not may_retry or instance.try_number > instance.max_tries:
+                return reason
+            await asyncio.sleep(delay)
+
+    def _worker(self, instance: TaskInstance) -> Worker:
+        scene = self.scene
+        rate = scene.mood.crash_rate if scene.told.crashes < _MOST_CRASHES else 0.0
+        name = f"{self.label}/{instance.task_id}/{instance.try_number}"
+        dice = scene.weather.draw(name)
+        crash: Crash | None = draw_crash(dice, rate)
+        return Worker(name, crash, dice)
+
+    def _context(self, instance: TaskInstance, worker: Worker) -> Any:
+        return self.scene.airflow.context(self.name, instance, worker)
+
+    def _xcom(self, task: str) -> list[dict[str, Any]]:
+        return list(json.loads(self._tasks[task].xcom or "[]"))
+
+
+def submission_lock(scene: Scene, needed: bool) -> Any:
+    """The pool of one slot: the lock between runs for an API without keys."""
+    return scene.airflow.pool(_POOL) if needed else contextlib.nullcontext()
+
+
+def staging_lock(scene: Scene, needed: bool) -> Any:
+    """The same pool, for the tasks that stage."""
+    return scene.airflow.pool(_POOL) if needed else contextlib.nullcontext()
+
+
+def install() -> None:
+    """Have reviews park here instead of in Airflow, and read inside of the episode's event loop."""
+    from airflow.providers.standard.operators import hitl
+
+    hitl.upsert_hitl_detail = keep_form  # type: ignore[assignment]
+    review_evidence.asyncio = SimpleNamespace(run=await_only)  # type: ignore[assignment]

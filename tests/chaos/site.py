@@ -1,0 +1,117 @@
+"""What one process of the campaign has: a configured Airflow, connections, documents, the sandbox."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demo.documents import letter, picture
+
+if TYPE_CHECKING:
+    from dispute_provider.sandbox.state import World
+    from tests.chaos.wire import Wire
+
+_DOCUMENTS = {
+    "a.pdf": letter("Receipt", "One kettle."),
+    "b.pdf": letter("Receipt", "Another kettle."),
+    "c.jpg": picture("doorstep.jpg"),
+}
+
+
+def configure() -> Path:
+    """Point Airflow to a home of its own, before it is imported. Returns the documents' folder."""
+    home = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder = home / "documents"
+    folder.mkdir()
+    (home / "no cases").mkdir()
+    for name, content in _DOCUMENTS.items():
+        (folder / name).write_bytes(content)
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
+        "AIRFLOW__DISPUTE__CASE_ROOTS": f"{folder},{home / 'no cases'}",
+        "AIRFLOW__DISPUTE__ALLOW_ANONYMOUS": "False",
+        "AIRFLOW__DISPUTE__RECEIPTS": "",
+    }
+    return folder
+
+
+def _keep_connections(names: list[str]) -> None:
+    """Read each connection once: looking one up takes longer than a request."""
+    from airflow.sdk import BaseHook
+
+    kept = {name: BaseHook.get_connection(name) for name in names}
+    BaseHook.get_connection = staticmethod(kept.__getitem__)  # type: ignore[method-assign,assignment]
+
+
+def _keep_inspections() -> None:
+    """Look into each document once: starting a process for it takes longer than an episode."""
+    from dispute_provider.documents import Renderer
+
+    with Renderer() as renderer:
+        kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
+    Renderer.inspect = lambda self, content: kept[content]  # type: ignore[method-assign]
+
+
+class Site:
+    """Made once; every episode gets a new world."""
+
+    def __init__(self, folder: Path) -> None:
+        from dispute_provider import sandbox
+        from dispute_provider.sandbox.app import SandboxApp
+        from tests.chaos import airflow, clock, weather
+        from tests.chaos.run import install
+        from tests.chaos.wire import Wire
+
+        logging.disable(logging.CRITICAL)
+        self.folder = str(folder)
+        self.empty_folder = str(folder.parent / "no cases")
+        # Every process of the campaign is a copy of the one that has made this.
+        self._receipts: Path | None = None
+        host = {"host": "http://127.0.0.1:1"}
+        moov = {
+            "conn_type": "moov",
+            "login": sandbox.MOOV_PUBLIC_KEY,
+            "password": sandbox.MOOV_SECRET_KEY,
+            **host,
+        }
+        connections: dict[str, dict[str, Any]] = {
+            "stripe_default": {"conn_type": "stripe", "password": sandbox.STRIPE_KEY, **host},
+            "moov_default": {**moov, "extra": {"account": sandbox.MOOV_ACCOUNT}},
+            "moov_token": {**moov, "extra": {"account": sandbox.MOOV_ACCOUNT, "auth": "oauth2"}},
+        }
+        for name, connection in connections.items():
+            os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
+        _keep_connections(list(connections))
+        _keep_inspections()
+        clock.install()
+        airflow.install()
+        weather.install()
+        install()
+        self._application = SandboxApp()
+        self.wire: Wire = Wire(self._application)
+        self.wire.install()
+
+    def take_receipts(self) -> list[dict[str, Any]]:
+        """The receipts of the episode that has ended; the next one finds none."""
+        found = sorted(self._receipts.rglob("*.json")) if self._receipts else []
+        receipts = [json.loads(path.read_text()) for path in found]
+        for path in found:
+            path.unlink()
+        return receipts
+
+    def new_world(self) -> World:
+        if self._receipts is None:
+            self._receipts = Path(tempfile.mkdtemp(prefix="receipts-", dir=Path(self.folder).parent))
+            os.environ["AIRFLOW__DISPUTE__RECEIPTS"] = str(self._receipts)
+        self.take_receipts()
+        from dispute_provider.sandbox.state import World
+
+        self._application.control.world = World()
+        return self._application.control.world

@@ -1,0 +1,223 @@
+"""One Airflow and one sandbox, and runs that contest a dispute of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from demo.documents import letter
+from demo.processes import Airflow
+from dispute_provider.evidence.record import Record
+from dispute_provider.sandbox import Sandbox
+from tests.engine.client import Client
+
+T = TypeVar("T")
+# Nearly as long as a task waits for an answer.
+HOLD_SECONDS = 70.0
+_LOOK_AGAIN = 2.0
+# For hangs alone: others may work on the same machine.
+_PATIENCE = 900.0
+# What must be found nowhere: the sandbox knows these keys, and Airflow keeps them in its connections.
+KEYS = {
+    "stripe": f"sk_test_{secrets.token_hex(16)}",
+    "moov": secrets.token_hex(16),
+}
+PUBLIC_KEY = "engine_public"
+_ENDED = ("success", "failed")
+_OVER = (*_ENDED, "skipped", "upstream_failed")
+_SUBMISSION = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
+_READING = {"stripe": "GetDisputesDispute", "moov": "getDispute"}
+_EVIDENCE: Mapping[str, Mapping[str, Any]] = {
+    "stripe": {"customer_name": "Robin Larsen", "receipt": {"file": "receipt.pdf"}},
+    "moov": {"cover-letter": "Delivered and signed for.", "receipt": {"file": "receipt.pdf"}},
+}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the tests share.
+
+    :param ana: reviews.
+    :param admin: may everything.
+    :param folder: of all that is made here.
+    """
+
+    sandbox: Sandbox
+    airflow: Airflow
+    ana: Client
+    admin: Client
+    folder: Path
+
+    @property
+    def dags(self) -> Path:
+        return self.folder / "dags"
+
+    @property
+    def cases(self) -> Path:
+        return self.folder / "cases"
+
+    @property
+    def receipts(self) -> Path:
+        return self.folder / "receipts"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "evidence"
+
+    def dispute(self, api: str, evidence: Mapping[str, Any] | None = None, **fields: Any) -> str:
+        """A new dispute and a case for it; returns its id."""
+        made = str(self.sandbox.create_dispute(api=api, **fields)["id"])
+        folder = self.cases / made
+        folder.mkdir(parents=True)
+        (folder / "receipt.pdf").write_bytes(letter("Receipt", f"Paid by {made}."))
+        case = {"provider": api, "dispute": made, "evidence": evidence or _EVIDENCE[api]}
+        self.case(made).write_text(json.dumps(case))
+        return made
+
+    def case(self, dispute: str) -> Path:
+        return self.cases / dispute / "case.json"
+
+    def run(self, dag_id: str, conf: Mapping[str, Any], api: str = "", dispute: str = "") -> Run:
+        """Start a run."""
+        return Run(self, api, dispute, dag_id, self.ana.start(dag_id, dict(conf)))
+
+    def contest(self, api: str, dispute: str, dag_id: str = "contest") -> Run:
+        """Start a run that contests a dispute with its case."""
+        conf = {"conn_id": f"{api}_default", "case_path": str(self.case(dispute))}
+        return self.run(dag_id, conf, api, dispute)
+
+    def wait_for_reviews(self, *runs: Run) -> None:
+        """Until the reviews of all these runs are open, and can be answered."""
+        for run in runs:
+            self.until(f"the review of {run.run_id}", run.is_parked)
+
+    def submissions(self, dispute: str) -> list[dict[str, Any]]:
+        """The requests that submitted a dispute's evidence, from the sandbox's journal."""
+        return self.sandbox.journal(dispute=dispute, submitted=True)
+
+    def minted(self) -> list[str]:
+        """The tokens that the sandbox has given out; it tells them to nobody."""
+        world = self.sandbox._server.config.app.control.world  # type: ignore[union-attr]  # any application
+        return list(world.tokens)
+
+    def hold(self, point: str, api: str, dispute: str, seconds: float = HOLD_SECONDS, times: int = 1) -> str:
+        """Have the sandbox keep back the next request of a kind, or its answer; returns the rule's name."""
+        operation = (_SUBMISSION if point.startswith("submission") else _READING)[api]
+        name = f"{point} of {dispute}"
+        self.sandbox.fault(
+            name=name,
+            effect="delay-after" if point.endswith("answer") else "delay",
+            operation=operation,
+            dispute=dispute,
+            nth=2 if point == "reading back" else 1,
+            times=times,
+            seconds=seconds,
+        )
+        return name
+
+    def held(self, name: str) -> int:
+        """How many requests a rule has kept back so far."""
+        return int(next(fault["spoilt"] for fault in self.sandbox.faults() if fault["name"] == name))
+
+    def until(self, what: str, look: Callable[[], T | None]) -> T:
+        """Wait until there is something to see, and return it.
+
+        :raises TimeoutError: if there is not, with the errors of Airflow's logs.
+        """
+        ends = time.monotonic() + _PATIENCE
+        while time.monotonic() < ends:
+            self.airflow.check()
+            if seen := look():
+                return seen
+            time.sleep(_LOOK_AGAIN)
+        raise TimeoutError(f"gave up waiting for this: {what}\n{self.airflow.tail()}")
+
+    def shell(self, line: str, **variables: str) -> None:
+        """Run a command as Airflow's administrator does.
+
+        :raises AssertionError: if it fails.
+        """
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        done = subprocess.run(  # a line of our own documents
+            ["/bin/bash", "-c", line],
+            env={**environment, **variables, "PATH": path, "AIRFLOW_HOME": str(self.airflow.home)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that contests one dispute."""
+
+    lab: Lab
+    api: str
+    dispute: str
+    dag_id: str
+    run_id: str
+
+    def approve(self, note: str = "", map_index: int = -1) -> None:
+        """Answer its review, or one of its mapped reviews, with a yes."""
+        review = f"review/{map_index}"
+        form = self.lab.ana.form(self.dag_id, self.run_id, review)
+        assert form is not None
+        self.lab.ana.respond(self.dag_id, self.run_id, form["options"][:1], note, review)
+
+    def task(self, task: str) -> dict[str, Any]:
+        return self.lab.ana.task(self.dag_id, self.run_id, task)
+
+    def is_parked(self) -> bool:
+        """Whether its review waits, and the scheduler knows it: an answer that is quicker fails the task.
+
+        :raises AssertionError: if there is nothing to answer.
+        """
+        review = self.task("review")
+        assert review["state"] not in _OVER, f"{self.run_id} of {self.dag_id} asks nobody"
+        return self._awaits_input(review, -1)
+
+    def parked(self) -> list[int]:
+        """Which of its mapped reviews wait, as in :meth:`is_parked`."""
+        tasks = self.lab.ana.tasks(self.dag_id, self.run_id)
+        reviews = [task for task in tasks if task["task_id"] == "review" and task["map_index"] >= 0]
+        return [each["map_index"] for each in reviews if self._awaits_input(each, each["map_index"])]
+
+    def _awaits_input(self, review: dict[str, Any], map_index: int) -> bool:
+        parts = (
+            "TaskInstance Finished",
+            f"task_id=review, run_id={self.run_id}, map_index={map_index}, ",
+            f" try_number={review['try_number']}, ",
+        )
+        return review["state"] == "awaiting_input" and any(
+            all(part in line for part in parts) for line in self.lab.airflow.log("scheduler")
+        )
+
+    def wait_for_end(self) -> str:
+        """Its state once it has ended."""
+
+        def ended() -> str | None:
+            state = self.lab.ana.run_state(self.dag_id, self.run_id)
+            return state if state in _ENDED else None
+
+        return self.lab.until(f"the end of {self.run_id}", ended)
+
+    def clear(self, *tasks: str) -> None:
+        """Have tasks run again."""
+        self.lab.ana.clear(self.dag_id, self.run_id, list(tasks))
+
+    @property
+    def record(self) -> Record:
+        """What its submit task says of the dispute."""
+        (record,) = self.lab.ana.xcom(self.dag_id, self.run_id, "submit")
+        return Record.from_dict(record)

@@ -1,0 +1,93 @@
+"""Workers killed at every point of a submission, and what Airflow and the dispute come to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from dispute_provider.evidence.record import Record, State
+from tests.engine import workers
+from tests.engine.lab import HOLD_SECONDS, Lab, Run
+
+pytestmark = pytest.mark.timeout(1200)
+APIS = ("stripe", "moov")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What is killed, while which request or answer is kept back."""
+
+    point: str
+    victim: Callable[[str], None]
+
+
+KILLS = {
+    "before the POST": Kill("reading", workers.kill_task),
+    "while the POST is under way": Kill("submission", workers.kill_task),
+    "after the POST, before its answer": Kill("submission's answer", workers.kill_task),
+    "after the answer, before the task's end": Kill("reading back", workers.kill_task),
+    "the whole worker, before the answer": Kill("submission's answer", workers.kill_group),
+    # It goes on from what it read before, long after Airflow has begun another try.
+    "the supervisor alone, before the POST": Kill("reading's answer", workers.kill_supervisor),
+}
+
+
+@dataclass(frozen=True)
+class End:
+    """What a killed run came to."""
+
+    record: Record
+    run: str
+    tries: int
+    submissions: int
+    seconds: float
+
+
+def _kill(lab: Lab, run: Run, kill: Kill) -> End:
+    task = run.task("submit")["id"]
+    rule = lab.hold(kill.point, run.api, run.dispute)
+    run.approve()
+    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    kill.victim(task)
+    killed = time.monotonic()
+    state = run.wait_for_end()
+    seconds = time.monotonic() - killed
+    # What is still kept back arrives, before it is counted.
+    time.sleep(max(0.0, HOLD_SECONDS + 3.0 - seconds))
+    tries = run.task("submit")["try_number"]
+    return End(run.record, state, tries, len(lab.submissions(run.dispute)), seconds)
+
+
+def _dag(api: str, lane: int) -> str:
+    return "contest" if api == "stripe" else f"contest_{lane}"
+
+
+@pytest.fixture(scope="module")
+def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
+    """All of them side by side: a try that follows on a broken send waits for minutes."""
+    runs = {
+        (api, name): lab.contest(api, lab.dispute(api), _dag(api, lane))
+        for api in APIS
+        for lane, name in enumerate(KILLS)
+    }
+    lab.wait_for_reviews(*runs.values())
+    with ThreadPoolExecutor(len(runs)) as threads:
+        return {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in runs.items()}
+
+
+@pytest.mark.parametrize("name", KILLS)
+@pytest.mark.parametrize("api", APIS)
+def test_a_killed_worker(api: str, name: str, ends: dict[tuple[str, str], Future[End]]) -> None:
+    end = ends[api, name].result()
+    print(
+        f"\n{api:6} | {name:40} | {end.record.state} | {end.tries} tries | {end.submissions} submissions | "
+        f"{end.seconds:.0f} s | {end.record.reason}"
+    )
+    assert end.submissions == 1
+    assert end.record.state == State.SUBMITTED
+    assert end.run == "success"
+    assert end.tries >= 2

@@ -1,0 +1,132 @@
+"""Runs that meet at one dispute: cleared, eight at once, and one after the other across its stages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from dispute_provider.evidence.record import State
+from tests.engine import workers
+from tests.engine.lab import Lab, Run
+
+pytestmark = pytest.mark.timeout(1200)
+RUNS = 8
+# Stripe's key is the lock between runs; Moov has none, there it is a pool of one slot.
+DAGS = {"stripe": "contest", "moov": "contest_locked"}
+# The pair of which one is killed keeps its lock for minutes.
+PAIRS = {"stripe": "contest", "moov": "contest_0"}
+INQUIRIES: dict[str, dict[str, Any]] = {
+    "stripe": {"status": "warning_needs_response", "outcome": "escalate"},
+    "moov": {"phase": "inquiry"},
+}
+
+
+@pytest.fixture(scope="module", params=["stripe", "moov"])
+def api(request: pytest.FixtureRequest) -> str:
+    """All tests of one API come before those of the other."""
+    return str(request.param)
+
+
+def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
+    """Kill the worker of a run while its POST is under way, and another run waits to send the same."""
+    dispute = lab.dispute(api)
+    first = lab.contest(api, dispute, PAIRS[api])
+    lab.wait_for_reviews(first)
+    second = lab.contest(api, dispute, PAIRS[api])
+    lab.wait_for_reviews(second)
+    task = first.task("submit")["id"]
+    rule = lab.hold("submission", api, dispute)
+    first.approve()
+    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    second.approve()
+    lab.until("the second to come to its send", lambda: second.task("submit")["state"])
+    workers.kill_task(task)
+    assert {run.wait_for_end() for run in (first, second)} == {"success"}
+    return [first, second]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def killed(lab: Lab) -> Iterator[dict[str, Future[list[Run]]]]:
+    """In the background: what follows on a broken send waits for minutes."""
+    with ThreadPoolExecutor(len(DAGS)) as threads:
+        yield {api: threads.submit(_kill_one_of_two, lab, api) for api in DAGS}
+
+
+def submit(lab: Lab, api: str, dispute: str) -> Run:
+    """A run whose review is answered with yes, at its end."""
+    run = lab.contest(api, dispute, DAGS[api])
+    lab.wait_for_reviews(run)
+    run.approve()
+    assert run.wait_for_end() == "success"
+    return run
+
+
+def test_a_task_that_is_cleared_after_its_success_sends_nothing(api: str, lab: Lab) -> None:
+    dispute = lab.dispute(api)
+    run = submit(lab, api, dispute)
+    before, (sent,) = run.record, lab.submissions(dispute)
+
+    run.clear("submit")
+    lab.until("the cleared task to run", lambda: run.task("submit")["try_number"] == 2)
+    assert run.wait_for_end() == "success"
+    assert before.state == State.SUBMITTED
+    assert run.record == before
+    assert lab.submissions(dispute) == [sent]
+
+
+def test_eight_runs_at_once_submit_one_time(api: str, lab: Lab) -> None:
+    dispute = lab.dispute(api)
+    first = lab.contest(api, dispute, DAGS[api])
+    # Staged by one of them: the others find everything there.
+    lab.wait_for_reviews(first)
+    runs = [first, *(lab.contest(api, dispute, DAGS[api]) for _ in range(RUNS - 1))]
+    lab.wait_for_reviews(*runs)
+
+    # All have read that the dispute is open before the first of them is let go on to its send; as far as the
+    # pool lets them.
+    between = RUNS if api == "stripe" else 1
+    rule = lab.hold("reading's answer", api, dispute, times=between)
+    lab.hold("submission", api, dispute, seconds=5.0)
+    for run in runs:
+        run.approve()
+    lab.until("all to be between reading and sending", lambda: lab.held(rule) == between)
+    assert lab.submissions(dispute) == []
+    ends = [run.wait_for_end() for run in runs]
+
+    records = [run.record for run in runs]
+    for record in records:
+        print(f"{api:6} | {record.state} | {record.reason}")
+    assert len(lab.submissions(dispute)) == 1
+    assert Counter(record.state for record in records) == {
+        State.SUBMITTED: 1,
+        State.ALREADY_SUBMITTED: RUNS - 1,
+    }
+    assert ends == ["success"] * RUNS
+
+
+def test_an_inquiry_that_escalates_is_submitted_once_more(api: str, lab: Lab) -> None:
+    dispute = lab.dispute(api, **INQUIRIES[api])
+    assert submit(lab, api, dispute).record.stage == "inquiry"
+    if api == "moov":
+        lab.sandbox.edit_dispute(dispute, reopen=True, phase="chargeback")
+    lab.until("the inquiry to escalate", lambda: lab.sandbox.dispute(dispute)["stage"] == "chargeback")
+
+    second = submit(lab, api, dispute)
+    assert (second.record.state, second.record.stage) == (State.SUBMITTED, "chargeback")
+    submissions = lab.sandbox.dispute(dispute)["submissions"]
+    assert [submission["stage"] for submission in submissions] == ["inquiry", "chargeback"]
+    one, other = lab.submissions(dispute)
+    assert one["raw_body"] == other["raw_body"]
+
+
+def test_a_run_that_waits_for_one_that_is_killed_sends_nothing(
+    api: str, lab: Lab, killed: dict[str, Future[list[Run]]]
+) -> None:
+    first, second = killed[api].result()
+    print(f"\n{api:6} | {first.record.reason} | {second.record.reason}")
+    assert len(lab.submissions(first.dispute)) == 1
+    assert [first.record.state, second.record.state] == [State.SUBMITTED, State.ALREADY_SUBMITTED]

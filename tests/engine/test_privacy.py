@@ -1,0 +1,230 @@
+"""Keys and customers' texts that can be told apart, looked for in all that Airflow keeps, and purged.
+
+``docs/privacy.md`` says where texts stand and how they are removed; what it says is tested here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.documents import letter
+from demo.rest import REVIEW, SWEEP
+from dispute_provider.sandbox import MOOV_ACCOUNT
+from tests.engine import scan
+from tests.engine.lab import KEYS, PUBLIC_KEY, Lab, Run
+from tests.engine.scan import Place
+
+pytestmark = pytest.mark.timeout(1200)
+APIS = ("stripe", "moov")
+TOKEN = secrets.token_hex(4)
+CANARY = re.compile(rf"canary-(\w+)-(stripe|moov)-(?:{TOKEN}|source)")
+PRIVACY = Path(__file__).parents[2] / "docs" / "privacy.md"
+
+TYPED = {("dag_run", "conf"), ("log", "extra")}
+REVIEWED = {("hitl_detail", "body")}
+RETURNED = {("xcom", "value")}
+LOGGED = {("logs", "task"), ("logs", "processes")}
+PLACES: dict[str, set[Place]] = {
+    "form": TYPED | REVIEWED,
+    "file": REVIEWED | {("hitl_detail_history", "body")},
+    "document": {("store", "evidence")},
+    "sweep": REVIEWED,
+    "dry": TYPED,
+    "real": TYPED,
+    # Somebody asked for them.
+    "shown": TYPED | LOGGED,
+    "literal": {("dag_code", "source_code")},
+    "mapped": {("dag_code", "source_code"), ("serialized_dag", "data")},
+    **dict.fromkeys(("xcom", "part", "expand", "kwargs"), RETURNED),
+    # What a reviewer adds is theirs, not the customer's; who quotes the customer in it finds it here.
+    "note": {
+        ("log", "extra"),
+        ("hitl_detail", "params_input"),
+        ("hitl_detail_history", "params_input"),
+        ("xcom", "value"),
+        *LOGGED,
+    },
+}
+
+_TASK = "dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+_FORMS = {
+    "dags/{dag_id}/dagRuns/{dag_run_id}/hitlDetails",
+    f"{_TASK}/{{map_index}}/hitlDetails",
+    f"{_TASK}/{{map_index}}/hitlDetails/tries/{{try_number}}",
+}
+ANSWERS: dict[Place, set[str]] = {
+    ("dag_run", "conf"): {"dags/{dag_id}/dagRuns", "dags/{dag_id}/dagRuns/{dag_run_id}"},
+    ("log", "extra"): {"eventLogs"},
+    ("hitl_detail", "body"): _FORMS,
+    ("hitl_detail_history", "body"): _FORMS,
+    ("hitl_detail", "params_input"): _FORMS,
+    ("hitl_detail_history", "params_input"): _FORMS,
+    ("xcom", "value"): {f"{_TASK}/xcomEntries/{{xcom_key}}"},
+    ("dag_code", "source_code"): {"dagSources/{dag_id}"},
+    ("logs", "task"): {f"{_TASK}/logs/{{try_number}}"},
+}
+
+
+def canary(way: str, api: str) -> str:
+    return f"canary-{way}-{api}-{TOKEN}"
+
+
+def evidence(way: str, api: str) -> dict[str, Any]:
+    """A short text and a long one: a review shows them in different ways."""
+    short, long = {"stripe": ("customer_name", "uncategorized_text"), "moov": ("cover-letter", "other")}[api]
+    return {short: canary(way, api), long: "x" * 200 + canary(way, api)}
+
+
+def by_form(lab: Lab, api: str) -> Run:
+    dispute = lab.sandbox.create_dispute(api=api)["id"]
+    conf = {"conn_id": f"{api}_default", "dispute": dispute, **evidence("form", api)}
+    return lab.run(f"{api}_dispute_evidence", conf, api, dispute)
+
+
+def by_file(lab: Lab, api: str) -> Run:
+    dispute = lab.dispute(api, {**evidence("file", api), "receipt": {"file": "receipt.pdf"}})
+    # Drawn as it stands here: what a document carries beside its pages is refused.
+    receipt = letter("Receipt", canary("document", api))
+    assert canary("document", api).encode() in receipt
+    (lab.case(dispute).parent / "receipt.pdf").write_bytes(receipt)
+    return lab.contest(api, dispute, f"{api}_dispute_evidence")
+
+
+def by_refusal(lab: Lab, api: str) -> Run:
+    """The API refuses, and quotes the text and the key."""
+    dispute = lab.dispute(api, evidence("refused", api))
+    operation = {"stripe": "PostDisputesDispute", "moov": "uploadDisputeEvidenceText"}[api]
+    message = f"not good: {canary('refused', api)}, by {KEYS[api]}"
+    error = {"message": message, "type": "invalid_request_error"} if api == "stripe" else message
+    lab.sandbox.fault(
+        effect="status", status=400, operation=operation, dispute=dispute, body={"error": error}, times=None
+    )
+    return lab.contest(api, dispute, f"{api}_dispute_evidence")
+
+
+def requests(lab: Lab) -> Iterator[Run]:
+    """Test requests: shown, shown with their texts, and sent."""
+    for way, options in {"dry": {}, "shown": {"show_texts": True}, "real": {"dry_run": False}}.items():
+        dispute = lab.sandbox.create_dispute(api="stripe")["id"]
+        name = {"dispute": dispute, "evidence.customer_name": canary(way, "stripe"), "evidence.receipt": None}
+        yield lab.run("stripe_PostDisputesDispute", {**options, **name})
+        dispute = lab.sandbox.create_dispute(api="moov")["id"]
+        text = {"disputeID": dispute, "text": canary(way, "moov"), "evidenceType": "other"}
+        yield lab.run("moov_uploadDisputeEvidenceText", {**options, **text})
+    scope = f"/accounts/{MOOV_ACCOUNT}/transfers.read"
+    yield lab.run("moov_createAccessToken", {"dry_run": False, "scope": scope})
+
+
+@pytest.fixture(scope="module")
+def planted(lab: Lab) -> list[Run]:
+    """Runs of every kind, at their end, their reviews answered with yes."""
+    for api in APIS:
+        lab.dispute(api, evidence("sweep", api))
+        connection = {"connection_id": f"{api}_default", "conn_type": api, "host": lab.sandbox.url, "port": 0}
+        assert lab.admin.test_connection(connection)["status"]
+    sweep = lab.run(SWEEP, {})
+    assert sweep.wait_for_end() == "success"
+    reviewed = [make(lab, api) for make in (by_form, by_file) for api in APIS]
+    dispute_of = {api: lab.sandbox.create_dispute(api=api)["id"] for api in APIS}
+    others = [*requests(lab), lab.run("endpoints", {**dispute_of, "token": TOKEN}), sweep]
+    assert {run.wait_for_end() for run in others} == {"success"}
+    refused = [by_refusal(lab, api) for api in APIS]
+    assert {run.wait_for_end() for run in refused} == {"failed"}
+
+    reviewed += [Run(lab, "", "", REVIEW, run) for run in lab.ana.runs(REVIEW)]
+    lab.wait_for_reviews(*reviewed)
+    for run in reviewed:
+        # The sweep's reviews are of no API of their own.
+        run.approve(canary("note", run.api) if run.api else "")
+    assert {run.wait_for_end() for run in reviewed} == {"success"}
+    # A review that is cleared is kept in the history of its task.
+    for run in reviewed[2:4]:
+        run.clear("review")
+        lab.until("the cleared review to run", partial(_is_tried_again, run))
+        run.wait_for_end()
+    return [*others, *refused, *reviewed]
+
+
+def _is_tried_again(run: Run) -> bool:
+    return bool(run.task("review")["try_number"] == 2)
+
+
+def kept(lab: Lab) -> Iterator[tuple[Place, str]]:
+    home = lab.airflow.home
+    return chain(scan.database(home), scan.logs(home), scan.receipts(lab.receipts), scan.store(lab.store))
+
+
+def places(texts: Iterable[tuple[Place, str]]) -> dict[str, set[Place]]:
+    """Where the texts of each way stand; of both APIs, or it is an error."""
+    standing: dict[tuple[str, str], set[Place]] = defaultdict(set)
+    for place, text in texts:
+        for way, api in CANARY.findall(text):
+            standing[way, api].add(place)
+    for way, api in standing:
+        assert way == "part" or standing[way, "stripe"] == standing[way, "moov"], (way, api)
+    return {way: standing[way, "stripe"] for way, _ in standing}
+
+
+def secret_words(lab: Lab) -> dict[str, str]:
+    """Everything that must stand nowhere, by what it is."""
+    pair = f"{PUBLIC_KEY}:{KEYS['moov']}"
+    return {
+        **KEYS,
+        "pair of keys, as it is sent": b64encode(pair.encode()).decode(),
+        **{
+            f"what {api} approvals are signed under": hashlib.sha256(KEYS[api].encode()).hexdigest()
+            for api in APIS
+        },
+        **{f"token {number}": token for number, token in enumerate(lab.minted())},
+    }
+
+
+def test_keys_stand_nowhere(lab: Lab, planted: list[Run]) -> None:
+    words = secret_words(lab)
+    assert len(words) > 6
+    runs = [(run.dag_id, run.run_id) for run in planted]
+    assert scan.found(words.values(), chain(kept(lab), scan.answers(lab.admin, runs))) == {}
+
+
+def test_texts_stand_in_the_named_places_alone(lab: Lab, planted: list[Run]) -> None:
+    assert places(kept(lab)) == PLACES
+    tables = {place for found in PLACES.values() for place in found if place[0] not in ("logs", "store")}
+    named = set(map(" ".join, tables))
+    assert named == set(re.findall(r"^\| `(\w+ \w+)`", PRIVACY.read_text(), re.MULTILINE))
+
+
+def test_the_rest_api_shows_what_is_kept_and_nothing_else(lab: Lab, planted: list[Run]) -> None:
+    answers = scan.answers(lab.admin, [(run.dag_id, run.run_id) for run in planted])
+    shown = {way: {path for _, path in found} for way, found in places(answers).items()}
+    expected = {
+        way: set().union(*(ANSWERS.get(place, set()) for place in found)) for way, found in PLACES.items()
+    }
+    assert shown == {way: paths for way, paths in expected.items() if paths}
+
+
+def test_one_run_is_deleted_with_all_but_its_audit_log(lab: Lab, planted: list[Run]) -> None:
+    for run in planted:
+        if run.dag_id.endswith("_dispute_evidence"):
+            lab.admin.delete(run.dag_id, run.run_id)
+    left = places(scan.database(lab.airflow.home))
+    assert left["form"] == left["note"] == {("log", "extra")}
+    assert "file" not in left
+
+
+def test_the_purge_leaves_nothing(lab: Lab, planted: list[Run]) -> None:
+    (lab.dags / "endpoints.py").unlink()
+    (commands,) = re.findall(r"```sh\n(.*?)```", PRIVACY.read_text(), re.DOTALL)
+    for line in re.sub(r"-mtime \+\d+ ", "", commands.replace("30 days ago", "now")).splitlines():
+        lab.shell(line, DAG="endpoints", EVIDENCE_STORE=str(lab.store))
+    assert places(kept(lab)) == {}
