@@ -18,9 +18,9 @@ from urllib.request import urlopen
 
 from bench.bodies import KEY, Calls, cases, new_disputes
 from bench.timing import Table
-from demo.processes import Airflow, end_cleanly, free_port
-from demo.progress import Progress
-from tests.engine.client import Client
+from tests.harness.client import Client
+from tests.harness.processes import Airflow, end_cleanly, free_port
+from tests.harness.progress import Progress
 
 _CALLS = 100
 _DISPUTES, _ROUNDS = 1000, 3

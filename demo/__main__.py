@@ -15,10 +15,10 @@ import httpx
 from demo.cases import disputes
 from demo.connections import connections
 from demo.flow import Flow
-from demo.processes import Airflow, end_cleanly, free_port
-from demo.progress import DemoError, Progress
-from demo.rest import Rest
 from dispute_provider.sandbox import Sandbox
+from tests.harness.processes import Airflow, end_cleanly, free_port
+from tests.harness.progress import DemoError, Progress
+from tests.harness.rest import Rest
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / ".demo"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from demo.documents import letter, picture, receipt
 from dispute_provider.sandbox import MOOV_MERCHANT
+from tests.harness.documents import letter, picture, receipt
 
 SHOP = "acct_1DemoShop"
 _HOUR = 3600

@@ -11,11 +11,11 @@ import httpx
 
 from demo import table
 from demo.cases import DemoDispute
-from demo.processes import Airflow
-from demo.progress import DemoError, Progress
-from demo.rest import REVIEW, SWEEP, Rest
 from dispute_provider.evidence.record import Record
 from dispute_provider.sandbox import Sandbox
+from tests.harness.processes import Airflow
+from tests.harness.progress import DemoError, Progress
+from tests.harness.rest import REVIEW, SWEEP, Rest
 
 # Airflow 3.3 fails a task whose answer comes before the scheduler has heard that the task is waiting.
 _BEFORE_ANSWERING = 5.0

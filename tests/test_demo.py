@@ -13,9 +13,9 @@ from support import Asked, Peer, Reply
 
 from demo.cases import disputes
 from demo.flow import Flow
-from demo.processes import Airflow
-from demo.progress import Progress
-from demo.rest import Rest
+from tests.harness.processes import Airflow
+from tests.harness.progress import Progress
+from tests.harness.rest import Rest
 
 RUNS = {
     "dispute_sweep": [{"dag_run_id": "sweep", "state": "success"}],

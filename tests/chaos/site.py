@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.documents import letter, picture
+from tests.harness.documents import letter, picture
 
 if TYPE_CHECKING:
     from dispute_provider.sandbox.state import World

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from demo.connections import connections
 from dispute_provider.sandbox import Sandbox
 from tests.e2e.person import ARTIFACTS, PATIENCE, Person
-from tests.engine.lab import Lab, Run
-from tests.engine.setup import running
+from tests.harness.lab import Lab, Run
+from tests.harness.site import running
 
 _DAGS = Path(__file__).parents[2] / "dags"
 _NEEDED = ("stripe_dispute_evidence", "moov_dispute_evidence", "stripe_PostDisputesDispute", "dispute_sweep")

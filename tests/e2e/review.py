@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 from demo.cases import DemoDispute, disputes
 from tests.e2e.pages import box, choose, field
 from tests.e2e.person import Person
-from tests.engine.lab import Lab, Run
+from tests.harness.lab import Lab, Run
 
 
 class Review:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from dispute_provider.evidence.record import Record, State
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest
-from tests.engine.lab import Lab, Run
+from tests.harness.lab import Lab, Run
 
 _CLOSE = "PostDisputesDisputeClose"
 

@@ -11,13 +11,13 @@ import yaml
 from playwright.sync_api import expect
 
 from demo.cases import SHOP
-from demo.documents import receipt
 from dispute_provider.evidence.record import Record, State
 from tests.e2e.pages import trigger, trigger_form
 from tests.e2e.person import Person
 from tests.e2e.review import Review
 from tests.e2e.viewer import Viewer
-from tests.engine.lab import Lab, Run
+from tests.harness.documents import receipt
+from tests.harness.lab import Lab, Run
 
 _COUNT = 25
 _SWEEP, _REVIEW = "dispute_sweep", "dispute_review"

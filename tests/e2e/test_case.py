@@ -10,7 +10,7 @@ from tests.e2e.pages import box, choose, field, open_task, section, trigger, tri
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest
 from tests.e2e.viewer import Viewer
-from tests.engine.lab import Lab, Run
+from tests.harness.lab import Lab, Run
 
 _DAG = "stripe_dispute_evidence"
 _DISPUTE = "du_by_hand"

@@ -16,7 +16,7 @@ from dispute_provider.sandbox import (
 )
 from tests.e2e.pages import choose, field, section
 from tests.e2e.person import Person
-from tests.engine.lab import Lab
+from tests.harness.lab import Lab
 
 _FORMS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str], str]] = {
     "stripe": (

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest
 from tests.e2e.viewer import Viewer
-from tests.engine.client import Client
-from tests.engine.lab import Lab, Run
+from tests.harness.client import Client
+from tests.harness.lab import Lab, Run
 
 _VIEWER = "/dispute-evidence"
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.pages import open_task
 from tests.e2e.person import Person
-from tests.engine.lab import Lab
+from tests.harness.lab import Lab
 
 _DAG = "stripe_dispute_evidence"
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.pages import field, open_task, section, switch_off, trigger, trigger_form
 from tests.e2e.person import Person
-from tests.engine.lab import Lab, Run
+from tests.harness.lab import Lab, Run
 
 _DAG = "stripe_PostDisputesDispute"
 _OPERATION = "PostDisputesDispute"

@@ -8,7 +8,7 @@ from dispute_provider.evidence.record import State
 from tests.e2e.pages import open_task
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest
-from tests.engine.lab import Lab, Run
+from tests.harness.lab import Lab, Run
 
 
 def test_an_answer_after_the_due_date_sends_nothing(lab: Lab, ana: Person) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_ACCOUNT, Sandbox
-from tests.engine.lab import KEYS, PUBLIC_KEY, Lab
-from tests.engine.setup import running
+from tests.harness.lab import KEYS, PUBLIC_KEY, Lab
+from tests.harness.site import running
 
 _HERE = Path(__file__).parent
 _DAGS = (_HERE / "dags", _HERE.parents[1] / "dags")

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.engine.client import Client
+from tests.harness.client import Client
 
 Place = tuple[str, str]
 """A kind of place and which: ("xcom", "value"), ("logs", "dag_id=…"), ("REST", "dags/{dag_id}")."""

@@ -11,7 +11,7 @@ import pytest
 
 from dispute_provider.evidence.record import Record, State
 from tests.engine import workers
-from tests.engine.lab import HOLD_SECONDS, Lab, Run
+from tests.harness.lab import HOLD_SECONDS, Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")

@@ -11,7 +11,7 @@ import pytest
 
 from dispute_provider.evidence.record import State
 from tests.engine import workers
-from tests.engine.lab import Lab, Run
+from tests.harness.lab import Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)
 RUNS = 8

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from demo.rest import REVIEW, SWEEP
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.workflow.review import HOLD_OPTION
-from tests.engine import hostile
-from tests.engine.lab import Lab, Run
+from tests.harness import hostile
+from tests.harness.lab import Lab, Run
+from tests.harness.rest import REVIEW, SWEEP
 
 pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from demo.documents import letter
-from demo.rest import REVIEW, SWEEP
 from dispute_provider.sandbox import MOOV_ACCOUNT
 from tests.engine import scan
-from tests.engine.lab import KEYS, PUBLIC_KEY, Lab, Run
 from tests.engine.scan import Place
+from tests.harness.documents import letter
+from tests.harness.lab import KEYS, PUBLIC_KEY, Lab, Run
+from tests.harness.rest import REVIEW, SWEEP
 
 pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from demo.processes import adopt_orphans, end_cleanly
-from demo.progress import DemoError, Progress
-from tests.engine.client import Client
+from tests.harness.client import Client
+from tests.harness.processes import adopt_orphans, end_cleanly
+from tests.harness.progress import DemoError, Progress
 from tests.scale import report
 from tests.scale.batch import Batch
 from tests.scale.judge import mistakes

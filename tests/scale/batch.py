@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.documents import letter
+from tests.harness.documents import letter
 
 APIS = ("stripe", "moov")
 _LARGEST_CHUNK = 250

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.progress import Progress
-from tests.engine.client import Client
+from tests.harness.client import Client
+from tests.harness.progress import Progress
 from tests.scale.batch import Batch
 from tests.scale.sandbox import Request, Sandbox
 from tests.scale.site import Site

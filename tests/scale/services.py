@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # it has no types of its own
 import psycopg
 
-from demo.processes import free_port, is_free
-from demo.progress import DemoError
+from tests.harness.processes import free_port, is_free
+from tests.harness.progress import DemoError
 
 _PACKAGES = "apt-get install -y --no-install-recommends postgresql redis-server"
 # PostgreSQL refuses to run as root; Debian's package makes this user for it.

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # it has no types of its own
 from cryptography.fernet import Fernet
 
-from demo.processes import Airflow, free_port
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_PUBLIC_KEY, MOOV_SECRET_KEY, STRIPE_KEY
+from tests.harness.processes import Airflow, free_port
 from tests.scale.services import Postgres, Redis
 
 RATE = {"stripe": 100, "moov": 100}

@@ -25,7 +25,7 @@ from dispute_provider.evidence.bounds import MAX_DEPTH, MAX_VALUES
 from dispute_provider.evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.operators.evidence import StageEvidenceOperator
-from tests.engine import hostile
+from tests.harness import hostile
 
 # Each hung or took minutes, or a batch with it: no test here takes seconds.
 pytestmark = pytest.mark.timeout(60)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from demo.documents import letter
-from demo.processes import Airflow
 from dispute_provider.evidence.record import Record
 from dispute_provider.sandbox import Sandbox
-from tests.engine.client import Client
+from tests.harness.client import Client
+from tests.harness.documents import letter
+from tests.harness.processes import Airflow
 
 T = TypeVar("T")
 # Nearly as long as a task waits for an answer.

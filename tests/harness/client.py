@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from demo.rest import Rest
+from tests.harness.rest import Rest
 
 _PAGE = 100
 
 
 class Client(Rest):
-    """A client of one user, for many threads; see :class:`demo.rest.Rest`."""
+    """A client of one user, for many threads; see :class:`tests.harness.rest.Rest`."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         super().__init__(url, user, password)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it has no types of its own
 
-from demo.progress import DemoError, Progress
+from tests.harness.progress import DemoError, Progress
 
 # `airflow standalone` would also open two log servers to the whole network, on fixed ports.
 _COMPONENTS = {
@@ -127,7 +127,7 @@ class Airflow:
     def _run(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         database = f"sqlite:///{self.home}/airflow.db?timeout={_SQLITE_SECONDS.get(name, 60)}"
         with (self._logs / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(  # noqa: S603  # our own interpreter and arguments
+            return subprocess.Popen(  # our own interpreter and arguments
                 [sys.executable, "-m", "airflow", *arguments],
                 env={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database, **self._environment},
                 stdin=subprocess.DEVNULL,

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.processes import Airflow, end_cleanly, free_port
-from demo.progress import Progress
 from dispute_provider.sandbox import Sandbox
-from tests.engine.client import Client
-from tests.engine.lab import Lab
+from tests.harness.client import Client
+from tests.harness.lab import Lab
+from tests.harness.processes import Airflow, end_cleanly, free_port
+from tests.harness.progress import Progress
 
 _START_SECONDS = 180.0
 
@@ -29,7 +29,7 @@ def running(
 
     :param folder: of all that is made, the cases' too.
     :param dags: folders whose DAGs it reads.
-    :param settings: environment variables besides those of :class:`demo.processes.Airflow`.
+    :param settings: environment variables besides those of :class:`tests.harness.processes.Airflow`.
     :param needed: ids of the DAGs that have to be there before it counts as ready.
     """
     for source in dags:
