@@ -16,8 +16,8 @@ from intercepting import Authority, Interceptor
 from support import Connect, Peer, Reply
 
 from dispute_provider.apis.api import Api
+from dispute_provider.apis.connection import signing_secret
 from dispute_provider.apis.moov import MoovApi
-from dispute_provider.apis.settings import Settings, signing_secret
 from dispute_provider.apis.stripe import StripeApi
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
 from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
@@ -30,6 +30,7 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
+from dispute_provider.transport.settings import Settings
 
 LIVE_KEY = "sk_live_51AbCdEf"
 GOOD: dict[str, dict[str, Any]] = {

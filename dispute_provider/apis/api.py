@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from dispute_provider.apis.settings import Connection, Settings, refuse
+from dispute_provider.apis.connection import Connection, refuse
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
@@ -23,6 +23,7 @@ from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AuthenticationError
+from dispute_provider.transport.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

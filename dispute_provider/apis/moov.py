@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from dispute_provider.apis.api import Api, Listing, Memory, Send, Steps, Token, Unreadable, named, theirs
-from dispute_provider.apis.settings import (
+from dispute_provider.apis.connection import (
     Connection,
-    Settings,
     base_url,
     check_extras,
     choice,
@@ -21,7 +20,7 @@ from dispute_provider.apis.settings import (
     refuse,
 )
 from dispute_provider.contracts.answers import Answer
-from dispute_provider.contracts.contract import FilePart, segment
+from dispute_provider.contracts.encoding import FilePart, segment
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.record import Record
@@ -32,6 +31,7 @@ from dispute_provider.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
+from dispute_provider.transport.settings import Settings
 
 _CLOSED = {
     "accepted": "it was accepted, which is final",

@@ -9,9 +9,8 @@ from typing import Any
 
 from dispute_provider.apis import stripe_dispute, stripe_evidence
 from dispute_provider.apis.api import Api, Listing, Memory, Steps, Unreadable, named
-from dispute_provider.apis.settings import (
+from dispute_provider.apis.connection import (
     Connection,
-    Settings,
     base_url,
     check_extras,
     choice,
@@ -21,7 +20,7 @@ from dispute_provider.apis.settings import (
 )
 from dispute_provider.apis.stripe_charges import unmet_by
 from dispute_provider.contracts.answers import Answer
-from dispute_provider.contracts.contract import FilePart
+from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
@@ -34,6 +33,7 @@ from dispute_provider.evidence.snapshot import (
     sha256_of,
 )
 from dispute_provider.exceptions import InvalidRequestError, Violation
+from dispute_provider.transport.settings import Settings
 
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dispute_provider.contracts.contract import segment
+from dispute_provider.contracts.encoding import segment
 from dispute_provider.evidence.snapshot import UNKNOWN_REASON, Dispute, Programme
 
 _ANSWERABLE = {"needs_response", "warning_needs_response"}

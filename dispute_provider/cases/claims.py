@@ -13,7 +13,6 @@ from dispute_provider.cases import lines as case_lines
 from dispute_provider.cases.files import CaseFile
 from dispute_provider.cases.lines import CaseLine
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
-from dispute_provider.tasks.batch import CONCURRENT
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 _KEPT = 100
 # Places that a refusal names.
 _SHOWN = 5
+# Case files that are read at once.
+_READERS = 32
 _LINE = 32
 
 
@@ -67,7 +68,7 @@ class Claims:
                 paths.append(position)
             else:
                 self._note(item, position << _LINE)
-        with ThreadPoolExecutor(CONCURRENT) as threads:
+        with ThreadPoolExecutor(_READERS) as threads:
             for start in range(0, len(paths), _KEPT):
                 some = paths[start : start + _KEPT]
                 for position, file in zip(some, threads.map(self._file, some), strict=True):

@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from dispute_provider.contracts.contract import FilePart
+from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.contracts.formats import FORMATS
 from dispute_provider.contracts.lengths import document_names, text_of_others, utf16_units
 from dispute_provider.contracts.screening import Screen

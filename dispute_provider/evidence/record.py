@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Dispute, Snapshot, canonical_json
 
+# What a review decides about a dispute.
+SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "concede"
 # The kinds of difference that staging writes.
 WRITTEN = ("added", "overwritten", "renewed")
 _LISTS = {"notes", "missing", "warnings", "differences"}

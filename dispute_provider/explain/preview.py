@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dispute_provider.contracts.contract import FORM, JSON, FilePart, Operation, Request, encode
+from dispute_provider.contracts.contract import Operation, Request, encode
+from dispute_provider.contracts.encoding import FORM, JSON, FilePart
 from dispute_provider.contracts.redaction import SECRET, redacted_arguments
 from dispute_provider.exceptions import Violation
 from dispute_provider.explain.wording import curl, form_lines, python_call

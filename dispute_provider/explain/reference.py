@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dispute_provider.contracts.contract import MULTIPART, Json, Operation
+from dispute_provider.contracts.contract import Json, Operation
+from dispute_provider.contracts.encoding import MULTIPART
 from dispute_provider.explain.wording import curl, from_connection, limits, types_of
 
 _EFFECTS = {

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
-from dispute_provider.contracts.contract import FORM, JSON, FilePart, Json, Operation, Request, encode
+from dispute_provider.contracts.contract import Json, Operation, Request, encode
+from dispute_provider.contracts.encoding import FORM, JSON, FilePart
 
 
 def types_of(schema: Json) -> list[str]:

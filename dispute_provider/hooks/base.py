@@ -20,12 +20,12 @@ from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionCo
 from tenacity import Retrying
 
 from dispute_provider.apis.api import Api, Send, Steps, Wait
-from dispute_provider.apis.settings import Settings
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError
 from dispute_provider.transport import sending
 from dispute_provider.transport.client import AsyncClient, open_client, proxy_options, time_limits
 from dispute_provider.transport.retries import Attempts
+from dispute_provider.transport.settings import Settings
 from dispute_provider.transport.unsent import tunnel_status, unsent
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
 
     from dispute_provider.contracts.answers import Answer
-    from dispute_provider.contracts.contract import FilePart, Operation, Request
+    from dispute_provider.contracts.contract import Operation, Request
+    from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.hooks.base import DisputeHook
 
 T = TypeVar("T")
@@ -176,7 +177,7 @@ def key_for(connection: str, request: Request) -> dict[str, str]:
 
     Staging gets none: to stage what was staged before has to do something, and a key would prevent it.
     """
-    from dispute_provider.contracts.contract import FilePart
+    from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.evidence.snapshot import sha256_of
 
     name = "Idempotency-Key"
@@ -213,7 +214,7 @@ def document(operation: Operation, path: str, filename: str | None = None) -> Fi
 
     :raises InvalidRequestError: if there is none.
     """
-    from dispute_provider.contracts.contract import FilePart
+    from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.evidence.documents import Document
     from dispute_provider.exceptions import InvalidRequestError, Violation
 

@@ -43,8 +43,7 @@ class ReportOutcomeOperator(BaseOperator):
         return super().partial(**settings(kwargs, ENDED))
 
     def execute(self, context: Context) -> dict[str, int]:
-        from dispute_provider.evidence.record import State
-        from dispute_provider.workflow.review import EDIT, HOLD
+        from dispute_provider.evidence.record import EDIT, HOLD, State
 
         loud = (State.REFUSED, State.UNKNOWN, State.SUBMITTED_DIFFERS)
         counts: Counter[str] = Counter()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.contracts.answers import Answer
-    from dispute_provider.contracts.contract import FilePart, Operation
+    from dispute_provider.contracts.contract import Operation
+    from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.exceptions import Violation
     from dispute_provider.hooks.base import DisputeHook
 
@@ -179,7 +180,7 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
     :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
     """
     from dispute_provider.cases.files import require_within_roots
-    from dispute_provider.contracts.contract import FilePart
+    from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
 
     for name, schema in operation.schema["properties"].items():

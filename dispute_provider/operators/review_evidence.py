@@ -18,14 +18,8 @@ from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
 from dispute_provider.state.reviews import ANSWERED, note_answers
-from dispute_provider.tasks.batch import (
-    Clients,
-    Given,
-    all_of,
-    resolve,
-    run_key,
-    take,
-)
+from dispute_provider.state.stores import run_key
+from dispute_provider.tasks.batch import Clients, Given, all_of, resolve, take
 from dispute_provider.tasks.notifications import form_address, tell
 from dispute_provider.tasks.progress import Pace
 from dispute_provider.tasks.record_lists import Outlet, Value, count_of, handed_out, records_of
@@ -237,7 +231,7 @@ class ReviewEvidenceOperator(HITLOperator):
         self, context: Context, name: str, event: Mapping[str, Any], records: list[Record]
     ) -> tuple[list[Record], dict[str, str]]:
         """The records after the answer; and by dispute what was decided, without the reviewer's own words."""
-        from dispute_provider.evidence.record import Approval, State
+        from dispute_provider.evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Approval, State
         from dispute_provider.workflow import review
 
         who = event.get("responded_by_user")
@@ -256,11 +250,11 @@ class ReviewEvidenceOperator(HITLOperator):
 
         decisions = {r.dispute: self._four_eyes(r, decisions[r.dispute], who) for r in records}
         states = {
-            review.SUBMIT: State.APPROVED,
-            review.CONCEDE: State.APPROVED,
-            review.HOLD: State.HELD,
-            review.EDIT: State.HELD,
-            review.REJECT: State.REJECTED,
+            SUBMIT: State.APPROVED,
+            CONCEDE: State.APPROVED,
+            HOLD: State.HELD,
+            EDIT: State.HELD,
+            REJECT: State.REJECTED,
         }
         at = event["responded_at"].isoformat()
         answered = [
@@ -276,10 +270,10 @@ class ReviewEvidenceOperator(HITLOperator):
         self, context: Context, name: str, policy: ApprovalPolicy, records: list[Record]
     ) -> list[Record]:
         """What a policy approves, signed as a person's answer is; the rest is held, and says why."""
-        from dispute_provider.evidence.record import Approval, State
+        from dispute_provider.evidence.record import SUBMIT, Approval, State
         from dispute_provider.workflow import review
 
-        answer = Approval(review.SUBMIT, policy.approver, datetime.now(UTC).isoformat())
+        answer = Approval(SUBMIT, policy.approver, datetime.now(UTC).isoformat())
         unknown = unknown_ends(context, records)
         decided: list[Record] = []
         for record in records:
@@ -328,7 +322,8 @@ class ReviewEvidenceOperator(HITLOperator):
 
     def _four_eyes(self, record: Record, decision: Decision, who: Mapping[str, Any]) -> Decision:
         """From a certain amount on, who prepared the case may not be who approves it, or gives it up."""
-        from dispute_provider.workflow.review import CONCEDE, HOLD, SUBMIT, Decision
+        from dispute_provider.evidence.record import CONCEDE, HOLD, SUBMIT
+        from dispute_provider.workflow.review import Decision
 
         own = {str(who.get(key, "")).casefold() for key in ("id", "name")}
         if decision.action not in (SUBMIT, CONCEDE) or not self._needs_four_eyes(record):

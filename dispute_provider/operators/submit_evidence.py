@@ -18,17 +18,9 @@ from dispute_provider.state.approvals import (
 )
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.state.receipts import Receipts
+from dispute_provider.state.stores import run_key
 from dispute_provider.state.submissions import Progress
-from dispute_provider.tasks.batch import (
-    Clients,
-    Given,
-    all_of,
-    resolve,
-    retry_held,
-    run_key,
-    take,
-    warn_without_lock,
-)
+from dispute_provider.tasks.batch import Clients, Given, all_of, resolve, retry_held, take, warn_without_lock
 from dispute_provider.tasks.progress import Pace
 from dispute_provider.tasks.record_lists import Tally, Value, handed_out, is_unreached, records_of
 from dispute_provider.tasks.settings import settings

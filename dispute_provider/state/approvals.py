@@ -9,8 +9,7 @@ from uuid import UUID
 
 from airflow.sdk import Asset
 
-from dispute_provider.state.stores import fresh, load, now
-from dispute_provider.tasks.batch import run_key
+from dispute_provider.state.stores import fresh, load, now, run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,8 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider.state.approvals import SUBMISSIONS, dispute_of
-from dispute_provider.state.stores import fresh, load, now, until_settled
-from dispute_provider.tasks.batch import run_key
+from dispute_provider.state.stores import fresh, load, now, run_key, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from dispute_provider.tasks.batch import run_key
+from dispute_provider.state.stores import run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from dispute_provider.state.stores import fresh, load, now, until_settled
-from dispute_provider.tasks.batch import run_key
+from dispute_provider.state.stores import fresh, load, now, run_key, until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

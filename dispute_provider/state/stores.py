@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 # What nobody has looked at for so long is forgotten.
 _STALE_AFTER = timedelta(days=30)
@@ -29,8 +32,16 @@ def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str
 
 def until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was noted, for the worker may have died just now."""
-    from dispute_provider.workflow.final_call import SETTLED_AFTER
+    from dispute_provider.transport import sending
 
     if not (until := entry.get("until")):
-        return SETTLED_AFTER
-    return max(0.0, SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds())
+        return sending.SETTLED_AFTER
+    return max(
+        0.0, sending.SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds()
+    )
+
+
+def run_key(context: Context) -> str:
+    """What an approval is bound to: it is good in its own run only."""
+    run = context["dag_run"]
+    return f"{run.dag_id}/{run.run_id}"

@@ -25,10 +25,9 @@ from typing import Annotated, Any
 import msgspec
 
 from dispute_provider.evidence.deadlines import point_passed
-from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.record import CONCEDE, REJECT, SUBMIT, Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot, sha256_of
 from dispute_provider.explain.markdown import one_line
-from dispute_provider.workflow.review import CONCEDE, REJECT, SUBMIT
 
 # Enough of a digest to tell two readings of one dispute apart; the whole would only fill the store.
 _KEPT = 16

@@ -71,12 +71,6 @@ def retry_held(context: Context, tally: Tally, problem: str | None = None) -> No
     )
 
 
-def run_key(context: Context) -> str:
-    """What an approval is bound to: it is good in its own run only."""
-    run = context["dag_run"]
-    return f"{run.dag_id}/{run.run_id}"
-
-
 def warn_without_lock(operator: BaseOperator, api: Api) -> None:
     """Say so where two runs could work on one dispute at once, at an API that offers no lock of its own."""
     if operator.pool == _NO_POOL and not api.submits_under_a_key:

@@ -58,7 +58,7 @@ class Signer:
         if conn_id not in self._secrets:
             from airflow.sdk import BaseHook
 
-            from dispute_provider.apis.settings import signing_secret
+            from dispute_provider.apis.connection import signing_secret
 
             try:
                 connection = BaseHook.get_connection(conn_id)

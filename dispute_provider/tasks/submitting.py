@@ -142,9 +142,9 @@ class Submitting:
         :param earlier: how an earlier try ended it: as *unknown*, or not at all.
         :param settle: seconds until what was sent before has arrived or never will.
         """
+        from dispute_provider.evidence.record import CONCEDE
         from dispute_provider.workflow import concede as conceding
         from dispute_provider.workflow import submit as protocol
-        from dispute_provider.workflow.review import CONCEDE
 
         if record.approval and record.approval.action == CONCEDE:
             return conceding.concede(api, record, resumed=resumed, settle=settle)

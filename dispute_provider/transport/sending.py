@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dispute_provider.apis.api import Send
-from dispute_provider.apis.settings import Settings
 from dispute_provider.contracts.answers import Answer, read_answer, unreadable
 from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import ApiError
+from dispute_provider.transport.settings import Settings
 from dispute_provider.transport.unsent import unsent
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 80.0
+# So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
+# time limit.
+SETTLED_AFTER = 180.0
 LARGEST_ANSWER = 16 * 1024 * 1024
 
 

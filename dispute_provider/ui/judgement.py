@@ -9,9 +9,8 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.record import CONCEDE, Record, State
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
-from dispute_provider.workflow.review import CONCEDE
 from dispute_provider.workflow.submit import refuse_submission
 
 _ON_ITS_WAY = (State.STAGED, State.APPROVED)

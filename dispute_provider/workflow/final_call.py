@@ -20,10 +20,8 @@ from dispute_provider.exceptions import (
     RateLimitedError,
     UnreachableError,
 )
+from dispute_provider.transport import sending
 
-# So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
-# time limit.
-SETTLED_AFTER = 180.0
 # Seconds between the readings that look for a submission whose answer told nothing.
 LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
 # How many of these readings follow an answer that denies the submission: a gateway can be wrong about it.
@@ -127,7 +125,7 @@ def send_and_look(
             return Outcome(sent, before, after)
         if sent.problem and sent.problem.under_way:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
-            yield Wait(SETTLED_AFTER)
+            yield Wait(sending.SETTLED_AFTER)
         looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)
         opened = partial(shows, before)
         after, problem = yield from read_back(read, opened, settle, looks)

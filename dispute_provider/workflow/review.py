@@ -12,13 +12,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.evidence.record import Record, State, by_due_date
+from dispute_provider.evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Record, State, by_due_date
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Snapshot, sha256_of
 from dispute_provider.workflow import review_form
 from dispute_provider.workflow.review_form import INQUIRY, Ending, totals
 
 LARGEST_REVIEW = 100
-SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "concede"
 HOLD_OPTION = "Hold: decide later"
 EDIT_OPTION = "Edit: the case is to be changed, then ask again"
 REJECT_OPTION = "Reject: do not contest with this evidence"

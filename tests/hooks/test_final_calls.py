@@ -14,6 +14,7 @@ from dispute_provider.apis.api import Api, Steps
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
+from dispute_provider.transport import sending
 from dispute_provider.workflow import concede as conceding
 from dispute_provider.workflow import final_call
 from dispute_provider.workflow import stage as staging
@@ -67,7 +68,7 @@ NAMED = {
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(final_call, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(sending, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])

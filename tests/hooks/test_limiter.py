@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.apis.settings import Settings
 from dispute_provider.contracts.contract import Operation, load
 from dispute_provider.transport.limiter import Limiter
+from dispute_provider.transport.settings import Settings
 
 STRIPE = load("stripe")
 READ, WRITE, UPLOAD = (STRIPE[name] for name in ("GetDisputesDispute", "PostDisputesDispute", "PostFiles"))

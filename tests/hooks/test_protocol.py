@@ -52,7 +52,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(final_call, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(sending, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -199,7 +199,7 @@ def meanwhile(steps: Steps[Record], act: Callable[[], None]) -> Steps[Record]:
     """Have something happen while a submission that nobody has answered is waited for."""
     step = next(steps)
     while True:
-        if isinstance(step, Wait) and step.seconds == final_call.SETTLED_AFTER:
+        if isinstance(step, Wait) and step.seconds == sending.SETTLED_AFTER:
             act()
         try:
             try:
@@ -218,7 +218,7 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
     dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
     staged = stage(api, dispute, driver)
     monkeypatch.setattr(sending, "READ_SECONDS", 0.2)
-    monkeypatch.setattr(final_call, "SETTLED_AFTER", 1.5)
+    monkeypatch.setattr(sending, "SETTLED_AFTER", 1.5)
     sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
 
     def escalate() -> None:

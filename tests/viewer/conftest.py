@@ -14,7 +14,7 @@ from per_dag import PerDagAuthManager
 from support import Connect, register
 from viewing import DAG, ELSEWHERE, RECEIPT, USERS, Site, Staged
 
-from dispute_provider.contracts.contract import FilePart
+from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State

@@ -227,7 +227,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
     from msgspec.structs import replace
 
-    from dispute_provider.apis.settings import signing_secret
+    from dispute_provider.apis.connection import signing_secret
     from dispute_provider.evidence.record import Approval, Record, State, sign
     from dispute_provider.hooks.stripe import StripeHook
     from dispute_provider.workflow import stage as staging
