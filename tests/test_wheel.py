@@ -109,7 +109,7 @@ def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
 
 def pinned(name: str) -> dict[str, Version]:
     """The versions that a file of `tests/compat/constraints` pins."""
-    text = (ROOT / "compat" / "constraints" / f"{name}.txt").read_text("utf-8")
+    text = (ROOT / "tests" / "compat" / "constraints" / f"{name}.txt").read_text("utf-8")
     pins = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
     return {canonicalize_name(library): Version(version) for library, version in pins}
 
