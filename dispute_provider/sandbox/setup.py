@@ -10,17 +10,17 @@ from typing import Any
 
 from dispute_provider.sandbox.forms import page_count, sniff
 from dispute_provider.sandbox.moov import evidence as moov_evidence
-from dispute_provider.sandbox.moov.objects import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
-from dispute_provider.sandbox.state import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT, World
-from dispute_provider.sandbox.stripe import disputes as stripe_disputes
-from dispute_provider.sandbox.stripe.charges import have_disputed
-from dispute_provider.sandbox.stripe.objects import (
+from dispute_provider.sandbox.objects.moov import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
+from dispute_provider.sandbox.objects.stripe import (
     ANSWERABLE,
     CLOSED,
     EVIDENCE_KEYS,
     StripeDispute,
     StripeFile,
 )
+from dispute_provider.sandbox.state import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT, World
+from dispute_provider.sandbox.stripe import disputes as stripe_disputes
+from dispute_provider.sandbox.stripe.charges import have_disputed
 from dispute_provider.sandbox.stripe.params import FILES, SUBMISSION_METHODS
 
 WEEK = 7 * 86400

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider.sandbox.faults import Faults
+from dispute_provider.sandbox.idempotency import IdempotencyKeys
 from dispute_provider.sandbox.journal import Journal
 from dispute_provider.sandbox.oddities import Oddities
-from dispute_provider.sandbox.stripe.idempotency import IdempotencyKeys
 
 if TYPE_CHECKING:
-    from dispute_provider.sandbox.moov.objects import MoovDispute, Token
+    from dispute_provider.sandbox.objects.moov import MoovDispute, Token
+    from dispute_provider.sandbox.objects.stripe import StripeDispute, StripeFile
     from dispute_provider.sandbox.stripe.charges import StripeCharge
-    from dispute_provider.sandbox.stripe.objects import StripeDispute, StripeFile
 
 STRIPE_ACCOUNT = "acct_sandbox"
 STRIPE_KEY = "sk_test_sandbox"

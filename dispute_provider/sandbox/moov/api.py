@@ -10,7 +10,7 @@ from typing import Any
 from dispute_provider.sandbox.moov import evidence
 from dispute_provider.sandbox.moov.auth import MoovError, authorize, create_token, revoke_token
 from dispute_provider.sandbox.moov.lists import list_disputes
-from dispute_provider.sandbox.moov.objects import MoovDispute
+from dispute_provider.sandbox.objects.moov import MoovDispute
 from dispute_provider.sandbox.state import World, iso
 from dispute_provider.sandbox.wire import Answer, Call, json_answer
 

@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 from dispute_provider.sandbox.forms import FormError, nest, pairs
-from dispute_provider.sandbox.moov.objects import Token
+from dispute_provider.sandbox.objects.moov import Token
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dispute_provider.sandbox.forms import FormError, Upload, multipart, sniff
 from dispute_provider.sandbox.moov.auth import MoovError
-from dispute_provider.sandbox.moov.objects import (
+from dispute_provider.sandbox.objects.moov import (
     EVIDENCE_TYPES,
     FILE_TYPES,
     MAX_FILE,

@@ -7,7 +7,7 @@ from typing import Any
 
 from dispute_provider.sandbox.forms import FormError, pairs
 from dispute_provider.sandbox.moov.auth import MoovError
-from dispute_provider.sandbox.moov.objects import STATUSES
+from dispute_provider.sandbox.objects.moov import STATUSES
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.wire import Call
 

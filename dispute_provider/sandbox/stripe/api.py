@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider.sandbox.forms import FormError, Upload, multipart, nest, page_count, pairs, sniff
+from dispute_provider.sandbox.idempotency import Key, fingerprint
+from dispute_provider.sandbox.objects.stripe import StripeDispute, StripeFile, payment_intent
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import disputes, params
 from dispute_provider.sandbox.stripe.charges import StripeCharge
-from dispute_provider.sandbox.stripe.idempotency import Key, fingerprint
 from dispute_provider.sandbox.stripe.lists import page, within
-from dispute_provider.sandbox.stripe.objects import StripeDispute, StripeFile, payment_intent
 from dispute_provider.sandbox.stripe.params import StripeError, invalid
 from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
 

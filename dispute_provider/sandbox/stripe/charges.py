@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from dispute_provider.sandbox.objects.stripe import StripeDispute
 from dispute_provider.sandbox.state import STRIPE_ACCOUNT, World
-from dispute_provider.sandbox.stripe.objects import StripeDispute
 
 DAY = 86400
 _CARD = "sandboxCard00001"

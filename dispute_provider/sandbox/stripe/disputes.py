@@ -6,13 +6,13 @@ import copy
 import secrets
 from typing import Any
 
-from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.stripe.objects import (
+from dispute_provider.sandbox.objects.stripe import (
     ANSWERABLE,
     CLOSED,
     FILE_LIFE,
     StripeDispute,
 )
+from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe.params import (
     FILES,
     LONG_TEXT,
