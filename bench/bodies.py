@@ -11,9 +11,7 @@ from typing import Any
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import Request
-from dispute_provider.sandbox.objects.stripe import StripeDispute
-from dispute_provider.sandbox.stripe.charges import StripeCharge
-from dispute_provider.sandbox.stripe.params import FILES
+from dispute_provider.sandbox.objects.stripe import FILES, StripeCharge, StripeDispute
 
 KEY = "sk_test_benchmark"
 REQUESTS = 3

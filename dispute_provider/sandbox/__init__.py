@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.sandbox.server import Sandbox, SandboxError
-from dispute_provider.sandbox.state import (
+from dispute_provider.sandbox.accounts import (
     MOOV_ACCOUNT,
     MOOV_MERCHANT,
     MOOV_PUBLIC_KEY,
@@ -12,6 +11,7 @@ from dispute_provider.sandbox.state import (
     STRIPE_KEY,
     STRIPE_READONLY_KEY,
 )
+from dispute_provider.sandbox.server import Sandbox, SandboxError
 
 __all__ = [
     "MOOV_ACCOUNT",

@@ -8,9 +8,10 @@ import re
 from typing import Any
 
 from dispute_provider.sandbox import setup
+from dispute_provider.sandbox.accounts import Account, StripeKey
 from dispute_provider.sandbox.faults import Fault
 from dispute_provider.sandbox.oddities import Oddity
-from dispute_provider.sandbox.state import Account, StripeKey, World
+from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import charges as stripe_charges
 from dispute_provider.sandbox.wire import Answer, Call, json_answer
 

@@ -8,6 +8,7 @@ import secrets
 import uuid
 from typing import Any
 
+from dispute_provider.sandbox.accounts import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT
 from dispute_provider.sandbox.forms import page_count, sniff
 from dispute_provider.sandbox.moov import evidence as moov_evidence
 from dispute_provider.sandbox.objects.moov import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
@@ -15,13 +16,14 @@ from dispute_provider.sandbox.objects.stripe import (
     ANSWERABLE,
     CLOSED,
     EVIDENCE_KEYS,
+    FILES,
     StripeDispute,
     StripeFile,
 )
-from dispute_provider.sandbox.state import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT, World
+from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import disputes as stripe_disputes
 from dispute_provider.sandbox.stripe.charges import have_disputed
-from dispute_provider.sandbox.stripe.params import FILES, SUBMISSION_METHODS
+from dispute_provider.sandbox.stripe.params import SUBMISSION_METHODS
 
 WEEK = 7 * 86400
 _SEED = uuid.UUID("5a4db0c5-0000-4000-8000-000000000000")

@@ -1,4 +1,4 @@
-"""Everything the sandbox remembers, and its clock."""
+"""Everything the sandbox remembers."""
 
 from __future__ import annotations
 
@@ -8,58 +8,25 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dispute_provider.sandbox.accounts import (
+    MOOV_ACCOUNT,
+    MOOV_PUBLIC_KEY,
+    MOOV_SECRET_KEY,
+    STRIPE_ACCOUNT,
+    STRIPE_KEY,
+    STRIPE_READONLY_KEY,
+    Account,
+    StripeKey,
+)
+from dispute_provider.sandbox.clock import Clock
 from dispute_provider.sandbox.faults import Faults
 from dispute_provider.sandbox.idempotency import IdempotencyKeys
 from dispute_provider.sandbox.journal import Journal
+from dispute_provider.sandbox.objects.moov import MoovDispute, Token
+from dispute_provider.sandbox.objects.stripe import StripeCharge, StripeDispute, StripeFile
 from dispute_provider.sandbox.oddities import Oddities
-
-if TYPE_CHECKING:
-    from dispute_provider.sandbox.objects.moov import MoovDispute, Token
-    from dispute_provider.sandbox.objects.stripe import StripeDispute, StripeFile
-    from dispute_provider.sandbox.stripe.charges import StripeCharge
-
-STRIPE_ACCOUNT = "acct_sandbox"
-STRIPE_KEY = "sk_test_sandbox"
-STRIPE_READONLY_KEY = "rk_test_readonly"
-MOOV_ACCOUNT = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50001"
-MOOV_MERCHANT = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50002"
-MOOV_PUBLIC_KEY = "sandbox_public"
-MOOV_SECRET_KEY = "sandbox_secret"  # noqa: S105  # of the stand-in, and public
-
-
-def iso(moment: float) -> str:
-    """Unix seconds as `2026-11-22T04:35:00Z`."""
-    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class Clock:
-    """Unix seconds; can be moved and stopped."""
-
-    def __init__(self) -> None:
-        self._offset = 0.0
-        self._stopped_at: float | None = None
-
-    def now(self) -> float:
-        return time.time() + self._offset if self._stopped_at is None else self._stopped_at
-
-    @property
-    def frozen(self) -> bool:
-        return self._stopped_at is not None
-
-    def set(self, moment: float) -> None:
-        if self._stopped_at is None:
-            self._offset = moment - time.time()
-        else:
-            self._stopped_at = moment
-
-    def freeze(self, frozen: bool) -> None:
-        moment = self.now()
-        self._stopped_at = moment if frozen else None
-        if not frozen:
-            self.set(moment)
 
 
 @dataclass(slots=True)
@@ -98,29 +65,6 @@ class Settings:
             if not isinstance(value, kinds) or (bool not in kinds and isinstance(value, bool)):
                 raise ValueError(f"{name} cannot be {value!r}")
             setattr(self, name, value)
-
-
-@dataclass(slots=True)
-class Account:
-    """One account of one API."""
-
-    id: str
-    api: str
-    livemode: bool = False
-    origin: str | None = None
-    """Moov: the Origin its requests must carry, if any."""
-
-
-@dataclass(slots=True)
-class StripeKey:
-    account: str
-    """Of an organization's key: empty, it belongs to none."""
-    livemode: bool
-    writes: bool
-
-    @property
-    def organization(self) -> bool:
-        return not self.account
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from tenacity.wait import wait_random
 
-from dispute_provider.sandbox.state import Clock
+from dispute_provider.sandbox.clock import Clock
 
 T = TypeVar("T")
 EPOCH = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()

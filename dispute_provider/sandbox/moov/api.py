@@ -7,11 +7,12 @@ import re
 import uuid
 from typing import Any
 
+from dispute_provider.sandbox.clock import iso
 from dispute_provider.sandbox.moov import evidence
 from dispute_provider.sandbox.moov.auth import MoovError, authorize, create_token, revoke_token
 from dispute_provider.sandbox.moov.lists import list_disputes
 from dispute_provider.sandbox.objects.moov import MoovDispute
-from dispute_provider.sandbox.state import World, iso
+from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.wire import Answer, Call, json_answer
 
 _VERSION = re.compile(r"v\d{4}\.(01|04|07|10)\.\d{2}|latest")

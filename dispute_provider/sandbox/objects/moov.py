@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispute_provider.sandbox.state import iso
+from dispute_provider.sandbox.clock import iso
 
 EVIDENCE_TYPES = (
     "receipt", "proof-of-delivery", "cancelation-policy", "terms-of-service", "customer-communication",

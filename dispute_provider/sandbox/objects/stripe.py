@@ -1,12 +1,24 @@
-"""Stripe's dispute and file, and how they look from outside."""
+"""Stripe's dispute, file and charge, and how they look from outside."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispute_provider.sandbox.stripe.params import FILES, LONG_TEXT, SHORT_TEXT
-
+LONG_TEXT = (
+    "access_activity_log", "cancellation_policy_disclosure", "cancellation_rebuttal",
+    "duplicate_charge_explanation", "product_description", "refund_policy_disclosure",
+    "refund_refusal_explanation", "uncategorized_text",
+)  # fmt: skip
+SHORT_TEXT = (
+    "billing_address", "customer_email_address", "customer_name", "customer_purchase_ip",
+    "duplicate_charge_id", "service_date", "shipping_address", "shipping_carrier", "shipping_date",
+    "shipping_tracking_number",
+)  # fmt: skip
+FILES = (
+    "cancellation_policy", "customer_communication", "customer_signature", "duplicate_charge_documentation",
+    "receipt", "refund_policy", "service_documentation", "shipping_documentation", "uncategorized_file",
+)  # fmt: skip
 EVIDENCE_KEYS = sorted((*LONG_TEXT, *SHORT_TEXT, *FILES))
 CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})
 ANSWERABLE = {
@@ -16,6 +28,8 @@ ANSWERABLE = {
 }
 FILE_LIFE = 274 * 86400
 """Nine months, in seconds."""
+CARD = "sandboxCard00001"
+"""Fingerprint of the card that pays unless another is given."""
 
 
 @dataclass(slots=True)
@@ -201,6 +215,58 @@ def _missing(claim: dict[str, Any]) -> list[str]:
         and all(item.get("product_description") for item in prior),
     }
     return [name for name, met in checks.items() if not met]
+
+
+@dataclass(slots=True)
+class StripeCharge:
+    id: str
+    account: str
+    livemode: bool
+    created: int
+    amount: int = 2500
+    amount_refunded: int = 0
+    currency: str = "usd"
+    paid: bool = True
+    disputed: bool = False
+    payment_method: str | None = "pm_sandbox"
+    brand: str = "visa"
+    fingerprint: str | None = CARD
+    """The same for all charges of one card; null for what is no card."""
+    receipt_email: str | None = "jo@example.com"
+    payment_intent: str | None = None
+
+    def render(self) -> dict[str, Any]:
+        paid_with: dict[str, Any] = {"type": "card" if self.fingerprint else "link"}
+        if self.fingerprint:
+            paid_with["card"] = {"brand": self.brand, "fingerprint": self.fingerprint, "last4": "4242"}
+        return {
+            "id": self.id,
+            "object": "charge",
+            "amount": self.amount,
+            "amount_captured": self.amount if self.paid else 0,
+            "amount_refunded": self.amount_refunded,
+            "billing_details": {
+                "address": None,
+                "email": self.receipt_email,
+                "name": "Jo Doe",
+                "phone": None,
+            },
+            "captured": self.paid,
+            "created": self.created,
+            "currency": self.currency,
+            "customer": None,
+            "description": None,
+            "disputed": self.disputed,
+            "livemode": self.livemode,
+            "metadata": {},
+            "paid": self.paid,
+            "payment_intent": self.payment_intent,
+            "payment_method": self.payment_method,
+            "payment_method_details": paid_with,
+            "receipt_email": self.receipt_email,
+            "refunded": self.amount_refunded >= self.amount,
+            "status": "succeeded" if self.paid else "failed",
+        }
 
 
 def payment_intent(dispute: StripeDispute) -> dict[str, Any] | None:

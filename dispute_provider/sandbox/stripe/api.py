@@ -1,43 +1,37 @@
-"""Stripe's side of the port: who asks, under which key, for what."""
+"""Stripe's side of the port: routes, idempotency keys and operations."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider.sandbox.forms import FormError, Upload, multipart, nest, page_count, pairs, sniff
 from dispute_provider.sandbox.idempotency import Key, fingerprint
-from dispute_provider.sandbox.objects.stripe import StripeDispute, StripeFile, payment_intent
+from dispute_provider.sandbox.objects.stripe import (
+    FILES,
+    StripeCharge,
+    StripeDispute,
+    StripeFile,
+    payment_intent,
+)
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import disputes, params
-from dispute_provider.sandbox.stripe.charges import StripeCharge
+from dispute_provider.sandbox.stripe.auth import VERSION, Caller, account_named, authenticate
 from dispute_provider.sandbox.stripe.lists import page, within
 from dispute_provider.sandbox.stripe.params import StripeError, invalid
-from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
+from dispute_provider.sandbox.wire import Answer, Call, json_answer
 
-VERSION = "2026-10-28.endive"
-"""Newest version, and what a call without a version is answered in."""
 MAX_FILE = 5_000_000
 EVENT_LIFE = 30 * 86400
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
-_EXPANDABLE = {"charge", "payment_intent", *(f"evidence.{name}" for name in params.FILES)}
-
-
-@dataclass(slots=True)
-class Caller:
-    account: str
-    livemode: bool
-    version: str
+_EXPANDABLE = {"charge", "payment_intent", *(f"evidence.{name}" for name in FILES)}
 
 
 def route(call: Call) -> None:
     """Name the operation and the dispute. An unknown path or method leaves the operation empty."""
     call.api = "stripe"
     call.request_id = f"req_{secrets.token_hex(8)}"
-    call.account = _account_named(call)
+    call.account = account_named(call)
     match call.method, call.segments[1:]:
         case "GET", ["disputes"]:
             call.operation = "GetDisputes"
@@ -67,7 +61,7 @@ async def answer(world: World, call: Call) -> Answer:
     try:
         if not call.operation:
             raise StripeError(404, f"Nothing answers {call.method} {call.path}")
-        caller = _authenticate(world, call)
+        caller = authenticate(world, call)
         call.account = caller.account
         given = await _decode(call)
         key = call.header("idempotency-key")
@@ -113,41 +107,6 @@ def too_many(call: Call) -> Answer:
 
 def _stored_500() -> Answer:
     return StripeError(500, "Something went wrong on the server's side", type_="api_error").answer()
-
-
-def _authenticate(world: World, call: Call) -> Caller:
-    authorization = call.header("authorization") or ""
-    basic = basic_credentials(authorization)
-    name = basic[0] if basic else bearer_token(authorization)
-    key = world.stripe_keys.get(name or "")
-    if key is None:
-        hint = f"Invalid API Key provided: {_masked(name)}" if name else "You did not provide an API key."
-        raise StripeError(401, hint, headers={"WWW-Authenticate": 'Bearer realm="Stripe"'})
-    if key.organization:
-        missing = [name for name in ("Stripe-Context", "Stripe-Version") if not call.header(name.lower())]
-        if missing:
-            raise invalid(f"A call with an organization's key needs the header {' and '.join(missing)}")
-    account = _account_named(call) or key.account
-    if ("stripe", account) not in world.accounts:
-        raise StripeError(403, f"The key has no access to account {account}", code="account_invalid")
-    if call.method != "GET" and not key.writes:
-        raise StripeError(403, "The key may read only")
-    version = call.header("stripe-version") or VERSION
-    if not _VERSION.fullmatch(version):
-        raise invalid(f"There is no API version {version}")
-    return Caller(account, key.livemode, version)
-
-
-def _account_named(call: Call) -> str | None:
-    """Return the account that a call names, if it names one: Stripe-Context supersedes Stripe-Account."""
-    context = call.header("stripe-context")
-    return context.rpartition("/")[2] if context else call.header("stripe-account")
-
-
-def _masked(key: str) -> str:
-    """Return a key as Stripe quotes one that it refuses: its start and its last four characters."""
-    start = "_".join(key.split("_")[:2]) + "_" if key.count("_") > 1 else ""
-    return f"{start}{'*' * 12}{key[-4:]}"
 
 
 async def _decode(call: Call) -> dict[str, Any]:

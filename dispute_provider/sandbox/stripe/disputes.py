@@ -10,14 +10,14 @@ from dispute_provider.sandbox.objects.stripe import (
     ANSWERABLE,
     CLOSED,
     FILE_LIFE,
+    FILES,
+    LONG_TEXT,
+    SHORT_TEXT,
     StripeDispute,
 )
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe.params import (
-    FILES,
-    LONG_TEXT,
     MAX_TEXT,
-    SHORT_TEXT,
     StripeError,
     check_compelling_evidence,
     invalid,

@@ -7,25 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dispute_provider.sandbox.forms import Upload, as_list
+from dispute_provider.sandbox.objects.stripe import FILES, LONG_TEXT, SHORT_TEXT
 from dispute_provider.sandbox.wire import Answer, json_answer, utf16_length
 
 Checker = Callable[[Any, str], Any]
 
 MAX_TEXT = 150_000
-LONG_TEXT = (
-    "access_activity_log", "cancellation_policy_disclosure", "cancellation_rebuttal",
-    "duplicate_charge_explanation", "product_description", "refund_policy_disclosure",
-    "refund_refusal_explanation", "uncategorized_text",
-)  # fmt: skip
-SHORT_TEXT = (
-    "billing_address", "customer_email_address", "customer_name", "customer_purchase_ip",
-    "duplicate_charge_id", "service_date", "shipping_address", "shipping_carrier", "shipping_date",
-    "shipping_tracking_number",
-)  # fmt: skip
-FILES = (
-    "cancellation_policy", "customer_communication", "customer_signature", "duplicate_charge_documentation",
-    "receipt", "refund_policy", "service_documentation", "shipping_documentation", "uncategorized_file",
-)  # fmt: skip
 FILE_PURPOSES = (
     "account_requirement", "additional_verification", "business_icon", "business_logo", "customer_signature",
     "dispute_evidence", "identity_document", "issuing_regulatory_reporting", "pci_document",
