@@ -36,7 +36,7 @@ chaos: $(READY)
 	$(BIN)/python -m tests.chaos --episodes $(or $(EPISODES),10000)
 
 chaos-teeth: $(READY)
-	$(BIN)/python -m tests.chaos.teeth
+	$(BIN)/python -m tests.chaos.mutants
 
 # Rows: oldest 3.3.1 3.3.2 lowest newest; each has its logs in .compat.
 compat: $(READY)

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from tests.chaos.clock import now
-from tests.chaos.weather import CONCEDING, HOLD
+from tests.chaos.faults import CONCEDING, HOLD
 
 T = TypeVar("T")
 # Workers that start within so many seconds of one another may have read before either has written.

@@ -20,8 +20,8 @@ from tests.chaos.facts import (
     says_approved,
     sender_of,
 )
+from tests.chaos.faults import ODD
 from tests.chaos.transcript import Approval, Completion
-from tests.chaos.weather import ODD
 
 NAMED_ENDS = {
     "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",

@@ -16,12 +16,12 @@ from dispute_provider.sandbox.wire import Call
 from tests.chaos import clock, people
 from tests.chaos.airflow import Airflow, TaskInstance, Worker, own_tasks
 from tests.chaos.facts import HANG, Finding, stage_key
+from tests.chaos.faults import CLIMATES, Weather, is_reading, is_submission
 from tests.chaos.judge import judge
 from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.run import Run, Twins
 from tests.chaos.site import Site
 from tests.chaos.transcript import Replaced, Shown, Sweep, Transcript, pieces_of
-from tests.chaos.weather import CLIMATES, Weather, is_reading, is_submission
 
 _HOUR, _DAY = 3600.0, 86_400.0
 # After so long nothing is under way any more.

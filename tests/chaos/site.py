@@ -65,7 +65,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         from dispute_provider import sandbox
         from dispute_provider.sandbox.app import SandboxApp
-        from tests.chaos import airflow, clock, weather
+        from tests.chaos import airflow, clock, faults
         from tests.chaos.run import install
         from tests.chaos.wire import Wire
 
@@ -92,7 +92,7 @@ class Site:
         _keep_inspections()
         clock.install()
         airflow.install()
-        weather.install()
+        faults.install()
         install()
         self._application = SandboxApp()
         self.wire: Wire = Wire(self._application)

@@ -1,4 +1,4 @@
-"""``python -m tests.chaos.teeth``: knock out each safeguard in turn; the judge must notice."""
+"""``python -m tests.chaos.mutants``: knock out each safeguard in turn; the judge must notice."""
 
 from __future__ import annotations
 
@@ -419,7 +419,7 @@ def _bite(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
 
 def main() -> int:
     global _site
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.teeth", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=3000, help="episodes per safeguard, at most")
     parser.add_argument("--workers", type=int, default=2)
@@ -428,7 +428,7 @@ def main() -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.execve(  # itself, once more: the order of a set is part of an episode
             sys.executable,
-            [sys.executable, "-m", "tests.chaos.teeth", *sys.argv[1:]],
+            [sys.executable, "-m", "tests.chaos.mutants", *sys.argv[1:]],
             {**os.environ, "PYTHONHASHSEED": "0"},
         )
     folder = configure()
