@@ -104,7 +104,7 @@ class Campaign:
                 spoken = time.monotonic()
                 print(f"{count:,} of {episodes:,} episodes, {len(failing)} failing", flush=True)
         for at in sorted(failing)[:_TOLD]:
-            print(f"python -m chaos --replay {at}")
+            print(f"python -m tests.chaos --replay {at}")
             for text in failing[at]:
                 print(f"    {text[:300]}")
         share = totals["gap"] / episodes

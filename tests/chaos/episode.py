@@ -16,7 +16,7 @@ from dispute_provider.sandbox.wire import Call
 from tests.chaos import clock, people
 from tests.chaos.airflow import Airflow, TaskInstance, Worker, own_tasks
 from tests.chaos.facts import HANG, Finding, stage_key
-from tests.chaos.faults import CLIMATES, Weather, is_reading, is_submission
+from tests.chaos.faults import RandomFaults, is_reading, is_submission
 from tests.chaos.judge import judge
 from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.run import Run, Twins
@@ -34,7 +34,7 @@ _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zo
 class Mood:
     """What kind of episode it is."""
 
-    climate: str
+    fault_rate: float
     crash_rate: float
     disturbance: float
     gap: float
@@ -52,9 +52,8 @@ class Mood:
 
     @classmethod
     def draw(cls, dice: random.Random) -> Mood:
-        climate = dice.choices(list(CLIMATES), [4, 3, 4, 2])[0]
         return cls(
-            climate=climate,
+            fault_rate=dice.choices([0.0, 0.015, 0.06, 0.16], [4, 3, 4, 2])[0],
             crash_rate=dice.choice([0.0, 0.0, 0.15, 0.4]),
             disturbance=dice.choice([0.0, 0.0, 0.0, 0.06, 0.2]),
             gap=dice.choice([0.0, 0.0, 0.0, 0.5]),
@@ -99,10 +98,9 @@ class Scene:
         self.told = Transcript()
         self.world = site.new_world()
         self.world.clock = clock.SandboxClock()
-        climate = CLIMATES[self.mood.climate]
-        self.weather = Weather(seed, climate, self._before_work, self._after_work)
-        self.world.faults = self.weather  # type: ignore[assignment]  # stands in the rules' place
-        site.wire.obstacle = self.weather.obstacle
+        self.faults = RandomFaults(seed, self.mood.fault_rate, self._before_work, self._after_work)
+        self.world.faults = self.faults  # type: ignore[assignment]  # takes the rules' place
+        site.wire.obstacle = self.faults.obstacle
         self.world.settings.permissive = self.dice.random() < 0.85
         self.world.settings.stale_submit = self.dice.random() < 0.2
         self.world.settings.latency = self.dice.choice([0.0, 0.0, 0.2, 1.5])
@@ -234,7 +232,7 @@ class Scene:
             operator = FindCasesOperator(
                 task_id="find", conn_id=f"{api}_default", folder=self.site.empty_folder
             )
-            worker = Worker(f"sweep/{api}/find/1", None, self.weather.draw("sweep", api))
+            worker = Worker(f"sweep/{api}/find/1", None, self.faults.draw("sweep", api))
             before = self._open_at(api)
             try:
                 await worker.run(operator.aexecute(self.airflow.context("sweep", instance, worker)))
@@ -286,7 +284,7 @@ class Scene:
         if call.dispute not in self.cases:
             return
         if is_submission(call) and self.mood.gap:
-            dice = self.weather.draw(call.dispute, "gap")
+            dice = self.faults.draw(call.dispute, "gap")
             if dice.random() < self.mood.gap:
                 self.outside.dice, before = dice, self.outside.dice
                 self.told.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
@@ -342,8 +340,8 @@ class Scene:
         self.told.receipts = self.site.take_receipts()
         for dispute in self.cases:
             self.told.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))
-        self.told.connections_refused = len(self.weather.refused)
-        self.told.disturbed += [(at, "*", "no connection") for at in self.weather.refused]
+        self.told.connections_refused = len(self.faults.refused)
+        self.told.disturbed += [(at, "*", "no connection") for at in self.faults.refused]
         return self.told
 
 

@@ -1,4 +1,4 @@
-"""The weather: what goes wrong between the hooks and the APIs, drawn anew for every request.
+"""What goes wrong between the hooks and the APIs, drawn anew for every request.
 
 Each draw has a key: the dispute, the operation, and how often it was called before. So a change in the order
 of requests to different disputes changes nothing of what happens to any of them.
@@ -29,7 +29,6 @@ ODD = "odd fields"
 HOLD = "x-chaos-hold"
 """Header by which a worker that is about to be killed has its request still at work when it dies."""
 CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
-CLIMATES = {"calm": 0.0, "breezy": 0.015, "rough": 0.06, "stormy": 0.16}
 # A final call is spoilt so much more often than a reading: it is what this is about.
 _FINAL = 4.0
 _CHANGING = 1.8
@@ -71,7 +70,7 @@ def is_submission(call: Call) -> bool:
 
 
 def install() -> None:
-    """Have the weather told what the APIs have done, and let it have things done twice."""
+    """Report to the faults what the APIs have done, and let a fault have it done twice."""
     for api in (stripe, moov):
         _watch(api)
 
@@ -86,7 +85,7 @@ def _watch(api: Any) -> None:
             reply: Answer = await _once_only(original, world, call)
         else:
             reply = await original(world, call)
-        if isinstance(world.faults, Weather):
+        if isinstance(world.faults, RandomFaults):
             if call.fault == ODD:
                 reply = world.faults.made_odd(call, reply)
             world.faults.after_work(call)
@@ -110,15 +109,16 @@ def is_reading(call: Call) -> bool:
 
 
 @dataclass
-class Weather:
+class RandomFaults:
     """Stands in the place of the sandbox's fault rules.
 
+    :param rate: the share of readings that are spoilt; of what changes a dispute, more.
     :param before_work: called when a request has arrived and is not looked at yet.
     :param after_work: called when an API has done what was asked, and has not answered yet.
     """
 
     seed: int
-    climate: float
+    rate: float
     before_work: Callable[[Call], None]
     after_work: Callable[[Call], None]
 
@@ -149,10 +149,10 @@ class Weather:
             self._storm[self._subject] -= 1
             return self._too_many(call, "storm")
         dice = self.dice
-        if call.operation.startswith("upload") and dice.random() < self.climate:
+        if call.operation.startswith("upload") and dice.random() < self.rate:
             return self._fault("delay", TWICE)
         factor = _FINAL if is_final(call) else 1.0 if is_reading(call) else _CHANGING
-        if dice.random() >= self.climate * factor:
+        if dice.random() >= self.rate * factor:
             return None
         if dice.random() < 0.05:
             self._storm[self._subject] = dice.randint(2, 9)
@@ -162,7 +162,7 @@ class Weather:
     def obstacle(self) -> str | None:
         """What keeps a connection from being made."""
         dice = self.draw("connection")
-        if len(self.refused) >= _MOST_FAULTS or dice.random() >= self.climate:
+        if len(self.refused) >= _MOST_FAULTS or dice.random() >= self.rate:
             return None
         self.refused.append(now())
         return dice.choice(["refused", "timeout"])
@@ -247,7 +247,7 @@ class Weather:
         return self._fault("status", f"{status} {when}", status=status, after=after)
 
 
-Maker = Callable[[Weather, Call], Fault]
+Maker = Callable[[RandomFaults, Call], Fault]
 
 
 def _complaint(call: Call, status: int, code: str | None = None) -> dict[str, Any]:
@@ -260,23 +260,23 @@ def _complaint(call: Call, status: int, code: str | None = None) -> dict[str, An
 def _drawn(
     effect: str, seconds: tuple[float, float] | None = None, *, after: bool = False, name: str = ""
 ) -> Maker:
-    def make(weather: Weather, call: Call) -> Fault:
-        held = {"seconds": round(weather.dice.uniform(*seconds), 3)} if seconds else {}
-        return weather._fault(effect, name, after=after, **held)
+    def make(faults: RandomFaults, call: Call) -> Fault:
+        held = {"seconds": round(faults.dice.uniform(*seconds), 3)} if seconds else {}
+        return faults._fault(effect, name, after=after, **held)
 
     return make
 
 
-def _redirect(weather: Weather, call: Call) -> Fault:
-    return weather._fault("redirect", to="http://elsewhere.example")
+def _redirect(faults: RandomFaults, call: Call) -> Fault:
+    return faults._fault("redirect", to="http://elsewhere.example")
 
 
 _ANY: list[Maker] = [
     *[_drawn("drop-before")] * 3,
     _drawn("reset"),
-    *[Weather._too_many] * 3,
-    *[Weather._lock_timeout] * 2,
-    *[Weather._server_error] * 4,
+    *[RandomFaults._too_many] * 3,
+    *[RandomFaults._lock_timeout] * 2,
+    *[RandomFaults._server_error] * 4,
     _drawn("delay-after", (5, 60), name="slow"),
     _drawn("truncate"),
     _drawn("wrong-json"),
@@ -285,9 +285,9 @@ _ANY: list[Maker] = [
 _READING: list[Maker] = [
     *_ANY * 2,
     *[_drawn("delay", name=ODD)] * 4,
-    Weather._refusal,
+    RandomFaults._refusal,
     _redirect,
-    Weather._conflict,
+    RandomFaults._conflict,
     _drawn("delay", (85, 150), name="slow beyond the limit"),
 ]
 _WRITING: list[Maker] = [
@@ -297,14 +297,14 @@ _WRITING: list[Maker] = [
     *[_drawn("delay-after", (85, 150), name="slow beyond the limit")] * 3,
     *[_drawn("delay", (85, 150), name="carried out after the limit")] * 2,
     *[_drawn("delay", (5, 60), name="slow")] * 2,
-    *[lambda weather, call: weather._server_error(call, after=True)] * 4,
-    *[lambda weather, call: weather._conflict(call, after=True)] * 2,
-    *[Weather._conflict] * 2,
+    *[lambda faults, call: faults._server_error(call, after=True)] * 4,
+    *[lambda faults, call: faults._conflict(call, after=True)] * 2,
+    *[RandomFaults._conflict] * 2,
     *[_drawn("stored-500")] * 5,
-    *[Weather._refusal] * 2,
+    *[RandomFaults._refusal] * 2,
     _redirect,
-    *[Weather._gateway] * 6,
-    Weather._says_nothing,
+    *[RandomFaults._gateway] * 6,
+    RandomFaults._says_nothing,
     *[_drawn("delay", name=ODD)] * 2,
 ]
 _SUBMITTING: list[Maker] = [*_WRITING, *[_drawn("delay", name=TWICE)] * 4]

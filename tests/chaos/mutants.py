@@ -399,7 +399,7 @@ def _names() -> set[str]:
     }
 
 
-def _bite(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
+def _catch(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
     """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
     from tests.chaos.episode import play
     from tests.chaos.facts import COUNTED_APART
@@ -441,7 +441,7 @@ def main() -> int:
     missed = 0
     fork = multiprocessing.get_context("fork")
     with fork.Pool(options.workers, maxtasksperchild=1) as pool:
-        waiting = [pool.apply_async(_bite, (name, options.seed, options.most)) for name in names]
+        waiting = [pool.apply_async(_catch, (name, options.seed, options.most)) for name in names]
         for result in waiting:
             name, count, finding = result.get()
             missed += finding is None

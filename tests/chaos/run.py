@@ -336,7 +336,7 @@ class Run:
         scene = self.scene
         rate = scene.mood.crash_rate if scene.told.crashes < _MOST_CRASHES else 0.0
         name = f"{self.label}/{instance.task_id}/{instance.try_number}"
-        dice = scene.weather.draw(name)
+        dice = scene.faults.draw(name)
         crash: Crash | None = draw_crash(dice, rate)
         return Worker(name, crash, dice)
 
