@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from sqlalchemy.util import await_only
+
 from tests.chaos.clock import now
 from tests.chaos.faults import CONCEDING, HOLD
 
@@ -140,6 +142,12 @@ class Worker:
 
 
 def install() -> None:
+    """Replace the parts of Airflow that the package uses, for the rest of the process."""
+    _mark_requests()
+    _park_reviews()
+
+
+def _mark_requests() -> None:
     """Have all requests of the hooks go through the worker that makes them."""
     from dispute_provider.transport.client import AsyncClient
 
@@ -154,7 +162,17 @@ def install() -> None:
     AsyncClient._send = send  # type: ignore[method-assign]
 
 
-def keep_form(**form: Any) -> None:
+def _park_reviews() -> None:
+    """Have reviews park here instead of in Airflow, and read inside the episode's event loop."""
+    from airflow.providers.standard.operators import hitl
+
+    from dispute_provider.operators import review_evidence
+
+    hitl.upsert_hitl_detail = _keep_form  # type: ignore[assignment]
+    review_evidence.asyncio = SimpleNamespace(run=await_only)  # type: ignore[assignment]
+
+
+def _keep_form(**form: Any) -> None:
     """Stands in for Airflow's call that puts a form before people."""
     if worker := _worker.get():
         worker.pass_point("before store")

@@ -6,15 +6,12 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import TaskAwaitingInput
-from sqlalchemy.util import await_only, greenlet_spawn
+from sqlalchemy.util import greenlet_spawn
 
-from dispute_provider.operators import review_evidence
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
@@ -22,11 +19,10 @@ from dispute_provider.operators.evidence import (
 )
 from dispute_provider.tasks.retry import ApiRetryPolicy
 from tests.chaos import clock, people
-from tests.chaos.airflow import Crash, KilledError, TaskInstance, Worker, draw_crash, keep_form
+from tests.chaos.airflow import Crash, KilledError, TaskInstance, Worker, draw_crash
+from tests.chaos.scene import Scene
+from tests.chaos.stagings import Staging, Twins, stagings
 from tests.chaos.transcript import Approval, Completion
-
-if TYPE_CHECKING:
-    from tests.chaos.episode import Scene
 
 _POOL = "submissions"
 _RETRIES = 3
@@ -37,33 +33,15 @@ _ON_CALL = 3600.0
 _TOGETHER = 7200.0
 
 
-@dataclass(frozen=True)
-class Twins:
-    """Second cases for some disputes of a run, and where they come from.
-
-    :param where: ``batch``: the same staging task; ``task``: another staging task, one review for both;
-        ``chunk``: another staging task and another review, one submission for both.
-    """
-
-    where: str
-    cases: dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _Staging:
-    """One staging task: its review, its connection and its cases."""
-
-    review: str
-    connection: str
-    cases: list[dict[str, Any]]
-
-
 class RunFailedError(Exception):
     """A task failed again and again, whatever the person on call did."""
 
 
 class Run:
-    """One run: its tasks, its XComs, and how often parts of it were cleared."""
+    """One run: its tasks, its XComs, and how often parts of it were cleared.
+
+    :param submission_broken: called with the run's disputes when a worker dies at the submission.
+    """
 
     def __init__(
         self,
@@ -73,6 +51,7 @@ class Run:
         twins: Twins | None = None,
         *,
         hurried: bool = False,
+        submission_broken: Callable[[list[str]], None],
     ) -> None:
         self.scene = scene
         self.name = name
@@ -85,6 +64,7 @@ class Run:
         self._started = 0.0
         self._tokens = scene.dice.random() < 0.2
         self._hurried = hurried
+        self._submission_broken = submission_broken
 
     @property
     def label(self) -> str:
@@ -150,34 +130,16 @@ class Run:
 
     # The tasks
 
-    def _connection(self, case: dict[str, Any]) -> str:
-        api = case["provider"]
-        return "moov_token" if self._tokens and api == "moov" else f"{api}_default"
-
     @property
-    def _stagings(self) -> dict[str, _Staging]:
-        """The staging tasks by name, one for each connection; what is claimed twice may have its own."""
-        plan: dict[str, _Staging] = {}
-
-        def add(name: str, review: str, case: dict[str, Any]) -> None:
-            connection = self._connection(case)
-            plan.setdefault(f"{name}-{connection}", _Staging(review, connection, [])).cases.append(case)
-
-        for case in self.cases.values():
-            add("stage", "review", case)
-        if self.twins:
-            of_its_own = self.twins.where != "batch"
-            review = "review-second" if self.twins.where == "chunk" else "review"
-            for case in self.twins.cases.values():
-                add("stage-second" if of_its_own else "stage", review, case)
-        return plan
+    def _stagings(self) -> dict[str, Staging]:
+        return stagings(self.cases, self.twins, tokens=self._tokens)
 
     @property
     def _reviews(self) -> list[str]:
         return list(dict.fromkeys(staging.review for staging in self._stagings.values()))
 
     async def _stage(self) -> None:
-        def stage(staging: _Staging) -> Callable[[Any], Awaitable[Any]]:
+        def stage(staging: Staging) -> Callable[[Any], Awaitable[Any]]:
             async def attempt(instance: TaskInstance) -> Any:
                 operator = StageEvidenceOperator(
                     task_id="stage",
@@ -319,7 +281,7 @@ class Run:
                 self.scene.told.disturbed.append((clock.now(), self.name, "killed"))
                 if instance.task_id == "submit":
                     self.scene.told.killed_submitting.add(self.label)
-                    self.scene.submission_broken(self.disputes)
+                    self._submission_broken(self.disputes)
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
                 decision = ApiRetryPolicy().evaluate(error, instance.try_number, instance.max_tries)
@@ -355,11 +317,3 @@ def submission_lock(scene: Scene, needed: bool) -> Any:
 def staging_lock(scene: Scene, needed: bool) -> Any:
     """The same pool, for the tasks that stage."""
     return scene.airflow.pool(_POOL) if needed else contextlib.nullcontext()
-
-
-def install() -> None:
-    """Have reviews park here instead of in Airflow, and read inside of the episode's event loop."""
-    from airflow.providers.standard.operators import hitl
-
-    hitl.upsert_hitl_detail = keep_form  # type: ignore[assignment]
-    review_evidence.asyncio = SimpleNamespace(run=await_only)  # type: ignore[assignment]

@@ -66,7 +66,6 @@ class Site:
         from dispute_provider import sandbox
         from dispute_provider.sandbox.app import SandboxApp
         from tests.chaos import airflow, clock, faults
-        from tests.chaos.run import install
         from tests.chaos.wire import Wire
 
         logging.disable(logging.CRITICAL)
@@ -93,7 +92,6 @@ class Site:
         clock.install()
         airflow.install()
         faults.install()
-        install()
         self._application = SandboxApp()
         self.wire: Wire = Wire(self._application)
         self.wire.install()

@@ -1,0 +1,232 @@
+"""The scene of an episode: disputes, cases and other people, and what each worker has read."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dispute_provider.sandbox import setup
+from dispute_provider.sandbox.wire import Call
+from tests.chaos import clock, people
+from tests.chaos.airflow import Airflow
+from tests.chaos.facts import stage_key
+from tests.chaos.faults import RandomFaults, is_reading, is_submission
+from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
+from tests.chaos.site import Site
+from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
+
+_HOUR, _DAY = 3600.0, 86_400.0
+_AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
+_TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
+
+
+@dataclass
+class Mood:
+    """What kind of episode it is."""
+
+    fault_rate: float
+    crash_rate: float
+    disturbance: float
+    gap: float
+    retry_delay: float
+    prompt: bool
+    together: bool
+    clears: float
+    tampering: float
+    second_thoughts: float
+    twins: str | None
+    merge: Literal["keep", "overwrite", "fail"]
+    switch: bool
+    automatic: float
+    sweeps: bool
+
+    @classmethod
+    def draw(cls, dice: random.Random) -> Mood:
+        return cls(
+            fault_rate=dice.choices([0.0, 0.015, 0.06, 0.16], [4, 3, 4, 2])[0],
+            crash_rate=dice.choice([0.0, 0.0, 0.15, 0.4]),
+            disturbance=dice.choice([0.0, 0.0, 0.0, 0.06, 0.2]),
+            gap=dice.choice([0.0, 0.0, 0.0, 0.5]),
+            retry_delay=dice.choice([1.0, 20.0, 300.0]),
+            prompt=dice.random() < 0.8,
+            together=dice.random() < 0.5,
+            clears=dice.choice([0.0, 0.4]),
+            tampering=dice.choice([0.0, 0.0, 0.0, 0.5]),
+            second_thoughts=dice.choice([0.0, 0.0, 0.0, 0.3]),
+            twins=dice.choice([None, None, None, None, "batch", "task", "chunk", "chunk"]),
+            merge=dice.choice(["keep", "keep", "overwrite"]),
+            switch=dice.random() < 0.5,
+            automatic=dice.choice([0.0, 0.0, 0.4]),
+            sweeps=dice.random() < 0.2,
+        )
+
+
+class Scene:
+    """The state of one episode, apart from its runs."""
+
+    def __init__(self, seed: int, site: Site) -> None:
+        random.seed(seed)
+        self.dice = random.Random(seed)
+        self.site = site
+        self.mood = Mood.draw(self.dice)
+        self.told = Transcript()
+        self.world = site.new_world()
+        self.world.clock = clock.SandboxClock()
+        self.faults = RandomFaults(seed, self.mood.fault_rate, self._before_work, self._after_work)
+        self.world.faults = self.faults  # type: ignore[assignment]  # takes the rules' place
+        site.wire.obstacle = self.faults.obstacle
+        self.world.settings.permissive = self.dice.random() < 0.85
+        self.world.settings.stale_submit = self.dice.random() < 0.2
+        self.world.settings.latency = self.dice.choice([0.0, 0.0, 0.2, 1.5])
+        self.outside = Outside(self.world, self.told, random.Random(seed + 2))
+        self.airflow = Airflow()
+        self.cases: dict[str, dict[str, Any]] = {}
+        self.inquiries: set[str] = set()
+        self._texts: dict[str, dict[str, Any]] = {}
+        self._readings: dict[tuple[str, str], Shown] = {}
+        self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+
+    # What there is
+
+    def make_disputes(self) -> None:
+        for _ in range(self.dice.choice([1, 1, 2, 3])):
+            api = self.dice.choice(["stripe", "moov"])
+            inquiry = self.dice.random() < 0.35
+            fields: dict[str, Any] = {
+                "api": api,
+                "due_in": self.dice.choice([8 * _HOUR, 7 * _DAY, 18 * _DAY]),
+            }
+            fields["outcome"] = self.dice.choice([None, None, None, "won", "lost"])
+            if api == "stripe" and inquiry:
+                fields["status"] = "warning_needs_response"
+            elif api == "moov":
+                fields["phase"] = "inquiry" if inquiry else "chargeback"
+            if self.dice.random() < 0.3:
+                names = ["customer_name", "refund_policy_disclosure"] if api == "stripe" else ["other"]
+                fields["evidence"] = {self.dice.choice(names): people.FIRST}
+            if api == "stripe" and self.dice.random() < self.mood.automatic:
+                fields["intended_submission_method"] = self.dice.choice(_AUTOMATIC)
+                fields["shows_submission_method"] = self.dice.random() < 0.5
+            made = setup.create(self.world, fields)
+            dispute = made["id"]
+            if inquiry and self.dice.random() < 0.6:
+                self.inquiries.add(dispute)
+            if api == "moov":
+                self.told.foreign |= {item["evidenceID"] for item in made["evidence"]}
+            self.told.dues[dispute] = [(clock.now() + fields["due_in"], 0.0)]
+            self.cases[dispute] = self.make_case(api, dispute)
+
+    def make_case(self, api: str, dispute: str) -> dict[str, Any]:
+        dice, folder = self.dice, ["a.pdf", "b.pdf", "c.jpg"]
+        case: dict[str, Any] = {"provider": api, "dispute": dispute, "prepared_by": "ben"}
+        evidence: dict[str, Any]
+        if api == "stripe":
+            names = ["customer_name", "uncategorized_text", "product_description"]
+            evidence = {name: dice.choice(_TEXTS) for name in dice.sample(names, dice.randint(1, 3))}
+            if dice.random() < 0.5:
+                evidence[dice.choice(["receipt", "service_documentation"])] = {"file": dice.choice(folder)}
+        else:
+            evidence = {"cover-letter": dice.choice(_TEXTS)}
+            if dice.random() < 0.5:
+                evidence["receipt"] = [{"file": name} for name in dice.sample(folder, dice.randint(1, 2))]
+            if dice.random() < 0.4:
+                evidence["other"] = dice.choices(_TEXTS, k=2)
+            self._note_wanted(dispute, evidence)
+        case["evidence"] = evidence
+        return case
+
+    def _note_wanted(self, dispute: str, evidence: dict[str, Any]) -> None:
+        """How often each text is to be there, over all cases that claim the dispute."""
+        wanted = self.told.wanted.setdefault(dispute, Counter())
+        for name, value in evidence.items():
+            texts = value if isinstance(value, list) else [value]
+            wanted.update((name, text) for text in texts if isinstance(text, str))
+
+    # What other people do
+
+    def escalate(self, dispute: str) -> None:
+        """The issuer makes a chargeback of an inquiry."""
+        self.inquiries.discard(dispute)
+        moov = self.cases[dispute]["provider"] == "moov"
+        self.outside.reopen(dispute, **({"phase": "chargeback"} if moov else {}))
+        self.told.disturbed.append((clock.now(), dispute, "escalated"))
+
+    def afterwards(self) -> None:
+        """What issuers do once a dispute was answered."""
+        for dispute in self.cases:
+            if dispute in self.inquiries and not self.outside.is_open(dispute):
+                self.escalate(dispute)
+            elif self.dice.random() < max(self.mood.disturbance, 0.05):
+                self.outside.disturb(dispute, AFTERWARDS)
+
+    def between_tasks(self, disputes: list[str]) -> None:
+        for dispute in disputes:
+            if self.dice.random() < self.mood.disturbance:
+                self.outside.disturb(dispute, BETWEEN_TASKS)
+
+    def _before_work(self, call: Call) -> None:
+        """A request arrives; for a submission, the last moment for a colleague."""
+        if call.dispute not in self.cases:
+            return
+        if is_submission(call) and self.mood.gap:
+            dice = self.faults.draw(call.dispute, "gap")
+            if dice.random() < self.mood.gap:
+                self.outside.dice, before = dice, self.outside.dice
+                self.told.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
+                self.outside.dice = before
+        if call.operation == "PostDisputesDispute":
+            self._texts[call.request_id] = dict(self.world.stripe[call.dispute].evidence)
+
+    # What is seen
+
+    def _after_work(self, call: Call) -> None:
+        if call.dispute not in self.cases:
+            return
+        if is_reading(call):
+            self._note_reading(call)
+        elif call.changed and call.request_id in self._texts:
+            self._note_replaced(call, self._texts[call.request_id])
+
+    def _note_replaced(self, call: Call, before: dict[str, Any]) -> None:
+        """Which of a colleague's texts a request of ours has replaced while staging."""
+        worker = call.headers.get("x-chaos-try", "")
+        dispute = str(call.dispute)
+        if "/stage" not in worker:
+            return
+        after = self.world.stripe[dispute].evidence
+        for name, text in before.items():
+            if isinstance(text, str) and people.is_a_colleagues(text) and after.get(name) != text:
+                self.told.replaced.append(Replaced(worker.split("/")[0], dispute, name, text))
+
+    def _note_reading(self, call: Call) -> None:
+        """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
+        described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
+        dispute = str(call.dispute)
+        key = (call.headers.get("x-chaos-try", ""), dispute)
+        stage = stage_key(described["stage"], len(self.told.openings.get(dispute, ())))
+        shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
+        first = self._readings.get(key)
+        if first and call.operation == "listDisputeEvidence":
+            shown = Shown(first.at, first.stage, shown.pieces)
+        self._readings[key] = shown
+
+    def shown(self, worker: str, disputes: list[str]) -> dict[str, Shown]:
+        """What a worker has read last of these disputes."""
+        return {dispute: self._readings[worker, dispute] for dispute in disputes}
+
+    def files(self) -> dict[str, str]:
+        return {name: f"{file.filename}:{len(file.content)}" for name, file in self.world.files.items()}
+
+    def close(self) -> Transcript:
+        """Hand everything to the judge."""
+        self.told.files = self.files()
+        self.told.unstaged = self.outside.unclean
+        self.told.journal = self.world.journal.tell()
+        self.told.receipts = self.site.take_receipts()
+        for dispute in self.cases:
+            self.told.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))
+        self.told.connections_refused = len(self.faults.refused)
+        self.told.disturbed += [(at, "*", "no connection") for at in self.faults.refused]
+        return self.told
