@@ -1,0 +1,93 @@
+"""Safeguards of the review and of what it decided. Each function knocks one out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+
+def _no_digest_check() -> None:
+    from dispute_provider.workflow import submit as protocol
+
+    original = protocol.refuse_submission
+
+    def refuse(record: Any, found: Any) -> Any:
+        return original(replace(record, digest=found.digest(record.documents)), found)
+
+    protocol.refuse_submission = refuse
+
+
+def _no_signature() -> None:
+    from dispute_provider.evidence import record
+
+    record.is_signed = lambda secret, scope, record: True
+
+
+def _nothing_taken_back() -> None:
+    from dispute_provider.operators import submit_evidence
+
+    submit_evidence.last_opening = lambda context, review: review
+
+
+def _silence_is_consent() -> None:
+    from dispute_provider.operators.review_evidence import ReviewEvidenceOperator
+    from dispute_provider.workflow import review
+    from tests.chaos.airflow import moment
+
+    original = ReviewEvidenceOperator._decided
+
+    def decided(self: Any, context: Any, name: str, event: Any, records: Any) -> Any:
+        if "error" in event:
+            single = len(records) == 1
+            event = {
+                "chosen_options": [
+                    review.single_option(records[0]) if single else review.all_option(records)
+                ],
+                "params_input": {},
+                "responded_at": moment(),
+                "responded_by_user": {"id": "0", "name": "nobody"},
+            }
+        return original(self, context, name, event, records)
+
+    ReviewEvidenceOperator._decided = decided  # type: ignore[method-assign]
+
+
+def _anybody_approves() -> None:
+    from dispute_provider.operators import review_evidence
+
+    review_evidence._NOBODY = ""
+
+
+def _no_digest_in_the_form() -> None:
+    from dispute_provider.workflow import review
+
+    review.SHOWN_DIGEST = 0
+
+
+def _conceded_at_a_word() -> None:
+    from dispute_provider.workflow import review
+
+    review._unconfirmed = lambda records, conceded, confirmed: None
+
+
+def _rejections_unsigned() -> None:
+    from dispute_provider.tasks.signing import Signer
+
+    original = Signer.is_signed
+    Signer.is_signed = lambda self, record: (  # type: ignore[method-assign]
+        record.state == "rejected" or original(self, record)
+    )
+
+
+SAFEGUARDS: dict[str, Callable[[], None]] = {
+    "the digest is not compared before sending": _no_digest_check,
+    "the approval's signature is not checked": _no_signature,
+    "an answer to a review that was cleared still counts": _nothing_taken_back,
+    "the form's options do not name the digest": _no_digest_in_the_form,
+    "a concession needs no second word": _conceded_at_a_word,
+    "an answer without a login approves": _anybody_approves,
+    "a timeout is taken for a yes": _silence_is_consent,
+    "a rejection's signature is not checked": _rejections_unsigned,
+}

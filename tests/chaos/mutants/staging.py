@@ -1,0 +1,83 @@
+"""Safeguards of staging. Each function knocks one out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+
+def _no_staging_lock() -> None:
+    from tests.chaos import run
+
+    run.staging_lock = lambda scene, needed: contextlib.nullcontext()
+
+
+def _nothing_of_others_protected() -> None:
+    from dispute_provider.apis import moov as moov_api
+    from dispute_provider.workflow import stage as staging
+
+    original = moov_api._copies
+    moov_api._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
+    staging.theirs = lambda before, memory: frozenset()
+
+
+def _copies_left() -> None:
+    from dispute_provider.apis import moov as moov_api
+
+    moov_api._copies = lambda items, pieces, theirs: []
+
+
+def _uploads_forgotten() -> None:
+    from dispute_provider.state.staging import DisputeMemory, StagingMemory
+
+    def of(self: Any, dispute: str) -> DisputeMemory:
+        return DisputeMemory(self, dispute, None)
+
+    StagingMemory.of = of  # type: ignore[method-assign]
+    StagingMemory.marks = lambda self, dispute: frozenset()  # type: ignore[method-assign]
+
+
+def _claims_unseen() -> None:
+    from dispute_provider.cases.claims import Claims
+
+    Claims.refusal = lambda self, case, place: None  # type: ignore[method-assign]
+
+
+def _replacements_forgotten() -> None:
+    from dispute_provider.state.staging import StagingMemory
+
+    StagingMemory.note = lambda self, dispute, replacement: None  # type: ignore[method-assign]
+
+
+def _unknown_method_is_manual() -> None:
+    from dispute_provider.workflow import stage as staging
+
+    staging._automatic = lambda dispute, rules: None
+
+
+def _oddities_fatal() -> None:
+    from dispute_provider.contracts import reading
+    from dispute_provider.exceptions import Violation
+
+    original = reading.read
+
+    def read(schema: Any, data: Any, *, is_json: bool) -> Any:
+        found = original(schema, data, is_json=is_json)
+        if found.warnings:
+            return reading.Reading(None, [Violation("", "is odd", "")])
+        return found
+
+    reading.read = read
+
+
+SAFEGUARDS: dict[str, Callable[[], None]] = {
+    "no lock between runs that stage": _no_staging_lock,
+    "other people's uploads are not protected": _nothing_of_others_protected,
+    "copies of an upload are left": _copies_left,
+    "uploads of broken tries are forgotten": _uploads_forgotten,
+    "two cases of one task for a dispute are staged": _claims_unseen,
+    "what is replaced is not noted before the write": _replacements_forgotten,
+    "an unknown submission method is taken for manual": _unknown_method_is_manual,
+    "an odd field makes an answer unreadable": _oddities_fatal,
+}
