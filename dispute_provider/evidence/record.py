@@ -98,6 +98,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param pages: of the documents whose bytes we have.
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
+    :param maybe_ours: whether this run may have sent what its state says another did; it has a receipt then.
     :param signature: HMAC-SHA256 of all other fields, by the task that made the record; see :func:`sign`.
     """
 
@@ -138,6 +139,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     url: str | None = None
     retry_after: float | None = None
     staged_as: str | None = None
+    maybe_ours: bool = False
     signature: str | None = None
 
     @classmethod

@@ -34,7 +34,7 @@ class Receipts:
         from dispute_provider.evidence.record import State
 
         sent = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.CONCEDED, State.UNKNOWN)
-        if record.state not in sent or not record.approval:
+        if not (record.state in sent or record.maybe_ours) or not record.approval:
             return
         receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
         try:

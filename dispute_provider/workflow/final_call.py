@@ -57,14 +57,6 @@ class Sent:
         return self.answer is not None and not self.answer.replayed
 
     @property
-    def is_taken(self) -> bool:
-        """Whether the API says that a request under the same key came first.
-
-        A conflict does not say so: a gateway may answer it after the API has acted on this very request.
-        """
-        return self.answer is not None and self.answer.replayed
-
-    @property
     def is_denied(self) -> bool:
         """Whether the API, or a gateway in front of it, denied that this very request was carried out."""
         if self.answer:

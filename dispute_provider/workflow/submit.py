@@ -128,9 +128,11 @@ def _named(
     if not differing:
         if resumed:
             return _resumed_end(record, request_id)
-        if sent.is_taken and is_shared():
+        if _has_precursor(api, sent) and is_shared():
             reason = "another run, or this one, submitted it in the same moment, as it was approved"
-            return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
+            end = record.ended(State.ALREADY_SUBMITTED, reason, request_id)
+            # A proxy that sends a request twice passes on the answer to the second.
+            return replace(end, maybe_ours=True)
         reason = f"submitted with the evidence that was approved, {_BY_WHOM} ({how})"
         return record.ended(State.SUBMITTED, reason, request_id)
     if api.holds_one_of_a_name and {each.name for each in outcome.before.evidence} & {*differing}:
@@ -147,6 +149,16 @@ def _named(
 def _resumed_end(record: Record, request_id: str | None = None) -> Record:
     reason = f"{_BY_AN_EARLIER_TRY}, sent it as it was approved; confirmed by reading back"
     return record.ended(State.SUBMITTED, reason, request_id)
+
+
+def _has_precursor(api: Api, sent: Sent) -> bool:
+    """Whether the API says that a request under the same key came first.
+
+    Another conflict does not say so: a gateway may answer it after the API has acted on this very request.
+    """
+    if sent.answer:
+        return sent.answer.replayed
+    return sent.problem is not None and sent.problem.code is not None and sent.problem.code == api.key_in_use
 
 
 def _denial(sent: Sent) -> str:

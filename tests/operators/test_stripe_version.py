@@ -14,8 +14,8 @@ from dispute_provider.contracts import contract
 from dispute_provider.exceptions import (
     ApiError,
     AuthenticationError,
+    DisputeError,
     InvalidRequestError,
-    OutdatedVersionError,
     PermissionDeniedError,
 )
 from dispute_provider.explain.reference import reference
@@ -88,6 +88,20 @@ class TestOrganizationKey:
         sandbox.add_account(api="stripe", id="acct_shop", keys={ORGANIZATION_KEY: "write"})
         connect("stripe", password=ORGANIZATION_KEY, extra={"context": "acct_shop"})
         return "acct_shop"
+
+    def test_without_a_context_it_is_refused_and_nothing_is_sent(
+        self, sandbox: Sandbox, connect: Connect
+    ) -> None:
+        connect("stripe", password=ORGANIZATION_KEY)
+        for operator in operators("du_1"):
+            with pytest.raises(DisputeError) as caught:
+                run(operator)
+            said = str(caught.value)
+            assert "its key is an organization's, and it names no context" in said
+            assert "set context to the account to act for (acct_…)" in said
+        worked, said = StripeHook().test_connection()
+        assert (worked, "set context" in said) == (False, True)
+        assert sandbox.journal() == []
 
     def test_every_call_names_its_context(self, shop: str, sandbox: Sandbox) -> None:
         dispute = sandbox.create_dispute(api="stripe", account=shop)["id"]
@@ -180,8 +194,9 @@ class TestOutdatedVersion:
             (StripeListDisputesOperator(task_id="list"), page),
         ):
             sandbox.clear_journal()
-            sandbox.fault(effect="status", status=200, body=answer, times=1)
-            with pytest.raises(OutdatedVersionError) as caught:
+            sandbox.clear_faults()
+            sandbox.fault(effect="status", status=200, body=answer, times=None)
+            with pytest.raises(ApiError) as caught:
                 run(operator)
             said = str(caught.value)
             assert "the account's API version is too old: older than 2014-12-08" in said

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -306,17 +305,14 @@ def test_the_rate_limit(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Clie
 
 
 def test_the_command_prints_its_address_and_stops() -> None:
-    begun = time.monotonic()
     command = [sys.executable, "-m", "dispute_provider.sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         url = process.stdout.readline().split()[-1]
         answer = httpx.get(f"{url}/v1/account", auth=("sk_test_sandbox", ""))
-        took = time.monotonic() - begun
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     assert answer.status_code == 200
-    assert took < 2 or os.getenv("CI"), took
 
 
 def test_it_imports_neither_airflow_nor_what_it_judges() -> None:

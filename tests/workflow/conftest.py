@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +40,18 @@ def api(airflow_database: None) -> Iterator[Any]:
             yield client
 
 
+class _Waiting(logging.Handler):
+    """Notices that ``dag.test()`` waits for answers; the end of its task overwrites an earlier one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("Waiting for Human-in-the-loop input"):
+            self.begun.set()
+
+
 class Engine:
     """Runs a DAG to its end; reviews are answered as they come."""
 
@@ -58,22 +71,29 @@ class Engine:
     def run(self, dag: Any, answer: Answer | None = None, conf: dict[str, Any] | None = None) -> Any:
         """The finished run. ``answer`` gets each open form and returns chosen_options and params_input."""
         self.register(dag)
-        ended = threading.Event()
-        reviewer = threading.Thread(target=self._answer, args=(dag.dag_id, answer, ended), daemon=True)
+        ended, waiting = threading.Event(), _Waiting()
+        arguments = (dag.dag_id, answer, waiting.begun, ended)
+        reviewer = threading.Thread(target=self._answer, args=arguments, daemon=True)
+        log = logging.getLogger("airflow.sdk.definitions.dag")
         if answer:
+            log.addHandler(waiting)
             reviewer.start()
         try:
             run = dag.test(run_conf=conf)
         finally:
             ended.set()
             if answer:
+                log.removeHandler(waiting)
                 reviewer.join(timeout=10)
         assert not self.problem, self.problem
         return run
 
-    def _answer(self, dag_id: str, answer: Answer, ended: threading.Event) -> None:
+    def _answer(self, dag_id: str, answer: Answer, waiting: threading.Event, ended: threading.Event) -> None:
         answered: set[str] = set()
         while not ended.wait(0.2):
+            if not waiting.is_set():
+                continue
+            waiting.clear()
             forms = (
                 self.api.get(f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails").json().get("hitl_details", [])
             )

@@ -138,7 +138,7 @@ def test_every_oddity_of_a_dispute_stays_with_it(kind, engine, sandbox, connect)
             fine = record.state == state and reason in record.reason
         if not fine:
             wrong.append((odd.pointer, odd.how, record.state, record.reason))
-    assert not wrong
+    assert not wrong, f"{len(wrong)} of {len(odd_ones)}: {wrong}"
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
@@ -168,7 +168,7 @@ def test_every_oddity_of_a_listed_dispute_stays_with_it(kind, sandbox, connect):
             fine = dispute in listed
         if not fine:
             wrong.append((odd, named.get(dispute)))
-    assert not wrong
+    assert not wrong, f"{len(wrong)} of {len(odd_ones)}: {wrong}"
     without_id = [each for each in listing.unreadable if own_id in each.problem]
     assert len(without_id) == sum(is_needed(kind, odd) for odd in odd_ones.values() if odd.pointer == own_id)
 
@@ -192,7 +192,8 @@ def test_every_oddity_of_the_answer_to_a_submission_leaves_it_submitted(kind, en
 
     records = list(read_records(as_json(engine.result(run, "submit"))))
     assert {record.dispute for record in records} == odd_ones.keys()
-    assert [(odd_ones[each.dispute], each.reason) for each in records if each.state != "submitted"] == []
+    wrong = [(odd_ones[each.dispute], each.reason) for each in records if each.state != "submitted"]
+    assert not wrong, f"{len(wrong)} of {len(odd_ones)}: {wrong}"
     for record in records:
         ambiguous = "confirmed by reading back after" in record.reason
         assert ambiguous == is_needed(kind, odd_ones[record.dispute]), record.reason

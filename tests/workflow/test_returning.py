@@ -50,6 +50,18 @@ def answer_last(sweep: Any, engine: Any, conn_id: str, dispute: str, answer: Any
     engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run.run_id}")
 
 
+def open_before_due(engine: Any, sandbox: Any, conn_id: str, dispute: str, hours: float) -> None:
+    """Let the last review of a dispute have been opened that many hours before its due date."""
+    due = datetime.fromtimestamp(sandbox.dispute(dispute)["object"]["evidence_details"]["due_by"], UTC)
+    opened = (due - timedelta(hours=hours)).isoformat()
+
+    def work(store: Any) -> None:
+        memory = store.get(conn_id)
+        store.set(conn_id, {**memory, dispute: {**memory[dispute], "at": opened}})
+
+    in_store(engine, REVIEWED, work)
+
+
 def records(engine: Any, run: Any, task: str, key: str = "return_value") -> list[Any]:
     """The records that a task of the sweep has pushed for its first connection."""
     path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/contest.{task}/xcomEntries/{key}"
@@ -183,6 +195,25 @@ def test_what_stays_open_returns_at_the_second_hour_too(
         sweep.run()
         seen.append(len(sweep.reviews()))
     assert seen == [1, 2, 2, 3]
+
+
+def test_what_was_held_returns_at_the_hours_that_nobody_has_set(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_default", due_in=5 * HOUR)
+    write_case(cases, "du_default")
+    hold = {"chosen_options": ["Hold: decide later"], "params_input": {}}
+    seen: list[int] = []
+    sweep.run()
+    # A first review a week before the due date, then one between the two hours: 24 and 6.
+    for opened in (7 * 24, 12):
+        answer_last(sweep, engine, stripe_connection, "du_default", lambda form: hold)
+        open_before_due(engine, sandbox, stripe_connection, "du_default", opened)
+        sweep.run()
+        seen.append(len(sweep.reviews()))
+        sweep.run()
+        seen.append(len(sweep.reviews()))
+    assert seen == [2, 2, 3, 3]
 
 
 def test_an_evidence_store_that_fails_stops_neither_the_search_nor_a_reminder(

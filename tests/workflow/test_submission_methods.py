@@ -50,6 +50,18 @@ def test_a_connection_as_the_readme_writes_it_stages_nothing_that_goes_out_by_it
     assert {entry["headers"]["stripe-version"] for entry in sandbox.journal()} == {VERSION}
 
 
+def test_a_method_that_the_answer_leaves_out_is_not_taken_for_manual(engine, sandbox, stripe_connection):
+    dispute = dispute_of(sandbox, intended_submission_method="smart_disputes")
+    older = dict(sandbox.dispute(dispute)["object"])
+    del older["intended_submission_method"]
+    sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=older, times=None)
+    record = stage(engine, stripe_connection, dispute)
+    sandbox.clock(advance=8 * DAY)
+    assert sandbox.dispute(dispute)["submissions"] == [], "what nobody has approved"
+    assert record["state"] == "refused"
+    assert writes(sandbox) == []
+
+
 @pytest.mark.parametrize("method", [None, "manual"])
 def test_it_stages_what_nothing_submits(method, engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method=method)

@@ -18,7 +18,6 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.sandbox import MOOV_ACCOUNT
 from dispute_provider.transport import sending
 from dispute_provider.workflow import final_call
 
@@ -148,31 +147,6 @@ def test_a_retry_keeps_the_first_and_stops_the_second(engine, sandbox, connect):
     ends = [(record["dispute"], record["state"]) for record in records(engine, run)]
     assert sorted(ends) == sorted([(dispute, "submitted"), (dispute, "submitted"), (other, "submitted")])
     assert len([e for e in sandbox.journal(operation=SUBMIT["moov"]) if e["dispute"] == dispute]) == 1
-
-
-STATUSES = (202, 204, 303, 307, 400, 402, 403, 404, 408, 422, 425, 429, 451, 503)
-
-
-@pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_whatever_is_answered_after_the_commit_the_end_is_ours_and_has_a_receipt(
-    kind, engine, sandbox, connect, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
-    by_status = {status: sandbox.create_dispute(api=kind, amount=100)["id"] for status in STATUSES}
-
-    def answer(form: dict[str, Any]) -> dict[str, Any]:
-        for status, dispute in by_status.items():
-            sandbox.fault(operation=SUBMIT[kind], dispute=dispute, effect="status", status=status, after=True)
-        return {"chosen_options": form["options"][:1], "params_input": {}}
-
-    cases = [case(kind, dispute) for dispute in by_status.values()]
-    account = {"moov": {"account": MOOV_ACCOUNT}}.get(kind, {})
-    run = engine.run(contest(cases, connect(kind, extra={"rate_limit": 1000, **account})), answer)
-    assert {record["state"] for record in records(engine, run)} == {"submitted"}
-    assert submitted(sandbox) == len(STATUSES)
-    receipts = {json.loads(path.read_text())["dispute"] for path in tmp_path.rglob("*.json")}
-    assert receipts == {*by_status.values()}
-    assert not list(tmp_path.rglob(".*")), "nothing half-written is left"
 
 
 def test_an_unusable_connection_stops_only_its_own_disputes(engine, sandbox, connect, monkeypatch):
