@@ -1,6 +1,6 @@
 # Every target sets itself up: a virtual environment with exactly what the lock names, made once.
 #   make demo   disputes on a real Airflow, to click through; AUTO=1 answers the reviews by itself
-#   make test   all tests, with branch coverage     make lint   ruff and mypy
+#   make test   all tests, with branch coverage     make lint   ruff, mypy, import-linter
 #   make engine workers killed, runs that meet and planted secrets, on a real Airflow: a quarter of an hour
 #   make e2e    a person's clicks in Chromium, from the connection's form to the bank: pictures in tests/e2e/artifacts
 #   make chaos  thousands of seeded episodes of faults; chaos-teeth: each safeguard knocked out in turn
@@ -68,6 +68,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(READY)
 	$(BIN)/ruff format .

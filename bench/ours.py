@@ -90,18 +90,18 @@ def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
 
 def calls(url: str, disputes: list[str]) -> Work:
     """Its calls alone, encoded, checked and within the rate; nothing of what staging does between them."""
-    from dispute_provider.tasks.batch import Clients, all_of
+    from dispute_provider.tasks.batch import Apis, all_of
 
     conn_id = _connection(url)
 
     async def work() -> None:
-        async with Clients() as clients:
-            client = await clients.of(conn_id)
+        async with Apis() as apis:
+            api = await apis.of(conn_id)
 
             async def stage(dispute: str) -> None:
-                await client.call("GetDisputesDispute", dispute=dispute, expand=EXPAND)
-                await client.call("PostDisputesDispute", dispute=dispute, evidence=EVIDENCE, submit=False)
-                await client.call("GetDisputesDispute", dispute=dispute, expand=EXPAND)
+                await api.call("GetDisputesDispute", dispute=dispute, expand=EXPAND)
+                await api.call("PostDisputesDispute", dispute=dispute, evidence=EVIDENCE, submit=False)
+                await api.call("GetDisputesDispute", dispute=dispute, expand=EXPAND)
 
             await all_of(disputes, stage)
 

@@ -20,8 +20,8 @@ from dispute_provider.apis.connection import signing_secret
 from dispute_provider.apis.moov import MoovApi
 from dispute_provider.apis.stripe import StripeApi
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
-from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
-from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
+from dispute_provider.hooks.moov import MoovHook
+from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
     MOOV_PUBLIC_KEY,
@@ -38,7 +38,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "moov": {"login": MOOV_PUBLIC_KEY, "password": MOOV_SECRET_KEY, "extra": {"account": MOOV_ACCOUNT}},
 }
 APIS: dict[str, type[Api]] = {"stripe": StripeApi, "moov": MoovApi}
-HOOKS = {"stripe": (StripeHook, StripeAsyncHook), "moov": (MoovHook, MoovAsyncHook)}
+HOOKS = {"stripe": StripeHook, "moov": MoovHook}
 
 
 @pytest.fixture
@@ -295,10 +295,10 @@ def test_a_refused_connection_sends_nothing(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     conn_id = connect(api, extra={"mode": "wrong", "account": MOOV_ACCOUNT})
-    hook, async_hook = HOOKS[api]
+    hook = HOOKS[api]
 
     async def use() -> None:
-        async with async_hook(conn_id).client():
+        async with hook(http_conn_id=conn_id).session():
             raise AssertionError("a session with a refused connection")
 
     with pytest.raises(ConnectionConfigError):
@@ -352,7 +352,7 @@ def test_moovs_account_must_be_in_the_mode_of_the_connection(
     assert "set its mode to what you mean" in said
 
     async def use() -> None:
-        async with MoovAsyncHook(conn_id).client():
+        async with MoovHook(http_conn_id=conn_id).session():
             raise AssertionError("a session in the wrong mode")
 
     with pytest.raises(ConnectionConfigError, match="mode"):
@@ -375,7 +375,7 @@ def test_keys_that_may_not_read_the_account_need_their_mode_named(
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_a_key_that_is_unknown_is_said_so_and_not_shown(api: str, connect: Connect) -> None:
     connect(api, password="sk_test_unknown")
-    worked, said = HOOKS[api][0]().test_connection()
+    worked, said = HOOKS[api]().test_connection()
     assert not worked
     assert "check the key of the Airflow connection" in said
     assert "sk_test_unknown" not in said
@@ -392,7 +392,7 @@ def test_no_key_in_logs_and_tracebacks_of_a_failure(
     }[api]
     with Peer(lambda asked: Reply(403, json.dumps({"error": asked.headers}).encode())) as peer:
         connect(api, host=peer.url)
-        hook = HOOKS[api][0]()
+        hook = HOOKS[api]()
         told = ""
         try:
             hook.call(operation, **arguments)

@@ -1,15 +1,11 @@
-"""An API as protocols without I/O: generators that yield what to send and receive what was answered.
-
-Written once, they are driven by the synchronous and the asynchronous transport alike.
-"""
+"""What every API can do: read, list, stage, submit and concede disputes on one connection."""
 
 from __future__ import annotations
 
 import abc
-import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self
 
 from dispute_provider.apis.connection import Connection, refuse
 from dispute_provider.contracts import contract
@@ -22,23 +18,9 @@ from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
-from dispute_provider.exceptions import AuthenticationError
+from dispute_provider.exceptions import ApiError, AuthenticationError
+from dispute_provider.transport.client import Client
 from dispute_provider.transport.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send this request, with this Authorization header."""
-
-    request: Request
-    authorization: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait so many seconds."""
-
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +120,6 @@ def theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
     return first and first - memory.ours
 
 
-T = TypeVar("T")
-Steps = Generator[Send | Wait, Any, T]
-
-
 @dataclass(slots=True)
 class Token:
     """A minted bearer token and when it ends, on the monotonic clock, in seconds."""
@@ -151,7 +129,10 @@ class Token:
 
 
 class Api(abc.ABC):
-    """One API on one connection: how its disputes are read, listed, staged and submitted."""
+    """One API on one connection: how its disputes are read, listed, staged and submitted.
+
+    Calls need ``async with``, which opens the client. What needs no call works without.
+    """
 
     name: ClassVar[str]
     # Whether a submission that is sent again under its key is harmless.
@@ -166,8 +147,29 @@ class Api(abc.ABC):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.client = Client(settings)
         self.contract = contract.load(self.name)
         self._token: Token | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the client and check what must be true before the first call.
+
+        Where that fails, every call meets its error, so that each dispute ends with it.
+
+        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        """
+        await self.client.__aenter__()
+        try:
+            await self.prepare()
+        except ApiError as error:
+            self.client.unusable = error
+        except BaseException:
+            await self.client.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.client.__aexit__(*raised)
 
     @classmethod
     @abc.abstractmethod
@@ -198,15 +200,14 @@ class Api(abc.ABC):
         return {name: value for name, value in chosen.items() if value}
 
     @abc.abstractmethod
-    def probe(self) -> Steps[str]:
+    async def probe(self) -> str:
         """A harmless read; says which account and mode were reached."""
 
-    def prepare(self) -> Steps[None]:
-        """What must be true before the first call of a session; nothing, unless an API says otherwise."""
-        yield from ()
+    async def prepare(self) -> None:  # noqa: B027  # most APIs have nothing to check
+        """Check what must be true before the first call; nothing, unless an API says otherwise."""
 
     @abc.abstractmethod
-    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
+    async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
         """A dispute and the evidence that the API holds for it now.
 
         :param details: with the names and sizes of documents, for people.
@@ -220,11 +221,11 @@ class Api(abc.ABC):
         """
 
     @abc.abstractmethod
-    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
+    async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
         """The bytes of a document that the API holds."""
 
     @abc.abstractmethod
-    def list_open(self) -> Steps[Listing]:
+    async def list_open(self) -> Listing:
         """List the disputes that can still be answered; items that cannot be read are named beside them.
 
         :raises ApiError: if the list itself cannot be read.
@@ -234,9 +235,8 @@ class Api(abc.ABC):
     def check_case(self, case: Case, found: Dispute) -> str | None:
         """Why a case does not belong to the dispute that it names; None if it does."""
 
-    def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:
+    async def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
         """Which conditions of a network's programme a case does not meet, a sentence each."""
-        yield from ()
         return [f"{self.name} takes part in no such programme"]
 
     @abc.abstractmethod
@@ -244,7 +244,7 @@ class Api(abc.ABC):
         """The address of the dispute's page, for people."""
 
     @abc.abstractmethod
-    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> dict[str, str]:
         """Put what is missing where a later submission finds it, and take away what is stale.
 
         A dispute that the API would answer by itself is switched to manual in the same request.
@@ -254,14 +254,14 @@ class Api(abc.ABC):
         """
 
     @abc.abstractmethod
-    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
+    async def submission(self, approved: Snapshot, record: Record) -> Answer:
         """The one call that sends the evidence to the bank.
 
         :param approved: a fresh reading, its digest the approved one.
         """
 
     @abc.abstractmethod
-    def concession(self, record: Record) -> Steps[Answer]:
+    async def concession(self, record: Record) -> Answer:
         """The one call that gives the dispute up, for good."""
 
     @abc.abstractmethod
@@ -269,35 +269,48 @@ class Api(abc.ABC):
         """Whether a dispute's status is what giving it up leads to."""
 
     @abc.abstractmethod
-    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
+    async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         """Put earlier evidence back, empty where there was none.
 
         :param automatic: how the dispute was to be submitted, to be put back as well; None leaves that alone.
         """
 
-    def mint(self) -> Steps[Token]:
+    async def mint(self) -> Token:
         """Get a bearer token, where the connection asks for one."""
         raise NotImplementedError(f"{self.name} connections authenticate with their key")
 
-    def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:
+    async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Validate, encode, authorise and send one operation.
 
         :param account: in place of the connection's own, where the operation takes one.
         :param arguments: by the contract's names; they win over what the connection says.
         :raises ApiError: one of the tree.
         """
+        return await self.send(self.request(operation_id, account, **arguments))
+
+    def request(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Request:
+        """Validate and encode one operation, with what the connection says.
+
+        :param account: in place of the connection's own, where the operation takes one.
+        :param arguments: by the contract's names; they win over what the connection says.
+        :raises InvalidRequestError: with every violation; nothing was sent.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
-        request = self.contract.request(operation_id, **self.complete(operation_id, given, account))
+        return self.contract.request(operation_id, **self.complete(operation_id, given, account))
+
+    async def send(self, request: Request) -> Answer:
+        """Authorise and send a request, with a minted token where the connection asks for one.
+
+        :raises ApiError: one of the tree.
+        """
         if not self.settings.oauth or not request.operation.takes_token:
-            answer: Answer = yield Send(request, self.settings.authorization)
-            return answer
+            return await self.client.send(request, self.settings.authorization)
         for last in (False, True):
-            if self._token is None or self._token.ends <= time.monotonic():
-                self._token = yield from self.mint()
+            if self._token is None or self._token.ends <= self.client.clock():
+                self._token = await self.mint()
             token = self._token
             try:
-                answer = yield Send(request, f"Bearer {token.value}")
-                return answer
+                return await self.client.send(request, f"Bearer {token.value}")
             except AuthenticationError:
                 # Revoked or expired early: one new token, once. Another call may have renewed it already.
                 if self._token is token:
@@ -306,6 +319,10 @@ class Api(abc.ABC):
                 if last or request.is_final:
                     raise
         raise AssertionError("unreachable")
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, by the client's clock."""
+        await self.client.sleep(seconds)
 
     def complete(
         self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dispute_provider.apis.api import Api, Listing, Memory, Send, Steps, Token, Unreadable, named, theirs
+from dispute_provider.apis.api import Api, Listing, Memory, Token, Unreadable, named, theirs
 from dispute_provider.apis.connection import (
     Connection,
     base_url,
@@ -99,24 +99,24 @@ class MoovApi(Api):
     def page(self, dispute: str, account: str | None = None) -> str:
         return dashboard_url(account or self.account, dispute)
 
-    def probe(self) -> Steps[str]:
-        mode = yield from self._check_mode()
+    async def probe(self) -> str:
+        mode = await self._check_mode()
         if self.settings.oauth:
             # What was read so far was read with the keys themselves.
-            yield from self.call("listDisputes", accountID=self.account, count=1)
+            await self.call("listDisputes", accountID=self.account, count=1)
         return f"Moov account {self.account}, {mode}"
 
-    def prepare(self) -> Steps[None]:
-        yield from self._check_mode()
+    async def prepare(self) -> None:
+        await self._check_mode()
 
-    def _check_mode(self) -> Steps[str]:
+    async def _check_mode(self) -> str:
         """Read the account with the keys: a token for transfers alone may not.
 
         :raises ConnectionConfigError: if the account is not in the mode that the connection names.
         """
         request = self.contract.request("getAccount", **self.own_arguments("getAccount", None))
         try:
-            answer: Answer = yield Send(request, self.settings.authorization)
+            answer = await self.client.send(request, self.settings.authorization)
         except PermissionDeniedError:
             if self.settings.live:
                 return "production mode by the connection's word: its keys may not read the account"
@@ -132,7 +132,7 @@ class MoovApi(Api):
             "mean, or use other keys."
         )
 
-    def mint(self) -> Steps[Token]:
+    async def mint(self) -> Token:
         scopes = [f"/accounts/{self.account}/transfers.{right}" for right in ("read", "write")]
         request = self.contract.request(
             "createAccessToken",
@@ -140,30 +140,30 @@ class MoovApi(Api):
             scope=" ".join(scopes),
             **self.own_arguments("createAccessToken", None),
         )
-        answer: Answer = yield Send(request, self.settings.authorization)
+        answer = await self.client.send(request, self.settings.authorization)
         expires_in = float(answer.data["expires_in"])
         lifetime = expires_in - time.time() if expires_in > _ABSOLUTE_FROM else expires_in
-        return Token(answer.data["access_token"], time.monotonic() + lifetime - _RENEW_EARLY)
+        return Token(answer.data["access_token"], self.client.clock() + lifetime - _RENEW_EARLY)
 
-    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
-        answer: Answer = yield from self.call(self.reads_by, accountID=self.account, disputeID=dispute)
-        items = yield from self._items(dispute)
+    async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
+        answer = await self.call(self.reads_by, accountID=self.account, disputeID=dispute)
+        items = await self._items(dispute)
         return Snapshot(self.dispute_in(answer), tuple(items), answer.request_id)
 
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
         return self._dispute(answer.data)
 
-    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
-        answer: Answer = yield from self.call(
+    async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
+        answer = await self.call(
             "getDisputeEvidenceData", accountID=self.account, disputeID=dispute, evidenceID=document.item
         )
         return bytes(answer.data)
 
-    def list_open(self) -> Steps[Listing]:
+    async def list_open(self) -> Listing:
         found = Listing()
         skip = 0
         while True:
-            answer: Answer = yield from self.call(
+            answer = await self.call(
                 "listDisputes", accountID=self.account, status="response-needed", skip=skip, count=_PAGE
             )
             found.disputes.extend(map(self._dispute, answer.data))
@@ -180,7 +180,7 @@ class MoovApi(Api):
             return f"the case is for merchant {case.account}, the dispute is against {against}"
         return None
 
-    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> dict[str, str]:
         """Upload each piece that is not there yet; what is there already is recognised and left alone."""
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
@@ -188,10 +188,10 @@ class MoovApi(Api):
             memory.begin(there)
             known = set(there)
             for piece in merged.missing:
-                known.add((yield from self._upload(case.dispute, piece, known)))
-            held = yield from self._items(case.dispute)
+                known.add(await self._upload(case.dispute, piece, known))
+            held = await self._items(case.dispute)
         copies = _copies(held, merged.wanted, theirs(before, memory))
-        held = yield from self._without(case.dispute, held, [*merged.stale, *copies])
+        held = await self._without(case.dispute, held, [*merged.stale, *copies])
         return {
             item.id: piece.document.sha256
             for item in held
@@ -199,7 +199,7 @@ class MoovApi(Api):
             if item.id and piece.document and piece.is_held_as(item)
         }
 
-    def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> Steps[str]:
+    async def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> str:
         """Upload a piece; returns the API's id of it.
 
         :param known: ids of what was there before.
@@ -207,26 +207,24 @@ class MoovApi(Api):
         ids = {"accountID": self.account, "disputeID": dispute}
         try:
             if piece.document is None:
-                answer: Answer = yield from self.call(
+                answer = await self.call(
                     "uploadDisputeEvidenceText", **ids, evidenceType=piece.name, text=piece.text
                 )
             else:
                 document = piece.document
                 part = FilePart(document.upload_name, document.content, document.content_type)
-                answer = yield from self.call(
+                answer = await self.call(
                     "uploadDisputeEvidenceFile", **ids, evidenceType=piece.name, file=part
                 )
         except AmbiguousError:
             # It may have arrived: an upload has no key that would make a second one harmless.
-            for item in (yield from self._items(dispute)):
+            for item in await self._items(dispute):
                 if item.item and item.item not in known and piece.is_held_as(item):
                     return item.item
             raise
         return str(answer.data["evidenceID"])
 
-    def _without(
-        self, dispute: str, items: list[Evidence], unwanted: list[Evidence]
-    ) -> Steps[list[Evidence]]:
+    async def _without(self, dispute: str, items: list[Evidence], unwanted: list[Evidence]) -> list[Evidence]:
         """Delete items of ours; returns those that are left."""
         gone = {item.item for item in unwanted}
         if not gone:
@@ -234,30 +232,26 @@ class MoovApi(Api):
         ids = {"accountID": self.account, "disputeID": dispute}
         for item in unwanted:
             with contextlib.suppress(NotFoundError):
-                yield from self.call("deleteDisputeEvidenceFile", **ids, evidenceID=item.item)
-        items = yield from self._items(dispute)
+                await self.call("deleteDisputeEvidenceFile", **ids, evidenceID=item.item)
+        items = await self._items(dispute)
         if any(item.item in gone for item in items):
             raise AmbiguousError("a deleted item is still there.", operation="deleteDisputeEvidenceFile")
         return items
 
-    def _items(self, dispute: str) -> Steps[list[Evidence]]:
+    async def _items(self, dispute: str) -> list[Evidence]:
         """What is uploaded, oldest first."""
-        answer: Answer = yield from self.call(
-            "listDisputeEvidence", accountID=self.account, disputeID=dispute
-        )
+        answer = await self.call("listDisputeEvidence", accountID=self.account, disputeID=dispute)
         items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
         return list(map(_evidence, items))
 
-    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
-        return (
-            yield from self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
-        )
+    async def submission(self, approved: Snapshot, record: Record) -> Answer:
+        return await self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
 
-    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
+    async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         raise NotImplementedError("nothing here is submitted by itself, or written over")
 
-    def concession(self, record: Record) -> Steps[Answer]:
-        return (yield from self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute))
+    async def concession(self, record: Record) -> Answer:
+        return await self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute)
 
     def is_conceded(self, found: Dispute) -> bool:
         return found.status == "accepted"

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from dispute_provider.apis import stripe_dispute, stripe_evidence
-from dispute_provider.apis.api import Api, Listing, Memory, Steps, Unreadable, named
+from dispute_provider.apis.api import Api, Listing, Memory, Unreadable, named
 from dispute_provider.apis.connection import (
     Connection,
     base_url,
@@ -20,6 +20,7 @@ from dispute_provider.apis.connection import (
 )
 from dispute_provider.apis.stripe_charges import unmet_by
 from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
@@ -98,14 +99,14 @@ class StripeApi(Api):
             network=network_of(connection),
         )
 
-    def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Steps[Answer]:
+    def request(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Request:
         evidence = arguments.get("evidence")
         text = evidence.get("uncategorized_text") if isinstance(evidence, Mapping) else None
         if self.settings.live and text in _TEST_WORDS:
             problem = "is a word that means something in test mode alone"
             violation = Violation("/evidence/uncategorized_text", problem, "write what the bank is to read")
             raise InvalidRequestError.before_sending(operation_id, [violation])
-        return (yield from super().call(operation_id, account, **arguments))
+        return super().request(operation_id, account, **arguments)
 
     def complete(
         self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None
@@ -125,15 +126,15 @@ class StripeApi(Api):
         account = account or self.settings.account
         return stripe_dispute.dashboard_url(dispute, account, live=self.settings.live)
 
-    def probe(self) -> Steps[str]:
-        answer: Answer = yield from self.call("GetAccount")
+    async def probe(self) -> str:
+        answer = await self.call("GetAccount")
         mode = "live" if self.settings.live else "test"
         version = self.settings.headers["Stripe-Version"]
         return f"Stripe account {answer.data['id']}, {mode} mode, API version {version}"
 
-    def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Steps[Snapshot]:
+    async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
         expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
-        answer: Answer = yield from self.call(self.reads_by, account, dispute=dispute, expand=expand)
+        answer = await self.call(self.reads_by, account, dispute=dispute, expand=expand)
         return self._snapshot(answer, account)
 
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
@@ -141,15 +142,15 @@ class StripeApi(Api):
             answer.data, account or self.settings.account, live=self.settings.live
         )
 
-    def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> Steps[bytes]:
-        answer: Answer = yield from self.call("GetFilesFileContents", account, file=document.id)
+    async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
+        answer = await self.call("GetFilesFileContents", account, file=document.id)
         return bytes(answer.data)
 
-    def list_open(self) -> Steps[Listing]:
+    async def list_open(self) -> Listing:
         found = Listing()
         last: str | None = None
         while True:
-            answer: Answer = yield from self.call("GetDisputes", limit=_PAGE, starting_after=last)
+            answer = await self.call("GetDisputes", limit=_PAGE, starting_after=last)
             page = answer.raw["data"]
             has_more = answer.data.get("has_more")
             more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
@@ -177,16 +178,16 @@ class StripeApi(Api):
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None
 
-    def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:
-        return (yield from unmet_by(self, dispute, claim, account))
+    async def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
+        return await unmet_by(self, dispute, claim, account)
 
-    def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> Steps[dict[str, str]]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> dict[str, str]:
         uploaded = dict(merged.held)
         # Only a whole object can be cleared; what stays behind of one is told by reading back.
         evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
         for piece in merged.missing:
             if piece.document is not None:
-                file_id = yield from self._upload(piece.document, case.account)
+                file_id = await self._upload(piece.document, case.account)
                 uploaded[file_id] = piece.document.sha256
                 evidence[piece.name] = file_id
             elif piece.value is not None:
@@ -198,7 +199,7 @@ class StripeApi(Api):
                 del evidence[piece.name]
         method = "manual" if before.dispute.automatic else None
         if evidence or case.metadata or method:
-            yield from self.call(
+            await self.call(
                 "PostDisputesDispute",
                 case.account,
                 dispute=case.dispute,
@@ -209,8 +210,8 @@ class StripeApi(Api):
             )
         return uploaded
 
-    def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> Steps[None]:
-        yield from self.call(
+    async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
+        await self.call(
             "PostDisputesDispute",
             record.account,
             dispute=record.dispute,
@@ -219,21 +220,19 @@ class StripeApi(Api):
             submit=False,
         )
 
-    def concession(self, record: Record) -> Steps[Answer]:
+    async def concession(self, record: Record) -> Answer:
         key = sha256_of([record.account, record.dispute, record.stage, record.submissions, record.digest])
-        return (
-            yield from self.call(
-                self.concedes_by,
-                record.account,
-                dispute=record.dispute,
-                **{"Idempotency-Key": f"concede-{key}"},
-            )
+        return await self.call(
+            self.concedes_by,
+            record.account,
+            dispute=record.dispute,
+            **{"Idempotency-Key": f"concede-{key}"},
         )
 
     def is_conceded(self, found: Dispute) -> bool:
         return found.status == "lost"
 
-    def submission(self, approved: Snapshot, record: Record) -> Steps[Answer]:
+    async def submission(self, approved: Snapshot, record: Record) -> Answer:
         dispute = approved.dispute
         # The same for every try and run that submits this: who comes second is answered as the first was.
         attempt = record.approval.attempt if record.approval else 1
@@ -241,21 +240,19 @@ class StripeApi(Api):
         key = sha256_of([*stage, record.digest, attempt])
         # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
         evidence = stripe_evidence.sendable(self.contract, approved.evidence)
-        return (
-            yield from self.call(
-                "PostDisputesDispute",
-                dispute.account,
-                dispute=record.dispute,
-                evidence=evidence,
-                submit=True,
-                **{"Idempotency-Key": f"submit-{key}"},
-            )
+        return await self.call(
+            "PostDisputesDispute",
+            dispute.account,
+            dispute=record.dispute,
+            evidence=evidence,
+            submit=True,
+            **{"Idempotency-Key": f"submit-{key}"},
         )
 
-    def _upload(self, document: Document, account: str | None) -> Steps[str]:
+    async def _upload(self, document: Document, account: str | None) -> str:
         """Upload once: the same bytes for the same account get the file that the first upload made."""
         key = sha256_of(["file", self.settings.connection, account, document.sha256, document.upload_name])
-        answer: Answer = yield from self.call(
+        answer = await self.call(
             "PostFiles",
             account,
             purpose="dispute_evidence",

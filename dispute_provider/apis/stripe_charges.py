@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dispute_provider.apis.api import Api, Steps
+from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.compelling import Charge, Claim, charges_of, unmet
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError
 
 
-def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None = None) -> Steps[list[str]]:
+async def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
     """Read the payments that a claim names, and say which conditions of the programme are not met.
 
     :raises ApiError: if one of them cannot be read for another reason than that there is none.
@@ -21,7 +21,7 @@ def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None = Non
     charges: dict[str, Charge] = {}
     for charge_id in charges_of(dispute, claim):
         try:
-            answer: Answer = yield from api.call("GetChargesCharge", account, charge=charge_id)
+            answer: Answer = await api.call("GetChargesCharge", account, charge=charge_id)
         except NotFoundError:
             continue
         except InvalidRequestError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal, cast
@@ -49,6 +49,10 @@ class Request:
     def dispute(self) -> str | None:
         """The id of the dispute that it is about; None if it is about none."""
         return self.arguments.get("dispute") or self.arguments.get("disputeID")
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """Return the same call with more header parameters, valid ones of the contract's names."""
+        return replace(self, headers={**self.headers, **headers}, arguments={**self.arguments, **headers})
 
     @property
     def content(self) -> Json:

@@ -1,4 +1,4 @@
-"""The synchronous and the asynchronous hook that Stripe's and Moov's share.
+"""The hook that Stripe's and Moov's share.
 
 The workflow's tasks do without them, and so without importing a second HTTP client: they send through
 :mod:`~dispute_provider.transport.client` alone.
@@ -7,29 +7,24 @@ The workflow's tasks do without them, and so without importing a second HTTP cli
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, TypeVar
 
 import requests
 import urllib3
-from airflow.providers.http.hooks.http import HttpAsyncHook, HttpHook, SessionConfig
-from tenacity import Retrying
+from airflow.providers.http.hooks.http import HttpHook
 
-from dispute_provider.apis.api import Api, Send, Steps, Wait
+from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError
-from dispute_provider.transport import sending
-from dispute_provider.transport.client import AsyncClient, open_client, proxy_options, time_limits
-from dispute_provider.transport.retries import Attempts
+from dispute_provider.hooks.blocking import BlockingSession
+from dispute_provider.transport.bounds import CONNECT_SECONDS, READ_SECONDS
 from dispute_provider.transport.settings import Settings
 from dispute_provider.transport.unsent import tunnel_status, unsent
 
 T = TypeVar("T")
-_LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 
 def _main_url(api: Api) -> str:
@@ -99,11 +94,8 @@ class DisputeHook(HttpHook):
         return self.api_type(self.settings)
 
     @cached_property
-    def _session(self) -> requests.Session:
-        session = requests.Session()
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._connect_through(session)
-        return session
+    def _session(self) -> BlockingSession:
+        return BlockingSession(self.api)
 
     def _connect_through(self, session: requests.Session) -> None:
         """Give a session the connection's network settings, in place of what requests finds by itself."""
@@ -117,67 +109,35 @@ class DisputeHook(HttpHook):
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Make one call by the API's own name for it.
 
+        :param account: in place of the connection's own, where the operation takes one.
+        :param arguments: by the contract's names; they win over what the connection says.
         :raises ApiError: one of the tree.
         """
-        return self.run_steps(self.api.call(operation_id, account, **arguments))
+        return self.with_api(lambda api: api.call(operation_id, account, **arguments))
 
-    def run_steps(self, steps: Steps[T]) -> T:
-        """Drive an API's steps to their end."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    result = self._take(step)
-                except DisputeError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(result)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+    def with_api(self, work: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
+        """Do asynchronous work with the API and return its result; a running event loop is no obstacle.
 
-    def _take(self, step: Send | Wait) -> Answer | None:
-        if isinstance(step, Wait):
-            time.sleep(step.seconds)
-            return None
-        try:
-            return self._send(step)
-        except ApiError as error:
-            attempts = Attempts(step.request, error)
+        :param work: takes the open API.
+        """
+        return self._session.run(work)
 
-        def attempt() -> Answer:
-            attempts.raise_first()
-            return self._send(step)
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Api]:
+        """Open the API for asynchronous code: many calls side by side, under the connection's rate limit.
 
-        try:
-            return attempts.answered(Retrying(**attempts.policy)(attempt))
-        except ApiError as error:
-            raise attempts.failed(error) from None
+        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        """
+        from airflow.providers.common.compat.connection import get_async_connection
 
-    def _send(self, step: Send) -> Answer:
-        request = step.request
-        try:
-            with self._session.request(
-                request.method,
-                sending.url(self.settings, request),
-                data=request.body,
-                headers=dict(request.headers),
-                auth=_Authorization(step.authorization),
-                timeout=(sending.CONNECT_SECONDS, sending.READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = response.raw.read(sending.LARGEST_ANSWER + 1, decode_content=True)
-                return sending.answer_to(step, self.settings, response.status_code, response.headers, body)
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            # urllib3 raises its own errors while a streamed body is read.
-            if isinstance(error, requests.exceptions.ConnectionError) and _never_left(error):
-                raise sending.unreachable(self.settings, request, error) from None
-            raise sending.no_answer(request, error, late=isinstance(error, _LATE)) from None
+        connection = await get_async_connection(self.http_conn_id)
+        async with self.api_type(self.api_type.check_connection(connection)) as api:
+            yield api
 
     def test_connection(self) -> tuple[bool, str]:
         """A harmless read that says which account and mode it reached."""
         try:
-            return True, f"Reached {self.run_steps(self.api.probe())}."
+            return True, f"Reached {self.with_api(lambda api: api.probe())}."
         except DisputeError as error:
             return False, str(error)
 
@@ -187,7 +147,7 @@ class DisputeHook(HttpHook):
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:
-        options = {"allow_redirects": False, "timeout": (sending.CONNECT_SECONDS, sending.READ_SECONDS)}
+        options = {"allow_redirects": False, "timeout": (CONNECT_SECONDS, READ_SECONDS)}
         return super().get_conn(headers, options | (extra_options or {}))
 
     def _set_base_url(self, connection: Any) -> None:
@@ -197,7 +157,7 @@ class DisputeHook(HttpHook):
     def _configure_session_from_auth(self, session: requests.Session, connection: Any) -> requests.Session:
         authorization = self.settings.authorization
         if self.settings.oauth:
-            authorization = f"Bearer {self.run_steps(self.api.mint()).value}"
+            authorization = f"Bearer {self.with_api(lambda api: api.mint()).value}"
         session.auth = _Authorization(authorization)
         return session
 
@@ -248,53 +208,3 @@ def _never_left(error: requests.exceptions.ConnectionError) -> bool:
     if isinstance(reason, urllib3.exceptions.SSLError):
         return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-class DisputeAsyncHook(HttpAsyncHook):
-    """The asynchronous hook that Stripe's and Moov's share.
-
-    :param http_conn_id: id of the Airflow connection.
-    """
-
-    api_type: ClassVar[type[Api]]
-
-    def __init__(self, http_conn_id: str | None = None, method: str = "POST", **options: Any) -> None:
-        # The base class would send a failed POST three times.
-        super().__init__(method, http_conn_id or self.default_conn_name, **{"retry_limit": 1, **options})
-
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[AsyncClient]:
-        """Open a session.
-
-        :raises ConnectionConfigError: if the connection must not be used as it stands.
-        """
-        async with open_client(await self._api()) as client:
-            yield client
-
-    async def _api(self) -> Api:
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        connection = await get_async_connection(self.http_conn_id)
-        return self.api_type(self.api_type.check_connection(connection))
-
-    async def config(self) -> SessionConfig:
-        """For the base class's own ``run``: the same host and key, and nothing of the extras.
-
-        Not kept, as the base class does: a token ends.
-        """
-        api = await self._api()
-        authorization = api.settings.authorization
-        if api.settings.oauth:
-            async with open_client(api) as client:
-                authorization = f"Bearer {(await client.run_steps(api.mint())).value}"
-        url = _main_url(api)
-        return SessionConfig(
-            base_url=url,
-            headers={**api.settings.headers, "Authorization": authorization},
-            extra_options={
-                "allow_redirects": False,
-                "timeout": time_limits(),
-                "ssl": api.settings.tls() or True,
-                **proxy_options(api.settings.network, url),
-            },
-        )

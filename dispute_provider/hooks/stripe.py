@@ -1,25 +1,15 @@
-"""Stripe's hooks: its API over both kinds of transport."""
+"""Stripe's hook."""
 
 from __future__ import annotations
 
 from dispute_provider.apis.stripe import StripeApi
-from dispute_provider.hooks.base import DisputeAsyncHook, DisputeHook
+from dispute_provider.hooks.base import DisputeHook
 
 
 class StripeHook(DisputeHook):
-    """Stripe over HTTP, synchronous; a stock HttpOperator on a ``stripe`` connection gets this hook.
+    """Stripe over HTTP; a stock HttpOperator on a ``stripe`` connection gets this hook.
 
-    :param http_conn_id: id of an Airflow connection of type ``stripe``.
-    """
-
-    api_type = StripeApi
-    default_conn_name = "stripe_default"
-    conn_type = "stripe"
-    hook_name = "Stripe"
-
-
-class StripeAsyncHook(DisputeAsyncHook):
-    """Stripe over HTTP, asynchronous, many calls on one pool of connections.
+    Call it from synchronous code with :meth:`call`, from asynchronous code within :meth:`session`.
 
     :param http_conn_id: id of an Airflow connection of type ``stripe``.
     """

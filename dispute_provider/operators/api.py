@@ -157,17 +157,15 @@ def send(
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
     """
-    api = hook.api
-    request = api.contract.request(operation_id, **api.complete(operation_id, arguments))
-    keyed = {**key_for(hook.settings.connection, request), **arguments}
+    request = hook.api.request(operation_id, **arguments)
+    request = request.with_headers(key_for(hook.settings.connection, request))
     if request.operation.effect != "read":
-        hook.run_steps(api.prepare())
+        hook.with_api(lambda api: api.prepare())
     if request.is_final:
         from dispute_provider.tasks import final_call
 
-        request = api.contract.request(operation_id, **api.complete(operation_id, keyed))
         return final_call.make(context, hook, request, log)
-    answer = hook.call(operation_id, None, **keyed)
+    answer = hook.with_api(lambda api: api.send(request))
     log.info("%s", line_about(hook, operation_id, arguments, answer))
     return answer
 

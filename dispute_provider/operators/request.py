@@ -205,7 +205,7 @@ def _secrets(operation: Operation) -> list[str]:
 
 def _minted(operation: Operation, hook: DisputeHook) -> dict[str, str]:
     """A token made for this call, where the operation is about one."""
-    return {name: hook.run_steps(hook.api.mint()).value for name in _secrets(operation)}
+    return {name: hook.with_api(lambda api: api.mint()).value for name in _secrets(operation)}
 
 
 def _require_confirmation(operation: Operation, dispute: Any, confirmed: Any) -> None:

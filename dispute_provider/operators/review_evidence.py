@@ -19,7 +19,7 @@ from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
 from dispute_provider.state.reviews import ANSWERED, note_answers
 from dispute_provider.state.stores import run_key
-from dispute_provider.tasks.batch import Clients, Given, all_of, resolve, take
+from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, take
 from dispute_provider.tasks.notifications import form_address, tell
 from dispute_provider.tasks.progress import Pace
 from dispute_provider.tasks.record_lists import Outlet, Value, count_of, handed_out, records_of
@@ -151,14 +151,14 @@ class ReviewEvidenceOperator(HITLOperator):
             try:
                 if refusal := signer.objection(record):
                     return record.ended(State.REFUSED, f"{refusal}; stage it again"), None
-                client = await clients.of(record.connection)
+                api = await apis.of(record.connection)
             except Exception as error:  # a connection that cannot be used must not stop the others
                 return record.ended(State.HELD, f"not reviewed: {error}"), None
-            return await client.run_steps(read_for_review(client.api, record, keep))
+            return await read_for_review(api, record, keep)
 
         given = resolve(self.staged, context)
         records = records_of(given)
-        async with Clients() as clients, Pace(context, "reading for the review", count_of(given)) as pace:
+        async with Apis() as apis, Pace(context, "reading for the review", count_of(given)) as pace:
             while some := list(islice(records, _AT_A_TIME)):
                 readings = await all_of(some, read)
                 fresh = [record for record, _ in readings]

@@ -10,7 +10,7 @@ from airflow.sdk import BaseAsyncOperator
 
 from dispute_provider.state.staging import UPLOADS, StagingMemory
 from dispute_provider.tasks.batch import (
-    Clients,
+    Apis,
     Given,
     each,
     resolve,
@@ -115,10 +115,10 @@ class StageEvidenceOperator(BaseAsyncOperator):
         with Outlet(self.log) as outlet:
             claims = Claims(cases)
             await asyncio.to_thread(claims.look_through)
-            async with Clients() as clients, Pace(context, "staging", claims.count) as pace:
+            async with Apis() as apis, Pace(context, "staging", claims.count) as pace:
                 with Renderer() as renderer:
-                    client = await clients.of(self.conn_id)
-                    stager = CaseStager(self.conn_id, client, self.folder, claims, rules, memory, renderer)
+                    opened = await apis.of(self.conn_id)
+                    stager = CaseStager(self.conn_id, opened, self.folder, claims, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
                         outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)

@@ -20,7 +20,7 @@ from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.state.receipts import Receipts
 from dispute_provider.state.stores import run_key
 from dispute_provider.state.submissions import Progress
-from dispute_provider.tasks.batch import Clients, Given, all_of, resolve, retry_held, take, warn_without_lock
+from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, retry_held, take, warn_without_lock
 from dispute_provider.tasks.progress import Pace
 from dispute_provider.tasks.record_lists import Tally, Value, handed_out, is_unreached, records_of
 from dispute_provider.tasks.settings import settings
@@ -65,12 +65,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         to_send = sum(record.state == State.APPROVED for record in records)
         progress: dict[str, Progress | None] = {}
         receipts = Receipts()
-        async with Clients() as clients, Pace(context, "submitting", to_send) as pace:
+        async with Apis() as apis, Pace(context, "submitting", to_send) as pace:
             answered = (State.APPROVED, State.REJECTED)
             results = [record for record in records if record.state not in answered]
             valid, void = self._check(context, [record for record in records if record.state in answered])
             results += void
-            results += await self._take_back(clients, [r for r in valid if r.state == State.REJECTED])
+            results += await self._take_back(apis, [r for r in valid if r.state == State.REJECTED])
             self._tell(results)
             valid = [record for record in valid if record.state == State.APPROVED]
             self._warn_without_lock(valid)
@@ -82,7 +82,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     self._tell(ends)
                     results += ends
                     continue
-                submitting = Submitting(self.log, context, clients, noted, receipts, pace)
+                submitting = Submitting(self.log, context, apis, noted, receipts, pace)
                 results += await submitting.all(batch)
         for each in filter(None, progress.values()):
             keep(self.log, each.leave)
@@ -114,7 +114,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         for record in ends:
             self.log.info("%s", record.log_line())
 
-    async def _take_back(self, clients: Clients, rejected: list[Record]) -> list[Record]:
+    async def _take_back(self, apis: Apis, rejected: list[Record]) -> list[Record]:
         """Take back what was rejected at an API that would have sent it by itself; pass on the rest."""
         from dispute_provider.state import evidence_store
         from dispute_provider.workflow import concede as conceding
@@ -123,12 +123,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             if not record.automatic:
                 return record
             try:
-                client = await clients.of(record.connection)
+                api = await apis.of(record.connection)
                 earlier = evidence_store.get(record.earlier) if record.earlier else None
             except Exception as error:  # a connection or a store that cannot be used must not stop the others
                 return conceding.left_as_it_is(record, error)
             known = json.loads(earlier) if earlier else None
-            return await client.run_steps(conceding.take_back(client.api, record, known))
+            return await conceding.take_back(api, record, known)
 
         return await all_of(rejected, take_back)
 

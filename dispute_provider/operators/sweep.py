@@ -25,7 +25,7 @@ from dispute_provider.state.reviews import (
     past_answers,
     save,
 )
-from dispute_provider.tasks.batch import Clients, Given, all_of, resolve, take
+from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, take
 from dispute_provider.tasks.links import ReviewRunLink
 from dispute_provider.tasks.record_lists import Value, handed_out, records_of
 from dispute_provider.tasks.retry import ApiRetryPolicy
@@ -35,9 +35,9 @@ from dispute_provider.tasks.signing import Signer
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from dispute_provider.apis.api import Api
     from dispute_provider.cases.open_disputes import Candidate
     from dispute_provider.evidence.record import Record
-    from dispute_provider.transport.client import AsyncClient
 
 LARGEST_SWEEP = 100
 
@@ -77,12 +77,12 @@ class FindCasesOperator(BaseAsyncOperator):
         from dispute_provider.evidence.record import Record, State, by_due_date, record_of
 
         now = datetime.now(UTC)
-        async with Clients() as clients:
-            client = await clients.of(self.conn_id)
-            listing = await client.run_steps(client.api.list_open())
+        async with Apis() as apis:
+            api = await apis.of(self.conn_id)
+            listing = await api.list_open()
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
-            cases = await asyncio.to_thread(read_cases, client.api.name, open_disputes, self.folder)
-            new, held = await self._compare(context, client, cases.found, now)
+            cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder)
+            new, held = await self._compare(context, api, cases.found, now)
 
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
         without = by_due_date(
@@ -99,7 +99,7 @@ class FindCasesOperator(BaseAsyncOperator):
         )
         unreadable = [
             Record(
-                client.api.name,
+                api.name,
                 self.conn_id,
                 each.dispute or "without a readable id",
                 State.HELD,
@@ -134,7 +134,7 @@ class FindCasesOperator(BaseAsyncOperator):
         return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
     async def _compare(
-        self, context: Context, client: AsyncClient, found: list[Candidate], now: datetime
+        self, context: Context, api: Api, found: list[Candidate], now: datetime
     ) -> tuple[list[Candidate], list[Record]]:
         """Those to stage now, and records of those that cannot be read."""
         from dispute_provider.evidence.record import State, record_of
@@ -156,7 +156,7 @@ class FindCasesOperator(BaseAsyncOperator):
         async def compare(candidate: Candidate) -> None:
             dispute = candidate.dispute
             try:
-                snapshot = await client.run_steps(client.api.read(dispute.id, candidate.case.account))
+                snapshot = await api.read(dispute.id, candidate.case.account)
             except Exception as error:  # one dispute must not stop the others
                 what = str(error) if isinstance(error, DisputeError) else type(error).__name__
                 reason = f"it cannot be compared with what was reviewed: {what}"

@@ -63,11 +63,11 @@ class Progress:
 
     def settling(self, record: Record) -> float:
         """Seconds until an earlier send, by this run or another, has arrived or never will."""
-        from dispute_provider.transport import sending
+        from dispute_provider.transport import bounds
 
         if self.intended(record) and not self.ended(record):
             # That worker may have died just now.
-            return sending.SETTLED_AFTER
+            return bounds.SETTLED_AFTER
         return self._under_way.settling(record)
 
     def alike(self, record: Record) -> bool:

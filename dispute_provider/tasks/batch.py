@@ -1,4 +1,4 @@
-"""What the workflow operators share: lists that other tasks made, clients, and work side by side."""
+"""What the workflow operators share: lists that other tasks made, apis, and work side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.apis.api import Api
-    from dispute_provider.transport.client import AsyncClient
 
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
@@ -81,38 +80,36 @@ def warn_without_lock(operator: BaseOperator, api: Api) -> None:
         )
 
 
-class Clients:
-    """The clients of one task: one for each connection, whose rate then holds for all that the task sends."""
+class Apis:
+    """The APIs of one task: one for each connection, whose rate then holds for all that the task sends."""
 
     def __init__(self) -> None:
-        self._open: dict[str, AsyncClient] = {}
+        self._open: dict[str, Api] = {}
         self._unusable: dict[str, Exception] = {}
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Clients:
+    async def __aenter__(self) -> Apis:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
         await self._stack.aclose()
 
-    async def of(self, conn_id: str) -> AsyncClient:
-        """The client of a connection, opened when it is first asked for.
+    async def of(self, conn_id: str) -> Api:
+        """The API of a connection, opened when it is first asked for.
 
         :raises ConnectionConfigError: if the connection must not be used as it stands.
         """
-        if client := self._open.get(conn_id):
-            return client
+        if api := self._open.get(conn_id):
+            return api
         async with self._opening:
             if error := self._unusable.get(conn_id):
                 raise error
             if conn_id not in self._open:
                 from dispute_provider.hooks.connections import api_of
-                from dispute_provider.transport.client import open_client
 
                 try:
-                    opened = open_client(api_of(conn_id))
-                    self._open[conn_id] = await self._stack.enter_async_context(opened)
+                    self._open[conn_id] = await self._stack.enter_async_context(api_of(conn_id))
                 except Exception as error:
                     # The next dispute of this connection need not try it again.
                     self._unusable[conn_id] = error

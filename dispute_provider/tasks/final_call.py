@@ -21,7 +21,7 @@ def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Ans
     """Make a final call, and log in one line what happened to the dispute.
 
     :param request: the call, with its idempotency key where the API takes one.
-    :returns: see :meth:`~dispute_provider.workflow.single_call.SingleCall.steps`.
+    :returns: see :meth:`~dispute_provider.workflow.single_call.SingleCall.make`.
     :raises ApiError: see there.
     """
     from dispute_provider.workflow.single_call import SingleCall
@@ -29,7 +29,8 @@ def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Ans
     def say(what: str) -> None:
         log.info("%s %s: %s", request.operation.id, request.dispute, what)
 
-    return hook.run_steps(SingleCall(hook.api, request, _Note(context, request, log), say).steps())
+    note = _Note(context, request, log)
+    return hook.with_api(lambda api: SingleCall(api, request, note, say).make())
 
 
 class _Note:

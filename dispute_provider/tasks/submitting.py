@@ -13,14 +13,14 @@ from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.receipts import Receipts
 from dispute_provider.state.submissions import Progress
-from dispute_provider.tasks.batch import Clients, all_of
+from dispute_provider.tasks.batch import Apis, all_of
 from dispute_provider.tasks.progress import Pace
 from dispute_provider.tasks.same_dispute import by_dispute
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.apis.api import Api, Steps
+    from dispute_provider.apis.api import Api
     from dispute_provider.evidence.record import Record
 
 # Disputes whose intent is recorded together. That takes some four calls to Airflow, which block the others,
@@ -36,14 +36,14 @@ class Submitting:
         self,
         log: Any,
         context: Context,
-        clients: Clients,
+        apis: Apis,
         progress: Progress,
         receipts: Receipts,
         pace: Pace,
     ) -> None:
         self._log = log
         self._context = context
-        self._clients = clients
+        self._apis = apis
         self._progress = progress
         self._receipts = receipts
         self._pace = pace
@@ -109,8 +109,8 @@ class Submitting:
         async def submit(record: Record) -> Record:
             is_resumed = record.dispute in resumed
             try:
-                client = await self._clients.of(record.connection)
-                if client.api.name != record.provider:
+                api = await self._apis.of(record.connection)
+                if api.name != record.provider:
                     raise ConnectionConfigError(
                         f"connection {record.connection!r} is no longer a {record.provider} one"
                     )
@@ -119,8 +119,7 @@ class Submitting:
             else:
                 settle = max(0.0, settled[record.dispute] - now())
                 try:
-                    steps = self._steps(client.api, record, earlier[record.dispute], is_resumed, settle)
-                    end = await client.run_steps(steps)
+                    end = await self._settle(api, record, earlier[record.dispute], is_resumed, settle)
                 except Exception as error:  # what nobody foresaw must not stop the others
                     self._log.error("dispute=%s: unexpected %s", record.dispute, type(error).__name__)
                     end = may_have_been_sent(record, f"unexpected {type(error).__name__}")
@@ -134,10 +133,10 @@ class Submitting:
             keep(self._log, partial(count_unknown_ends, self._context, unknown))
         return ends
 
-    def _steps(
+    async def _settle(
         self, api: Api, record: Record, earlier: Record | None, resumed: bool, settle: float
-    ) -> Steps[Record]:
-        """What is to be done for a record.
+    ) -> Record:
+        """Do what was decided for a record; return its end.
 
         :param earlier: how an earlier try ended it: as *unknown*, or not at all.
         :param settle: seconds until what was sent before has arrived or never will.
@@ -147,10 +146,10 @@ class Submitting:
         from dispute_provider.workflow import submit as protocol
 
         if record.approval and record.approval.action == CONCEDE:
-            return conceding.concede(api, record, resumed=resumed, settle=settle)
+            return await conceding.concede(api, record, resumed=resumed, settle=settle)
         if earlier:
-            return protocol.submit(api, earlier, resumed=True, may_send=False, settle=settle)
-        return protocol.submit(
+            return await protocol.submit(api, earlier, resumed=True, may_send=False, settle=settle)
+        return await protocol.submit(
             api,
             record,
             resumed=resumed,

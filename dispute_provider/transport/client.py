@@ -1,92 +1,131 @@
-"""The asynchronous client: many calls side by side on one pool of connections."""
+"""The client: every call of this package goes through it, under its connection's rate limit."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from math import inf
-from typing import Any, TypeVar
+import time
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Self
 
-import aiohttp
 from tenacity import AsyncRetrying
-from yarl import URL
 
-from dispute_provider.apis.api import Api, Send, Steps, Wait
-from dispute_provider.contracts.answers import Answer
-from dispute_provider.exceptions import ApiError, DisputeError, RateLimitedError
-from dispute_provider.transport import sending
+from dispute_provider import __version__
+from dispute_provider.contracts.answers import Answer, read_answer, unreadable
+from dispute_provider.contracts.contract import Request
+from dispute_provider.exceptions import ApiError, RateLimitedError
+from dispute_provider.transport import bounds
+from dispute_provider.transport.http import HttpTransport
 from dispute_provider.transport.limiter import Limiter
-from dispute_provider.transport.network import Network
 from dispute_provider.transport.retries import Attempts
+from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.transport import (
+    HttpRequest,
+    NoResponseError,
+    NotConnectedError,
+    Transport,
+)
+from dispute_provider.transport.unsent import unsent
 
-T = TypeVar("T")
-# ClientHttpProxyError: a proxy's answer to CONNECT, other than that it connected.
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+USER_AGENT = f"dispute-provider/{__version__}"
 # Stripe's code for a 429 that is about one object, which another request holds, and about no rate.
 _LOCKED = "lock_timeout"
 _INDEX = re.compile(r"/\d+")
 _log = logging.getLogger(__name__)
 
 
-class AsyncClient:
-    """One session with an API: a pool of connections under the connection's rate limit.
+class Client:
+    """Sends requests on one connection, many side by side; open it with ``async with``.
 
-    :param unusable: why nothing may be sent in it; every use of it meets this error.
+    Tests and fault campaigns put their own transport, sleep and clock in place of these.
+
+    :cvar transport: makes what sends.
+    :cvar sleep: waits so many seconds.
+    :cvar clock: seconds that only grow.
+    :ivar unusable: why nothing may be sent; every call meets this error. None while there is no such reason.
     """
 
-    def __init__(self, api: Api, session: aiohttp.ClientSession) -> None:
-        self.api = api
+    transport: ClassVar[Callable[[Settings], Transport]] = HttpTransport
+    sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.unusable: ApiError | None = None
-        self._session = session
-        self._limiter = Limiter(api.settings)
-        # True is for connections without TLS, where it has no meaning.
-        self._tls: ssl.SSLContext | bool = api.settings.tls() or True
+        self._limiter = Limiter(settings)
+        self._transport: Transport | None = None
         self._warned: set[tuple[str, str]] = set()
 
-    async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
-        """Make one call by the API's own name for it.
+    async def __aenter__(self) -> Self:
+        """Open it.
 
+        :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+        """
+        self._transport = type(self).transport(self.settings)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self._transport:
+            await self._transport.close()
+            self._transport = None
+
+    async def send(self, request: Request, authorization: str) -> Answer:
+        """Send a request; again, after a pause, where that does no harm and may help.
+
+        :param authorization: the value of its Authorization header.
         :raises ApiError: one of the tree.
         """
-        return await self.run_steps(self.api.call(operation_id, account, **arguments))
-
-    async def run_steps(self, steps: Steps[T]) -> T:
-        """Drive an API's steps to their end."""
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    result = await self._take(step)
-                except DisputeError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(result)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
-
-    async def _take(self, step: Send | Wait) -> Answer | None:
         if self.unusable:
             raise self.unusable
-        if isinstance(step, Wait):
-            await asyncio.sleep(step.seconds)
-            return None
         try:
-            return await self._send(step)
+            return await self._attempt(request, authorization)
         except ApiError as error:
-            attempts = Attempts(step.request, error)
+            attempts = Attempts(request, error)
 
         async def attempt() -> Answer:
             attempts.raise_first()
-            return await self._send(step)
+            return await self._attempt(request, authorization)
 
         try:
-            return attempts.answered(await AsyncRetrying(**attempts.policy)(attempt))
+            return attempts.answered(await AsyncRetrying(sleep=self.sleep, **attempts.policy)(attempt))
         except ApiError as error:
             raise attempts.failed(error) from None
+
+    async def _attempt(self, request: Request, authorization: str) -> Answer:
+        if self._transport is None:
+            raise RuntimeError("the client is not open: use it with `async with`")
+        operation = request.operation
+        url = (self.settings.base_url or operation.server) + request.path
+        headers = {"User-Agent": USER_AGENT, **request.headers, "Authorization": authorization}
+        turn = await self._limiter.turn(operation)
+        try:
+            response = await self._transport.send(HttpRequest(request.method, url, headers, request.body))
+        except NotConnectedError as error:
+            cause = error.__cause__ or error
+            raise unsent(cause, operation.id, url, self.settings.network.proxy_for(url)) from None
+        except NoResponseError as error:
+            problem = f"the connection broke before the answer was read: {type(error.__cause__).__name__}"
+            raise unreadable(request, problem, under_way=error.late) from None
+        self._limiter.answered(operation, turn)
+        if len(response.body) > bounds.LARGEST_RESPONSE:
+            problem = f"the answer is larger than {bounds.LARGEST_RESPONSE:,} bytes"
+            raise unreadable(request, problem, response.status)
+        try:
+            answer = read_answer(
+                request,
+                response.status,
+                response.headers,
+                response.body,
+                authorization,
+                self.settings.authorization,
+            )
+        except RateLimitedError as error:
+            if error.code != _LOCKED:
+                self._limiter.slow(operation)
+            raise
+        self._warn(operation.id, answer)
+        return answer
 
     def _warn(self, operation: str, answer: Answer) -> None:
         """Log what is odd in an answer, each oddity once for a session, whichever item of a list has it."""
@@ -95,75 +134,3 @@ class AsyncClient:
             if kind not in self._warned:
                 self._warned.add(kind)
                 _log.warning("%s, request %s: %s", operation, answer.request_id, warning)
-
-    async def _send(self, step: Send) -> Answer:
-        request = step.request
-        turn = await self._limiter.turn(request.operation)
-        settings = self.api.settings
-        url = sending.url(settings, request)
-        try:
-            async with self._session.request(
-                request.method,
-                URL(url, encoded=True),
-                data=request.body,
-                headers={**request.headers, "Authorization": step.authorization},
-                allow_redirects=False,
-                ssl=self._tls,
-                **proxy_options(settings.network, url),
-            ) as response:
-                self._limiter.answered(request.operation, turn)
-                body = await _body(response)
-                answer = sending.answer_to(step, settings, response.status, response.headers, body)
-                self._warn(request.operation.id, answer)
-                return answer
-        except RateLimitedError as error:
-            if error.code != _LOCKED:
-                self._limiter.slow(request.operation)
-            raise
-        except _NOT_CONNECTED as error:
-            raise sending.unreachable(settings, request, error) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise sending.no_answer(request, error, late=isinstance(error, TimeoutError)) from None
-
-
-@asynccontextmanager
-async def open_client(api: Api) -> AsyncIterator[AsyncClient]:
-    """Open a session with an API.
-
-    :raises ConnectionConfigError: if a certificate file that its connection names cannot be used.
-    """
-    async with aiohttp.ClientSession(timeout=time_limits(), cookie_jar=aiohttp.DummyCookieJar()) as session:
-        client = AsyncClient(api, session)
-        try:
-            await client.run_steps(api.prepare())
-        except ApiError as error:
-            # What it means for a dispute, the steps of that dispute say.
-            client.unusable = error
-        yield client
-
-
-def proxy_options(network: Network, url: str) -> dict[str, Any]:
-    """The options with which aiohttp reaches a URL through its proxy; none for a direct connection."""
-    proxy = network.proxy_for(url)
-    return {"proxy": proxy, "proxy_headers": dict(network.proxy_headers)} if proxy else {}
-
-
-def time_limits() -> aiohttp.ClientTimeout:
-    """How long is waited for a connection, and for each piece of an answer."""
-    return aiohttp.ClientTimeout(
-        total=None, sock_connect=sending.CONNECT_SECONDS, sock_read=sending.READ_SECONDS
-    )
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """What was answered; of what is too large, a little more than is allowed."""
-    # Most answers say how long they are. Of a compressed one that says nothing of what it unfolds to.
-    packed = "Content-Encoding" in response.headers
-    if not packed and (response.content_length or inf) <= sending.LARGEST_ANSWER:
-        return await response.read()
-    body = bytearray()
-    async for piece in response.content.iter_chunked(1 << 16):
-        body += piece
-        if len(body) > sending.LARGEST_ANSWER:
-            break
-    return bytes(body)

@@ -15,7 +15,6 @@ from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.hooks.connections import api_of
 from dispute_provider.state import evidence_store
-from dispute_provider.transport.client import open_client
 
 log = logging.getLogger(__name__)
 # A person waits for it.
@@ -35,8 +34,8 @@ async def read(record: Record) -> Snapshot:
         async with asyncio.timeout(_LONGEST):
             # In a thread, where waiting for a database holds nobody up.
             api = await asyncio.to_thread(api_of, record.connection)
-            async with open_client(api) as client:
-                return await client.run_steps(api.read(record.dispute, record.account, details=True))
+            async with api:
+                return await api.read(record.dispute, record.account, details=True)
     except TimeoutError:
         raise UnreadableError(f"The API did not answer within {_LONGEST:g} seconds.") from None
     except DisputeError as error:

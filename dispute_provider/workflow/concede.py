@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Steps, Wait
+from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import WRITTEN, Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError
@@ -15,22 +15,22 @@ from dispute_provider.workflow.final_call import send_and_look
 from dispute_provider.workflow.submit import not_shown, refuse_submission, unread
 
 
-def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 0.0) -> Steps[Record]:
+async def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 0.0) -> Record:
     """Give a dispute up for good, as a person has decided: read, compare, one call, read back.
 
     :param resumed: an earlier try of the same task may have done it.
     :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
     """
     try:
-        found, end = yield from _look(api, record, resumed)
+        found, end = await _look(api, record, resumed)
         if settle and not (end and end.state == State.CONCEDED):
-            yield Wait(settle)
-            found, end = yield from _look(api, record, resumed)
+            await api.wait(settle)
+            found, end = await _look(api, record, resumed)
     except ApiError as error:
         return unread(record, "not conceded", error, resumed)
     if end:
         return end
-    outcome = yield from send_and_look(
+    outcome = await send_and_look(
         api,
         lambda: api.read(record.dispute, record.account),
         found,
@@ -45,9 +45,9 @@ def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 
     return outcome.end or not_shown(api, record, outcome, "not conceded")
 
 
-def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
+async def _look(api: Api, record: Record, resumed: bool) -> tuple[Snapshot, Record | None]:
     """A fresh reading, and the end of a dispute that is not to be conceded; None if it is."""
-    found = yield from api.read(record.dispute, record.account)
+    found = await api.read(record.dispute, record.account)
     if resumed and api.is_conceded(found.dispute):
         reason = "an earlier try of this task conceded it"
         return found, record.ended(State.CONCEDED, reason, found.request_id)
@@ -57,7 +57,7 @@ def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Reco
     return found, refuse_submission(record, found)
 
 
-def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Steps[Record]:
+async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Record:
     """Put the evidence back that a dispute held before it was staged, and how it was to be submitted.
 
     For a rejected dispute that its API would have answered by itself: what was rejected must not go out then.
@@ -68,18 +68,18 @@ def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> St
     unknown = [each.name for each in record.differences if each.kind == "overwritten" and earlier is None]
     evidence = {name: (earlier or {}).get(name, "") for name in written if name not in unknown}
     try:
-        found = yield from api.read(record.dispute, record.account)
+        found = await api.read(record.dispute, record.account)
         # What a broken try has put back needs no more than its last step.
         is_back = bool(evidence) and all(_is_back(name, value, found) for name, value in evidence.items())
         if found.digest({}) != record.staged_as and not is_back:
             changed = "its evidence was left as it is: it has changed since it was staged; look at it"
             return replace(record, reason=f"{record.reason}; {changed}")
         if evidence and not is_back:
-            yield from api.restore(record, evidence, automatic=None)
-            found = yield from api.read(record.dispute, record.account)
+            await api.restore(record, evidence, automatic=None)
+            found = await api.read(record.dispute, record.account)
         left = [*unknown, *(name for name in evidence if not _is_back(name, evidence[name], found))]
         if not left:
-            yield from api.restore(record, {}, automatic=record.automatic)
+            await api.restore(record, {}, automatic=record.automatic)
     except ApiError as error:
         return replace(left_as_it_is(record, error), request_id=error.request_id)
     if left:

@@ -5,12 +5,12 @@ What happened is decided by reading the dispute, whatever was answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from dispute_provider.apis.api import Api, Steps, Wait
+from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record
 from dispute_provider.exceptions import (
@@ -20,7 +20,7 @@ from dispute_provider.exceptions import (
     RateLimitedError,
     UnreachableError,
 )
-from dispute_provider.transport import sending
+from dispute_provider.transport import bounds
 
 # Seconds between the readings that look for a submission whose answer told nothing.
 LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -81,16 +81,16 @@ class Outcome(Generic[R]):
     end: Record | None = None
 
 
-def send_and_look(
+async def send_and_look(
     api: Api,
-    read: Callable[[], Steps[R]],
+    read: Callable[[], Awaitable[R]],
     before: R,
-    send: Callable[[R], Steps[Answer]],
+    send: Callable[[R], Awaitable[Answer]],
     shows: Callable[[R, R], bool],
     refuse: Callable[[R], Record | None],
     settle: float = 0.0,
     reading_in: Callable[[R, Answer], R | None] = lambda before, answer: None,
-) -> Steps[Outcome[R]]:
+) -> Outcome[R]:
     """Make a final call and read the dispute until it shows it.
 
     It is sent again only after a 429, or once under a new token after a 401, and only if a reading after the
@@ -108,7 +108,7 @@ def send_and_look(
     """
     for sends in range(1, _SENDS + 1):
         try:
-            sent = Sent((yield from send(before)))
+            sent = Sent(await send(before))
         except ApiError as error:
             sent = Sent(problem=error)
         if sent.never_left and not settle:
@@ -117,15 +117,15 @@ def send_and_look(
             return Outcome(sent, before, after)
         if sent.problem and sent.problem.under_way:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
-            yield Wait(sending.SETTLED_AFTER)
+            await api.wait(bounds.SETTLED_AFTER)
         looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)
         opened = partial(shows, before)
-        after, problem = yield from read_back(read, opened, settle, looks)
+        after, problem = await read_back(api, read, opened, settle, looks)
         if after or problem or not _may_go_again(api, sent, sends):
             break
-        yield Wait(_pause(sent, sends))
+        await api.wait(_pause(sent, sends))
         try:
-            found = yield from read()
+            found = await read()
         except ApiError as error:
             problem = error
             break
@@ -155,21 +155,22 @@ def _pause(sent: Sent, sends: int) -> float:
     return float(2 ** (sends - 1)) if asked is None else asked
 
 
-def read_back(
-    read: Callable[[], Steps[R]],
+async def read_back(
+    api: Api,
+    read: Callable[[], Awaitable[R]],
     shows: Callable[[R], bool],
     settle: float = 0.0,
     looks: int | None = None,
-) -> Steps[tuple[R | None, ApiError | None]]:
+) -> tuple[R | None, ApiError | None]:
     """The dispute once it shows what was done; None if it does not, with why it could not be read.
 
     :param looks: how often to read; None for all of :data:`LOOK_AGAIN_AFTER`.
     """
     unread: ApiError | None = None
     for pause in (*LOOK_AGAIN_AFTER[:looks], *([settle] if settle else [])):
-        yield Wait(pause)
+        await api.wait(pause)
         try:
-            after = yield from read()
+            after = await read()
         except ApiError as error:
             unread = error
             continue

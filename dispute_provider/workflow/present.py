@@ -7,23 +7,23 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Steps
+from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
 from dispute_provider.workflow.submit import cannot_be_answered
 
 
-def read_for_review(
+async def read_for_review(
     api: Api, record: Record, keep: Callable[[bytes], str | None] | None
-) -> Steps[tuple[Record, Snapshot | None]]:
+) -> tuple[Record, Snapshot | None]:
     """Read a staged dispute anew; without a snapshot, the record says why it cannot be decided.
 
     :param keep: keeps a document for the reviewer to see, as the evidence store does; None where nothing is
         kept. With it, documents that somebody else uploaded are read along, and the digest holds theirs too.
     """
     try:
-        snapshot = yield from api.read(record.dispute, record.account, details=True)
+        snapshot = await api.read(record.dispute, record.account, details=True)
     except ApiError as error:
         return record.ended(State.HELD, f"not reviewed: {error}", error.request_id), None
     fresh = record.seen(snapshot)
@@ -35,20 +35,20 @@ def read_for_review(
         note = f"the API itself submits what is staged there at the due date, approved or not ({automatic})"
         fresh = replace(fresh, notes=(*fresh.notes, note))
     if keep:
-        fresh = yield from _with_others(api, fresh, snapshot, keep)
+        fresh = await _with_others(api, fresh, snapshot, keep)
     return fresh, snapshot
 
 
-def _with_others(
+async def _with_others(
     api: Api, record: Record, snapshot: Snapshot, keep: Callable[[bytes], str | None]
-) -> Steps[Record]:
+) -> Record:
     documents = dict(record.documents)
     notes = list(record.notes)
     for held in snapshot.evidence:
         if held.id is None or held.id in documents:
             continue
         try:
-            content = yield from api.fetch(record.dispute, held, record.account)
+            content = await api.fetch(record.dispute, held, record.account)
             keep(content)
         except (ApiError, TryAgainError) as error:
             notes.append(f"a document that somebody else uploaded cannot be shown ({held.name}): {error}")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Steps, Wait
+from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
 from dispute_provider.evidence.snapshot import Dispute
@@ -62,7 +62,7 @@ class SingleCall:
         self._reading = {name: value for name, value in request.arguments.items() if name in known}
         self._read_last: Answer | None = None
 
-    def steps(self) -> Steps[Answer]:
+    async def make(self) -> Answer:
         """Make the call.
 
         :returns: its answer; the dispute as read, if an earlier try made the call, or if the answer does not
@@ -73,13 +73,13 @@ class SingleCall:
             call was, and the dispute is open again.
         :raises ApiError: as answered, if the dispute does not show that the call was carried out.
         """
-        found = yield from self._read()
+        found = await self._read()
         carried_out = self._by_an_earlier_try(found)
         settle = self._note.settling()
         if not carried_out and settle and not self._note.has_same_key:
             self._say(f"waits {settle:.0f} s, until the request of an earlier try has arrived or never will")
-            yield Wait(settle)
-            found, settle = (yield from self._read()), 0.0
+            await self._api.wait(settle)
+            found, settle = await self._read(), 0.0
             carried_out = self._by_an_earlier_try(found)
         if carried_out:
             self._note.end()
@@ -87,7 +87,7 @@ class SingleCall:
             self._say(f"{who}; {self._now(found)}; this try sent nothing")
             return found
         self._require_open(found)
-        outcome = yield from send_and_look(
+        outcome = await send_and_look(
             self._api,
             self._read,
             found,
@@ -106,14 +106,14 @@ class SingleCall:
             self._say(f"confirmed by reading back after: {_what(outcome.sent)}; {self._now(outcome.after)}")
         return outcome.after
 
-    def _read(self) -> Steps[Answer]:
-        self._read_last = yield from self._api.call(self._api.reads_by, **self._reading)
+    async def _read(self) -> Answer:
+        self._read_last = await self._api.call(self._api.reads_by, **self._reading)
         return self._read_last
 
-    def _send(self, before: Answer) -> Steps[Answer]:
+    async def _send(self, before: Answer) -> Answer:
         dispute = self._dispute(before)
         self._note.begin({name: getattr(dispute, name) for name in ("stage", "submissions", "submitted_at")})
-        return (yield from self._api.call(self._request.operation.id, **self._request.arguments))
+        return await self._api.send(self._request)
 
     def _dispute(self, answer: Answer) -> Dispute:
         return self._api.dispute_in(answer)

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Memory, OneTry, Steps, theirs
+from dispute_provider.apis.api import Api, Memory, OneTry, theirs
 from dispute_provider.evidence import compelling, fitting, merging
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
@@ -43,21 +43,21 @@ class Rules:
     require_verdict: Verdict | None = None
 
 
-def stage(
+async def stage(
     api: Api,
     case: Case,
     documents: Mapping[str, Document],
     record: Record,
     memory: Memory | None = None,
     rules: Rules | None = None,
-) -> Steps[Record]:
+) -> Record:
     """Put a case's evidence on its dispute without submitting it, and read it back.
 
     :param memory: what is remembered of earlier tries and runs.
     """
     memory, rules = memory or OneTry(), rules or Rules()
     try:
-        before = yield from api.read(case.dispute, case.account, details=True)
+        before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
             return end
@@ -70,7 +70,7 @@ def stage(
             api.check_case(case, before.dispute)
             or _automatic(before.dispute, rules)
             or fee_refusal(api.contract, before.dispute, pieces)
-            or (yield from _claims(api, case, before.dispute, pieces))
+            or (await _claims(api, case, before.dispute, pieces))
         )
         if refusal:
             return record.ended(State.REFUSED, refusal)
@@ -98,8 +98,8 @@ def stage(
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
         record = _keep_what_is_replaced(record, before, merged, noted, memory)
-        uploaded = yield from api.write(case, merged, before, memory)
-        after = yield from api.read(case.dispute, case.account, details=True)
+        uploaded = await api.write(case, merged, before, memory)
+        after = await api.read(case.dispute, case.account, details=True)
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
     except AmbiguousError as error:
@@ -137,12 +137,12 @@ def _automatic(dispute: Dispute, rules: Rules) -> str | None:
     )
 
 
-def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece]) -> Steps[str | None]:
+async def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece]) -> str | None:
     """Why a case may not claim what it claims of a network's programme; None if it may."""
     enhanced = {part: value for piece in pieces for part, value in (piece.value or {}).items()}
     if not (claim := compelling.claim_of(enhanced)):
         return None
-    problems = yield from api.unmet(dispute, claim, case.account)
+    problems = await api.unmet(dispute, claim, case.account)
     return f"it does not qualify for {compelling.TITLE}: {'; '.join(problems)}" if problems else None
 
 

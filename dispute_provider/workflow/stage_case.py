@@ -23,8 +23,8 @@ from dispute_provider.state import evidence_store
 from dispute_provider.state.staging import StagingMemory
 
 if TYPE_CHECKING:
+    from dispute_provider.apis.api import Api
     from dispute_provider.documents import Renderer
-    from dispute_provider.transport.client import AsyncClient
     from dispute_provider.workflow.stage import Rules
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class CaseStager:
     def __init__(
         self,
         conn_id: str,
-        client: AsyncClient,
+        api: Api,
         folder: str | None,
         claims: Claims,
         rules: Rules,
@@ -49,9 +49,9 @@ class CaseStager:
     ) -> None:
         from dispute_provider.workflow import stage as staging
 
-        self._steps = staging.stage
+        self._stage = staging.stage
         self._conn_id = conn_id
-        self._client = client
+        self._api = api
         self._folder = folder
         self._rules = rules
         self._memory = memory
@@ -64,7 +64,7 @@ class CaseStager:
         Whatever fails, fails for this case alone: the others of its batch have their records.
         """
         place, given = placed
-        provider = self._client.api.name
+        provider = self._api.name
         record = Record(provider, self._conn_id, _named(given), State.REFUSED, "not looked at")
         try:
             case = await self._read(given)
@@ -92,8 +92,7 @@ class CaseStager:
             if memory.settling:
                 # An upload of a broken try may be under way still; it is not repeated before it has arrived.
                 await asyncio.sleep(memory.settling)
-            steps = self._steps(self._client.api, case, read.found, record, memory, self._rules)
-            return await self._client.run_steps(steps)
+            return await self._stage(self._api, case, read.found, record, memory, self._rules)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
         except TryAgainError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Steps, Wait
+from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_names
 from dispute_provider.exceptions import (
@@ -29,7 +29,7 @@ _BY_WHOM = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
 
 
-def submit(
+async def submit(
     api: Api,
     record: Record,
     *,
@@ -38,7 +38,7 @@ def submit(
     settle: float = 0.0,
     alike: bool = False,
     is_shared: Callable[[], bool] = lambda: False,
-) -> Steps[Record]:
+) -> Record:
     """Send what was approved, once: read, compare, one call, read back.
 
     :param resumed: an earlier try of the same task may have sent it.
@@ -48,12 +48,12 @@ def submit(
     :param is_shared: whether another task has the same submission in flight; asked when the API denies ours.
     """
     try:
-        before, end = yield from _look(api, record, resumed)
+        before, end = await _look(api, record, resumed)
         decided = end and not resumed and end.state != State.REFUSED
         if settle and not decided and (end or not (alike and api.submits_under_a_key)):
             # What is under way still may make this a second one, or untrue.
-            yield Wait(settle)
-            before, end = yield from _look(api, record, resumed)
+            await api.wait(settle)
+            before, end = await _look(api, record, resumed)
     except ApiError as error:
         return unread(record, "not submitted", error, resumed)
     if end and (may_send or end.state in (State.SUBMITTED, State.SUBMITTED_DIFFERS)):
@@ -61,7 +61,7 @@ def submit(
     if not may_send:
         return record
 
-    outcome = yield from send_and_look(
+    outcome = await send_and_look(
         api,
         lambda: api.read(record.dispute, record.account),
         before,
@@ -75,9 +75,9 @@ def submit(
     return outcome.end or not_shown(api, record, outcome, "not submitted")
 
 
-def _look(api: Api, record: Record, resumed: bool) -> Steps[tuple[Snapshot, Record | None]]:
+async def _look(api: Api, record: Record, resumed: bool) -> tuple[Snapshot, Record | None]:
     """A fresh reading, and the end of a dispute that is not to be sent; None if it is."""
-    found = yield from api.read(record.dispute, record.account)
+    found = await api.read(record.dispute, record.account)
     if resumed and _was_answered(record, found.dispute):
         if not found.dispute.is_at(record.stage, record.due_at):
             return found, record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_elsewhere(found)}")

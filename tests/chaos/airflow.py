@@ -119,9 +119,8 @@ class Worker:
         self._counts[point] = self._counts.get(point, 0) + 1
         return self._crash == Crash(point, self._counts[point])
 
-    async def send(self, send: Callable[[Any], Coroutine[Any, Any, T]], step: Any) -> T:
+    async def send(self, send: Callable[[Any], Coroutine[Any, Any, T]], request: Any) -> T:
         """Let a request through, marked as this worker's."""
-        request = step.request
         final = (
             request.operation.id in ("submitDisputeEvidence", *CONCEDING)
             or request.content.get("submit") is True
@@ -134,7 +133,7 @@ class Worker:
         if during and self._is_here(during):
             headers[HOLD] = f"{self._dice.uniform(2, 150):.3f}"
             asyncio.get_running_loop().call_later(self._dice.uniform(0.5, 1.5), self.kill)
-        answer = await send(replace(step, request=replace(request, headers=headers)))
+        answer = await send(replace(request, headers=headers))
         if final:
             self.pass_point("after final")
         self.pass_point("after request")
@@ -149,17 +148,17 @@ def install() -> None:
 
 def _mark_requests() -> None:
     """Have all requests of the hooks go through the worker that makes them."""
-    from dispute_provider.transport.client import AsyncClient
+    from dispute_provider.transport.client import Client
 
-    original = AsyncClient._send
+    original = Client._attempt
 
-    async def send(self: Any, step: Any) -> Any:
+    async def attempt(self: Any, request: Any, authorization: str) -> Any:
         worker = _worker.get()
         if worker is None:
-            return await original(self, step)
-        return await worker.send(lambda marked: original(self, marked), step)
+            return await original(self, request, authorization)
+        return await worker.send(lambda marked: original(self, marked, authorization), request)
 
-    AsyncClient._send = send  # type: ignore[method-assign]
+    Client._attempt = attempt  # type: ignore[method-assign]
 
 
 def _park_reviews() -> None:

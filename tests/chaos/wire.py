@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from dispute_provider.sandbox.app import SandboxApp
 from dispute_provider.sandbox.server import _Protocol, server
-from tests.chaos.clock import without_context
+from tests.chaos.clock import EPOCH, now, without_context
 
 _ADDRESS = ("127.0.0.1", 1)
 # The sandbox asks its end of a connection for these.
@@ -125,11 +125,8 @@ class Wire:
         self.obstacle: Obstacle = lambda: None
 
     def install(self) -> None:
-        from dispute_provider.transport import client
+        from dispute_provider.transport.client import Client
+        from dispute_provider.transport.http import HttpTransport
 
-        session = aiohttp.ClientSession
-
-        def joined(**options: Any) -> aiohttp.ClientSession:
-            return session(connector=_Connector(self), **options)
-
-        client.aiohttp = SimpleNamespace(**{**vars(aiohttp), "ClientSession": joined})  # type: ignore[assignment]
+        Client.clock = staticmethod(lambda: now() - EPOCH)
+        Client.transport = lambda settings: HttpTransport(settings, _Connector(self))

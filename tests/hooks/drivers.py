@@ -1,51 +1,49 @@
-"""Both drivers of an API's steps behind one face, so that every test runs on both."""
+"""Synchronous and asynchronous use of a hook behind one face, so that every test runs on both."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from dispute_provider.apis.api import Api, Steps
+from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
-from dispute_provider.hooks.base import DisputeAsyncHook, DisputeHook
-from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
-from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
+from dispute_provider.hooks.base import DisputeHook
+from dispute_provider.hooks.moov import MoovHook
+from dispute_provider.hooks.stripe import StripeHook
 
-HOOKS: dict[str, tuple[type[DisputeHook], type[DisputeAsyncHook]]] = {
-    "stripe": (StripeHook, StripeAsyncHook),
-    "moov": (MoovHook, MoovAsyncHook),
-}
+HOOKS: dict[str, type[DisputeHook]] = {"stripe": StripeHook, "moov": MoovHook}
+Work = Callable[[Api], Coroutine[Any, Any, Any]]
 
 
 class Driver(Protocol):
-    """Drives steps on the default connection of an API, in one session."""
+    """Works on the default connection of an API, in one session."""
 
-    def run(self, api: str, *steps: Callable[[Api], Steps[Any]]) -> list[Any]: ...
+    def run(self, api: str, *works: Work) -> list[Any]: ...
 
     def call(self, api: str, operation: str, **arguments: Any) -> Answer: ...
 
 
 class SyncDriver:
-    def run(self, api: str, *steps: Callable[[Api], Steps[Any]]) -> list[Any]:
-        hook = HOOKS[api][0]()
-        return [hook.run_steps(step(hook.api)) for step in steps]
+    def run(self, api: str, *works: Work) -> list[Any]:
+        hook = HOOKS[api]()
+        return [hook.with_api(work) for work in works]
 
     def call(self, api: str, operation: str, **arguments: Any) -> Answer:
-        return HOOKS[api][0]().call(operation, **arguments)
+        return HOOKS[api]().call(operation, **arguments)
 
 
 class AsyncDriver:
-    def run(self, api: str, *steps: Callable[[Api], Steps[Any]]) -> list[Any]:
+    def run(self, api: str, *works: Work) -> list[Any]:
         async def run() -> list[Any]:
-            async with HOOKS[api][1]().client() as client:
-                return [await client.run_steps(step(client.api)) for step in steps]
+            async with HOOKS[api]().session() as opened:
+                return [await work(opened) for work in works]
 
         return asyncio.run(run())
 
     def call(self, api: str, operation: str, **arguments: Any) -> Answer:
         async def call() -> Answer:
-            async with HOOKS[api][1]().client() as client:
-                return await client.call(operation, **arguments)
+            async with HOOKS[api]().session() as opened:
+                return await opened.call(operation, **arguments)
 
         return asyncio.run(call())

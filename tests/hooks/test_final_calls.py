@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from drivers import Driver
+from drivers import Driver, Work
 from support import Connect
 
-from dispute_provider.apis.api import Api, Steps
+from dispute_provider.apis.api import Api
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import sending
+from dispute_provider.transport import bounds
 from dispute_provider.workflow import concede as conceding
 from dispute_provider.workflow import final_call
 from dispute_provider.workflow import stage as staging
@@ -68,7 +67,7 @@ NAMED = {
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(sending, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -90,7 +89,7 @@ def stage(api: str, driver: Driver, sandbox: Sandbox) -> Record:
     return staged  # type: ignore[no-any-return]  # a driver returns what its steps do
 
 
-def steps(action: str, record: Record, **options: Any) -> Callable[[Api], Steps[Record]]:
+def steps(action: str, record: Record, **options: Any) -> Work:
     act = protocol.submit if action == "submit" else conceding.concede
     return lambda api: act(api, record, **options)
 
@@ -201,17 +200,14 @@ def test_a_concession_waits_until_an_earlier_one_has_settled(
     record = stage(api, driver, sandbox)
     waited: list[float] = []
 
-    def recorded(an_api: Api) -> Steps[Record]:
-        running = conceding.concede(an_api, record, resumed=True, settle=0.01)
-        step = next(running)
-        while True:
-            if getattr(step, "seconds", None) == 0.01:
-                waited.append(0.01)
+    async def recorded(an_api: Api) -> Record:
+        async def wait(seconds: float) -> None:
+            if seconds == 0.01:
+                waited.append(seconds)
                 sandbox.edit_dispute(record.dispute, status={"stripe": "lost", "moov": "accepted"}[api])
-            try:
-                step = running.send((yield step))
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+
+        an_api.client.sleep = wait  # type: ignore[method-assign]
+        return await conceding.concede(an_api, record, resumed=True, settle=0.01)
 
     [end] = driver.run(api, recorded)
     assert waited == [0.01]

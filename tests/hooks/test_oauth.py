@@ -9,7 +9,7 @@ import pytest
 from drivers import Driver
 from support import Connect
 
-from dispute_provider.apis.api import Api, Steps
+from dispute_provider.apis.api import Api
 from dispute_provider.exceptions import AuthenticationError, DisputeError
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, Sandbox
 
@@ -24,10 +24,7 @@ def dispute(sandbox: Sandbox, connect: Connect, driver: Driver) -> str:
 
 
 def get(dispute: str) -> Any:
-    def steps(api: Api) -> Steps[Any]:
-        return (yield from api.call("getDispute", accountID=MOOV_ACCOUNT, disputeID=dispute))
-
-    return steps
+    return lambda api: api.call("getDispute", accountID=MOOV_ACCOUNT, disputeID=dispute)
 
 
 def schemes(sandbox: Sandbox, operation: str) -> list[str]:
@@ -94,8 +91,8 @@ def test_a_submit_that_meets_an_old_token_is_not_sent_again_before_a_reading(
 ) -> None:
     sandbox.fault(operation="submitDisputeEvidence", effect="status", status=401, after=True)
 
-    def submit(api: Api) -> Steps[Any]:
-        return (yield from api.call("submitDisputeEvidence", accountID=MOOV_ACCOUNT, disputeID=dispute))
+    async def submit(api: Api) -> Any:
+        return await api.call("submitDisputeEvidence", accountID=MOOV_ACCOUNT, disputeID=dispute)
 
     with pytest.raises(AuthenticationError):
         driver.run("moov", submit)
@@ -127,8 +124,8 @@ def test_neither_token_nor_key_is_logged_or_shown(
     caplog.set_level(logging.DEBUG)
     seen: list[str] = []
 
-    def look(api: Api) -> Steps[None]:
-        yield from api.call("getDispute", accountID=MOOV_ACCOUNT, disputeID=dispute)
+    async def look(api: Api) -> None:
+        await api.call("getDispute", accountID=MOOV_ACCOUNT, disputeID=dispute)
         seen.append(repr(vars(api)) + repr(api.settings))
         assert api._token is not None
         seen.append(api._token.value)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from drivers import Driver
+from drivers import Driver, Work
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Send, Steps, Wait
+from dispute_provider.apis.api import Api
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.contract import Request
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
-from dispute_provider.exceptions import ApiError
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import sending
+from dispute_provider.transport import bounds
 from dispute_provider.workflow import final_call
 from dispute_provider.workflow import stage as staging
 from dispute_provider.workflow import submit as protocol
@@ -52,7 +53,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(sending, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -68,7 +69,7 @@ def stage(api: str, dispute: str, driver: Driver) -> Record:
     return staged
 
 
-def submit(record: Record) -> Callable[[Api], Steps[Record]]:
+def submit(record: Record) -> Work:
     return lambda api: protocol.submit(api, record)
 
 
@@ -84,23 +85,21 @@ def test_a_staged_dispute_is_submitted_once_and_never_again(
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
 
 
-def overtaken(ours: Steps[Record], theirs: Steps[Record], operation: str) -> Steps[tuple[Record, Record]]:
-    """Drive one submission to its send, then another one to its end, then go on with the first."""
-    step = next(ours)
-    other: Record | None = None
-    while True:
-        if other is None and isinstance(step, Send) and step.request.operation.id == operation:
-            other = yield from theirs
-        try:
-            try:
-                answer = yield step
-            except ApiError as error:
-                step = ours.throw(error)
-            else:
-                step = ours.send(answer)
-        except StopIteration as end:
-            assert other is not None
-            return end.value, other
+async def overtaken(
+    api: Api, operation: str, ours: Coroutine[Any, Any, Record], theirs: Coroutine[Any, Any, Record]
+) -> tuple[Record, Record]:
+    """Bring one submission to its send, then another one to its end, then go on with the first."""
+
+    send, ended = api.client.send, []
+
+    async def let_pass(request: Request, authorization: str) -> Answer:
+        if request.operation.id == operation and not ended:
+            ended.append(None)
+            ended[0] = await theirs
+        return await send(request, authorization)
+
+    api.client.send = let_pass  # type: ignore[method-assign]
+    return await ours, ended[0]
 
 
 @pytest.mark.parametrize("resumed", [False, True])
@@ -110,9 +109,9 @@ def test_who_comes_second_between_reading_and_sending_says_so(
     dispute = sandbox.create_dispute(api=api)["id"]
     staged = stage(api, dispute, driver)
 
-    def both(an_api: Api) -> Steps[tuple[Record, Record]]:
+    async def both(an_api: Api) -> tuple[Record, Record]:
         ours = protocol.submit(an_api, staged, resumed=resumed)
-        return overtaken(ours, protocol.submit(an_api, staged), SUBMIT[api])
+        return await overtaken(an_api, SUBMIT[api], ours, protocol.submit(an_api, staged))
 
     [(second, first)] = driver.run(api, both)
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
@@ -195,21 +194,17 @@ def test_unread_after_sending_is_unknown_and_says_do_not_send_again(
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
 
 
-def meanwhile(steps: Steps[Record], act: Callable[[], None]) -> Steps[Record]:
+async def meanwhile(api: Api, record: Record, act: Callable[[], None]) -> Record:
     """Have something happen while a submission that nobody has answered is waited for."""
-    step = next(steps)
-    while True:
-        if isinstance(step, Wait) and step.seconds == sending.SETTLED_AFTER:
+    sleep = api.client.sleep
+
+    async def wait(seconds: float) -> None:
+        if seconds == bounds.SETTLED_AFTER:
             act()
-        try:
-            try:
-                answer = yield step
-            except ApiError as error:
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # a generator's return value is Any
+        await sleep(seconds)
+
+    api.client.sleep = wait  # type: ignore[method-assign]
+    return await protocol.submit(api, record)
 
 
 def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage(
@@ -217,15 +212,15 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
 ) -> None:
     dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
     staged = stage(api, dispute, driver)
-    monkeypatch.setattr(sending, "READ_SECONDS", 0.2)
-    monkeypatch.setattr(sending, "SETTLED_AFTER", 1.5)
+    monkeypatch.setattr(bounds, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "SETTLED_AFTER", 1.5)
     sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
 
     def escalate() -> None:
         sandbox.edit_dispute(dispute, submit=True)
         sandbox.edit_dispute(dispute, reopen=True, **ESCALATED[api])
 
-    [record] = driver.run(api, lambda an_api: meanwhile(protocol.submit(an_api, staged), escalate))
+    [record] = driver.run(api, lambda an_api: meanwhile(an_api, staged, escalate))
     assert [made["stage"] for made in sandbox.dispute(dispute)["submissions"]] == ["inquiry", "chargeback"]
     assert record.state == State.SUBMITTED_DIFFERS
     assert "its stage" in record.reason

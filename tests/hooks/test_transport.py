@@ -25,7 +25,7 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.hooks.stripe import StripeAsyncHook
+from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_READONLY_KEY, Sandbox
 from dispute_provider.transport import retries as attempts
 
@@ -291,8 +291,8 @@ def test_many_calls_at_once_keep_to_the_connections_rate(sandbox: Sandbox, conne
     dispute = sandbox.create_dispute(api="stripe")["id"]
 
     async def calls() -> None:
-        async with StripeAsyncHook().client() as client:
-            await asyncio.gather(*[client.call("GetDisputesDispute", dispute=dispute) for _ in range(21)])
+        async with StripeHook().session() as api:
+            await asyncio.gather(*[api.call("GetDisputesDispute", dispute=dispute) for _ in range(21)])
 
     began = time.monotonic()
     asyncio.run(calls())

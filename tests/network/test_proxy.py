@@ -16,12 +16,12 @@ from intercepting import Authority, Interceptor
 from support import Connect
 
 from dispute_provider.exceptions import ApiError, ConnectionConfigError, UnreachableError
-from dispute_provider.hooks.moov import MoovAsyncHook, MoovHook
-from dispute_provider.hooks.stripe import StripeAsyncHook, StripeHook
+from dispute_provider.hooks.moov import MoovHook
+from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.operators.stripe import StripeGetDisputeOperator, StripeUploadFileOperator
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_ACCOUNT, Sandbox
 
-HOOKS: dict[str, Any] = {"stripe": (StripeHook, StripeAsyncHook), "moov": (MoovHook, MoovAsyncHook)}
+HOOKS: dict[str, Any] = {"stripe": StripeHook, "moov": MoovHook}
 PASSWORD = "p%40ss%3Aw%2Frd%25"
 Settings = Callable[..., None]
 REACHED = {
@@ -56,14 +56,14 @@ def behind(settings: Settings, proxy: Interceptor, authority: Authority) -> None
 
 def asynchronous(api: str, operation: str, **arguments: Any) -> Any:
     async def call() -> Any:
-        async with HOOKS[api][1]().client() as client:
-            return await client.call(operation, **arguments)
+        async with HOOKS[api]().session() as opened:
+            return await opened.call(operation, **arguments)
 
     return asyncio.run(call())
 
 
 def synchronous(api: str, operation: str, **arguments: Any) -> Any:
-    return HOOKS[api][0]().call(operation, **arguments)
+    return HOOKS[api]().call(operation, **arguments)
 
 
 def failures(operation: str = "GetAccount") -> UnreachableError:
@@ -87,7 +87,7 @@ def test_test_and_tasks_both_connect(
     api: str, sandbox: Sandbox, proxy: Interceptor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    assert HOOKS[api][0]().test_connection() == (True, REACHED[api])
+    assert HOOKS[api]().test_connection() == (True, REACHED[api])
     operation = {"stripe": "GetDisputes", "moov": "listDisputes"}[api]
     arguments = {"stripe": {}, "moov": {"accountID": MOOV_ACCOUNT}}[api]
     assert asynchronous(api, operation, **arguments).status == 200
@@ -132,11 +132,6 @@ def test_airflows_own_operator_goes_through_it(sandbox: Sandbox) -> None:
         task_id="stock", http_conn_id="stripe_default", method="GET", endpoint="/v1/disputes"
     )
     assert json.loads(stock.execute({}))["data"][0]["id"] == dispute
-
-    async def run() -> int:
-        return (await StripeAsyncHook(method="GET").run(endpoint="/v1/disputes")).status
-
-    assert asyncio.run(run()) == 200
 
 
 def test_the_connection_wins_over_the_environment(

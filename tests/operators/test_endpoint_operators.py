@@ -192,7 +192,7 @@ def test_what_is_expanded_in_a_read(sandbox: Sandbox, dispute: str) -> None:
     run(StripeGetDisputeOperator(task_id="read", dispute=dispute, expand=["charge", "payment_intent"]))
 
     sent = only(sandbox, "GetDisputesDispute")
-    assert sent["query"] == "expand%5B0%5D=charge&expand%5B1%5D=payment_intent"
+    assert sent["query"] == "expand[0]=charge&expand[1]=payment_intent"
     assert (sent["method"], sent["raw_body"]) == ("GET", "")
 
 
@@ -200,7 +200,7 @@ def test_filters_of_a_list(sandbox: Sandbox, dispute: str) -> None:
     run(StripeListDisputesOperator(task_id="list", created={"gte": 1, "lt": 2_000_000_000}, limit=5))
 
     sent = only(sandbox, "GetDisputes")
-    assert sent["query"] == "created%5Bgte%5D=1&created%5Blt%5D=2000000000&limit=5"
+    assert sent["query"] == "created[gte]=1&created[lt]=2000000000&limit=5"
 
 
 def test_an_account_is_acted_for(sandbox: Sandbox, dispute: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dispute_provider.exceptions import AuthenticationError, ConnectionConfigError
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.tasks.batch import CONCURRENT, Clients, all_of, each
+from dispute_provider.tasks.batch import CONCURRENT, Apis, all_of, each
 
 
 def test_an_item_is_drawn_when_there_is_room_for_it_and_handed_on_as_it_ends() -> None:
@@ -68,13 +68,13 @@ def test_a_failure_is_raised_as_it_is_and_ends_the_others() -> None:
     assert ended == CONCURRENT - 1
 
 
-def test_a_task_has_one_client_for_each_connection(
+def test_a_task_has_one_api_for_each_connection(
     sandbox: Sandbox, stripe_connection: str, moov_connection: str
 ) -> None:
     async def ask() -> tuple[set[int], set[int]]:
-        async with Clients() as clients:
-            stripe = await asyncio.gather(*(clients.of(stripe_connection) for _ in range(5)))
-            moov = await asyncio.gather(*(clients.of(moov_connection) for _ in range(5)))
+        async with Apis() as apis:
+            stripe = await asyncio.gather(*(apis.of(stripe_connection) for _ in range(5)))
+            moov = await asyncio.gather(*(apis.of(moov_connection) for _ in range(5)))
             return set(map(id, stripe)), set(map(id, moov))
 
     stripe, moov = asyncio.run(ask())
@@ -88,8 +88,8 @@ def test_a_connection_that_contests_nothing_is_refused(
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", '{"conn_type": "http", "host": "example.com"}')
 
     async def ask() -> None:
-        async with Clients() as clients:
-            await clients.of("other")
+        async with Apis() as apis:
+            await apis.of("other")
 
     with pytest.raises(ConnectionConfigError, match="other"):
         asyncio.run(ask())

@@ -125,7 +125,7 @@ def stage_one(sandbox: Sandbox, connect: Connect, store: Path) -> Any:
         case = Case.parse({"provider": "stripe", "dispute": dispute, "evidence": ours})
         record = Record("stripe", "stripe_default", dispute, State.STAGED, "")
         documents = {"r.pdf": Document("r.pdf", document)}
-        staged = hook.run_steps(stage(hook.api, case, documents, record, None, Rules()))
+        staged = hook.with_api(lambda api: stage(api, case, documents, record, None, Rules()))
         assert staged.state == State.STAGED, staged.reason
         evidence_store.put(document)
         return Staged(replace(staged, prepared_by="Ben"), hook)

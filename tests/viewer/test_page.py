@@ -209,7 +209,7 @@ def test_a_colleague_s_document_is_shown_once_the_review_has_kept_it(
     staged = stage_one(before={"refund_policy": theirs})
     site.returns("stage", staged.shown)
     keep = evidence_store.put
-    reviewed, _ = staged.hook.run_steps(read_for_review(staged.hook.api, staged.record, keep))
+    reviewed, _ = staged.hook.with_api(lambda api: read_for_review(api, staged.record, keep))
     site.returns("review", [reviewed.to_dict()])
     for name in ("stage", "review"):
         assert reading(site, name)["match"] == "exact"

@@ -152,7 +152,7 @@ def test_every_oddity_of_a_listed_dispute_stays_with_it(kind, sandbox, connect):
         odd_ones[dispute] = odd
 
     hook = HOOKS[kind]()
-    listing = hook.run_steps(hook.api.list_open())
+    listing = hook.with_api(lambda api: api.list_open())
 
     named = {each.dispute: each.problem for each in listing.unreadable}
     listed = {each.id for each in listing.disputes}
@@ -245,7 +245,7 @@ def test_pages_follow_each_other_whatever_is_broken_on_them(has_more, sandbox, c
     if has_more != "as it is":
         how = {"remove": ["/has_more"]} if has_more else {"set": {"/has_more": None}}
         sandbox.odd(operation="GetDisputes", **how)
-    listing = StripeHook().run_steps(StripeHook().api.list_open())
+    listing = StripeHook().with_api(lambda api: api.list_open())
     bad = {*ids[::9], *ids[120:140]}
     assert [each.id for each in listing.disputes] == [each for each in reversed(ids) if each not in bad]
     assert len(listing.unreadable) == len(bad)
@@ -256,6 +256,6 @@ def test_a_page_without_any_id_ends_the_list_and_is_named(sandbox, connect):
     ids = [each["id"] for each in sandbox.create_disputes([{"api": "stripe"}] * 210)]
     for dispute in ids[:105]:
         sandbox.odd(of=dispute, remove=["/id"])
-    listing = StripeHook().run_steps(StripeHook().api.list_open())
+    listing = StripeHook().with_api(lambda api: api.list_open())
     assert [each.id for each in listing.disputes] == ids[:104:-1]
     assert listing.unreadable[-1].problem.startswith("the rest of the list cannot be read")

@@ -238,7 +238,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
 
     case = Case.parse(stripe_case("du_1"))
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
-    record = hook.run_steps(staging.stage(hook.api, case, {}, record))
+    record = hook.with_api(lambda api: staging.stage(api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
     answer = Approval("submit", "ana", "now", review="review/-1/first")
     record = replace(record.ended(State.APPROVED, "approved"), approval=answer)

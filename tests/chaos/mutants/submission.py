@@ -13,13 +13,11 @@ from msgspec.structs import replace
 def _no_key() -> None:
     from dispute_provider.apis.stripe import StripeApi
 
-    def submission(self: Any, approved: Any, record: Any) -> Any:
+    async def submission(self: Any, approved: Any, record: Any) -> Any:
         evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
         dispute = approved.dispute
-        return (
-            yield from self.call(
-                "PostDisputesDispute", dispute.account, dispute=dispute.id, evidence=evidence, submit=True
-            )
+        return await self.call(
+            "PostDisputesDispute", dispute.account, dispute=dispute.id, evidence=evidence, submit=True
         )
 
     StripeApi.submission = submission  # type: ignore[method-assign]
@@ -31,10 +29,10 @@ def _no_stage_in_key() -> None:
 
     original = StripeApi.submission
 
-    def submission(self: Any, approved: Any, record: Any) -> Any:
+    async def submission(self: Any, approved: Any, record: Any) -> Any:
         dispute = replace(approved.dispute, stage="", submissions=0)
         digest = sha256_of(approved.manifest(record.documents)["evidence"])
-        return (yield from original(self, replace(approved, dispute=dispute), replace(record, digest=digest)))
+        return await original(self, replace(approved, dispute=dispute), replace(record, digest=digest))
 
     StripeApi.submission = submission  # type: ignore[method-assign]
 
@@ -51,8 +49,9 @@ def _no_reading_back() -> None:
     from dispute_provider.workflow import final_call
     from dispute_provider.workflow import submit as protocol
 
-    def do_not_look(read: Any, shows: Any, settle: float = 0.0, looks: Any = None) -> Any:
-        yield from ()
+    async def do_not_look(
+        api: Any, read: Any, shows: Any, settle: float = 0.0, looks: Any = None
+    ) -> tuple[None, None]:
         return None, None
 
     def believe(api: Any, record: Any, outcome: Any, what: str) -> Any:
@@ -182,10 +181,12 @@ def _denials_believed() -> None:
 
     original = final_call.read_back
 
-    def read_back(read: Any, shows: Any, settle: float = 0.0, looks: int | None = None) -> Any:
+    async def read_back(
+        api: Any, read: Any, shows: Any, settle: float = 0.0, looks: int | None = None
+    ) -> Any:
         if looks == final_call._LOOKS_AFTER_DENIAL:
             return None, None
-        return (yield from original(read, shows, settle, looks))
+        return await original(api, read, shows, settle, looks)
 
     final_call.read_back = read_back
 

@@ -1,0 +1,63 @@
+"""The seam between requests and the network: one method, which tests and fault campaigns can replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request as it goes out, with its Authorization header.
+
+    :param url: encoded, with its query.
+    :param body: None where there is none.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What came back.
+
+    :param headers: their names are found in any case.
+    :param body: decompressed; of one over the limit, a little more than the limit.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class NotConnectedError(Exception):
+    """No connection was made: the request was not sent. Its cause is the client's own error."""
+
+
+class NoResponseError(Exception):
+    """The request may have been sent, and no response was read. Its cause is the client's own error.
+
+    :param late: whether time was up: the request may still be in flight.
+    """
+
+    def __init__(self, *, late: bool) -> None:
+        super().__init__()
+        self.late = late
+
+
+class Transport(Protocol):
+    """Sends requests over a pool of connections; follows no redirects and sends nothing twice."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and read its response.
+
+        :raises NotConnectedError: if no connection was made.
+        :raises NoResponseError: if the request may have been sent.
+        """
+
+    async def close(self) -> None:
+        """Close the connections."""
