@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from dispute_provider.apis import stripe_dispute, stripe_evidence
+from dispute_provider.apis import idempotency, stripe_dispute, stripe_evidence
 from dispute_provider.apis.api import Api, Listing, Memory, Unreadable, named
 from dispute_provider.apis.connection import (
     Connection,
@@ -31,7 +31,6 @@ from dispute_provider.evidence.snapshot import (
     Dispute,
     Evidence,
     Snapshot,
-    sha256_of,
 )
 from dispute_provider.exceptions import InvalidRequestError, Violation
 from dispute_provider.transport.settings import Settings
@@ -221,12 +220,11 @@ class StripeApi(Api):
         )
 
     async def concession(self, record: Record) -> Answer:
-        key = sha256_of([record.account, record.dispute, record.stage, record.submissions, record.digest])
         return await self.call(
             self.concedes_by,
             record.account,
             dispute=record.dispute,
-            **{"Idempotency-Key": f"concede-{key}"},
+            **{idempotency.HEADER: idempotency.concession_key(record)},
         )
 
     def is_conceded(self, found: Dispute) -> bool:
@@ -234,10 +232,6 @@ class StripeApi(Api):
 
     async def submission(self, approved: Snapshot, record: Record) -> Answer:
         dispute = approved.dispute
-        # The same for every try and run that submits this: who comes second is answered as the first was.
-        attempt = record.approval.attempt if record.approval else 1
-        stage = [dispute.account, dispute.id, dispute.stage, dispute.submissions]
-        key = sha256_of([*stage, record.digest, attempt])
         # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
         evidence = stripe_evidence.sendable(self.contract, approved.evidence)
         return await self.call(
@@ -246,18 +240,18 @@ class StripeApi(Api):
             dispute=record.dispute,
             evidence=evidence,
             submit=True,
-            **{"Idempotency-Key": f"submit-{key}"},
+            **{idempotency.HEADER: idempotency.submission_key(dispute, record)},
         )
 
     async def _upload(self, document: Document, account: str | None) -> str:
         """Upload once: the same bytes for the same account get the file that the first upload made."""
-        key = sha256_of(["file", self.settings.connection, account, document.sha256, document.upload_name])
+        key = idempotency.upload_key(self.settings.connection, account, document.sha256, document.upload_name)
         answer = await self.call(
             "PostFiles",
             account,
             purpose="dispute_evidence",
             file=FilePart(document.upload_name, document.content, document.content_type),
-            **{"Idempotency-Key": f"file-{key}"},
+            **{idempotency.HEADER: key},
         )
         return str(answer.data["id"])
 

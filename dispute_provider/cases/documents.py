@@ -10,11 +10,11 @@ from typing import Any
 from dispute_provider.cases.files import is_within, storage_path
 from dispute_provider.contracts import contract
 from dispute_provider.documents import Renderer, RenderingError
-from dispute_provider.evidence import budgets
-from dispute_provider.evidence.budgets import Limits
+from dispute_provider.evidence import limits
 from dispute_provider.evidence.card_numbers import card_numbers
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document, shown
+from dispute_provider.evidence.limits import Limits
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _MASK = "write no more of it than its last four digits"
@@ -41,12 +41,12 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
     :raises InvalidCaseError: with all that stops it: documents that are missing, broken, too large, of a type
         that the API does not take, or outside of the case's folder; too many of them; card numbers.
     """
-    limits = budgets.Limits.of(contract.load(case.provider))
+    allowed = Limits.of(contract.load(case.provider))
     pieces = list(_pieces(case))
     violations = [*_card_numbers(pieces, case.metadata)]
     notes: list[str] = []
     found: dict[str, Document] = {}
-    held: list[budgets.Held] = []
+    held: list[limits.Held] = []
     # What is named twice can be left out only if it can be in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
     for pointer, name, value in pieces:
@@ -54,20 +54,20 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
             continue
         path, optional = value.path, value.path not in needed
         try:
-            found[path] = found.get(path) or _read_document(case.folder, path, limits, renderer)
+            found[path] = found.get(path) or _read_document(case.folder, path, allowed, renderer)
         except _UnfitError as unfit:
             if optional and not unfit.is_secret:
-                notes.append(budgets.left_out(path, unfit.problem))
+                notes.append(limits.left_out(path, unfit.problem))
             else:
                 violations.append(Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy))
         else:
             document = found[path]
-            held.append(budgets.Held(name, len(document.content), document.pages, path, optional))
-    too_much = budgets.to_leave_out(limits, held)
+            held.append(limits.Held(name, len(document.content), document.pages, path, optional))
+    too_much = limits.to_leave_out(allowed, held)
     for path, problem in too_much.items():
-        notes.append(budgets.left_out(path, problem))
+        notes.append(limits.left_out(path, problem))
         del found[path]
-    violations += budgets.exceeded(limits, [each for each in held if each.path not in too_much])
+    violations += limits.exceeded(allowed, [each for each in held if each.path not in too_much])
     if violations:
         raise InvalidCaseError(case.dispute, violations)
     return Documents(found, tuple(notes))
@@ -82,24 +82,24 @@ class _UnfitError(Exception):
         self.is_secret = is_secret
 
 
-def _read_document(folder: str | None, path: str, limits: Limits, renderer: Renderer) -> Document:
+def _read_document(folder: str | None, path: str, allowed: Limits, renderer: Renderer) -> Document:
     """Read one document and look into it.
 
     :raises _UnfitError: if it cannot be sent.
     """
-    content = _read(folder, path, limits)
+    content = _read(folder, path, allowed)
     try:
         inspection = renderer.inspect(content)
     except RenderingError as error:
         raise _UnfitError(error.problem, error.remedy) from None
-    if problem := budgets.unfit(limits, len(content), inspection.content_type):
+    if problem := limits.unfit(allowed, len(content), inspection.content_type):
         raise _UnfitError(*problem)
     if inspection.card_number:
         raise _UnfitError("it holds a card number", _MASK, is_secret=True)
     return Document(path, content, inspection)
 
 
-def _read(folder: str | None, path: str, limits: Limits) -> bytes:
+def _read(folder: str | None, path: str, allowed: Limits) -> bytes:
     if folder is None:
         raise _UnfitError("the case has come without a folder to read documents from", "name the folder")
     try:
@@ -109,16 +109,16 @@ def _read(folder: str | None, path: str, limits: Limits) -> bytes:
         if not file.is_file():
             # Besides folders: a pipe or a device would never end.
             raise _UnfitError("there is no such file", "put it beside the case")
-        if problem := budgets.unfit(limits, file.stat().st_size):
+        if problem := limits.unfit(allowed, file.stat().st_size):
             raise _UnfitError(*problem)
         with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
-            content: bytes = opened.read(limits.document_bytes + 1)
+            content: bytes = opened.read(allowed.document_bytes + 1)
     except _UnfitError:
         raise
     except Exception as error:  # whatever its file system raises
         what = f"it cannot be read: {type(error).__name__}"
         raise _UnfitError(what, "check its name and its permissions") from None
-    if problem := budgets.unfit(limits, len(content)):
+    if problem := limits.unfit(allowed, len(content)):
         raise _UnfitError(*problem)
     return content
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from dispute_provider.contracts.contract import Contract
 from dispute_provider.contracts.lengths import text_length
-from dispute_provider.evidence.budgets import Held, Limits, exceeded, left_out, to_leave_out, usage
 from dispute_provider.evidence.case import Case, Entry, FileReference
 from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.limits import Held, Limits, exceeded, left_out, to_leave_out, usage
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.snapshot import Evidence, Snapshot
 from dispute_provider.exceptions import Violation

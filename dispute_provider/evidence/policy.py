@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import sha256_of
+from dispute_provider.explain.money import format_amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
 
     from dispute_provider.contracts.answers import Answer
-    from dispute_provider.contracts.contract import Operation, Request
+    from dispute_provider.contracts.contract import Operation
     from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.hooks.base import DisputeHook
 
@@ -157,6 +156,8 @@ def send(
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
     """
+    from dispute_provider.apis.idempotency import key_for
+
     request = hook.api.request(operation_id, **arguments)
     request = request.with_headers(key_for(hook.settings.connection, request))
     if request.operation.effect != "read":
@@ -168,30 +169,6 @@ def send(
     answer = hook.with_api(lambda api: api.send(request))
     log.info("%s", line_about(hook, operation_id, arguments, answer))
     return answer
-
-
-def key_for(connection: str, request: Request) -> dict[str, str]:
-    """The idempotency key of a request that takes one and has none, made from all that the request says.
-
-    Staging gets none: to stage what was staged before has to do something, and a key would prevent it.
-    """
-    from dispute_provider.contracts.encoding import FilePart
-    from dispute_provider.evidence.snapshot import sha256_of
-
-    name = "Idempotency-Key"
-    if (
-        name not in request.operation.parameters
-        or name in request.arguments
-        or request.arguments.get("submit") is False
-    ):
-        return {}
-    told = {
-        key: [value.filename, hashlib.sha256(value.content).hexdigest()]
-        if isinstance(value, FilePart)
-        else value
-        for key, value in request.arguments.items()
-    }
-    return {name: f"{request.operation.id}-{sha256_of([connection, told])}"}
 
 
 def line_about(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], answer: Answer) -> str:

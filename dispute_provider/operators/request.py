@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 
 from dispute_provider.explain.forms import arguments_from_form, request_params
-from dispute_provider.operators.api import document, hook_for, key_for, send
+from dispute_provider.operators.api import document, hook_for, send
 from dispute_provider.tasks.links import DisputeLink
 from dispute_provider.tasks.retry import ApiRetryPolicy
 
@@ -96,6 +96,7 @@ class RequestOperator(BaseOperator):
     ) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowException
 
+        from dispute_provider.apis.idempotency import key_for
         from dispute_provider.contracts.redaction import SECRET
         from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
         from dispute_provider.explain.preview import preview

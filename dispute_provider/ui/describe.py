@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider.evidence.money import format_amount
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Evidence, Snapshot
+from dispute_provider.explain.money import format_amount
 from dispute_provider.ui.judgement import changed, digest_of, judge
 from dispute_provider.ui.records import Task, key_of
 

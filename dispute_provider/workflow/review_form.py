@@ -11,11 +11,11 @@ from typing import Any
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.lengths import text_length
-from dispute_provider.evidence.budgets import Limits
-from dispute_provider.evidence.money import format_amount
+from dispute_provider.evidence.limits import Limits
 from dispute_provider.evidence.record import Difference, Record
 from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
 from dispute_provider.explain.markdown import facts, fenced, one_line, plain, table, unbroken, visible
+from dispute_provider.explain.money import format_amount
 
 INQUIRY = "inquiry"
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.

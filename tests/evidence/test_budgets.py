@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispute_provider.contracts import contract
-from dispute_provider.evidence.budgets import Held, Limits, exceeded, to_leave_out, unfit, usage
+from dispute_provider.evidence.limits import Held, Limits, exceeded, to_leave_out, unfit, usage
 
 STRIPE = Limits.of(contract.load("stripe"))
 MOOV = Limits.of(contract.load("moov"))
