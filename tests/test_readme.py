@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 import shlex
@@ -66,6 +67,14 @@ def test_every_class_that_it_names_can_be_imported_from_where_it_says():
         found |= vars(importlib.import_module(module)).keys()
     named = set(re.findall(r"\b([A-Z]\w+(?:Operator|Policy))\b", README))
     assert named - found == set()
+
+
+def test_its_calls_from_code_answer(sandbox, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1", reason="product_not_received")
+    [source] = [block for block in blocks("python") if "StripeHook" in block]
+    defined = run(source)
+    assert defined["reason"]("du_1") == "product_not_received"
+    assert asyncio.run(defined["reasons"](["du_1"] * 3)) == ["product_not_received"] * 3
 
 
 def test_its_sandbox_example_runs():
