@@ -11,8 +11,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from airflow.sdk.configuration import conf
 
+from dispute_provider import config
 from dispute_provider.cases.form import FormCase, form_params
 from dispute_provider.explain.forms import case_params
 from dispute_provider.operators.evidence import (
@@ -39,17 +39,15 @@ def contest_by_hand(api: str, name: str) -> DAG:
         tags=["disputes", api],
         doc_md=__doc__,
     ) as dag:
-        pool = conf.get("dispute", "submit_pool", fallback="default_pool")
+        pool = config.submit_pool()
         stage = StageEvidenceOperator(
             task_id="stage",
             cases=FormCase(api),
             conn_id="{{ params.conn_id }}",
             folder="{{ params.folder or '' }}",
-            merge=conf.get("dispute", "merge", fallback="keep"),
-            switch_to_manual=conf.getboolean("dispute", "switch_to_manual", fallback=False),
-            allow_unknown_submission_method=conf.getboolean(
-                "dispute", "allow_unknown_submission_method", fallback=False
-            ),
+            merge=config.merge(),
+            switch_to_manual=config.switch_to_manual(),
+            allow_unknown_submission_method=config.allow_unknown_submission_method(),
             pool=pool,
         )
         review = ReviewEvidenceOperator(

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import dag, task
-from airflow.sdk.configuration import conf
 
+from dispute_provider import config
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
@@ -43,7 +43,7 @@ def dispute_review() -> None:
     submit = SubmitEvidenceOperator(
         task_id="submit",
         approved=review.output,
-        pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
+        pool=config.submit_pool(),
     )
     ReportOutcomeOperator(task_id="outcome", results=submit.output)
 

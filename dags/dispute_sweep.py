@@ -18,8 +18,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import dag, task, task_group
-from airflow.sdk.configuration import conf
 
+from dispute_provider import config
 from dispute_provider.operators.evidence import ReportOutcomeOperator, StageEvidenceOperator
 from dispute_provider.operators.remind import RemindOperator
 from dispute_provider.operators.sweep import (
@@ -32,7 +32,7 @@ from dispute_provider.operators.sweep import (
 @dag(
     dag_id="dispute_sweep",
     dag_display_name="Disputes · Sweep",
-    schedule=conf.get("dispute", "sweep_schedule", fallback="0 * * * *"),
+    schedule=config.sweep_schedule(),
     catchup=False,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     # Two sweeps at once would put the same disputes to two reviews.
@@ -43,8 +43,7 @@ from dispute_provider.operators.sweep import (
 def dispute_sweep() -> None:
     @task
     def connections() -> list[str]:
-        named = conf.get("dispute", "sweep_connections", fallback="")
-        return list(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
+        return list(dict.fromkeys(config.sweep_connections()))
 
     @task_group
     def contest(conn_id: str) -> None:
@@ -53,12 +52,10 @@ def dispute_sweep() -> None:
             task_id="stage",
             cases=find.output,
             conn_id=conn_id,
-            merge=conf.get("dispute", "merge", fallback="keep"),
-            switch_to_manual=conf.getboolean("dispute", "switch_to_manual", fallback=False),
-            allow_unknown_submission_method=conf.getboolean(
-                "dispute", "allow_unknown_submission_method", fallback=False
-            ),
-            pool=conf.get("dispute", "submit_pool", fallback="default_pool"),
+            merge=config.merge(),
+            switch_to_manual=config.switch_to_manual(),
+            allow_unknown_submission_method=config.allow_unknown_submission_method(),
+            pool=config.submit_pool(),
         )
         open_review = OpenReviewOperator(task_id="open_review", staged=stage.output, conn_id=conn_id)
         remember = RememberReviewOperator(

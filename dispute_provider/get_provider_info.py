@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dispute_provider.config import OPTIONS
+
 # The Test button of Airflow 3.3.2 sends a port of 0 where none is stored, and is refused for it
 # (apache/airflow#73298).
 _PORT = "0, or Test fails in Airflow 3.3.2"
@@ -72,145 +74,7 @@ def get_provider_info() -> dict[str, Any]:
         "config": {
             "dispute": {
                 "description": "Contesting card disputes.",
-                "options": {
-                    "case_roots": {
-                        "description": (
-                            "Folders, separated by commas, under which a case that is named in a form may "
-                            "stand; any fsspec address. Empty: no case is read by path from a form."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://shop-disputes/cases",
-                        "default": "",
-                    },
-                    "sweep_connections": {
-                        "description": "Connections, separated by commas, that the sweep looks after.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "stripe_default,moov_default",
-                        "default": "",
-                    },
-                    "evidence_store": {
-                        "description": (
-                            "Folder for documents by their sha256, which the evidence viewer shows, for what "
-                            "staging replaces, and for records too many for XCom; any fsspec address that "
-                            "workers write and the API server reads. Empty: nothing is kept."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://shop-disputes/evidence",
-                        "default": "",
-                    },
-                    "receipts": {
-                        "description": (
-                            "Folder for one file per submission: dispute, digest, approver, request id; any "
-                            "fsspec address. Empty: none are written."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "s3://shop-disputes/receipts",
-                        "default": "",
-                    },
-                    "merge": {
-                        "description": (
-                            "Whose evidence stands in the shipped DAGs where somebody else has filled in a "
-                            "field: keep theirs, overwrite it, or fail."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": None,
-                        "default": "keep",
-                    },
-                    "switch_to_manual": {
-                        "description": (
-                            "Whether the shipped DAGs may switch a dispute to manual that its API would "
-                            "answer by itself at the due date; it is refused otherwise."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "False",
-                    },
-                    "allow_unknown_submission_method": {
-                        "description": (
-                            "Whether the shipped DAGs may stage evidence where the API does not say if it "
-                            "would submit it by itself at the due date; it is refused otherwise."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "False",
-                    },
-                    "submit_pool": {
-                        "description": (
-                            "Pool of one slot for the tasks that stage and submit: the lock between runs for "
-                            "an API without idempotency keys. It must exist, or they are never scheduled."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "dispute_submit",
-                        "default": "default_pool",
-                    },
-                    "allow_anonymous": {
-                        "description": (
-                            "Whether an answer without a login may approve; for demonstrations only."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "False",
-                    },
-                    "reviewers": {
-                        "description": (
-                            "Who may answer reviews, separated by commas: ids as the login knows them, or "
-                            "id:name. Empty: everybody who may edit the DAG."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "ana,7:ben",
-                        "default": "",
-                    },
-                    "notifiers": {
-                        "description": (
-                            "Who is told when a review opens and when a dispute is due soon: dotted paths, "
-                            "separated by commas, of notifiers or of functions that make one. Their "
-                            "templates have message and link. Empty: nobody."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "shop.channels.disputes",
-                        "default": "",
-                    },
-                    "reminders": {
-                        "description": (
-                            "Hours before a due date at which the sweep reminds of a dispute that is still "
-                            "open, separated by commas; each once. Empty: never."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": None,
-                        "default": "72,24,8",
-                    },
-                    "ask_again": {
-                        "description": (
-                            "Hours before a due date at which the sweep puts a dispute to review again that "
-                            "is still open, separated by commas; each once. What was rejected is asked about "
-                            "at the first of them only. Leave more time than between two sweeps. Empty: "
-                            "never."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": None,
-                        "default": "24,6",
-                    },
-                    "sweep_schedule": {
-                        "description": "When the sweep runs: a cron expression, or a preset such as @hourly.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": None,
-                        "default": "0 * * * *",
-                    },
-                },
+                "options": {option.name: option.documentation() for option in OPTIONS},
             }
         },
     }

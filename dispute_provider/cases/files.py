@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dispute_provider import config
 from dispute_provider.evidence.bounds import LARGEST_CASE
 
 if TYPE_CHECKING:
@@ -20,15 +21,6 @@ _SUFFIXES = (".json", ".yaml", ".yml")
 _NOT_UTF_8 = re.compile(r"\\udc[89a-f][0-9a-f]")
 
 
-def case_roots() -> list[str]:
-    """The folders under which cases may be read at run time: ``[dispute] case_roots``."""
-    from airflow.sdk.configuration import conf
-
-    return [
-        root.strip() for root in conf.get("dispute", "case_roots", fallback="").split(",") if root.strip()
-    ]
-
-
 def require_within_roots(path: str) -> None:
     """Refuse a path that a form, a row or another task named, unless it stands under a case root.
 
@@ -37,7 +29,7 @@ def require_within_roots(path: str) -> None:
     from dispute_provider.evidence.case import reading, refused
 
     with reading(path):
-        if not any(is_within(path, root) for root in case_roots()):
+        if not any(is_within(path, root) for root in config.case_roots()):
             remedy = "move the case under a folder of [dispute] case_roots, or add its folder there"
             raise refused(path, "it stands outside of the case roots", remedy)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from dispute_provider import config
 from dispute_provider.cases import documents as case_documents
 from dispute_provider.cases import files as case_files
 from dispute_provider.documents import Renderer
@@ -44,7 +45,7 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
     """
     by_dispute: dict[str, list[Candidate]] = {}
     refused: list[str] = []
-    folders = [folder] if folder else case_files.case_roots()
+    folders = [folder] if folder else config.case_roots()
     with Renderer() as renderer:
         for path in dict.fromkeys(chain.from_iterable(map(_paths, folders))):
             try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
+from dispute_provider import config
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.state.reviews import (
     ANSWERED,
@@ -22,7 +23,7 @@ from dispute_provider.state.reviews import (
     save,
 )
 from dispute_provider.tasks.batch import Given, resolve, take
-from dispute_provider.tasks.notifications import ConfiguredNotifier, address, names_of, tell
+from dispute_provider.tasks.notifications import ConfiguredNotifier, address, tell
 from dispute_provider.tasks.record_lists import records_of
 
 if TYPE_CHECKING:
@@ -34,31 +35,12 @@ if TYPE_CHECKING:
 
 # Lines of one message; more of them no channel takes, and nobody reads.
 _LINES = 25
-# Hours of a year: no API gives that much time.
-_LONGEST = 8760.0
 _log = logging.getLogger(__name__)
-
-
-def hours_of(option: str) -> list[float]:
-    """Return the hours before a due date that an option of ``[dispute]`` names; what is not one is logged."""
-    hours: list[float] = []
-    for named in names_of(option):
-        try:
-            value = float(named)
-        except ValueError:
-            value = 0.0
-        if 0 < value <= _LONGEST:
-            hours.append(value)
-        else:
-            _log.warning(
-                "[dispute] %s names %r, which is not a number of hours before a due date", option, named
-            )
-    return hours
 
 
 def due_soon(disputes: Iterable[Dispute], now: datetime) -> list[Dispute]:
     """Those that can be answered still, and of which there may be something to remind."""
-    latest = max(hours_of("reminders"), default=0) * 3600
+    latest = max(config.reminders(), default=0) * 3600
     return [
         dispute
         for dispute in disputes
@@ -128,7 +110,7 @@ class RemindOperator(BaseOperator):
 
         named = {record.dispute for record in soon}
         staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}
-        now, hours = datetime.now(UTC), hours_of("reminders")
+        now, hours = datetime.now(UTC), config.reminders()
         reviewed = load(context, REVIEWED, self.conn_id)
         asked = {dispute: each for dispute in named if (each := Asked.of(reviewed, dispute))}
         answers = answers_to(context, self.conn_id, asked)

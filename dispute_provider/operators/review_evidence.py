@@ -14,6 +14,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import TaskAwaitingInput
 from msgspec.structs import replace
 
+from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
@@ -240,7 +241,7 @@ class ReviewEvidenceOperator(HITLOperator):
         if "error" in event or not who:
             return [review.held(r, "nobody answered in time; nothing was sent") for r in records], {}
         responder = f"{who.get('name')} ({who.get('id')})"
-        if who.get("id") == _NOBODY and not conf.getboolean("dispute", "allow_anonymous", fallback=False):
+        if who.get("id") == _NOBODY and not config.allow_anonymous():
             reason = "answered without a login; only a person who is named can approve"
             return [review.held(r, reason) for r in records], {}
         decisions = review.decide(records, event["chosen_options"] or [], event["params_input"] or {})

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
+from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import DisputeError
-from dispute_provider.operators.remind import due_soon, hours_of
+from dispute_provider.operators.remind import due_soon
 from dispute_provider.state.reviews import (
     ANSWERED,
     ENDED,
@@ -149,7 +150,7 @@ class FindCasesOperator(BaseAsyncOperator):
         # Before the answers: a run that ends in between has noted them by then.
         ended = _ended_runs(context, {each.review for each in asked.values()})
         answers = answers_to(context, self.conn_id, asked)
-        hours = hours_of("ask_again")
+        hours = config.ask_again()
         new = [candidate for candidate in found if candidate.dispute.id not in asked]
         held: list[Record] = []
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
+from dispute_provider import config
 from dispute_provider.exceptions import TryAgainError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class EvidenceStoreError(TryAgainError):
 
 def is_configured() -> bool:
     """Whether ``[dispute] evidence_store`` names a folder."""
-    return bool(_folder())
+    return bool(config.evidence_store())
 
 
 def put(content: bytes) -> str | None:
@@ -130,11 +131,5 @@ def _place(sha256: str) -> ObjectStoragePath | None:
 
     if not SHA256.fullmatch(sha256):
         raise ValueError("a document is found by 64 hexadecimal digits and by nothing else")
-    folder = _folder()
+    folder = config.evidence_store()
     return storage_path(folder) / sha256[:2] / sha256 if folder else None
-
-
-def _folder() -> str:
-    from airflow.sdk.configuration import conf
-
-    return str(conf.get("dispute", "evidence_store", fallback=""))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from dispute_provider import config
+
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
@@ -45,11 +47,9 @@ class Receipts:
 
     @cached_property
     def _root(self) -> ObjectStoragePath | None:
-        from airflow.sdk.configuration import conf
-
         from dispute_provider.cases.files import storage_path
 
-        folder = conf.get("dispute", "receipts", fallback="")
+        folder = config.receipts()
         return storage_path(folder) if folder else None
 
 

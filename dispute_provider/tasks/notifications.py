@@ -12,6 +12,8 @@ from urllib.parse import quote
 from airflow.sdk import BaseNotifier
 from airflow.sdk.configuration import conf
 
+from dispute_provider import config
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -28,7 +30,7 @@ class ConfiguredNotifier(BaseNotifier):
     """
 
     def notify(self, context: Context) -> None:
-        names = names_of("notifiers")
+        names = config.notifiers()
         told = [name for name in names if self._tell(name, context)]
         if names and not told:
             raise RuntimeError(f"none of [dispute] notifiers could be told: {', '.join(names)}")
@@ -74,13 +76,8 @@ def reviewers() -> list[dict[str, str]] | None:
 
     None, and with it everybody with the right to, where it is empty.
     """
-    pairs = [name.partition(":") for name in names_of("reviewers")]
+    pairs = [name.partition(":") for name in config.reviewers()]
     return [{"id": user.strip(), "name": name.strip() or user.strip()} for user, _, name in pairs] or None
-
-
-def names_of(option: str) -> list[str]:
-    """What an option of ``[dispute]`` names, separated by commas."""
-    return [name.strip() for name in conf.get("dispute", option, fallback="").split(",") if name.strip()]
 
 
 def address(*parts: str) -> str:

@@ -1,0 +1,37 @@
+"""The options of ``[dispute]``: what Airflow documents of them is what the package reads."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowConfigException
+
+from dispute_provider import config
+
+
+@pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)
+def test_airflow_has_the_same_default(option: config.Option, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(f"AIRFLOW__DISPUTE__{option.name.upper()}", raising=False)
+    assert conf.get("dispute", option.name) == option.default
+
+
+def test_an_option_is_read_with_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REVIEWERS", " ana, 7:ben,,")
+    assert config.reviewers() == ["ana", "7:ben"]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REVIEWERS", "")
+    assert config.reviewers() == []
+
+
+def test_what_is_not_a_number_of_hours_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__DISPUTE__REMINDERS", raising=False)
+    assert config.reminders() == [72, 24, 8]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "48, soon, -1, nan, 1e9, 0.5")
+    assert config.reminders() == [48, 0.5]
+
+
+def test_a_flag_is_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SWITCH_TO_MANUAL", "true")
+    assert config.switch_to_manual() is True
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SWITCH_TO_MANUAL", "perhaps")
+    with pytest.raises(AirflowConfigException, match="switch_to_manual"):
+        config.switch_to_manual()
