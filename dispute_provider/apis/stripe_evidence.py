@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dispute_provider.contracts.contract import Contract, Json
+from dispute_provider.evidence.file_types import BY_SUFFIX
 from dispute_provider.evidence.snapshot import Evidence, canonical_json
-
-# The API names a file's type by its usual ending.
-_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
 
 
 def params(contract: Contract) -> Json:
@@ -33,12 +31,14 @@ def held(name: str, value: Any, *, is_file: bool) -> Evidence | None:
         return Evidence(name, text=canonical_json(value).decode())
     if not is_file:
         return Evidence(name, value=value)
+    # The API names a file's type by its usual ending.
+    file_type = BY_SUFFIX.get(value.get("type") or "")
     return Evidence(
         name,
         id=value["id"],
         filename=value.get("filename"),
         size=value.get("size"),
-        content_type=_TYPES.get(value.get("type") or ""),
+        content_type=file_type.content_type if file_type else None,
         expires=datetime.fromtimestamp(value["expires_at"], UTC) if value.get("expires_at") else None,
     )
 

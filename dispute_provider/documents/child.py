@@ -17,6 +17,7 @@ from dispute_provider.documents import pdfs, pictures
 from dispute_provider.documents.foreign import carries_foreign
 from dispute_provider.documents.refused import Refused
 from dispute_provider.documents.wire import ANSWER, DONE, INSPECT, QUESTION, REFUSED, Refusal
+from dispute_provider.evidence.file_types import PDF
 
 MEMORY = 1024 * 1024 * 1024
 # The parent ends a slow child by the clock; this ends one whose parent is gone.
@@ -79,7 +80,7 @@ def _is_pdf(content: bytes) -> bool:
     """Whether it is a PDF from its first byte on; else it has to be a picture."""
     if not content:
         raise Refused(Refusal.EMPTY)
-    return content.startswith(b"%PDF-")
+    return content.startswith(PDF.starts)
 
 
 def _say(answers: BinaryIO, kind: bytes, answer: bytes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import struct
 
+from dispute_provider.evidence.file_types import JPEG, PDF, PNG
+
 _PADDING = b"\0\t\n\f\r \x1a"
 # Where lenient readers of PDF look for its header.
 _PDF_HEADER_WITHIN = 1024
@@ -31,11 +33,11 @@ def carries_foreign(content: bytes, kind: str) -> bool:
     if _ends_as_zip(content):
         return True
     match kind:
-        case "application/pdf":
+        case PDF.content_type:
             return bool(content[content.rfind(_PDF_END) + len(_PDF_END) :].strip(_PADDING))
-        case "image/png":
+        case PNG.content_type:
             behind = bool(content[_png_end(content) :].strip(_PADDING))
-        case "image/jpeg":
+        case JPEG.content_type:
             behind = bool(_OTHER_FILES.search(content[_jpeg_end(content) :]))
         case _:
             behind = False

@@ -15,6 +15,7 @@ from dispute_provider.documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MA
 from dispute_provider.documents.refused import Refused
 from dispute_provider.documents.wire import Refusal
 from dispute_provider.evidence.card_numbers import has_card_number
+from dispute_provider.evidence.file_types import PDF
 
 # More than anybody looks through before a deadline; below it, all text is searched.
 MAX_PAGES = 500
@@ -49,7 +50,7 @@ def inspect(content: bytes) -> tuple[str, int, bool]:
             raise Refused(Refusal.DYNAMIC_FORM)
         # All of them: the last may be the one that cannot be read.
         card_number = sum(_look_through(document, index) for index in range(pages)) > 0
-    return "application/pdf", pages, card_number
+    return PDF.content_type, pages, card_number
 
 
 def render(content: bytes, number: int, width: int) -> Image.Image:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dispute_provider.documents.foreign import has_pdf_header
 from dispute_provider.documents.refused import Refused
 from dispute_provider.documents.wire import Refusal
+from dispute_provider.evidence.file_types import JPEG, PNG, TIFF, FileType
 
 # A3 scanned at 600 dpi has 70 million.
 MAX_PIXELS = 80_000_000
@@ -18,15 +19,11 @@ MAX_FRAMES = 500
 # Of a page that is shown.
 MAX_SHOWN_PIXELS = 16_000_000
 MAX_SHOWN_HEIGHT = 16_000
-_TYPES = {
-    "JPEG": "image/jpeg",
-    # A JPEG with more pictures behind the first, as telephones take them.
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "TIFF": "image/tiff",
-}
-_FORMATS = ("JPEG", "PNG", "TIFF")
-_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
+_TYPES = (JPEG, PNG, TIFF)
+_FORMATS = tuple(each.name for each in _TYPES)
+# MPO: a JPEG with more pictures behind the first, as telephones take them.
+_BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in _TYPES}}
+_STARTS = tuple(start for each in _TYPES for start in each.starts)
 
 
 def prepare() -> None:
@@ -47,13 +44,13 @@ def inspect(content: bytes) -> tuple[str, int]:
     picture = _opened(content)
     kind = _kind(picture)
     frames = _frames(picture)
-    if frames > 1 and kind == "image/png":
+    if frames > 1 and kind is PNG:
         raise Refused(Refusal.ANIMATED)
     if frames > MAX_FRAMES:
         raise Refused(Refusal.MANY_PAGES, frames, MAX_FRAMES)
     for frame in range(frames):
         _frame(picture, frame).load()
-    return kind, frames
+    return kind.content_type, frames
 
 
 def render(content: bytes, number: int, width: int) -> Image.Image:
@@ -73,7 +70,7 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
 def png(picture: Image.Image) -> bytes:
     """A picture as a PNG without anything beside its pixels."""
     written = io.BytesIO()
-    picture.convert("RGB").save(written, "PNG", compress_level=3)
+    picture.convert("RGB").save(written, PNG.name, compress_level=3)
     return written.getvalue()
 
 
@@ -87,13 +84,13 @@ def _opened(content: bytes) -> Image.Image:
         raise Refused(Refusal.BROKEN if content.startswith(_STARTS) else Refusal.UNKNOWN) from None
 
 
-def _kind(picture: Image.Image) -> str:
-    return _TYPES[picture.format or ""]
+def _kind(picture: Image.Image) -> FileType:
+    return _BY_FORMAT[picture.format or ""]
 
 
 def _frames(picture: Image.Image) -> int:
     """Of a JPEG always one: what is behind its first picture, no program shows."""
-    return 1 if _kind(picture) == "image/jpeg" else getattr(picture, "n_frames", 1)
+    return 1 if _kind(picture) is JPEG else getattr(picture, "n_frames", 1)
 
 
 def _frame(picture: Image.Image, index: int) -> Image.Image:

@@ -10,10 +10,9 @@ from types import TracebackType
 from dispute_provider.documents.process import Process
 from dispute_provider.documents.wire import DONE, INSPECT, RENDER, Refusal
 from dispute_provider.evidence.documents import Inspection
+from dispute_provider.evidence.file_types import BY_CONTENT_TYPE, PNG
 
 MAX_WIDTH = 2400
-_TYPES = ("application/pdf", "image/jpeg", "image/png", "image/tiff")
-_PNG = b"\x89PNG\r\n\x1a\n"
 # What is wrong, and what to do about it.
 _WORDS = {
     Refusal.EMPTY: ("it is empty", "save it again"),
@@ -96,7 +95,7 @@ class Renderer:
             content_type, pages, card_number = json.loads(answer)
         except (ValueError, TypeError):
             raise RenderingError(*_BROKE_OFF) from None
-        if content_type not in _TYPES or type(pages) is not int or pages < 1:
+        if content_type not in BY_CONTENT_TYPE or type(pages) is not int or pages < 1:
             raise RenderingError(*_BROKE_OFF)
         return Inspection(content_type, pages, bool(card_number))
 
@@ -113,7 +112,7 @@ class Renderer:
         if not 1 <= page < 2**31:
             raise ValueError(f"pages count from 1: {page}")
         png = self._ask(RENDER, content, page, width)
-        if not png.startswith(_PNG):
+        if not png.startswith(PNG.starts):
             raise RenderingError(*_BROKE_OFF)
         return png
 

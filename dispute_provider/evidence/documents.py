@@ -7,14 +7,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-_SIGNATURES = (
-    (b"%PDF-", "application/pdf"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-)
-_SUFFIXES = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tiff"}
+from dispute_provider.evidence.file_types import recognize, suffix_of
+
 UNKNOWN_TYPE = "application/octet-stream"
 _DIGEST_IN_NAME = 16
 _LONGEST_PATH = 200
@@ -24,7 +18,7 @@ _LONGEST_PATH = 200
 class Inspection:
     """What a document is, by its content.
 
-    :param content_type: ``application/pdf``, ``image/jpeg``, ``image/png`` or ``image/tiff``.
+    :param content_type: one of :data:`~dispute_provider.evidence.file_types.BY_CONTENT_TYPE`.
     :param pages: of a PDF; the frames of a TIFF; 1 for other pictures.
     :param card_number: whether the text of a PDF holds a card number. Nobody reads the text in pictures.
     """
@@ -55,7 +49,8 @@ class Document:
         """What it is, whatever its name says; by its first bytes if it was not read."""
         if self.inspection:
             return self.inspection.content_type
-        return next((kind for start, kind in _SIGNATURES if self.content.startswith(start)), UNKNOWN_TYPE)
+        known = recognize(self.content)
+        return known.content_type if known else UNKNOWN_TYPE
 
     @property
     def pages(self) -> int | None:
@@ -66,7 +61,7 @@ class Document:
     def upload_name(self) -> str:
         """Its own name with its digest, so that a repeated upload is recognised."""
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(self.path).stem).strip("-.")[:60] or "document"
-        return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}{_SUFFIXES.get(self.content_type, '.bin')}"
+        return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}.{suffix_of(self.content_type)}"
 
 
 def shown(path: str) -> str:

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from dispute_provider.documents import Inspection, Renderer, RenderingError
+from dispute_provider.evidence.file_types import suffix_of
 from dispute_provider.state import evidence_store
 
 T = TypeVar("T")
-_SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff"}
 _REMEMBERED = 500
 
 
@@ -70,7 +70,7 @@ class Documents:
         def work() -> tuple[bytes, str]:
             content = _get(sha256)
             try:
-                suffix = _SUFFIXES[self._inspected(sha256, content).content_type]
+                suffix = suffix_of(self._inspected(sha256, content).content_type)
             except RenderingError:
                 suffix = "bin"
             return content, f"document-{sha256[:12]}.{suffix}"

@@ -3,7 +3,6 @@
 import { bytes, el, spoken, visible } from "./dom.js";
 
 const SHORT = 90;
-const TYPES = { "application/pdf": "PDF", "image/jpeg": "JPEG", "image/png": "PNG", "image/tiff": "TIFF" };
 const ORIGINS = {
   added: ["from the case", ""],
   same: ["from the case, there already", ""],
@@ -79,7 +78,7 @@ function outline(value, indent = "") {
 export function documentOf(piece, address) {
   const { sha256, filename, size, content_type: type } = piece.document;
   const article = el("article", { class: piece.changed ? "piece changed" : "piece" });
-  const facts = [TYPES[type] ?? type, size === null || size === undefined ? null : bytes(size)];
+  const facts = [typeName(type), size === null || size === undefined ? null : bytes(size)];
   if (!sha256) {
     article.append(head(piece, ...facts),
       el("p", { class: "file" }, visible(filename ?? piece.document.id)),
@@ -97,13 +96,18 @@ export function documentOf(piece, address) {
   return article;
 }
 
+/** "image/jpeg" as "JPEG". */
+function typeName(contentType) {
+  return contentType?.split("/").pop().toUpperCase();
+}
+
 async function fill(article, body, piece, place) {
   try {
     const answer = await fetch(place);
     const known = await answer.json();
     if (!answer.ok) throw new Error(sentence(known.detail));
     article.querySelector("header").replaceWith(
-      head(piece, TYPES[known.content_type], `${known.pages} ${known.pages === 1 ? "page" : "pages"}`, bytes(known.size)));
+      head(piece, typeName(known.content_type), `${known.pages} ${known.pages === 1 ? "page" : "pages"}`, bytes(known.size)));
     if (known.pages > 1) {
       body.classList.add("many");
       body.tabIndex = 0;
