@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dispute_provider.contracts import contract
 from dispute_provider.evidence.completeness import PRODUCTS, Assessment, assess
 from dispute_provider.evidence.snapshot import Dispute
+from dispute_provider.explain.markdown import table
 
 PAGE = Path(__file__).parent / "evidence.md"
 
 
 def page(text: str) -> str:
     """The page with its tables as they have to be; all else stays."""
-    for name, table in {
+    for name, made in {
         "stripe": stripe(),
         "moov": moov(),
         "why-stripe": why("stripe"),
         "why-moov": why("moov"),
     }.items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        text = re.sub(
-            f"{start}.*?{end}", lambda _, new=f"{start}\n{table}\n{end}": new, text, flags=re.DOTALL
-        )
+        text = re.sub(f"{start}.*?{end}", lambda _, new=f"{start}\n{made}\n{end}": new, text, flags=re.DOTALL)
     return text
 
 
@@ -34,7 +32,7 @@ def stripe() -> str:
     for reason in _data("stripe")["codes"]:
         cells = [_names(_found("stripe", kind, reason=reason, network="visa")) for kind in PRODUCTS]
         rows.append([f"`{reason}`", *cells])
-    return _table(["Reason", *(kind.capitalize() for kind in PRODUCTS)], rows)
+    return table(["Reason", *(kind.capitalize() for kind in PRODUCTS)], rows)
 
 
 def moov() -> str:
@@ -51,11 +49,11 @@ def moov() -> str:
             note for note in found.notes if not note.startswith("the code") or codes[0] in data["unsure"]
         ]
         rows.append([" ".join(f"`{code}`" for code in codes), titles, _names(found), "; ".join(notes)])
-    return _table(["Code", "Stands for", "Evidence", "Note"], rows)
+    return table(["Code", "Stands for", "Evidence", "Note"], rows)
 
 
 def why(api: str) -> str:
-    return _table(
+    return table(
         ["Evidence", "Why"], [[f"`{name}`", text] for name, text in sorted(_data(api)["why"].items())]
     )
 
@@ -76,12 +74,6 @@ def _names(found: Assessment) -> str:
 def _data(api: str) -> dict[str, Any]:
     data: dict[str, Any] = contract.load(api).document["x-completeness"]
     return data
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
-    lines.insert(1, "|" + "---|" * len(head))
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
+_BAR = re.compile(r"(?<!\\)\|")
 
 
 def one_line(text: str | None) -> str:
@@ -39,11 +40,15 @@ def unbroken(text: str) -> str:
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
     """A table of two columns without a head: names, and what stands to them."""
-    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return "\n".join(["| | |", "|---|---|", *map(_row, rows)])
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table with a head."""
     head = list(columns)
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join([_row(head), "|---" * len(head) + "|", *map(_row, rows)])
+
+
+def _row(cells: Iterable[str]) -> str:
+    """Return one row; a bar in a cell is escaped, unless it is already."""
+    return "| " + " | ".join(_BAR.sub(r"\|", cell) for cell in cells) + " |"

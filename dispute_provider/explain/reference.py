@@ -8,6 +8,7 @@ from typing import Any
 
 from dispute_provider.contracts.contract import Json, Operation
 from dispute_provider.contracts.encoding import MULTIPART
+from dispute_provider.explain.markdown import facts, table
 from dispute_provider.explain.wording import curl, from_connection, limits, types_of
 
 _EFFECTS = {
@@ -37,26 +38,27 @@ def _parts(operation: Operation, operator: str | None) -> Iterator[str]:
     document = operation.document
     yield f"`{operation.method} {operation.server}{operation.path}`"
     yield document["description"]
-    facts = {
-        "Operation": f"`{operation.id}`",
-        "Effect": _EFFECTS[operation.effect],
-        "After a failure without an answer": _AFTER_FAILURE[operation.after_failure],
-        "Authentication": "; or ".join(_scheme(operation, scheme) for scheme in document["security"]),
-        "Content type": f"`{operation.media_type}`" if operation.media_type else "no body",
-        "Operator": f"`{operator}`" if operator else "none: what it answers must not reach an XCom",
-    }
-    yield _table(("", ""), facts.items())
+    yield facts(
+        {
+            "Operation": f"`{operation.id}`",
+            "Effect": _EFFECTS[operation.effect],
+            "After a failure without an answer": _AFTER_FAILURE[operation.after_failure],
+            "Authentication": "; or ".join(_scheme(operation, scheme) for scheme in document["security"]),
+            "Content type": f"`{operation.media_type}`" if operation.media_type else "no body",
+            "Operator": f"`{operator}`" if operator else "none: what it answers must not reach an XCom",
+        }.items()
+    )
     yield "### Parameters"
-    yield _table(("Name", "In", "Type", "Required", "Meaning"), _parameters(operation))
+    yield table(("Name", "In", "Type", "Required", "Meaning"), _parameters(operation))
     if operation.media_type:
         yield f"### Body\n\n{_COUNTED}"
-        yield _table(("Field", "Type", "Required", "Meaning"), _body(operation))
+        yield table(("Field", "Type", "Required", "Meaning"), _body(operation))
     yield "### Answers"
-    yield _table(("Status", "Meaning", "Headers", "Fields"), _answers(operation))
+    yield table(("Status", "Meaning", "Headers", "Fields"), _answers(operation))
     if operation.success_schema:
         rows = _fields(operation, operation.success_schema, "", answer=True)
         yield "#### Fields of a success"
-        yield _table(("Field", "Type", "Always", "Meaning"), rows)
+        yield table(("Field", "Type", "Always", "Meaning"), rows)
         yield f"#### A success\n\n```json\n{json.dumps(_success(operation)['example'], indent=2)}\n```"
     yield f"### cURL\n\n```bash\n{curl(operation, _examples(operation), operation.server)}\n```"
 
@@ -167,9 +169,3 @@ def _type(schema: Json) -> str:
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(kind for branch in schema["anyOf"] for kind in types_of(branch)))
     return " or ".join(types_of(schema)) or "any"
-
-
-def _table(head: Sequence[str], rows: Any) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
