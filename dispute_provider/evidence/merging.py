@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Difference
-from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, sha256_of
+from dispute_provider.evidence.snapshot import Evidence, sha256_of, short_digest
 
 
 class Policy(StrEnum):
@@ -152,11 +152,15 @@ def merge(
         missing.append(piece)
     stale = [there for there in left if there.mark in ours]
     others = [there for there in left if there.mark not in ours]
-    differences += [Difference(_label_of(there), "removed", None, _short(there.sha256)) for there in stale]
+    differences += [
+        Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
+    ]
     names = {piece.name for piece in pieces}
     beside = "conflict" if policy == Policy.FAIL and not single else "theirs"
     differences += [
-        Difference(_label_of(there), beside if there.name in names else "theirs", None, _short(there.sha256))
+        Difference(
+            _label_of(there), beside if there.name in names else "theirs", None, short_digest(there.sha256)
+        )
         for there in others
     ]
     return Merged(
@@ -229,8 +233,6 @@ def _is_labelled(label: str, held: Evidence) -> bool:
 
 
 def _difference(kind: str, piece: Piece, held: Evidence | None) -> Difference:
-    return Difference(piece.label, kind, _short(piece.sha256), _short(held.sha256) if held else None)
-
-
-def _short(digest: str) -> str:
-    return digest[:SHOWN_DIGEST]
+    return Difference(
+        piece.label, kind, short_digest(piece.sha256), short_digest(held.sha256) if held else None
+    )

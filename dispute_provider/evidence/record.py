@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Dispute, Snapshot, canonical_json
+from dispute_provider.evidence.snapshot import Dispute, Snapshot, canonical_json, short_digest
 from dispute_provider.explain.money import format_amount
 
 # What a review decides about a dispute.
@@ -208,7 +208,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             f"connection={self.connection}",
             f"amount={self.money!r}",
             f"due={self.due or 'none'}",
-            f"digest={(self.digest or 'none')[:SHOWN_DIGEST]}",
+            f"digest={short_digest(self.digest) or 'none'}",
             f"request_id={self.request_id or 'none'}",
         ]
         return " ".join(facts)

@@ -13,8 +13,7 @@ import msgspec
 
 # Forty bits: no two of a dispute's few dozen pieces ever meet, and a hundred thousand disputes have marks.
 _MARK_LENGTH = 10
-# Digits of a sha256 that people are shown, and that differences between two states are told by.
-SHOWN_DIGEST = 12
+_SHOWN_DIGEST = 12
 # Stands for the reason of a dispute for which the API gives none.
 UNKNOWN_REASON = "unknown"
 _canonical = msgspec.json.Encoder(order="sorted")
@@ -191,3 +190,8 @@ def canonical_json(value: Any) -> bytes:
 def sha256_of(value: Any) -> str:
     """sha256 of a value's canonical JSON, hexadecimal."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def short_digest(digest: str | None) -> str:
+    """Return the start of a digest, as people are shown it and as differences name it; empty for None."""
+    return (digest or "")[:_SHOWN_DIGEST]

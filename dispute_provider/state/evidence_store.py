@@ -116,9 +116,12 @@ def fetch(sha256: str, into: IO[bytes]) -> bool:
 
 
 def _check(found: hashlib._Hash, sha256: str) -> None:
+    from dispute_provider.evidence.snapshot import short_digest
+
     if found.hexdigest() != sha256:
         raise EvidenceStoreError(
-            f"the evidence store holds other bytes under {sha256[:12]}; to do: remove that file, stage again"
+            f"the evidence store holds other bytes under {short_digest(sha256)}; "
+            "to do: remove that file, stage again"
         )
 
 

@@ -85,6 +85,7 @@ def count_of(given: Iterable[Any]) -> int:
 
 def _stored(reference: Reference) -> Iterator[Record]:
     from dispute_provider.evidence.record import Record
+    from dispute_provider.evidence.snapshot import short_digest
 
     decoder = msgspec.json.Decoder(Record)
     # All of it is checked before anything is made of its first line.
@@ -92,7 +93,7 @@ def _stored(reference: Reference) -> Iterator[Record]:
         if not evidence_store.fetch(reference.records, local):
             raise evidence_store.EvidenceStoreError(
                 f"{reference.count:,} records are missing: [dispute] evidence_store holds no "
-                f"{reference.records[:12]}; to do: clear the task that returned them"
+                f"{short_digest(reference.records)}; to do: clear the task that returned them"
             )
         local.seek(0)
         for line in local:

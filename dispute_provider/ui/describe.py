@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Evidence, Snapshot
+from dispute_provider.evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider.explain.money import format_amount
 from dispute_provider.ui.judgement import changed, digest_of, judge
 from dispute_provider.ui.records import Task, key_of
@@ -63,8 +63,10 @@ def _stored(record: Record) -> list[dict[str, Any]]:
     """The documents by themselves, for when the API cannot say what they are for."""
     names = {each.case: each.name for each in record.differences if each.case}
     return [
-        {"name": names.get(sha256[:12]), "sha256": sha256}
-        for sha256 in sorted(set(record.documents.values()), key=lambda one: (names.get(one[:12], ""), one))
+        {"name": names.get(short_digest(sha256)), "sha256": sha256}
+        for sha256 in sorted(
+            set(record.documents.values()), key=lambda one: (names.get(short_digest(one), ""), one)
+        )
     ]
 
 
@@ -100,7 +102,7 @@ def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict
 
 
 def _piece(record: Record, entry: Evidence) -> dict[str, Any]:
-    piece: dict[str, Any] = {"name": entry.name, "digest": digest_of(record, entry)[:12]}
+    piece: dict[str, Any] = {"name": entry.name, "digest": short_digest(digest_of(record, entry))}
     if entry.id is None:
         return piece | ({"text": entry.text} if entry.text is not None else {"value": entry.value})
     document = {

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from dispute_provider.documents import Inspection, Renderer, RenderingError
 from dispute_provider.evidence.file_types import suffix_of
+from dispute_provider.evidence.snapshot import short_digest
 from dispute_provider.state import evidence_store
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Documents:
                 suffix = suffix_of(self._inspected(sha256, content).content_type)
             except RenderingError:
                 suffix = "bin"
-            return content, f"document-{sha256[:12]}.{suffix}"
+            return content, f"document-{short_digest(sha256)}.{suffix}"
 
         return await self._run(work)
 

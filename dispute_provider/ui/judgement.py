@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from dispute_provider.evidence.record import CONCEDE, Record, State
-from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
+from dispute_provider.evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider.workflow.submit import refuse_submission
 
 _ON_ITS_WAY = (State.STAGED, State.APPROVED)
@@ -97,7 +97,7 @@ def changed(record: Record, found: Snapshot) -> tuple[frozenset[int], tuple[str,
         if entry.name in structured:
             continue
         # A colleague's document is known by its id when ours are staged, and by its bytes once reviewed.
-        digests = (digest_of(record, entry)[:SHOWN_DIGEST], entry.sha256[:SHOWN_DIGEST])
+        digests = (short_digest(digest_of(record, entry)), short_digest(entry.sha256))
         piece = next(((entry.name, digest) for digest in digests if expected[entry.name, digest]), None)
         if piece:
             expected[piece] -= 1

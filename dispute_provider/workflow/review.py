@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider.evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Record, State, by_due_date
-from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Snapshot, sha256_of
+from dispute_provider.evidence.snapshot import Snapshot, sha256_of, short_digest
 from dispute_provider.workflow import review_form
 from dispute_provider.workflow.review_form import INQUIRY, Ending, totals
 
@@ -301,29 +301,25 @@ def _can_be_conceded(record: Record) -> bool:
 
 def single_option(record: Record) -> str:
     """The button that approves the dispute of a review of its own, its digest in it."""
-    return f"Submit · {record.money} · {_digest(record)}"
+    return f"Submit · {record.money} · {short_digest(record.digest)}"
 
 
 def submit_option(record: Record) -> str:
     """The label that approves one dispute of a batch, its digest in it."""
-    return f"Submit {record.dispute} · {record.money} · due {record.due_text} · {_digest(record)}"
+    return f"Submit {record.dispute} · {record.money} · due {record.due_text} · {short_digest(record.digest)}"
 
 
 def all_option(records: Sequence[Record]) -> str:
     """The label that approves a whole batch, a digest over all digests in it."""
     together = sha256_of(sorted([record.dispute, record.digest] for record in records))
-    return f"Submit all {len(records)} · {totals(records)} · {together[:SHOWN_DIGEST]}"
+    return f"Submit all {len(records)} · {totals(records)} · {short_digest(together)}"
 
 
 def concede_option(record: Record) -> str:
     """The label that gives one dispute up for good, its digest in it."""
-    return f"Concede {record.dispute}: give up {record.money} for good · {_digest(record)}"
+    return f"Concede {record.dispute}: give up {record.money} for good · {short_digest(record.digest)}"
 
 
 def held(record: Record, reason: str) -> Record:
     """Not approved, and why; nothing is sent."""
     return replace(record, approval=None).ended(State.HELD, reason)
-
-
-def _digest(record: Record) -> str:
-    return (record.digest or "")[:SHOWN_DIGEST]

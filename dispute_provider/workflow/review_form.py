@@ -13,7 +13,7 @@ from dispute_provider.contracts import contract
 from dispute_provider.contracts.lengths import text_length
 from dispute_provider.evidence.limits import Limits
 from dispute_provider.evidence.record import Difference, Record
-from dispute_provider.evidence.snapshot import SHOWN_DIGEST, Evidence, Snapshot
+from dispute_provider.evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider.explain.markdown import facts, fenced, one_line, plain, table, unbroken, visible
 from dispute_provider.explain.money import format_amount
 
@@ -211,7 +211,7 @@ def _mark(record: Record, entry: Evidence) -> str:
         return ""
     parts = entry.value or {}
     known = record.documents.get(entry.id or "")
-    digests = {digest[:SHOWN_DIGEST] for digest in (entry.sha256, known) if digest}
+    digests = {short_digest(digest) for digest in (entry.sha256, known) if digest}
     kinds = [
         (each.name.removeprefix(f"{entry.name}."), each.kind)
         for each in record.differences
@@ -241,8 +241,8 @@ def _document(entry: Evidence, known: str | None) -> str:
     ]
     if known is None:
         told.append("not uploaded by this case")
-    elif known[:SHOWN_DIGEST] not in (name or ""):
-        told.append(f"sha256 `{known[:SHOWN_DIGEST]}`")
+    elif short_digest(known) not in (name or ""):
+        told.append(f"sha256 `{short_digest(known)}`")
     return "document: " + " · ".join(fact for fact in told if fact)
 
 
@@ -285,7 +285,7 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
         "Code": [plain(record.network_code or "–") for record in records],
         "Dispute": [_link(record) for record in records],
         "Evidence": [_counts(snapshots[record.dispute]) for record in records],
-        "Digest": [f"`{(record.digest or '')[:SHOWN_DIGEST]}`" for record in records],
+        "Digest": [f"`{short_digest(record.digest)}`" for record in records],
         "Notes": ["; ".join(map(plain, record.notes)) for record in records],
     }
     shown = {name: cells for name, cells in columns.items() if any(cells)}

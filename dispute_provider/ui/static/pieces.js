@@ -3,6 +3,8 @@
 import { bytes, el, spoken, visible } from "./dom.js";
 
 const SHORT = 90;
+// As short_digest in evidence/snapshot.py.
+const SHOWN_DIGEST = 12;
 const ORIGINS = {
   added: ["from the case", ""],
   same: ["from the case, there already", ""],
@@ -90,7 +92,7 @@ export function documentOf(piece, address) {
   const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Reading…"));
   article.append(head(piece, ...facts),
     el("p", { class: "file" }, filename ? visible(filename) : null,
-      el("code", { title: sha256 }, `sha256 ${sha256.slice(0, 12)}…`), download),
+      el("code", { title: sha256 }, `sha256 ${sha256.slice(0, SHOWN_DIGEST)}…`), download),
     body);
   fill(article, body, piece, place);
   return article;
