@@ -23,7 +23,7 @@ _FORMS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str], str]] = {
         "Stripe",
         {"Secret or restricted key": STRIPE_KEY},
         {"Mode": "test"},
-        f"Reached Stripe account {STRIPE_ACCOUNT}, test mode.",
+        f"Reached Stripe account {STRIPE_ACCOUNT}, test mode, ",
     ),
     "moov": (
         "Moov",
