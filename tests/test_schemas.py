@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-Json = dict[str, Any]
+from dispute_provider.contracts.json_data import Json
+
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 APIS = {
     path.name.removesuffix(".openapi.json"): json.loads(path.read_text("utf-8"))

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.contracts.contract import Json, Operation, load, read_schema
+from dispute_provider.contracts.contract import Operation, load, read_schema
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.contracts.reading import Reading, read
 from dispute_provider.contracts.screening import Screen
 from dispute_provider.contracts.validation import violations

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dispute_provider.contracts.contract import Contract, Json
+from dispute_provider.contracts.contract import Contract
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.evidence.file_types import BY_SUFFIX
 from dispute_provider.evidence.snapshot import Evidence, canonical_json
 

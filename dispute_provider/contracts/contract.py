@@ -14,9 +14,9 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 
 from dispute_provider.contracts.encoding import FORM, JSON, MULTIPART, form_encode, multipart_encode, segment
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.exceptions import InvalidRequestError, Violation
 
-Json = dict[str, Any]
 Effect = Literal["read", "write", "irreversible"]
 AfterFailure = Literal["resend", "resend-same-key", "reconcile"]
 

@@ -18,11 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dispute_provider.contracts.screening import Screen, holds_json
+from dispute_provider.contracts.json_data import Json, holds_json
+from dispute_provider.contracts.screening import Screen
 from dispute_provider.contracts.validation import escape, wrong_with_value
 from dispute_provider.exceptions import Violation
-
-Json = dict[str, Any]
 
 # Keywords that the reader itself applies; the others are those of a single value.
 _STRUCTURE = frozenset(

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Json, Operation
+from dispute_provider.contracts.contract import Operation
+from dispute_provider.contracts.json_data import Json
 
 SECRET = "[redacted: a secret]"  # noqa: S105  # what stands in a secret's place
 _EVIDENCE = "evidence"

@@ -14,15 +14,13 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from dispute_provider.contracts.formats import FORMATS, LAST_UNIX_TIME
+from dispute_provider.contracts.json_data import Json, holds_json
 from dispute_provider.contracts.lengths import document_names, text_of_others
-
-Json = dict[str, Any]
 
 _MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs")
 _LISTS = ("allOf", "anyOf", "prefixItems")
 _SINGLE = ("items", "contains", "additionalProperties", "propertyNames", "then", "else")
 _OF_STRINGS = ("uuid", "date-time")
-_ATOMS = (int, float, bool, type(None))
 
 
 class _Pattern:
@@ -124,25 +122,3 @@ def _or_null(schema: Json) -> Json:
 
 def _each(schemas: Json, nulls: bool) -> Json:
     return {name: _in_plain_words(schema, nulls=nulls) for name, schema in schemas.items()}
-
-
-def holds_json(value: Any) -> bool:
-    """Whether a value is just what JSON can hold: the compiled validator takes a tuple for a list, and does
-    not look for halves of surrogate pairs, which have no UTF-8 form.
-
-    :raises ValueError: for such a half. :raises RecursionError: if it is nested too deeply.
-    """
-    kind = type(value)
-    if kind is str:
-        return value.isascii() or bool(value.encode())
-    if kind is dict:
-        for key, item in value.items():
-            # Most are texts under names, and need no call of their own.
-            if type(key) is str and type(item) is str and key.isascii() and item.isascii():
-                continue
-            if not (holds_json(key) and holds_json(item)):
-                return False
-        return True
-    if kind is list:
-        return all(map(holds_json, value))
-    return kind in _ATOMS

@@ -18,11 +18,10 @@ from jsonschema.validators import extend
 
 from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.contracts.formats import FORMATS
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.contracts.lengths import document_names, text_of_others, utf16_units
 from dispute_provider.contracts.screening import Screen
 from dispute_provider.exceptions import Violation
-
-Json = dict[str, Any]
 
 
 def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:

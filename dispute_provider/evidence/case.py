@@ -161,7 +161,7 @@ def _in_plain_types(data: Any) -> tuple[Any, bool]:
 
     :returns: the case in JSON's own types, and whether it was just what JSON in UTF-8 can hold.
     """
-    from dispute_provider.contracts.screening import holds_json
+    from dispute_provider.contracts.json_data import holds_json
 
     try:
         return (data, True) if holds_json(data) else (json.loads(json.dumps(data)), False)

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache, reduce
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from dispute_provider.contracts.contract import Contract
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.evidence.snapshot import Dispute
 
-Json = Mapping[str, Any]
 PRODUCTS = ("physical", "digital", "service")
 # For an API whose contract says nothing of this.
 _NOTHING: Json = {"decides": "reason", "codes": {}, "background": (), "more": (), "warnings": ()}

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider.contracts.contract import Contract, Json
+from dispute_provider.contracts.contract import Contract
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.contracts.lengths import text_length
 from dispute_provider.evidence.documents import shown
 from dispute_provider.exceptions import Violation

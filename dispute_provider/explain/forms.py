@@ -18,8 +18,9 @@ from typing import Any, cast
 from airflow.sdk import Param
 
 from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Json, Operation
+from dispute_provider.contracts.contract import Operation
 from dispute_provider.contracts.encoding import FORM
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.explain.wording import from_connection, is_account, limits, types_of
 
 UNSET = "unset"

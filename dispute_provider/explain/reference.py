@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dispute_provider.contracts.contract import Json, Operation
+from dispute_provider.contracts.contract import Operation
 from dispute_provider.contracts.encoding import MULTIPART
+from dispute_provider.contracts.json_data import Json
 from dispute_provider.explain.markdown import facts, table
 from dispute_provider.explain.wording import curl, from_connection, limits, types_of
 

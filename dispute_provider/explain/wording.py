@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
-from dispute_provider.contracts.contract import Json, Operation, Request, encode
+from dispute_provider.contracts.contract import Operation, Request, encode
 from dispute_provider.contracts.encoding import FORM, JSON, FilePart
+from dispute_provider.contracts.json_data import Json
 
 
 def types_of(schema: Json) -> list[str]:

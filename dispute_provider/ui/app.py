@@ -31,7 +31,7 @@ page = APIRouter(dependencies=[LOGGED_IN])
 data = APIRouter(prefix=_TASK, dependencies=[MAY_ANSWER])
 
 
-class Json(JSONResponse):
+class AsciiJsonResponse(JSONResponse):
     """JSON in ASCII: half a surrogate pair, which an API may have let somebody store, does not break it."""
 
     def render(self, content: Any) -> bytes:
@@ -55,7 +55,7 @@ def create() -> Guarded:
 
 def _says(status: int) -> Any:
     def answer(request: Request, error: Exception) -> JSONResponse:
-        return Json({"detail": str(error)}, status)
+        return AsciiJsonResponse({"detail": str(error)}, status)
 
     return answer
 
@@ -73,7 +73,7 @@ def static(name: str) -> Response:
 @data.get("")
 def show_task(task: TaskDep) -> Response:
     """The disputes of a task."""
-    return Json(describe.task(task))
+    return AsciiJsonResponse(describe.task(task))
 
 
 @data.get("/disputes/{key}")
@@ -82,7 +82,7 @@ async def show_dispute(task: TaskDep, key: str) -> Response:
     record = task.record(key)
     if record is None:
         raise HTTPException(404, "This task has no such dispute, or its evidence has changed; look again.")
-    return Json(describe.reading(record, await read(record), earlier_evidence(record)))
+    return AsciiJsonResponse(describe.reading(record, await read(record), earlier_evidence(record)))
 
 
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -106,7 +106,9 @@ DocumentsDep = Annotated[Documents, Depends(documents_of)]
 async def show_document(documents: DocumentsDep, sha256: Sha256) -> Response:
     """What a document is, by its content."""
     inspection, size = await documents.inspect(sha256)
-    return Json({"content_type": inspection.content_type, "pages": inspection.pages, "size": size})
+    return AsciiJsonResponse(
+        {"content_type": inspection.content_type, "pages": inspection.pages, "size": size}
+    )
 
 
 @data.get("/documents/{sha256}/pages/{page}")
