@@ -94,13 +94,10 @@ def _checks_of(schema: Json) -> _Checks:
     return checks
 
 
-def violations(schema: Json, instance: Any, *, is_json: bool = False) -> list[Violation]:
-    """Everything that is wrong with an instance, in the order of its pointers.
-
-    :param is_json: whether it is known to be just what JSON in UTF-8 can hold.
-    """
+def violations(schema: Json, instance: Any) -> list[Violation]:
+    """Everything that is wrong with an instance, in the order of its pointers."""
     checks = _checks_of(schema)
-    if checks.screen.passes(instance, is_json=is_json):
+    if checks.screen.passes(instance):
         return []
     errors = checks.validator.iter_errors(instance)
     found = {violation for error in errors for violation in _explain(error)} | set(_unencodable(instance))

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from dispute_provider.contracts import contract
+from dispute_provider.contracts.json_data import holds_json
 from dispute_provider.evidence.bounds import TOO_DEEP, excess
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.snapshot import sha256_of
@@ -98,10 +99,10 @@ class Case:
         name = source or name_of(data)
         if too_much := excess(data):
             raise InvalidCaseError(shown(name), [too_much])
-        data, is_json = _in_plain_types(data)
-        found = violations(contract.read_schema("case.schema.json"), data, is_json=is_json)
+        data = _in_plain_types(data)
+        found = violations(contract.read_schema("case.schema.json"), data)
         entries = () if found else tuple(_entries(data["evidence"]))
-        if found := found or _evidence_violations(data, entries, is_json=is_json):
+        if found := found or _evidence_violations(data, entries):
             raise InvalidCaseError(shown(name), found)
         return cls(
             provider=data["provider"],
@@ -156,23 +157,16 @@ def name_of(data: Any) -> str:
     return named if isinstance(named, str) and named else "without a dispute"
 
 
-def _in_plain_types(data: Any) -> tuple[Any, bool]:
-    """A case made in Python may hold texts of other libraries' types, which no encoder takes.
-
-    :returns: the case in JSON's own types, and whether it was just what JSON in UTF-8 can hold.
-    """
-    from dispute_provider.contracts.json_data import holds_json
-
+def _in_plain_types(data: Any) -> Any:
+    """Return a case in JSON's own types: no encoder takes other libraries' strings."""
     try:
-        return (data, True) if holds_json(data) else (json.loads(json.dumps(data)), False)
+        return data if holds_json(data) else json.loads(json.dumps(data))
     except (TypeError, ValueError, RecursionError):
         # The schema tells what is wrong with it.
-        return data, False
+        return data
 
 
-def _evidence_violations(
-    data: Mapping[str, Any], entries: Iterable[Entry], *, is_json: bool
-) -> list[Violation]:
+def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
     """What is wrong with the evidence of what else is a case."""
     from dispute_provider.contracts.validation import violations
 
@@ -182,7 +176,7 @@ def _evidence_violations(
         return [Violation("/provider", "no such API here", "one of those with a contract file")]
     return [
         Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
-        for each in violations(api.named_schemas["CaseEvidence"], data["evidence"], is_json=is_json)
+        for each in violations(api.named_schemas["CaseEvidence"], data["evidence"])
     ] + [
         Violation(
             f"/evidence/{entry.name}",
