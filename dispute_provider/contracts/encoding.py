@@ -58,6 +58,9 @@ def _percent(character: str) -> str:
 def multipart_encode(value: Mapping[str, Any]) -> tuple[bytes, str]:
     """Fields and files as multipart/form-data; the same ones always as the same bytes.
 
+    urllib3's encoder makes the same bytes, but its import takes 45 ms and brings a second HTTP client into
+    every task that uploads, and into the parsing of each DAG file that documents an upload.
+
     :returns: the body and its content type, which names the boundary.
     """
     parts = [_part(name, item) for name, item in value.items()]
