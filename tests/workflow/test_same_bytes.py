@@ -1,0 +1,125 @@
+"""Tasks of the workflow send, byte for byte, what the single operators send."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import papers
+import pytest
+from flows import contest
+
+from dispute_provider.contracts.contract import Request
+from dispute_provider.contracts.encoding import FilePart
+from dispute_provider.exceptions import DisputeError
+from dispute_provider.operators import moov, stripe
+from dispute_provider.operators.api import ApiOperator
+from dispute_provider.sandbox import Sandbox
+from dispute_provider.transport import bounds
+from dispute_provider.transport.client import Client
+
+IDS = {"stripe": "du_1", "moov": "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50077"}
+EVIDENCE = {
+    "stripe": {"uncategorized_text": "Signed for & kept: «yes»", "receipt": {"file": "a.pdf"}},
+    "moov": {"cover-letter": "Signed for & kept: «yes»", "receipt": {"file": "a.pdf"}},
+}
+# What the workflow sends at least, whatever else it reads.
+SENT = {
+    ("stripe", "submit"): {"GetDisputesDispute", "PostFiles", "PostDisputesDispute"},
+    ("stripe", "concede"): {
+        "GetDisputesDispute", "PostFiles", "PostDisputesDispute", "PostDisputesDisputeClose",
+    },
+    ("moov", "submit"): {
+        "getAccount", "getDispute", "listDisputeEvidence", "uploadDisputeEvidenceFile",
+        "uploadDisputeEvidenceText", "submitDisputeEvidence",
+    },
+    ("moov", "concede"): {
+        "getAccount", "getDispute", "listDisputeEvidence", "uploadDisputeEvidenceFile",
+        "uploadDisputeEvidenceText", "acceptDispute",
+    },
+}  # fmt: skip
+OF_THE_CONNECTION = {"Stripe-Version", "x-moov-version"}
+SINGLE: dict[str, type[ApiOperator]] = {
+    found.operation_id: found
+    for module in (stripe, moov)
+    for found in vars(module).values()
+    if isinstance(found, type) and issubclass(found, ApiOperator) and hasattr(found, "operation_id")
+}
+
+
+class Store(dict[str, Any]):
+    """Stands for a task's state store."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self[key] = value
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+def bytes_of(entry: dict[str, Any]) -> dict[str, Any]:
+    headers = {name: value for name, value in entry["headers"].items() if name != "host"}
+    return {**{name: entry[name] for name in ("method", "path", "query", "raw_body")}, "headers": headers}
+
+
+def set_up(sandbox: Sandbox, api: str) -> None:
+    sandbox.reset()
+    sandbox.create_dispute(api=api, id=IDS[api], amount=100)
+
+
+def make_again(request: Request, folder: Path) -> None:
+    """Make a call by its single operator."""
+    names = request.operation.python_names
+    given = {names[name]: value for name, value in request.arguments.items() if name not in OF_THE_CONNECTION}
+    if isinstance(given.get("file"), FilePart):
+        path = folder / "again.pdf"
+        path.write_bytes(given["file"].content)
+        given |= {"file": str(path), "filename": given["file"].filename}
+    operator = SINGLE[request.operation.id](task_id="single", **given)
+    with suppress(DisputeError):
+        operator.execute({"ti": type("Ti", (), {"try_number": 1}), "task_state_store": Store()})
+
+
+@pytest.mark.parametrize(("kind", "action"), SENT)
+def test_a_task_sends_what_the_single_operator_sends(
+    kind: str,
+    action: str,
+    engine: Any,
+    sandbox: Sandbox,
+    connect: Any,
+    cases: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    connect(kind)
+    set_up(sandbox, kind)
+    (cases / "a.pdf").write_bytes(papers.pdf(1))
+    requests: list[Request] = []
+    send = Client.send
+
+    async def recorded(self: Client, request: Request, authorization: str) -> Any:
+        requests.append(request)
+        return await send(self, request, authorization)
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        if action == "submit":
+            return {"chosen_options": form["options"][:1], "params_input": {}}
+        conceded = {"concede_confirm": IDS[kind]}
+        return {"chosen_options": form["options"][-1:], "params_input": conceded}
+
+    case = {"provider": kind, "dispute": IDS[kind], "evidence": EVIDENCE[kind]}
+    (cases / "case.json").write_text(json.dumps(case))
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "send", recorded)
+        engine.run(contest([str(cases / "case.json")], f"{kind}_default"), answer)
+    arrived = [entry for entry in sandbox.journal() if entry["operation"]]
+    assert [entry["operation"] for entry in arrived] == [request.operation.id for request in requests]
+    assert {entry["operation"] for entry in arrived} >= SENT[kind, action]
+
+    for entry, request in zip(arrived, requests, strict=True):
+        set_up(sandbox, kind)
+        make_again(request, cases)
+        again = sandbox.journal(operation=request.operation.id)[-1]
+        assert bytes_of(again) == bytes_of(entry), request.operation.id
