@@ -28,6 +28,7 @@ from dispute_provider.exceptions import (
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_READONLY_KEY, Sandbox
 from dispute_provider.transport import retries as attempts
+from dispute_provider.transport.client import Client
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -127,18 +128,21 @@ def test_should_retry_false_is_obeyed(driver: Driver, sandbox: Sandbox, stripe_d
 
 
 def test_retry_after_in_seconds_and_as_a_date_is_waited_for(
-    driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str]
+    driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.fault(operation="getDispute", effect="status", status=429, headers={"Retry-After": "1"})
-    began = time.monotonic()
-    driver.call("moov", "getDispute", **moov_dispute)
-    assert 1.0 <= time.monotonic() - began < 1.9
+    waited: list[float] = []
 
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-    sandbox.fault(operation="getDispute", effect="status", status=429, headers={"Retry-After": date})
-    began = time.monotonic()
-    driver.call("moov", "getDispute", **moov_dispute)
-    assert 0.8 <= time.monotonic() - began < 2.5
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(Client, "sleep", staticmethod(pause))
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    for asked in ("7", date):
+        sandbox.fault(operation="getDispute", effect="status", status=429, headers={"Retry-After": asked})
+        driver.call("moov", "getDispute", **moov_dispute)
+    in_seconds, until_a_date = waited
+    assert in_seconds == 7
+    assert 0 < until_a_date <= 20
 
 
 @pytest.mark.parametrize("asked", ["31", "86400", "inf", "Wed, 21 Oct 2099 07:28:00 GMT"])
