@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import json
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -14,14 +14,17 @@ from typing import Any, TypeVar
 
 from sqlalchemy.util import await_only
 
+from dispute_provider.transport.transport import HttpRequest, HttpResponse, Transport
 from tests.chaos.clock import now
-from tests.chaos.faults import CONCEDING, HOLD
+from tests.chaos.faults import HOLD
 
 T = TypeVar("T")
 # Workers that start within so many seconds of one another may have read before either has written.
 _AT_ONCE = 0.05
 TRY = "X-Chaos-Try"
 """Header that says in the journal which run, generation, task and try sent a request."""
+# How the addresses end of what concedes, and of Moov's submission; Stripe's is an update that says so.
+_FINAL = ("/close", "/accept", "/evidence/submit")
 _worker: contextvars.ContextVar[Worker | None] = contextvars.ContextVar("worker", default=None)
 
 
@@ -119,12 +122,9 @@ class Worker:
         self._counts[point] = self._counts.get(point, 0) + 1
         return self._crash == Crash(point, self._counts[point])
 
-    async def send(self, send: Callable[[Any], Coroutine[Any, Any, T]], request: Any) -> T:
+    async def send(self, transport: Transport, request: HttpRequest) -> HttpResponse:
         """Let a request through, marked as this worker's."""
-        final = (
-            request.operation.id in ("submitDisputeEvidence", *CONCEDING)
-            or request.content.get("submit") is True
-        )
+        final = _is_final(request)
         headers = {**request.headers, TRY: self.name}
         self.pass_point("before request")
         if final:
@@ -133,36 +133,40 @@ class Worker:
         if during and self._is_here(during):
             headers[HOLD] = f"{self._dice.uniform(2, 150):.3f}"
             asyncio.get_running_loop().call_later(self._dice.uniform(0.5, 1.5), self.kill)
-        answer = await send(replace(request, headers=headers))
-        if final:
-            self.pass_point("after final")
-        self.pass_point("after request")
-        return answer
+        response = await transport.send(replace(request, headers=headers))
+        # What comes "after" a request comes after a success.
+        if response.status < 300:
+            if final:
+                self.pass_point("after final")
+            self.pass_point("after request")
+        return response
+
+
+def _is_final(request: HttpRequest) -> bool:
+    """Whether it submits or concedes."""
+    return request.method == "POST" and (
+        request.url.endswith(_FINAL) or b"submit=true" in (request.body or b"")
+    )
+
+
+class WorkersTransport:
+    """Has each request go through the worker that makes it."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        worker = _worker.get()
+        if worker is None:
+            return await self._transport.send(request)
+        return await worker.send(self._transport, request)
+
+    async def close(self) -> None:
+        await self._transport.close()
 
 
 def install() -> None:
-    """Replace the parts of Airflow that the package uses, for the rest of the process."""
-    _mark_requests()
-    _park_reviews()
-
-
-def _mark_requests() -> None:
-    """Have all requests of the hooks go through the worker that makes them."""
-    from dispute_provider.transport.client import Client
-
-    original = Client._attempt
-
-    async def attempt(self: Any, request: Any, authorization: str) -> Any:
-        worker = _worker.get()
-        if worker is None:
-            return await original(self, request, authorization)
-        return await worker.send(lambda marked: original(self, marked, authorization), request)
-
-    Client._attempt = attempt  # type: ignore[method-assign]
-
-
-def _park_reviews() -> None:
-    """Have reviews park here instead of in Airflow, and read inside the episode's event loop."""
+    """Have reviews park here instead of in Airflow, and read inside the episode's event loop, for good."""
     from airflow.providers.standard.operators import hitl
 
     from dispute_provider.operators import review_evidence

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from dispute_provider.sandbox.app import SandboxApp
 from dispute_provider.sandbox.server import _Protocol, server
+from tests.chaos.airflow import WorkersTransport
 from tests.chaos.clock import EPOCH, now, without_context
 
 _ADDRESS = ("127.0.0.1", 1)
@@ -129,4 +130,4 @@ class Wire:
         from dispute_provider.transport.http import HttpTransport
 
         Client.clock = staticmethod(lambda: now() - EPOCH)
-        Client.transport = lambda settings: HttpTransport(settings, _Connector(self))
+        Client.transport = lambda settings: WorkersTransport(HttpTransport(settings, _Connector(self)))
