@@ -23,6 +23,9 @@ from dispute_provider.sandbox import (  # the environment comes first
     STRIPE_KEY,
     Sandbox,
 )
+from dispute_provider.transport.client import Client
+from dispute_provider.transport.http import HttpTransport
+from dispute_provider.transport.transport import HttpRequest, HttpResponse
 
 _KEYS: dict[str, dict[str, Any]] = {
     "stripe": {"password": STRIPE_KEY},
@@ -65,6 +68,20 @@ def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Connect:
         return conn_id
 
     return connect
+
+
+@pytest.fixture
+def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[HttpRequest]:
+    """Requests as they go out, in their order, each with its whole Authorization header."""
+    requests: list[HttpRequest] = []
+
+    class Recording(HttpTransport):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            requests.append(request)
+            return await super().send(request)
+
+    monkeypatch.setattr(Client, "transport", Recording)
+    return requests
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,8 +27,11 @@ from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator, document
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
+from dispute_provider.transport.transport import HttpRequest
 
 IDS = {"stripe": "du_1", "moov": "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50077"}
+# Of the server's own address, and what the journal shortens: that is compared as it goes out.
+HIDDEN = ("host", "authorization")
 PDF = b"%PDF-1.4\n1 0 obj <</Type /Page>> endobj\n%%EOF\n"
 
 
@@ -39,11 +44,22 @@ def operators_of(module: ModuleType) -> dict[str, type[ApiOperator]]:
 
 
 SINGLE = {**operators_of(stripe), **operators_of(moov)}
+# But for a token's revocation: each has another token to revoke.
 OPERATIONS = [
     operation
     for api in ("stripe", "moov")
     for operation in contract.load(api).operations.values()
-    if operation.id in SINGLE
+    if operation.id != "revokeAccessToken"
+]
+HOOKS: dict[str, type[DisputeHook]] = {"stripe": StripeHook, "moov": MoovHook}
+OAUTH = {"extra": {"account": MOOV_ACCOUNT, "auth": "oauth2"}}
+CALLS = [
+    *(pytest.param(operation, {}, id=operation.id) for operation in OPERATIONS),
+    *(
+        pytest.param(operation, OAUTH, id=f"{operation.id} by token")
+        for operation in OPERATIONS
+        if operation.takes_token
+    ),
 ]
 
 
@@ -62,6 +78,11 @@ def by_the_api(operation: Operation, arguments: dict[str, Any], path: str) -> No
             await api.call(operation.id, **{**arguments, **files})
 
     asyncio.run(call())
+
+
+def by_the_hook(operation: Operation, arguments: dict[str, Any], path: str) -> None:
+    files = {"file": document(operation, path)} if path else {}
+    HOOKS[operation.api]().call(operation.id, **{**arguments, **files})
 
 
 def by_a_test_request(operation: Operation, arguments: dict[str, Any], path: str) -> None:
@@ -84,15 +105,46 @@ def flat(arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def sent(sandbox: Sandbox, operation: str) -> list[dict[str, Any]]:
-    """The requests of an operation as they arrived: method, address, headers and body."""
-    return [
-        {
-            **{name: entry[name] for name in ("method", "path", "query", "raw_body")},
-            "headers": {name: value for name, value in entry["headers"].items() if name != "host"},
-        }
-        for entry in sandbox.journal(operation=operation)
-    ]
+@dataclass
+class Recorder:
+    """What went out: as the client hands it to its transport, and as it arrived."""
+
+    sandbox: Sandbox
+    outgoing: list[HttpRequest]
+
+    def sent(self, operation: str | None = None) -> list[tuple[str, HttpRequest, dict[str, Any]]]:
+        """The requests of an operation, or all: which one, how it went out, how it arrived."""
+        both = zip(self.sandbox.journal(), self.outgoing, strict=True)
+        return [
+            (entry["operation"], without_token(request), arrived(entry))
+            for entry, request in both
+            if operation in (None, entry["operation"])
+        ]
+
+    def clear(self, api: str) -> None:
+        self.sandbox.reset()
+        self.outgoing.clear()
+        evidence = {"stripe": {}, "moov": {"evidence": {"receipt": "We sent it."}}}[api]
+        self.sandbox.create_dispute(api=api, id=IDS[api], **evidence)
+
+
+def without_token(request: HttpRequest) -> HttpRequest:
+    """The request, but for a token that was minted for it: each is another."""
+    if request.headers["Authorization"].startswith("Bearer sk_"):
+        return request
+    named = re.sub("^Bearer .*", "Bearer (minted)", request.headers["Authorization"])
+    return replace(request, headers={**request.headers, "Authorization": named})
+
+
+def arrived(entry: dict[str, Any]) -> dict[str, Any]:
+    """Method, address, headers and body, with what the HTTP library adds."""
+    headers = {name: value for name, value in entry["headers"].items() if name not in HIDDEN}
+    return {**{name: entry[name] for name in ("method", "path", "query", "raw_body")}, "headers": headers}
+
+
+@pytest.fixture
+def recorder(sandbox: Sandbox, outgoing: list[HttpRequest]) -> Recorder:
+    return Recorder(sandbox, outgoing)
 
 
 @pytest.fixture
@@ -119,42 +171,59 @@ def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def set_up(sandbox: Sandbox, api: str) -> None:
-    sandbox.reset()
-    evidence = {"stripe": {}, "moov": {"evidence": {"receipt": "We sent it."}}}[api]
-    sandbox.create_dispute(api=api, id=IDS[api], **evidence)
-
-
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+@pytest.mark.parametrize(("operation", "fields"), CALLS)
 def test_every_way_sends_the_same_bytes(
-    operation: Operation, arguments: tuple[dict[str, Any], str], sandbox: Sandbox
+    operation: Operation,
+    fields: dict[str, Any],
+    arguments: tuple[dict[str, Any], str],
+    recorder: Recorder,
+    connect: Connect,
 ) -> None:
+    connect(operation.api, **fields)
     given, path = arguments
+    single = [by_the_single_operator] if operation.id in SINGLE else []
     seen = {}
-    for way in (by_the_single_operator, by_the_api, by_a_test_request):
-        set_up(sandbox, operation.api)
+    for way in (*single, by_the_api, by_the_hook, by_a_test_request):
+        recorder.clear(operation.api)
         with suppress(DisputeError):
             way(operation, given, path)
-        # Opening Moov's API reads the account, to compare its mode.
-        seen[way.__name__] = sent(sandbox, operation.id)[-1]
-    first = seen["by_the_single_operator"]
-    assert seen == dict.fromkeys(seen, first)
-    assert first["headers"]["user-agent"] == f"dispute-provider/{__version__}"
-    if first["method"] != "GET" and operation.media_type is None:
+        # The call and a token for it. Before them Moov's API may read its account, when it is opened.
+        seen[way.__name__] = recorder.sent("createAccessToken")[:1] + recorder.sent(operation.id)[-1:]
+    *_, (_, request, first) = expected = seen["by_the_api"]
+    assert seen == dict.fromkeys(seen, expected)
+    assert request.headers["User-Agent"] == f"dispute-provider/{__version__}"
+    if operation.method != "GET" and operation.media_type is None:
         assert "content-type" not in first["headers"]
-        assert first["headers"].get("content-length", "0") == "0"
+        assert first["headers"].get("content-length", "0" if operation.method == "DELETE" else None) == "0"
 
 
 @pytest.mark.parametrize(
-    ("hook", "operation"), [(StripeHook, "GetAccount"), (MoovHook, "getAccount")], ids=["stripe", "moov"]
+    ("api", "fields", "reads", "given"),
+    [
+        ("stripe", {}, ["GetAccount"], {}),
+        ("moov", {}, ["getAccount"], {}),
+        ("moov", OAUTH, ["getAccount", "createAccessToken", "listDisputes"], {"count": 1}),
+    ],
+    ids=["stripe", "moov", "moov by token"],
 )
 def test_the_test_button_sends_what_the_operator_sends(
-    hook: type[DisputeHook], operation: str, sandbox: Sandbox, connect: Connect
+    api: str,
+    fields: dict[str, Any],
+    reads: list[str],
+    given: dict[str, Any],
+    recorder: Recorder,
+    connect: Connect,
 ) -> None:
-    found = next(each for each in OPERATIONS if each.id == operation)
-    connect(found.api)
-    assert hook().test_connection()[0]
-    by_the_single_operator(found, {"accountID": MOOV_ACCOUNT} if found.api == "moov" else {}, "")
-    first, *others = sent(sandbox, operation)
-    assert others
-    assert others == [first] * len(others)
+    connect(api, **fields)
+    assert HOOKS[api]().test_connection()[0]
+    tested = recorder.sent()
+    assert [operation for operation, *_ in tested] == reads
+    recorder.clear(api)
+    operations = contract.load(api).operations
+    by_the_single_operator(operations[reads[-1]], given, "")
+    # The account is read with the keys themselves: a token for transfers alone may not.
+    connect(api)
+    by_the_single_operator(operations[reads[0]], {}, "")
+    made = recorder.sent()
+    for read in tested:
+        assert read in made

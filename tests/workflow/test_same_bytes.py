@@ -19,11 +19,22 @@ from dispute_provider.operators.api import ApiOperator
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import bounds
 from dispute_provider.transport.client import Client
+from dispute_provider.transport.transport import HttpRequest
 
 IDS = {"stripe": "du_1", "moov": "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50077"}
 EVIDENCE = {
-    "stripe": {"uncategorized_text": "Signed for & kept: «yes»", "receipt": {"file": "a.pdf"}},
-    "moov": {"cover-letter": "Signed for & kept: «yes»", "receipt": {"file": "a.pdf"}},
+    "stripe": {
+        "access_activity_log": "11-01 10:00 login\n11-02 download",
+        "customer_name": "Zoë & Søn",
+        "product_description": "{{ conn.x }} & 100% wool",
+        "refund_refusal_explanation": "§ 4: worn goods 😀",
+        "uncategorized_text": "Signed for & kept: «yes»; a[b]=c&d",
+        "receipt": {"file": "a.pdf"},
+    },
+    "moov": {
+        "cover-letter": "Signed for & kept: «yes»\n{{ conn.x }} & 100% wool 😀",
+        "receipt": {"file": "a.pdf"},
+    },
 }
 # What the workflow sends at least, whatever else it reads.
 SENT = {
@@ -90,6 +101,7 @@ def test_a_task_sends_what_the_single_operator_sends(
     sandbox: Sandbox,
     connect: Any,
     cases: Path,
+    outgoing: list[HttpRequest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
@@ -118,8 +130,10 @@ def test_a_task_sends_what_the_single_operator_sends(
     assert [entry["operation"] for entry in arrived] == [request.operation.id for request in requests]
     assert {entry["operation"] for entry in arrived} >= SENT[kind, action]
 
-    for entry, request in zip(arrived, requests, strict=True):
+    for entry, went_out, request in zip(arrived, list(outgoing), requests, strict=True):
         set_up(sandbox, kind)
+        outgoing.clear()
         make_again(request, cases)
         again = sandbox.journal(operation=request.operation.id)[-1]
         assert bytes_of(again) == bytes_of(entry), request.operation.id
+        assert went_out in outgoing, request.operation.id
