@@ -22,6 +22,8 @@ class Option:
 
     :param default: the text that counts where the option is not set.
     :param example: shown in Airflow's documentation; None to show only the default.
+    :param sensitive: whether Airflow masks the value, and reads it from ``{name}_cmd`` or ``{name}_secret``
+        as well.
     """
 
     kind: ClassVar[str] = "string"
@@ -29,6 +31,7 @@ class Option:
     description: str
     default: str = ""
     example: str | None = None
+    sensitive: bool = False
 
     def documentation(self) -> dict[str, Any]:
         """Return the option as ``airflow/provider_info.schema.json`` describes it."""
@@ -38,6 +41,7 @@ class Option:
             "type": self.kind,
             "example": self.example,
             "default": self.default,
+            **({"sensitive": True} if self.sensitive else {}),
         }
 
     def _text(self) -> str:
@@ -123,6 +127,13 @@ receipts = Text(
     "Folder for one file per submission: dispute, digest, approver, request id; any fsspec address. "
     "Empty: none are written.",
     example="s3://shop-disputes/receipts",
+)
+signing_key = Names(
+    "signing_key",
+    "Key that signs what tasks hand to one another, at least 32 characters, the same for workers and API "
+    "server. new,old rotates: the first signs, all verify. Empty: records are signed under the API key of "
+    "their connection, so that a replaced API key asks for a new review.",
+    sensitive=True,
 )
 merge = Text(
     "merge",

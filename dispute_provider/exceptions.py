@@ -31,6 +31,10 @@ class ConnectionConfigError(DisputeError):
     """An Airflow connection that must not be used as it stands; nothing was sent."""
 
 
+class SigningKeyError(DisputeError):
+    """``[dispute] signing_key`` must not be used as it is set."""
+
+
 class InvalidCaseError(DisputeError):
     """A case that cannot be staged as it stands; nothing was sent.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowConfigException
+from airflow.secrets.base_secrets import BaseSecretsBackend
 
 from dispute_provider import config
 
@@ -35,3 +36,27 @@ def test_a_flag_is_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DISPUTE__SWITCH_TO_MANUAL", "perhaps")
     with pytest.raises(AirflowConfigException, match="switch_to_manual"):
         config.switch_to_manual()
+
+
+class Vault(BaseSecretsBackend):
+    """A secrets backend that knows one option."""
+
+    def get_config(self, key: str) -> str | None:
+        return {"disputes/key": "from the vault"}.get(key)
+
+
+def test_the_signing_key_comes_from_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY_CMD", "printf new,old")
+    assert config.signing_key() == ["new", "old"]
+
+
+def test_the_signing_key_comes_from_a_secrets_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", f"{__name__}.Vault")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY_SECRET", "disputes/key")
+    assert config.signing_key() == ["from the vault"]
+
+
+def test_the_signing_key_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", "not for everybody")
+    shown = conf.as_dict(display_sensitive=False, raw=False)["dispute"]
+    assert shown["signing_key"] == "< hidden >"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from dispute_provider.evidence.snapshot import Dispute, Snapshot, canonical_json, short_digest
+from dispute_provider.evidence.snapshot import Dispute, Snapshot, short_digest
 from dispute_provider.explain.money import format_amount
 
 # What a review decides about a dispute.
@@ -99,7 +97,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
     :param maybe_ours: whether this run may have sent what its state says another did; it has a receipt then.
-    :param signature: HMAC-SHA256 of all other fields, by the task that made the record; see :func:`sign`.
+    :param signature: of all other fields, by the task that handed the record on; see
+        :mod:`dispute_provider.evidence.signatures`.
     """
 
     provider: str
@@ -223,22 +222,3 @@ def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> R
     """A record of a dispute for which there is no evidence of ours."""
     record = Record(dispute.provider, connection, dispute.id, state, reason)
     return replace(record.seen(Snapshot(dispute, ())), digest=None)
-
-
-def sign(secret: bytes, scope: str, record: Record) -> Record:
-    """Sign a record whole, whatever fields it has: XComs and run configurations can be edited in the UI.
-
-    :param scope: what the signature holds for, e.g. one run.
-    """
-    return replace(record, signature=_signature(secret, scope, record))
-
-
-def is_signed(secret: bytes, scope: str, record: Record) -> bool:
-    """Return whether a record is just as it was signed for this scope."""
-    return hmac.compare_digest(_signature(secret, scope, record), record.signature or "")
-
-
-def _signature(secret: bytes, scope: str, record: Record) -> str:
-    key = hmac.digest(secret, b"dispute-provider record", "sha256")
-    signed = [scope, msgspec.to_builtins(replace(record, signature=None))]
-    return hmac.new(key, canonical_json(signed), hashlib.sha256).hexdigest()

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER, review_end
-from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.exceptions import DisputeError
 from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
 from dispute_provider.state.reviews import ANSWERED, note_answers
 from dispute_provider.state.stores import run_key
@@ -312,7 +312,7 @@ class ReviewEvidenceOperator(HITLOperator):
             approval = replace(answer, review=name, attempt=1 + unknown[record.dispute])
             try:
                 signed.append(signer.sign(replace(record, approval=approval)))
-            except ConnectionConfigError as error:
+            except DisputeError as error:
                 reason = f"{record.reason}; but nothing can be done, its answer cannot be signed: {error}"
                 signed.append(review.held(record, reason))
         return signed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
 
-from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.exceptions import DisputeError
 from dispute_provider.state.approvals import (
     SUBMISSIONS,
     count_unknown_ends,
@@ -186,6 +186,6 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     valid.append(record)
                     continue
                 void.append(record.ended(State.REFUSED, f"{reason}; review it again"))
-            except ConnectionConfigError as error:
+            except DisputeError as error:
                 void.append(record.ended(State.HELD, f"its {what} cannot be checked: {error}"))
         return valid, void

@@ -1,16 +1,59 @@
-"""Signatures on the records that tasks hand to one another: whoever edits an XCom has no key."""
+"""Signatures on the records that tasks hand to one another, and why a record is refused."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider import config
+from dispute_provider.exceptions import ConnectionConfigError, SigningKeyError
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
+    from dispute_provider.evidence.signatures import Check, Keyring
 
 # The scope of staging's signature: a review may belong to another run.
 STAGED = "staged"
+_SHORTEST_KEY = 32
+
+
+def keyring_of(conn_id: str) -> Keyring:
+    """Return the keys of ``[dispute] signing_key``; without them, the one of a connection's API key.
+
+    :raises SigningKeyError: if ``[dispute] signing_key`` cannot be read, or is too short.
+    :raises ConnectionConfigError: if the connection is needed and cannot be read, or has no key.
+    """
+    from dispute_provider.evidence.signatures import Keyring
+
+    try:
+        keys = config.signing_key()
+    except Exception as error:  # whatever a command or a secrets backend raises
+        raise SigningKeyError(
+            f"[dispute] signing_key cannot be read: {type(error).__name__}. "
+            "To do: mend its command or the secrets backend."
+        ) from error
+    if keys:
+        if min(map(len, keys)) < _SHORTEST_KEY:
+            raise SigningKeyError(
+                f"a key in [dispute] signing_key has fewer than {_SHORTEST_KEY} characters, so it can be "
+                "guessed. To do: make one with 'openssl rand -hex 32'."
+            )
+        return Keyring(key.encode() for key in keys)
+    return Keyring([_connection_secret(conn_id)])
+
+
+def _connection_secret(conn_id: str) -> bytes:
+    from airflow.sdk import BaseHook
+
+    from dispute_provider.apis.connection import signing_secret
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except Exception as error:  # whatever a secrets backend raises
+        raise ConnectionConfigError(
+            f"connection {conn_id!r} cannot be read: {type(error).__name__}. "
+            "To do: create it again, or mend the secrets backend."
+        ) from error
+    return signing_secret(connection)
 
 
 class Signer:
@@ -23,49 +66,69 @@ class Signer:
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
-        self._secrets: dict[str, bytes] = {}
+        self._keyrings: dict[str, Keyring] = {}
 
     def sign(self, record: Record) -> Record:
         """Return a record with its signature.
 
-        :raises ConnectionConfigError: if its connection cannot be read or has no key.
+        :raises DisputeError: see :func:`keyring_of`.
         """
-        from dispute_provider.evidence import record as records
+        from msgspec.structs import replace
 
-        return records.sign(self._secret(record.connection), self._scope, record)
+        keyring = self._keyring(record.connection)
+        return replace(record, signature=keyring.sign(self._scope, _signed_part(record)))
 
     def is_signed(self, record: Record) -> bool:
         """Return whether a record is just as it was signed for this scope.
 
-        :raises ConnectionConfigError: if its connection cannot be read or has no key.
+        :raises DisputeError: see :func:`keyring_of`.
         """
-        from dispute_provider.evidence import record as records
+        from dispute_provider.evidence.signatures import Check
 
-        return records.is_signed(self._secret(record.connection), self._scope, record)
+        return self.check(record) == Check.GOOD
+
+    def check(self, record: Record) -> Check:
+        """Return whether a record is just as it was signed for this scope, and if not, why.
+
+        :raises DisputeError: see :func:`keyring_of`.
+        """
+        keyring = self._keyring(record.connection)
+        return keyring.check(self._scope, _signed_part(record), record.signature)
 
     def objection(self, record: Record) -> str | None:
-        """Return why a record is not as staging handed it on; None if it is.
+        """Return why a record is not as it was signed; None if it is.
 
-        :raises ConnectionConfigError: if its connection cannot be read or has no key.
+        :raises DisputeError: see :func:`keyring_of`.
         """
-        if record.signature is None:
-            return "its record is not signed: an earlier version staged it, or somebody edited it"
-        if not self.is_signed(record):
-            return "its record was edited since it was staged, or the key of its connection was replaced"
-        return None
+        from dispute_provider.evidence.signatures import Check
 
-    def _secret(self, conn_id: str) -> bytes:
-        if conn_id not in self._secrets:
-            from airflow.sdk import BaseHook
+        return {
+            Check.GOOD: None,
+            Check.UNSIGNED: "its record is not signed: an earlier version made it, or it was edited",
+            Check.BAD: "its record was edited after it was signed",
+            Check.OTHER_SCOPE: "its record belongs to another run",
+            Check.UNKNOWN_KEY: _unknown_key(record),
+        }[self.check(record)]
 
-            from dispute_provider.apis.connection import signing_secret
+    def _keyring(self, conn_id: str) -> Keyring:
+        if conn_id not in self._keyrings:
+            self._keyrings[conn_id] = keyring_of(conn_id)
+        return self._keyrings[conn_id]
 
-            try:
-                connection = BaseHook.get_connection(conn_id)
-            except Exception as error:  # whatever a secrets backend raises
-                raise ConnectionConfigError(
-                    f"connection {conn_id!r} cannot be read: {type(error).__name__}. "
-                    "To do: create it again, or mend the secrets backend."
-                ) from error
-            self._secrets[conn_id] = signing_secret(connection)
-        return self._secrets[conn_id]
+
+def _signed_part(record: Record) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(msgspec.structs.replace(record, signature=None))
+
+
+def _unknown_key(record: Record) -> str:
+    from dispute_provider.evidence.signatures import key_id_of
+
+    key = key_id_of(record.signature or "")
+    if config.signing_key():
+        return f"its record is signed under key {key}, which [dispute] signing_key no longer has"
+    return (
+        f"its record is signed under key {key}: the API key of connection {record.connection!r} was replaced "
+        "since, and there is no [dispute] signing_key"
+    )

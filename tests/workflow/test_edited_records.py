@@ -147,7 +147,7 @@ def test_a_review_does_not_ask_about_what_was_edited_in_its_configuration(edit, 
 
     [record] = records(engine, run)
     assert record["state"] == "refused"
-    assert "edited since it was staged" in record["reason"]
+    assert "edited after it was signed" in record["reason"]
     assert "stage it again" in record["reason"]
     assert run.state == "failed"
     assert not engine.forms, "nobody is asked"
@@ -180,7 +180,7 @@ def test_what_an_earlier_version_has_staged_is_staged_again(engine, sandbox, con
 
     [record] = records(engine, run)
     assert record["state"] == "refused"
-    assert "an earlier version staged it" in record["reason"]
+    assert "an earlier version made it" in record["reason"]
     assert "stage it again" in record["reason"]
 
 

@@ -227,9 +227,9 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
     from msgspec.structs import replace
 
-    from dispute_provider.apis.connection import signing_secret
-    from dispute_provider.evidence.record import Approval, Record, State, sign
+    from dispute_provider.evidence.record import Approval, Record, State
     from dispute_provider.hooks.stripe import StripeHook
+    from dispute_provider.tasks.signing import Signer
     from dispute_provider.workflow import stage as staging
 
     sandbox.create_dispute(api="stripe", id="du_1")
@@ -244,7 +244,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     record = replace(record.ended(State.APPROVED, "approved"), approval=answer)
     if forged == "state":
         record = replace(record, state=State.HELD)
-    record = sign(signing_secret(hook.get_connection(stripe_connection)), run_key, record)
+    record = Signer(run_key).sign(record)
     if forged == "state":
         record = replace(record, state=State.APPROVED)
     if forged == "responder":

@@ -1,0 +1,87 @@
+"""Signatures: what they cover, which keys make and check them, and why a check fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispute_provider.evidence.record import Approval, Difference, Record, State
+from dispute_provider.evidence.signatures import Check, Keyring, key_id_of
+
+KEYS = Keyring([b"key"])
+RECORD = Record(
+    "stripe",
+    "stripe_default",
+    "du_1",
+    State.APPROVED,
+    "approved",
+    documents={"file_1": "ab" * 32},
+    differences=(Difference("receipt", "added"),),
+    approval=Approval("submit", "ana", "2026-11-22T10:00:00+00:00"),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=8,
+)
+
+
+def content(record: Record) -> Any:
+    return msgspec.to_builtins(record)
+
+
+@pytest.mark.parametrize("field", sorted(set(Record.__struct_fields__) - {"signature"}))
+def test_a_signature_covers_every_field_of_a_record(field: str) -> None:
+    signature = KEYS.sign("dag/run", content(RECORD))
+    assert KEYS.check("dag/run", content(RECORD), signature) == Check.GOOD
+    edited = msgspec.structs.replace(RECORD, **{field: "another"})
+    assert KEYS.check("dag/run", content(edited), signature) == Check.BAD
+
+
+@given(one=JSON, other=JSON)
+def test_a_signature_is_good_for_the_very_content(one: Any, other: Any) -> None:
+    signature = KEYS.sign("dag/run", one)
+    same = msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")
+    assert KEYS.check("dag/run", other, signature) == (Check.GOOD if same else Check.BAD)
+
+
+def test_a_signature_is_good_for_its_scope_only() -> None:
+    signature = KEYS.sign("dag/run", {"a": 1})
+    assert KEYS.check("dag/another-run", {"a": 1}, signature) == Check.OTHER_SCOPE
+    assert KEYS.check("dag/another-run", {"a": 2}, signature) == Check.BAD, "edited as well"
+
+
+def test_another_scope_written_into_a_signature_does_not_make_it_good_there() -> None:
+    here, there = KEYS.sign("dag/run", 1), KEYS.sign("dag/another-run", 1)
+    moved = f"{here.rpartition('.')[0]}.{there.rpartition('.')[2]}"
+    assert KEYS.check("dag/another-run", 1, moved) == Check.BAD
+
+
+def test_a_rotated_key_checks_and_the_new_one_signs() -> None:
+    old, rotated, new = Keyring([b"old"]), Keyring([b"new", b"old"]), Keyring([b"new"])
+    before, after = old.sign("dag/run", 1), rotated.sign("dag/run", 1)
+    assert rotated.check("dag/run", 1, before) == Check.GOOD
+    assert rotated.check("dag/run", 2, before) == Check.BAD
+    assert new.check("dag/run", 1, after) == Check.GOOD
+    assert new.check("dag/run", 1, before) == Check.UNKNOWN_KEY
+    assert key_id_of(before) != key_id_of(after)
+
+
+@pytest.mark.parametrize("signature", [None, "", "a" * 64, "x" * 106, "\ud800", "\x00"])
+def test_what_is_no_signature_counts_as_unsigned(signature: str | None) -> None:
+    assert KEYS.check("dag/run", 1, signature) == Check.UNSIGNED
+    assert key_id_of(signature or "") == ""
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 10**40])
+def test_content_that_json_cannot_hold_was_never_signed(odd: Any) -> None:
+    assert KEYS.check("dag/run", {"a": odd}, KEYS.sign("dag/run", {"a": 1})) == Check.BAD
+
+
+def test_a_keyring_without_keys_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Keyring([])
