@@ -22,7 +22,7 @@ from dispute_provider.state.reviews import ANSWERED, note_answers
 from dispute_provider.state.stores import run_key
 from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, take
 from dispute_provider.tasks.notifications import form_address, tell
-from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import Outlet, Value, count_of, handed_out, records_of
 from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import STAGED, Signer
@@ -159,11 +159,14 @@ class ReviewEvidenceOperator(HITLOperator):
 
         given = resolve(self.staged, context)
         records = records_of(given)
-        async with Apis() as apis, Pace(context, "reading for the review", count_of(given)) as pace:
+        async with (
+            Apis() as apis,
+            BatchProgress(context, "reading for the review", count_of(given)) as progress,
+        ):
             while some := list(islice(records, _AT_A_TIME)):
                 readings = await all_of(some, read)
                 fresh = [record for record, _ in readings]
-                pace.done(*fresh)
+                progress.done(*fresh)
                 to_decide, staged, refused = one_each.choose(
                     to_decide, [record for record in fresh if record.state == State.STAGED]
                 )

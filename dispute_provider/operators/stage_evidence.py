@@ -18,7 +18,7 @@ from dispute_provider.tasks.batch import (
     take,
     warn_without_lock,
 )
-from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import Outlet, Value
 from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import STAGED, Signer
@@ -115,14 +115,14 @@ class StageEvidenceOperator(BaseAsyncOperator):
         with Outlet(self.log) as outlet:
             claims = Claims(cases)
             await asyncio.to_thread(claims.look_through)
-            async with Apis() as apis, Pace(context, "staging", claims.count) as pace:
+            async with Apis() as apis, BatchProgress(context, "staging", claims.count) as progress:
                 with Renderer() as renderer:
                     opened = await apis.of(self.conn_id)
                     stager = CaseStager(self.conn_id, opened, self.folder, claims, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
                         outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)
-                        pace.done(record)
+                        progress.done(record)
                         self._remember(lambda: memory.end(record))
 
                     await each(claims.cases(), stager.stage, hand_on)

@@ -19,9 +19,9 @@ from dispute_provider.state.approvals import (
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.state.receipts import Receipts
 from dispute_provider.state.stores import run_key
-from dispute_provider.state.submissions import Progress
+from dispute_provider.state.submission_journal import SubmissionJournal
 from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, retry_held, take, warn_without_lock
-from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import Tally, Value, handed_out, is_unreached, records_of
 from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import Signer
@@ -63,9 +63,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
         records = list(records_of(resolve(self.approved, context)))
         to_send = sum(record.state == State.APPROVED for record in records)
-        progress: dict[str, Progress | None] = {}
+        journals: dict[str, SubmissionJournal | None] = {}
         receipts = Receipts()
-        async with Apis() as apis, Pace(context, "submitting", to_send) as pace:
+        async with Apis() as apis, BatchProgress(context, "submitting", to_send) as progress:
             answered = (State.APPROVED, State.REJECTED)
             results = [record for record in records if record.state not in answered]
             valid, void = self._check(context, [record for record in records if record.state in answered])
@@ -76,18 +76,18 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             self._warn_without_lock(valid)
             for provider in sorted({record.provider for record in valid}):
                 batch = [record for record in valid if record.provider == provider]
-                progress[provider] = noted = self._progress(context, provider)
-                if noted is None:
+                journals[provider] = journal = self._open_journal(context, provider)
+                if journal is None:
                     ends = [not_noted(record, "read") for record in batch]
                     self._tell(ends)
                     results += ends
                     continue
-                submitting = Submitting(self.log, context, apis, noted, receipts, pace)
+                submitting = Submitting(self.log, context, apis, journal, receipts, progress)
                 results += await submitting.all(batch)
-        for each in filter(None, progress.values()):
-            keep(self.log, each.leave)
+        for each in filter(None, journals.values()):
+            keep(self.log, each.close)
         retry_held(context, Tally(results))
-        results = self._given_up(context, results, progress, receipts)
+        results = self._given_up(context, results, journals, receipts)
         try:
             return handed_out(results)
         except EvidenceStoreError as error:
@@ -102,9 +102,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             with suppress(Exception):
                 warn_without_lock(self, api_of(connection))
 
-    def _progress(self, context: Context, provider: str) -> Progress | None:
+    def _open_journal(self, context: Context, provider: str) -> SubmissionJournal | None:
         try:
-            return Progress(context, provider)
+            return SubmissionJournal(context, provider)
         except Exception:  # whatever the store raises, nothing is sent without it
             self.log.exception("Airflow's state store cannot be read: nothing is sent at %s", provider)
             return None
@@ -136,7 +136,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         self,
         context: Context,
         results: list[Record],
-        progress: Mapping[str, Progress | None],
+        journals: Mapping[str, SubmissionJournal | None],
         receipts: Receipts,
     ) -> list[Record]:
         """With what an earlier try may have sent, and no try could look for, as *unknown*."""
@@ -144,17 +144,17 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         for place, record in enumerate(results):
             if not is_unreached(record) or not record.approval:
                 continue
-            noted = progress.get(record.provider)
-            if noted.intended(record) if noted else context["ti"].try_number > 1:
+            journal = journals.get(record.provider)
+            if journal.intended(record) if journal else context["ti"].try_number > 1:
                 unknown[place] = end = may_have_been_sent(record, record.reason)
                 self._tell([end])
                 receipts.write(end)
-                if noted:
-                    keep(self.log, partial(noted.end, [record], [end]))
+                if journal:
+                    keep(self.log, partial(journal.end, [record], [end]))
         if unknown:
             keep(self.log, partial(count_unknown_ends, context, list(unknown.values())))
-            for each in filter(None, progress.values()):
-                keep(self.log, each.leave)
+            for each in filter(None, journals.values()):
+                keep(self.log, each.close)
         return [unknown.get(place, record) for place, record in enumerate(results)]
 
     def _check(self, context: Context, answered: list[Record]) -> tuple[list[Record], list[Record]]:

@@ -105,8 +105,8 @@ class UnderWay:
         """Nobody waits for it any more: from now on it arrives within a known time, or never."""
         self._own.get(dispute_of(record), {}).setdefault("until", now())
 
-    def leave(self) -> None:
-        """This task sends nothing more."""
+    def close(self) -> None:
+        """Note that this task sends nothing more."""
         if self._own:
             self._store.set(self._key(self._name), self._own)
         elif self._noted:

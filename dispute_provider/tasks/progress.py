@@ -1,4 +1,4 @@
-"""How far a batch has come: said in the log, and shown with its task in the UI, while it is under way."""
+"""Report how far a batch has come, in the log and with its task in the UI, while the task works on it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _INTERVALS = 6
 _log = logging.getLogger(__name__)
 
 
-class Pace:
-    """Counts what is done, and says so every :data:`INTERVAL`: ``async with Pace(…) as pace:``.
+class BatchProgress:
+    """Counts finished records, and logs the count every :data:`INTERVAL`.
+
+    Use it as ``async with BatchProgress(…) as progress:``.
 
     A call to a state store takes as long as a request, so there is one for each line, none for each dispute.
 
@@ -39,24 +41,24 @@ class Pace:
         self._total = total
         self._done = self._failed = 0
         self._past = deque([(_now(), 0)], maxlen=_INTERVALS + 1)
-        self._said = False
-        self._telling: asyncio.Task[None] | None = None
+        self._reported = False
+        self._reporting: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Pace:
-        self._telling = asyncio.create_task(self._tell())
+    async def __aenter__(self) -> BatchProgress:
+        self._reporting = asyncio.create_task(self._report_on_schedule())
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        assert self._telling is not None
-        self._telling.cancel()
+        assert self._reporting is not None
+        self._reporting.cancel()
         with suppress(asyncio.CancelledError):
             # A signal may have struck just there.
-            await self._telling
-        if self._said:
-            self._say()
+            await self._reporting
+        if self._reported:
+            self._report()
 
     def done(self, *records: Record) -> None:
-        """So many more."""
+        """Count finished records."""
         self._done += len(records)
         self._failed += sum(map(is_failure, records))
 
@@ -76,16 +78,16 @@ class Pace:
             facts.append(f"about {_duration(left / rate)} to go" if rate else "nothing has ended for a while")
         return f"{self._what}: {', '.join(facts)}"
 
-    async def _tell(self) -> None:
+    async def _report_on_schedule(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
-            self._say()
+            self._report()
 
-    def _say(self) -> None:
+    def _report(self) -> None:
         now = _now()
         line = self.line(now)
         self._past.append((now, self._done))
-        self._said = True
+        self._reported = True
         _log.info("%s", line)
         try:
             self._context["task_state_store"].set(KEY, line)
@@ -94,7 +96,7 @@ class Pace:
 
 
 def is_failure(record: Record) -> bool:
-    """Whether somebody is going to have to look at it, or it is tried again."""
+    """Whether a record needs a person, or is tried again."""
     return record.state in ("refused", "unknown", "submitted-differs") or is_unreached(record)
 
 

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.receipts import Receipts
-from dispute_provider.state.submissions import Progress
+from dispute_provider.state.submission_journal import SubmissionJournal
 from dispute_provider.tasks.batch import Apis, all_of
-from dispute_provider.tasks.progress import Pace
+from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.same_dispute import by_dispute
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ class Submitting:
         log: Any,
         context: Context,
         apis: Apis,
-        progress: Progress,
+        journal: SubmissionJournal,
         receipts: Receipts,
-        pace: Pace,
+        progress: BatchProgress,
     ) -> None:
         self._log = log
         self._context = context
         self._apis = apis
-        self._progress = progress
+        self._journal = journal
         self._receipts = receipts
-        self._pace = pace
+        self._progress = progress
 
     async def all(self, records: Iterable[Record]) -> list[Record]:
         """Send each dispute once; records of one dispute take turns."""
@@ -63,13 +63,13 @@ class Submitting:
 
     def _rank(self, record: Record) -> int:
         """What an earlier try has sent, or may have sent, comes before what it has not."""
-        if self._progress.ended(record):
+        if self._journal.ended(record):
             return 0
-        return 1 if self._progress.intended(record) else 2
+        return 1 if self._journal.intended(record) else 2
 
     def _ended(self, ends: list[Record]) -> list[Record]:
         """Count them, and log a line for each at once: it is there to be read after the task was killed."""
-        self._pace.done(*ends)
+        self._progress.done(*ends)
         for record in ends:
             self._log.info("%s", record.log_line())
         return ends
@@ -80,7 +80,7 @@ class Submitting:
 
         ended: dict[str, Record] = {}
         for record in group:
-            end = self._progress.ended(record)
+            end = self._journal.ended(record)
             if end and end.state != State.UNKNOWN:
                 ended[record.dispute] = end
                 # The try that sent it may have ended before it had written its receipt.
@@ -94,17 +94,17 @@ class Submitting:
     async def _send(self, records: list[Record]) -> list[Record]:
         from dispute_provider.evidence.record import State
 
-        progress = self._progress
-        earlier = {record.dispute: progress.ended(record) for record in records}
-        resumed = {record.dispute for record in records if progress.intended(record)}
+        journal = self._journal
+        earlier = {record.dispute: journal.ended(record) for record in records}
+        resumed = {record.dispute for record in records if journal.intended(record)}
         try:
-            progress.intend([record for record in records if not earlier[record.dispute]])
+            journal.intend([record for record in records if not earlier[record.dispute]])
         except Exception:  # whatever the store raises, nothing is sent without it
             self._log.exception("Airflow's state store cannot be written: nothing is sent")
             return self._ended([not_noted(record, "written") for record in records])
         # All are settled at the same time, whether or not their turn has come by then.
         now = asyncio.get_running_loop().time
-        settled = {record.dispute: now() + progress.settling(record) for record in records}
+        settled = {record.dispute: now() + journal.settling(record) for record in records}
 
         async def submit(record: Record) -> Record:
             is_resumed = record.dispute in resumed
@@ -128,7 +128,7 @@ class Submitting:
             return end
 
         ends = await all_of(records, submit)
-        keep(self._log, partial(progress.end, records, ends))
+        keep(self._log, partial(journal.end, records, ends))
         if unknown := [record for record in ends if record.state == State.UNKNOWN]:
             keep(self._log, partial(count_unknown_ends, self._context, unknown))
         return ends
@@ -154,8 +154,8 @@ class Submitting:
             record,
             resumed=resumed,
             settle=settle,
-            alike=self._progress.alike(record),
-            is_shared=lambda: self._progress.is_shared(record),
+            alike=self._journal.alike(record),
+            is_shared=lambda: self._journal.is_shared(record),
         )
 
 

@@ -17,7 +17,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.tasks import progress as pace
+from dispute_provider.tasks import progress as batch_progress
 from dispute_provider.tasks import record_lists
 from dispute_provider.tasks.record_lists import records_of
 
@@ -218,7 +218,7 @@ def test_a_sweep_that_finds_much_reviews_and_remembers_it(sweep, engine, sandbox
 def test_a_task_shows_how_far_it_has_come_while_it_is_under_way(
     engine, sandbox, stripe_connection, cases, store, monkeypatch
 ):
-    monkeypatch.setattr(pace, "INTERVAL", 0.05)
+    monkeypatch.setattr(batch_progress, "INTERVAL", 0.05)
     names = [f"du_{number}" for number in range(4)]
     for dispute in names:
         sandbox.create_dispute(api="stripe", id=dispute, amount=100, currency="usd")
@@ -230,5 +230,5 @@ def test_a_task_shows_how_far_it_has_come_while_it_is_under_way(
     assert run.state == "success"
     place = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/stage/state-store"
     shown = engine.api.get(place).json()["task_state_store"]
-    [line] = [entry["value"] for entry in shown if entry["key"] == pace.KEY]
+    [line] = [entry["value"] for entry in shown if entry["key"] == batch_progress.KEY]
     assert line.startswith("staging: 4 done, 0 left, ")

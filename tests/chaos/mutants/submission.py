@@ -77,43 +77,43 @@ def _resent_after_504() -> None:
 
 
 def _no_intent() -> None:
-    from dispute_provider.state.submissions import Progress
+    from dispute_provider.state.submission_journal import SubmissionJournal
 
-    Progress.intend = lambda self, records: None  # type: ignore[method-assign]
+    SubmissionJournal.intend = lambda self, records: None  # type: ignore[method-assign]
 
 
 def _no_ends() -> None:
-    from dispute_provider.state.submissions import Progress
+    from dispute_provider.state.submission_journal import SubmissionJournal
 
-    Progress.ended = lambda self, record: None  # type: ignore[method-assign]
+    SubmissionJournal.ended = lambda self, record: None  # type: ignore[method-assign]
 
 
 def _no_settling() -> None:
-    from dispute_provider.state.submissions import Progress
+    from dispute_provider.state.submission_journal import SubmissionJournal
 
-    Progress.settling = lambda self, record: 0.0  # type: ignore[method-assign]
+    SubmissionJournal.settling = lambda self, record: 0.0  # type: ignore[method-assign]
 
 
 def _no_settling_of_others() -> None:
-    from dispute_provider.state import submissions as progress
+    from dispute_provider.state import submission_journal
 
-    original = progress.Progress.settling
+    original = submission_journal.SubmissionJournal.settling
 
     def settling(self: Any, record: Any) -> float:
         return original(self, record) if self.intended(record) else 0.0
 
-    progress.Progress.settling = settling  # type: ignore[method-assign]
+    submission_journal.SubmissionJournal.settling = settling  # type: ignore[method-assign]
 
 
 def _no_settling_of_other_sends() -> None:
-    from dispute_provider.state import submissions as progress
+    from dispute_provider.state import submission_journal
 
-    original = progress.Progress.settling
+    original = submission_journal.SubmissionJournal.settling
 
     def settling(self: Any, record: Any) -> float:
         return original(self, record) if self.intended(record) or self.alike(record) else 0.0
 
-    progress.Progress.settling = settling  # type: ignore[method-assign]
+    submission_journal.SubmissionJournal.settling = settling  # type: ignore[method-assign]
 
 
 def _stages_guessed() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.tasks import progress as pace
-from dispute_provider.tasks.progress import KEY, Pace
+from dispute_provider.tasks import progress as batch_progress
+from dispute_provider.tasks.progress import KEY, BatchProgress
 
 
 class Store(dict[str, Any]):
@@ -49,10 +49,10 @@ def test_a_line_every_interval_says_what_is_done_left_failed_and_how_long_it_tak
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store, shown = Store(), []
-    caplog.set_level("INFO", logger=pace.__name__)
+    caplog.set_level("INFO", logger=batch_progress.__name__)
 
     async def batch(loop: Clock, context: Any) -> None:
-        async with Pace(context, "staging", 1000) as progress:
+        async with BatchProgress(context, "staging", 1000) as progress:
             await _pass(loop, 0)
             progress.done(*[record()] * 245, record(State.REFUSED), record(State.HELD))
             progress.done(record(State.HELD, retry_after=0.0), record(State.UNKNOWN), record(State.REJECTED))
@@ -73,7 +73,7 @@ def test_a_batch_that_ends_before_that_says_nothing() -> None:
     store = Store()
 
     async def batch(loop: Clock, context: Any) -> None:
-        async with Pace(context, "staging", 1) as progress:
+        async with BatchProgress(context, "staging", 1) as progress:
             await _pass(loop, 9.9)
             progress.done(record())
 
@@ -85,12 +85,12 @@ def test_what_nobody_counts_and_what_stands_still_is_said_so() -> None:
     store, shown = Store(), []
 
     async def batch(loop: Clock, context: Any) -> None:
-        async with Pace(context, "submitting") as progress:
+        async with BatchProgress(context, "submitting") as progress:
             await _pass(loop, 0)
             progress.done(record())
             await _pass(loop, 10)
             shown.append(store[KEY])
-        async with Pace(context, "submitting", 7) as progress:
+        async with BatchProgress(context, "submitting", 7) as progress:
             await _pass(loop, 0)
             await _pass(loop, 10)
             shown.append(store[KEY])
@@ -108,7 +108,7 @@ def test_a_store_that_cannot_be_reached_stops_nothing(caplog: pytest.LogCaptureF
             raise ConnectionError
 
     async def batch(loop: Clock, context: Any) -> None:
-        async with Pace(context, "staging", 2) as progress:
+        async with BatchProgress(context, "staging", 2) as progress:
             await _pass(loop, 0)
             await _pass(loop, 10)
             progress.done(record(), record())
@@ -123,7 +123,7 @@ def test_what_strikes_while_it_is_said_ends_the_task() -> None:
             raise BaseException("the task is to end")  # as Airflow's own timeouts are none of Exception
 
     async def batch(loop: Clock, context: Any) -> None:
-        async with Pace(context, "staging", 2):
+        async with BatchProgress(context, "staging", 2):
             await _pass(loop, 0)
             await _pass(loop, 10)
 

@@ -15,7 +15,7 @@ from dispute_provider.state.approvals import (
     open_review,
     unknown_ends,
 )
-from dispute_provider.state.submissions import Progress
+from dispute_provider.state.submission_journal import SubmissionJournal
 from dispute_provider.transport.bounds import SETTLED_AFTER
 
 Data = dict[str, str]
@@ -76,8 +76,8 @@ def context(shared: Store, own: Store | None = None, run: str = "run", number: i
     }
 
 
-def progress(shared: Store, own: Store | None = None, run: str = "run", number: int = 1) -> Progress:
-    return Progress(context(shared, own, run, number), "stripe")
+def journal(shared: Store, own: Store | None = None, run: str = "run", number: int = 1) -> SubmissionJournal:
+    return SubmissionJournal(context(shared, own, run, number), "stripe")
 
 
 def approved(dispute: str, digest: str = "a") -> Record:
@@ -94,12 +94,12 @@ def submitted(record: Record) -> Record:
 def test_a_try_that_follows_says_the_same_again_and_knows_what_may_be_under_way():
     shared, own = Store(), Store()
     ended, broken, new = approved("du_ended"), approved("du_broken"), approved("du_new")
-    first = progress(shared, own)
+    first = journal(shared, own)
     first.intend([ended])
     first.end([ended], [submitted(ended)])
     first.intend([broken])
 
-    again = progress(shared, own, number=2)
+    again = journal(shared, own, number=2)
     assert again.ended(ended) == submitted(ended)
     assert again.intended(broken)
     assert again.ended(broken) is None
@@ -114,14 +114,14 @@ def test_a_try_that_follows_says_the_same_again_and_knows_what_may_be_under_way(
 def test_a_worker_that_was_given_up_and_goes_on_overwrites_nothing_of_its_successor():
     shared, own = Store(), Store()
     first, second, third = approved("du_1"), approved("du_2"), approved("du_3")
-    given_up = progress(shared, own)
+    given_up = journal(shared, own)
     given_up.intend([first])
-    successor = progress(shared, own, number=2)
+    successor = journal(shared, own, number=2)
     successor.intend([second])
     given_up.end([first], [submitted(first)])
     given_up.intend([third])
 
-    again = progress(shared, own, number=3)
+    again = journal(shared, own, number=3)
     assert again.ended(first) == submitted(first)
     assert again.intended(second)
     assert again.intended(third)
@@ -130,24 +130,24 @@ def test_a_worker_that_was_given_up_and_goes_on_overwrites_nothing_of_its_succes
 def test_what_is_held_was_not_sent_and_what_an_earlier_try_sent_still_may_have_been():
     shared, own = Store(), Store()
     mine, earlier = approved("du_mine"), approved("du_earlier")
-    progress(shared, own).intend([earlier])
-    second = progress(shared, own, number=2)
+    journal(shared, own).intend([earlier])
+    second = journal(shared, own, number=2)
     second.intend([mine, earlier])
     second.end([mine, earlier], [each.ended(State.HELD, "away") for each in (mine, earlier)])
 
-    third = progress(shared, own, number=3)
+    third = journal(shared, own, number=3)
     assert not third.intended(mine)
     assert third.intended(earlier)
 
 
 def test_a_write_is_as_large_as_its_group_however_many_went_before():
     shared, own = Store(), Store()
-    noted = progress(shared, own)
+    noted = journal(shared, own)
     for start in range(0, 1200, 300):
         group = [approved(f"du_{number:024}") for number in range(start, start + 300)]
         noted.intend(group)
         noted.end(group, list(map(submitted, group)))
-    noted.leave()
+    noted.close()
 
     assert max(own.written + shared.written) < 65_535, "Airflow warns of larger values"
     assert own.written[-1] == own.written[1], "the last group's is as large as the first's"
@@ -157,20 +157,20 @@ def test_a_write_is_as_large_as_its_group_however_many_went_before():
 
 def test_what_a_task_has_under_way_is_not_overwritten_by_another_that_began_before_it():
     shared = Store()
-    other = progress(shared, run="other")
+    other = journal(shared, run="other")
     one, two = approved("du_1"), approved("du_2")
-    broken = progress(shared, run="broken")
+    broken = journal(shared, run="broken")
     broken.intend([one])
     other.intend([two])
     other.end([two], [submitted(two)])
-    other.leave()
+    other.close()
 
-    later = progress(shared, run="later")
+    later = journal(shared, run="later")
     edited = approved("du_1", "b")
     later.intend([edited])
     assert later.settling(edited) == SETTLED_AFTER
     assert not later.alike(edited)
-    same = progress(shared, run="same")
+    same = journal(shared, run="same")
     same.intend([one])
     assert not same.alike(one), "the edited one may be under way as well"
     untouched = approved("du_2", "b")
@@ -179,15 +179,15 @@ def test_what_a_task_has_under_way_is_not_overwritten_by_another_that_began_befo
 
 def test_a_task_whose_name_was_overwritten_is_seen_again_from_its_next_group_on():
     shared = Store()
-    hasty = progress(Hasty(shared.data), run="hasty")
+    hasty = journal(Hasty(shared.data), run="hasty")
     one, two = approved("du_1"), approved("du_2")
-    slow = progress(shared, run="slow")
+    slow = journal(shared, run="slow")
     slow.intend([one])
     hasty.intend([approved("du_3")])
     slow.end([one], [one.ended(State.UNKNOWN, "nobody knows")])
     slow.intend([two])
 
-    later = progress(shared, run="later")
+    later = journal(shared, run="later")
     edited = [approved(dispute, "b") for dispute in ("du_1", "du_2", "du_3")]
     later.intend(edited)
     assert all(later.settling(each) > SETTLED_AFTER - 5 for each in edited)
@@ -197,10 +197,10 @@ def test_what_ended_leaves_nothing_behind_once_the_next_task_has_looked():
     shared = Store()
     for number in range(20):
         record = approved(f"du_{number}")
-        noted = progress(shared, run=f"run {number}")
+        noted = journal(shared, run=f"run {number}")
         noted.intend([record])
         noted.end([record], [submitted(record)])
-        noted.leave()
+        noted.close()
     assert len(shared.data) == 1
     assert len(shared.get("sending stripe")) == 1
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _Page = dict[str, Any]
 
 
-class Progress:
-    """The progress of one submitting task at one API, in Airflow's task state store; it never expires.
+class SubmissionJournal:
+    """The journal of one submitting task at one API, in Airflow's task state store; it never expires.
 
     Each write is a call to the API server: one before a group of disputes is sent and one after, of that
     group alone. A group is a page, and each try writes pages of its own: a worker that was given up, and goes
@@ -107,9 +107,9 @@ class Progress:
         self._page = {}
         self._number += 1
 
-    def leave(self) -> None:
-        """This try sends nothing more."""
-        self._under_way.leave()
+    def close(self) -> None:
+        """Note that this try sends nothing more."""
+        self._under_way.close()
 
     def _save(self) -> None:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
