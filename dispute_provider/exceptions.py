@@ -68,7 +68,7 @@ class ApiError(DisputeError):
     :param param: the parameter that the API complains about.
     :param retry_after: seconds that the API asks to wait, None when it does not say.
     :param should_retry: the API's own advice (``Stripe-Should-Retry``), None when it gives none.
-    :param under_way: whether nobody waited for the end of it, so that it may still be carried out.
+    :param in_flight: whether nobody waited for the end of it, so that it may still be carried out.
     :param advice: what to do, where the contract knows it for this error code; None for that of the class.
     """
 
@@ -85,7 +85,7 @@ class ApiError(DisputeError):
         param: str | None = None,
         retry_after: float | None = None,
         should_retry: bool | None = None,
-        under_way: bool = False,
+        in_flight: bool = False,
         advice: str | None = None,
     ) -> None:
         self.advice = advice or self.advice
@@ -97,7 +97,7 @@ class ApiError(DisputeError):
         self.param = param
         self.retry_after = retry_after
         self.should_retry = should_retry
-        self.under_way = under_way
+        self.in_flight = in_flight
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -178,7 +178,7 @@ def unreadable(
     status: int | None = None,
     request_id: str | None = None,
     *,
-    under_way: bool = False,
+    in_flight: bool = False,
     lasting: bool = False,
 ) -> ApiError:
     """The error for a call whose effect no answer tells: *ambiguous*, unless it may be resent.
@@ -195,7 +195,7 @@ def unreadable(
         status=status,
         request_id=request_id,
         should_retry=False if cls is UnreadableAnswerError else None,
-        under_way=under_way,
+        in_flight=in_flight,
     )
 
 
@@ -221,7 +221,7 @@ def _error(
         retry_after=retry_after_seconds(headers.get("retry-after")),
         should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
         # The server or a gateway stopped waiting; the API may still act.
-        under_way=status in (408, 504),
+        in_flight=status in (408, 504),
         advice=request.operation.contract.advice.get(code or ""),
     )
 

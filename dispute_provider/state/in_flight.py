@@ -1,4 +1,4 @@
-"""What is under way at an API and may arrive late: who answers the same dispute otherwise waits for it."""
+"""Submissions in flight: they may reach the API late, so other tasks with the same dispute wait for them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider.state.approvals import SUBMISSIONS, dispute_of
-from dispute_provider.state.stores import fresh, load, now, run_key, until_settled
+from dispute_provider.state.stores import fresh, load, now, run_key, seconds_until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
 
-# No group of disputes is at work for so long: whoever noted it is gone for good.
-_GONE = timedelta(days=1)
+# No group of disputes takes so long: the task that noted it has ended.
+_ABANDONED_AFTER = timedelta(days=1)
 # How often a name that another task has overwritten is written again.
 _TRIES = 5
 
 
-class UnderWay:
-    """What this task sends, and what others may have under way.
+class InFlight:
+    """Notes what this task sends, and reads what other tasks may have in flight.
 
     A worker that dies gives up its slot in a pool, not its request, and others can only wait for that one.
 
@@ -41,7 +41,7 @@ class UnderWay:
             f"{run_key(context)}/{instance.task_id}/{instance.map_index}".encode()
         ).hexdigest()[:16]
         # What an earlier try has left stays until the end of the same dispute is known.
-        self._left: dict[str, Any] = fresh(load(self._store, self._key(self._name)), _GONE)
+        self._left: dict[str, Any] = fresh(load(self._store, self._key(self._name)), _ABANDONED_AFTER)
         self._own = dict(self._left)
         self._others: list[dict[str, Any]] = []
         self._noted = False
@@ -49,60 +49,68 @@ class UnderWay:
     def note(self, records: Iterable[Record]) -> None:
         """Note what is about to be sent; then look at what others have noted."""
         moment = now()
-        self._own = {dispute: entry for dispute, entry in self._own.items() if until_settled(entry)}
-        self._own |= {dispute_of(record): {"since": moment, "what": _what(record)} for record in records}
+        self._own = {dispute: entry for dispute, entry in self._own.items() if seconds_until_settled(entry)}
+        self._own |= {
+            dispute_of(record): {"since": moment, "what": _submission_of(record)} for record in records
+        }
         self._store.set(self._key(self._name), self._own)
         self._noted = True
         self._others = [load(self._store, self._key(name)) for name in self._join() if name != self._name]
 
     def _join(self) -> dict[str, Any]:
-        """The tasks that may have something under way, and this one; whoever has nothing is left out."""
+        """Return this task, and the others that may have something in flight."""
         for _ in range(_TRIES):
             tasks = load(self._store, self._tasks)
-            named = fresh(tasks, _GONE)
+            named = fresh(tasks, _ABANDONED_AFTER)
             if self._name in named:
                 return named
             for name in tasks.keys() - named.keys():
                 self._store.delete(self._key(name))
             at_work = {name: entry for name, entry in named.items() if self._store.get(self._key(name))}
             self._store.set(self._tasks, {**at_work, self._name: {"since": now()}})
-        return fresh(load(self._store, self._tasks), _GONE)
+        return fresh(load(self._store, self._tasks), _ABANDONED_AFTER)
 
-    def settling(self, record: Record) -> float:
+    def seconds_until_settled(self, record: Record) -> float:
         """Seconds until what others sent, or an earlier try for another approval, has arrived or never will.
 
         At whichever stage it was sent: it may arrive at the one that follows.
         """
-        return max(map(until_settled, self._before(record)), default=0.0)
+        return max(map(seconds_until_settled, self._earlier_entries(record)), default=0.0)
 
-    def alike(self, record: Record) -> bool:
-        """Whether all of that is what this record would send, under the same key."""
-        return all(entry["what"] == _what(record) for entry in self._before(record) if until_settled(entry))
+    def same_submission(self, record: Record) -> bool:
+        """Whether everything in flight is what this record would send, under the same key."""
+        return all(
+            entry["what"] == _submission_of(record)
+            for entry in self._earlier_entries(record)
+            if seconds_until_settled(entry)
+        )
 
     def is_shared(self, record: Record) -> bool:
         """Whether another task has the same submission in flight, or had when this one looked before."""
-        names = fresh(load(self._store, self._tasks), _GONE).keys() - {self._name}
+        names = fresh(load(self._store, self._tasks), _ABANDONED_AFTER).keys() - {self._name}
         others = [*self._others, *(load(self._store, self._key(name)) for name in names)]
         entries = [noted[dispute] for noted in others if (dispute := dispute_of(record)) in noted]
-        return any(entry["what"] == _what(record) and until_settled(entry) for entry in entries)
+        return any(
+            entry["what"] == _submission_of(record) and seconds_until_settled(entry) for entry in entries
+        )
 
-    def _before(self, record: Record) -> list[dict[str, Any]]:
+    def _earlier_entries(self, record: Record) -> list[dict[str, Any]]:
         dispute = dispute_of(record)
         return [entries[dispute] for entries in (self._left, *self._others) if dispute in entries]
 
     def arrived(self, record: Record) -> None:
-        """Its end is known: nothing of it is under way, by this try or an earlier one."""
+        """Note that its end is known: nothing of it is in flight, by this try or an earlier one."""
         self._own.pop(dispute_of(record), None)
 
     def not_sent(self, record: Record) -> None:
-        """This try has nothing of it under way; what an earlier one has left stays."""
+        """Note that this try has nothing of it in flight; what an earlier one has left stays."""
         dispute = dispute_of(record)
         self._own.pop(dispute, None)
         if dispute in self._left:
             self._own[dispute] = self._left[dispute]
 
-    def lost_sight(self, record: Record) -> None:
-        """Nobody waits for it any more: from now on it arrives within a known time, or never."""
+    def abandoned(self, record: Record) -> None:
+        """Note that nobody waits for it any more: from now on it arrives within a known time, or never."""
         self._own.get(dispute_of(record), {}).setdefault("until", now())
 
     def close(self) -> None:
@@ -120,6 +128,6 @@ class UnderWay:
         return f"sending {self._provider} {name}"
 
 
-def _what(record: Record) -> list[str]:
-    """What tells two sends of one stage apart, as their idempotency keys do."""
+def _submission_of(record: Record) -> list[str]:
+    """Return what distinguishes two submissions of one stage, as their idempotency keys do."""
     return [(record.digest or "")[:16], str(record.approval.attempt if record.approval else 1)]

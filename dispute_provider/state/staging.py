@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from dispute_provider.state.stores import fresh, load, now, run_key, until_settled
+from dispute_provider.state.stores import fresh, load, now, run_key, seconds_until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -171,13 +171,13 @@ class StagingMemory:
 class DisputeMemory:
     """Outlives a try: see :class:`~dispute_provider.apis.api.Memory`.
 
-    :param settling: seconds until an upload of an earlier try has arrived or never will.
+    :param seconds_until_settled: seconds until an upload of an earlier try has arrived or never will.
     """
 
     def __init__(self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None) -> None:
         self._staging, self._dispute = staging, dispute
         self.first_seen = frozenset(begun["items"]) if begun else None
-        self.settling = until_settled(begun) if begun else 0.0
+        self.seconds_until_settled = seconds_until_settled(begun) if begun else 0.0
 
     @property
     def ours(self) -> frozenset[str]:

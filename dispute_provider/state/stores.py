@@ -30,7 +30,7 @@ def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str
     return {name: entry for name, entry in entries.items() if datetime.fromisoformat(entry["since"]) > oldest}
 
 
-def until_settled(entry: Mapping[str, Any]) -> float:
+def seconds_until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was noted, for the worker may have died just now."""
     from dispute_provider.transport import bounds
 

@@ -1,4 +1,4 @@
-"""What outlives a try: a task that is retried or cleared goes on where it was, and sends nothing twice."""
+"""Keep the journal of a submitting task, from which a retried or cleared task continues."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider.state.approvals import approval_of
-from dispute_provider.state.in_flight import UnderWay
+from dispute_provider.state.in_flight import InFlight
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +30,7 @@ class SubmissionJournal:
         self._store = context["task_state_store"]
         self._provider = provider
         self._try = int(context["ti"].try_number)
-        self._under_way = UnderWay(context, provider)
+        self._in_flight = InFlight(context, provider)
         self._page: _Page = {}
         # What earlier tries meant to send, and how it ended.
         self._earlier: set[str] = set()
@@ -61,29 +61,29 @@ class SubmissionJournal:
         """Whether an earlier try meant to send this."""
         return approval_of(record) in self._earlier
 
-    def settling(self, record: Record) -> float:
+    def seconds_until_settled(self, record: Record) -> float:
         """Seconds until an earlier send, by this run or another, has arrived or never will."""
         from dispute_provider.transport import bounds
 
         if self.intended(record) and not self.ended(record):
             # That worker may have died just now.
             return bounds.SETTLED_AFTER
-        return self._under_way.settling(record)
+        return self._in_flight.seconds_until_settled(record)
 
-    def alike(self, record: Record) -> bool:
-        """Whether what is under way is what this record would send, under the same key."""
-        return self._under_way.alike(record)
+    def same_submission(self, record: Record) -> bool:
+        """Whether everything in flight is what this record would send, under the same key."""
+        return self._in_flight.same_submission(record)
 
     def is_shared(self, record: Record) -> bool:
         """Whether another task has the same submission in flight."""
-        return self._under_way.is_shared(record)
+        return self._in_flight.is_shared(record)
 
     def intend(self, records: Iterable[Record]) -> None:
         """Record what is about to be sent, before it is."""
         records = list(records)
         self._page = {approval_of(record): None for record in records}
         self._save()
-        self._under_way.note(records)
+        self._in_flight.note(records)
 
     def end(self, before: Iterable[Record], after: Iterable[Record]) -> None:
         """Record the ends of a group; what is *held* was not sent by this try, and may be tried again."""
@@ -93,23 +93,23 @@ class SubmissionJournal:
             approval = approval_of(one)
             if other.state == State.HELD:
                 self._page.pop(approval, None)
-                self._under_way.not_sent(one)
+                self._in_flight.not_sent(one)
                 continue
             self._page[approval] = self._ends[approval] = [str(other.state), other.reason, other.request_id]
             if other.state != State.UNKNOWN:
                 if self.intended(one):
-                    self._under_way.arrived(one)
+                    self._in_flight.arrived(one)
                     continue
                 # What an earlier try has sent for another approval is still under way.
-                self._under_way.not_sent(one)
-            self._under_way.lost_sight(one)
+                self._in_flight.not_sent(one)
+            self._in_flight.abandoned(one)
         self._save()
         self._page = {}
         self._number += 1
 
     def close(self) -> None:
         """Note that this try sends nothing more."""
-        self._under_way.close()
+        self._in_flight.close()
 
     def _save(self) -> None:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.state.stores import load, now, until_settled
+from dispute_provider.state.stores import load, now, seconds_until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,9 +57,9 @@ class _Note:
         self.has_same_key = self._key is not None and self._noted.get("key") == self._key
         self.has_ended = bool(self._noted.get("ended"))
 
-    def settling(self) -> float:
+    def seconds_until_settled(self) -> float:
         """Seconds until the noted call has arrived or never will."""
-        return until_settled(self._noted) if self._noted and not self.has_ended else 0.0
+        return seconds_until_settled(self._noted) if self._noted and not self.has_ended else 0.0
 
     def begin(self, before: Mapping[str, Any]) -> None:
         """Note the call that is about to be sent."""
@@ -73,7 +73,7 @@ class _Note:
         self._noted |= {"until": now(), "ended": True}
         self._save_if_possible()
 
-    def lose_sight(self) -> None:
+    def abandon(self) -> None:
         """Note that the call may still arrive, and that nobody waits for it."""
         self._noted |= {"until": now()}
         self._save_if_possible()

@@ -104,7 +104,7 @@ class Submitting:
             return self._ended([not_noted(record, "written") for record in records])
         # All are settled at the same time, whether or not their turn has come by then.
         now = asyncio.get_running_loop().time
-        settled = {record.dispute: now() + journal.settling(record) for record in records}
+        settled = {record.dispute: now() + journal.seconds_until_settled(record) for record in records}
 
         async def submit(record: Record) -> Record:
             is_resumed = record.dispute in resumed
@@ -154,7 +154,7 @@ class Submitting:
             record,
             resumed=resumed,
             settle=settle,
-            alike=self._journal.alike(record),
+            same_submission=self._journal.same_submission(record),
             is_shared=lambda: self._journal.is_shared(record),
         )
 

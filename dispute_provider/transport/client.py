@@ -106,7 +106,7 @@ class Client:
             raise unsent(cause, operation.id, url, self.settings.network.proxy_for(url)) from None
         except NoResponseError as error:
             problem = f"the connection broke before the answer was read: {type(error.__cause__).__name__}"
-            raise unreadable(request, problem, under_way=error.late) from None
+            raise unreadable(request, problem, in_flight=error.late) from None
         self._limiter.answered(operation, turn)
         if len(response.body) > bounds.LARGEST_RESPONSE:
             problem = f"the answer is larger than {bounds.LARGEST_RESPONSE:,} bytes"

@@ -115,7 +115,7 @@ async def send_and_look(
             return Outcome(sent, before)
         if sent.answer and (after := reading_in(before, sent.answer)):
             return Outcome(sent, before, after)
-        if sent.problem and sent.problem.under_way:
+        if sent.problem and sent.problem.in_flight:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
             await api.wait(bounds.SETTLED_AFTER)
         looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)

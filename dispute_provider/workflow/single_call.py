@@ -32,7 +32,7 @@ class Note(Protocol):
     has_ended: bool
     has_same_key: bool
 
-    def settling(self) -> float:
+    def seconds_until_settled(self) -> float:
         """Seconds until the noted call has arrived or never will."""
 
     def begin(self, before: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class Note(Protocol):
     def end(self) -> None:
         """Note that the call was carried out."""
 
-    def lose_sight(self) -> None:
+    def abandon(self) -> None:
         """Note that the call may still arrive, and that nobody waits for it."""
 
     def withdraw(self) -> None:
@@ -75,7 +75,7 @@ class SingleCall:
         """
         found = await self._read()
         carried_out = self._by_an_earlier_try(found)
-        settle = self._note.settling()
+        settle = self._note.seconds_until_settled()
         if not carried_out and settle and not self._note.has_same_key:
             self._say(f"waits {settle:.0f} s, until the request of an earlier try has arrived or never will")
             await self._api.wait(settle)
@@ -180,7 +180,7 @@ class SingleCall:
             now = self._now(self._read_last)
             error.add(f"dispute {self._request.dispute}, read after that, does not show it: {now}")
         if outcome.unread or isinstance(error, AmbiguousError | ConflictError):
-            self._note.lose_sight()
+            self._note.abandon()
         else:
             self._note.withdraw()
         return error

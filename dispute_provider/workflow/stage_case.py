@@ -89,9 +89,9 @@ class CaseStager:
             if read.found:
                 await asyncio.to_thread(_store, read.found)
             memory = self._memory.of(case.dispute)
-            if memory.settling:
+            if memory.seconds_until_settled:
                 # An upload of a broken try may be under way still; it is not repeated before it has arrived.
-                await asyncio.sleep(memory.settling)
+                await asyncio.sleep(memory.seconds_until_settled)
             return await self._stage(self._api, case, read.found, record, memory, self._rules)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))

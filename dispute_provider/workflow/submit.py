@@ -36,7 +36,7 @@ async def submit(
     resumed: bool = False,
     may_send: bool = True,
     settle: float = 0.0,
-    alike: bool = False,
+    same_submission: bool = False,
     is_shared: Callable[[], bool] = lambda: False,
 ) -> Record:
     """Send what was approved, once: read, compare, one call, read back.
@@ -44,13 +44,13 @@ async def submit(
     :param resumed: an earlier try of the same task may have sent it.
     :param may_send: False only looks whether what was sent has arrived.
     :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
-    :param alike: that send was the same as this one; under a key, both together are one.
+    :param same_submission: that send was the same as this one; under a key, both together are one.
     :param is_shared: whether another task has the same submission in flight; asked when the API denies ours.
     """
     try:
         before, end = await _look(api, record, resumed)
         decided = end and not resumed and end.state != State.REFUSED
-        if settle and not decided and (end or not (alike and api.submits_under_a_key)):
+        if settle and not decided and (end or not (same_submission and api.submits_under_a_key)):
             # What is under way still may make this a second one, or untrue.
             await api.wait(settle)
             before, end = await _look(api, record, resumed)

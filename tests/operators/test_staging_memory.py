@@ -48,12 +48,12 @@ def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispu
     broken.begin("second", [])
 
     memory = opened(store)
-    first = memory.of("first").settling
+    first = memory.of("first").seconds_until_settled
     time.sleep(0.05)
-    second = memory.of("second").settling
+    second = memory.of("second").seconds_until_settled
 
     assert 150 < second <= first - 0.05
-    assert memory.of("untouched").settling == 0
+    assert memory.of("untouched").seconds_until_settled == 0
 
 
 def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> None:
@@ -70,9 +70,9 @@ def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> Non
     following = opened(store)
     assert following.of("staged").ours == {"one", "two"}
     assert following.of("staged").first_seen is None
-    assert following.of("staged").settling == 0
+    assert following.of("staged").seconds_until_settled == 0
     assert following.of("held").first_seen == {"theirs"}
-    assert following.of("held").settling > 150
+    assert following.of("held").seconds_until_settled > 150
     assert following.of("unknown").ours == frozenset()
 
 

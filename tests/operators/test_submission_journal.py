@@ -103,9 +103,9 @@ def test_a_try_that_follows_says_the_same_again_and_knows_what_may_be_under_way(
     assert again.ended(ended) == submitted(ended)
     assert again.intended(broken)
     assert again.ended(broken) is None
-    assert again.settling(broken) == SETTLED_AFTER
+    assert again.seconds_until_settled(broken) == SETTLED_AFTER
     assert not again.intended(new)
-    assert again.settling(new) == 0.0
+    assert again.seconds_until_settled(new) == 0.0
 
     renewed = approved("du_ended", "b")
     assert again.ended(renewed) is None, "another approval"
@@ -168,13 +168,13 @@ def test_what_a_task_has_under_way_is_not_overwritten_by_another_that_began_befo
     later = journal(shared, run="later")
     edited = approved("du_1", "b")
     later.intend([edited])
-    assert later.settling(edited) == SETTLED_AFTER
-    assert not later.alike(edited)
+    assert later.seconds_until_settled(edited) == SETTLED_AFTER
+    assert not later.same_submission(edited)
     same = journal(shared, run="same")
     same.intend([one])
-    assert not same.alike(one), "the edited one may be under way as well"
+    assert not same.same_submission(one), "the edited one may be under way as well"
     untouched = approved("du_2", "b")
-    assert later.settling(untouched) == 0.0
+    assert later.seconds_until_settled(untouched) == 0.0
 
 
 def test_a_task_whose_name_was_overwritten_is_seen_again_from_its_next_group_on():
@@ -190,7 +190,7 @@ def test_a_task_whose_name_was_overwritten_is_seen_again_from_its_next_group_on(
     later = journal(shared, run="later")
     edited = [approved(dispute, "b") for dispute in ("du_1", "du_2", "du_3")]
     later.intend(edited)
-    assert all(later.settling(each) > SETTLED_AFTER - 5 for each in edited)
+    assert all(later.seconds_until_settled(each) > SETTLED_AFTER - 5 for each in edited)
 
 
 def test_what_ended_leaves_nothing_behind_once_the_next_task_has_looked():

@@ -91,29 +91,29 @@ def _no_ends() -> None:
 def _no_settling() -> None:
     from dispute_provider.state.submission_journal import SubmissionJournal
 
-    SubmissionJournal.settling = lambda self, record: 0.0  # type: ignore[method-assign]
+    SubmissionJournal.seconds_until_settled = lambda self, record: 0.0  # type: ignore[method-assign]
 
 
 def _no_settling_of_others() -> None:
     from dispute_provider.state import submission_journal
 
-    original = submission_journal.SubmissionJournal.settling
+    original = submission_journal.SubmissionJournal.seconds_until_settled
 
-    def settling(self: Any, record: Any) -> float:
+    def seconds_until_settled(self: Any, record: Any) -> float:
         return original(self, record) if self.intended(record) else 0.0
 
-    submission_journal.SubmissionJournal.settling = settling  # type: ignore[method-assign]
+    submission_journal.SubmissionJournal.seconds_until_settled = seconds_until_settled  # type: ignore[method-assign]
 
 
 def _no_settling_of_other_sends() -> None:
     from dispute_provider.state import submission_journal
 
-    original = submission_journal.SubmissionJournal.settling
+    original = submission_journal.SubmissionJournal.seconds_until_settled
 
-    def settling(self: Any, record: Any) -> float:
-        return original(self, record) if self.intended(record) or self.alike(record) else 0.0
+    def seconds_until_settled(self: Any, record: Any) -> float:
+        return original(self, record) if self.intended(record) or self.same_submission(record) else 0.0
 
-    submission_journal.SubmissionJournal.settling = settling  # type: ignore[method-assign]
+    submission_journal.SubmissionJournal.seconds_until_settled = seconds_until_settled  # type: ignore[method-assign]
 
 
 def _stages_guessed() -> None:
