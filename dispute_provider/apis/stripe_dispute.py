@@ -96,9 +96,9 @@ def _stage(status: str, case_type: str | None) -> str:
 
 
 def _programmes(data: Mapping[str, Any]) -> tuple[Programme, ...]:
-    told = data["evidence_details"].get("enhanced_eligibility") or {}
-    names = dict.fromkeys([*(data.get("enhanced_eligibility_types") or ()), *told])
-    standing = {name: told.get(name) or {} for name in names}
+    eligibility = data["evidence_details"].get("enhanced_eligibility") or {}
+    names = dict.fromkeys([*(data.get("enhanced_eligibility_types") or ()), *eligibility])
+    standing = {name: eligibility.get(name) or {} for name in names}
     return tuple(
         Programme(name, each.get("status"), tuple(each.get("required_actions") or ()))
         for name, each in standing.items()

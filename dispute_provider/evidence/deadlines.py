@@ -41,16 +41,16 @@ def point_passed(due: datetime | None, hours: Iterable[float], since: datetime |
 
 
 def threshold_reached(
-    due: datetime, hours: Iterable[float], told: float | None, now: datetime
+    due: datetime, hours: Iterable[float], reported: float | None, now: datetime
 ) -> float | None:
-    """The hours before the due date that have just been reached; None if none has, or all have been told.
+    """The hours before the due date that have just been reached; None if none has, or all have been reported.
 
     Of several that passed since the last look, the nearest to the date counts for all of them.
 
-    :param told: the nearest that was told before.
+    :param reported: the nearest that was reported before; None if none was.
     """
     left = (due - now).total_seconds() / 3600
     passed = [each for each in hours if left <= each]
-    if left <= 0 or not passed or (told is not None and told <= min(passed)):
+    if left <= 0 or not passed or (reported is not None and reported <= min(passed)):
         return None
     return min(passed)

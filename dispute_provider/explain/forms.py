@@ -212,8 +212,8 @@ def _param(
         keywords["section"] = section
     sentences = [schema.get("description", ""), *limits(schema)]
     if example is not None and default is None and "examples" not in keywords:
-        told = ", ".join(example) if isinstance(example, list) else json.dumps(example).strip('"')
-        sentences.append(f"For example: {told}.")
+        shown = ", ".join(example) if isinstance(example, list) else json.dumps(example).strip('"')
+        sentences.append(f"For example: {shown}.")
     return Param(default, " ".join(filter(None, sentences)), title=schema["title"], **keywords)
 
 

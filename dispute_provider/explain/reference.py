@@ -68,8 +68,10 @@ def _scheme(operation: Operation, scheme: Mapping[str, Sequence[str]]) -> str:
     if not scheme:
         return "none, with the keys in the body"
     ((name, scopes),) = scheme.items()
-    told = operation.contract.document["components"]["securitySchemes"][name]["description"].rstrip(".")
-    return ", scope ".join([f"{name}: {told}", *(f"`{scope}`" for scope in scopes)])
+    description = operation.contract.document["components"]["securitySchemes"][name]["description"].rstrip(
+        "."
+    )
+    return ", scope ".join([f"{name}: {description}", *(f"`{scope}`" for scope in scopes)])
 
 
 def _parameters(operation: Operation) -> Iterator[Sequence[str]]:

@@ -22,8 +22,8 @@ from dispute_provider.state.reviews import (
     load,
     save,
 )
-from dispute_provider.tasks.batch import Given, resolve, take
-from dispute_provider.tasks.notifications import ConfiguredNotifier, address, tell
+from dispute_provider.tasks.batch import Given, accept_upstream, resolve
+from dispute_provider.tasks.notifications import ConfiguredNotifier, address, notify
 from dispute_provider.tasks.record_lists import records_of
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class RemindOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], outlets=[REMINDED], **kwargs)
-        self.disputes = take(self, disputes)
-        self.staged = take(self, staged)
+        self.disputes = accept_upstream(self, disputes)
+        self.staged = accept_upstream(self, staged)
         self.conn_id = conn_id
         self.notifiers = [ConfiguredNotifier()] if notifiers is None else list(notifiers)
 
@@ -85,26 +85,28 @@ class RemindOperator(BaseOperator):
             soon = by_due_date(list(records_of(resolve(self.disputes, context))))
         except XComNotFound:
             raise AirflowSkipException("nothing is known: the disputes could not be listed") from None
-        told = {
+        reminded = {
             dispute: entry
             for dispute, entry in load(context, REMINDED, self.conn_id).items()
             if _is_reminder(entry)
             and any(record.dispute == dispute and record.due == entry["due"] for record in soon)
         }
-        reminders = self._due(context, soon, told)
+        reminders = self._due(context, soon, reminded)
         for start in range(0, len(reminders), _LINES):
             part = reminders[start : start + _LINES]
             for reminder in part:
                 self.log.warning("still open: %s", reminder.line)
             head = f"{len(part)} of the disputes of {self.conn_id} are open and due soon:"
             link = part[0].link if len(part) == 1 else address("required_actions")
-            if tell(self.notifiers, context, "\n".join([head, *(each.line for each in part)]), link):
-                told |= {each.record.dispute: {"due": each.record.due, "hours": each.hours} for each in part}
+            if notify(self.notifiers, context, "\n".join([head, *(each.line for each in part)]), link):
+                reminded |= {
+                    each.record.dispute: {"due": each.record.due, "hours": each.hours} for each in part
+                }
                 # One note for each message: a task that is tried again repeats at most the last.
-                save(context, REMINDED, self.conn_id, told)
+                save(context, REMINDED, self.conn_id, reminded)
         return len(reminders)
 
-    def _due(self, context: Context, soon: list[Record], told: dict[str, Any]) -> list[_Reminder]:
+    def _due(self, context: Context, soon: list[Record], reminded: dict[str, Any]) -> list[_Reminder]:
         from dispute_provider.evidence.deadlines import threshold_reached
         from dispute_provider.state.sweep import Asked
 
@@ -116,7 +118,7 @@ class RemindOperator(BaseOperator):
         answers = answers_to(context, self.conn_id, asked)
         due: list[_Reminder] = []
         for record in soon:
-            before = told.get(record.dispute, {}).get("hours")
+            before = reminded.get(record.dispute, {}).get("hours")
             reached = threshold_reached(record.due_at, hours, before, now) if record.due_at else None
             if reached is not None:
                 known = staged.get(record.dispute), asked.get(record.dispute), answers.get(record.dispute)

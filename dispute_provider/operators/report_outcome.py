@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from dispute_provider.state.reviews import ENDED, note_ends
-from dispute_provider.tasks.batch import Given, resolve, take
+from dispute_provider.tasks.batch import Given, accept_upstream, resolve
 from dispute_provider.tasks.record_lists import records_of
 from dispute_provider.tasks.settings import settings
 
@@ -36,7 +36,7 @@ class ReportOutcomeOperator(BaseOperator):
 
     def __init__(self, *, results: Given, **kwargs: Any) -> None:
         super().__init__(**settings(kwargs, ENDED))
-        self.results = take(self, results)
+        self.results = accept_upstream(self, results)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:

@@ -161,11 +161,11 @@ class RequestOperator(BaseOperator):
             "sent": True,
             "status": answer.status,
             "request_id": answer.request_id,
-            "answer": self._told(answer),
+            "answer": self._storable(answer),
         }
 
-    def _told(self, answer: Answer) -> Any:
-        """What may be stored of an answer."""
+    def _storable(self, answer: Answer) -> Any:
+        """Return what may be stored of an answer."""
         from dispute_provider.contracts.redaction import redacted_answer
         from dispute_provider.evidence.documents import Document
 

@@ -20,8 +20,8 @@ from dispute_provider.exceptions import DisputeError
 from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
 from dispute_provider.state.reviews import ANSWERED, note_answers
 from dispute_provider.state.stores import run_key
-from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, take
-from dispute_provider.tasks.notifications import form_address, tell
+from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
+from dispute_provider.tasks.notifications import form_address, notify
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import Outlet, Value, count_of, handed_out, records_of
 from dispute_provider.tasks.settings import settings
@@ -77,7 +77,7 @@ class ReviewEvidenceOperator(HITLOperator):
         kwargs = settings(kwargs, SUBMISSIONS, ANSWERED)
         # Options and texts are made when the task runs; the base class wants some at parse time.
         super().__init__(subject="Review of evidence", options=["Submit none of them"], **kwargs)
-        self.staged = take(self, staged)
+        self.staged = accept_upstream(self, staged)
         self.buffer = buffer
         self.four_eyes_from = {code.lower(): amount for code, amount in (four_eyes_from or {}).items()}
         self.at_deadline = at_deadline
@@ -120,7 +120,7 @@ class ReviewEvidenceOperator(HITLOperator):
             # The task resumes as a new instance that knows only what stands here.
             waiting.kwargs = {**(waiting.kwargs or {}), "shown": shown}
             by_when = f", until {ending.time(until)}" if until else ""
-            tell(notifiers, context, f"A review is open{by_when}: {form.subject}", form_address(context))
+            notify(notifiers, context, f"A review is open{by_when}: {form.subject}", form_address(context))
             raise
         raise AssertionError("the base class parks the task")
 
@@ -267,8 +267,8 @@ class ReviewEvidenceOperator(HITLOperator):
             for decision in [decisions[record.dispute]]
         ]
         answers = [Approval(decisions[record.dispute].action, responder, at) for record in records]
-        told = {dispute: decision.told for dispute, decision in decisions.items()}
-        return self._signed(context, name, answered, answers, unknown_ends(context, answered)), told
+        meaning = {dispute: decision.meaning for dispute, decision in decisions.items()}
+        return self._signed(context, name, answered, answers, unknown_ends(context, answered)), meaning
 
     def _by_policy(
         self, context: Context, name: str, policy: ApprovalPolicy, records: list[Record]

@@ -12,10 +12,10 @@ from dispute_provider.state.staging import UPLOADS, StagingMemory
 from dispute_provider.tasks.batch import (
     Apis,
     Given,
+    accept_upstream,
     each,
     resolve,
     retry_held,
-    take,
     warn_without_lock,
 )
 from dispute_provider.tasks.progress import BatchProgress
@@ -78,7 +78,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
             if value not in known:
                 raise ValueError(f"{name}={value!r} is none of {', '.join(map(str, known))}")
         super().__init__(**settings(kwargs, UPLOADS))
-        self.cases = take(self, cases)
+        self.cases = accept_upstream(self, cases)
         self.conn_id = conn_id
         self.folder = folder
         self.merge = merge

@@ -20,7 +20,15 @@ from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.state.receipts import Receipts
 from dispute_provider.state.stores import run_key
 from dispute_provider.state.submission_journal import SubmissionJournal
-from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, retry_held, take, warn_without_lock
+from dispute_provider.tasks.batch import (
+    Apis,
+    Given,
+    accept_upstream,
+    all_of,
+    resolve,
+    retry_held,
+    warn_without_lock,
+)
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import Tally, Value, handed_out, is_unreached, records_of
 from dispute_provider.tasks.settings import settings
@@ -52,7 +60,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     def __init__(self, *, approved: Given, **kwargs: Any) -> None:
         super().__init__(**settings(kwargs, SUBMISSIONS))
-        self.approved = take(self, approved)
+        self.approved = accept_upstream(self, approved)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -71,7 +79,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             valid, void = self._check(context, [record for record in records if record.state in answered])
             results += void
             results += await self._take_back(apis, [r for r in valid if r.state == State.REJECTED])
-            self._tell(results)
+            self._log_lines(results)
             valid = [record for record in valid if record.state == State.APPROVED]
             self._warn_without_lock(valid)
             for provider in sorted({record.provider for record in valid}):
@@ -79,7 +87,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 journals[provider] = journal = self._open_journal(context, provider)
                 if journal is None:
                     ends = [not_noted(record, "read") for record in batch]
-                    self._tell(ends)
+                    self._log_lines(ends)
                     results += ends
                     continue
                 submitting = Submitting(self.log, context, apis, journal, receipts, progress)
@@ -109,7 +117,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             self.log.exception("Airflow's state store cannot be read: nothing is sent at %s", provider)
             return None
 
-    def _tell(self, ends: Iterable[Record]) -> None:
+    def _log_lines(self, ends: Iterable[Record]) -> None:
         """A line for each, as soon as it is known: whoever looks after a task that was killed finds it."""
         for record in ends:
             self.log.info("%s", record.log_line())
@@ -147,7 +155,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             journal = journals.get(record.provider)
             if journal.intended(record) if journal else context["ti"].try_number > 1:
                 unknown[place] = end = may_have_been_sent(record, record.reason)
-                self._tell([end])
+                self._log_lines([end])
                 receipts.write(end)
                 if journal:
                     keep(self.log, partial(journal.end, [record], [end]))

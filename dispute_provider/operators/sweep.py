@@ -26,7 +26,7 @@ from dispute_provider.state.reviews import (
     past_answers,
     save,
 )
-from dispute_provider.tasks.batch import Apis, Given, all_of, resolve, take
+from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider.tasks.links import ReviewRunLink
 from dispute_provider.tasks.record_lists import Value, handed_out, records_of
 from dispute_provider.tasks.retry import ApiRetryPolicy
@@ -222,7 +222,7 @@ class OpenReviewOperator(BaseOperator):
         self, *, staged: Given, conn_id: str, review_dag_id: str = "dispute_review", **kwargs: Any
     ) -> None:
         super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
-        self.staged = take(self, staged)
+        self.staged = accept_upstream(self, staged)
         self.conn_id = conn_id
         self.review_dag_id = review_dag_id
 
@@ -295,9 +295,9 @@ class RememberReviewOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(outlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
-        self.staged = take(self, staged)
-        self.review = take(self, review)
-        self.still_open = take(self, still_open)
+        self.staged = accept_upstream(self, staged)
+        self.review = accept_upstream(self, review)
+        self.still_open = accept_upstream(self, still_open)
         self.conn_id = conn_id
         self.buffer = buffer
 

@@ -82,7 +82,7 @@ class Control:
             case "GET", ["settings"]:
                 return world.settings.describe()
             case "GET", ["journal"]:
-                return world.journal.tell(int(call.query.removeprefix("since=") or 0))
+                return world.journal.describe(int(call.query.removeprefix("since=") or 0))
             case "DELETE", ["journal"]:
                 world.journal.clear()
                 return {}

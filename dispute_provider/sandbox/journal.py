@@ -42,11 +42,11 @@ class Journal:
     def clear(self) -> None:
         self._entries.clear()
 
-    def tell(self, since: int = 0) -> list[dict[str, Any]]:
-        return [_tell(entry) for entry in self._entries if entry.seq > since]
+    def describe(self, since: int = 0) -> list[dict[str, Any]]:
+        return [_described(entry) for entry in self._entries if entry.seq > since]
 
 
-def _tell(entry: Entry) -> dict[str, Any]:
+def _described(entry: Entry) -> dict[str, Any]:
     call, answer = entry.call, entry.answer
     secret = call.path.startswith("/oauth2/")
     return {

@@ -187,9 +187,9 @@ class Sandbox:
         try:
             connection.request(method, f"/_sandbox/{path}", json.dumps(fields) if fields else None)
             answer = connection.getresponse()
-            told = json.loads(answer.read())
+            data = json.loads(answer.read())
         finally:
             connection.close()
         if answer.status != 200:
-            raise SandboxError(told["error"])
-        return told
+            raise SandboxError(data["error"])
+        return data

@@ -28,7 +28,7 @@ _NO_POOL = "default_pool"
 _SHORTEST_TRY = timedelta(minutes=10)
 
 
-def take(operator: BaseOperator, given: Given) -> Given:
+def accept_upstream(operator: BaseOperator, given: Given) -> Given:
     """Accept a list that stands in the DAG or that another task makes.
 
     It is no template field: what customers wrote is never rendered, and never stored as a rendered field.

@@ -1,4 +1,4 @@
-"""Who is asked, and who is told."""
+"""Send notifications, and name the reviewers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _log = logging.getLogger(__name__)
 
 
 class ConfiguredNotifier(BaseNotifier):
-    """Tells the notifiers of ``[dispute] notifiers``, each named by the dotted path of one or of its maker.
+    """Passes each notification to the notifiers of ``[dispute] notifiers``, named by their dotted paths.
+
+    A path leads to a notifier, or to what makes one.
 
     One that fails does not keep the others from being told. In their templates stand ``message``, a text, and
     ``link``, the address of what it is about: ``SlackNotifier(text="{{ message }} {{ link }}")``.
@@ -31,11 +33,11 @@ class ConfiguredNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         names = config.notifiers()
-        told = [name for name in names if self._tell(name, context)]
-        if names and not told:
+        notified = [name for name in names if self._notify_one(name, context)]
+        if names and not notified:
             raise RuntimeError(f"none of [dispute] notifiers could be told: {', '.join(names)}")
 
-    def _tell(self, name: str, context: Context) -> bool:
+    def _notify_one(self, name: str, context: Context) -> bool:
         try:
             # A notifier adds its own fields to what it is given.
             _load(name)({**context})
@@ -45,8 +47,11 @@ class ConfiguredNotifier(BaseNotifier):
         return True
 
 
-def tell(notifiers: Sequence[BaseNotifier], context: Context, message: str, link: str) -> bool:
-    """Tell people something; whether a notifier took it, or there was none. What fails is logged, no more."""
+def notify(notifiers: Sequence[BaseNotifier], context: Context, message: str, link: str) -> bool:
+    """Send a message through every notifier; a notifier that fails is logged.
+
+    :returns: whether one of them took it, or there are none.
+    """
     failed = 0
     for notifier in notifiers:
         try:

@@ -204,8 +204,10 @@ class Outlet:
             self._file.seek(0)
             return [msgspec.json.decode(line) for line in self._file]
         reference = Reference(sha256, self.tally.count, self.tally.states)
-        told = ", ".join(f"{count:,} {state}" for state, count in sorted(reference.states.items()))
-        _log.info("%s records stand in the evidence store under %s: %s", f"{reference.count:,}", sha256, told)
+        counts = ", ".join(f"{count:,} {state}" for state, count in sorted(reference.states.items()))
+        _log.info(
+            "%s records stand in the evidence store under %s: %s", f"{reference.count:,}", sha256, counts
+        )
         return reference.to_dict()
 
     def _write(self, record: Record) -> None:

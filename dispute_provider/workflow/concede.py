@@ -83,16 +83,16 @@ async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None)
     except ApiError as error:
         return replace(left_as_it_is(record, error), request_id=error.request_id)
     if left:
-        said = f"the API did not clear {', '.join(left)}; the dispute stays on manual, so nothing sends it"
+        outcome = f"the API did not clear {', '.join(left)}; the dispute stays on manual, so nothing sends it"
     else:
-        said = "its earlier evidence was put back"
-    return replace(record, reason=f"{record.reason}; {said}")
+        outcome = "its earlier evidence was put back"
+    return replace(record, reason=f"{record.reason}; {outcome}")
 
 
 def left_as_it_is(record: Record, error: Exception) -> Record:
     """Return a rejected record whose dispute keeps what was staged, and why."""
-    said = f"its evidence could not be put back ({error}); it stays at the API, and nothing sends it"
-    return replace(record, reason=f"{record.reason}; {said}")
+    outcome = f"its evidence could not be put back ({error}); it stays at the API, and nothing sends it"
+    return replace(record, reason=f"{record.reason}; {outcome}")
 
 
 def _is_back(name: str, value: Any, found: Snapshot) -> bool:

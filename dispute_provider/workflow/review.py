@@ -63,17 +63,17 @@ class Form:
 class Decision:
     """What was decided about one dispute.
 
-    :param told: what it means, in our words.
-    :param note: why, in the reviewer's.
+    :param meaning: what was decided, without the reviewer's words.
+    :param note: the reviewer's words.
     """
 
     action: str
-    told: str
+    meaning: str
     note: str = ""
 
     @property
     def reason(self) -> str:
-        return f"{self.told}: {self.note}" if self.note else self.told
+        return f"{self.meaning}: {self.note}" if self.note else self.meaning
 
 
 def form(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending | None = None) -> Form:
@@ -171,26 +171,28 @@ def decide(
 
     Nothing that the answer does not name clearly is submitted or conceded; what contradicts itself is void.
     """
-    said = _Said.parse(params)
-    if isinstance(said, str):
-        return said
+    given = _FormInput.parse(params)
+    if isinstance(given, str):
+        return given
     actions = (
-        _single_actions(records[0], chosen, said)
+        _single_actions(records[0], chosen, given)
         if len(records) == 1
-        else _batch_actions(records, chosen, said)
+        else _batch_actions(records, chosen, given)
     )
     if isinstance(actions, str):
         return actions
     conceded = {dispute for dispute, action in actions.items() if action == CONCEDE}
-    if problem := _unconfirmed(records, conceded, said.confirmed):
+    if problem := _unconfirmed(records, conceded, given.confirmed):
         return problem
-    if said.holds and HOLD not in actions.values():
+    if given.holds and HOLD not in actions.values():
         return "the answer says why to hold, but holds nothing"
-    return {dispute: Decision(action, said.meaning(action), said.note) for dispute, action in actions.items()}
+    return {
+        dispute: Decision(action, given.meaning(action), given.note) for dispute, action in actions.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _FormInput:
     """The fields of an answer."""
 
     note: str
@@ -200,7 +202,7 @@ class _Said:
     confirmed: str
 
     @classmethod
-    def parse(cls, params: Mapping[str, Any]) -> _Said | str:
+    def parse(cls, params: Mapping[str, Any]) -> _FormInput | str:
         texts = {
             name: params.get(name) or "" for name in ("note", "hold_reason", "hold_for", "concede_confirm")
         }
@@ -224,7 +226,7 @@ class _Said:
 
     @property
     def holds(self) -> bool:
-        """Whether it says about holding what nobody says by leaving the form as it is."""
+        """Whether a field about holding was changed from its default."""
         return self.hold_reason != LATER or bool(self.hold_for)
 
     def meaning(self, action: str) -> str:
@@ -237,8 +239,8 @@ class _Said:
         }[action]
 
 
-def _single_actions(record: Record, chosen: Sequence[str], said: _Said) -> dict[str, str] | str:
-    if any(said.lists.values()):
+def _single_actions(record: Record, chosen: Sequence[str], given: _FormInput) -> dict[str, str] | str:
+    if any(given.lists.values()):
         return "the answer names disputes in fields that this form does not have"
     options = {
         single_option(record): SUBMIT,
@@ -252,7 +254,9 @@ def _single_actions(record: Record, chosen: Sequence[str], said: _Said) -> dict[
     return {record.dispute: options[chosen[0]]}
 
 
-def _batch_actions(records: Sequence[Record], chosen: Sequence[str], said: _Said) -> dict[str, str] | str:
+def _batch_actions(
+    records: Sequence[Record], chosen: Sequence[str], given: _FormInput
+) -> dict[str, str] | str:
     labels = {submit_option(record): record.dispute for record in records}
     conceding = {concede_option(record): record.dispute for record in records}
     everything = all_option(records)
@@ -260,15 +264,15 @@ def _batch_actions(records: Sequence[Record], chosen: Sequence[str], said: _Said
     if unknown := [option for option in chosen if option not in (everything, NONE_OPTION, *labels)]:
         return f"{len(unknown)} of the chosen options are not those of this form; it was made anew since"
     for name, known in zip(_LISTS, (disputes, disputes, disputes, conceding), strict=True):
-        if unknown := [item for item in said.lists[name] if item not in known]:
+        if unknown := [item for item in given.lists[name] if item not in known]:
             return f"{len(unknown)} of the disputes in its field {name} are not in this review"
     if NONE_OPTION in chosen and len(set(chosen)) > 1:
         return "the answer says both none and some"
     named = {
-        HOLD: set(said.lists["hold"]),
-        REJECT: set(said.lists["reject"]),
-        EDIT: set(said.lists["edit"]),
-        CONCEDE: {conceding[label] for label in said.lists["concede"]},
+        HOLD: set(given.lists["hold"]),
+        REJECT: set(given.lists["reject"]),
+        EDIT: set(given.lists["edit"]),
+        CONCEDE: {conceding[label] for label in given.lists["concede"]},
     }
     others = set().union(*named.values())
     # What is named otherwise is left out of "all"; named by itself, it would be a contradiction.

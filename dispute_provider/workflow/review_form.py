@@ -51,10 +51,10 @@ class Ending:
     def time(self, moment: datetime) -> str:
         """``2026-11-30 14:00 UTC (15:00 CET)``, with the day where that differs too."""
         there, here = moment.astimezone(UTC), moment.astimezone(self.zone)
-        told = there.strftime("%Y-%m-%d %H:%M UTC")
+        marks = there.strftime("%Y-%m-%d %H:%M UTC")
         if there.utcoffset() == here.utcoffset():
-            return told
-        return told + here.strftime(" (%H:%M %Z)" if there.date() == here.date() else " (%Y-%m-%d %H:%M %Z)")
+            return marks
+        return marks + here.strftime(" (%H:%M %Z)" if there.date() == here.date() else " (%Y-%m-%d %H:%M %Z)")
 
     @property
     def text(self) -> str:
@@ -220,8 +220,8 @@ def _mark(record: Record, entry: Evidence) -> str:
     ]
     if not kinds:
         return "**not as it was when it was staged**"
-    told = [(f"{plain(name)} " if parts else "") + _KINDS.get(kind, plain(kind)) for name, kind in kinds]
-    return " · ".join(dict.fromkeys(told))
+    marks = [(f"{plain(name)} " if parts else "") + _KINDS.get(kind, plain(kind)) for name, kind in kinds]
+    return " · ".join(dict.fromkeys(marks))
 
 
 def _expected(difference: Difference) -> set[str | None]:
@@ -234,16 +234,16 @@ def _expected(difference: Difference) -> set[str | None]:
 def _document(entry: Evidence, known: str | None) -> str:
     """Its facts; its digest where its name does not hold it."""
     name = entry.filename or entry.id
-    told = [
+    marks = [
         plain(name),
         f"{entry.size:,} bytes" if entry.size is not None else None,
         plain(entry.content_type) if entry.content_type else None,
     ]
     if known is None:
-        told.append("not uploaded by this case")
+        marks.append("not uploaded by this case")
     elif short_digest(known) not in (name or ""):
-        told.append(f"sha256 `{short_digest(known)}`")
-    return "document: " + " · ".join(fact for fact in told if fact)
+        marks.append(f"sha256 `{short_digest(known)}`")
+    return "document: " + " · ".join(fact for fact in marks if fact)
 
 
 def _is_short(text: str) -> bool:

@@ -147,13 +147,13 @@ async def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece
 
 
 def _assessed(record: Record, assessment: Assessment, dispute: Dispute) -> Record:
-    said = compelling.standing(dispute)
+    note = compelling.standing(dispute)
     return replace(
         record,
         verdict=str(assessment.verdict),
         missing=tuple(f"{name}: {why}" for name, why in assessment.missing),
         warnings=assessment.warnings,
-        notes=(*record.notes, *assessment.notes, *([said] if said else [])),
+        notes=(*record.notes, *assessment.notes, *([note] if note else [])),
     )
 
 

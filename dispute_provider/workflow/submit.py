@@ -25,7 +25,7 @@ from dispute_provider.exceptions import (
 )
 from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
 
-_BY_WHOM = "by this run, or by somebody else in the same moment"
+_BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
 
 
@@ -71,7 +71,7 @@ async def submit(
         settle,
     )
     if outcome.after:
-        return _named(api, record, outcome, resumed, is_shared)
+        return _shown_end(api, record, outcome, resumed, is_shared)
     return outcome.end or not_shown(api, record, outcome, "not submitted")
 
 
@@ -80,7 +80,9 @@ async def _look(api: Api, record: Record, resumed: bool) -> tuple[Snapshot, Reco
     found = await api.read(record.dispute, record.account)
     if resumed and _was_answered(record, found.dispute):
         if not found.dispute.is_at(record.stage, record.due_at):
-            return found, record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_elsewhere(found)}")
+            return found, record.ended(
+                State.UNKNOWN, f"an earlier try may have sent it, {_stage_unclear(found)}"
+            )
         if _is_ours(record, found):
             return found, _resumed_end(record)
         reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
@@ -106,7 +108,7 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
     return record.ended(State.UNKNOWN, reason, request_id)
 
 
-def _named(
+def _shown_end(
     api: Api, record: Record, outcome: Outcome[Snapshot], resumed: bool, is_shared: Callable[[], bool]
 ) -> Record:
     """The end of a submission that the dispute shows: by us or by another, as approved or not."""
@@ -115,7 +117,7 @@ def _named(
     differing = _differing(record, outcome.before, outcome.after)
     names = ", ".join(differing)
     if not sent.is_denied:
-        doubt = "" if sent.is_confirmed else f", {_BY_WHOM}"
+        doubt = "" if sent.is_confirmed else f", {_BY_US_OR_ANOTHER}"
         if differing:
             reason = (
                 f"submitted, but what it shows differs from what was approved in {names}{doubt}; "
@@ -133,14 +135,14 @@ def _named(
             end = record.ended(State.ALREADY_SUBMITTED, reason, request_id)
             # A proxy that sends a request twice passes on the answer to the second.
             return replace(end, maybe_ours=True)
-        reason = f"submitted with the evidence that was approved, {_BY_WHOM} ({how})"
+        reason = f"submitted with the evidence that was approved, {_BY_US_OR_ANOTHER} ({how})"
         return record.ended(State.SUBMITTED, reason, request_id)
     if api.holds_one_of_a_name and {each.name for each in outcome.before.evidence} & {*differing}:
         # The request carried its own evidence, so that the dispute would show that.
         reason = f"somebody else submitted it, with other evidence, differing in {names} ({how})"
         return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
     reason = (
-        f"submitted with other evidence than approved, differing in {names}, {_BY_WHOM} ({how}); "
+        f"submitted with other evidence than approved, differing in {names}, {_BY_US_OR_ANOTHER} ({how}); "
         "look at it now"
     )
     return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
@@ -199,7 +201,7 @@ def _was_answered(record: Record, found: Dispute) -> bool:
     return found.submitted or (found.submissions, found.submitted_at) != known
 
 
-def _elsewhere(found: Snapshot) -> str:
+def _stage_unclear(found: Snapshot) -> str:
     """Of a dispute that was answered and has moved: which of its stages was answered, no API says."""
     now = f"{found.dispute.stage}: {found.dispute.status}"
     return f"at the stage that was approved or at another stage; it is now at {now}"
@@ -228,7 +230,7 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
         which = "the evidence that was approved" if _is_ours(record, found) else "other evidence"
         how = f"with {which}; it is now {dispute.status}"
         if not dispute.is_at(record.stage, record.due_at):
-            how = _elsewhere(found)
+            how = _stage_unclear(found)
         return record.ended(State.ALREADY_SUBMITTED, f"it was answered since it was approved, {how}")
     if dispute.stage != record.stage and not dispute.unsupported:
         return record.ended(State.REFUSED, f"it is now at {dispute.stage}; that needs a review of its own")

@@ -223,7 +223,7 @@ class Scene:
         """Hand everything to the judge."""
         self.told.files = self.files()
         self.told.unstaged = self.outside.unclean
-        self.told.journal = self.world.journal.tell()
+        self.told.journal = self.world.journal.describe()
         self.told.receipts = self.site.take_receipts()
         for dispute in self.cases:
             self.told.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))

@@ -132,7 +132,7 @@ def test_what_is_named_otherwise_is_left_out_of_all():
         "du_4": review.SUBMIT,
     }
     assert decided["du_3"].reason == "concede approved: as discussed"
-    assert "staged and put to review again" in decided["du_2"].told
+    assert "staged and put to review again" in decided["du_2"].meaning
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_hold_says_why_and_for_whom():
     [record], _ = batch(1)
     said = {"hold_reason": "needs documents", "hold_for": "Ben", "note": "no receipt"}
     decided = review.decide([record], [review.HOLD_OPTION], said)
-    assert decided["du_0"].told == "held by the reviewer, needs documents, for Ben"
+    assert decided["du_0"].meaning == "held by the reviewer, needs documents, for Ben"
     assert decided["du_0"].reason.endswith("for Ben: no receipt")
     for option in (review.single_option(record), review.REJECT_OPTION):
         assert "holds nothing" in review.decide([record], [option], said)

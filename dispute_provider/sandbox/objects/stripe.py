@@ -187,19 +187,21 @@ class StripeDispute:
 
     def _eligibility(self) -> dict[str, Any]:
         enhanced = self.evidence.get("enhanced_evidence") or {}
-        told: dict[str, Any] = {}
+        eligibility: dict[str, Any] = {}
         for kind in self.enhanced_eligibility_types:
             given = enhanced.get(kind) or {}
             if kind == "visa_compelling_evidence_3":
                 missing = _missing(given)
-                told[kind] = {
+                eligibility[kind] = {
                     "required_actions": missing,
                     "status": "requires_action" if missing else "qualified",
                 }
             else:
                 agreed = given.get("fee_acknowledged")
-                told[kind] = {"status": "fee_acknowledged" if agreed else "requires_fee_acknowledgement"}
-        return told
+                eligibility[kind] = {
+                    "status": "fee_acknowledged" if agreed else "requires_fee_acknowledgement"
+                }
+        return eligibility
 
 
 def _missing(claim: dict[str, Any]) -> list[str]:

@@ -41,8 +41,8 @@ class StripeError(Exception):
 
     def answer(self) -> Answer:
         error = {"type": self.type, "message": str(self), "code": self.code, "param": self.param}
-        told = {key: value for key, value in error.items() if value is not None}
-        return json_answer(self.status, {"error": told}, self.headers)
+        fields = {key: value for key, value in error.items() if value is not None}
+        return json_answer(self.status, {"error": fields}, self.headers)
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> StripeError:
