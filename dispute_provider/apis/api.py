@@ -43,13 +43,13 @@ class Listing:
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
-def named(item: Any, member: str) -> str | None:
-    """The id of an object in a list as the API sent it; None if it has none that can be read."""
+def readable_id(item: Any, member: str) -> str | None:
+    """Return the id of an object in a list as the API sent it; None if it has none that can be read."""
     found = item.get(member) if isinstance(item, Mapping) else None
     return found if isinstance(found, str) and found else None
 
 
-class Memory(Protocol):
+class DisputeMemory(Protocol):
     """What is remembered of one dispute between tries and runs.
 
     :param first_seen: the API's ids of what stood there before we first uploaded to it: what came later and
@@ -86,8 +86,8 @@ class Memory(Protocol):
         """Note what is about to be replaced, before it is written: it outlives this try."""
 
 
-class OneTry:
-    """Knows nothing of earlier tries, and forgets."""
+class NoMemory:
+    """Memory that keeps nothing, for callers without a state store."""
 
     def __init__(self) -> None:
         self.first_seen: frozenset[str] | None = None
@@ -112,8 +112,8 @@ class OneTry:
         pass
 
 
-def theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
-    """The ids of the items that stood there before any of ours: the same words do not make them ours."""
+def foreign(before: Snapshot, memory: DisputeMemory) -> frozenset[str]:
+    """Return the ids of the items that were there before any of ours, even if they read the same as ours."""
     there = frozenset(held.item for held in before.evidence if held.item)
     first = there if memory.first_seen is None else memory.first_seen
     # What is ours may have to be looked up.
@@ -121,7 +121,7 @@ def theirs(before: Snapshot, memory: Memory) -> frozenset[str]:
 
 
 @dataclass(slots=True)
-class Token:
+class BearerToken:
     """A minted bearer token and when it ends, on the monotonic clock, in seconds."""
 
     value: str = field(repr=False)
@@ -149,7 +149,7 @@ class Api(abc.ABC):
         self.settings = settings
         self.client = Client(settings)
         self.contract = contract.load(self.name)
-        self._token: Token | None = None
+        self._token: BearerToken | None = None
 
     async def __aenter__(self) -> Self:
         """Open the client and check what must be true before the first call.
@@ -244,7 +244,9 @@ class Api(abc.ABC):
         """The address of the dispute's page, for people."""
 
     @abc.abstractmethod
-    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> dict[str, str]:
+    async def write(
+        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
+    ) -> dict[str, str]:
         """Put what is missing where a later submission finds it, and take away what is stale.
 
         A dispute that the API would answer by itself is switched to manual in the same request.
@@ -275,7 +277,7 @@ class Api(abc.ABC):
         :param automatic: how the dispute was to be submitted, to be put back as well; None leaves that alone.
         """
 
-    async def mint(self) -> Token:
+    async def mint(self) -> BearerToken:
         """Get a bearer token, where the connection asks for one."""
         raise NotImplementedError(f"{self.name} connections authenticate with their key")
 

@@ -9,7 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dispute_provider.apis.api import Api, Listing, Memory, Token, Unreadable, named, theirs
+from dispute_provider.apis.api import (
+    Api,
+    BearerToken,
+    DisputeMemory,
+    Listing,
+    Unreadable,
+    foreign,
+    readable_id,
+)
 from dispute_provider.apis.connection import (
     Connection,
     base_url,
@@ -132,7 +140,7 @@ class MoovApi(Api):
             "mean, or use other keys."
         )
 
-    async def mint(self) -> Token:
+    async def mint(self) -> BearerToken:
         scopes = [f"/accounts/{self.account}/transfers.{right}" for right in ("read", "write")]
         request = self.contract.request(
             "createAccessToken",
@@ -143,7 +151,7 @@ class MoovApi(Api):
         answer = await self.client.send(request, self.settings.authorization)
         expires_in = float(answer.data["expires_in"])
         lifetime = expires_in - time.time() if expires_in > _ABSOLUTE_FROM else expires_in
-        return Token(answer.data["access_token"], self.client.clock() + lifetime - _RENEW_EARLY)
+        return BearerToken(answer.data["access_token"], self.client.clock() + lifetime - _RENEW_EARLY)
 
     async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
         answer = await self.call(self.reads_by, accountID=self.account, disputeID=dispute)
@@ -168,7 +176,8 @@ class MoovApi(Api):
             )
             found.disputes.extend(map(self._dispute, answer.data))
             found.unreadable.extend(
-                Unreadable(named(each.item, "disputeID"), each.problem) for each in answer.items_broken_in("")
+                Unreadable(readable_id(each.item, "disputeID"), each.problem)
+                for each in answer.items_broken_in("")
             )
             if len(answer.raw) < _PAGE:
                 return found
@@ -180,7 +189,9 @@ class MoovApi(Api):
             return f"the case is for merchant {case.account}, the dispute is against {against}"
         return None
 
-    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> dict[str, str]:
+    async def write(
+        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
+    ) -> dict[str, str]:
         """Upload each piece that is not there yet; what is there already is recognised and left alone."""
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
@@ -190,7 +201,7 @@ class MoovApi(Api):
             for piece in merged.missing:
                 known.add(await self._upload(case.dispute, piece, known))
             held = await self._items(case.dispute)
-        copies = _copies(held, merged.wanted, theirs(before, memory))
+        copies = _copies(held, merged.wanted, foreign(before, memory))
         held = await self._without(case.dispute, held, [*merged.stale, *copies])
         return {
             item.id: piece.document.sha256
@@ -304,7 +315,7 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _copies(items: list[Evidence], pieces: Sequence[Piece], theirs: Collection[str]) -> list[Evidence]:
+def _copies(items: list[Evidence], pieces: Sequence[Piece], foreign: Collection[str]) -> list[Evidence]:
     """The second copies that a broken upload or another run of ours has made.
 
     The oldest is none, so that two runs that tidy up at once agree; nor is what was there first.
@@ -313,5 +324,5 @@ def _copies(items: list[Evidence], pieces: Sequence[Piece], theirs: Collection[s
     for piece in pieces:
         wanted = sum(1 for other in pieces if other == piece)
         same = [item for item in items if piece.is_held_as(item)]
-        copies += [item for item in same[wanted:] if item.item not in theirs and item not in copies]
+        copies += [item for item in same[wanted:] if item.item not in foreign and item not in copies]
     return copies

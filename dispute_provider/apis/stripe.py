@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from dispute_provider.apis import idempotency, stripe_dispute, stripe_evidence
-from dispute_provider.apis.api import Api, Listing, Memory, Unreadable, named
+from dispute_provider.apis.api import Api, DisputeMemory, Listing, Unreadable, readable_id
 from dispute_provider.apis.connection import (
     Connection,
     base_url,
@@ -153,7 +153,7 @@ class StripeApi(Api):
             page = answer.raw["data"]
             has_more = answer.data.get("has_more")
             more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
-            ids = [named(item, "id") for item in page]
+            ids = [readable_id(item, "id") for item in page]
             # The next page begins after the last item with an id, and so repeats the items after that one.
             with_id = [place for place, each in enumerate(ids, 1) if each]
             read = max(with_id, default=0) if more else len(page)
@@ -165,7 +165,7 @@ class StripeApi(Api):
             found.unreadable.extend(
                 Unreadable(ids[each.index], each.problem)
                 for each in answer.items_broken_in("/data")
-                if each.index < read and stripe_dispute.may_be_open(named(each.item, "status"))
+                if each.index < read and stripe_dispute.may_be_open(readable_id(each.item, "status"))
             )
             if not more:
                 return found
@@ -180,7 +180,9 @@ class StripeApi(Api):
     async def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
         return await unmet_by(self, dispute, claim, account)
 
-    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: Memory) -> dict[str, str]:
+    async def write(
+        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
+    ) -> dict[str, str]:
         uploaded = dict(merged.held)
         # Only a whole object can be cleared; what stays behind of one is told by reading back.
         evidence: dict[str, Any] = {held.name: "" for held in merged.stale}

@@ -64,11 +64,11 @@ class StagingMemory:
         self._noting_key = f"replacing {provider}"
         self._others_noted = bool(load(self._shared, self._noting_key))
 
-    def of(self, dispute: str) -> DisputeMemory:
+    def of(self, dispute: str) -> StoredDisputeMemory:
         """What is remembered of one dispute."""
         begun = self._begun.get(dispute)
         begun = {"until": self._opened, **begun} if begun else None
-        return DisputeMemory(self, dispute, begun)
+        return StoredDisputeMemory(self, dispute, begun)
 
     def marks(self, dispute: str) -> frozenset[str]:
         """What earlier runs have put there."""
@@ -168,8 +168,8 @@ class StagingMemory:
         return f"ours {self._provider} {hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS}"
 
 
-class DisputeMemory:
-    """Outlives a try: see :class:`~dispute_provider.apis.api.Memory`.
+class StoredDisputeMemory:
+    """Memory in Airflow's state stores; see :class:`~dispute_provider.apis.api.DisputeMemory`.
 
     :param seconds_until_settled: seconds until an upload of an earlier try has arrived or never will.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, Memory, OneTry, theirs
+from dispute_provider.apis.api import Api, DisputeMemory, NoMemory, foreign
 from dispute_provider.evidence import compelling, fitting, merging
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
@@ -48,14 +48,14 @@ async def stage(
     case: Case,
     documents: Mapping[str, Document],
     record: Record,
-    memory: Memory | None = None,
+    memory: DisputeMemory | None = None,
     rules: Rules | None = None,
 ) -> Record:
     """Put a case's evidence on its dispute without submitting it, and read it back.
 
     :param memory: what is remembered of earlier tries and runs.
     """
-    memory, rules = memory or OneTry(), rules or Rules()
+    memory, rules = memory or NoMemory(), rules or Rules()
     try:
         before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
@@ -108,7 +108,7 @@ async def stage(
     except ApiError as error:
         return failed(record, "not staged", error)
     found = merging.found(merged.wanted, after.evidence)
-    memory.remember(frozenset(held.mark for _, parts in found for held in parts) - theirs(before, memory))
+    memory.remember(frozenset(held.mark for _, parts in found for held in parts) - foreign(before, memory))
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
@@ -167,7 +167,7 @@ def _too_weak(assessment: Assessment, rules: Rules) -> str | None:
     return f"its evidence is {assessment.verdict}, and the DAG asks for {least}: {lacking}"
 
 
-def _noted(api: Api, before: Snapshot, memory: Memory) -> Replacement | None:
+def _noted(api: Api, before: Snapshot, memory: DisputeMemory) -> Replacement | None:
     """Return what an earlier staging has noted of this stage; None where nothing can be replaced."""
     if not before.evidence or not api.holds_one_of_a_name:
         return None
@@ -176,7 +176,7 @@ def _noted(api: Api, before: Snapshot, memory: Memory) -> Replacement | None:
 
 
 def _keep_what_is_replaced(
-    record: Record, before: Snapshot, merged: Merged, noted: Replacement | None, memory: Memory
+    record: Record, before: Snapshot, merged: Merged, noted: Replacement | None, memory: DisputeMemory
 ) -> Record:
     """Keep what the case's evidence replaces, and note it before the write, so that a broken try finds it.
 
@@ -221,6 +221,6 @@ def _notes(
 
 
 def _summary(merged: Merged, after: Snapshot) -> str:
-    theirs = len(merged.of_kind("kept")) + len(merged.of_kind("theirs"))
-    beside = f", of which {theirs} not from the case" if theirs else ""
+    foreign = len(merged.of_kind("kept")) + len(merged.of_kind("theirs"))
+    beside = f", of which {foreign} not from the case" if foreign else ""
     return f"{len(after.evidence)} pieces of evidence staged{beside}, not submitted"

@@ -11,7 +11,7 @@ from drivers import Driver
 from msgspec.structs import replace
 from support import Connect
 
-from dispute_provider.apis.api import OneTry
+from dispute_provider.apis.api import NoMemory
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Policy
@@ -34,7 +34,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
 
 
-class Kept(OneTry):
+class Kept(NoMemory):
     """Keeps what is replaced, as the evidence store does."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def put(
     evidence: dict[str, Any],
     *,
     api: str = "stripe",
-    memory: OneTry | None = None,
+    memory: NoMemory | None = None,
     **rules: Any,
 ) -> Record:
     case = Case.parse({"provider": api, "dispute": dispute, "evidence": evidence})
@@ -135,7 +135,7 @@ def test_an_earlier_version_of_the_case_makes_room_for_the_new_one(
     policy: Policy, driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe")["id"]
-    memory = OneTry()
+    memory = NoMemory()
     put(driver, dispute, {"customer_name": "Old", "shipping_date": "1 May"}, memory=memory)
     staged = put(driver, dispute, {"customer_name": "New"}, memory=memory, merge=policy)
     assert held(sandbox, dispute) == {"customer_name": "New"}
@@ -144,7 +144,7 @@ def test_an_earlier_version_of_the_case_makes_room_for_the_new_one(
 
 def test_items_of_an_earlier_version_are_deleted_a_colleagues_never(driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api="moov", evidence={"receipt": "Theirs"})["id"]
-    memory = OneTry()
+    memory = NoMemory()
     put(driver, dispute, {"receipt": "Old", "cover-letter": "Dear"}, api="moov", memory=memory)
     staged = put(driver, dispute, {"receipt": "New", "cover-letter": "Dear"}, api="moov", memory=memory)
     items = sandbox.dispute(dispute)["evidence"]
@@ -180,7 +180,7 @@ def test_a_file_that_ends_before_the_due_date_is_uploaded_again(driver: Driver, 
     first = put(driver, dispute, {"receipt": {"file": "a.pdf"}})
     sandbox.edit_dispute(dispute, due_in=400 * 86400.0)
     sandbox.clock(advance=2 * 86400.0)  # what the first upload's key stood for is forgotten
-    second = put(driver, dispute, {"receipt": {"file": "a.pdf"}}, memory=OneTry(), merge=Policy.OVERWRITE)
+    second = put(driver, dispute, {"receipt": {"file": "a.pdf"}}, memory=NoMemory(), merge=Policy.OVERWRITE)
     assert second.state == State.STAGED
     assert set(first.documents) != set(second.documents)
 

@@ -18,21 +18,21 @@ def _nothing_of_others_protected() -> None:
     from dispute_provider.workflow import stage as staging
 
     original = moov_api._copies
-    moov_api._copies = lambda items, pieces, theirs: original(items, pieces, frozenset())
-    staging.theirs = lambda before, memory: frozenset()
+    moov_api._copies = lambda items, pieces, foreign: original(items, pieces, frozenset())
+    staging.foreign = lambda before, memory: frozenset()
 
 
 def _copies_left() -> None:
     from dispute_provider.apis import moov as moov_api
 
-    moov_api._copies = lambda items, pieces, theirs: []
+    moov_api._copies = lambda items, pieces, foreign: []
 
 
 def _uploads_forgotten() -> None:
-    from dispute_provider.state.staging import DisputeMemory, StagingMemory
+    from dispute_provider.state.staging import StagingMemory, StoredDisputeMemory
 
-    def of(self: Any, dispute: str) -> DisputeMemory:
-        return DisputeMemory(self, dispute, None)
+    def of(self: Any, dispute: str) -> StoredDisputeMemory:
+        return StoredDisputeMemory(self, dispute, None)
 
     StagingMemory.of = of  # type: ignore[method-assign]
     StagingMemory.marks = lambda self, dispute: frozenset()  # type: ignore[method-assign]
