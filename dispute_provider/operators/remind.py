@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
 from dispute_provider import config
 from dispute_provider.state.evidence_store import EvidenceStoreError
-from dispute_provider.state.reviews import (
+from dispute_provider.state.sweep_store import (
     ANSWERED,
     ENDED,
     REMINDED,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from dispute_provider.evidence.record import Record
     from dispute_provider.evidence.snapshot import Dispute
-    from dispute_provider.state.sweep import Answer, Asked
+    from dispute_provider.state.sweep import LastReview, ReviewAnswer
 
 # Lines of one message; more of them no channel takes, and nobody reads.
 _LINES = 25
@@ -108,20 +108,24 @@ class RemindOperator(BaseOperator):
 
     def _due(self, context: Context, soon: list[Record], reminded: dict[str, Any]) -> list[_Reminder]:
         from dispute_provider.evidence.deadlines import threshold_reached
-        from dispute_provider.state.sweep import Asked
+        from dispute_provider.state.sweep import LastReview
 
         named = {record.dispute for record in soon}
         staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}
         now, hours = datetime.now(UTC), config.reminders()
         reviewed = load(context, REVIEWED, self.conn_id)
-        asked = {dispute: each for dispute in named if (each := Asked.of(reviewed, dispute))}
-        answers = answers_to(context, self.conn_id, asked)
+        last_reviews = {dispute: each for dispute in named if (each := LastReview.of(reviewed, dispute))}
+        answers = answers_to(context, self.conn_id, last_reviews)
         due: list[_Reminder] = []
         for record in soon:
             before = reminded.get(record.dispute, {}).get("hours")
             reached = threshold_reached(record.due_at, hours, before, now) if record.due_at else None
             if reached is not None:
-                known = staged.get(record.dispute), asked.get(record.dispute), answers.get(record.dispute)
+                known = (
+                    staged.get(record.dispute),
+                    last_reviews.get(record.dispute),
+                    answers.get(record.dispute),
+                )
                 why, link = _state(record, *known)
                 due += [_Reminder(record, reached, why, link)] if why else []
         return due
@@ -152,7 +156,7 @@ class _Reminder:
 
 
 def _state(
-    record: Record, staged: Record | None, asked: Asked | None, answer: Answer | None
+    record: Record, staged: Record | None, last_review: LastReview | None, answer: ReviewAnswer | None
 ) -> tuple[str, str]:
     """Why a dispute is open, and the address where something can be done; no reason if nothing should be."""
     from dispute_provider.evidence.record import State
@@ -163,15 +167,16 @@ def _state(
         return record.reason, own_page
     if staged and staged.state != State.STAGED:
         return f"{staged.state}: {one_line(staged.reason)}", own_page
-    if asked is None:
+    if last_review is None:
         return "its case waits to be staged and put to review", own_page
     if answer and answer.is_over:
         return "", ""
     if answer:
         why = answer.account
     else:
-        why = f"its review is open{f' until {asked.until:%Y-%m-%d %H:%M} UTC' if asked.until else ''}"
-    return "; before that: ".join([why, *reversed(asked.history)]), _page(asked.review)
+        until = f" until {last_review.until:%Y-%m-%d %H:%M} UTC" if last_review.until else ""
+        why = f"its review is open{until}"
+    return "; before that: ".join([why, *reversed(last_review.history)]), _page(last_review.review)
 
 
 def _is_reminder(entry: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from dispute_provider.state.reviews import ENDED, note_ends
+from dispute_provider.state.sweep_store import ENDED, note_ends
 from dispute_provider.tasks.batch import Given, accept_upstream, resolve
 from dispute_provider.tasks.record_lists import records_of
 from dispute_provider.tasks.settings import settings

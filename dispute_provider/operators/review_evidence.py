@@ -18,8 +18,8 @@ from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
-from dispute_provider.state.reviews import ANSWERED, note_answers
 from dispute_provider.state.stores import run_key
+from dispute_provider.state.sweep_store import ANSWERED, note_answers
 from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider.tasks.notifications import form_address, notify
 from dispute_provider.tasks.progress import BatchProgress

@@ -15,7 +15,7 @@ from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.remind import due_soon
-from dispute_provider.state.reviews import (
+from dispute_provider.state.sweep_store import (
     ANSWERED,
     ENDED,
     REVIEWED,
@@ -139,19 +139,19 @@ class FindCasesOperator(BaseAsyncOperator):
     ) -> tuple[list[Candidate], list[Record]]:
         """Those to stage now, and records of those that cannot be read."""
         from dispute_provider.evidence.record import State, record_of
-        from dispute_provider.state.sweep import Asked
+        from dispute_provider.state.sweep import LastReview
 
         memory = _memory(context, self.conn_id)
-        asked = {
+        last_reviews = {
             candidate.dispute.id: before
             for candidate in found
-            if (before := Asked.of(memory, candidate.dispute.id))
+            if (before := LastReview.of(memory, candidate.dispute.id))
         }
         # Before the answers: a run that ends in between has noted them by then.
-        ended = _ended_runs(context, {each.review for each in asked.values()})
-        answers = answers_to(context, self.conn_id, asked)
+        ended = _ended_runs(context, {each.review for each in last_reviews.values()})
+        answers = answers_to(context, self.conn_id, last_reviews)
         hours = config.ask_again()
-        new = [candidate for candidate in found if candidate.dispute.id not in asked]
+        new = [candidate for candidate in found if candidate.dispute.id not in last_reviews]
         held: list[Record] = []
 
         async def compare(candidate: Candidate) -> None:
@@ -163,7 +163,7 @@ class FindCasesOperator(BaseAsyncOperator):
                 reason = f"it cannot be compared with what was reviewed: {what}"
                 held.append(record_of(dispute, self.conn_id, State.HELD, reason))
                 return
-            before = asked[dispute.id]
+            before = last_reviews[dispute.id]
             settled = before.is_settled(
                 answers.get(dispute.id),
                 candidate.case_digest,
@@ -175,7 +175,7 @@ class FindCasesOperator(BaseAsyncOperator):
             if not settled and not dispute.past_due(now):
                 new.append(candidate)
 
-        await all_of([candidate for candidate in found if candidate.dispute.id in asked], compare)
+        await all_of([candidate for candidate in found if candidate.dispute.id in last_reviews], compare)
         return new, held
 
     def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
@@ -260,8 +260,8 @@ class OpenReviewOperator(BaseOperator):
         """The records, those that were reviewed before with notes of it, signed again."""
         from dispute_provider.state.sweep import with_history
 
-        asked = {record.dispute: memory.get(record.dispute) for record in staged}
-        answers = past_answers(context, self.conn_id, asked)
+        last_reviews = {record.dispute: memory.get(record.dispute) for record in staged}
+        answers = past_answers(context, self.conn_id, last_reviews)
         signer = Signer(SCOPE)
         for record in staged:
             noted = with_history(memory, answers, record)
@@ -310,8 +310,8 @@ class RememberReviewOperator(BaseOperator):
         now = datetime.now(UTC)
         until = review_end([record.due_at for record in staged], self.buffer, now)
         before = _memory(context, self.conn_id)
-        asked = {record.dispute: before.get(record.dispute) for record in staged}
-        answers = past_answers(context, self.conn_id, asked)
+        last_reviews = {record.dispute: before.get(record.dispute) for record in staged}
+        answers = past_answers(context, self.conn_id, last_reviews)
         still_open = resolve(self.still_open, context)
         after = remember(before, staged, still_open, review, until, answers, now)
         save(context, REVIEWED, self.conn_id, after)
@@ -320,6 +320,6 @@ class RememberReviewOperator(BaseOperator):
 
 def _reviews(memory: Mapping[str, Any]) -> set[str]:
     """The reviews that are remembered."""
-    from dispute_provider.state.sweep import Asked
+    from dispute_provider.state.sweep import LastReview
 
-    return {asked.review for dispute in memory if (asked := Asked.of(memory, dispute))}
+    return {last_review.review for dispute in memory if (last_review := LastReview.of(memory, dispute))}

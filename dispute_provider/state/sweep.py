@@ -2,14 +2,14 @@
 
 Airflow's store between runs has no lock, and the last write wins, so each key has one writer:
 
-===========  =============  ===============================  ==========================================
-Asset        Key            Holds                            Writer
-===========  =============  ===============================  ==========================================
-reviewed     connection     :class:`Asked`, by dispute       the sweep, of which one runs at a time
-reminded     connection     the last reminder, by dispute    the sweep
-answered     review         :class:`Answer`, by dispute      that review, when it was answered
-ended        review         :class:`Answer`, by dispute      the last task of that review's run
-===========  =============  ===============================  ==========================================
+===========  =============  =================================  ==========================================
+Asset        Key            Holds                              Writer
+===========  =============  =================================  ==========================================
+reviewed     connection     :class:`LastReview`, by dispute    the sweep, of which one runs at a time
+reminded     connection     the last reminder, by dispute      the sweep
+answered     review         :class:`ReviewAnswer`, by dispute  that review, when it was answered
+ended        review         :class:`ReviewAnswer`, by dispute  the last task of that review's run
+===========  =============  =================================  ==========================================
 
 An entry that is missing, or cannot be read, costs a second review at most: the API says what is open, and
 what is open returns to a person before its due date.
@@ -41,12 +41,12 @@ _SETTLED = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.ALREADY_SUBMITTED, S
 # Approved, but surely not sent.
 _FAILED = (State.REFUSED, State.HELD)
 
-Memory = dict[str, dict[str, Any]]
+Reviewed = dict[str, dict[str, Any]]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LastReview:
     """The last review of a dispute.
 
     :param case: the start of the sha256 of the case.
@@ -69,7 +69,7 @@ class Asked:
     history: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, memory: Mapping[str, Any], dispute: str) -> Asked | None:
+    def of(cls, memory: Mapping[str, Any], dispute: str) -> LastReview | None:
         """Return what is remembered of a dispute; None if that is nothing, or cannot be read."""
         try:
             return msgspec.convert(memory.get(dispute), cls)
@@ -82,7 +82,7 @@ class Asked:
 
     def is_settled(
         self,
-        answer: Answer | None,
+        answer: ReviewAnswer | None,
         case_digest: str,
         found: Snapshot,
         now: datetime,
@@ -115,7 +115,7 @@ class Asked:
         points = sorted(hours, reverse=True)[: 1 if rejected else None]
         return not point_passed(found.dispute.due, points, self.at, now)
 
-    def past(self, answer: Answer | None) -> tuple[str, ...]:
+    def past(self, answer: ReviewAnswer | None) -> tuple[str, ...]:
         """Return its history with this review, however it ended, at the end."""
         if answer and answer.review == self.review:
             line = answer.account
@@ -126,7 +126,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReviewAnswer:
     """How a review ended for one dispute.
 
     :param review: the run of the review, its DAG's id before it.
@@ -147,7 +147,7 @@ class Answer:
     reason: str = ""
 
     @classmethod
-    def read(cls, stored: Any) -> Answer | None:
+    def read(cls, stored: Any) -> ReviewAnswer | None:
         """Return an entry of the store; None if it cannot be read."""
         try:
             return msgspec.convert(stored, cls)
@@ -159,7 +159,7 @@ class Answer:
         stored: dict[str, Any] = msgspec.to_builtins(self)
         return {name: value for name, value in stored.items() if value or name == "action"}
 
-    def with_end(self, end: Answer | None) -> Answer:
+    def with_end(self, end: ReviewAnswer | None) -> ReviewAnswer:
         """Return it with what became of the dispute, unless that followed from an earlier answer."""
         if end is None or (end.action, end.at) != (self.action, self.at):
             return self
@@ -200,9 +200,9 @@ def remember(
     still_open: Iterable[str],
     review: str,
     until: datetime | None,
-    answers: Mapping[str, Answer] | None = None,
+    answers: Mapping[str, ReviewAnswer] | None = None,
     at: datetime | None = None,
-) -> Memory:
+) -> Reviewed:
     """Return the memory with what was put to a review, and without what is no longer open.
 
     A review that is remembered already keeps its entry, however often a sweep is tried again.
@@ -216,22 +216,22 @@ def remember(
         if not record.case_digest or not record.fingerprint:
             continue
         kept.add(record.dispute)
-        before = Asked.of(memory, record.dispute)
+        before = LastReview.of(memory, record.dispute)
         if before is None or before.review != review:
             answer = (answers or {}).get(record.dispute)
-            after[record.dispute] = _asked(record, review, until, at, before, answer).to_dict()
+            after[record.dispute] = _last_review(record, review, until, at, before, answer).to_dict()
     return {dispute: asked for dispute, asked in after.items() if dispute in kept}
 
 
-def _asked(
+def _last_review(
     record: Record,
     review: str,
     until: datetime | None,
     at: datetime | None,
-    before: Asked | None,
-    answer: Answer | None,
-) -> Asked:
-    new = Asked(short(record.case_digest), short(record.fingerprint), opening(record), review, until, at)
+    before: LastReview | None,
+    answer: ReviewAnswer | None,
+) -> LastReview:
+    new = LastReview(short(record.case_digest), short(record.fingerprint), opening(record), review, until, at)
     if before is None or before.opening != new.opening:
         return new
     same = (before.case, before.held) == (new.case, new.held)
@@ -239,9 +239,9 @@ def _asked(
     return replace(new, failed=failed, history=before.past(answer))
 
 
-def with_history(memory: Mapping[str, Any], answers: Mapping[str, Answer], record: Record) -> Record:
+def with_history(memory: Mapping[str, Any], answers: Mapping[str, ReviewAnswer], record: Record) -> Record:
     """Return a record whose notes say how the earlier reviews of its stage ended."""
-    before = Asked.of(memory, record.dispute)
+    before = LastReview.of(memory, record.dispute)
     if before is None or before.opening != opening(record):
         return record
     past = [f"reviewed before: {line}" for line in before.past(answers.get(record.dispute))]
@@ -255,7 +255,7 @@ def review_name(memory: Mapping[str, Any], records: Iterable[Record]) -> str:
     """
 
     def about(record: Record) -> list[str]:
-        before = Asked.of(memory, record.dispute)
+        before = LastReview.of(memory, record.dispute)
         named = (record.connection, record.dispute, record.stage, record.digest, record.case_digest)
         return [*(part or "-" for part in named), before.review if before else "-"]
 

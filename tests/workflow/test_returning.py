@@ -12,7 +12,7 @@ from airflow.sdk import Asset
 from sweeping import load, write_case
 from test_asking_again import HOUR, in_store
 
-from dispute_provider.state.reviews import ANSWERED, REMINDED, REVIEWED
+from dispute_provider.state.sweep_store import ANSWERED, REMINDED, REVIEWED
 from dispute_provider.tasks.record_lists import LARGEST_LIST, records_of
 
 # By its address, as it is stored.

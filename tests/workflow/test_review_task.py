@@ -23,7 +23,7 @@ from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
 )
 from dispute_provider.state.approvals import count_unknown_ends
-from dispute_provider.state.reviews import ANSWERED
+from dispute_provider.state.sweep_store import ANSWERED
 from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 TIMEOUT = {"error": "timed out", "error_type": "timeout"}

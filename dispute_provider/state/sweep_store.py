@@ -1,4 +1,4 @@
-"""What outlives a run of what was asked and answered, in Airflow's store for assets.
+"""Read and write what the sweep remembers, and how its reviews ended, in Airflow's store for assets.
 
 See :mod:`dispute_provider.state.sweep` for who writes what, and why no lock is needed.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
-    from dispute_provider.state.sweep import Answer, Asked
+    from dispute_provider.state.sweep import LastReview, ReviewAnswer
 
 # By connection, what the sweep has put to review; written by the sweep alone.
 REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed")
@@ -46,32 +46,34 @@ def save(context: Context, asset: Asset, key: str, memory: Mapping[str, Any]) ->
     context["asset_state_store"][asset].set(key, dict(memory))
 
 
-def answers_to(context: Context, conn_id: str, asked: Mapping[str, Asked]) -> dict[str, Answer]:
+def answers_to(
+    context: Context, conn_id: str, last_reviews: Mapping[str, LastReview]
+) -> dict[str, ReviewAnswer]:
     """Return how the reviews ended that disputes were put to, by dispute; those that are open are left out.
 
-    :param asked: by dispute; two reads for each of their reviews.
+    :param last_reviews: by dispute; two reads for each of their reviews.
     """
-    from dispute_provider.state.sweep import Answer
+    from dispute_provider.state.sweep import ReviewAnswer
 
-    reviews = {each.review for each in asked.values()}
+    reviews = {each.review for each in last_reviews.values()}
     answered = {review: load(context, ANSWERED, review) for review in reviews}
     ended = {review: load(context, ENDED, review) for review in reviews}
-    found: dict[str, Answer] = {}
-    for dispute, each in asked.items():
+    found: dict[str, ReviewAnswer] = {}
+    for dispute, each in last_reviews.items():
         key = _key(conn_id, dispute)
-        answer = Answer.read(answered[each.review].get(key))
-        end = Answer.read(ended[each.review].get(key))
+        answer = ReviewAnswer.read(answered[each.review].get(key))
+        end = ReviewAnswer.read(ended[each.review].get(key))
         if known := answer.with_end(end) if answer else end:
             found[dispute] = known
     return found
 
 
-def past_answers(context: Context, conn_id: str, memory: Mapping[str, Any]) -> dict[str, Answer]:
+def past_answers(context: Context, conn_id: str, memory: Mapping[str, Any]) -> dict[str, ReviewAnswer]:
     """Return how the reviews ended that a memory names, by dispute."""
-    from dispute_provider.state.sweep import Asked
+    from dispute_provider.state.sweep import LastReview
 
-    asked = {dispute: each for dispute in memory if (each := Asked.of(memory, dispute))}
-    return answers_to(context, conn_id, asked)
+    last_reviews = {dispute: each for dispute in memory if (each := LastReview.of(memory, dispute))}
+    return answers_to(context, conn_id, last_reviews)
 
 
 def note_answers(context: Context, records: Iterable[Record], why: Mapping[str, str]) -> None:
@@ -113,17 +115,17 @@ def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: b
         _log.warning("review=%s: its %d answers are not noted for the sweep: %s", review, len(noted), error)
 
 
-def _answer(review: str, record: Record, *, ended: bool) -> Answer:
+def _answer(review: str, record: Record, *, ended: bool) -> ReviewAnswer:
     """What a record says of its answer; of its end, if this is where its run ends.
 
     Of what is held or rejected, the reason quotes the reviewer by then, and the answer says it already.
     """
-    from dispute_provider.state.sweep import Answer
+    from dispute_provider.state.sweep import ReviewAnswer
 
     given = record.approval
     if given is None:
-        return Answer(review, why=record.reason, state=str(record.state) if ended else None)
-    answer = Answer(review, given.action, given.responder, at=_moment(given.responded_at))
+        return ReviewAnswer(review, why=record.reason, state=str(record.state) if ended else None)
+    answer = ReviewAnswer(review, given.action, given.responder, at=_moment(given.responded_at))
     if not ended:
         return replace(answer, why=record.reason)
     return replace(answer, state=str(record.state), reason=record.reason if answer.sends else "")
