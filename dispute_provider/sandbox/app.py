@@ -12,7 +12,7 @@ from dispute_provider.sandbox.faults import Fault
 from dispute_provider.sandbox.moov import api as moov
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import api as stripe
-from dispute_provider.sandbox.wire import Answer, Call, split_path
+from dispute_provider.sandbox.wire import Call, Response, split_path
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,8 +39,8 @@ class SandboxApp:
             return
         api = _APIS.get(call.segments[0])
         if api is None:
-            world.journal.append(call, Answer(404))
-            await _send(send, Answer(404))
+            world.journal.append(call, Response(404))
+            await _send(send, Response(404))
             return
         api.route(call)
         fault = world.faults.take(call)
@@ -72,7 +72,7 @@ async def _repeat(world: World, api: Any, call: Call, fault: Fault) -> Call:
     return call
 
 
-async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Answer | None:
+async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Response | None:
     """The answer, or None where the connection ends before any work is done."""
     if fault is not None:
         call.fault = fault.name
@@ -80,14 +80,14 @@ async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Answ
             return None if fault.hangs_up else fault.spoil(call, None)
         call.stored_500 = fault.effect == "stored-500"
         if call.stored_500 and call.api == "moov":
-            return Answer(500)
+            return Response(500)
     if world.over_limit(call.api):
         call.fault = call.fault or "rate-limit"
-        limited: Answer = api.too_many(call)
+        limited: Response = api.too_many(call)
         return limited
     call.hold = world.settings.latency + (fault.seconds if fault and fault.effect == "delay" else 0)
     world.tick()
-    reply: Answer = world.oddities.apply(call, await api.answer(world, call))
+    reply: Response = world.oddities.apply(call, await api.answer(world, call))
     if fault is None:
         return reply
     if fault.effect == "delay-after":
@@ -114,7 +114,7 @@ async def _read(scope: Scope, receive: Receive) -> Call:
     )
 
 
-def _start(reply: Answer) -> dict[str, Any]:
+def _start(reply: Response) -> dict[str, Any]:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
     if reply.content_type:
         headers.append((b"content-type", reply.content_type.encode("latin-1")))
@@ -123,12 +123,12 @@ def _start(reply: Answer) -> dict[str, Any]:
     return {"type": "http.response.start", "status": reply.status, "headers": headers}
 
 
-async def _send(send: Send, reply: Answer) -> None:
+async def _send(send: Send, reply: Response) -> None:
     await send(_start(reply))
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _hang_up(scope: Scope, receive: Receive, send: Send, fault: Fault, reply: Answer | None) -> None:
+async def _hang_up(scope: Scope, receive: Receive, send: Send, fault: Fault, reply: Response | None) -> None:
     if fault.effect == "truncate" and reply is not None:
         await send(_start(reply))
         half = reply.body[: len(reply.body) // 2]

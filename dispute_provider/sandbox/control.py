@@ -13,7 +13,7 @@ from dispute_provider.sandbox.faults import Fault
 from dispute_provider.sandbox.oddities import Oddity
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import charges as stripe_charges
-from dispute_provider.sandbox.wire import Answer, Call, json_answer
+from dispute_provider.sandbox.wire import Call, Response, json_response
 
 
 class Control:
@@ -22,16 +22,16 @@ class Control:
     def __init__(self) -> None:
         self.world = World()
 
-    def answer(self, call: Call, client: str) -> Answer:
+    def answer(self, call: Call, client: str) -> Response:
         """Answers in JSON; what cannot be is a 400 with its reason."""
         try:
             if not ipaddress.ip_address(client).is_loopback:
-                return json_answer(403, {"error": "only from this machine"})
-            return json_answer(200, self._act(call, json.loads(call.body or b"{}")))
+                return json_response(403, {"error": "only from this machine"})
+            return json_response(200, self._act(call, json.loads(call.body or b"{}")))
         except KeyError as error:
-            return json_answer(404, {"error": f"there is no {error}"})
+            return json_response(404, {"error": f"there is no {error}"})
         except (ValueError, TypeError, AttributeError, re.error) as error:
-            return json_answer(400, {"error": str(error)})
+            return json_response(400, {"error": str(error)})
 
     def _act(self, call: Call, given: Any) -> Any:
         world = self.world

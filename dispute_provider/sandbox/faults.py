@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from dispute_provider.sandbox.wire import Answer, Call, json_bytes
+from dispute_provider.sandbox.wire import Call, Response, json_bytes
 
 BEFORE = {"status", "drop-before", "reset", "redirect"}
 """Effects that take the place of the work, unless the rule says `after`."""
@@ -97,29 +97,29 @@ class Fault:
     def hangs_up(self) -> bool:
         return self.effect in HANG_UP
 
-    def spoil(self, call: Call, answer: Answer | None) -> Answer:
+    def spoil(self, call: Call, answer: Response | None) -> Response:
         """The answer that goes out, from the one that would have."""
         if self.effect == "status":
             kind = "text/plain" if isinstance(self.body, str) else "application/json"
-            return Answer(
+            return Response(
                 self.status, self._body(), dict(self.headers), kind if self.body is not None else None
             )
         if self.effect == "redirect":
             status = self.status if 300 <= self.status < 400 else 307
             query = f"?{call.query}" if call.query else ""
-            return Answer(status, b"", {**self.headers, "Location": f"{self.to}{call.path}{query}"})
+            return Response(status, b"", {**self.headers, "Location": f"{self.to}{call.path}{query}"})
         if answer is None:
-            return Answer(500)
+            return Response(500)
         if self.effect == "wrong-json":
             body = b'["not","what","was","asked","for"]' if self.body is None else self._body()
-            return Answer(answer.status, body, answer.headers, "application/json")
+            return Response(answer.status, body, answer.headers, "application/json")
         if self.effect == "wrong-type":
             page = (
                 b"<html><body>A proxy had something to say.</body></html>"
                 if self.body is None
                 else self._body()
             )
-            return Answer(answer.status, page, answer.headers, "text/html")
+            return Response(answer.status, page, answer.headers, "text/html")
         return answer
 
     def _body(self) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider.sandbox.forms import Upload
-from dispute_provider.sandbox.wire import Answer
+from dispute_provider.sandbox.wire import Response
 
 Key = tuple[str, bool, str]
 """Account, live mode, Idempotency-Key."""
@@ -21,7 +21,7 @@ class Remembered:
     fingerprint: str
     request_id: str
     since: float
-    answer: Answer | None = None
+    answer: Response | None = None
     """None while the first request is still at work."""
 
 
@@ -51,7 +51,7 @@ class IdempotencyKeys:
             return None
         return known
 
-    def keep(self, key: Key, answer: Answer) -> None:
+    def keep(self, key: Key, answer: Response) -> None:
         self._known[key].answer = answer
 
     def release(self, key: Key) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider.sandbox.forms import Upload
-from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, json_bytes
+from dispute_provider.sandbox.wire import Call, Response, basic_credentials, json_bytes
 
 _SECRET_FIELDS = frozenset({"client_secret", "refresh_token", "token"})
 
@@ -18,7 +18,7 @@ _SECRET_FIELDS = frozenset({"client_secret", "refresh_token", "token"})
 class Entry:
     seq: int
     call: Call
-    answer: Answer | None
+    answer: Response | None
     """None where the connection was ended instead."""
 
 
@@ -29,7 +29,7 @@ class Journal:
         self._entries: list[Entry] = []
         self._last = 0
 
-    def append(self, call: Call, answer: Answer | None) -> None:
+    def append(self, call: Call, answer: Response | None) -> None:
         self._last += 1
         if call.content_type == "multipart/form-data":
             # Files are told by length and hash, so their bytes need not be kept here.

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from dispute_provider.sandbox.wire import Answer, Call, json_bytes
+from dispute_provider.sandbox.wire import Call, Response, json_bytes
 
 # The member that names an object, the most particular first: an item of evidence names its dispute as well.
 _IDS = ("evidenceID", "disputeID", "id", "accountID")
@@ -68,7 +68,7 @@ class Oddities:
     def __init__(self) -> None:
         self.rules: list[Oddity] = []
 
-    def apply(self, call: Call, answer: Answer) -> Answer:
+    def apply(self, call: Call, answer: Response) -> Response:
         """The answer that goes out; errors and files stay as they are."""
         rules = [rule for rule in self.rules if rule.operation in (None, call.operation)]
         if not rules or not 200 <= answer.status < 300 or answer.content_type != "application/json":
@@ -76,7 +76,7 @@ class Oddities:
         body = json.loads(answer.body)
         for rule in rules:
             body = rule.apply(body)
-        return Answer(answer.status, json_bytes(body), answer.headers, answer.content_type)
+        return Response(answer.status, json_bytes(body), answer.headers, answer.content_type)
 
 
 def _put(value: Any, pointer: str, item: Any, *, remove: bool = False) -> None:

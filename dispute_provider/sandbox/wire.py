@@ -48,7 +48,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """Status, body and headers. A body without a content type goes out without one."""
 
     status: int
@@ -61,8 +61,8 @@ def json_bytes(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def json_answer(status: int, value: Any, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(status, json_bytes(value), dict(headers or {}), "application/json")
+def json_response(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(status, json_bytes(value), dict(headers or {}), "application/json")
 
 
 def split_path(raw_path: str) -> list[str]:

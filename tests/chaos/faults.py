@@ -19,7 +19,7 @@ from dispute_provider.sandbox.faults import Fault
 from dispute_provider.sandbox.moov import api as moov
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.stripe import api as stripe
-from dispute_provider.sandbox.wire import Answer, Call
+from dispute_provider.sandbox.wire import Call, Response
 from tests.chaos.clock import now
 
 TWICE = "carried out twice"
@@ -78,11 +78,11 @@ def install() -> None:
 def _watch(api: Any) -> None:
     original = api.answer
 
-    async def answer(world: World, call: Call) -> Answer:
+    async def answer(world: World, call: Call) -> Response:
         if call.fault == TWICE:
             # A proxy before the API has sent it on once more.
             await original(world, call)
-            reply: Answer = await _once_only(original, world, call)
+            reply: Response = await _once_only(original, world, call)
         else:
             reply = await original(world, call)
         if isinstance(world.faults, RandomFaults):
@@ -94,11 +94,11 @@ def _watch(api: Any) -> None:
     api.answer = answer
 
 
-async def _once_only(answer: Any, world: World, call: Call) -> Answer:
+async def _once_only(answer: Any, world: World, call: Call) -> Response:
     """The answer to what a proxy repeats, from an API that takes one submission per stage."""
     permissive, world.settings.permissive = world.settings.permissive, False
     try:
-        reply: Answer = await answer(world, call)
+        reply: Response = await answer(world, call)
         return reply
     finally:
         world.settings.permissive = permissive
@@ -167,7 +167,7 @@ class RandomFaults:
         self.refused.append(now())
         return dice.choice(["refused", "timeout"])
 
-    def made_odd(self, call: Call, reply: Answer) -> Answer:
+    def made_odd(self, call: Call, reply: Response) -> Response:
         """The answer with optional fields null, an unknown one, and in a list of disputes a broken item."""
         data = (
             json.loads(reply.body)
@@ -188,7 +188,7 @@ class RandomFaults:
                     holder[name] = None
         if broken := _BROKEN.get(call.operation):
             items.insert(dice.randrange(len(items) + 1), broken)
-        return Answer(reply.status, json.dumps(data).encode(), reply.headers, reply.content_type)
+        return Response(reply.status, json.dumps(data).encode(), reply.headers, reply.content_type)
 
     def _fault(self, effect: str, name: str = "", **fields: Any) -> Fault:
         self._faults[self._subject] += 1

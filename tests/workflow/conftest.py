@@ -15,7 +15,7 @@ from sweeping import Sweep
 
 REVIEWER = "ana"
 PASSWORD = "secret-of-ana"
-Answer = Callable[[dict[str, Any]], dict[str, Any]]
+AnswerReview = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ class Engine:
         bag.bag_dag(dag)
         sync_bag_to_db(bag, "dags-folder", None)
 
-    def run(self, dag: Any, answer: Answer | None = None, conf: dict[str, Any] | None = None) -> Any:
+    def run(self, dag: Any, answer: AnswerReview | None = None, conf: dict[str, Any] | None = None) -> Any:
         """The finished run. ``answer`` gets each open form and returns chosen_options and params_input."""
         self.register(dag)
         ended, waiting = threading.Event(), _Waiting()
@@ -88,7 +88,9 @@ class Engine:
         assert not self.problem, self.problem
         return run
 
-    def _answer(self, dag_id: str, answer: Answer, waiting: threading.Event, ended: threading.Event) -> None:
+    def _answer(
+        self, dag_id: str, answer: AnswerReview, waiting: threading.Event, ended: threading.Event
+    ) -> None:
         answered: set[str] = set()
         while not ended.wait(0.2):
             if not waiting.is_set():

@@ -13,7 +13,7 @@ from dispute_provider.sandbox.moov.auth import MoovError, authorize, create_toke
 from dispute_provider.sandbox.moov.lists import list_disputes
 from dispute_provider.sandbox.objects.moov import MoovDispute
 from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.wire import Answer, Call, json_answer
+from dispute_provider.sandbox.wire import Call, Response, json_response
 
 _VERSION = re.compile(r"v\d{4}\.(01|04|07|10)\.\d{2}|latest")
 
@@ -65,7 +65,7 @@ def route(call: Call) -> None:
             call.operation = "getDisputeEvidenceData"
 
 
-async def answer(world: World, call: Call) -> Answer:
+async def answer(world: World, call: Call) -> Response:
     """Handle a routed request."""
     try:
         if not call.operation or not _VERSION.fullmatch(call.headers.get("x-moov-version", "latest")):
@@ -79,33 +79,33 @@ async def answer(world: World, call: Call) -> Answer:
         return error.answer()
 
 
-def dress(call: Call, reply: Answer) -> None:
+def dress(call: Call, reply: Response) -> None:
     """The header that every answer of the API carries."""
     reply.headers["x-request-id"] = call.request_id
 
 
-def too_many(call: Call) -> Answer:
-    return Answer(429, b"", {"Retry-After": "1"})
+def too_many(call: Call) -> Response:
+    return Response(429, b"", {"Retry-After": "1"})
 
 
-async def _act(world: World, call: Call) -> Answer:
+async def _act(world: World, call: Call) -> Response:
     match call.operation:
         case "ping":
-            return Answer(200, b"", {})
+            return Response(200, b"", {})
         case "createAccessToken":
             return create_token(world, call)
         case "revokeAccessToken":
             return revoke_token(world, call)
         case "getAccount":
-            return json_answer(200, _account(world, call))
+            return json_response(200, _account(world, call))
         case "listDisputes":
-            return json_answer(200, list_disputes(world, call))
+            return json_response(200, list_disputes(world, call))
     dispute = _dispute(world, call)
     match call.operation:
         case "getDispute":
-            return json_answer(200, dispute.render())
+            return json_response(200, dispute.render())
         case "listDisputeEvidence":
-            return json_answer(200, [item.render() for item in dispute.evidence.values()])
+            return json_response(200, [item.render() for item in dispute.evidence.values()])
         case "uploadDisputeEvidenceFile":
             return await evidence.upload_file(world, call, dispute)
         case "uploadDisputeEvidenceText":
@@ -119,14 +119,14 @@ async def _act(world: World, call: Call) -> Answer:
         raise MoovError(404)
     match call.operation:
         case "getDisputeEvidence":
-            return json_answer(200, item.render())
+            return json_response(200, item.render())
         case "updateDisputeEvidence":
             return evidence.update(world, call, dispute, item)
         case "deleteDisputeEvidenceFile":
             return evidence.delete(call, dispute, item)
     if item.content is None:
         raise MoovError(404)
-    return Answer(200, item.content, {}, item.mime_type)
+    return Response(200, item.content, {}, item.mime_type)
 
 
 def _dispute(world: World, call: Call) -> MoovDispute:

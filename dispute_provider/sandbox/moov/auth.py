@@ -10,7 +10,7 @@ from typing import Any
 from dispute_provider.sandbox.forms import FormError, nest, pairs
 from dispute_provider.sandbox.objects.moov import Token
 from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.wire import Answer, Call, basic_credentials, bearer_token, json_answer
+from dispute_provider.sandbox.wire import Call, Response, basic_credentials, bearer_token, json_response
 
 SCOPES = {
     "listDisputes": "transfers.read",
@@ -40,8 +40,8 @@ class MoovError(Exception):
         self.status = status
         self.body = {"error": body} if isinstance(body, str) else body
 
-    def answer(self) -> Answer:
-        return Answer(self.status) if self.body is None else json_answer(self.status, self.body)
+    def answer(self) -> Response:
+        return Response(self.status) if self.body is None else json_response(self.status, self.body)
 
 
 def authorize(world: World, call: Call) -> None:
@@ -65,7 +65,7 @@ def authorize(world: World, call: Call) -> None:
         raise MoovError(403)
 
 
-def create_token(world: World, call: Call) -> Answer:
+def create_token(world: World, call: Call) -> Response:
     given = _read(call, _TOKEN_FIELDS)
     _authenticate_client(world, call, given)
     now = world.clock.now()
@@ -98,10 +98,10 @@ def create_token(world: World, call: Call) -> Answer:
         issued["refresh_token"] = secrets.token_urlsafe(24)
         world.tokens[issued["refresh_token"]] = Token("refresh_token", scopes, now + REFRESH_SECONDS)
     call.changed = True
-    return json_answer(200, issued)
+    return json_response(200, issued)
 
 
-def revoke_token(world: World, call: Call) -> Answer:
+def revoke_token(world: World, call: Call) -> Response:
     given = _read(call, _REVOKE_FIELDS)
     _authenticate_client(world, call, given)
     if not isinstance(given.get("token"), str):
@@ -109,7 +109,7 @@ def revoke_token(world: World, call: Call) -> Answer:
     if given.get("token_type_hint", "access_token") not in ("access_token", "refresh_token"):
         raise MoovError(422, {"token_type_hint": "access_token or refresh_token"})
     call.changed = world.tokens.pop(given["token"], None) is not None
-    return Answer(204)
+    return Response(204)
 
 
 def _read(call: Call, allowed: set[str]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from dispute_provider.sandbox.objects.moov import (
     MoovDispute,
 )
 from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.wire import Answer, Call, json_answer, utf16_length
+from dispute_provider.sandbox.wire import Call, Response, json_response, utf16_length
 
 OPEN = "response-needed"
 
 
-async def upload_file(world: World, call: Call, dispute: MoovDispute) -> Answer:
+async def upload_file(world: World, call: Call, dispute: MoovDispute) -> Response:
     upload, kind = _file_form(call, await _parts(call))
     _refuse_unless_open(dispute)
     now = world.clock.now()
@@ -37,7 +37,7 @@ async def upload_file(world: World, call: Call, dispute: MoovDispute) -> Answer:
     return _keep(call, dispute, item)
 
 
-def upload_text(world: World, call: Call, dispute: MoovDispute) -> Answer:
+def upload_text(world: World, call: Call, dispute: MoovDispute) -> Response:
     given = _json(call, {"text", "evidenceType"})
     _check_text(given.get("text"))
     _check_type(given.get("evidenceType"))
@@ -47,7 +47,7 @@ def upload_text(world: World, call: Call, dispute: MoovDispute) -> Answer:
     return _keep(call, dispute, item)
 
 
-def update(world: World, call: Call, dispute: MoovDispute, item: Evidence) -> Answer:
+def update(world: World, call: Call, dispute: MoovDispute, item: Evidence) -> Response:
     given = _json(call, {"text", "evidenceType"})
     if "text" in given:
         _check_text(given["text"])
@@ -64,17 +64,17 @@ def update(world: World, call: Call, dispute: MoovDispute, item: Evidence) -> An
     item.type = given.get("evidenceType", item.type)
     item.updated = world.clock.now()
     call.changed = True
-    return json_answer(200, item.render())
+    return json_response(200, item.render())
 
 
-def delete(call: Call, dispute: MoovDispute, item: Evidence) -> Answer:
+def delete(call: Call, dispute: MoovDispute, item: Evidence) -> Response:
     _refuse_unless_open(dispute)
     del dispute.evidence[item.id]
     call.changed = True
-    return Answer(204)
+    return Response(204)
 
 
-def submit(world: World, call: Call, dispute: MoovDispute) -> Answer:
+def submit(world: World, call: Call, dispute: MoovDispute) -> Response:
     _refuse_body(call)
     settings = world.settings
     again = dispute.status == "under-review" and (settings.permissive or settings.unguarded)
@@ -85,7 +85,7 @@ def submit(world: World, call: Call, dispute: MoovDispute) -> Answer:
     before = dispute.render()
     send(world, dispute, call.request_id)
     call.changed = call.submitted = True
-    return json_answer(200, before if settings.stale_submit else dispute.render())
+    return json_response(200, before if settings.stale_submit else dispute.render())
 
 
 def send(world: World, dispute: MoovDispute, request: str | None = None) -> None:
@@ -106,12 +106,12 @@ def send(world: World, dispute: MoovDispute, request: str | None = None) -> None
     settle_later(world, dispute)
 
 
-def accept(world: World, call: Call, dispute: MoovDispute) -> Answer:
+def accept(world: World, call: Call, dispute: MoovDispute) -> Response:
     _refuse_body(call)
     _refuse_unless_open(dispute)
     dispute.status = "accepted"
     call.changed = True
-    return json_answer(200, dispute.render())
+    return json_response(200, dispute.render())
 
 
 def settle_later(world: World, dispute: MoovDispute) -> None:
@@ -136,10 +136,10 @@ def watch_deadline(world: World, dispute: MoovDispute) -> None:
     world.at(respond_by, expire)
 
 
-def _keep(call: Call, dispute: MoovDispute, item: Evidence) -> Answer:
+def _keep(call: Call, dispute: MoovDispute, item: Evidence) -> Response:
     dispute.evidence[item.id] = item
     call.changed = True
-    return json_answer(201, item.render_created())
+    return json_response(201, item.render_created())
 
 
 def _refuse_unless_open(dispute: MoovDispute) -> None:

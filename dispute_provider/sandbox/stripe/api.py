@@ -20,7 +20,7 @@ from dispute_provider.sandbox.stripe import disputes, params
 from dispute_provider.sandbox.stripe.auth import VERSION, Caller, account_named, authenticate
 from dispute_provider.sandbox.stripe.lists import page, within
 from dispute_provider.sandbox.stripe.params import StripeError, invalid
-from dispute_provider.sandbox.wire import Answer, Call, json_answer
+from dispute_provider.sandbox.wire import Call, Response, json_response
 
 MAX_FILE = 5_000_000
 EVENT_LIFE = 30 * 86400
@@ -55,7 +55,7 @@ def route(call: Call) -> None:
             call.operation = "GetEvents"
 
 
-async def answer(world: World, call: Call) -> Answer:
+async def answer(world: World, call: Call) -> Response:
     """Handle a routed request, under its idempotency key if it has one."""
     taken: Key | None = None
     try:
@@ -88,7 +88,7 @@ async def answer(world: World, call: Call) -> Answer:
     return result
 
 
-def dress(call: Call, reply: Answer) -> None:
+def dress(call: Call, reply: Response) -> None:
     """The headers that every answer of the API carries."""
     reply.headers["Request-Id"] = call.request_id
     reply.headers["Stripe-Version"] = call.header("stripe-version") or VERSION
@@ -97,15 +97,15 @@ def dress(call: Call, reply: Answer) -> None:
         reply.headers["Idempotency-Key"] = key
 
 
-def too_many(call: Call) -> Answer:
-    return json_answer(
+def too_many(call: Call) -> Response:
+    return json_response(
         429,
         {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Too many requests"}},
         {"Retry-After": "1", "Stripe-Rate-Limited-Reason": "global-rate"},
     )
 
 
-def _stored_500() -> Answer:
+def _stored_500() -> Response:
     return StripeError(500, "Something went wrong on the server's side", type_="api_error").answer()
 
 
@@ -129,7 +129,7 @@ async def _decode(call: Call) -> dict[str, Any]:
     return decoded
 
 
-def _remembered(world: World, call: Call, slot: Key, given: dict[str, Any]) -> Answer | None:
+def _remembered(world: World, call: Call, slot: Key, given: dict[str, Any]) -> Response | None:
     asked = fingerprint(call.method, call.path, given)
     known = world.idempotency.begin(slot, asked, call.request_id, world.clock.now())
     if known is None:
@@ -147,10 +147,10 @@ def _remembered(world: World, call: Call, slot: Key, given: dict[str, Any]) -> A
         )
     first = known.answer
     headers = {**first.headers, "Idempotent-Replayed": "true", "Original-Request": known.request_id}
-    return Answer(first.status, first.body, headers, first.content_type)
+    return Response(first.status, first.body, headers, first.content_type)
 
 
-def _act(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Answer:
+def _act(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Response:
     match call.operation:
         case "GetDisputes":
             return _list_disputes(world, caller, call, params.DISPUTES(given, ""))
@@ -170,21 +170,21 @@ def _act(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Ans
             disputes.close(world, call, dispute)
         case "GetChargesCharge":
             params.ONLY_EXPAND(given, "")
-            return json_answer(200, _charge(world, call, caller).render())
+            return json_response(200, _charge(world, call, caller).render())
         case "PostFiles":
             return _upload(world, call, caller, params.FILE(given, ""))
         case "GetFilesFile":
             params.ONLY_EXPAND(given, "")
-            return json_answer(200, _file(world, call, caller).render(call.base_url))
+            return json_response(200, _file(world, call, caller).render(call.base_url))
         case "GetFilesFileContents":
             file = _file(world, call, caller)
-            return Answer(200, file.content, {}, file.type)
+            return Response(200, file.content, {}, file.type)
         case "GetAccount":
             params.ONLY_EXPAND(given, "")
-            return json_answer(200, _account(caller))
+            return json_response(200, _account(caller))
         case _:
             return _list_events(world, caller, params.EVENTS(given, ""))
-    return json_answer(200, _show(world, call, caller, dispute, given.get("expand", [])))
+    return json_response(200, _show(world, call, caller, dispute, given.get("expand", [])))
 
 
 def _dispute(world: World, call: Call, caller: Caller) -> StripeDispute:
@@ -234,7 +234,7 @@ def _show(
     return shown
 
 
-def _list_disputes(world: World, caller: Caller, call: Call, given: dict[str, Any]) -> Answer:
+def _list_disputes(world: World, caller: Caller, call: Call, given: dict[str, Any]) -> Response:
     found = [
         dispute
         for dispute in world.stripe.values()
@@ -249,10 +249,10 @@ def _list_disputes(world: World, caller: Caller, call: Call, given: dict[str, An
     expand = given.get("expand", [])
     _check_expand(expand, "data.")
     data = [_show(world, call, caller, dispute, expand, "data.") for dispute in shown]
-    return json_answer(200, {"object": "list", "data": data, "has_more": more, "url": "/v1/disputes"})
+    return json_response(200, {"object": "list", "data": data, "has_more": more, "url": "/v1/disputes"})
 
 
-def _list_events(world: World, caller: Caller, given: dict[str, Any]) -> Answer:
+def _list_events(world: World, caller: Caller, given: dict[str, Any]) -> Response:
     kinds = [*given.get("types", []), *([given["type"]] if "type" in given else [])]
     if len(kinds) > 20 or ("types" in given and "type" in given):
         raise invalid("Up to 20 types, or one type", "types")
@@ -266,7 +266,7 @@ def _list_events(world: World, caller: Caller, given: dict[str, Any]) -> Answer:
         and within(event["created"], given.get("created"))
     ]
     shown, more = page(found, given, lambda event: str(event["id"]))
-    return json_answer(200, {"object": "list", "data": shown, "has_more": more, "url": "/v1/events"})
+    return json_response(200, {"object": "list", "data": shown, "has_more": more, "url": "/v1/events"})
 
 
 def _account(caller: Caller) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def _account(caller: Caller) -> dict[str, Any]:
     }
 
 
-def _upload(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Answer:
+def _upload(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> Response:
     upload: Upload = given["file"]
     kind = sniff(upload.content)
     if kind not in ("application/pdf", "image/jpeg", "image/png"):
@@ -306,4 +306,4 @@ def _upload(world: World, call: Call, caller: Caller, given: dict[str, Any]) -> 
     )
     world.files[file.id] = file
     call.changed = True
-    return json_answer(200, file.render(call.base_url))
+    return json_response(200, file.render(call.base_url))

@@ -8,7 +8,7 @@ from typing import Any
 
 from dispute_provider.sandbox.forms import Upload, as_list
 from dispute_provider.sandbox.objects.stripe import FILES, LONG_TEXT, SHORT_TEXT
-from dispute_provider.sandbox.wire import Answer, json_answer, utf16_length
+from dispute_provider.sandbox.wire import Response, json_response, utf16_length
 
 Checker = Callable[[Any, str], Any]
 
@@ -39,10 +39,10 @@ class StripeError(Exception):
         self.status, self.type, self.code, self.param = status, type_, code, param
         self.headers, self.kept = headers, kept
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         error = {"type": self.type, "message": str(self), "code": self.code, "param": self.param}
         fields = {key: value for key, value in error.items() if value is not None}
-        return json_answer(self.status, {"error": fields}, self.headers)
+        return json_response(self.status, {"error": fields}, self.headers)
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> StripeError:
