@@ -24,7 +24,7 @@ from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
 from dispute_provider.sandbox import MOOV_ACCOUNT
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 DISPUTE = "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10"
 EVERY_OPERATION = [
@@ -173,7 +173,7 @@ def api_of(name: str) -> Api:
     cls = {"stripe": StripeApi, "moov": MoovApi}[name]
     account = MOOV_ACCOUNT if name == "moov" else None
     return cls(
-        Settings(
+        ConnectionSettings(
             "shop", None, "Bearer x", {"Stripe-Version": "2026-10-28.endive"}, account, live=False, rate=1.0
         )
     )

@@ -30,7 +30,7 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 LIVE_KEY = "sk_live_51AbCdEf"
 GOOD: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ def encrypted(sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Any]]:
         yield {"host": f"https://{server.address}", "extra": {"ca_bundle": str(authority.bundle)}}
 
 
-def check(api: str, **fields: Any) -> Settings:
+def check(api: str, **fields: Any) -> ConnectionSettings:
     extra = {**GOOD[api].get("extra", {}), **fields.pop("extra", {})}
     given = {**GOOD[api], **fields, "extra": json.dumps(extra)}
     return APIS[api].check_connection(Connection(conn_id="shop", conn_type=api, **given))

@@ -20,7 +20,7 @@ from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import ApiError, AuthenticationError
 from dispute_provider.transport.client import Client
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Api(abc.ABC):
     reads_by: ClassVar[str]
     concedes_by: ClassVar[str]
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
         self.client = Client(settings)
         self.contract = contract.load(self.name)
@@ -173,7 +173,7 @@ class Api(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def check_connection(cls, connection: Connection) -> Settings:
+    def check_connection(cls, connection: Connection) -> ConnectionSettings:
         """Read a connection.
 
         :raises ConnectionConfigError: if it must not be used as it stands.

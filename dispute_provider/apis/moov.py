@@ -39,7 +39,7 @@ from dispute_provider.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 _CLOSED = {
     "accepted": "it was accepted, which is final",
@@ -68,7 +68,7 @@ class MoovApi(Api):
     concedes_by = "acceptDispute"
 
     @classmethod
-    def check_connection(cls, connection: Connection) -> Settings:
+    def check_connection(cls, connection: Connection) -> ConnectionSettings:
         check_extras(connection, cls.name)
         mode = choice(connection, "mode", ("sandbox", "production"), "sandbox")
         auth = choice(connection, "auth", ("basic", "oauth2"), "basic")
@@ -83,7 +83,7 @@ class MoovApi(Api):
             remedy = "set account to the uuid of the platform's own account, not the merchant's"
             raise refuse(connection, "it names no account", remedy)
         live = mode == "production"
-        return Settings(
+        return ConnectionSettings(
             connection=connection.conn_id,
             base_url=base_url(connection, live=live),
             authorization="Basic " + b64encode(f"{public}:{secret}".encode()).decode(),

@@ -33,7 +33,7 @@ from dispute_provider.evidence.snapshot import (
     Snapshot,
 )
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
@@ -59,7 +59,7 @@ class StripeApi(Api):
     concedes_by = "PostDisputesDisputeClose"
 
     @classmethod
-    def check_connection(cls, connection: Connection) -> Settings:
+    def check_connection(cls, connection: Connection) -> ConnectionSettings:
         check_extras(connection, cls.name)
         mode = choice(connection, "mode", ("test", "live"), "test")
         key = connection.password or ""
@@ -83,7 +83,7 @@ class StripeApi(Api):
             raise refuse(connection, "its key is an organization's, and it names no context", remedy)
         whole = _LIVE_RATE if mode == "live" else _TEST_RATE
         overall = rate(connection, whole)
-        return Settings(
+        return ConnectionSettings(
             connection=connection.conn_id,
             base_url=base_url(connection, live=mode == "live"),
             authorization=f"Bearer {key}",

@@ -19,12 +19,12 @@ from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _MASK = "write no more of it than its last four digits"
 _SHOWN_PLACES = 5
-_Piece = tuple[str, str, Any]
+_PlacedEvidence = tuple[str, str, Any]
 """A piece of evidence: where it stands in the case, its name and its value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Documents:
+class CaseDocuments:
     """The documents of a case that can be sent.
 
     :param found: by the paths that the case names.
@@ -35,7 +35,7 @@ class Documents:
     notes: tuple[str, ...] = ()
 
 
-def read_documents(case: Case, renderer: Renderer) -> Documents:
+def read_documents(case: Case, renderer: Renderer) -> CaseDocuments:
     """Read the documents that a case names, and look through all that it would send.
 
     :raises InvalidCaseError: with all that stops it: documents that are missing, broken, too large, of a type
@@ -46,7 +46,7 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
     violations = [*_card_numbers(pieces, case.metadata)]
     notes: list[str] = []
     found: dict[str, Document] = {}
-    held: list[limits.Held] = []
+    held: list[limits.MeasuredDocument] = []
     # What is named twice can be left out only if it can be in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
     for pointer, name, value in pieces:
@@ -62,7 +62,7 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
                 violations.append(Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy))
         else:
             document = found[path]
-            held.append(limits.Held(name, len(document.content), document.pages, path, optional))
+            held.append(limits.MeasuredDocument(name, len(document.content), document.pages, path, optional))
     too_much = limits.to_leave_out(allowed, held)
     for path, problem in too_much.items():
         notes.append(limits.left_out(path, problem))
@@ -70,7 +70,7 @@ def read_documents(case: Case, renderer: Renderer) -> Documents:
     violations += limits.exceeded(allowed, [each for each in held if each.path not in too_much])
     if violations:
         raise InvalidCaseError(case.dispute, violations)
-    return Documents(found, tuple(notes))
+    return CaseDocuments(found, tuple(notes))
 
 
 class _UnfitError(Exception):
@@ -123,7 +123,9 @@ def _read(folder: str | None, path: str, allowed: Limits) -> bytes:
     return content
 
 
-def _card_numbers(pieces: Iterable[_Piece], metadata: Mapping[str, str] | None) -> Iterator[Violation]:
+def _card_numbers(
+    pieces: Iterable[_PlacedEvidence], metadata: Mapping[str, str] | None
+) -> Iterator[Violation]:
     """The texts that hold a card number, which no API may get."""
     texts = [(pointer, value) for pointer, _, value in pieces if not isinstance(value, FileReference)]
     for pointer, text in _strings([*texts, ("/metadata", metadata)]):
@@ -132,7 +134,7 @@ def _card_numbers(pieces: Iterable[_Piece], metadata: Mapping[str, str] | None) 
             yield Violation(pointer, f"holds a card number, from character {where} on", _MASK)
 
 
-def _pieces(case: Case) -> Iterator[_Piece]:
+def _pieces(case: Case) -> Iterator[_PlacedEvidence]:
     counted = Counter(entry.name for entry in case.evidence)
     seen: Counter[str] = Counter()
     for entry in case.evidence:

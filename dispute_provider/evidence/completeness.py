@@ -47,7 +47,7 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
     warnings: tuple[str, ...] = ()
 
 
-class Piece(Protocol):
+class NamedEvidence(Protocol):
     """One piece of evidence, of a case or of what an API holds."""
 
     @property
@@ -58,7 +58,9 @@ class Piece(Protocol):
         """A mapping where it is structured."""
 
 
-def assess(api: Contract, dispute: Dispute, product: str | None, evidence: Iterable[Piece]) -> Assessment:
+def assess(
+    api: Contract, dispute: Dispute, product: str | None, evidence: Iterable[NamedEvidence]
+) -> Assessment:
     """Compare evidence with what suits the reason of its dispute.
 
     Where the kind of product is not said, and decides, ``missing`` names what every kind asks for, and the
@@ -106,7 +108,7 @@ def _doubts(
         yield "the case does not say its product, physical, digital or service, which decides what suits"
 
 
-def fee_refusal(api: Contract, dispute: Dispute, evidence: Iterable[Piece]) -> str | None:
+def fee_refusal(api: Contract, dispute: Dispute, evidence: Iterable[NamedEvidence]) -> str | None:
     """Why a case must not be staged as it stands, for a network's fee; None if nothing speaks against it.
 
     Contesting a compliance case costs a fee, and the case has to agree to that network's by name.
@@ -150,7 +152,7 @@ def _parts(code: str) -> list[str]:
     return re.findall(r"[0-9]+|[A-Z_]+", code.upper())
 
 
-def _held(evidence: Iterable[Piece]) -> Counter[str]:
+def _held(evidence: Iterable[NamedEvidence]) -> Counter[str]:
     """How often each name is there; what a structure says counts under its path."""
     pieces = list(evidence)
     held = Counter([piece.name for piece in pieces])

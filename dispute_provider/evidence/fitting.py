@@ -8,7 +8,7 @@ from dispute_provider.contracts.contract import Contract
 from dispute_provider.contracts.lengths import text_length
 from dispute_provider.evidence.case import Case, Entry, FileReference
 from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.limits import Held, Limits, exceeded, left_out, to_leave_out, usage
+from dispute_provider.evidence.limits import Limits, MeasuredDocument, exceeded, left_out, to_leave_out, usage
 from dispute_provider.evidence.merging import Merged, Piece
 from dispute_provider.evidence.snapshot import Evidence, Snapshot
 from dispute_provider.exceptions import Violation
@@ -22,7 +22,9 @@ def without_what_is_too_much(
         return {}, []
     needed = {reference.path for reference in case.files if not reference.optional}
     held = [
-        Held(entry.name, len(document.content), document.pages, path=path, optional=path not in needed)
+        MeasuredDocument(
+            entry.name, len(document.content), document.pages, path=path, optional=path not in needed
+        )
         for entry, path in _paths(case)
         if (document := documents.get(path))
     ]
@@ -52,7 +54,9 @@ def usage_text(
     :param pages: of documents, by the API's id.
     """
     documents = [
-        Held(each.name, each.size, pages.get(each.id)) for each in held.evidence if each.id is not None
+        MeasuredDocument(each.name, each.size, pages.get(each.id))
+        for each in held.evidence
+        if each.id is not None
     ]
     texts = [(each.name, each.text or each.value) for each in held.evidence if each.id is None]
     used = usage(Limits.of(api), documents, texts, network)
@@ -69,9 +73,11 @@ def _is_document(piece: Piece | Evidence) -> bool:
     return piece.document is not None if isinstance(piece, Piece) else piece.id is not None
 
 
-def _held(piece: Piece | Evidence) -> Held:
+def _held(piece: Piece | Evidence) -> MeasuredDocument:
     if isinstance(piece, Evidence):
-        return Held(piece.name, piece.size)
+        return MeasuredDocument(piece.name, piece.size)
     if piece.document is None:
         raise ValueError("no document")
-    return Held(piece.name, len(piece.document.content), piece.document.pages, path=piece.document.path)
+    return MeasuredDocument(
+        piece.name, len(piece.document.content), piece.document.pages, path=piece.document.path
+    )

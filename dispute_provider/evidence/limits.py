@@ -70,8 +70,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """One document as far as limits go.
+class MeasuredDocument:
+    """One document, by what the limits count.
 
     :param name: the API's name of the evidence.
     :param size: bytes, None where nobody knows.
@@ -120,7 +120,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
 
 def usage(
-    limits: Limits, documents: Sequence[Held], texts: Iterable[tuple[str, Any]], network: str | None = None
+    limits: Limits,
+    documents: Sequence[MeasuredDocument],
+    texts: Iterable[tuple[str, Any]],
+    network: str | None = None,
 ) -> Usage:
     """How much evidence uses of the limits.
 
@@ -166,7 +169,9 @@ def unfit(limits: Limits, size: int, content_type: str | None = None) -> tuple[s
     return None
 
 
-def exceeded(limits: Limits, documents: Sequence[Held], network: str | None = None) -> list[Violation]:
+def exceeded(
+    limits: Limits, documents: Sequence[MeasuredDocument], network: str | None = None
+) -> list[Violation]:
     """Every limit that documents are over together, with the arithmetic.
 
     What nobody knows counts as nothing: the API knows, and refuses it.
@@ -185,7 +190,9 @@ def exceeded(limits: Limits, documents: Sequence[Held], network: str | None = No
     return [*found, *_in_all(limits, documents, network)]
 
 
-def to_leave_out(limits: Limits, documents: Sequence[Held], network: str | None = None) -> dict[str, str]:
+def to_leave_out(
+    limits: Limits, documents: Sequence[MeasuredDocument], network: str | None = None
+) -> dict[str, str]:
     """Which optional documents have to go for the others to fit: why, by path. The last go first."""
     gone: dict[str, str] = {}
     for document in reversed(documents):
@@ -205,7 +212,7 @@ def type_name(content_type: str) -> str:
     return content_type.rpartition("/")[2].upper()
 
 
-def _in_all(limits: Limits, documents: Sequence[Held], network: str | None) -> list[Violation]:
+def _in_all(limits: Limits, documents: Sequence[MeasuredDocument], network: str | None) -> list[Violation]:
     found = []
     sizes = [(each, each.size) for each in documents if each.size is not None]
     size, most_size = sum(size for _, size in sizes), limits.total_bytes
@@ -225,7 +232,7 @@ def _in_all(limits: Limits, documents: Sequence[Held], network: str | None) -> l
     return found
 
 
-def _sum(addends: Sequence[tuple[Held, str]], unit: str, total: str, most: str) -> str:
+def _sum(addends: Sequence[tuple[MeasuredDocument, str]], unit: str, total: str, most: str) -> str:
     """``receipt 3.1 + refund_policy 1.9 MB = 5.0 of 4.5 MB``."""
     result = f"{total} of {most} {unit}"
     if len(addends) == 1:
@@ -233,7 +240,7 @@ def _sum(addends: Sequence[tuple[Held, str]], unit: str, total: str, most: str) 
     return " + ".join(f"{_label(each)} {number}" for each, number in addends) + f" {unit} = {result}"
 
 
-def _label(document: Held) -> str:
+def _label(document: MeasuredDocument) -> str:
     return f"{shown(document.path)} ({document.name})" if document.path else document.name
 
 

@@ -17,7 +17,7 @@ from dispute_provider.evidence.record import Difference
 from dispute_provider.evidence.snapshot import Evidence, sha256_of, short_digest
 
 
-class Policy(StrEnum):
+class MergePolicy(StrEnum):
     """Whose evidence stands where a dispute holds other than a case has, and it is nothing older of ours."""
 
     KEEP = "keep"
@@ -109,7 +109,7 @@ def merge(
     pieces: Sequence[Piece],
     held: Iterable[Evidence],
     ours: Collection[str],
-    policy: Policy,
+    policy: MergePolicy,
     *,
     single: bool,
     until: datetime | None = None,
@@ -139,12 +139,12 @@ def merge(
         there = _taken(left, partial(_is_labelled, piece.label)) if single else None
         if there is not None:
             kind = "renewed" if there.mark in ours else policy.value
-            if kind == Policy.KEEP:
+            if kind == MergePolicy.KEEP:
                 staying.append(there)
                 differences.append(_difference("kept", piece, there))
                 continue
             replaced.append(there)
-            kinds = {Policy.OVERWRITE.value: "overwritten", Policy.FAIL.value: "conflict"}
+            kinds = {MergePolicy.OVERWRITE.value: "overwritten", MergePolicy.FAIL.value: "conflict"}
             differences.append(_difference(kinds.get(kind, kind), piece, there))
         else:
             differences.append(_difference("added", piece, None))
@@ -156,7 +156,7 @@ def merge(
         Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
     ]
     names = {piece.name for piece in pieces}
-    beside = "conflict" if policy == Policy.FAIL and not single else "theirs"
+    beside = "conflict" if policy == MergePolicy.FAIL and not single else "theirs"
     differences += [
         Difference(
             _label_of(there), beside if there.name in names else "theirs", None, short_digest(there.sha256)

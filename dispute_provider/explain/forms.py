@@ -29,7 +29,7 @@ _CASE_SECTION = "The case"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class RequestField:
     """One field of a request's form.
 
     :param name: its key in the run's configuration: its place in the request, joined with dots.
@@ -45,7 +45,7 @@ class Field:
     example: Any
 
 
-def fields(operation: Operation) -> Iterator[Field]:
+def fields(operation: Operation) -> Iterator[RequestField]:
     """The fields of an operation that a person fills in.
 
     The connection gives version and origin. What is secret has no field: a run's configuration is stored.
@@ -58,7 +58,7 @@ def fields(operation: Operation) -> Iterator[Field]:
         schema = {**schema, "description": " ".join([parameter["description"], *_default_of(name)])}
         required = parameter.get("required", False) and not own
         section = {"query": "Query", "header": "Headers"}.get(parameter["in"])
-        yield Field(name, (name,), schema, section, required, parameter.get("example"))
+        yield RequestField(name, (name,), schema, section, required, parameter.get("example"))
     required_in_body = operation.body_schema.get("required", ())
     for name, schema in operation.schema["properties"].items():
         if name in operation.parameters:
@@ -74,9 +74,11 @@ def fields(operation: Operation) -> Iterator[Field]:
                 inner_schema = _within(schema, operation.contract.resolve(given))
                 inner_example = (example or {}).get(inner)
                 section = inner_schema.get("x-section", schema["title"])
-                yield Field(f"{name}.{inner}", (name, inner), inner_schema, section, False, inner_example)
+                yield RequestField(
+                    f"{name}.{inner}", (name, inner), inner_schema, section, False, inner_example
+                )
         else:
-            yield Field(name, (name,), schema, "Body", name in required_in_body, example)
+            yield RequestField(name, (name,), schema, "Body", name in required_in_body, example)
 
 
 def _default_of(name: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError
 from dispute_provider.hooks.blocking import BlockingSession
 from dispute_provider.transport.bounds import CONNECT_SECONDS, READ_SECONDS
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 from dispute_provider.transport.unsent import tunnel_status, unsent
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class NetworkAdapter(requests.adapters.HTTPAdapter):
     :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self._network = settings.network
         self._tls = settings.tls()
         super().__init__()
@@ -86,7 +86,7 @@ class DisputeHook(HttpHook):
         super().__init__(method, http_conn_id or self.default_conn_name, **options)
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> ConnectionSettings:
         return self.api_type.check_connection(self.get_connection(self.http_conn_id))
 
     @cached_property

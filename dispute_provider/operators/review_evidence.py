@@ -23,7 +23,7 @@ from dispute_provider.state.sweep_store import ANSWERED, note_answers
 from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider.tasks.notifications import form_address, notify
 from dispute_provider.tasks.progress import BatchProgress
-from dispute_provider.tasks.record_lists import Outlet, Value, count_of, handed_out, records_of
+from dispute_provider.tasks.record_lists import RecordWriter, Value, count_of, records_of, return_value
 from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import STAGED, Signer
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.policy import ApprovalPolicy
     from dispute_provider.evidence.record import Approval, Record
     from dispute_provider.evidence.snapshot import Snapshot
-    from dispute_provider.workflow.review import Decision, Form
+    from dispute_provider.workflow.review import Decision, ReviewForm
 
 # Who answers where the simple auth manager takes everybody for an administrator.
 _NOBODY = "Anonymous"
@@ -93,9 +93,9 @@ class ReviewEvidenceOperator(HITLOperator):
 
         # A review that is opened anew takes back what was answered to it before.
         name = open_review(context)
-        with Outlet(self.log) as outlet:
-            to_decide, snapshots = asyncio.run(self._sift(context, name, outlet))
-            others = outlet.value()
+        with RecordWriter(self.log) as writer:
+            to_decide, snapshots = asyncio.run(self._sift(context, name, writer))
+            others = writer.value()
         if not to_decide:
             note_answers(context, records_of(others), {})
             return others
@@ -125,7 +125,7 @@ class ReviewEvidenceOperator(HITLOperator):
         raise AssertionError("the base class parks the task")
 
     async def _sift(
-        self, context: Context, name: str, others: Outlet
+        self, context: Context, name: str, others: RecordWriter
     ) -> tuple[list[Record], dict[str, Snapshot]]:
         """Read what the APIs hold now: it, and not what was staged an hour ago, is what a reviewer is shown.
 
@@ -187,7 +187,7 @@ class ReviewEvidenceOperator(HITLOperator):
                     del snapshots[dispute]
         return to_decide, snapshots
 
-    def _show(self, form: Form) -> None:
+    def _show(self, form: ReviewForm) -> None:
         from airflow.sdk import Param
         from airflow.sdk.definitions.param import ParamsDict
 
@@ -229,7 +229,7 @@ class ReviewEvidenceOperator(HITLOperator):
         note_answers(context, chain(decided, records_of(shown["others"])), why)
         for record in decided:
             self.log.info("%s", record.log_line())
-        return handed_out(chain(decided, records_of(shown["others"])))
+        return return_value(chain(decided, records_of(shown["others"])))
 
     def _decided(
         self, context: Context, name: str, event: Mapping[str, Any], records: list[Record]

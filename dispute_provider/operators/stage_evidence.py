@@ -19,7 +19,7 @@ from dispute_provider.tasks.batch import (
     warn_without_lock,
 )
 from dispute_provider.tasks.progress import BatchProgress
-from dispute_provider.tasks.record_lists import Outlet, Value
+from dispute_provider.tasks.record_lists import RecordWriter, Value
 from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import STAGED, Signer
 
@@ -94,7 +94,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.cases.claims import Claims
         from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
-        from dispute_provider.evidence.merging import Policy
+        from dispute_provider.evidence.merging import MergePolicy
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.workflow.stage import Rules
@@ -103,7 +103,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         cases = resolve(self.cases, context)
         least = Verdict(self.require_verdict) if self.require_verdict else None
         rules = Rules(
-            merge=Policy(self.merge),
+            merge=MergePolicy(self.merge),
             switch_to_manual=self.switch_to_manual,
             allow_unknown_submission_method=self.allow_unknown_submission_method,
             require_verdict=least,
@@ -112,7 +112,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
         signer = Signer(STAGED)
-        with Outlet(self.log) as outlet:
+        with RecordWriter(self.log) as writer:
             claims = Claims(cases)
             await asyncio.to_thread(claims.look_through)
             async with Apis() as apis, BatchProgress(context, "staging", claims.count) as progress:
@@ -121,14 +121,14 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     stager = CaseStager(self.conn_id, opened, self.folder, claims, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
-                        outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)
+                        writer.add(signer.sign(record) if record.state == State.STAGED else record, place)
                         progress.done(record)
                         self._remember(lambda: memory.end(record))
 
                     await each(claims.cases(), stager.stage, hand_on)
             problem = self._remember(memory.finish)
-            retry_held(context, outlet.tally, problem)
-            return outlet.value()
+            retry_held(context, writer.tally, problem)
+            return writer.value()
 
     def _remember(self, write: Callable[[], None]) -> str | None:
         """Write to Airflow's store; return what went wrong, for no record may be lost for it."""

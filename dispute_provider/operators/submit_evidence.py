@@ -30,7 +30,7 @@ from dispute_provider.tasks.batch import (
     warn_without_lock,
 )
 from dispute_provider.tasks.progress import BatchProgress
-from dispute_provider.tasks.record_lists import Tally, Value, handed_out, is_unreached, records_of
+from dispute_provider.tasks.record_lists import Tally, Value, is_unreached, records_of, return_value
 from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import Signer
 from dispute_provider.tasks.submitting import Submitting, keep, may_have_been_sent, not_noted
@@ -97,7 +97,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         retry_held(context, Tally(results))
         results = self._given_up(context, results, journals, receipts)
         try:
-            return handed_out(results)
+            return return_value(results)
         except EvidenceStoreError as error:
             self.log.error("%s; the records go through XCom", error)
             return [record.to_dict() for record in results]

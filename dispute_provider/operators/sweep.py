@@ -28,7 +28,7 @@ from dispute_provider.state.sweep_store import (
 )
 from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider.tasks.links import ReviewRunLink
-from dispute_provider.tasks.record_lists import Value, handed_out, records_of
+from dispute_provider.tasks.record_lists import Value, records_of, return_value
 from dispute_provider.tasks.retry import ApiRetryPolicy
 from dispute_provider.tasks.signing import STAGED as SCOPE
 from dispute_provider.tasks.signing import Signer
@@ -184,7 +184,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
         value: Value
         try:
-            value = handed_out(records, log)
+            value = return_value(records, log)
         except EvidenceStoreError as error:
             self.log.warning("%d records go through XCom: %s", len(records), error)
             value = [record.to_dict() for record in records]
@@ -243,7 +243,7 @@ class OpenReviewOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
-            conf={STAGED: handed_out(self._with_history(context, memory, staged))},
+            conf={STAGED: return_value(self._with_history(context, memory, staged))},
             logical_date=None,
             reset_dag_run=False,
             skip_when_already_exists=True,

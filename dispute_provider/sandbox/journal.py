@@ -15,7 +15,7 @@ _SECRET_FIELDS = frozenset({"client_secret", "refresh_token", "token"})
 
 
 @dataclass(slots=True)
-class Entry:
+class JournalEntry:
     seq: int
     call: Call
     answer: Response | None
@@ -26,7 +26,7 @@ class Journal:
     """Every API request, in the order of their completion."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[JournalEntry] = []
         self._last = 0
 
     def append(self, call: Call, answer: Response | None) -> None:
@@ -37,7 +37,7 @@ class Journal:
             call.body = json_bytes(
                 {"length": len(call.body), "sha256": hashlib.sha256(call.body).hexdigest()}
             )
-        self._entries.append(Entry(self._last, call, answer))
+        self._entries.append(JournalEntry(self._last, call, answer))
 
     def clear(self) -> None:
         self._entries.clear()
@@ -46,7 +46,7 @@ class Journal:
         return [_described(entry) for entry in self._entries if entry.seq > since]
 
 
-def _described(entry: Entry) -> dict[str, Any]:
+def _described(entry: JournalEntry) -> dict[str, Any]:
     call, answer = entry.call, entry.answer
     secret = call.path.startswith("/oauth2/")
     return {

@@ -11,7 +11,7 @@ from typing import Any
 from dispute_provider.sandbox.accounts import MOOV_ACCOUNT, MOOV_MERCHANT, STRIPE_ACCOUNT
 from dispute_provider.sandbox.forms import page_count, sniff
 from dispute_provider.sandbox.moov import evidence as moov_evidence
-from dispute_provider.sandbox.objects.moov import EVIDENCE_TYPES, PHASES, STATUSES, Evidence, MoovDispute
+from dispute_provider.sandbox.objects.moov import EVIDENCE_TYPES, PHASES, STATUSES, MoovDispute, MoovEvidence
 from dispute_provider.sandbox.objects.stripe import (
     ANSWERABLE,
     CLOSED,
@@ -280,7 +280,7 @@ def _stage_moov(world: World, dispute: MoovDispute, evidence: dict[str, Any]) ->
         if kind not in EVIDENCE_TYPES:
             raise ValueError(f"no evidence type {kind}")
         for value in values if isinstance(values, list) else [values]:
-            item = Evidence(dispute.id, kind, now, now)
+            item = MoovEvidence(dispute.id, kind, now, now)
             if isinstance(value, str):
                 item.text = value
             else:

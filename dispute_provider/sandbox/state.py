@@ -30,7 +30,7 @@ from dispute_provider.sandbox.oddities import Oddities
 
 
 @dataclass(slots=True)
-class Settings:
+class SandboxSettings:
     """How both APIs behave until told otherwise."""
 
     permissive: bool = False
@@ -72,7 +72,7 @@ class World:
     """All state. One event loop owns it, so nothing is locked."""
 
     clock: Clock = field(default_factory=Clock)
-    settings: Settings = field(default_factory=Settings)
+    settings: SandboxSettings = field(default_factory=SandboxSettings)
     journal: Journal = field(default_factory=Journal)
     faults: Faults = field(default_factory=Faults)
     oddities: Oddities = field(default_factory=Oddities)

@@ -18,7 +18,7 @@ from dispute_provider.exceptions import TryAgainError
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-_PIECE = 1 << 20
+_CHUNK = 1 << 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -42,7 +42,7 @@ def put(content: bytes) -> str | None:
 
 
 def put_file(file: IO[bytes], sha256: str) -> bool:
-    """Keep what is left of a file, a piece at a time; what is there already is left alone.
+    """Keep the rest of a file, a chunk at a time; what is there already is left alone.
 
     :param sha256: of that; it is found by it.
     :returns: False where no store is configured.
@@ -51,7 +51,7 @@ def put_file(file: IO[bytes], sha256: str) -> bool:
 
     def write(path: ObjectStoragePath) -> None:
         with path.open("wb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
-            shutil.copyfileobj(file, opened, _PIECE)
+            shutil.copyfileobj(file, opened, _CHUNK)
 
     return _put(sha256, write)
 
@@ -93,7 +93,7 @@ def get(sha256: str) -> bytes | None:
 
 
 def fetch(sha256: str, into: IO[bytes]) -> bool:
-    """Copy what may be large, a piece at a time.
+    """Copy what may be large, a chunk at a time.
 
     :returns: False where no store is configured, or it holds nothing under this name.
     :raises EvidenceStoreError: if the store cannot be read, or holds other bytes under this name: what was
@@ -104,9 +104,9 @@ def fetch(sha256: str, into: IO[bytes]) -> bool:
     found = hashlib.sha256()
     try:
         with path.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
-            while piece := opened.read(_PIECE):
-                found.update(piece)
-                into.write(piece)
+            while chunk := opened.read(_CHUNK):
+                found.update(chunk)
+                into.write(chunk)
     except FileNotFoundError:
         return False
     except Exception as error:  # whatever a store raises

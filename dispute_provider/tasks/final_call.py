@@ -29,16 +29,16 @@ def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Ans
     def say(what: str) -> None:
         log.info("%s %s: %s", request.operation.id, request.dispute, what)
 
-    note = _Note(context, request, log)
+    note = _StoredCallNote(context, request, log)
     return hook.with_api(lambda api: SingleCall(api, request, note, say).make())
 
 
-class _Note:
+class _StoredCallNote:
     """The note of a final call in Airflow's task state store: it outlives retries and clears.
 
     Without a store, a second try assumes that the first has just sent the call.
 
-    See :class:`~dispute_provider.workflow.single_call.Note`.
+    See :class:`~dispute_provider.workflow.single_call.CallNote`.
     """
 
     def __init__(self, context: Context, request: Request, log: Any) -> None:

@@ -101,7 +101,7 @@ def _stored(reference: Reference) -> Iterator[Record]:
 
 
 class Tally:
-    """What records come to, without holding them.
+    """Counts records by state, without keeping them.
 
     :ivar unreached: how many are held because the API could not be reached.
     :ivar wait: seconds that the API asks to wait before they are tried again.
@@ -139,8 +139,8 @@ def unreached(records: Iterable[Record]) -> list[Record]:
     return list(filter(is_unreached, records))
 
 
-class Outlet:
-    """Takes a task's records as they end, and makes of them what it returns.
+class RecordWriter:
+    """Takes a task's records as they end, and makes its return value of them.
 
     Those that are too many for XCom wait in a file on this machine until they are complete.
 
@@ -156,7 +156,7 @@ class Outlet:
         self._stores = evidence_store.is_configured()
         self.tally = Tally()
 
-    def __enter__(self) -> Outlet:
+    def __enter__(self) -> RecordWriter:
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -217,9 +217,9 @@ class Outlet:
         self._sha256.update(line)
 
 
-def handed_out(records: Iterable[Record], log: Any = None) -> Value:
-    """What a task returns that has its records together; see :class:`Outlet`."""
-    with Outlet(log) as outlet:
+def return_value(records: Iterable[Record], log: Any = None) -> Value:
+    """Return what a task with all its records at hand returns; see :class:`RecordWriter`."""
+    with RecordWriter(log) as writer:
         for record in records:
-            outlet.add(record)
-        return outlet.value()
+            writer.add(record)
+        return writer.value()

@@ -19,7 +19,7 @@ from dispute_provider.transport import bounds
 from dispute_provider.transport.http import HttpTransport
 from dispute_provider.transport.limiter import Limiter
 from dispute_provider.transport.retries import Attempts
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 from dispute_provider.transport.transport import (
     HttpRequest,
     NoResponseError,
@@ -46,11 +46,11 @@ class Client:
     :ivar unusable: why nothing may be sent; every call meets this error. None while there is no such reason.
     """
 
-    transport: ClassVar[Callable[[Settings], Transport]] = HttpTransport
+    transport: ClassVar[Callable[[ConnectionSettings], Transport]] = HttpTransport
     sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
         self.unusable: ApiError | None = None
         self._limiter = Limiter(settings)

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from dispute_provider.transport import bounds
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 from dispute_provider.transport.transport import (
     HttpRequest,
     HttpResponse,
@@ -32,7 +32,7 @@ class HttpTransport:
     :raises ConnectionConfigError: if a certificate file that the settings name cannot be used.
     """
 
-    def __init__(self, settings: Settings, connector: aiohttp.BaseConnector | None = None) -> None:
+    def __init__(self, settings: ConnectionSettings, connector: aiohttp.BaseConnector | None = None) -> None:
         self._network = settings.network
         # True is for connections without TLS, where it has no meaning.
         self._tls: ssl.SSLContext | bool = settings.tls() or True

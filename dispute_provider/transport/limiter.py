@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import inf
 
 from dispute_provider.contracts.contract import Operation
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 # A request may take longer on its way than the one a second after it: seconds that this always comes to, and
 # at most. In between, it is what its answer took longer than those that come quickly.
@@ -93,7 +93,7 @@ class _Rate:
 class Limiter:
     """Gives turns, in the order in which they are asked for at each endpoint."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self._all = _Rate(settings.rate)
         self._files = _Rate(settings.file_rate) if settings.file_rate else self._all
         self._endpoint_rate = settings.endpoint_rate

@@ -12,7 +12,7 @@ from dispute_provider.transport.network import Network
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ConnectionSettings:
     """A checked connection.
 
     :param base_url: replaces the API's own hosts (a loopback stand-in or a gateway); None for the real API.

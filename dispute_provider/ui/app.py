@@ -14,7 +14,7 @@ from dispute_provider.documents.renderer import MAX_WIDTH
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.ui import describe
 from dispute_provider.ui.access import LOGGED_IN, MAY_ANSWER, Guarded
-from dispute_provider.ui.documents import Documents, MissingDocumentError
+from dispute_provider.ui.documents import DocumentPages, MissingDocumentError
 from dispute_provider.ui.reading import UnreadableError, earlier_evidence, read
 from dispute_provider.ui.records import TaskDep
 
@@ -43,7 +43,7 @@ def create() -> Guarded:
     app = FastAPI(
         title="Dispute evidence", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
-    app.state.documents = Documents()
+    app.state.documents = DocumentPages()
     app.include_router(page)
     app.include_router(data)
     app.add_exception_handler(MissingDocumentError, _says(404))
@@ -88,18 +88,18 @@ async def show_dispute(task: TaskDep, key: str) -> Response:
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
-def documents_of(request: Request, task: TaskDep, sha256: Sha256) -> Documents:
+def documents_of(request: Request, task: TaskDep, sha256: Sha256) -> DocumentPages:
     """The documents, for one that stands in the records of this very task.
 
     :raises HTTPException: 404, if it does not.
     """
     if sha256 not in task.documents:
         raise HTTPException(404, "This task has no such document.")
-    documents: Documents = request.app.state.documents
+    documents: DocumentPages = request.app.state.documents
     return documents
 
 
-DocumentsDep = Annotated[Documents, Depends(documents_of)]
+DocumentsDep = Annotated[DocumentPages, Depends(documents_of)]
 
 
 @data.get("/documents/{sha256}")

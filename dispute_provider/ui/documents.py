@@ -21,7 +21,7 @@ class MissingDocumentError(Exception):
     """The store does not hold a document, and why, for people."""
 
 
-class Documents:
+class DocumentPages:
     """Reads and draws one document after the other, in threads of its own: a slow one holds up no other page
     of Airflow.
     """

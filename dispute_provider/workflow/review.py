@@ -30,7 +30,7 @@ _LISTS = ("hold", "reject", "edit", "concede")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ReviewField:
     """A field of the form besides its options.
 
     :param schema: JSON Schema of its value; ``examples`` are what can be chosen of a list.
@@ -43,7 +43,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ReviewForm:
     """A review form.
 
     :param subject: begins with what is due first, so that a list of forms reads as today's list.
@@ -56,7 +56,7 @@ class Form:
     body: str
     options: tuple[str, ...]
     multiple: bool
-    fields: Mapping[str, Field] = field(default_factory=dict)
+    fields: Mapping[str, ReviewField] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ class Decision:
         return f"{self.meaning}: {self.note}" if self.note else self.meaning
 
 
-def form(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending | None = None) -> Form:
+def form(
+    records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending | None = None
+) -> ReviewForm:
     """One dispute in full, or a batch as a table with a choice.
 
     :param records: those to decide, at most :data:`LARGEST_REVIEW`.
@@ -86,7 +88,7 @@ def form(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: E
     records = by_due_date(list(records))
     if len(records) == 1:
         record = records[0]
-        return Form(
+        return ReviewForm(
             subject=review_form.single_subject(record),
             body=review_form.single_body(record, snapshots[record.dispute], ending),
             options=(
@@ -99,7 +101,7 @@ def form(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: E
             multiple=False,
             fields=_fields(records),
         )
-    return Form(
+    return ReviewForm(
         subject=review_form.batch_subject(records),
         body=review_form.batch_body(records, snapshots, ending),
         options=(all_option(records), NONE_OPTION, *map(submit_option, records)),
@@ -108,35 +110,35 @@ def form(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: E
     )
 
 
-def _fields(records: Sequence[Record]) -> dict[str, Field]:
+def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
     fields = {
-        "note": Field("Note", "Why; it is kept with your answer.", "", _text(_LONGEST_NOTE)),
-        "hold_reason": Field(
+        "note": ReviewField("Note", "Why; it is kept with your answer.", "", _text(_LONGEST_NOTE)),
+        "hold_reason": ReviewField(
             "Why it is held",
             "For what is held. What needs documents is put to review again as soon as its case changes.",
             LATER,
             {"type": ["null", "string"], "enum": [*HOLD_REASONS]},
         ),
-        "hold_for": Field(
+        "hold_for": ReviewField(
             "Who is to do it", "For what is held; reminders name them.", "", _text(_LONGEST_NAME)
         ),
     }
     conceded = [concede_option(record) for record in records if _can_be_conceded(record)]
     if len(records) > 1:
         disputes = [record.dispute for record in records]
-        fields["hold"] = Field(
+        fields["hold"] = ReviewField(
             "Hold",
             "Disputes to leave out of *all*; what is named nowhere is held anyhow.",
             [],
             _choice(disputes),
         )
-        fields["reject"] = Field(
+        fields["reject"] = ReviewField(
             "Reject",
             "Disputes not to contest with this evidence.",
             [],
             _choice(disputes),
         )
-        fields["edit"] = Field(
+        fields["edit"] = ReviewField(
             "Edit",
             "Disputes that are held, for their cases are to be changed; they are put to review again then.",
             [],
@@ -144,9 +146,9 @@ def _fields(records: Sequence[Record]) -> dict[str, Field]:
         )
         if conceded:
             description = "Disputes to give up, which cannot be undone. Confirm it in the next field."
-            fields["concede"] = Field("Concede", description, [], _choice(conceded))
+            fields["concede"] = ReviewField("Concede", description, [], _choice(conceded))
     if conceded:
-        fields["concede_confirm"] = Field(
+        fields["concede_confirm"] = ReviewField(
             "Confirm what you concede",
             "Only to concede: type the ids of the disputes that you give up once more, separated by spaces. "
             "It cannot be undone.",

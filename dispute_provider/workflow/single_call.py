@@ -20,7 +20,7 @@ from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
 from dispute_provider.workflow.submit import answered
 
 
-class Note(Protocol):
+class CallNote(Protocol):
     """The note of a final call; it outlives the try that makes it.
 
     :ivar before: stage, submissions and time of the last one before the noted call; empty if none is noted.
@@ -55,7 +55,7 @@ class SingleCall:
     :param say: takes what happened to the dispute, for the log.
     """
 
-    def __init__(self, api: Api, request: Request, note: Note, say: Callable[[str], None]) -> None:
+    def __init__(self, api: Api, request: Request, note: CallNote, say: Callable[[str], None]) -> None:
         self._api, self._request, self._note, self._say = api, request, note, say
         known = api.contract[api.reads_by].schema["properties"]
         # The account, the version and what to expand are those of the call.

@@ -14,7 +14,7 @@ from dispute_provider.evidence import compelling, fitting, merging
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
 from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.merging import Merged, Piece, Policy
+from dispute_provider.evidence.merging import Merged, MergePolicy, Piece
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.replacing import Replacement, marks_of
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
@@ -37,7 +37,7 @@ class Rules:
     :param require_verdict: the least verdict that is staged; None stages whatever the verdict.
     """
 
-    merge: Policy = Policy.KEEP
+    merge: MergePolicy = MergePolicy.KEEP
     switch_to_manual: bool = False
     allow_unknown_submission_method: bool = False
     require_verdict: Verdict | None = None

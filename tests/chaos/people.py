@@ -187,7 +187,7 @@ AFTERWARDS = {"reopen": 6, "close": 1, "submit": 1}
 
 
 @dataclass(frozen=True)
-class Form:
+class ShownForm:
     """A form as its reviewer has it before them: what can be chosen, and what was read to make it.
 
     :param conceding: the labels that give a dispute up.
@@ -235,7 +235,7 @@ class Reply:
 TIMED_OUT = {"error": "The response timeout has passed without a response.", "error_type": "timeout"}
 
 
-def review(form: Form, dice: random.Random, slowest: float | None) -> Reply:
+def review(form: ShownForm, dice: random.Random, slowest: float | None) -> Reply:
     """A reviewer's answer to a form.
 
     :param slowest: seconds; None for one who may think for days.
@@ -268,11 +268,11 @@ def review(form: Form, dice: random.Random, slowest: float | None) -> Reply:
     return Reply(after, [option.replace("· ", "· 9", 1) for option in yes], params={"note": 7})
 
 
-def _no(form: Form, after: float) -> Reply:
+def _no(form: ShownForm, after: float) -> Reply:
     return Reply(after, ["Reject: do not contest with this evidence"], rejected=list(form.disputes))
 
 
-def _giving_up(form: Form, dice: random.Random, after: float) -> Reply:
+def _giving_up(form: ShownForm, dice: random.Random, after: float) -> Reply:
     """One is conceded, or would be had it been said a second time, and of the right dispute; else edited."""
     if not form.conceding:
         return _editing(form, after)
@@ -284,13 +284,13 @@ def _giving_up(form: Form, dice: random.Random, after: float) -> Reply:
     return Reply(after, chosen, params=params, conceded=[dispute] if said == dispute else [])
 
 
-def _editing(form: Form, after: float) -> Reply:
+def _editing(form: ShownForm, after: float) -> Reply:
     if form.multiple:
         return Reply(after, ["Submit none of them"], params={"edit": form.disputes[:1]})
     return Reply(after, [option for option in form.options if option.startswith("Edit")])
 
 
-def _some(form: Form, dice: random.Random, after: float) -> Reply:
+def _some(form: ShownForm, dice: random.Random, after: float) -> Reply:
     if not form.multiple:
         return _no(form, after)
     some = sorted(dice.sample(form.disputes, dice.randint(1, len(form.disputes))))
@@ -298,7 +298,7 @@ def _some(form: Form, dice: random.Random, after: float) -> Reply:
     return Reply(after, _yes(form, some), some, {"note": "why", "reject": rest[:1]}, rejected=rest[:1])
 
 
-def _yes(form: Form, disputes: list[str]) -> list[str]:
+def _yes(form: ShownForm, disputes: list[str]) -> list[str]:
     """The options that approve these."""
     if not form.multiple:
         return [option for option in form.options if option.startswith("Submit ·")]

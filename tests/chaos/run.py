@@ -203,7 +203,7 @@ class Run:
 
         return await worker.run(resume())
 
-    def _show(self, instance: TaskInstance, worker: Worker, waiting: dict[str, Any]) -> people.Form:
+    def _show(self, instance: TaskInstance, worker: Worker, waiting: dict[str, Any]) -> people.ShownForm:
         """The form that the reviewer sees: that of the first try, whatever a later one would show."""
         disputes = [record["dispute"] for record in waiting["shown"]["records"]]
         if instance.form is None:
@@ -211,11 +211,11 @@ class Run:
             options, multiple = worker.form["options"], worker.form["multiple"]
             field = worker.form["params"].get("concede", {"schema": {}})
             conceding = field["schema"].get("examples") or [o for o in options if o.startswith("Concede ")]
-            instance.form = people.Form(options, multiple, shown, conceding)
-        form: people.Form = instance.form
+            instance.form = people.ShownForm(options, multiple, shown, conceding)
+        form: people.ShownForm = instance.form
         return form
 
-    def _note_approvals(self, review: str, form: people.Form, reply: people.Reply) -> None:
+    def _note_approvals(self, review: str, form: people.ShownForm, reply: people.Reply) -> None:
         told = self.scene.told
         for given, disputes in ((told.approvals, reply.approved), (told.concessions, reply.conceded)):
             given += [Approval(self.label, review, each, clock.now(), form.shown[each]) for each in disputes]

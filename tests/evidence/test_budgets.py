@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispute_provider.contracts import contract
-from dispute_provider.evidence.limits import Held, Limits, exceeded, to_leave_out, unfit, usage
+from dispute_provider.evidence.limits import Limits, MeasuredDocument, exceeded, to_leave_out, unfit, usage
 
 STRIPE = Limits.of(contract.load("stripe"))
 MOOV = Limits.of(contract.load("moov"))
@@ -83,7 +83,10 @@ def test_each_api_takes_its_own_types(limits, content_type, said):
     ],
 )
 def test_sizes_are_added_up_in_words(sizes, said):
-    documents = [Held("receipt", sizes[0], path="a.pdf"), Held("customer_signature", sizes[1])]
+    documents = [
+        MeasuredDocument("receipt", sizes[0], path="a.pdf"),
+        MeasuredDocument("customer_signature", sizes[1]),
+    ]
     assert [each.problem for each in exceeded(STRIPE, documents)] == ([said] if said else [])
 
 
@@ -103,32 +106,35 @@ def test_sizes_are_added_up_in_words(sizes, said):
     ],
 )
 def test_pages_are_added_up_for_each_network(network, pages, said):
-    documents = [Held("receipt", 1, pages[0]), Held("customer_signature", 1, pages[1])]
+    documents = [
+        MeasuredDocument("receipt", 1, pages[0]),
+        MeasuredDocument("customer_signature", 1, pages[1]),
+    ]
     assert [each.problem for each in exceeded(STRIPE, documents, network)] == ([said] if said else [])
 
 
 def test_one_document_a_field_where_the_api_says_so():
-    [found] = exceeded(STRIPE, [Held("receipt", 1, 1), Held("receipt", 1, 1)])
+    [found] = exceeded(STRIPE, [MeasuredDocument("receipt", 1, 1), MeasuredDocument("receipt", 1, 1)])
     assert (found.pointer, found.problem) == ("/evidence/receipt", "2 documents of 1")
-    assert not exceeded(MOOV, [Held("receipt", 1, 1)] * 9)
+    assert not exceeded(MOOV, [MeasuredDocument("receipt", 1, 1)] * 9)
 
 
 def test_optional_documents_make_room_the_last_ones_first():
     documents = [
-        Held("a", 8, 1, "a", optional=True),
-        Held("b", 8, 1, "b"),
-        Held("c", 8, 1, "c", optional=True),
+        MeasuredDocument("a", 8, 1, "a", optional=True),
+        MeasuredDocument("b", 8, 1, "b"),
+        MeasuredDocument("c", 8, 1, "c", optional=True),
     ]
     assert to_leave_out(SMALL, documents) == {
         "c": "a (a) 0.000008 + b (b) 0.000008 + c (c) 0.000008 MB = 0.000024 of 0.000020 MB"
     }
-    assert [*to_leave_out(SMALL, [*documents, Held("d", 10, 1, "d")])] == ["c", "a"]
+    assert [*to_leave_out(SMALL, [*documents, MeasuredDocument("d", 10, 1, "d")])] == ["c", "a"]
     assert not to_leave_out(SMALL, documents[:2])
-    assert not to_leave_out(SMALL, [Held("x", 30, 9, "x")])
+    assert not to_leave_out(SMALL, [MeasuredDocument("x", 30, 9, "x")])
 
 
 def test_usage_is_said_in_one_line():
-    documents = [Held("receipt", 700_000, 3), Held("customer_signature", 500_000, 4)]
+    documents = [MeasuredDocument("receipt", 700_000, 3), MeasuredDocument("customer_signature", 500_000, 4)]
     texts = [
         ("uncategorized_text", "x" * 12_000),
         ("enhanced_evidence", {"a": ["\U0001f600", {"b": "x" * 32}]}),
@@ -137,7 +143,7 @@ def test_usage_is_said_in_one_line():
     assert used.text == "texts 12,034 of 150,000 characters · documents 2 · 1.2 of 4.5 MB · 7 of 49 pages"
     assert used.longest == {"uncategorized_text": (12_000, 20_000)}
     assert usage(STRIPE, documents, [], "mastercard").text.endswith("7 of 19 pages")
-    unknown = usage(STRIPE, [*documents, Held("refund_policy")], [])
+    unknown = usage(STRIPE, [*documents, MeasuredDocument("refund_policy")], [])
     assert unknown.text.endswith("documents 3 · at least 1.2 of 4.5 MB · at least 7 of 49 pages")
     assert usage(MOOV, documents, [("receipt", "ab"), ("receipt", "abc")]).text == (
         "texts 5 characters · documents 2 · 1.2 MB · 7 pages"
@@ -153,7 +159,7 @@ sizes = st.lists(st.integers(0, 5_000_000), min_size=1, max_size=9)
 def test_the_total_is_exact_at_its_bound_and_the_sum_is_right(parts, beside):
     *others, _ = parts
     last = 4_500_000 + beside - sum(others)
-    documents = [Held("x", size) for size in ([*others, last] if last >= 0 else parts)]
+    documents = [MeasuredDocument("x", size) for size in ([*others, last] if last >= 0 else parts)]
     total = sum(each.size or 0 for each in documents)
     found = [each.problem for each in exceeded(MOOV_WITH_TOTAL, documents)]
     assert bool(found) == (total > 4_500_000)
@@ -169,7 +175,7 @@ def test_the_total_is_exact_at_its_bound_and_the_sum_is_right(parts, beside):
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.booleans()), max_size=8))
 def test_what_stays_fits_or_cannot_be_done_without(pieces):
     documents = [
-        Held(str(i), size, pages, str(i), optional=optional)
+        MeasuredDocument(str(i), size, pages, str(i), optional=optional)
         for i, (size, pages, optional) in enumerate(pieces)
     ]
     gone = to_leave_out(SMALL, documents)

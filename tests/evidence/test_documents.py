@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from papers import jpeg, pdf, picture, png, tiff
 
-from dispute_provider.cases.documents import Documents, read_documents
+from dispute_provider.cases.documents import CaseDocuments, read_documents
 from dispute_provider.documents import Renderer
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document, Inspection, shown
@@ -38,7 +38,7 @@ class Folder:
             (self.place / f"{name}.pdf").write_bytes(content)
         return self
 
-    def read(self, evidence: dict[str, Any], provider: str = "stripe", **case: Any) -> Documents:
+    def read(self, evidence: dict[str, Any], provider: str = "stripe", **case: Any) -> CaseDocuments:
         data = {"provider": provider, "dispute": "du_1", "evidence": evidence, **case}
         return read_documents(Case.parse(data, folder=str(self.place)), self.renderer)
 
@@ -243,7 +243,7 @@ def test_metadata_and_lists_are_looked_through_too(folder):
 )
 def test_any_text_is_a_text(folder, text):
     case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": text}})
-    assert read_documents(case, folder.renderer) == Documents({})
+    assert read_documents(case, folder.renderer) == CaseDocuments({})
     assert case.evidence[0].value == text
 
 

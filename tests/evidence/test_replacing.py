@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.evidence.merging import Merged, Piece, Policy, merge
+from dispute_provider.evidence.merging import Merged, MergePolicy, Piece, merge
 from dispute_provider.evidence.record import Difference
 from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Evidence
@@ -44,7 +44,7 @@ def pieces(case: dict[str, Any]) -> list[Piece]:
 
 
 def merged(case: dict[str, Any], there: dict[str, Any], ours: Any = ()) -> Merged:
-    return merge(pieces(case), held(there), frozenset(ours), Policy.OVERWRITE, single=True)
+    return merge(pieces(case), held(there), frozenset(ours), MergePolicy.OVERWRITE, single=True)
 
 
 def written(case: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:

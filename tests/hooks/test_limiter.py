@@ -13,7 +13,7 @@ import pytest
 
 from dispute_provider.contracts.contract import Operation, load
 from dispute_provider.transport.limiter import Limiter
-from dispute_provider.transport.settings import Settings
+from dispute_provider.transport.settings import ConnectionSettings
 
 STRIPE = load("stripe")
 READ, WRITE, UPLOAD = (STRIPE[name] for name in ("GetDisputesDispute", "PostDisputesDispute", "PostFiles"))
@@ -44,7 +44,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def limiter(rate: float, **others: float) -> Limiter:
-    return Limiter(Settings("c", None, "", {}, None, False, rate, **others))  # type: ignore[arg-type]
+    return Limiter(ConnectionSettings("c", None, "", {}, None, False, rate, **others))  # type: ignore[arg-type]
 
 
 async def send(

@@ -14,7 +14,7 @@ from support import Connect
 from dispute_provider.apis.api import NoMemory
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.merging import Policy
+from dispute_provider.evidence.merging import MergePolicy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.workflow import concede as conceding
@@ -100,7 +100,7 @@ def test_a_colleagues_text_is_written_over_only_by_name_and_kept_aside(
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
     memory = Kept()
-    staged = put(driver, dispute, {"customer_name": "Ours"}, memory=memory, merge=Policy.OVERWRITE)
+    staged = put(driver, dispute, {"customer_name": "Ours"}, memory=memory, merge=MergePolicy.OVERWRITE)
     assert held(sandbox, dispute) == {"customer_name": "Ours"}
     assert kinds(staged) == {"customer_name": "overwritten"}
     assert memory.kept == {"customer_name": "Theirs"}
@@ -109,7 +109,7 @@ def test_a_colleagues_text_is_written_over_only_by_name_and_kept_aside(
 
 def test_what_is_written_over_and_kept_nowhere_is_said(driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
-    staged = put(driver, dispute, {"customer_name": "Ours"}, merge=Policy.OVERWRITE)
+    staged = put(driver, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE)
     assert any("kept nowhere" in note for note in staged.notes)
 
 
@@ -124,15 +124,15 @@ def test_a_colleagues_text_stops_the_staging_if_the_dag_says_so(
     api: str, theirs: dict[str, Any], ours: dict[str, Any], driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api=api, evidence=theirs)["id"]
-    staged = put(driver, dispute, ours, api=api, merge=Policy.FAIL)
+    staged = put(driver, dispute, ours, api=api, merge=MergePolicy.FAIL)
     assert staged.state == State.REFUSED
     assert next(iter(theirs)) in staged.reason
     assert not writes(sandbox)
 
 
-@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("policy", list(MergePolicy))
 def test_an_earlier_version_of_the_case_makes_room_for_the_new_one(
-    policy: Policy, driver: Driver, sandbox: Sandbox
+    policy: MergePolicy, driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe")["id"]
     memory = NoMemory()
@@ -180,7 +180,9 @@ def test_a_file_that_ends_before_the_due_date_is_uploaded_again(driver: Driver, 
     first = put(driver, dispute, {"receipt": {"file": "a.pdf"}})
     sandbox.edit_dispute(dispute, due_in=400 * 86400.0)
     sandbox.clock(advance=2 * 86400.0)  # what the first upload's key stood for is forgotten
-    second = put(driver, dispute, {"receipt": {"file": "a.pdf"}}, memory=NoMemory(), merge=Policy.OVERWRITE)
+    second = put(
+        driver, dispute, {"receipt": {"file": "a.pdf"}}, memory=NoMemory(), merge=MergePolicy.OVERWRITE
+    )
     assert second.state == State.STAGED
     assert set(first.documents) != set(second.documents)
 
@@ -244,7 +246,7 @@ def test_what_was_rejected_is_taken_back_where_it_would_go_out_by_itself(
         dispute,
         {"customer_name": "Ours", "shipping_date": "1 May"},
         memory=memory,
-        merge=Policy.OVERWRITE,
+        merge=MergePolicy.OVERWRITE,
         switch_to_manual=True,
     )
     rejected = staged.ended(State.REJECTED, "rejected")
@@ -259,7 +261,9 @@ def test_what_cannot_be_put_back_is_named_and_stays_on_manual(newest: Driver, sa
     dispute = sandbox.create_dispute(
         api="stripe", intended_submission_method="smart_disputes", evidence={"customer_name": "Theirs"}
     )["id"]
-    staged = put(newest, dispute, {"customer_name": "Ours"}, merge=Policy.OVERWRITE, switch_to_manual=True)
+    staged = put(
+        newest, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE, switch_to_manual=True
+    )
     [end] = newest.run(
         "stripe", lambda api: conceding.take_back(api, staged.ended(State.REJECTED, "no"), None)
     )
@@ -366,11 +370,11 @@ def test_a_document_that_cannot_be_shown_is_said(api: str, driver: Driver, sandb
     assert any("cannot be shown (receipt)" in note for note in record.notes)
 
 
-@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("policy", list(MergePolicy))
 @pytest.mark.parametrize("moment", ["before the review", "after the review"])
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_an_edit_by_a_colleague_on_the_way(
-    api: str, moment: str, policy: Policy, driver: Driver, sandbox: Sandbox
+    api: str, moment: str, policy: MergePolicy, driver: Driver, sandbox: Sandbox
 ) -> None:
     name = {"stripe": "customer_name", "moov": "cover-letter"}[api]
     dispute = sandbox.create_dispute(api=api)["id"]
@@ -395,15 +399,15 @@ def test_an_edit_by_a_colleague_on_the_way(
 
     # What goes out when it is staged anew is as the policy says: and just that is submitted.
     again = put(driver, dispute, {name: "Ours"}, api=api, memory=memory, merge=policy)
-    if policy == Policy.FAIL:
+    if policy == MergePolicy.FAIL:
         assert again.state == State.REFUSED
         assert not sandbox.dispute(dispute)["submissions"]
         return
     approved = reviewed(again)
     assert run(lambda an_api: protocol.submit(an_api, approved)).state == State.SUBMITTED
     texts = {
-        "stripe": {Policy.KEEP: ["Theirs"], Policy.OVERWRITE: ["Ours"]},
-        "moov": {Policy.KEEP: ["Ours", "Theirs"], Policy.OVERWRITE: ["Ours", "Theirs"]},
+        "stripe": {MergePolicy.KEEP: ["Theirs"], MergePolicy.OVERWRITE: ["Ours"]},
+        "moov": {MergePolicy.KEEP: ["Ours", "Theirs"], MergePolicy.OVERWRITE: ["Ours", "Theirs"]},
     }
     evidence = sandbox.dispute(dispute)["evidence"]
     sent = [evidence[name]] if api == "stripe" else sorted(item["text"] for item in evidence)

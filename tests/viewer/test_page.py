@@ -80,7 +80,7 @@ def test_a_reference_to_records_shows_them(
 ) -> None:
     now, passed, other = stage_one(), stage_one(), stage_one()
     monkeypatch.setattr(record_lists, "LARGEST_LIST", 1)
-    reference = record_lists.handed_out([passed.record, other.record])
+    reference = record_lists.return_value([passed.record, other.record])
     site.returns("stage", reference)
     site.waits("review", {"records": now.shown, "others": reference})
     assert set(disputes(site, "stage")) == {passed.record.dispute, other.record.dispute}

@@ -12,8 +12,8 @@ from dispute_provider.sandbox.objects.moov import (
     FILE_TYPES,
     MAX_FILE,
     MAX_TEXT,
-    Evidence,
     MoovDispute,
+    MoovEvidence,
 )
 from dispute_provider.sandbox.state import World
 from dispute_provider.sandbox.wire import Call, Response, json_response, utf16_length
@@ -25,7 +25,7 @@ async def upload_file(world: World, call: Call, dispute: MoovDispute) -> Respons
     upload, kind = _file_form(call, await _parts(call))
     _refuse_unless_open(dispute)
     now = world.clock.now()
-    item = Evidence(
+    item = MoovEvidence(
         dispute=dispute.id,
         type=kind,
         created=now,
@@ -43,11 +43,11 @@ def upload_text(world: World, call: Call, dispute: MoovDispute) -> Response:
     _check_type(given.get("evidenceType"))
     _refuse_unless_open(dispute)
     now = world.clock.now()
-    item = Evidence(dispute.id, given["evidenceType"], now, now, text=given["text"])
+    item = MoovEvidence(dispute.id, given["evidenceType"], now, now, text=given["text"])
     return _keep(call, dispute, item)
 
 
-def update(world: World, call: Call, dispute: MoovDispute, item: Evidence) -> Response:
+def update(world: World, call: Call, dispute: MoovDispute, item: MoovEvidence) -> Response:
     given = _json(call, {"text", "evidenceType"})
     if "text" in given:
         _check_text(given["text"])
@@ -67,7 +67,7 @@ def update(world: World, call: Call, dispute: MoovDispute, item: Evidence) -> Re
     return json_response(200, item.render())
 
 
-def delete(call: Call, dispute: MoovDispute, item: Evidence) -> Response:
+def delete(call: Call, dispute: MoovDispute, item: MoovEvidence) -> Response:
     _refuse_unless_open(dispute)
     del dispute.evidence[item.id]
     call.changed = True
@@ -136,7 +136,7 @@ def watch_deadline(world: World, dispute: MoovDispute) -> None:
     world.at(respond_by, expire)
 
 
-def _keep(call: Call, dispute: MoovDispute, item: Evidence) -> Response:
+def _keep(call: Call, dispute: MoovDispute, item: MoovEvidence) -> Response:
     dispute.evidence[item.id] = item
     call.changed = True
     return json_response(201, item.render_created())

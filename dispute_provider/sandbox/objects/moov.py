@@ -31,7 +31,7 @@ class Token:
 
 
 @dataclass(slots=True)
-class Evidence:
+class MoovEvidence:
     dispute: str
     type: str
     created: float
@@ -92,7 +92,7 @@ class MoovDispute:
     """What a submission leads to: won, lost, closed or resolved."""
     submitted: float | None = None
     submissions: list[dict[str, Any]] = field(default_factory=list)
-    evidence: dict[str, Evidence] = field(default_factory=dict)
+    evidence: dict[str, MoovEvidence] = field(default_factory=dict)
 
     def render(self) -> dict[str, Any]:
         shown: dict[str, Any] = {
