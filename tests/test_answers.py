@@ -24,7 +24,7 @@ from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
 from dispute_provider.sandbox import MOOV_ACCOUNT
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
 
 DISPUTE = "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10"
 EVERY_OPERATION = [

@@ -30,7 +30,7 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
 
 LIVE_KEY = "sk_live_51AbCdEf"
 GOOD: dict[str, dict[str, Any]] = {

@@ -28,7 +28,7 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 
 CANARY = "canary-5f1c"
 # A secret in an extra: a stand-in on loopback is reached without the proxy.
@@ -130,7 +130,7 @@ def test_it_follows_no_redirect_whatever_the_task_says(api: str, connect: Connec
 def test_it_waits_no_longer_than_our_own_calls(stripe_connection: str) -> None:
     hook = StripeHook()
     hook.get_conn()
-    assert hook.merged_extra["timeout"] == (bounds.CONNECT_SECONDS, bounds.READ_SECONDS)
+    assert hook.merged_extra["timeout"] == (timeouts.CONNECT_SECONDS, timeouts.READ_SECONDS)
     hook.get_conn(extra_options={"timeout": 5})
     assert hook.merged_extra["timeout"] == 5
 

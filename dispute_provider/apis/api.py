@@ -20,7 +20,7 @@ from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import ApiError, AuthenticationError
 from dispute_provider.transport.client import Client
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.get_provider_info import get_provider_info
+from dispute_provider.transport.connection_settings import refused
 from dispute_provider.transport.network import Network, is_loopback, network
-from dispute_provider.transport.settings import refused
 
 _BLANK = (None, "")
 # Extras of Airflow's own HTTP hook that another name has here; difflib finds the rest.

@@ -39,7 +39,7 @@ from dispute_provider.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
 
 _CLOSED = {
     "accepted": "it was accepted, which is final",

@@ -33,7 +33,7 @@ from dispute_provider.evidence.snapshot import (
     Snapshot,
 )
 from dispute_provider.exceptions import InvalidRequestError, Violation
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
 
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")

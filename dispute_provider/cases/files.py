@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider import config
-from dispute_provider.evidence.bounds import LARGEST_CASE
+from dispute_provider.evidence.case_size import LARGEST_CASE
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from dispute_provider.cases.files import require_file, require_within_roots, storage_path
-from dispute_provider.evidence.bounds import LARGEST_CASE
+from dispute_provider.evidence.case_size import LARGEST_CASE
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 
 if TYPE_CHECKING:

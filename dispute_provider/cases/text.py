@@ -1,4 +1,4 @@
-"""The text of a case, JSON or YAML, parsed within :mod:`dispute_provider.evidence.bounds`."""
+"""The text of a case, JSON or YAML, parsed within :mod:`dispute_provider.evidence.case_size`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from dispute_provider.evidence.bounds import (
+from dispute_provider.evidence.case import refused
+from dispute_provider.evidence.case_size import (
     LONGEST_NUMBER,
     MAX_DEPTH,
     MAX_VALUES,
@@ -16,7 +17,6 @@ from dispute_provider.evidence.bounds import (
     TOO_LONG_A_NUMBER,
     TOO_MANY_VALUES,
 )
-from dispute_provider.evidence.case import refused
 
 # libyaml parses a hundred times as fast. PyYAML's wheels contain it, a build from source may not.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -14,9 +14,9 @@ import time
 from typing import BinaryIO
 
 from dispute_provider.documents import pdfs, pictures
-from dispute_provider.documents.foreign import carries_foreign
+from dispute_provider.documents.messages import ANSWER, DONE, INSPECT, QUESTION, REFUSED, Refusal
+from dispute_provider.documents.polyglots import is_polyglot
 from dispute_provider.documents.refused import Refused
-from dispute_provider.documents.wire import ANSWER, DONE, INSPECT, QUESTION, REFUSED, Refusal
 from dispute_provider.evidence.file_types import PDF
 
 MEMORY = 1024 * 1024 * 1024
@@ -65,7 +65,7 @@ def _inspect(content: bytes) -> bytes:
     kind, pages, card_number = (
         pdfs.inspect(content) if _is_pdf(content) else (*pictures.inspect(content), False)
     )
-    if carries_foreign(content, kind):
+    if is_polyglot(content, kind):
         raise Refused(Refusal.FOREIGN)
     return json.dumps([kind, pages, card_number]).encode()
 

@@ -11,9 +11,9 @@ import pypdfium2
 from PIL import Image
 from pypdfium2 import raw
 
+from dispute_provider.documents.messages import Refusal
 from dispute_provider.documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
 from dispute_provider.documents.refused import Refused
-from dispute_provider.documents.wire import Refusal
 from dispute_provider.evidence.card_numbers import has_card_number
 from dispute_provider.evidence.file_types import PDF
 

@@ -8,9 +8,9 @@ from typing import cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dispute_provider.documents.foreign import has_pdf_header
+from dispute_provider.documents.messages import Refusal
+from dispute_provider.documents.polyglots import has_pdf_header
 from dispute_provider.documents.refused import Refused
-from dispute_provider.documents.wire import Refusal
 from dispute_provider.evidence.file_types import JPEG, PNG, TIFF, FileType
 
 # A3 scanned at 600 dpi has 70 million.

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from dispute_provider.documents.wire import ANSWER, QUESTION
+from dispute_provider.documents.messages import ANSWER, QUESTION
 
 # It takes the parent's path over: a package may stand where only the parent's environment or set-up says.
 _START = "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider.documents.child import main; main()"

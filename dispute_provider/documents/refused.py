@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.documents.wire import Refusal
+from dispute_provider.documents.messages import Refusal
 
 
 class Refused(Exception):  # noqa: N818  # no error of the program

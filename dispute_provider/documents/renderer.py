@@ -7,8 +7,8 @@ import os
 import threading
 from types import TracebackType
 
+from dispute_provider.documents.messages import DONE, INSPECT, RENDER, Refusal
 from dispute_provider.documents.process import Process
-from dispute_provider.documents.wire import DONE, INSPECT, RENDER, Refusal
 from dispute_provider.evidence.documents import Inspection
 from dispute_provider.evidence.file_types import BY_CONTENT_TYPE, PNG
 

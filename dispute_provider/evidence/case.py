@@ -13,7 +13,7 @@ import msgspec
 
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.json_data import holds_json
-from dispute_provider.evidence.bounds import TOO_DEEP, excess
+from dispute_provider.evidence.case_size import TOO_DEEP, excess
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.snapshot import sha256_of
 from dispute_provider.exceptions import InvalidCaseError, Violation

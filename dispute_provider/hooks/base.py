@@ -20,8 +20,8 @@ from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.exceptions import ApiError, DisputeError
 from dispute_provider.hooks.blocking import BlockingSession
-from dispute_provider.transport.bounds import CONNECT_SECONDS, READ_SECONDS
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
+from dispute_provider.transport.timeouts import CONNECT_SECONDS, READ_SECONDS
 from dispute_provider.transport.unsent import tunnel_status, unsent
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dispute_provider.state.sweep_store import ENDED, note_ends
 from dispute_provider.tasks.batch import Given, accept_upstream, resolve
+from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.record_lists import records_of
-from dispute_provider.tasks.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,12 +35,12 @@ class ReportOutcomeOperator(BaseOperator):
     ui_color = "#cfe2f3"
 
     def __init__(self, *, results: Given, **kwargs: Any) -> None:
-        super().__init__(**settings(kwargs, ENDED))
+        super().__init__(**with_defaults(kwargs, ENDED))
         self.results = accept_upstream(self, results)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**settings(kwargs, ENDED))
+        return super().partial(**with_defaults(kwargs, ENDED))
 
     def execute(self, context: Context) -> dict[str, int]:
         from dispute_provider.evidence.record import EDIT, HOLD, State

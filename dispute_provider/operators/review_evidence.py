@@ -22,9 +22,9 @@ from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import ANSWERED, note_answers
 from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider.tasks.notifications import form_address, notify
+from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, Value, count_of, records_of, return_value
-from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import STAGED, Signer
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ReviewEvidenceOperator(HITLOperator):
         policy: ApprovalPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs = settings(kwargs, SUBMISSIONS, ANSWERED)
+        kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED)
         # Options and texts are made when the task runs; the base class wants some at parse time.
         super().__init__(subject="Review of evidence", options=["Submit none of them"], **kwargs)
         self.staged = accept_upstream(self, staged)
@@ -85,7 +85,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**settings(kwargs, SUBMISSIONS, ANSWERED))
+        return super().partial(**with_defaults(kwargs, SUBMISSIONS, ANSWERED))
 
     def execute(self, context: Context) -> Value:
         from dispute_provider.workflow import review
@@ -137,14 +137,14 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider.evidence.record import State, by_due_date
         from dispute_provider.state import evidence_store
         from dispute_provider.workflow import review
-        from dispute_provider.workflow.one_each import OneEach
-        from dispute_provider.workflow.present import read_for_review
+        from dispute_provider.workflow.deduplicate import Deduplicator
+        from dispute_provider.workflow.read_for_review import read_for_review
 
         to_decide: list[Record] = []
         snapshots: dict[str, Snapshot] = {}
         keep = evidence_store.put if evidence_store.is_configured() else None
         signer = Signer(STAGED)
-        one_each = OneEach()
+        deduplicator = Deduplicator()
 
         async def read(record: Record) -> tuple[Record, Snapshot | None]:
             if record.state != State.STAGED:
@@ -167,7 +167,7 @@ class ReviewEvidenceOperator(HITLOperator):
                 readings = await all_of(some, read)
                 fresh = [record for record, _ in readings]
                 progress.done(*fresh)
-                to_decide, staged, refused = one_each.choose(
+                to_decide, staged, refused = deduplicator.choose(
                     to_decide, [record for record in fresh if record.state == State.STAGED]
                 )
                 shown = {id(record): snapshot for record, snapshot in readings if snapshot}

@@ -18,9 +18,9 @@ from dispute_provider.tasks.batch import (
     retry_held,
     warn_without_lock,
 )
+from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, Value
-from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import STAGED, Signer
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         ):
             if value not in known:
                 raise ValueError(f"{name}={value!r} is none of {', '.join(map(str, known))}")
-        super().__init__(**settings(kwargs, UPLOADS))
+        super().__init__(**with_defaults(kwargs, UPLOADS))
         self.cases = accept_upstream(self, cases)
         self.conn_id = conn_id
         self.folder = folder
@@ -88,10 +88,10 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**settings(kwargs, UPLOADS))
+        return super().partial(**with_defaults(kwargs, UPLOADS))
 
     async def aexecute(self, context: Context) -> Value:
-        from dispute_provider.cases.claims import Claims
+        from dispute_provider.cases.case_batch import CaseBatch
         from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import MergePolicy
@@ -113,19 +113,19 @@ class StageEvidenceOperator(BaseAsyncOperator):
         memory = StagingMemory(context, api.name)
         signer = Signer(STAGED)
         with RecordWriter(self.log) as writer:
-            claims = Claims(cases)
-            await asyncio.to_thread(claims.look_through)
-            async with Apis() as apis, BatchProgress(context, "staging", claims.count) as progress:
+            batch = CaseBatch(cases)
+            await asyncio.to_thread(batch.find_duplicates)
+            async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
                 with Renderer() as renderer:
                     opened = await apis.of(self.conn_id)
-                    stager = CaseStager(self.conn_id, opened, self.folder, claims, rules, memory, renderer)
+                    stager = CaseStager(self.conn_id, opened, self.folder, batch, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
                         writer.add(signer.sign(record) if record.state == State.STAGED else record, place)
                         progress.done(record)
                         self._remember(lambda: memory.end(record))
 
-                    await each(claims.cases(), stager.stage, hand_on)
+                    await each(batch.cases(), stager.stage, hand_on)
             problem = self._remember(memory.finish)
             retry_held(context, writer.tally, problem)
             return writer.value()

@@ -29,11 +29,11 @@ from dispute_provider.tasks.batch import (
     retry_held,
     warn_without_lock,
 )
+from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import Tally, Value, is_unreached, records_of, return_value
-from dispute_provider.tasks.settings import settings
 from dispute_provider.tasks.signing import Signer
-from dispute_provider.tasks.submitting import Submitting, keep, may_have_been_sent, not_noted
+from dispute_provider.tasks.submitter import Submitter, keep, may_have_been_sent, not_noted
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,12 +59,12 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     ui_color = "#f4cccc"
 
     def __init__(self, *, approved: Given, **kwargs: Any) -> None:
-        super().__init__(**settings(kwargs, SUBMISSIONS))
+        super().__init__(**with_defaults(kwargs, SUBMISSIONS))
         self.approved = accept_upstream(self, approved)
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**settings(kwargs, SUBMISSIONS))
+        return super().partial(**with_defaults(kwargs, SUBMISSIONS))
 
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.record import State
@@ -90,8 +90,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     self._log_lines(ends)
                     results += ends
                     continue
-                submitting = Submitting(self.log, context, apis, journal, receipts, progress)
-                results += await submitting.all(batch)
+                submitter = Submitter(self.log, context, apis, journal, receipts, progress)
+                results += await submitter.all(batch)
         for each in filter(None, journals.values()):
             keep(self.log, each.close)
         retry_held(context, Tally(results))

@@ -32,12 +32,12 @@ def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str
 
 def seconds_until_settled(entry: Mapping[str, Any]) -> float:
     """Seconds; all of them where no end was noted, for the worker may have died just now."""
-    from dispute_provider.transport import bounds
+    from dispute_provider.transport import timeouts
 
     if not (until := entry.get("until")):
-        return bounds.SETTLED_AFTER
+        return timeouts.SETTLED_AFTER
     return max(
-        0.0, bounds.SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds()
+        0.0, timeouts.SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds()
     )
 
 

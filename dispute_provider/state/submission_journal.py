@@ -63,11 +63,11 @@ class SubmissionJournal:
 
     def seconds_until_settled(self, record: Record) -> float:
         """Seconds until an earlier send, by this run or another, has arrived or never will."""
-        from dispute_provider.transport import bounds
+        from dispute_provider.transport import timeouts
 
         if self.intended(record) and not self.ended(record):
             # That worker may have died just now.
-            return bounds.SETTLED_AFTER
+            return timeouts.SETTLED_AFTER
         return self._in_flight.seconds_until_settled(record)
 
     def same_submission(self, record: Record) -> bool:

@@ -15,11 +15,11 @@ from dispute_provider import __version__
 from dispute_provider.contracts.answers import Answer, read_answer, unreadable
 from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import ApiError, RateLimitedError
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
+from dispute_provider.transport.connection_settings import ConnectionSettings
 from dispute_provider.transport.http import HttpTransport
 from dispute_provider.transport.limiter import Limiter
 from dispute_provider.transport.retries import Attempts
-from dispute_provider.transport.settings import ConnectionSettings
 from dispute_provider.transport.transport import (
     HttpRequest,
     NoResponseError,
@@ -108,8 +108,8 @@ class Client:
             problem = f"the connection broke before the answer was read: {type(error.__cause__).__name__}"
             raise unreadable(request, problem, in_flight=error.late) from None
         self._limiter.answered(operation, turn)
-        if len(response.body) > bounds.LARGEST_RESPONSE:
-            problem = f"the answer is larger than {bounds.LARGEST_RESPONSE:,} bytes"
+        if len(response.body) > timeouts.LARGEST_RESPONSE:
+            problem = f"the answer is larger than {timeouts.LARGEST_RESPONSE:,} bytes"
             raise unreadable(request, problem, response.status)
         try:
             answer = read_answer(

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from dispute_provider.transport import bounds
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport import timeouts
+from dispute_provider.transport.connection_settings import ConnectionSettings
 from dispute_provider.transport.transport import (
     HttpRequest,
     HttpResponse,
@@ -42,7 +42,7 @@ class HttpTransport:
             # A request without a body has no type.
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=bounds.CONNECT_SECONDS, sock_read=bounds.READ_SECONDS
+                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
             ),
         )
 
@@ -75,11 +75,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     """What was answered; of what is too large, a little more than is allowed."""
     # Most answers say how long they are. Of a compressed one that says nothing of what it unfolds to.
     packed = "Content-Encoding" in response.headers
-    if not packed and (response.content_length or inf) <= bounds.LARGEST_RESPONSE:
+    if not packed and (response.content_length or inf) <= timeouts.LARGEST_RESPONSE:
         return await response.read()
     body = bytearray()
     async for piece in response.content.iter_chunked(_PIECE):
         body += piece
-        if len(body) > bounds.LARGEST_RESPONSE:
+        if len(body) > timeouts.LARGEST_RESPONSE:
             break
     return bytes(body)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import inf
 
 from dispute_provider.contracts.contract import Operation
-from dispute_provider.transport.settings import ConnectionSettings
+from dispute_provider.transport.connection_settings import ConnectionSettings
 
 # A request may take longer on its way than the one a second after it: seconds that this always comes to, and
 # at most. In between, it is what its answer took longer than those that come quickly.

@@ -20,7 +20,7 @@ from dispute_provider.exceptions import (
     RateLimitedError,
     UnreachableError,
 )
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 
 # Seconds between the readings that look for a submission whose answer told nothing.
 LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -117,7 +117,7 @@ async def send_and_look(
             return Outcome(sent, before, after)
         if sent.problem and sent.problem.in_flight:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
-            await api.wait(bounds.SETTLED_AFTER)
+            await api.wait(timeouts.SETTLED_AFTER)
         looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)
         opened = partial(shows, before)
         after, problem = await read_back(api, read, opened, settle, looks)

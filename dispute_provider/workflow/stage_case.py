@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dispute_provider.cases import documents as case_documents
 from dispute_provider.cases import files as case_files
-from dispute_provider.cases.claims import Claims
+from dispute_provider.cases.case_batch import CaseBatch
 from dispute_provider.cases.files import CaseFile
 from dispute_provider.cases.lines import CaseLine
 from dispute_provider.evidence.case import Case, name_of
@@ -34,7 +34,7 @@ class CaseStager:
     """Stages the cases of one batch; each ends as a record, whatever is wrong with it.
 
     :param folder: where the documents of dict cases stand.
-    :param claims: which of the cases claim the same dispute.
+    :param batch: the cases, and which of them are for the same dispute.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CaseStager:
         conn_id: str,
         api: Api,
         folder: str | None,
-        claims: Claims,
+        batch: CaseBatch,
         rules: Rules,
         memory: StagingMemory,
         renderer: Renderer,
@@ -56,7 +56,7 @@ class CaseStager:
         self._rules = rules
         self._memory = memory
         self._renderer = renderer
-        self._claims = claims
+        self._batch = batch
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
         """Stage a case: a dict, a case file or its path, or the line of one that holds many.
@@ -78,7 +78,7 @@ class CaseStager:
             if case.provider != provider:
                 reason = f"the case is for {case.provider}, the connection is a {provider} one"
                 return record.ended(State.REFUSED, reason)
-            if refusal := self._claims.refusal(case, place):
+            if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
             # A thread costs as much as a request: only what waits for files goes there.
             if case.files:

@@ -13,7 +13,7 @@ from dispute_provider.apis.api import Api
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.workflow import concede as conceding
 from dispute_provider.workflow import final_call
 from dispute_provider.workflow import stage as staging
@@ -67,7 +67,7 @@ NAMED = {
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dispute_provider.contracts.contract import Operation, load
+from dispute_provider.transport.connection_settings import ConnectionSettings
 from dispute_provider.transport.limiter import Limiter
-from dispute_provider.transport.settings import ConnectionSettings
 
 STRIPE = load("stripe")
 READ, WRITE, UPLOAD = (STRIPE[name] for name in ("GetDisputesDispute", "PostDisputesDispute", "PostFiles"))

@@ -31,8 +31,8 @@ from dispute_provider.exceptions import (
     UnreachableError,
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
-from dispute_provider.transport import bounds
 from dispute_provider.transport import retries as attempts
+from dispute_provider.transport import timeouts
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -89,7 +89,7 @@ def test_an_answer_that_is_too_large_is_not_read(
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bounds, "LARGEST_RESPONSE", 100_000)
+    monkeypatch.setattr(timeouts, "LARGEST_RESPONSE", 100_000)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     body = json.dumps(STRIPE_DISPUTE | {"padding": "x" * 200_000}).encode()
     reply = Reply(200, gzip.compress(body), {"Content-Encoding": "gzip"}) if packed else Reply(200, body)
@@ -119,7 +119,7 @@ def test_silence_ends(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bounds, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(timeouts, "READ_SECONDS", 0.2)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     sandbox.fault(effect="delay", seconds=1)
     with pytest.raises(error, match="Timeout"):
@@ -127,7 +127,7 @@ def test_silence_ends(
 
 
 def test_nobody_accepting_ends(driver: Driver, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(timeouts, "CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

@@ -17,7 +17,7 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.workflow import final_call
 from dispute_provider.workflow import stage as staging
 from dispute_provider.workflow import submit as protocol
@@ -53,7 +53,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -199,7 +199,7 @@ async def meanwhile(api: Api, record: Record, act: Callable[[], None]) -> Record
     sleep = api.client.sleep
 
     async def wait(seconds: float) -> None:
-        if seconds == bounds.SETTLED_AFTER:
+        if seconds == timeouts.SETTLED_AFTER:
             act()
         await sleep(seconds)
 
@@ -212,8 +212,8 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
 ) -> None:
     dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
     staged = stage(api, dispute, driver)
-    monkeypatch.setattr(bounds, "READ_SECONDS", 0.2)
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 1.5)
+    monkeypatch.setattr(timeouts, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.5)
     sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
 
     def escalate() -> None:

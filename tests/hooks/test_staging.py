@@ -20,7 +20,7 @@ from dispute_provider.sandbox import Sandbox
 from dispute_provider.workflow import concede as conceding
 from dispute_provider.workflow import final_call
 from dispute_provider.workflow import submit as protocol
-from dispute_provider.workflow.present import read_for_review
+from dispute_provider.workflow.read_for_review import read_for_review
 from dispute_provider.workflow.stage import Rules, stage
 
 pytestmark = pytest.mark.usefixtures("impatient")

@@ -23,7 +23,7 @@ from dispute_provider.operators.moov import MoovAcceptDisputeOperator, MoovSubmi
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.transport.client import Client
 from dispute_provider.workflow import final_call
 
@@ -72,7 +72,7 @@ MOOV = [name for name in KINDS if name.startswith("moov")]
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture(params=KINDS)
@@ -100,7 +100,7 @@ def test_a_killed_try_and_the_next_one_send_once(
     kind: Kind, sandbox: Sandbox, dispute: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first worker is gone, its request is not: it arrives while the second try runs."""
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 1.5)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.5)
     sandbox.settings(permissive=True)
     sandbox.fault(effect="delay", operation=kind.operation, seconds=0.8)
     store, operator = Store(), kind.make(dispute)
@@ -241,7 +241,7 @@ def test_a_refused_call_leaves_nothing_to_wait_for(
     sandbox.fault(effect="status", operation=kind.operation, status=400)
     with pytest.raises(InvalidRequestError):
         run(kind.make(dispute), store=store)
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 3600.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 3600.0)
     assert run(kind.make(dispute), 2, store)["status"] == kind.status
 
 
@@ -261,7 +261,7 @@ def test_the_wait_counts_from_when_the_call_was_noted(
         waited.append(seconds)
 
     monkeypatch.setattr(Client, "sleep", staticmethod(pause))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 180.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 180.0)
     assert run(kind.make(dispute), 2, store)["status"] == kind.status
     assert 0 < sum(waited) < 180
     assert done(sandbox, kind) == 1

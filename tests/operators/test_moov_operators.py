@@ -38,7 +38,7 @@ from dispute_provider.operators.moov import (
     MoovUploadDisputeEvidenceTextOperator,
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.workflow import final_call
 
 SUBMIT = "submitDisputeEvidence"
@@ -49,7 +49,7 @@ OTHER = "5a4db0c5-0000-4000-8000-00000000dead"
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ class TestRetried:
 
     @pytest.fixture(autouse=True)
     def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(bounds, "SETTLED_AFTER", 1.0)
+        monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.0)
 
     def test_it_is_still_in_flight(
         self, sandbox: Sandbox, dispute: str, submit: MoovSubmitDisputeEvidenceOperator

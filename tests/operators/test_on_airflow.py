@@ -21,7 +21,7 @@ from dispute_provider.operators.stripe import (
     StripeUploadFileOperator,
 )
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.workflow import final_call
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -117,7 +117,7 @@ def test_an_upload_feeds_an_update(sandbox: Sandbox, stripe_connection: str, tmp
 @pytest.fixture
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 @pytest.mark.usefixtures("_no_waiting")

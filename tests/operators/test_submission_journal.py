@@ -16,7 +16,7 @@ from dispute_provider.state.approvals import (
     unknown_ends,
 )
 from dispute_provider.state.submission_journal import SubmissionJournal
-from dispute_provider.transport.bounds import SETTLED_AFTER
+from dispute_provider.transport.timeouts import SETTLED_AFTER
 
 Data = dict[str, str]
 

@@ -20,7 +20,7 @@ from dispute_provider.evidence.record import Approval, Record, State
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
 from dispute_provider.tasks import record_lists
-from dispute_provider.workflow.present import read_for_review
+from dispute_provider.workflow.read_for_review import read_for_review
 
 Stage = Callable[..., Staged]
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -10,7 +10,7 @@ import pytest
 from flows import contest
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 
 # What a gateway, a proxy or the API itself can answer after the call was carried out.
 STATUSES = (202, 204, 303, 307, 400, 401, 402, 403, 404, 408, 410, 422, 425, 429, 451, 500, 503)
@@ -37,7 +37,7 @@ EXTRA = {"stripe": {"rate_limit": 1000}, "moov": {"rate_limit": 1000, "account":
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 def answer(action: str, form: dict[str, Any], disputes: list[str]) -> dict[str, Any]:

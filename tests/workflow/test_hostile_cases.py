@@ -21,8 +21,8 @@ from dispute_provider.cases import files as case_files
 from dispute_provider.cases.documents import read_documents
 from dispute_provider.cases.text import parse_json, parse_yaml
 from dispute_provider.documents import Renderer
-from dispute_provider.evidence.bounds import MAX_DEPTH, MAX_VALUES
 from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.case_size import MAX_DEPTH, MAX_VALUES
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.operators.evidence import StageEvidenceOperator
 from tests.harness import hostile

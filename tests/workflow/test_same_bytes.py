@@ -17,7 +17,7 @@ from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.transport.client import Client
 from dispute_provider.transport.transport import HttpRequest
 
@@ -104,7 +104,7 @@ def test_a_task_sends_what_the_single_operator_sends(
     outgoing: list[HttpRequest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     connect(kind)
     set_up(sandbox, kind)
     (cases / "a.pdf").write_bytes(papers.pdf(1))

@@ -18,7 +18,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.transport import bounds
+from dispute_provider.transport import timeouts
 from dispute_provider.workflow import final_call
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
@@ -29,7 +29,7 @@ SENT_BUT = "another approved record of this dispute"
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
-    monkeypatch.setattr(bounds, "SETTLED_AFTER", 0.0)
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
 
 
 def case(kind: str, dispute: str, text: str = "As it is.") -> dict[str, Any]:

@@ -39,9 +39,9 @@ def _uploads_forgotten() -> None:
 
 
 def _claims_unseen() -> None:
-    from dispute_provider.cases.claims import Claims
+    from dispute_provider.cases.case_batch import CaseBatch
 
-    Claims.refusal = lambda self, case, place: None  # type: ignore[method-assign]
+    CaseBatch.refusal = lambda self, case, place: None  # type: ignore[method-assign]
 
 
 def _replacements_forgotten() -> None:

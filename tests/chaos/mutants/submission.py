@@ -160,10 +160,10 @@ def _unknown_sent_again() -> None:
 
 
 def _sent_for_each_record() -> None:
-    from dispute_provider.tasks import submitting
-    from dispute_provider.tasks.same_dispute import SameDispute
+    from dispute_provider.tasks import submitter
+    from dispute_provider.tasks.dispute_groups import DisputeGroup
 
-    submitting.by_dispute = lambda records, rank: [SameDispute([record]) for record in records]
+    submitter.by_dispute = lambda records, rank: [DisputeGroup([record]) for record in records]
 
 
 def _resent_after_429() -> None:

@@ -1,4 +1,4 @@
-"""What parent and child say to each other: a question with a document's bytes, an answer of JSON or a PNG."""
+"""Define the messages between parent and child: a document's bytes, and the child's JSON or PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending what was approved to one API: intents noted first, each dispute once, receipts at once."""
+"""Send what was approved to one API: note intents first, send each dispute once, write receipts at once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.receipts import Receipts
 from dispute_provider.state.submission_journal import SubmissionJournal
 from dispute_provider.tasks.batch import Apis, all_of
+from dispute_provider.tasks.dispute_groups import by_dispute
 from dispute_provider.tasks.progress import BatchProgress
-from dispute_provider.tasks.same_dispute import by_dispute
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _GROUP = 300
 
 
-class Submitting:
-    """What one task sends to one API."""
+class Submitter:
+    """Sends what one task has for one API."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Which dispute each case of a batch claims. Where two claim one dispute, nobody can tell which is meant."""
+"""Find the cases of a batch that are for the same dispute: none of them is staged."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _READERS = 32
 _LINE = 32
 
 
-class _Claim(msgspec.Struct):
+class _DisputeName(msgspec.Struct):
     provider: str
     dispute: str
 
 
-_decoder = msgspec.json.Decoder(_Claim)
+_decoder = msgspec.json.Decoder(_DisputeName)
 
 
-class Claims:
-    """The cases of a batch, and which of them claim the same dispute.
+class CaseBatch:
+    """The cases of a batch, and which of them are for the same dispute.
 
     Of each case a hash and its place are kept, not the case: a place is the number of its item in the list,
     and of its line in a ``.jsonl`` file.
@@ -52,8 +52,8 @@ class Claims:
         self._kept: dict[int, CaseFile] = {}
         self._broken: dict[int, CaseLine] = {}
 
-    def look_through(self) -> None:
-        """Find out what each case claims, before any is staged; this reads files."""
+    def find_duplicates(self) -> None:
+        """Find cases for the same dispute, before any is staged; this reads files."""
         if len(self._given) == 1 and not case_lines.is_lines(self._given[0]):
             # One case has no other to meet.
             self.count = 1
@@ -92,14 +92,14 @@ class Claims:
                 yield position << _LINE, self._kept.pop(position, item)
 
     def refusal(self, case: Case, place: int) -> str | None:
-        """Return why a case may not be staged; None if it alone claims its dispute.
+        """Return why a case may not be staged; None if no other is for its dispute.
 
         :param place: as it came with the case.
         """
-        claim = hash((case.provider, case.dispute))
-        places = self._contested.get(claim)
+        key = hash((case.provider, case.dispute))
+        places = self._contested.get(key)
         if places is None:
-            first = self._first.setdefault(claim, place)
+            first = self._first.setdefault(key, place)
             if first == place:
                 return None
             # A file has changed since it was looked through.
@@ -121,8 +121,8 @@ class Claims:
     def _note(self, given: Any, place: int) -> None:
         from dispute_provider.evidence.case import dispute_id
 
-        if claim := _claim_of(given):
-            key = hash((claim.provider, dispute_id(claim.dispute)))
+        if named := _dispute_of(given):
+            key = hash((named.provider, dispute_id(named.dispute)))
             first = self._first.setdefault(key, place)
             if first != place:
                 self._contested.setdefault(key, [first]).append(place)
@@ -143,7 +143,7 @@ class Claims:
         return f"case {position + 1} of the list{where}" if not line else f"item {position + 1}{where}"
 
 
-def _claim_of(given: Any) -> _Claim | None:
+def _dispute_of(given: Any) -> _DisputeName | None:
     """Return which dispute a case names, whatever else is wrong with it; None if it names none."""
     from dispute_provider.cases.text import parse_json
 
@@ -161,4 +161,4 @@ def _claim_of(given: Any) -> _Claim | None:
     if not isinstance(given, Mapping):
         return None
     provider, dispute = given.get("provider"), given.get("dispute")
-    return _Claim(provider, dispute) if isinstance(provider, str) and isinstance(dispute, str) else None
+    return _DisputeName(provider, dispute) if isinstance(provider, str) and isinstance(dispute, str) else None

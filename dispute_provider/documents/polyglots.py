@@ -1,4 +1,4 @@
-"""Files that are two things at once: what a reviewer is shown is not all that they bring to the bank."""
+"""Detect files that are two things at once: a reviewer would see only one of the two."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHER_FILES = re.compile(
 )
 
 
-def carries_foreign(content: bytes, kind: str) -> bool:
+def is_polyglot(content: bytes, kind: str) -> bool:
     """Whether a document can be opened as another kind of file too, or has one behind its end.
 
     :param content: of a document that its own parser has read through.

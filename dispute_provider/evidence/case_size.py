@@ -1,4 +1,4 @@
-"""Bounds on the size of a case, checked before anything works on its contents.
+"""Bound the size of a case, before anything works on its contents.
 
 A case is small: its documents are files of their own, and Stripe allows 150,000 characters of text in all the
 evidence of a dispute (Moov less). What exceeds a bound is no case, and would only cost time and memory.

@@ -1,4 +1,4 @@
-"""What a reviewer is shown: the dispute as it is now, with every document that would go out."""
+"""Read a staged dispute as it is now, with every document that would go out, for its reviewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What our operators are set to besides what a DAG says; for mapped tasks as well."""
+"""Add our operators' defaults to the arguments of a DAG, for mapped tasks as well."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset
 
 
-def settings(given: dict[str, Any], *memory: Asset) -> dict[str, Any]:
-    """The arguments of an operator with its retry policy, and with what it keeps state at.
+def with_defaults(given: dict[str, Any], *memory: Asset) -> dict[str, Any]:
+    """Return the arguments of an operator with its retry policy, and with the assets that it keeps state at.
 
     Airflow reads those of a mapped task from ``partial``, before any constructor has run: both ask here.
 

@@ -1,4 +1,4 @@
-"""What a checked connection sets for every call on it."""
+"""Define the settings of a checked connection, for every call on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds on a call."""
+"""Define the timeouts of a call, and the largest response."""
 
 from __future__ import annotations
 

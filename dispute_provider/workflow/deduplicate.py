@@ -1,4 +1,4 @@
-"""One record of each dispute in a review, however many stagings it comes from."""
+"""Choose one record of each dispute in a review, however many stagings it comes from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dispute_provider.evidence.case import dispute_id
 from dispute_provider.evidence.record import Record, State
 
 
-class OneEach:
+class Deduplicator:
     """Choose between the records of one dispute.
 
     Of each dispute the case and a hash are kept, not the record: a review may go through a hundred thousand.

@@ -1,4 +1,4 @@
-"""Several approved records of one dispute in one task: one is sent, the others share its end."""
+"""Group the approved records of one dispute: one is sent, the others share its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
 
 
-class SameDispute:
+class DisputeGroup:
     """The approved records of one dispute, in the order in which they may be sent.
 
     A record whose predecessor was refused is sent in its turn, unless it has the same evidence: of several
@@ -45,7 +45,7 @@ class SameDispute:
         return [_shared_end(record, first, end) for record in decided]
 
 
-def by_dispute(records: Iterable[Record], rank: Callable[[Record], int]) -> list[SameDispute]:
+def by_dispute(records: Iterable[Record], rank: Callable[[Record], int]) -> list[DisputeGroup]:
     """Group records by the dispute that they are about; the same record given twice is one.
 
     :param rank: orders the records of one dispute: what an earlier try has sent comes first.
@@ -53,7 +53,7 @@ def by_dispute(records: Iterable[Record], rank: Callable[[Record], int]) -> list
     groups: dict[str, dict[str, Record]] = {}
     for record in records:
         groups.setdefault(dispute_of(record), {}).setdefault(approval_of(record), record)
-    return [SameDispute(sorted(group.values(), key=rank)) for group in groups.values()]
+    return [DisputeGroup(sorted(group.values(), key=rank)) for group in groups.values()]
 
 
 def _submission(record: Record) -> tuple[str | None, str | None]:
