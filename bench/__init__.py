@@ -1,1 +1,1 @@
-"""How fast staging is, beside what else a DAG could be made of: ``python -m bench``."""
+"""Compare staging with what else a DAG could be made of: ``python -m bench``."""

@@ -1,4 +1,4 @@
-"""What is sent and answered: the same for everybody who is measured."""
+"""Define the requests and answers that every measurement uses."""
 
 from __future__ import annotations
 

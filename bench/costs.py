@@ -1,4 +1,4 @@
-"""What is paid besides requests: the import of a DAG, the validation of a request and of an answer."""
+"""Measure costs besides requests: the import of a DAG, the validation of a request and of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a connection's rate is held, at a server that refuses what is over it in any one second."""
+"""Check that a connection's rate is held, at a server that refuses what is over it in any one second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What memory staging takes, by the number of cases: read from JSON Lines, written to a reference.
+"""Measure the memory of staging by the number of cases: read from JSON Lines, written to a reference.
 
 Each number is staged by a process of its own. What it keeps between runs stands on disk, as it would at a
 worker, where Airflow's API server has it.

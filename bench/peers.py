@@ -1,4 +1,4 @@
-"""What else a DAG could be made of, each staging the same disputes with the same requests."""
+"""Stage the same disputes with the same requests by raw aiohttp, the official client and HttpHook."""
 
 from __future__ import annotations
 

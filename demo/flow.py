@@ -1,4 +1,4 @@
-"""What happens in the demo once Airflow runs: sweeps, reviews, and what the banks say."""
+"""Run the demo once Airflow is up: sweeps, reviews, and the decisions of the banks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Airflow reads of this provider before it imports anything of it."""
+"""Describe this provider to Airflow, which reads it before it imports anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all tests share: an Airflow of their own, one sandbox for both APIs, and connections to it."""
+"""Give all tests an Airflow of their own, one sandbox for both APIs, and connections to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests share beside fixtures: among it a stand-in that answers as no well-behaved API does."""
+"""Helpers of the tests, among them a server that answers as no well-behaved API does."""
 
 from __future__ import annotations
 

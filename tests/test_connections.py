@@ -1,4 +1,4 @@
-"""What a connection may say: each rule, before anything is sent, and never a key in what is said about it."""
+"""Each rule of a connection is checked before anything is sent, and no error shows a key."""
 
 from __future__ import annotations
 

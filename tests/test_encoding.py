@@ -1,4 +1,4 @@
-"""What is sent: the same as the official client sends, and an id or a text changes nothing but itself."""
+"""Requests equal those of the official client, and an id or a text changes nothing but itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes at a glance is valid and holds nothing unknown, whatever it is; and what is common passes."""
+"""Screening passes only valid data without unknown fields, and passes common data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Airflow finds of the installed wheel; test_wheel.py runs this where the wheel is installed."""
+"""Print what Airflow finds of the installed wheel; test_wheel.py runs this where the wheel is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a DAG does without this provider: one task for each call, staging alone.
+"""Stage without this provider: one task for each call.
 
 At most 16 at a time, as Airflow comes; or three, which two cores are quicker with.
 """

@@ -1,4 +1,4 @@
-"""What every API can do: read, list, stage, submit and concede disputes on one connection."""
+"""Define what every API module does: read, list, stage, submit and concede disputes on one connection."""
 
 from __future__ import annotations
 

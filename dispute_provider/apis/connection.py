@@ -1,4 +1,4 @@
-"""What an Airflow connection says, checked before anything is sent with it."""
+"""Check an Airflow connection before anything is sent with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an API answered: a checked object, or one error of the tree. Pure.
+"""Turn an API's answer into a checked object, or one error of the tree. Pure.
 
 A success that cannot be read is a failure whose effect is open: *ambiguous*, unless the call may be resent.
 """

@@ -1,4 +1,4 @@
-"""How long texts are, as the APIs count: in UTF-16 units, the most cautious reading of "characters"."""
+"""Count the length of texts in UTF-16 units, the most cautious reading of "characters" in an API."""
 
 from __future__ import annotations
 

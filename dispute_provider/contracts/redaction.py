@@ -1,4 +1,4 @@
-"""What customers wrote, replaced by what may be shown of it. Pure."""
+"""Replace customers' texts in an answer by what may be shown of them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in the child: the only place where a PDF or a picture is parsed.
+"""Parse and draw documents in the child process, the only place where this is done.
 
 Everything is imported before the first document: from then on it may open no file, and no socket.
 """

@@ -1,4 +1,4 @@
-"""How the child refuses a document: by a word and numbers, never with anything that the document says."""
+"""Refuse a document with a code and numbers, never with its contents."""
 
 from __future__ import annotations
 

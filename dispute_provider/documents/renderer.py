@@ -1,4 +1,4 @@
-"""What the rest of the package sees: a renderer that outlives the children it starts."""
+"""Inspect and draw documents in a child process, and start another when one ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether evidence suits the reason of its dispute: what is missing, and why it matters. Pure.
+"""Assess whether evidence suits the reason of its dispute: what is missing, and why it matters. Pure.
 
 What suits which reason is data: it stands in each API's contract, under ``x-completeness``.
 """

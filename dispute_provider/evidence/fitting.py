@@ -1,4 +1,4 @@
-"""Whether a case and what stays on its dispute fit into the API's limits together. Pure."""
+"""Check that a case and what stays on its dispute fit into the API's limits together. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an API takes of texts and documents, how much of it a case uses, and what is over it. Pure.
+"""Read an API's limits of texts and documents, and measure a case against them. Pure.
 
 The limits stand in the API's contract: ``x-documents`` and the lengths of its texts.
 """

@@ -1,4 +1,4 @@
-"""What a case has and what the dispute holds already, made one: no colleague's text is lost. Pure."""
+"""Merge a case's evidence with what the dispute holds, without losing a colleague's text. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of one dispute in one run, as it goes from task to task: references and digests, no texts."""
+"""Define the record of one dispute that goes from task to task: references and digests, no texts."""
 
 from __future__ import annotations
 

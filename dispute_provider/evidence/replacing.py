@@ -1,4 +1,4 @@
-"""What staging replaces on a dispute, noted before the write, so that a broken try does not lose it. Pure."""
+"""Note what staging replaces on a dispute before it writes, so that a broken try does not lose it. Pure."""
 
 from __future__ import annotations
 

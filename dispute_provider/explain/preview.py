@@ -1,4 +1,4 @@
-"""What a request would be, shown instead of sent. Pure."""
+"""Show a request instead of sending it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation is, for people: a page of reference in Markdown, made from the contract. Pure."""
+"""Write the reference page of an operation in Markdown, from its contract. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which API a connection leads to."""
+"""Open the API that a connection leads to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reminders: what is still open as its due date comes near, and why."""
+"""Remind people of open disputes before their due dates, with the reason why they are open."""
 
 from __future__ import annotations
 

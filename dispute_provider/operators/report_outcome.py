@@ -1,4 +1,4 @@
-"""The end of a run: what became of its disputes, and which of them need a person."""
+"""Report the end of a run: the outcome of its disputes, and which of them need a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The review: a person's yes to exactly the evidence that goes out."""
+"""Review evidence: a person approves exactly the evidence that goes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staging: evidence is put on its dispute, and sent to nobody."""
+"""Stage the evidence of cases without submitting it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submitting: what was decided is carried out; what was approved is sent, once."""
+"""Submit what was approved, once, and concede or take back what a review decided."""
 
 from __future__ import annotations
 

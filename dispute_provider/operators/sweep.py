@@ -1,4 +1,4 @@
-"""What the sweep does besides staging: find what is new, open a review, remember it."""
+"""Sweep: find cases to stage, open their review, and remember it for the next sweep."""
 
 from __future__ import annotations
 

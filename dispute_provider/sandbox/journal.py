@@ -1,4 +1,4 @@
-"""What was asked and answered. Kept raw, and told in full only when somebody reads it."""
+"""Keep every request and its response, raw; describe them when somebody reads the journal."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is remembered between tries, between runs, and for good."""
+"""Memory between tries, between runs, and for good."""

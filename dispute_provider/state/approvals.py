@@ -1,4 +1,4 @@
-"""What a run of submissions needs from others: which answers count, and which ends nobody knows."""
+"""Track which answers of a run count, and how many submissions of a stage ended unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts: what was sent to the bank and by whose yes, for longer than Airflow keeps its own rows."""
+"""Write receipts: what was sent to the bank and who approved it, kept longer than Airflow keeps its rows."""
 
 from __future__ import annotations
 

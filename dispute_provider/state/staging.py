@@ -1,4 +1,4 @@
-"""What staging remembers of a dispute between tries and runs: what is being uploaded, what is ours there."""
+"""Remember between tries and runs which uploads are in flight, and what on a dispute is ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Airflow's stores hold for us: mappings by a key, and the moments at which something happened."""
+"""Read mappings and their times from Airflow's state stores."""
 
 from __future__ import annotations
 

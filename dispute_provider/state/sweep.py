@@ -1,4 +1,4 @@
-"""What is remembered between runs of the reviews that a sweep opens, and whom it asks again. Pure.
+"""Decide what the sweep puts to review again, from what it remembers of earlier reviews. Pure.
 
 Airflow's store between runs has no lock, and the last write wins, so each key has one writer:
 

@@ -1,1 +1,1 @@
-"""What the tasks of the workflow share in Airflow: lists, retries, links, progress, notifications."""
+"""Shared code of the tasks in Airflow: lists, retries, links, progress, notifications."""

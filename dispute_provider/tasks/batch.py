@@ -1,4 +1,4 @@
-"""What the workflow operators share: lists that other tasks made, apis, and work side by side."""
+"""Take lists from other tasks, open their APIs, and work on many disputes side by side."""
 
 from __future__ import annotations
 

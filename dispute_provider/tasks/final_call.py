@@ -1,4 +1,4 @@
-"""The final call of a single operator: it is made once, however often its task runs."""
+"""Make the final call of a single operator once, however often its task runs."""
 
 from __future__ import annotations
 

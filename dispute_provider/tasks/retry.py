@@ -1,4 +1,4 @@
-"""When Airflow tries a task again: after a failure that may pass, never after one that will not."""
+"""Decide when Airflow tries a task again: after a failure that may pass, never after one that will not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may see what, and what a browser may do with it."""
+"""Check who may see what, and tell the browser what it may do with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the evidence viewer answers. It only reads; nothing can be answered or changed through it."""
+"""Serve the evidence viewer. It only reads; nothing can be answered or changed through it."""
 
 from __future__ import annotations
 

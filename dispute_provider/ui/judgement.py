@@ -1,4 +1,4 @@
-"""Whether a dispute still holds what was put to review, said in words. Pure."""
+"""Judge whether a dispute still holds what was put to review. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the disputes of one task instance, from Airflow's own database."""
+"""Read the records of one task instance from Airflow's database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving a dispute up, and taking back what was staged: what a review can decide besides submitting."""
+"""Concede a dispute, or take back what was staged: what a review can decide besides submitting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Final calls: one that submits, concedes or accepts is sent once, and what came of it is read.
+"""Make a final call (submit, concede, accept) once, and read the dispute to learn what came of it.
 
 What happened is decided by reading the dispute, whatever was answered.
 """

@@ -1,4 +1,4 @@
-"""The review: what can be answered, and what an answer means. Pure.
+"""Make the review form, and decide what an answer to it means. Pure.
 
 Every choice that sends something carries the digest of what it approves, because a form can outlive what it
 was made from.

@@ -1,4 +1,4 @@
-"""What a reviewer is shown, as Markdown: all that bears on the answer, the customer's words in fences."""
+"""Draw the review form as Markdown: all that bears on the answer, the customer's words in fences."""
 
 from __future__ import annotations
 

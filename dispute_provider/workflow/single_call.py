@@ -1,4 +1,4 @@
-"""A final call by itself, without a record of what was approved: sent once, however often its task runs.
+"""Make a final call without a record: send it once, however often its task runs.
 
 A worker that is killed cannot report whether its request arrived. So each try reads the dispute first, and
 notes the call before it makes it.

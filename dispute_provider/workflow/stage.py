@@ -1,4 +1,4 @@
-"""Staging: a case's evidence is put on its dispute, submitted to nobody, and read back."""
+"""Stage evidence: put it on its dispute without submitting it, and read it back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staging one case of a batch: it is read, its documents are looked into, and its evidence is staged."""
+"""Stage one case of a batch: read it, inspect its documents, and stage its evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submitting, the same for every API: a small state machine that ends in a named state.
+"""Submit evidence, the same way for every API: a small state machine that ends in a named state.
 
 What happened is decided by reading the dispute back, never by an error's text.
 """

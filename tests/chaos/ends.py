@@ -1,4 +1,4 @@
-"""Whether every dispute leaves its run in a named state, and whether that state is so."""
+"""Check that every dispute leaves its run in a named state, and that the state is true."""
 
 from __future__ import annotations
 

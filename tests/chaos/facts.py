@@ -1,4 +1,4 @@
-"""What an episode comes to: submissions, concessions, approvals and due dates, from its transcript."""
+"""Read submissions, concessions, approvals and due dates from the transcript of an episode."""
 
 from __future__ import annotations
 

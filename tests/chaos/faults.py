@@ -1,4 +1,4 @@
-"""What goes wrong between the hooks and the APIs, drawn anew for every request.
+"""Draw faults between the hooks and the APIs, anew for every request.
 
 Each draw has a key: the dispute, the operation, and how often it was called before. So a change in the order
 of requests to different disputes changes nothing of what happens to any of them.

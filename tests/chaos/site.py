@@ -1,4 +1,4 @@
-"""What one process of the campaign has: a configured Airflow, connections, documents, the sandbox."""
+"""Set up a process of the campaign: a configured Airflow, connections, documents, the sandbox."""
 
 from __future__ import annotations
 

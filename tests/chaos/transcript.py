@@ -1,4 +1,4 @@
-"""What an episode leaves to its judge: the sandbox's journal and final state, and what was said."""
+"""Keep the transcript of an episode for its judge: the sandbox's journal and final state, and all records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a task has come, while it is at work."""
+"""The progress of a task at work shows in the UI."""
 
 from __future__ import annotations
 

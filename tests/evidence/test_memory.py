@@ -1,4 +1,4 @@
-"""What is remembered between sweeps: who is asked again, and when."""
+"""The sweep remembers who was asked, and asks again in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a broken staging has replaced, told from what the dispute holds afterwards."""
+"""A note tells what a broken staging has replaced from what the dispute holds afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reviewer is shown besides the evidence itself."""
+"""The review form shows all that bears on the answer."""
 
 from __future__ import annotations
 

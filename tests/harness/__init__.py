@@ -1,1 +1,1 @@
-"""What the programs under tests/ and the demo share: Airflow's processes, its REST API, sample documents."""
+"""Tools of the programs under tests/ and of the demo: Airflow's processes, its REST API, sample documents."""

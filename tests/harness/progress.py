@@ -1,4 +1,4 @@
-"""What the demo tells while it waits: one line that changes, and how long it may take."""
+"""Show the progress of the demo while it waits: one line that changes, and how long it may take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the transport does not do: follow, wait without end, read without end, be talked into other keys."""
+"""The transport does not follow, wait without end, read without end, or switch keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a batch has come, and what is said of it."""
+"""A batch reports its progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Stripe's operators put on the wire, byte for byte, and what the API holds afterwards.
+"""Stripe's operators send the right bytes, and the API holds the right data afterwards.
 
 The expected bytes were written by hand, from the API's own description.
 """

@@ -1,4 +1,4 @@
-"""What holds for every operator: its arguments, its quiet, its errors, its retries, its link."""
+"""Every operator checks its arguments, logs no texts, and has its errors, retries and link."""
 
 from __future__ import annotations
 

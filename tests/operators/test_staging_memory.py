@@ -1,4 +1,4 @@
-"""What staging remembers of a broken try, and of what is ours."""
+"""Staging remembers a broken try, and what is ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What submitting keeps in Airflow's stores: enough to send nothing twice, of one group at a time."""
+"""The journal keeps enough to send nothing twice, one group at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of Moov's side share."""
+"""Calls that the tests of Moov's side share."""
 
 from __future__ import annotations
 

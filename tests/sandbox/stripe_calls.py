@@ -1,4 +1,4 @@
-"""What the tests of Stripe's side share."""
+"""Calls that the tests of Stripe's side share."""
 
 from __future__ import annotations
 

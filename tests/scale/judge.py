@@ -1,4 +1,4 @@
-"""Whether every dispute is where it should be, by what the sandbox got and holds; and how fast. Pure."""
+"""Judge by what the sandbox got and holds whether every dispute is where it should be, and how fast. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ran where, how fast, and the verdict."""
+"""Report what ran where, how fast, and the verdict."""
 
 from __future__ import annotations
 

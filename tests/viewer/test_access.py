@@ -1,4 +1,4 @@
-"""Who is let in, to what, and what every answer forbids a browser."""
+"""Only those with permission see evidence, and every answer restricts the browser."""
 
 from __future__ import annotations
 

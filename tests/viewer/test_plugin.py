@@ -1,4 +1,4 @@
-"""How Airflow finds the viewer, and what every process of Airflow pays for it."""
+"""Airflow finds the viewer, and no process of Airflow pays for it without need."""
 
 from __future__ import annotations
 

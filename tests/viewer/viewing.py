@@ -1,4 +1,4 @@
-"""What the tests of the viewer share beside fixtures."""
+"""Helpers of the tests of the viewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the notifiers of the tests deliver to."""
+"""Deliver the notifications of the tests."""
 
 from __future__ import annotations
 

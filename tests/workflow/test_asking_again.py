@@ -1,4 +1,4 @@
-"""What the sweep does about reviews that nobody answered, and whom it reminds of what is open."""
+"""The sweep asks again about unanswered reviews, and reminds people of open disputes."""
 
 from __future__ import annotations
 

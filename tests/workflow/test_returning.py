@@ -1,4 +1,4 @@
-"""What is still open returns to a person before its due date, whatever was answered before."""
+"""An open dispute returns to a person before its due date, whatever was answered before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what at Moov: keys, tokens, scopes, origins."""
+"""Check Moov's keys, tokens, scopes and origins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a Moov dispute: evidence, submitting, accepting, and what follows."""
+"""Change a Moov dispute: evidence, submitting, accepting, and what follows."""
 
 from __future__ import annotations
 

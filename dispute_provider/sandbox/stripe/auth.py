@@ -1,4 +1,4 @@
-"""Who calls Stripe's API: the key, the account and the version of a request."""
+"""Read the key, the account and the version of a request to Stripe's API."""
 
 from __future__ import annotations
 

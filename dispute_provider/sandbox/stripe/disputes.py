@@ -1,4 +1,4 @@
-"""What becomes of a Stripe dispute: staging, submitting, conceding, and the network's decision."""
+"""Change a Stripe dispute: staging, submitting, conceding, and the network's decision."""
 
 from __future__ import annotations
 
