@@ -23,18 +23,18 @@ def replay(seed: int, folder: Path) -> int:
     from tests.chaos.site import Site
 
     verdict = play(seed, Site(folder))
-    told = verdict.transcript
-    lines = [(at, f"{which}: {what}") for at, which, what in told.disturbed]
+    transcript = verdict.transcript
+    lines = [(at, f"{which}: {what}") for at, which, what in transcript.disturbed]
     lines += [
         (one.at, f"{one.run}: approved {one.dispute} {one.shown.stage} {one.shown.pieces}")
-        for one in told.approvals
+        for one in transcript.approvals
     ]
-    for entry in told.journal:
+    for entry in transcript.journal:
         sender = entry["headers"].get("x-chaos-try", "?")
         facts = f"{entry['operation']} {entry['dispute']} {entry['status']}"
         marks = [entry["fault"], "SUBMITTED" if entry["submitted"] else None]
         lines.append((entry["time"], f"  {sender}: {facts} {' '.join(mark for mark in marks if mark)}"))
-    for completion in told.completions:
+    for completion in transcript.completions:
         for record in completion.records:
             end = f"{completion.run} ended: {record['dispute']} {record['state']}: {record['reason']}"
             lines.append((completion.at, end))

@@ -38,11 +38,11 @@ class Ends:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.told = facts.told
+        self.transcript = facts.transcript
 
     def findings(self) -> Iterator[Finding]:
         yield from self._ended()
-        for completion in self.told.completions:
+        for completion in self.transcript.completions:
             for record in completion.records:
                 yield from self._true(completion, record)
                 yield from self._without_cause(completion, record)
@@ -50,12 +50,12 @@ class Ends:
         yield from self._swept()
 
     def _ended(self) -> Iterator[Finding]:
-        for reason in self.told.broken:
+        for reason in self.transcript.broken:
             yield Finding(LOST, "*", reason)
         last: dict[str, Completion] = {}
-        for completion in self.told.completions:
+        for completion in self.transcript.completions:
             last[run_of(completion.run)] = completion
-        for run, disputes in self.told.given.items():
+        for run, disputes in self.transcript.given.items():
             ended = Counter(r["dispute"] for r in last[run].records) if run in last else Counter[str]()
             for dispute, cases in Counter(disputes).items():
                 if ended[dispute] != cases and not (ended[dispute] and self._was_edited(run)):
@@ -69,7 +69,7 @@ class Ends:
 
     def _was_edited(self, run: str) -> bool:
         """Whether records of a run were edited: then one may stand in the place of another."""
-        return any(which == run and what == "tampered" for _, which, what in self.told.disturbed)
+        return any(which == run and what == "tampered" for _, which, what in self.transcript.disturbed)
 
     def _true(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
         """Whether what a state says is so."""
@@ -77,34 +77,34 @@ class Ends:
         of_it = [
             one for one in self.facts.submissions if one.dispute == dispute and one.time <= completion.at
         ]
-        told = f"{completion.run}: {state} ({record['reason']})"
+        label = f"{completion.run}: {state} ({record['reason']})"
         if state in _SAYS_SENT:
-            yield from self._was_sent(completion, record, told)
+            yield from self._was_sent(completion, record, label)
         if state == "already-submitted" and not of_it and not self._was_answered(dispute):
-            yield Finding(FALSE_END, dispute, f"{told}, but nobody submitted it")
+            yield Finding(FALSE_END, dispute, f"{label}, but nobody submitted it")
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
         if state == "already-submitted" and own and not self._others(completion, dispute):
             kind = self._apart(completion) if "or this one" in record["reason"] else FALSE_END
-            yield Finding(kind, dispute, f"{told}, but nobody else did")
+            yield Finding(kind, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
-            yield Finding(FALSE_END, dispute, f"{told}, but it was not")
+            yield Finding(FALSE_END, dispute, f"{label}, but it was not")
         if state in _SAYS_NOT_SENT and not self._twin_was_sent(completion, dispute):
             # What is under way still may arrive later.
             if any(one.sent <= completion.at for one in own):
-                yield Finding(FALSE_END, dispute, f"{told}, but this very run submitted it")
+                yield Finding(FALSE_END, dispute, f"{label}, but this very run submitted it")
             elif (
                 state == "refused"
                 and not self._was_edited(run_of(completion.run))
                 and self._answered_by_run_before(completion, dispute)
             ):
                 yield Finding(
-                    FALSE_END, dispute, f"{told}, but this run had submitted it before it was cleared"
+                    FALSE_END, dispute, f"{label}, but this run had submitted it before it was cleared"
                 )
         answered = state == "conceded" or self._twin_was_sent(completion, dispute)
         if not answered and self._conceded_by(completion, dispute):
-            yield Finding(FALSE_END, dispute, f"{told}, but this very run conceded it")
+            yield Finding(FALSE_END, dispute, f"{label}, but this very run conceded it")
 
-    def _was_sent(self, completion: Completion, record: dict[str, Any], told: str) -> Iterator[Finding]:
+    def _was_sent(self, completion: Completion, record: dict[str, Any], label: str) -> Iterator[Finding]:
         """Whether it was sent since it was approved, as it was approved, and by us."""
         dispute = record["dispute"]
         given = self.facts.approvals(completion.run, dispute)
@@ -113,19 +113,19 @@ class Ends:
         ]
         since = [one for one in of_it if any(one.time >= approval.shown.at for approval in given)]
         if not since:
-            yield Finding(FALSE_END, dispute, f"{told}, but it was not submitted")
+            yield Finding(FALSE_END, dispute, f"{label}, but it was not submitted")
             return
         if record["state"] == "submitted" and not any(
             says_approved(one, approval) for one in since for approval in given
         ):
-            yield Finding(UNAPPROVED, dispute, f"{told}, but {difference(since[-1], given[-1])}")
+            yield Finding(UNAPPROVED, dispute, f"{label}, but {difference(since[-1], given[-1])}")
         ours = any(run_of(one.run or "") == run_of(completion.run) for one in since)
         if not ours:
             kind = self._apart(completion) if _admits_another(record["reason"]) else FALSE_END
-            yield Finding(kind, dispute, f"{told}, but another submitted it")
+            yield Finding(kind, dispute, f"{label}, but another submitted it")
 
     def _apart(self, completion: Completion) -> str:
-        return UNATTRIBUTED if completion.run in self.told.killed_submitting else ADMITTED
+        return UNATTRIBUTED if completion.run in self.transcript.killed_submitting else ADMITTED
 
     def _twin_was_sent(self, completion: Completion, dispute: str) -> bool:
         """Whether another record of the same dispute says that it was sent, conceded, or may have been."""
@@ -150,12 +150,13 @@ class Ends:
 
     def _was_reopened(self, completion: Completion, dispute: str) -> bool:
         return any(
-            opening.at >= completion.started - _LATEST for opening in self.told.openings.get(dispute, ())
+            opening.at >= completion.started - _LATEST
+            for opening in self.transcript.openings.get(dispute, ())
         )
 
     def _was_answered(self, dispute: str) -> bool:
         """Whether it was under review without a submission that the sandbox knows of."""
-        return any(what == "was answered" for _, which, what in self.told.disturbed if which == dispute)
+        return any(what == "was answered" for _, which, what in self.transcript.disturbed if which == dispute)
 
     def _answered_by_run_before(self, completion: Completion, dispute: str) -> bool:
         run = run_of(completion.run)
@@ -164,9 +165,11 @@ class Ends:
             and run_of(one.run or "") == run
             and one.time < completion.started
             and not any(
-                one.time <= at <= completion.at for at, which, _ in self.told.disturbed if which == dispute
+                one.time <= at <= completion.at
+                for at, which, _ in self.transcript.disturbed
+                if which == dispute
             )
-            and self.told.disputes[dispute]["outcome"] is None
+            and self.transcript.disputes[dispute]["outcome"] is None
             for one in self.facts.ours
         ) and not self._was_unreadable(completion, dispute)
 
@@ -174,7 +177,7 @@ class Ends:
         """Whether the part that was cleared could not look; or staging, which was cleared before it."""
         return any(
             entry["fault"] and entry["dispute"] in (dispute, None) and self._belongs_to(completion, entry)
-            for entry in self.told.journal
+            for entry in self.transcript.journal
         )
 
     def _belongs_to(self, completion: Completion, entry: dict[str, Any]) -> bool:
@@ -204,7 +207,7 @@ class Ends:
         dispute, run = approval.dispute, run_of(completion.run)
         if any(
             approval.shown.at <= at <= completion.at and which in (dispute, run, "*")
-            for at, which, _ in self.told.disturbed
+            for at, which, _ in self.transcript.disturbed
         ):
             return True
         return any(
@@ -213,19 +216,19 @@ class Ends:
                 (_is_harm(entry) and entry["dispute"] in (dispute, None))
                 or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)
             )
-            for entry in self.told.journal
+            for entry in self.transcript.journal
         )
 
     def _receipts(self) -> Iterator[Finding]:
         """What a run sent, and has named since, has a receipt that names the run's review."""
         sent = [(one.dispute, one.run or "", one.time) for one in self.facts.ours]
         sent += [(entry["dispute"], sender_of(entry), entry["time"]) for entry in self.facts.concessions]
-        have = {(receipt["dispute"], _run_of_receipt(receipt)) for receipt in self.told.receipts}
+        have = {(receipt["dispute"], _run_of_receipt(receipt)) for receipt in self.transcript.receipts}
         for dispute, sender, time in sent:
             run = run_of(sender)
             records = [
                 record
-                for completion in self.told.completions
+                for completion in self.transcript.completions
                 if run_of(completion.run) == run and completion.at >= time
                 for record in completion.records
                 if record["dispute"] == dispute
@@ -237,7 +240,7 @@ class Ends:
 
     def _swept(self) -> Iterator[Finding]:
         """A sweep names every open dispute, whatever is odd about another."""
-        for sweep in self.told.sweeps:
+        for sweep in self.transcript.sweeps:
             for dispute in sorted(sweep.open - sweep.named):
                 yield Finding(LOST, dispute, "open, and the sweep does not name it")
 

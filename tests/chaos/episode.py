@@ -88,7 +88,9 @@ class Episode:
             again = {dispute: self._second_case(dispute) for dispute in claimed}
             twins = Twins(scene.mood.twins, again)
             if twins.where != "batch":
-                scene.told.contested |= {one for one, case in again.items() if case is not scene.cases[one]}
+                scene.transcript.contested |= {
+                    one for one, case in again.items() if case is not scene.cases[one]
+                }
         run = Run(
             scene,
             f"run{len(self.runs) + 1}",
@@ -99,8 +101,8 @@ class Episode:
         )
         self.runs.append(run)
         if twins and twins.where == "batch":
-            scene.told.claimed_twice |= {(run.name, dispute) for dispute in twins.cases}
-        scene.told.given[run.name] = [*disputes, *(twins.cases if twins else ())]
+            scene.transcript.claimed_twice |= {(run.name, dispute) for dispute in twins.cases}
+        scene.transcript.given[run.name] = [*disputes, *(twins.cases if twins else ())]
         return run.play(after)
 
     def _second_case(self, dispute: str) -> dict[str, Any]:
@@ -125,7 +127,7 @@ class Episode:
             except DisputeError:
                 continue
             named = {record["dispute"] for record in instance.pushed["without_case"]}
-            scene.told.sweeps.append(Sweep(clock.now(), before & self._open_at(api), frozenset(named)))
+            scene.transcript.sweeps.append(Sweep(clock.now(), before & self._open_at(api), frozenset(named)))
 
     def _open_at(self, api: str) -> frozenset[str]:
         scene = self.scene
@@ -169,18 +171,18 @@ def play(seed: int, site: Site) -> Verdict:
     except clock.HangError as error:
         hang = [Finding(HANG, "*", str(error))]
     assert episode is not None
-    told = episode.scene.close()
+    transcript = episode.scene.close()
     states: Counter[str] = Counter()
     for run in episode.runs:
         states.update(record["state"] for record in run.result)
     return Verdict(
         seed=seed,
-        findings=[*hang, *judge(told)],
-        requests=len(told.journal) + told.connections_refused,
-        faults=sum(1 for entry in told.journal if entry["fault"]) + told.connections_refused,
-        crashes=told.crashes,
-        gap_edits=told.gap_edits,
+        findings=[*hang, *judge(transcript)],
+        requests=len(transcript.journal) + transcript.connections_refused,
+        faults=sum(1 for entry in transcript.journal if entry["fault"]) + transcript.connections_refused,
+        crashes=transcript.crashes,
+        gap_edits=transcript.gap_edits,
         states=states,
         seconds=seconds,
-        transcript=told,
+        transcript=transcript,
     )

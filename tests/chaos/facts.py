@@ -53,32 +53,34 @@ class Facts:
     """The transcript of one episode, read once."""
 
     def __init__(self, transcript: Transcript) -> None:
-        self.told = transcript
+        self.transcript = transcript
 
     @cached_property
     def requests(self) -> dict[str, dict[str, Any]]:
         """The requests that submitted, by their ids."""
-        return {entry["request_id"]: entry for entry in self.told.journal if entry["submitted"]}
+        return {entry["request_id"]: entry for entry in self.transcript.journal if entry["submitted"]}
 
     @cached_property
     def submissions(self) -> list[Submission]:
         return [
             self._submission(dispute, described["api"], made, earlier)
-            for dispute, described in self.told.disputes.items()
+            for dispute, described in self.transcript.disputes.items()
             for earlier, made in enumerate(described["submissions"])
         ]
 
     def _submission(self, dispute: str, api: str, made: dict[str, Any], earlier: int) -> Submission:
         request = self.requests.get(made["request"])
         # Two things can happen at one moment: the order tells what time does not.
-        openings = sum(1 for opening in self.told.openings.get(dispute, ()) if opening.submissions <= earlier)
+        openings = sum(
+            1 for opening in self.transcript.openings.get(dispute, ()) if opening.submissions <= earlier
+        )
         return Submission(
             dispute,
             sender_of(request) if request else None,
             request["time"] if request else made["time"],
             made["time"],
             stage_key(made["stage"], openings),
-            pieces_of(api, made["evidence"], self.told.files),
+            pieces_of(api, made["evidence"], self.transcript.files),
             automatic=made.get("method") == "smart_disputes",
         )
 
@@ -93,7 +95,9 @@ class Facts:
 
     def approvals(self, run: str | None, dispute: str) -> list[Approval]:
         """What people said yes to: the last answer to each review of the run that asked about the dispute."""
-        last = {one.review: one for one in self.told.approvals if (one.run, one.dispute) == (run, dispute)}
+        last = {
+            one.review: one for one in self.transcript.approvals if (one.run, one.dispute) == (run, dispute)
+        }
         return list(last.values())
 
     @cached_property
@@ -101,15 +105,17 @@ class Facts:
         """The requests of ours that gave a dispute up."""
         return [
             entry
-            for entry in self.told.journal
+            for entry in self.transcript.journal
             if entry["operation"] in _CONCEDING and entry["changed"] and sender_of(entry)
         ]
 
     def openings(self, dispute: str, time: float) -> int:
-        return sum(1 for opening in self.told.openings.get(dispute, ()) if opening.at <= time)
+        return sum(1 for opening in self.transcript.openings.get(dispute, ()) if opening.at <= time)
 
     def due(self, dispute: str, time: float) -> float:
-        return next(due for due, since in reversed(self.told.dues[dispute]) if since <= time or since == 0)
+        return next(
+            due for due, since in reversed(self.transcript.dues[dispute]) if since <= time or since == 0
+        )
 
 
 def is_final(entry: dict[str, Any]) -> bool:

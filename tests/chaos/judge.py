@@ -46,7 +46,7 @@ class _Judge:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.told = facts.told
+        self.transcript = facts.transcript
 
     def findings(self) -> Iterator[Finding]:
         yield from self._double()
@@ -80,8 +80,8 @@ class _Judge:
 
     def _by_itself(self, submission: Submission) -> Iterator[Finding]:
         """What the API sends by itself is nothing of ours that nobody has approved."""
-        if not any(self._is_approved(submission, one) for one in self.told.approvals):
-            staged = [entry for entry in self.told.journal if _stages(entry, submission)]
+        if not any(self._is_approved(submission, one) for one in self.transcript.approvals):
+            staged = [entry for entry in self.transcript.journal if _stages(entry, submission)]
             if staged:
                 problem = f"the API sent what {sender_of(staged[-1])} had staged, and nobody had approved it"
                 yield Finding(UNAPPROVED, submission.dispute, problem)
@@ -93,26 +93,26 @@ class _Judge:
 
     def _taken_back(self) -> Iterator[Finding]:
         """A submitting task changes what is staged only where a person has rejected it."""
-        for entry in self.told.journal:
+        for entry in self.transcript.journal:
             if entry["operation"] != "PostDisputesDispute" or not entry["changed"] or is_final(entry):
                 continue
             submitting = "/submit/" in entry["headers"].get("x-chaos-try", "")
-            if submitting and (sender_of(entry), entry["dispute"]) not in self.told.rejections:
+            if submitting and (sender_of(entry), entry["dispute"]) not in self.transcript.rejections:
                 problem = f"{sender_of(entry)}: changed what was staged, and nobody had rejected it"
                 yield Finding(UNAPPROVED, entry["dispute"], problem)
 
     def _claimed_twice(self) -> Iterator[Finding]:
         """Where two cases of one task are for a dispute, neither is staged."""
-        for entry in self.told.journal:
+        for entry in self.transcript.journal:
             claim = (run_of(sender_of(entry)), entry["dispute"])
-            if entry["changed"] and claim in self.told.claimed_twice:
+            if entry["changed"] and claim in self.transcript.claimed_twice:
                 yield Finding(UNAPPROVED, claim[1], f"{claim[0]}: changed, though two cases claim it")
 
     def _given_up(self, entry: dict[str, Any]) -> Iterator[Finding]:
         dispute, run, time = entry["dispute"], sender_of(entry), entry["time"]
         given = [
             one
-            for one in self.told.concessions
+            for one in self.transcript.concessions
             if (one.run, one.dispute) == (run, dispute)
             and one.at <= time
             and self.facts.openings(dispute, time) == int(one.shown.stage.split("#")[1])
@@ -125,7 +125,7 @@ class _Judge:
         return any(
             record["state"] in ("submitted-differs", "unknown")
             or (record["state"] == "already-submitted" and names_difference(record["reason"]))
-            for completion in self.told.completions
+            for completion in self.transcript.completions
             if completion.run == submission.run
             for record in completion.records
             if record["dispute"] == submission.dispute
@@ -134,9 +134,9 @@ class _Judge:
     def _too_late(self) -> Iterator[Finding]:
         """An approval is good until the due date: who reads after it does not send."""
         read_late: set[tuple[str, str]] = set()
-        for entry in sorted(self.told.journal, key=lambda entry: entry["time"]):
+        for entry in sorted(self.transcript.journal, key=lambda entry: entry["time"]):
             dispute, sender = entry["dispute"], entry["headers"].get("x-chaos-try", "")
-            if dispute not in self.told.dues or entry["time"] <= self.facts.due(dispute, entry["time"]):
+            if dispute not in self.transcript.dues or entry["time"] <= self.facts.due(dispute, entry["time"]):
                 continue
             if is_final(entry) and (dispute, sender) in read_late:
                 yield Finding(UNAPPROVED, dispute, f"{sender}: sent after its due date")
@@ -145,9 +145,9 @@ class _Judge:
 
     def _again(self) -> Iterator[Finding]:
         """What ended unknown is not sent again without another approval."""
-        for completion in self.told.completions:
+        for completion in self.transcript.completions:
             unknown = {record["dispute"] for record in completion.records if record["state"] == "unknown"}
-            for entry in self.told.journal:
+            for entry in self.transcript.journal:
                 again = sender_of(entry) == completion.run and entry["time"] > completion.at
                 if again and entry["dispute"] in unknown and is_final(entry):
                     problem = f"{completion.run}: it ended unknown, and was sent again"
@@ -155,33 +155,35 @@ class _Judge:
 
     def _replaced(self) -> Iterator[Finding]:
         """Some record says which of a colleague's texts was replaced, whatever happens on the way."""
-        last = {(each.dispute, each.name): each for each in self.told.replaced}
-        told = {
+        last = {(each.dispute, each.name): each for each in self.transcript.replaced}
+        reported = {
             (record["dispute"], difference["name"])
-            for records in self.told.stagings.values()
+            for records in self.transcript.stagings.values()
             for record in records
             for difference in record.get("differences", ())
             if difference["kind"] == "overwritten"
         }
-        staged = {r["dispute"] for rs in self.told.stagings.values() for r in rs if r["state"] == "staged"}
+        staged = {
+            r["dispute"] for rs in self.transcript.stagings.values() for r in rs if r["state"] == "staged"
+        }
         for (dispute, name), each in last.items():
-            if dispute in staged and (dispute, name) not in told:
+            if dispute in staged and (dispute, name) not in reported:
                 problem = f"{each.run}: {name} of a colleague was replaced, and no record says so"
                 yield Finding(LOST, dispute, problem)
 
     def _uploads(self) -> Iterator[Finding]:
         deleted: dict[str, set[str]] = defaultdict(set)
-        for entry in self.told.journal:
+        for entry in self.transcript.journal:
             if entry["operation"] == "deleteDisputeEvidenceFile" and entry["changed"]:
                 deleted[entry["dispute"]].add(entry["path"].rsplit("/", 1)[1])
         for dispute, items in deleted.items():
-            for item in items & self.told.foreign:
+            for item in items & self.transcript.foreign:
                 yield Finding(LOST, dispute, f"a colleague's {item} was deleted")
-        for dispute, described in self.told.disputes.items():
-            if described["api"] != "moov" or dispute in self.told.contested:
+        for dispute, described in self.transcript.disputes.items():
+            if described["api"] != "moov" or dispute in self.transcript.contested:
                 # What a broken staging of one case leaves, another case's takes for a colleague's.
                 continue
-            if dispute not in self.told.unstaged:
+            if dispute not in self.transcript.unstaged:
                 yield from self._copies(dispute, described["evidence"], "left")
             for made in described["submissions"]:
                 if made["request"] in self.facts.requests:
@@ -191,10 +193,10 @@ class _Judge:
         ours: Counter[Piece] = Counter(
             (item["evidenceType"], item_of(item))
             for item in items
-            if item["evidenceID"] not in self.told.foreign
+            if item["evidenceID"] not in self.transcript.foreign
         )
         for piece, count in ours.items():
-            for _ in range(count - max(1, self.told.wanted[dispute][piece])):
+            for _ in range(count - max(1, self.transcript.wanted[dispute][piece])):
                 yield Finding(DUPLICATE, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
 
 

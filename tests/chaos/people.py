@@ -30,7 +30,7 @@ class Outside:
     """Everybody who touches the disputes and is not us."""
 
     world: World
-    told: Transcript
+    transcript: Transcript
     dice: random.Random
     staging: Counter[str] = field(default_factory=Counter)
     """How many runs are just staging a dispute."""
@@ -43,7 +43,7 @@ class Outside:
         (act,) = self.dice.choices(list(acts), list(acts.values()))
         done = _ACTS[act](self, dispute)
         if done:
-            self.told.disturbed.append((now(), dispute, act))
+            self.transcript.disturbed.append((now(), dispute, act))
         return done
 
     def is_open(self, dispute: str) -> bool:
@@ -54,7 +54,7 @@ class Outside:
         """The issuer opens the next stage, or the same again."""
         self._edit(dispute, reopen=True, **fields)
         opening = Opening(now(), len(setup.find(self.world, dispute).submissions))
-        self.told.openings.setdefault(dispute, []).append(opening)
+        self.transcript.openings.setdefault(dispute, []).append(opening)
         self._new_due(dispute)
 
     def _edit(self, dispute: str, **fields: Any) -> None:
@@ -62,12 +62,12 @@ class Outside:
         before = set() if isinstance(found, StripeDispute) else set(found.evidence)
         setup.edit(self.world, dispute, fields)
         if not isinstance(found, StripeDispute):
-            self.told.foreign |= set(found.evidence) - before
+            self.transcript.foreign |= set(found.evidence) - before
 
     def _new_due(self, dispute: str) -> None:
         found = setup.find(self.world, dispute)
         due = found.due_by if isinstance(found, StripeDispute) else found.respond_by
-        self.told.dues.setdefault(dispute, []).append((float(due or 0), now()))
+        self.transcript.dues.setdefault(dispute, []).append((float(due or 0), now()))
 
     def _note(self) -> str:
         self._notes += 1

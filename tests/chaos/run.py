@@ -81,7 +81,7 @@ class Run:
 
     async def clear(self, task: str) -> None:
         """Somebody clears a task of the finished run, and those after it."""
-        self.scene.told.disturbed.append((clock.now(), self.name, "cleared"))
+        self.scene.transcript.disturbed.append((clock.now(), self.name, "cleared"))
         await self._from(task)
 
     async def _from(self, task: str) -> None:
@@ -100,22 +100,22 @@ class Run:
                     # Somebody has the review asked again, before its answer is carried out.
                     self._remember_approvals()
                     self.generation += 1
-                    scene.told.disturbed.append((clock.now(), self.name, "asked again"))
+                    scene.transcript.disturbed.append((clock.now(), self.name, "asked again"))
                     await self._pause()
                     await self._ask()
                 self._tamper()
             await self._pause(before_submission=True)
             await self._submit()
         except RunFailedError as error:
-            self.scene.told.broken.append(f"{self.label}: {error}")
+            self.scene.transcript.broken.append(f"{self.label}: {error}")
             return
         self.result = self._xcom("submit")
         self.ended = True
         if self.twins:
             # The other one may be why it was not sent.
-            told = self.scene.told
-            told.disturbed += [(clock.now(), dispute, "claimed twice") for dispute in self.twins.cases]
-        self.scene.told.completions.append(
+            transcript = self.scene.transcript
+            transcript.disturbed += [(clock.now(), dispute, "claimed twice") for dispute in self.twins.cases]
+        self.scene.transcript.completions.append(
             Completion(self.label, self._started, clock.now(), tuple(self.result))
         )
 
@@ -161,7 +161,7 @@ class Run:
         await asyncio.gather(*(self._task(name, stage(each)) for name, each in self._stagings.items()))
         outside.staging.subtract(self.disputes)
         records = [record for name in self._stagings for record in self._xcom(name)]
-        self.scene.told.stagings.setdefault(self.name, []).extend(records)
+        self.scene.transcript.stagings.setdefault(self.name, []).extend(records)
         unclean = {record["dispute"] for record in records if record["state"] != "staged"}
         outside.unclean -= {record["dispute"] for record in records} - unclean
         outside.unclean |= unclean
@@ -216,10 +216,13 @@ class Run:
         return form
 
     def _note_approvals(self, review: str, form: people.ShownForm, reply: people.Reply) -> None:
-        told = self.scene.told
-        for given, disputes in ((told.approvals, reply.approved), (told.concessions, reply.conceded)):
+        transcript = self.scene.transcript
+        for given, disputes in (
+            (transcript.approvals, reply.approved),
+            (transcript.concessions, reply.conceded),
+        ):
             given += [Approval(self.label, review, each, clock.now(), form.shown[each]) for each in disputes]
-        told.rejections += [(self.label, each) for each in reply.rejected]
+        transcript.rejections += [(self.label, each) for each in reply.rejected]
 
     def _tamper(self) -> None:
         scene = self.scene
@@ -230,7 +233,7 @@ class Run:
             if scene.dice.random() < scene.mood.tampering:
                 people.tamper(records, scene.approvals, scene.dice)
             if json.dumps(records) != before:
-                scene.told.disturbed.append((clock.now(), self.name, "tampered"))
+                scene.transcript.disturbed.append((clock.now(), self.name, "tampered"))
                 self._tasks[name].xcom = json.dumps(records)
 
     def _decided(self) -> list[dict[str, Any]]:
@@ -263,7 +266,7 @@ class Run:
             reason = await self._tries(instance, attempt)
             if reason is None:
                 return
-            self.scene.told.disturbed.append((clock.now(), self.name, "failed and cleared"))
+            self.scene.transcript.disturbed.append((clock.now(), self.name, "failed and cleared"))
             await asyncio.sleep(_ON_CALL)
         raise RunFailedError(f"{name} has failed: {reason}")
 
@@ -277,10 +280,10 @@ class Run:
                 instance.xcom = json.dumps(await attempt(instance))
             except KilledError:
                 reason = "killed"
-                self.scene.told.crashes += 1
-                self.scene.told.disturbed.append((clock.now(), self.name, "killed"))
+                self.scene.transcript.crashes += 1
+                self.scene.transcript.disturbed.append((clock.now(), self.name, "killed"))
                 if instance.task_id == "submit":
-                    self.scene.told.killed_submitting.add(self.label)
+                    self.scene.transcript.killed_submitting.add(self.label)
                     self._submission_broken(self.disputes)
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
@@ -296,7 +299,7 @@ class Run:
 
     def _worker(self, instance: TaskInstance) -> Worker:
         scene = self.scene
-        rate = scene.mood.crash_rate if scene.told.crashes < _MOST_CRASHES else 0.0
+        rate = scene.mood.crash_rate if scene.transcript.crashes < _MOST_CRASHES else 0.0
         name = f"{self.label}/{instance.task_id}/{instance.try_number}"
         dice = scene.faults.draw(name)
         crash: Crash | None = draw_crash(dice, rate)

@@ -71,7 +71,7 @@ class Scene:
         self.dice = random.Random(seed)
         self.site = site
         self.mood = Mood.draw(self.dice)
-        self.told = Transcript()
+        self.transcript = Transcript()
         self.world = site.new_world()
         self.world.clock = clock.SandboxClock()
         self.faults = RandomFaults(seed, self.mood.fault_rate, self._before_work, self._after_work)
@@ -80,7 +80,7 @@ class Scene:
         self.world.settings.permissive = self.dice.random() < 0.85
         self.world.settings.stale_submit = self.dice.random() < 0.2
         self.world.settings.latency = self.dice.choice([0.0, 0.0, 0.2, 1.5])
-        self.outside = Outside(self.world, self.told, random.Random(seed + 2))
+        self.outside = Outside(self.world, self.transcript, random.Random(seed + 2))
         self.airflow = Airflow()
         self.cases: dict[str, dict[str, Any]] = {}
         self.inquiries: set[str] = set()
@@ -114,8 +114,8 @@ class Scene:
             if inquiry and self.dice.random() < 0.6:
                 self.inquiries.add(dispute)
             if api == "moov":
-                self.told.foreign |= {item["evidenceID"] for item in made["evidence"]}
-            self.told.dues[dispute] = [(clock.now() + fields["due_in"], 0.0)]
+                self.transcript.foreign |= {item["evidenceID"] for item in made["evidence"]}
+            self.transcript.dues[dispute] = [(clock.now() + fields["due_in"], 0.0)]
             self.cases[dispute] = self.make_case(api, dispute)
 
     def make_case(self, api: str, dispute: str) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class Scene:
 
     def _note_wanted(self, dispute: str, evidence: dict[str, Any]) -> None:
         """How often each text is to be there, over all cases that claim the dispute."""
-        wanted = self.told.wanted.setdefault(dispute, Counter())
+        wanted = self.transcript.wanted.setdefault(dispute, Counter())
         for name, value in evidence.items():
             texts = value if isinstance(value, list) else [value]
             wanted.update((name, text) for text in texts if isinstance(text, str))
@@ -151,7 +151,7 @@ class Scene:
         self.inquiries.discard(dispute)
         moov = self.cases[dispute]["provider"] == "moov"
         self.outside.reopen(dispute, **({"phase": "chargeback"} if moov else {}))
-        self.told.disturbed.append((clock.now(), dispute, "escalated"))
+        self.transcript.disturbed.append((clock.now(), dispute, "escalated"))
 
     def afterwards(self) -> None:
         """What issuers do once a dispute was answered."""
@@ -174,7 +174,7 @@ class Scene:
             dice = self.faults.draw(call.dispute, "gap")
             if dice.random() < self.mood.gap:
                 self.outside.dice, before = dice, self.outside.dice
-                self.told.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
+                self.transcript.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
                 self.outside.dice = before
         if call.operation == "PostDisputesDispute":
             self._texts[call.request_id] = dict(self.world.stripe[call.dispute].evidence)
@@ -198,14 +198,14 @@ class Scene:
         after = self.world.stripe[dispute].evidence
         for name, text in before.items():
             if isinstance(text, str) and people.is_a_colleagues(text) and after.get(name) != text:
-                self.told.replaced.append(Replaced(worker.split("/")[0], dispute, name, text))
+                self.transcript.replaced.append(Replaced(worker.split("/")[0], dispute, name, text))
 
     def _note_reading(self, call: Call) -> None:
         """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
         described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
         dispute = str(call.dispute)
         key = (call.headers.get("x-chaos-try", ""), dispute)
-        stage = stage_key(described["stage"], len(self.told.openings.get(dispute, ())))
+        stage = stage_key(described["stage"], len(self.transcript.openings.get(dispute, ())))
         shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":
@@ -221,12 +221,12 @@ class Scene:
 
     def close(self) -> Transcript:
         """Hand everything to the judge."""
-        self.told.files = self.files()
-        self.told.unstaged = self.outside.unclean
-        self.told.journal = self.world.journal.describe()
-        self.told.receipts = self.site.take_receipts()
+        self.transcript.files = self.files()
+        self.transcript.unstaged = self.outside.unclean
+        self.transcript.journal = self.world.journal.describe()
+        self.transcript.receipts = self.site.take_receipts()
         for dispute in self.cases:
-            self.told.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))
-        self.told.connections_refused = len(self.faults.refused)
-        self.told.disturbed += [(at, "*", "no connection") for at in self.faults.refused]
-        return self.told
+            self.transcript.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))
+        self.transcript.connections_refused = len(self.faults.refused)
+        self.transcript.disturbed += [(at, "*", "no connection") for at in self.faults.refused]
+        return self.transcript
