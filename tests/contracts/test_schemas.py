@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dispute_provider.contracts.json_data import Json
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 APIS = {
     path.name.removesuffix(".openapi.json"): json.loads(path.read_text("utf-8"))
     for path in SCHEMAS.glob("*.openapi.json")

@@ -20,7 +20,7 @@ from vendor_models import MOOV, NOT_READ, STRIPE, Fields, of_contract, of_moov, 
 from dispute_provider.get_provider_info import get_provider_info
 from tests.drift.facts import APIS, FOLDER, facts
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 # Where we differ on purpose: a pattern over "operation/path: what", and why.
 EXPLAINED: dict[str, dict[str, str]] = {
