@@ -6,23 +6,28 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import Connect
+from tenacity import wait_none
 
 # Airflow reads these when it is imported: no test may see the configuration or database of the machine.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
-from dispute_provider.sandbox import (  # the environment comes first
+from drivers import AsyncDriver, Driver, SyncDriver  # the environment comes first
+
+from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
     MOOV_PUBLIC_KEY,
     MOOV_SECRET_KEY,
     STRIPE_KEY,
     Sandbox,
 )
+from dispute_provider.transport import retries
 from dispute_provider.transport.client import Client
 from dispute_provider.transport.http import HttpTransport
 from dispute_provider.transport.transport import HttpRequest, HttpResponse
@@ -94,3 +99,24 @@ def stripe_connection(connect: Connect) -> str:
 def moov_connection(connect: Connect) -> str:
     """The id of a Moov connection to the sandbox."""
     return connect("moov")
+
+
+@pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])
+def driver(request: pytest.FixtureRequest, connect: Connect) -> Driver:
+    """A driver on the default connections, which allow more requests a second than the APIs do."""
+    connect("stripe", extra={"rate_limit": 1000})
+    connect("moov", extra={"account": MOOV_ACCOUNT, "rate_limit": 1000})
+    return request.param()  # type: ignore[no-any-return]  # pytest does not know its parameters' types
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait between attempts, unless the API asks for it."""
+    monkeypatch.setattr(retries, "_BACKOFF", wait_none())
+
+
+@pytest.fixture
+def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of cases that may be read."""
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
+    return tmp_path

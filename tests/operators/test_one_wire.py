@@ -165,12 +165,6 @@ def arguments(operation: Operation, cases: Path, connect: Connect) -> tuple[dict
     return given, path
 
 
-@pytest.fixture
-def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
-    return tmp_path
-
-
 @pytest.mark.parametrize(("operation", "fields"), CALLS)
 def test_every_way_sends_the_same_bytes(
     operation: Operation,

@@ -127,13 +127,6 @@ def engine(api: Any) -> Engine:
 
 
 @pytest.fixture
-def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of cases that may be read."""
-    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def sweep(engine, sandbox, stripe_connection, cases, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", stripe_connection)
     sweep = Sweep(engine)
