@@ -151,7 +151,7 @@ def send(
     """Make one call, with a key that makes it safe to repeat where the API takes one, and log what happened.
 
     A call that cannot be undone is made once, whatever becomes of its task: see
-    :mod:`~dispute_provider.tasks.final_call`.
+    :mod:`~dispute_provider.tasks.single_final_call`.
 
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
@@ -163,9 +163,9 @@ def send(
     if request.operation.effect != "read":
         hook.with_api(lambda api: api.prepare())
     if request.is_final:
-        from dispute_provider.tasks import final_call
+        from dispute_provider.tasks import single_final_call
 
-        return final_call.make(context, hook, request, log)
+        return single_final_call.make(context, hook, request, log)
     answer = hook.with_api(lambda api: api.send(request))
     log.info("%s", line_about(hook, operation_id, arguments, answer))
     return answer

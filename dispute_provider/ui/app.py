@@ -14,7 +14,7 @@ from dispute_provider.documents.renderer import MAX_WIDTH
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.ui import describe
 from dispute_provider.ui.access import LOGGED_IN, MAY_ANSWER, Guarded
-from dispute_provider.ui.documents import DocumentPages, MissingDocumentError
+from dispute_provider.ui.document_pages import DocumentPages, MissingDocumentError
 from dispute_provider.ui.reading import UnreadableError, earlier_evidence, read
 from dispute_provider.ui.records import TaskDep
 

@@ -18,7 +18,7 @@ _KEY = "final call"
 
 
 def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Answer:
-    """Make a final call, and log in one line what happened to the dispute.
+    """Make the final call of a single operator, and log in one line what happened to the dispute.
 
     :param request: the call, with its idempotency key where the API takes one.
     :returns: see :meth:`~dispute_provider.workflow.single_call.SingleCall.make`.
