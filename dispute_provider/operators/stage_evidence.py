@@ -95,7 +95,6 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import Policy
-        from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.workflow.stage import Rules
         from dispute_provider.workflow.stage_case import CaseStager
@@ -111,8 +110,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
-        signer = Signer(STAGED)
-        with Outlet(self.log) as outlet:
+        with Outlet(Signer(STAGED), self.log) as outlet:
             claims = Claims(cases)
             await asyncio.to_thread(claims.look_through)
             async with Apis() as apis, Pace(context, "staging", claims.count) as pace:
@@ -121,7 +119,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     stager = CaseStager(self.conn_id, opened, self.folder, claims, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
-                        outlet.add(signer.sign(record) if record.state == State.STAGED else record, place)
+                        outlet.add(record, place)
                         pace.done(record)
                         self._remember(lambda: memory.end(record))
 
