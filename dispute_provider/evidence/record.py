@@ -12,10 +12,13 @@ import msgspec
 from msgspec.structs import replace
 
 from dispute_provider.evidence.snapshot import Dispute, Snapshot, short_digest
+from dispute_provider.explain.markdown import one_line
 from dispute_provider.explain.money import format_amount
 
 # What a review decides about a dispute.
 SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "concede"
+# Characters of a name that was not verified, as people are shown it.
+_LONGEST_NAME = 100
 # The kinds of difference that staging writes.
 WRITTEN = ("added", "overwritten", "renewed")
 _LISTS = {"notes", "missing", "warnings", "differences"}
@@ -97,6 +100,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
     :param maybe_ours: whether this run may have sent what its state says another did; it has a receipt then.
+    :param unverified: whether its signature did not hold: nothing of what it claimed is left but its names.
     :param signature: of all other fields, by the task that handed the record on; see
         :mod:`dispute_provider.evidence.signatures`.
     """
@@ -139,6 +143,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     retry_after: float | None = None
     staged_as: str | None = None
     maybe_ours: bool = False
+    unverified: bool = False
     signature: str | None = None
 
     @classmethod
@@ -198,7 +203,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.due_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if self.due_at else "no due date"
 
     def log_line(self) -> str:
-        """The one line that tells the person on call what happened to this dispute."""
+        """The one line that tells the person on call what happened to this dispute, printable throughout."""
         facts = [
             f"dispute={self.dispute}",
             f"state={self.state}",
@@ -210,7 +215,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             f"digest={short_digest(self.digest) or 'none'}",
             f"request_id={self.request_id or 'none'}",
         ]
-        return " ".join(facts)
+        return one_line(" ".join(facts))
 
 
 def by_due_date(records: list[Record]) -> list[Record]:
@@ -222,3 +227,11 @@ def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> R
     """A record of a dispute for which there is no evidence of ours."""
     record = Record(dispute.provider, connection, dispute.id, state, reason)
     return replace(record.seen(Snapshot(dispute, ())), digest=None)
+
+
+def without_claims(record: Record, state: State, reason: str) -> Record:
+    """Return the names of a record whose signature does not hold, printable; the rest may be forged."""
+    provider, connection, dispute = (
+        one_line(name)[:_LONGEST_NAME] for name in (record.provider, record.connection, record.dispute)
+    )
+    return Record(provider, connection, dispute, state, reason, unverified=True)

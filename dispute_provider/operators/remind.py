@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
 from dispute_provider import config
 from dispute_provider.state.evidence_store import EvidenceStoreError
+from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import (
     ANSWERED,
     ENDED,
@@ -25,6 +26,7 @@ from dispute_provider.state.sweep_store import (
 from dispute_provider.tasks.batch import Given, accept_upstream, resolve
 from dispute_provider.tasks.notifications import ConfiguredNotifier, address, notify
 from dispute_provider.tasks.record_lists import records_of
+from dispute_provider.tasks.signing import Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -82,7 +84,7 @@ class RemindOperator(BaseOperator):
         from dispute_provider.evidence.record import by_due_date
 
         try:
-            soon = by_due_date(list(records_of(resolve(self.disputes, context))))
+            soon = by_due_date(list(self._verified(context, self.disputes)))
         except XComNotFound:
             raise AirflowSkipException("nothing is known: the disputes could not be listed") from None
         reminded = {
@@ -130,10 +132,19 @@ class RemindOperator(BaseOperator):
                 due += [_Reminder(record, reached, why, link)] if why else []
         return due
 
+    def _verified(self, context: Context, given: Given) -> Iterator[Record]:
+        """Yield the records of this run as they were signed; log the others, of which nothing is known."""
+        records = records_of(resolve(given, context))
+        for record in Signer(run_key(context)).verified(records, "look at the dispute"):
+            if record.unverified:
+                self.log.warning("%s", record.log_line())
+            else:
+                yield record
+
     def _staged(self, context: Context) -> list[Record]:
         """What staging made of them; nothing where that cannot be read, which stops no reminder."""
         try:
-            return list(records_of(resolve(self.staged, context)))
+            return list(self._verified(context, self.staged))
         except (EvidenceStoreError, XComNotFound) as error:
             self.log.warning("what was staged cannot be read: %s", error)
             return []

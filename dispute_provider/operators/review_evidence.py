@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from dispute_provider.tasks.notifications import form_address, notify
 from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, Value, count_of, records_of, return_value
-from dispute_provider.tasks.signing import STAGED, Signer
+from dispute_provider.tasks.signing import Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _NOBODY = "Anonymous"
 # Disputes that are read before what becomes of them is decided; their texts are in memory meanwhile.
 _AT_A_TIME = 500
+_STAGE_AGAIN = "stage it again"
 
 
 class ReviewEvidenceOperator(HITLOperator):
@@ -93,7 +94,8 @@ class ReviewEvidenceOperator(HITLOperator):
 
         # A review that is opened anew takes back what was answered to it before.
         name = open_review(context)
-        with RecordWriter(self.log) as writer:
+        signer = Signer(run_key(context))
+        with RecordWriter(signer, self.log) as writer:
             to_decide, snapshots = asyncio.run(self._sift(context, name, writer))
             others = writer.value()
         if not to_decide:
@@ -107,7 +109,7 @@ class ReviewEvidenceOperator(HITLOperator):
         form = review.form(to_decide, snapshots, ending)
         shown = {
             "review": name,
-            "records": [record.to_dict() for record in to_decide],
+            "records": [signer.sealed(record).to_dict() for record in to_decide],
             "others": others,
         }
         self._show(form)
@@ -143,22 +145,19 @@ class ReviewEvidenceOperator(HITLOperator):
         to_decide: list[Record] = []
         snapshots: dict[str, Snapshot] = {}
         keep = evidence_store.put if evidence_store.is_configured() else None
-        signer = Signer(STAGED)
         deduplicator = Deduplicator()
 
         async def read(record: Record) -> tuple[Record, Snapshot | None]:
             if record.state != State.STAGED:
                 return record, None
             try:
-                if refusal := signer.objection(record):
-                    return record.ended(State.REFUSED, f"{refusal}; stage it again"), None
                 api = await apis.of(record.connection)
             except Exception as error:  # a connection that cannot be used must not stop the others
                 return record.ended(State.HELD, f"not reviewed: {error}"), None
             return await read_for_review(api, record, keep)
 
         given = resolve(self.staged, context)
-        records = records_of(given)
+        records = Signer(run_key(context)).verified(records_of(given), _STAGE_AGAIN)
         async with (
             Apis() as apis,
             BatchProgress(context, "reading for the review", count_of(given)) as progress,
@@ -225,11 +224,20 @@ class ReviewEvidenceOperator(HITLOperator):
     ) -> Value:
         if shown is None:
             raise ValueError("the task was resumed without what its review had shown")
-        decided, why = self._decided(context, shown["review"], event, list(records_of(shown["records"])))
-        note_answers(context, chain(decided, records_of(shown["others"])), why)
+        signer = Signer(run_key(context))
+        records = list(records_of(shown["records"]))
+        decided, why = self._decided(context, shown["review"], event, records)
+        # A key may have been replaced while the review was open.
+        checked = signer.verified(records, _STAGE_AGAIN)
+        decided = [old if old.unverified else new for old, new in zip(checked, decided, strict=True)]
+
+        def others() -> Iterator[Record]:
+            return signer.verified(records_of(shown["others"]), _STAGE_AGAIN)
+
+        note_answers(context, chain(decided, others()), why)
         for record in decided:
             self.log.info("%s", record.log_line())
-        return return_value(chain(decided, records_of(shown["others"])))
+        return return_value(chain(decided, others()), signer)
 
     def _decided(
         self, context: Context, name: str, event: Mapping[str, Any], records: list[Record]

@@ -95,7 +95,6 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import MergePolicy
-        from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.workflow.stage import Rules
         from dispute_provider.workflow.stage_case import CaseStager
@@ -111,8 +110,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
-        signer = Signer(STAGED)
-        with RecordWriter(self.log) as writer:
+        with RecordWriter(Signer(STAGED), self.log) as writer:
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
@@ -121,7 +119,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     stager = CaseStager(self.conn_id, opened, self.folder, batch, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
-                        writer.add(signer.sign(record) if record.state == State.STAGED else record, place)
+                        writer.add(record, place)
                         progress.done(record)
                         self._remember(lambda: memory.end(record))
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
 
-from dispute_provider.exceptions import DisputeError
 from dispute_provider.state.approvals import (
     SUBMISSIONS,
     count_unknown_ends,
@@ -69,7 +68,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     async def aexecute(self, context: Context) -> Value:
         from dispute_provider.evidence.record import State
 
-        records = list(records_of(resolve(self.approved, context)))
+        signer = Signer(run_key(context))
+        records = list(signer.verified(records_of(resolve(self.approved, context)), "review it again"))
         to_send = sum(record.state == State.APPROVED for record in records)
         journals: dict[str, SubmissionJournal | None] = {}
         receipts = Receipts()
@@ -97,10 +97,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         retry_held(context, Tally(results))
         results = self._given_up(context, results, journals, receipts)
         try:
-            return return_value(results)
+            return return_value(results, signer)
         except EvidenceStoreError as error:
             self.log.error("%s; the records go through XCom", error)
-            return [record.to_dict() for record in results]
+            return [signer.sealed(record).to_dict() for record in results]
 
     def _warn_without_lock(self, records: Iterable[Record]) -> None:
         from dispute_provider.hooks.connections import api_of
@@ -166,10 +166,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return [unknown.get(place, record) for place, record in enumerate(results)]
 
     def _check(self, context: Context, answered: list[Record]) -> tuple[list[Record], list[Record]]:
-        """Return the records that are just as this run's last answer made them, and the others, ended."""
+        """Return the records that the last answers of their reviews made, and the others, ended."""
         from dispute_provider.evidence.record import State
 
-        signer = Signer(run_key(context))
         reviews = {record.approval.review for record in answered if record.approval}
         try:
             last = {review for review in reviews if last_opening(context, review) == review}
@@ -179,21 +178,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         valid: list[Record] = []
         void: list[Record] = []
         for record in answered:
+            if record.approval and record.approval.review in last:
+                valid.append(record)
+                continue
             what = "approval" if record.state == State.APPROVED else "rejection"
-            try:
-                if record.signature is None:
-                    reason = f"its {what} is not signed: an earlier version made it, or somebody edited it"
-                elif (
-                    not signer.is_signed(record) or not record.approval or record.approval.review not in last
-                ):
-                    reason = (
-                        f"its {what} is not this run's last answer for this evidence, or the key of its "
-                        "connection was replaced"
-                    )
-                else:
-                    valid.append(record)
-                    continue
-                void.append(record.ended(State.REFUSED, f"{reason}; review it again"))
-            except DisputeError as error:
-                void.append(record.ended(State.HELD, f"its {what} cannot be checked: {error}"))
+            reason = f"its {what} is not this run's last answer: the review was opened again; review it again"
+            void.append(record.ended(State.REFUSED, reason))
         return valid, void

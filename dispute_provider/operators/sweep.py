@@ -15,6 +15,7 @@ from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER, review_end
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.remind import due_soon
+from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import (
     ANSWERED,
     ENDED,
@@ -41,6 +42,15 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
 
 LARGEST_SWEEP = 100
+
+
+def _staged(context: Context, given: Given) -> list[Record]:
+    """Return what was staged, without what is not as staging signed it: the outcome names that as refused."""
+    from dispute_provider.evidence.record import State
+
+    records = records_of(resolve(given, context))
+    verified = Signer(run_key(context)).verified(records, "stage it again")
+    return [record for record in verified if record.state == State.STAGED]
 
 
 def _memory(context: Context, conn_id: str) -> dict[str, Any]:
@@ -182,12 +192,13 @@ class FindCasesOperator(BaseAsyncOperator):
         """Push records; those that no store takes go through XCom, however many they are."""
         from dispute_provider.state.evidence_store import EvidenceStoreError
 
+        signer = Signer(run_key(context))
         value: Value
         try:
-            value = return_value(records, log)
+            value = return_value(records, signer, log)
         except EvidenceStoreError as error:
             self.log.warning("%d records go through XCom: %s", len(records), error)
-            value = [record.to_dict() for record in records]
+            value = [signer.sealed(record).to_dict() for record in records]
         context["ti"].xcom_push(key=key, value=value)
 
 
@@ -209,7 +220,8 @@ class OpenReviewOperator(BaseOperator):
     ``review``, empty where there is nothing to review. (Airflow's own operator for this is not extended:
     importing it costs a DAG file more than all of ours together.)
 
-    :param staged: records, or a task that returns them; those that are not ``staged`` are left out.
+    :param staged: records, or a task that returns them; those that are not ``staged``, or not as
+        staging signed them, are left out.
     :param conn_id: Airflow connection (templated).
     :param review_dag_id: the DAG that reviews and submits; it finds the records in its run's configuration.
     """
@@ -227,10 +239,9 @@ class OpenReviewOperator(BaseOperator):
         self.review_dag_id = review_dag_id
 
     def execute(self, context: Context) -> None:
-        from dispute_provider.evidence.record import State
         from dispute_provider.state.sweep import review_name
 
-        staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
+        staged = _staged(context, self.staged)
         if not staged:
             context["ti"].xcom_push(key="review", value="")
             raise AirflowSkipException("nothing new is staged, there is nothing to review")
@@ -243,7 +254,7 @@ class OpenReviewOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
-            conf={STAGED: return_value(self._with_history(context, memory, staged))},
+            conf={STAGED: return_value(self._with_history(context, memory, staged), Signer(SCOPE))},
             logical_date=None,
             reset_dag_run=False,
             skip_when_already_exists=True,
@@ -257,16 +268,13 @@ class OpenReviewOperator(BaseOperator):
     def _with_history(
         self, context: Context, memory: Mapping[str, Any], staged: list[Record]
     ) -> Iterator[Record]:
-        """The records, those that were reviewed before with notes of it, signed again."""
+        """Yield the records, those that were reviewed before with notes of it."""
         from dispute_provider.state.sweep import with_history
 
-        last_reviews = {record.dispute: memory.get(record.dispute) for record in staged}
-        answers = past_answers(context, self.conn_id, last_reviews)
-        signer = Signer(SCOPE)
+        asked = {record.dispute: memory.get(record.dispute) for record in staged}
+        answers = past_answers(context, self.conn_id, asked)
         for record in staged:
-            noted = with_history(memory, answers, record)
-            # One that was edited since it was staged stays as it is: the review refuses it.
-            yield signer.sign(noted) if noted is not record and signer.is_signed(record) else record
+            yield with_history(memory, answers, record)
 
 
 class RememberReviewOperator(BaseOperator):
@@ -302,10 +310,9 @@ class RememberReviewOperator(BaseOperator):
         self.buffer = buffer
 
     def execute(self, context: Context) -> None:
-        from dispute_provider.evidence.record import State
         from dispute_provider.state.sweep import remember
 
-        staged = [r for r in records_of(resolve(self.staged, context)) if r.state == State.STAGED]
+        staged = _staged(context, self.staged)
         [review] = resolve(self.review, context)
         now = datetime.now(UTC)
         until = review_end([record.due_at for record in staged], self.buffer, now)

@@ -98,17 +98,24 @@ def note_ends(context: Context, records: Iterable[Record]) -> None:
 
 def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: bool) -> None:
     """A note that cannot be written costs a second question; failing for it would cost the answer itself."""
+    from dispute_provider.state.sweep import ReviewAnswer
+
+
     if not opened_by_sweep(context):
         return
     review = run_key(context)
     # What has no digest was never staged, so nobody was to be asked; its dispute may be no more than a path.
-    noted = {
-        _key(record.connection, record.dispute): _answer(review, record, ended=ended).to_dict()
-        # Of several records of one dispute, that which was answered counts.
-        for record in sorted(records, key=lambda record: record.approval is not None)
-        if record.digest
-    }
+    noted: dict[str, Any] = {}
     try:
+        answered = load(context, ANSWERED, review) if ended else {}
+        # Of several records of one dispute, that which was answered counts.
+        for record in sorted(records, key=lambda record: record.approval is not None):
+            key = _key(record.connection, record.dispute)
+            if record.digest:
+                noted[key] = _answer(review, record, ended=ended).to_dict()
+            elif record.unverified and (answer := ReviewAnswer.read(answered.get(key))):
+                # The record does not say what was answered, the note of the answer does.
+                noted[key] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
         # A run may have several reviews, and each of them may be answered again.
         save(context, asset, review, {**load(context, asset, review), **noted})
     except Exception as error:

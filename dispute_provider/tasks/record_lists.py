@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from dispute_provider.state import evidence_store
+from dispute_provider.tasks.signing import Signer
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
@@ -62,7 +63,10 @@ Value = list[dict[str, Any]] | dict[str, Any]
 
 
 def records_of(given: Any) -> Iterator[Record]:
-    """Records from what a task returned, or from what several did, or from a run's configuration.
+    """Return records from what a task returned, or several did, or from a run's configuration, unverified.
+
+    Pass them through :meth:`Signer.verified` before you use what they say. An item that is no record, as
+    after an edit, becomes one that fails there.
 
     :param given: records, references to them, or both.
     :raises EvidenceStoreError: if what is referred to cannot be read, or is not what was put there.
@@ -75,7 +79,22 @@ def records_of(given: Any) -> Iterator[Record]:
         elif reference := Reference.read(item):
             yield from _stored(reference)
         else:
-            yield Record.from_dict(item)
+            yield _read(item)
+
+
+def _read(item: Any) -> Record:
+    """Return an item as a record; of one that cannot be read, its names and signature."""
+    from dispute_provider.evidence.record import Record, State
+
+    try:
+        return Record.from_dict(item)
+    except msgspec.ValidationError:
+        claimed = item if isinstance(item, Mapping) else {}
+        names = {
+            name: value if isinstance(value := claimed.get(name), str) else "unknown"
+            for name in ("provider", "connection", "dispute", "signature")
+        }
+        return Record.from_dict({**names, "state": State.REFUSED, "reason": ""})
 
 
 def count_of(given: Iterable[Any]) -> int:
@@ -97,7 +116,15 @@ def _stored(reference: Reference) -> Iterator[Record]:
             )
         local.seek(0)
         for line in local:
-            yield decoder.decode(line)
+            try:
+                yield decoder.decode(line)
+            except msgspec.ValidationError:
+                yield _read(msgspec.json.decode(line))
+            except ValueError:
+                raise evidence_store.EvidenceStoreError(
+                    f"{short_digest(reference.records)} in [dispute] evidence_store is no list of records; "
+                    "to do: clear the task that returned it"
+                ) from None
 
 
 class Tally:
@@ -140,14 +167,16 @@ def unreached(records: Iterable[Record]) -> list[Record]:
 
 
 class RecordWriter:
-    """Takes a task's records as they end, and makes its return value of them.
+    """Takes a task's records as they end, signs them, and makes of them what it returns.
 
     Those that are too many for XCom wait in a file on this machine until they are complete.
 
+    :param signer: signs each record as it is now.
     :param log: gets one line for each, where given.
     """
 
-    def __init__(self, log: Any = None) -> None:
+    def __init__(self, signer: Signer, log: Any = None) -> None:
+        self._signer = signer
         self._stack = ExitStack()
         self._log = log
         self._kept: dict[int, Record] = {}
@@ -170,6 +199,7 @@ class RecordWriter:
         if self._log:
             self._log.info("%s", record.log_line())
         self.tally.add(record)
+        record = self._signer.sealed(record)
         if self._file is not None:
             self._write(record)
             return
@@ -217,9 +247,9 @@ class RecordWriter:
         self._sha256.update(line)
 
 
-def return_value(records: Iterable[Record], log: Any = None) -> Value:
-    """Return what a task with all its records at hand returns; see :class:`RecordWriter`."""
-    with RecordWriter(log) as writer:
+def return_value(records: Iterable[Record], signer: Signer, log: Any = None) -> Value:
+    """What a task returns that has its records together; see :class:`RecordWriter`."""
+    with RecordWriter(signer, log) as writer:
         for record in records:
             writer.add(record)
         return writer.value()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dispute_provider import config
-from dispute_provider.exceptions import ConnectionConfigError, SigningKeyError
+from dispute_provider.exceptions import ConnectionConfigError, DisputeError, SigningKeyError
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
@@ -61,7 +62,8 @@ class Signer:
 
     A client takes 0.1 s to import, and a review that was answered needs none: only the key is read.
 
-    :param scope: what the signatures hold for: :data:`STAGED`, or one run.
+    :param scope: what its signatures are good for: :data:`STAGED`, or one run. It accepts those of its scope,
+        and those of staging for everything but an answer to a review.
     """
 
     def __init__(self, scope: str) -> None:
@@ -78,28 +80,51 @@ class Signer:
         keyring = self._keyring(record.connection)
         return replace(record, signature=keyring.sign(self._scope, _signed_part(record)))
 
-    def is_signed(self, record: Record) -> bool:
-        """Return whether a record is just as it was signed for this scope.
+    def sealed(self, record: Record) -> Record:
+        """Return a record with its signature; without one where its key cannot be read.
 
-        :raises DisputeError: see :func:`keyring_of`.
+        Whoever is handed an unsigned record refuses it, or cannot read the key either and says so.
         """
+        from msgspec.structs import replace
+
+        try:
+            return self.sign(record)
+        except DisputeError:
+            return replace(record, signature=None)
+
+    def verified(self, records: Iterable[Record], remedy: str) -> Iterator[Record]:
+        """Yield each record that is as it was signed; of any other, only its names and why it is refused.
+
+        A record whose key cannot be read is held instead.
+
+        :param remedy: what to do about a refused one.
+        """
+        from dispute_provider.evidence.record import State, without_claims
+
+        for record in records:
+            try:
+                objection = self._objection(record)
+            except DisputeError as error:
+                yield without_claims(record, State.HELD, f"its record cannot be checked: {error}")
+            else:
+                refused = f"{objection}; {remedy}"
+                yield without_claims(record, State.REFUSED, refused) if objection else record
+
+    def _check(self, record: Record) -> Check:
+        from dispute_provider.evidence.record import State
         from dispute_provider.evidence.signatures import Check
 
-        return self.check(record) == Check.GOOD
+        # No connection has such a name, so the record was edited; Airflow would log the name.
+        if not record.connection.isprintable():
+            return Check.BAD
+        keyring, content = self._keyring(record.connection), _signed_part(record)
+        checked = keyring.check(self._scope, content, record.signature)
+        if checked == Check.OTHER_SCOPE and record.state not in (State.APPROVED, State.REJECTED):
+            return keyring.check(STAGED, content, record.signature)
+        return checked
 
-    def check(self, record: Record) -> Check:
-        """Return whether a record is just as it was signed for this scope, and if not, why.
-
-        :raises DisputeError: see :func:`keyring_of`.
-        """
-        keyring = self._keyring(record.connection)
-        return keyring.check(self._scope, _signed_part(record), record.signature)
-
-    def objection(self, record: Record) -> str | None:
-        """Return why a record is not as it was signed; None if it is.
-
-        :raises DisputeError: see :func:`keyring_of`.
-        """
+    def _objection(self, record: Record) -> str | None:
+        """Return why a record is not as it was signed; None if it is."""
         from dispute_provider.evidence.signatures import Check
 
         return {
@@ -108,7 +133,7 @@ class Signer:
             Check.BAD: "its record was edited after it was signed",
             Check.OTHER_SCOPE: "its record belongs to another run",
             Check.UNKNOWN_KEY: _unknown_key(record),
-        }[self.check(record)]
+        }[self._check(record)]
 
     def _keyring(self, conn_id: str) -> Keyring:
         if conn_id not in self._keyrings:

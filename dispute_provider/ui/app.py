@@ -7,6 +7,8 @@ from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from dispute_provider.documents import RenderingError
@@ -50,6 +52,7 @@ def create() -> Guarded:
     app.add_exception_handler(RenderingError, _says(422))
     app.add_exception_handler(EvidenceStoreError, _says(424))
     app.add_exception_handler(UnreadableError, _says(424))
+    app.add_exception_handler(RequestValidationError, _no_such_page)
     return Guarded(app)
 
 
@@ -58,6 +61,14 @@ def _says(status: int) -> Any:
         return AsciiJsonResponse({"detail": str(error)}, status)
 
     return answer
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    """Answer 404 where part of a path cannot be the name of anything."""
+    assert isinstance(error, RequestValidationError)
+    if any(each["loc"][0] == "path" for each in error.errors()):
+        return AsciiJsonResponse({"detail": "There is no such page."}, 404)
+    return await request_validation_exception_handler(request, error)
 
 
 @page.get("/{name}")
@@ -82,6 +93,8 @@ async def show_dispute(task: TaskDep, key: str) -> Response:
     record = task.record(key)
     if record is None:
         raise HTTPException(404, "This task has no such dispute, or its evidence has changed; look again.")
+    if record.unverified:
+        raise HTTPException(404, record.reason)
     return AsciiJsonResponse(describe.reading(record, await read(record), earlier_evidence(record)))
 
 

@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
 
-import msgspec
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.utils.session import create_session
@@ -21,11 +20,15 @@ from dispute_provider.evidence.record import Record, by_due_date
 from dispute_provider.evidence.snapshot import sha256_of
 from dispute_provider.state.evidence_store import EvidenceStoreError
 from dispute_provider.tasks.record_lists import Reference, records_of
+from dispute_provider.tasks.signing import Signer
 
 log = logging.getLogger(__name__)
 _KEY_LENGTH = 16
 # Disputes of a task that are listed beside one another: a review has no more than a hundred to decide.
 _MOST = 1000
+# What Airflow's column of map indices holds.
+_LARGEST_INDEX = 2**31 - 1
+_Name = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Task:
     """A task instance and the disputes that it shows.
 
     :param answer_by: when its review closes, while it waits for an answer.
-    :param records: soonest deadline first; none where the task has nothing to do with disputes.
+    :param records: soonest deadline first; none where the task has nothing to do with disputes. Of one that
+        is not as a task of its run signed it, only its names and the reason are left.
     """
 
     dag_id: str
@@ -62,9 +66,9 @@ def key_of(record: Record) -> str:
 
 def find_task(
     dag_id: Annotated[str, Path(pattern=r"^[\w.-]+$")],
-    run_id: str,
-    task_id: str,
-    map_index: Annotated[int, Path(ge=-1)],
+    run_id: _Name,
+    task_id: _Name,
+    map_index: Annotated[int, Path(ge=-1, le=_LARGEST_INDEX)],
 ) -> Task:
     """The task instance of a path.
 
@@ -93,6 +97,7 @@ def find_task(
         waits = bool(records)
         if not waits:
             records = _records(session.scalar(select(XComModel.value).where(*returned)))
+    verified = Signer(f"{dag_id}/{run_id}").verified(records, "it is not shown")
     return Task(
         dag_id=dag_id,
         run_id=run_id,
@@ -100,7 +105,7 @@ def find_task(
         map_index=map_index,
         state=str(state) if state else None,
         answer_by=answer_by if waits else None,
-        records=tuple(by_due_date(records)),
+        records=tuple(by_due_date(list(verified))),
     )
 
 
@@ -116,19 +121,24 @@ def _awaited(kwargs: Any) -> list[Record]:
 
 
 def _records(value: Any) -> list[Record]:
-    """The records that a task returned; none if it returned anything else, or was edited to that."""
+    """Return the records that a task returned, unverified; none if it returned anything else."""
     try:
         value = json.loads(value) if isinstance(value, str) else value
-        if reference := Reference.read(value):
-            records = list(islice(records_of(value), _MOST + 1))
-            if len(records) > _MOST:
-                log.info("%s records are too many for a page", f"{reference.count:,}")
-                return []
-        else:
-            records = msgspec.convert(value, list[Record])
-        return records if all(r.due_at is None or r.due_at.tzinfo for r in records) else []
+        if not Reference.read(value) and not _looks_like_records(value):
+            return []
+        records = list(islice(records_of(value), _MOST + 1))
     except EvidenceStoreError as error:
         log.warning("the records of a task cannot be shown: %s", error)
         return []
-    except (ValueError, msgspec.MsgspecError):
+    except ValueError:
         return []
+    if len(records) > _MOST:
+        log.info("more than %d records are too many for a page", _MOST)
+        return []
+    return records
+
+
+def _looks_like_records(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, Mapping) and {"dispute", "state"} <= item.keys() for item in value
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ def test_a_signature_covers_every_field_of_a_record(field: str) -> None:
 @given(one=JSON, other=JSON)
 def test_a_signature_is_good_for_the_very_content(one: Any, other: Any) -> None:
     signature = KEYS.sign("dag/run", one)
-    same = msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert KEYS.check("dag/run", other, signature) == (Check.GOOD if same else Check.BAD)
 
 
@@ -77,9 +78,11 @@ def test_what_is_no_signature_counts_as_unsigned(signature: str | None) -> None:
     assert key_id_of(signature or "") == ""
 
 
-@pytest.mark.parametrize("odd", ["\ud800", 10**40])
-def test_content_that_json_cannot_hold_was_never_signed(odd: Any) -> None:
-    assert KEYS.check("dag/run", {"a": odd}, KEYS.sign("dag/run", {"a": 1})) == Check.BAD
+@pytest.mark.parametrize("odd", ["half a pair: \ud800", 10**40])
+def test_odd_content_is_signed_as_any_other(odd: Any) -> None:
+    signature = KEYS.sign("dag/run", {"a": odd})
+    assert KEYS.check("dag/run", {"a": odd}, signature) == Check.GOOD
+    assert KEYS.check("dag/run", {"a": 1}, signature) == Check.BAD
 
 
 def test_a_keyring_without_keys_is_refused() -> None:

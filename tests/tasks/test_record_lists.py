@@ -19,8 +19,15 @@ from dispute_provider.tasks.record_lists import (
     records_of,
     return_value,
 )
+from dispute_provider.tasks.signing import Signer
 
 MANY = LARGEST_LIST + 50
+SIGNER = Signer("dag/run")
+
+
+@pytest.fixture(autouse=True)
+def signing_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", "the signing key of these tests, and no other")
 
 
 def record(number: int, state: State = State.STAGED) -> Record:
@@ -40,7 +47,7 @@ def files(store: Path) -> list[Path]:
 
 def test_few_records_are_a_list_in_their_order(store: Path) -> None:
     places = random.Random(1).sample(range(LARGEST_LIST), LARGEST_LIST)
-    with RecordWriter() as writer:
+    with RecordWriter(SIGNER) as writer:
         for place in places:
             writer.add(record(place), place)
         value = writer.value()
@@ -50,7 +57,7 @@ def test_few_records_are_a_list_in_their_order(store: Path) -> None:
 
 def test_many_records_are_a_reference_that_leads_to_all_of_them(store: Path) -> None:
     records = [record(number, State.REFUSED if number % 3 else State.STAGED) for number in range(MANY)]
-    value = return_value(records)
+    value = return_value(records, SIGNER)
     assert isinstance(value, dict)
     assert len(json.dumps(value)) < 200
     assert value["count"] == count_of([value]) == MANY
@@ -58,12 +65,12 @@ def test_many_records_are_a_reference_that_leads_to_all_of_them(store: Path) -> 
     assert list(records_of(value)) == records
     [file] = files(store)
     assert file.name == value["records"], "nothing unfinished is left"
-    assert return_value(records) == value
+    assert return_value(records, SIGNER) == value
 
 
 def test_lists_and_references_of_several_tasks_are_read_one_after_the_other(store: Path) -> None:
     first, second = [record(1), record(2)], [record(number) for number in range(10, 10 + MANY)]
-    given = [first[0], first[1].to_dict(), return_value(second)]
+    given = [first[0], first[1].to_dict(), return_value(second, SIGNER)]
     assert list(records_of(given)) == [*first, *second]
     assert count_of(given) == 2 + MANY
     assert list(records_of(None)) == []
@@ -73,7 +80,7 @@ def test_without_a_store_many_records_stay_a_list_in_their_order(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", "")
-    with RecordWriter() as writer:
+    with RecordWriter(SIGNER) as writer:
         for place in reversed(range(MANY)):
             writer.add(record(place), place)
         assert writer.value() == [record(place).to_dict() for place in range(MANY)]
@@ -81,7 +88,7 @@ def test_without_a_store_many_records_stay_a_list_in_their_order(
 
 
 def test_records_that_were_changed_are_refused_before_the_first_is_read(store: Path) -> None:
-    value = return_value([record(number) for number in range(MANY)])
+    value = return_value([record(number) for number in range(MANY)], SIGNER)
     [file] = files(store)
     file.write_bytes(file.read_bytes().replace(b'"du_299"', b'"du_999"'))
     with pytest.raises(EvidenceStoreError, match="other bytes"):
@@ -89,7 +96,7 @@ def test_records_that_were_changed_are_refused_before_the_first_is_read(store: P
 
 
 def test_records_that_are_gone_are_missed_aloud(store: Path) -> None:
-    value = return_value([record(number) for number in range(MANY)])
+    value = return_value([record(number) for number in range(MANY)], SIGNER)
     [file] = files(store)
     file.unlink()
     with pytest.raises(EvidenceStoreError, match=rf"{MANY} records are missing.*clear the task"):
@@ -102,7 +109,7 @@ def test_a_store_that_cannot_be_written_loses_no_record(
     (tmp_path / "a file").touch()
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "a file"))
     records = [record(number) for number in range(MANY)]
-    assert list(records_of(return_value(records))) == records
+    assert list(records_of(return_value(records, SIGNER))) == records
     assert "cannot be written" in caplog.text
 
 

@@ -14,12 +14,13 @@ import pytest
 from msgspec.structs import replace
 from papers import pdf
 from support import Connect
-from viewing import RECEIPT, Site, Staged
+from viewing import DAG, RECEIPT, Site, Staged, signed
 
 from dispute_provider.evidence.record import Approval, Record, State
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
 from dispute_provider.tasks import record_lists
+from dispute_provider.tasks.signing import STAGED, Signer
 from dispute_provider.workflow.read_for_review import read_for_review
 
 Stage = Callable[..., Staged]
@@ -80,7 +81,7 @@ def test_a_reference_to_records_shows_them(
 ) -> None:
     now, passed, other = stage_one(), stage_one(), stage_one()
     monkeypatch.setattr(record_lists, "LARGEST_LIST", 1)
-    reference = record_lists.return_value([passed.record, other.record])
+    reference = record_lists.return_value([passed.record, other.record], Signer(STAGED))
     site.returns("stage", reference)
     site.waits("review", {"records": now.shown, "others": reference})
     assert set(disputes(site, "stage")) == {passed.record.dispute, other.record.dispute}
@@ -98,7 +99,7 @@ def test_a_document_that_a_reference_names_is_no_list_of_records(
     for content in (b"%PDF-1.7", b"[[]]", b'{"state": "no such state"}\n', b"7\n7\n"):
         reference = {"records": evidence_store.put(content), "count": 1, "states": {}}
         site.returns("nothing", reference)
-        assert disputes(site, "nothing") == []
+        assert set(disputes(site, "nothing")) <= {"unknown"}
 
 
 SOUND = Record("stripe", "stripe_default", "dp_1", State.STAGED, "staged").to_dict()
@@ -117,7 +118,6 @@ BROKEN: list[dict[str, Any]] = [
     {"reason": None},
 ]
 OTHERS: list[Any] = [None, 7, "text", "[", [], {}, [1, 2], [None], [[]], [{}], {"a": SOUND}, [SOUND, 1]]
-OTHERS += [[SOUND | broken] for broken in BROKEN]
 
 
 def test_other_tasks_have_nothing_to_show_and_break_nothing(site: Site) -> None:
@@ -129,6 +129,16 @@ def test_other_tasks_have_nothing_to_show_and_break_nothing(site: Site) -> None:
         assert disputes(site, "review") == []
         site.waits("review", {"records": other})
         assert disputes(site, "review") == []
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_record_that_cannot_be_read_is_refused(
+    site: Site, connect: Connect, broken: dict[str, Any]
+) -> None:
+    connect("stripe")
+    site.returns("stage", [SOUND | broken])
+    [shown] = task(site, "stage")["disputes"]
+    assert (shown["state"], shown["documents"], shown["digest"]) == ("refused", [], None)
 
 
 def test_no_text_of_the_evidence_is_in_the_list(site: Site, stage_one: Stage) -> None:
@@ -176,7 +186,7 @@ def test_of_a_record_that_does_not_say_what_it_staged_no_piece_is_accused(
     site: Site, stage_one: Stage
 ) -> None:
     staged = stage_one()
-    site.returns("stage", [replace(staged.record, differences=()).to_dict()])
+    site.returns("stage", signed(replace(staged.record, differences=())))
     staged.edit(customer_name="Somebody Else")
     now = reading(site, "stage")
     assert now["facts"] == ["Which piece of the evidence it is cannot be told."]
@@ -210,7 +220,7 @@ def test_a_colleague_s_document_is_shown_once_the_review_has_kept_it(
     site.returns("stage", staged.shown)
     keep = evidence_store.put
     reviewed, _ = staged.hook.with_api(lambda api: read_for_review(api, staged.record, keep))
-    site.returns("review", [reviewed.to_dict()])
+    site.returns("review", signed(reviewed))
     for name in ("stage", "review"):
         assert reading(site, name)["match"] == "exact"
     [piece] = [piece for piece in reading(site, "review")["pieces"] if piece["name"] == "refund_policy"]
@@ -232,7 +242,7 @@ def test_what_was_overwritten_is_shown_beside_it(site: Site, stage_one: Stage, s
     earlier = evidence_store.put(json.dumps({"customer_name": "A Colleague"}).encode())
     [ours] = [each for each in staged.record.differences if each.name == "customer_name"]
     record = replace(staged.record, earlier=earlier, differences=(replace(ours, kind="overwritten"),))
-    site.returns("stage", [record.to_dict()])
+    site.returns("stage", signed(record))
     [piece] = [piece for piece in reading(site, "stage")["pieces"] if piece["name"] == "customer_name"]
     assert (piece["text"], piece["earlier"]) == ("Robin Larsen", "A Colleague")
 
@@ -241,7 +251,7 @@ def test_after_the_submission_it_says_so(site: Site, stage_one: Stage) -> None:
     staged = stage_one()
     staged.submit()
     site.returns("review", staged.shown)
-    site.returns("stage", [staged.record.ended(State.SUBMITTED, "confirmed").to_dict()])
+    site.returns("stage", signed(staged.record.ended(State.SUBMITTED, "confirmed")))
     assert reading(site, "review")["match"] == reading(site, "stage")["match"] == "sent"
     assert reading(site, "stage")["headline"] == "Submitted; the dispute holds exactly what was approved."
     assert "Answered already" in reading(site, "review")["headline"]
@@ -251,7 +261,7 @@ def test_a_submission_of_something_else_is_no_good_news(site: Site, stage_one: S
     staged = stage_one()
     staged.edit(customer_name="Somebody Else")
     staged.submit()
-    site.returns("stage", [staged.record.ended(State.SUBMITTED_DIFFERS, "differs").to_dict()])
+    site.returns("stage", signed(staged.record.ended(State.SUBMITTED_DIFFERS, "differs")))
     now = reading(site, "stage")
     assert (now["match"], now["headline"].partition(";")[0]) == ("changed", "Answered")
     assert "Not as it was staged: customer_name." in now["facts"]
@@ -261,7 +271,7 @@ def test_what_was_conceded_does_not_go_out(site: Site, stage_one: Stage) -> None
     record = replace(
         stage_one().record, state=State.APPROVED, approval=Approval("concede", "Ana (ana)", "now")
     )
-    site.returns("review", [record.to_dict()])
+    site.returns("review", signed(record, scope=f"{DAG}/{site.run_id}"))
     assert reading(site, "review")["headline"] == "It is to be conceded: none of this goes out."
 
 
@@ -270,7 +280,7 @@ def test_a_dispute_without_evidence_of_ours(site: Site, stage_one: Stage) -> Non
     refused = replace(
         staged.record, state=State.REFUSED, reason="the case is wrong", digest=None, documents={}
     )
-    site.returns("stage", [refused.to_dict()])
+    site.returns("stage", signed(refused))
     now = reading(site, "stage")
     assert (now["match"], now["facts"]) == ("nothing", ["the case is wrong"])
 
@@ -308,8 +318,9 @@ def test_a_connection_that_is_gone_or_another(
     site: Site, stage_one: Stage, connect: Connect, connection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_A_DATABASE", "http://user:secret-of-it@localhost")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", "a key that does not depend on a connection")
     record = replace(stage_one().record, connection=connection)
-    site.returns("stage", [record.to_dict()])
+    site.returns("stage", signed(record))
     key = task(site, "stage")["disputes"][0]["key"]
     answer = site.client("ana").get(f"{site.address('stage')}/disputes/{key}")
     assert answer.status_code == 424
@@ -323,7 +334,7 @@ def test_a_dispute_whose_evidence_has_changed_meanwhile_is_asked_for_anew(
     staged = stage_one()
     site.returns("stage", staged.shown)
     key = task(site, "stage")["disputes"][0]["key"]
-    site.returns("stage", [replace(staged.record, digest="0" * 64).to_dict()])
+    site.returns("stage", signed(replace(staged.record, digest="0" * 64)))
     assert site.client("ana").get(f"{site.address('stage')}/disputes/{key}").status_code == 404
 
 
@@ -343,7 +354,7 @@ def test_pages_are_drawn_one_by_one(site: Site, stage_one: Stage) -> None:
         pytest.approx(1000, abs=2),
         pytest.approx(400, abs=2),
     ]
-    for end, status in (("4", 422), ("0", 422), ("-1", 422), ("10001", 422), ("1?width=99999999", 422)):
+    for end, status in (("4", 422), ("0", 404), ("-1", 404), ("10001", 404), ("1?width=99999999", 422)):
         assert client.get(f"{document}/pages/{end}").status_code == status
 
 
@@ -365,7 +376,7 @@ def test_what_cannot_be_shown_is_explained_and_never_sent_as_a_page(
 ) -> None:
     staged = stage_one()
     sha256 = evidence_store.put(content) or ""
-    site.returns("stage", [replace(staged.record, documents={"file_1": sha256}).to_dict()])
+    site.returns("stage", signed(replace(staged.record, documents={"file_1": sha256})))
     client, document = site.client("ana"), f"{site.address('stage')}/documents/{sha256}"
     for end in ("", "/pages/1"):
         answer = client.get(document + end)
@@ -419,7 +430,7 @@ HOSTILE = [
 def test_texts_arrive_as_they_are_and_as_nothing_but_data(site: Site, stage_one: Stage, text: str) -> None:
     staged = stage_one({"customer_name": "Robin"})
     record = replace(staged.record, prepared_by=text, reason=text, notes=(text,), dispute_reason=text)
-    site.returns("stage", [record.to_dict()])
+    site.returns("stage", signed(record))
     if "\ud83d" not in text:
         staged.edit(uncategorized_text=text)
     answer = site.client("ana").get(site.address("stage"))

@@ -12,6 +12,7 @@ from papers import pdf
 
 from dispute_provider.evidence.record import Record
 from dispute_provider.hooks.stripe import StripeHook
+from dispute_provider.tasks.signing import STAGED, Signer
 
 DAG, ELSEWHERE = "viewed", "viewed_elsewhere"
 USERS = {"ada": "admin", "oda": "op", "ana": "user", "bob": "user", "vic": "viewer"}
@@ -91,6 +92,12 @@ class Site:
             session.execute(update(TaskInstance).where(*here).values(**values))
 
 
+def signed(*records: Record, scope: str = STAGED) -> list[dict[str, Any]]:
+    """What a task returns: records as staging signs them, or as a task of the run that is the scope."""
+    signer = Signer(scope)
+    return [signer.sign(record).to_dict() for record in records]
+
+
 RECEIPT = pdf(pages=3, text="Receipt no. 7")
 
 
@@ -103,7 +110,7 @@ class Staged:
 
     @property
     def shown(self) -> list[dict[str, Any]]:
-        return [self.record.to_dict()]
+        return signed(self.record)
 
     @property
     def sha256(self) -> str:

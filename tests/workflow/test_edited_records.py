@@ -100,7 +100,7 @@ def test_a_rejection_that_was_edited_in_xcom_changes_nothing_at_the_api(edit, en
 
     [record] = records(engine, run)
     assert record["state"] == "refused"
-    assert "rejection is not this run's last answer" in record["reason"]
+    assert "edited after it was signed" in record["reason"]
     assert "review it again" in record["reason"]
     assert run.state == "failed", "somebody has to look at it"
     assert len(writes(sandbox)) == 1, "but for the staging"

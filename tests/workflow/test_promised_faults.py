@@ -87,7 +87,7 @@ def test_a_key_that_is_refused_between_review_and_submission(
     assert after["state"] == "refused"
     assert "unless the key was replaced" in to_do
     assert "review again" in to_do
-    assert "review again" in advice(after, "its approval is not this run's last answer for this evidence")
+    assert "review again" in advice(after, "was replaced since, and there is no [dispute] signing_key")
     second = engine.run(contest([case()], stripe_connection, policy=SMALL))
     assert record(engine, second, "submit")["state"] == "submitted"
     assert [entry["submitted"] for entry in sandbox.journal()].count(True) == 1

@@ -25,6 +25,7 @@ from dispute_provider.operators.evidence import (
 from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.sweep_store import ANSWERED
 from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
+from dispute_provider.tasks.signing import STAGED, Signer
 
 TIMEOUT = {"error": "timed out", "error_type": "timeout"}
 
@@ -69,7 +70,8 @@ def context() -> Any:
 
 def staged(dispute: str, conn_id: str, **facts: Any) -> dict[str, Any]:
     values = {"amount": 1200, "currency": "usd", "digest": "d" * 64, **facts}
-    return Record("stripe", conn_id, dispute, State.STAGED, "", **values).to_dict()
+    record = Record("stripe", conn_id, dispute, State.STAGED, "", **values)
+    return Signer(STAGED).sign(record).to_dict()
 
 
 def resume(event: dict[str, Any], records: list[dict[str, Any]], **review: Any) -> tuple[Any, dict[str, Any]]:
@@ -140,13 +142,16 @@ def test_a_policy_decides_at_the_deadline_alone(event, stripe_connection):
         ("rejected", "reject", False),
         ("conceded", "concede", False),
         ("submitted", "submit", False),
+        ("approved", "submit", True),
+        ("staged", None, True),
     ],
 )
-def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud):
+def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud, stripe_connection):
     given = Approval(action, "ana", "now") if action else None
-    record = replace(Record("stripe", "stripe_default", "du_1", State(state), "so"), approval=given)
+    record = replace(Record("stripe", stripe_connection, "du_1", State(state), "so"), approval=given)
+    signed = Signer("contest/this-run").sign(record)
     with DAG("contest", schedule=None):
-        outcome = ReportOutcomeOperator(task_id="outcome", results=[record.to_dict()])
+        outcome = ReportOutcomeOperator(task_id="outcome", results=[signed.to_dict()])
     if loud:
         with pytest.raises(AirflowFailException, match="du_1"):
             outcome.execute(context())

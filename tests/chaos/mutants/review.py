@@ -73,11 +73,12 @@ def _conceded_at_a_word() -> None:
 
 
 def _rejections_unsigned() -> None:
+    from dispute_provider.evidence.signatures import Check
     from dispute_provider.tasks.signing import Signer
 
-    original = Signer.is_signed
-    Signer.is_signed = lambda self, record: (  # type: ignore[method-assign]
-        record.state == "rejected" or original(self, record)
+    original = Signer._check
+    Signer._check = lambda self, record: (  # type: ignore[method-assign]
+        Check.GOOD if record.state == "rejected" else original(self, record)
     )
 
 
