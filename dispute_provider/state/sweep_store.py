@@ -100,7 +100,6 @@ def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: b
     """A note that cannot be written costs a second question; failing for it would cost the answer itself."""
     from dispute_provider.state.sweep import ReviewAnswer
 
-
     if not opened_by_sweep(context):
         return
     review = run_key(context)
