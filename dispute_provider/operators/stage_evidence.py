@@ -16,6 +16,7 @@ from dispute_provider.tasks.batch import (
     resolve,
     retry_held,
     take,
+    user_of_run,
     warn_without_lock,
 )
 from dispute_provider.tasks.progress import Pace
@@ -91,6 +92,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
         return super().partial(**settings(kwargs, UPLOADS))
 
     async def aexecute(self, context: Context) -> Value:
+        from msgspec.structs import replace
+
         from dispute_provider.cases.claims import Claims
         from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
@@ -110,6 +113,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
+        user = user_of_run(context)
         with Outlet(Signer(STAGED), self.log) as outlet:
             claims = Claims(cases)
             await asyncio.to_thread(claims.look_through)
@@ -119,7 +123,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     stager = CaseStager(self.conn_id, opened, self.folder, claims, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
-                        outlet.add(record, place)
+                        outlet.add(replace(record, triggered_by=user), place)
                         pace.done(record)
                         self._remember(lambda: memory.end(record))
 
