@@ -67,6 +67,22 @@ class Names(Option):
         return self._names()
 
 
+class Pairs(Option):
+    """An option whose value is a list of ``name:user`` pairs, separated by commas."""
+
+    def __call__(self) -> list[tuple[str, str]]:
+        """Return names and users; a user alone stands for itself. An incomplete pair is logged."""
+        pairs: list[tuple[str, str]] = []
+        for entry in self._names():
+            name, _, user = entry.rpartition(":")
+            pair = (name.strip() if ":" in entry else user.strip(), user.strip())
+            if all(pair):
+                pairs.append(pair)
+            else:
+                _log.warning("[dispute] %s names %r, which is not name:user", self.name, entry)
+        return pairs
+
+
 class Hours(Option):
     """An option whose value is a list of hours before a due date, separated by commas."""
 
@@ -167,6 +183,13 @@ reviewers = Names(
     "Who may answer reviews, separated by commas: ids as the login knows them, or id:name. Empty: "
     "everybody who may edit the DAG.",
     example="ana,7:ben",
+)
+people = Pairs(
+    "people",
+    "Airflow users that the names in cases stand for: name:user, separated by commas. The user is an id or "
+    "a login name; a user alone stands for itself. Where four eyes are required, a case is held whose "
+    "preparer is not listed. Empty: only who fills in the trigger form is known.",
+    example="ana@example.com:ana,Ana Lopez:7,ben",
 )
 notifiers = Names(
     "notifiers",

@@ -6,9 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 BUFFER = timedelta(hours=6)
+# What is due within this time gets a review of its own.
+URGENT = timedelta(days=1)
 _SHORTEST_REVIEW = timedelta(minutes=5)
 # A review that would be open for less than this does without its buffer.
 _USABLE_REVIEW = timedelta(hours=1)
+
+
+def is_urgent(due: datetime | None, now: datetime) -> bool:
+    """Return whether a dispute is due so soon that it gets a review of its own; see :data:`URGENT`."""
+    return due is not None and due - now <= URGENT
 
 
 def review_end(dues: Iterable[datetime | None], buffer: timedelta, now: datetime) -> datetime | None:

@@ -86,6 +86,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param case: the file that the case stands in, None where it has come without one.
     :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 by the API's document id, of the documents that we uploaded.
+    :param prepared_by: who prepared the case, as the case says.
+    :param triggered_by: the Airflow user who triggered the run that staged it; None for a scheduled run.
     :param staged_as: the fingerprint of what staging left on the dispute.
     :param automatic: how the API would have submitted by itself what is staged, had we not switched it off.
     :param earlier: sha256 of the evidence that the dispute had before, in the evidence store.
@@ -125,6 +127,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     case_digest: str | None = None
     documents: dict[str, str] = {}
     prepared_by: str | None = None
+    triggered_by: str | None = None
     customer_contacted: bool | None = None
     notes: tuple[str, ...] = ()
     automatic: str | None = None

@@ -16,6 +16,7 @@ from dispute_provider.tasks.batch import (
     each,
     resolve,
     retry_held,
+    user_of_run,
     warn_without_lock,
 )
 from dispute_provider.tasks.operator_defaults import with_defaults
@@ -91,6 +92,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
         return super().partial(**with_defaults(kwargs, UPLOADS))
 
     async def aexecute(self, context: Context) -> Value:
+        from msgspec.structs import replace
+
         from dispute_provider.cases.case_batch import CaseBatch
         from dispute_provider.documents import Renderer
         from dispute_provider.evidence.completeness import Verdict
@@ -110,6 +113,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
+        user = user_of_run(context)
         with RecordWriter(Signer(STAGED), self.log) as writer:
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
@@ -119,7 +123,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                     stager = CaseStager(self.conn_id, opened, self.folder, batch, rules, memory, renderer)
 
                     def hand_on(place: int, record: Record) -> None:
-                        writer.add(record, place)
+                        writer.add(replace(record, triggered_by=user), place)
                         progress.done(record)
                         self._remember(lambda: memory.end(record))
 

@@ -52,6 +52,15 @@ def resolve(given: Given, context: Context) -> list[Any]:
     return flat
 
 
+def user_of_run(context: Context) -> str | None:
+    """Return the name of the Airflow user who triggered the run; None for a scheduled one.
+
+    A run that another one triggers has the user of that one.
+    """
+    # In Airflow's own protocol for runs the field is there; a test's context may leave it out.
+    return getattr(context["dag_run"], "triggering_user_name", None) or None
+
+
 def retry_held(context: Context, tally: Tally, problem: str | None = None) -> None:
     """Have Airflow try again, without holding a slot, what could not be reached; unless it is the last try.
 

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from dispute_provider.evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Record, State, by_due_date
 from dispute_provider.evidence.snapshot import Snapshot, sha256_of, short_digest
 from dispute_provider.workflow import review_form
-from dispute_provider.workflow.review_form import INQUIRY, Ending, totals
+from dispute_provider.workflow.review_ending import Ending
+from dispute_provider.workflow.review_form import INQUIRY, totals
 
 LARGEST_REVIEW = 100
 HOLD_OPTION = "Hold: decide later"
@@ -120,7 +121,7 @@ def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
             {"type": ["null", "string"], "enum": [*HOLD_REASONS]},
         ),
         "hold_for": ReviewField(
-            "Who is to do it", "For what is held; reminders name them.", "", _text(_LONGEST_NAME)
+            "Assignee", "For what is held; reminders name them.", "", _text(_LONGEST_NAME)
         ),
     }
     conceded = [concede_option(record) for record in records if _can_be_conceded(record)]
@@ -128,7 +129,7 @@ def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
         disputes = [record.dispute for record in records]
         fields["hold"] = ReviewField(
             "Hold",
-            "Disputes to leave out of *all*; what is named nowhere is held anyhow.",
+            "Disputes to leave out of *all*. Anything you don't select is held.",
             [],
             _choice(disputes),
         )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from dispute_provider.contracts import contract
@@ -16,6 +14,7 @@ from dispute_provider.evidence.record import Difference, Record
 from dispute_provider.evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider.explain.markdown import facts, fenced, one_line, plain, table, unbroken, visible
 from dispute_provider.explain.money import format_amount
+from dispute_provider.workflow.review_ending import Ending
 
 INQUIRY = "inquiry"
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
@@ -33,37 +32,6 @@ _KINDS = {
     "theirs": "**somebody else's, beside the case's**",
 }
 _DOCUMENTS = "Documents open under the tab **Evidence** of this task, exactly as they go out."
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a review ends when nobody answers it.
-
-    :param until: when; None if it waits for ever.
-    :param zone: times are told in UTC, and in this zone where it differs; None is that of the machine.
-    :param policy: the name of the policy that decides then, None if what is left is held.
-    """
-
-    until: datetime | None = None
-    zone: tzinfo | None = UTC
-    policy: str | None = None
-
-    def time(self, moment: datetime) -> str:
-        """``2026-11-30 14:00 UTC (15:00 CET)``, with the day where that differs too."""
-        there, here = moment.astimezone(UTC), moment.astimezone(self.zone)
-        marks = there.strftime("%Y-%m-%d %H:%M UTC")
-        if there.utcoffset() == here.utcoffset():
-            return marks
-        return marks + here.strftime(" (%H:%M %Z)" if there.date() == here.date() else " (%Y-%m-%d %H:%M %Z)")
-
-    @property
-    def text(self) -> str:
-        if self.until is None:
-            return "Without an answer nothing is sent."
-        after = f"Without an answer by **{self.time(self.until)}**"
-        if self.policy:
-            return f"{after} the policy {plain(self.policy)} decides; what it does not approve is not sent."
-        return f"{after} nothing is sent, and this run ends as failed."
 
 
 def totals(records: Sequence[Record]) -> str:
@@ -294,8 +262,9 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
         [
             *(f"**{dispute}: {warning}**" for dispute, warning in warned),
             f"**Which of these {len(records)} are to be submitted to the bank?** Each can be sent once. "
-            f"What is not chosen is held: nothing is sent for it, and it is lost after its due time. "
+            "Anything you don't select is held: nothing is sent for it, and it is lost after its due time. "
             f"{ending.text} Choose under **Options** at the end of this page.",
+            *([ending.first] if ending.sooner else []),
             table(shown, zip(*shown.values(), strict=True)),
             f"Together: {totals(records)}",
             *([_DOCUMENTS] if any(e.id for r in records for e in snapshots[r.dispute].evidence) else []),

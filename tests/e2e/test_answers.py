@@ -29,7 +29,7 @@ def test_a_hold_says_why_and_for_whom(lab: Lab, runs: dict[str, Run], ana: Perso
     ana.shoot("e-hold-1-form", height=2000)
     review.choose("Hold")
     review.pick("Why it is held", "needs documents")
-    review.fill("Who is to do it", "Ben")
+    review.fill("Assignee", "Ben")
     review.fill("Note", "Ask the carrier for the signed slip.")
     ana.shoot("e-hold-2-answer", around=review.button)
     review.respond()

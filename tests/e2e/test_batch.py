@@ -57,7 +57,7 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
     review.choose(*(f"Submit {dispute} " for dispute in submitted))
     review.pick("Reject", rejected)
     review.pick("Why it is held", "needs documents")
-    review.fill("Who is to do it", "Ben")
+    review.fill("Assignee", "Ben")
     review.fill("Note", "Read against the orders; the rug was sent back.")
     ana.shoot("d-batch-4-answer", around=review.button)
     review.respond()

@@ -313,10 +313,13 @@ def test_every_submission_leaves_a_receipt_that_names_the_approver(
     assert "Delivered" not in file.read_text()
 
 
-@pytest.mark.parametrize(("prepared_by", "state"), [("Ana", "held"), ("bob", "submitted"), (None, "held")])
+@pytest.mark.parametrize(
+    ("prepared_by", "state"), [("Ana", "held"), ("Bob Jones", "submitted"), (None, "held")]
+)
 def test_from_an_amount_on_who_prepared_a_case_does_not_approve_it(
-    prepared_by, state, engine, sandbox, stripe_connection
+    prepared_by, state, engine, sandbox, stripe_connection, monkeypatch
 ):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ana, Bob Jones:bob")
     sandbox.create_dispute(api="stripe", id="du_1", amount=50_000, currency="usd")
     case = stripe_case("du_1") | ({"prepared_by": prepared_by} if prepared_by else {})
     dag = contest([case], stripe_connection, four_eyes_from={"USD": 50_000})

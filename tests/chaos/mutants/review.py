@@ -32,13 +32,12 @@ def _nothing_taken_back() -> None:
 
 
 def _silence_is_consent() -> None:
-    from dispute_provider.operators.review_evidence import ReviewEvidenceOperator
-    from dispute_provider.workflow import review
+    from dispute_provider.workflow import deciding, review
     from tests.chaos.airflow import moment
 
-    original = ReviewEvidenceOperator._decided
+    original = deciding.decide
 
-    def decided(self: Any, context: Any, name: str, event: Any, records: Any) -> Any:
+    def decide(records: Any, event: Any, *more: Any) -> Any:
         if "error" in event:
             single = len(records) == 1
             event = {
@@ -49,15 +48,15 @@ def _silence_is_consent() -> None:
                 "responded_at": moment(),
                 "responded_by_user": {"id": "0", "name": "nobody"},
             }
-        return original(self, context, name, event, records)
+        return original(records, event, *more)
 
-    ReviewEvidenceOperator._decided = decided  # type: ignore[method-assign]
+    deciding.decide = decide  # type: ignore[assignment]
 
 
 def _anybody_approves() -> None:
-    from dispute_provider.operators import review_evidence
+    from dispute_provider.workflow import deciding
 
-    review_evidence._NOBODY = ""
+    deciding.ANONYMOUS = ""
 
 
 def _no_digest_in_the_form() -> None:

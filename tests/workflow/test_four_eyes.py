@@ -1,0 +1,145 @@
+"""Four eyes: who answers for a large amount is another known person than who prepared the case."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import flows
+import pytest
+from airflow.sdk import DAG
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_review_task import context, staged
+
+from dispute_provider.evidence.record import Record
+from dispute_provider.operators.evidence import ReviewEvidenceOperator
+from dispute_provider.workflow.review import single_option
+
+LIMIT = {"USD": 1000}
+ANA = {"id": "ana", "name": "ana"}
+# Cyrillic and Greek letters, and what NFKC and case folding make Latin of.
+LOOKALIKES = {"a": "аαａᵃ𝐚", "n": "ոпｎⁿ𝐧", "A": "АΑＡ𝐀", "N": "ΝＮ𝐍"}
+
+
+def answer(
+    prepared_by: str | None,
+    conn_id: str,
+    *,
+    reviewer: dict[str, str] = ANA,
+    triggered: str | None = None,
+    staged_by: str | None = None,
+) -> dict[str, Any]:
+    """What becomes of a dispute of 12.00 USD when a reviewer approves it."""
+    record = staged("du_1", conn_id, prepared_by=prepared_by, triggered_by=staged_by)
+    with DAG("contest", schedule=None):
+        operator = ReviewEvidenceOperator(task_id="review", staged=[], four_eyes_from=LIMIT)
+    given = context()
+    given["dag_run"].triggering_user_name = triggered
+    event = {
+        "chosen_options": [single_option(Record.from_dict(record))],
+        "params_input": {},
+        "responded_at": datetime.now(UTC),
+        "responded_by_user": reviewer,
+    }
+    shown = {"review": "review/-1/first", "records": [record], "others": []}
+    [returned] = operator.execute_complete(given, event, shown)
+    return returned
+
+
+@pytest.mark.parametrize("prepared_by", ["ana@example.com", "ana ", "аna", "ａｎａ", "somebody", "7"])
+def test_nobody_approves_a_large_amount_whose_preparer_is_not_known_to_be_another(
+    prepared_by, engine, sandbox, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_1", amount=50_000, currency="usd")
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}}
+    dag = flows.contest(
+        [case | {"prepared_by": prepared_by}], stripe_connection, four_eyes_from={"USD": 50_000}
+    )
+
+    run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
+
+    assert run.state == "failed", "somebody has to know that it was not sent"
+    value = engine.result(run, "submit")
+    [record] = json.loads(value) if isinstance(value, str) else value
+    assert record["state"] == "held"
+    assert "four eyes" in record["reason"]
+    assert not any(entry["submitted"] for entry in sandbox.journal())
+
+
+@pytest.mark.parametrize(
+    ("prepared_by", "reviewer", "state"),
+    [
+        ("ana@example.com", ANA, "held"),
+        ("ANA@Example.com ", ANA, "held"),
+        ("Ana  Lopez", {"id": "7", "name": "ana.lopez"}, "held"),
+        ("Ana Lopez", {"id": "8", "name": "ben"}, "approved"),
+        ("ana@example.com", {"id": "ben", "name": "ben"}, "approved"),
+        ("carl", {"id": "ben", "name": "ben"}, "approved"),
+        ("carl", {"id": "9", "name": "Carl"}, "held"),
+        ("two of us", ANA, "held"),
+        ("two of us", {"id": "ben", "name": "ben"}, "held"),
+        ("dora@example.com", {"id": "ben", "name": "ben"}, "held"),
+        ("ana@example.com", {"id": "Anonymous", "name": "Anonymous"}, "held"),
+    ],
+)
+def test_names_in_cases_are_mapped_to_users(prepared_by, reviewer, state, stripe_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__ALLOW_ANONYMOUS", "True")
+    people = "ana@example.com:ana, Ana Lopez:7, carl, two of us:ana, two of us:ben, dora@example.com:"
+    monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", people)
+    returned = answer(prepared_by, stripe_connection, reviewer=reviewer)
+    assert returned["state"] == state
+    if state == "held":
+        assert "four eyes are required" in returned["reason"]
+        assert "approval" not in returned, "it is asked again at once"
+
+
+def test_who_is_unknown_is_named_with_what_to_do(stripe_connection):
+    returned = answer("ada@example.com", stripe_connection)
+    assert "'ada@example.com'" in returned["reason"]
+    assert "[dispute] people" in returned["reason"]
+    assert "prepared_by" in answer(None, stripe_connection)["reason"]
+
+
+@pytest.mark.parametrize("named", [{"triggered": "ana"}, {"staged_by": "ana"}])
+def test_who_triggered_the_run_that_stages_or_reviews_does_not_approve(named, stripe_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ben")
+    assert answer("ben", stripe_connection)["state"] == "approved"
+    held = answer("ben", stripe_connection, **named)
+    assert held["state"] == "held"
+    assert "triggered the run" in held["reason"]
+
+
+def test_who_filled_in_the_trigger_form_is_known_to_airflow(stripe_connection):
+    assert answer("ben", stripe_connection, staged_by="ben")["state"] == "approved"
+    assert answer("ana", stripe_connection, staged_by="ana")["state"] == "held"
+    assert answer("Anonymous", stripe_connection, staged_by="Anonymous")["state"] == "held"
+
+
+def test_a_user_name_that_can_be_mistaken_for_another_satisfies_nothing(stripe_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ben, иван, 山田はな")
+    assert answer("ben", stripe_connection, staged_by="аna")["state"] == "held", "Cyrillic and Latin"
+    assert answer("ben", stripe_connection, reviewer={"id": "7", "name": "а\u200bna"})["state"] == "held"
+    assert answer("иван", stripe_connection)["state"] == "approved"
+    assert answer("山田はな", stripe_connection)["state"] == "approved", "as Japanese names are written"
+
+
+def disguised(name: str) -> st.SearchStrategy[str]:
+    """The name with letters replaced, in other cases, with white space and invisible characters."""
+
+    def letter(character: str) -> st.SearchStrategy[str]:
+        either = character.lower() + character.upper()
+        return st.sampled_from([*either, *(look for each in either for look in LOOKALIKES.get(each, ""))])
+
+    space = st.text(" \t\u00a0\u2003\u200b\u00ad\u2060", max_size=2)
+    letters = st.tuples(*(st.tuples(letter(character), space).map("".join) for character in name))
+    return st.tuples(space, letters.map("".join), space).map("".join)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(prepared_by=disguised("ana") | st.text(max_size=12), staged_by=st.none() | disguised("ana"))
+def test_no_disguise_of_a_name_lets_its_owner_approve(prepared_by, staged_by, stripe_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ana@example.com:ana")
+    returned = answer(prepared_by, stripe_connection, staged_by=staged_by)
+    assert returned["state"] == "held"
