@@ -90,3 +90,12 @@ class Peer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def memory_store(folder: str) -> str:
+    """Return the address of a folder in memory, as another store than the machine's own disk."""
+    import fsspec
+    from airflow.sdk.io import attach
+
+    attach("memory", fs=fsspec.filesystem("memory"))
+    return f"memory://{folder}"

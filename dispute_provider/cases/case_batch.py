@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dispute_provider import config
 from dispute_provider.cases import files as case_files
 from dispute_provider.cases import lines as case_lines
 from dispute_provider.cases.files import CaseFile
@@ -131,7 +132,7 @@ class CaseBatch:
         path = self._given[position]
         try:
             case_files.require_within_roots(path)
-            return case_files.read_file(path)
+            return case_files.read_file(path, config.case_roots())
         except InvalidCaseError:
             # Staging reads it again, and says in its record what is wrong with it.
             return None

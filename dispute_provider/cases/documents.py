@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider.cases.files import is_within, storage_path
+from dispute_provider.cases.storage import NotAFileError, PathRefusedError, open_document
 from dispute_provider.contracts import contract
 from dispute_provider.documents import Renderer, RenderingError
 from dispute_provider.evidence import limits
@@ -18,6 +20,7 @@ from dispute_provider.evidence.limits import Limits
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _MASK = "write no more of it than its last four digits"
+_NO_FILE = "there is no such file", "put it beside the case"
 _SHOWN_PLACES = 5
 _PlacedEvidence = tuple[str, str, Any]
 """A piece of evidence: where it stands in the case, its name and its value."""
@@ -35,9 +38,10 @@ class CaseDocuments:
     notes: tuple[str, ...] = ()
 
 
-def read_documents(case: Case, renderer: Renderer) -> CaseDocuments:
+def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None = None) -> CaseDocuments:
     """Read the documents that a case names, and look through all that it would send.
 
+    :param roots: folders that may be read; None for the case's own.
     :raises InvalidCaseError: with all that stops it: documents that are missing, broken, too large, of a type
         that the API does not take, or outside of the case's folder; too many of them; card numbers.
     """
@@ -54,7 +58,7 @@ def read_documents(case: Case, renderer: Renderer) -> CaseDocuments:
             continue
         path, optional = value.path, value.path not in needed
         try:
-            found[path] = found.get(path) or _read_document(case.folder, path, allowed, renderer)
+            found[path] = found.get(path) or _read_document(case.folder, path, roots, allowed, renderer)
         except _UnfitError as unfit:
             if optional and not unfit.is_secret:
                 notes.append(limits.left_out(path, unfit.problem))
@@ -82,12 +86,14 @@ class _UnfitError(Exception):
         self.is_secret = is_secret
 
 
-def _read_document(folder: str | None, path: str, allowed: Limits, renderer: Renderer) -> Document:
+def _read_document(
+    folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits, renderer: Renderer
+) -> Document:
     """Read one document and look into it.
 
     :raises _UnfitError: if it cannot be sent.
     """
-    content = _read(folder, path, allowed)
+    content = _read(folder, path, roots, allowed)
     try:
         inspection = renderer.inspect(content)
     except RenderingError as error:
@@ -99,26 +105,27 @@ def _read_document(folder: str | None, path: str, allowed: Limits, renderer: Ren
     return Document(path, content, inspection)
 
 
-def _read(folder: str | None, path: str, allowed: Limits) -> bytes:
+def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits) -> bytes:
     if folder is None:
         raise _UnfitError("the case has come without a folder to read documents from", "name the folder")
     try:
-        file = storage_path(folder) / path
-        if not is_within(str(file), folder):
-            raise _UnfitError("it stands outside of the case's folder", "put it beside the case")
-        if not file.is_file():
-            # Besides folders: a pipe or a device would never end.
-            raise _UnfitError("there is no such file", "put it beside the case")
-        if problem := limits.unfit(allowed, file.stat().st_size):
-            raise _UnfitError(*problem)
-        with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
-            content: bytes = opened.read(allowed.document_bytes + 1)
-    except _UnfitError:
-        raise
+        with open_document(folder, path, [folder] if roots is None else roots) as opened:
+            content = opened.read(allowed.document_bytes + 1)
+            size = len(content)
+            if size > allowed.document_bytes:
+                size = opened.seek(0, os.SEEK_END)
+    except NotAFileError:
+        raise _UnfitError(*_NO_FILE) from None
+    except PathRefusedError as error:
+        raise _UnfitError(error.problem, error.remedy) from None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise _UnfitError(*_NO_FILE) from None
     except Exception as error:  # whatever its file system raises
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise _UnfitError(*_NO_FILE) from None
         what = f"it cannot be read: {type(error).__name__}"
         raise _UnfitError(what, "check its name and its permissions") from None
-    if problem := limits.unfit(allowed, len(content)):
+    if problem := limits.unfit(allowed, size):
         raise _UnfitError(*problem)
     return content
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from dispute_provider import config
+from dispute_provider.cases.storage import ANYWHERE, PathRefusedError, find_root, open_file, storage_path
 from dispute_provider.evidence.case_size import LARGEST_CASE
+from dispute_provider.exceptions import InvalidCaseError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -18,38 +18,35 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.case import Case
 
 _SUFFIXES = (".json", ".yaml", ".yml")
+_OUTSIDE = PathRefusedError(
+    "it stands outside of the case roots",
+    "move the case under a folder of [dispute] case_roots, or add its folder there",
+)
 _NOT_UTF_8 = re.compile(r"\\udc[89a-f][0-9a-f]")
 
 
 def require_within_roots(path: str) -> None:
     """Refuse a path that a form, a row or another task named, unless it stands under a case root.
 
-    :raises InvalidCaseError: if it does not; otherwise a form could read any file of a worker.
+    Otherwise a form could read any file of a worker.
+
+    :raises InvalidCaseError: if it does not, or could lead elsewhere than it says.
     """
-    from dispute_provider.evidence.case import reading, refused
+    from dispute_provider.evidence.case import reading
 
     with reading(path):
-        if not any(is_within(path, root) for root in config.case_roots()):
-            remedy = "move the case under a folder of [dispute] case_roots, or add its folder there"
-            raise refused(path, "it stands outside of the case roots", remedy)
+        try:
+            root = find_root(path, config.case_roots())
+        except PathRefusedError as error:
+            raise _refused(path, error) from None
+        if root is None:
+            raise _refused(path, _OUTSIDE)
 
 
-def is_within(path: str, root: str) -> bool:
-    """Whether a path is a root or stands under it, links and ``..`` resolved where they can be."""
-    if _is_local(path) != _is_local(root):
-        return False
-    if _is_local(path):
-        return _resolved(path).is_relative_to(_resolved(root))
-    return ".." not in path.split("/") and f"{path.rstrip('/')}/".startswith(f"{root.rstrip('/')}/")
+def _refused(path: str, error: PathRefusedError) -> InvalidCaseError:
+    from dispute_provider.evidence.case import refused
 
-
-def _is_local(path: str) -> bool:
-    return "://" not in path or path.startswith("file://")
-
-
-def _resolved(path: str) -> Path:
-    """Where a path leads; links in a circle, which Path.resolve does not survive, lead to themselves."""
-    return Path(os.path.realpath(path.removeprefix("file://")))
+    return refused(path, error.problem, error.remedy)
 
 
 def find_cases(folder: str) -> Iterator[str]:
@@ -114,66 +111,49 @@ class CaseFile:
         return Case.parse(self.data, folder=self.folder, source=self.source)
 
 
-def read_case(path: str) -> Case:
+def read_case(path: str, roots: Sequence[str] = ANYWHERE) -> Case:
     """Read one case file.
 
+    :param roots: folders that may be read.
     :raises InvalidCaseError: if it cannot be read, or with every violation in it.
     """
-    return read_file(path).case()
+    return read_file(path, roots).case()
 
 
-def read_file(path: str) -> CaseFile:
+def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
     """Read one case file without checking what it holds.
 
+    :param roots: folders that may be read.
     :raises InvalidCaseError: if it cannot be read.
     """
     from dispute_provider.evidence.case import reading, refused
 
-    with reading(path):
+    with open_case_file(path, roots) as opened, reading(path):
+        content = opened.read(LARGEST_CASE + 1)
+        if len(content) > LARGEST_CASE:
+            problem = f"it has more than {LARGEST_CASE:,} bytes"
+            raise refused(path, problem, "name the case file, not a document")
         file = storage_path(path)
+        return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path))
+
+
+def open_case_file(path: str, roots: Sequence[str] = ANYWHERE) -> IO[bytes]:
+    """Open a case file, or one that holds many.
+
+    :param roots: folders that may be read.
+    :raises InvalidCaseError: if it cannot be opened, or lies outside of them.
+    """
+    from dispute_provider.evidence.case import reading, refused
+
+    with reading(path):
         try:
-            content = _read(file, path)
+            return open_file(path, roots)
+        except PathRefusedError as error:
+            raise _refused(path, error) from None
         except FileNotFoundError:
             if _NOT_UTF_8.search(path):
                 raise refused(path, "its name is not UTF-8", "rename it") from None
             raise
-        if content is None:
-            problem = f"it has more than {LARGEST_CASE:,} bytes"
-            raise refused(path, problem, "name the case file, not a document")
-        return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path))
-
-
-def _read(file: ObjectStoragePath, source: str) -> bytes | None:
-    """The bytes of a file, None if they are more than a case has."""
-    require_file(file, source)
-    with file.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
-        content: bytes = opened.read(LARGEST_CASE + 1)
-    return content if len(content) <= LARGEST_CASE else None
-
-
-def require_file(file: ObjectStoragePath, source: str) -> None:
-    """Check that a path leads to a regular file before it is opened: a pipe or a device may never end.
-
-    :param source: what to call it in an error.
-    :raises OSError: if it leads nowhere, or to a folder.
-    :raises InvalidCaseError: if it leads to a pipe, a socket or a device.
-    """
-    from dispute_provider.evidence.case import refused
-
-    kind = file.fs.info(file.path)["type"]
-    if kind == "directory":
-        # A folder that may not be listed says so.
-        next(iter(file.iterdir()), None)
-        raise IsADirectoryError
-    if kind != "file":
-        raise refused(source, "it is a pipe, a socket or a device", "put a regular file there")
-
-
-def storage_path(path: str) -> ObjectStoragePath:
-    """A place in object storage; a plain path is one on this machine."""
-    from airflow.sdk import ObjectStoragePath
-
-    return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
 
 
 def _parse(content: bytes, suffix: str, source: str) -> Any:

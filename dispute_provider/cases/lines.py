@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from dispute_provider.cases.files import require_file, require_within_roots, storage_path
+from dispute_provider import config
+from dispute_provider.cases.files import open_case_file, require_within_roots
+from dispute_provider.cases.storage import storage_path
 from dispute_provider.evidence.case_size import LARGEST_CASE
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 
@@ -68,12 +70,10 @@ def _cases(path: str) -> Iterator[CaseLine]:
 
     number = 0
     try:
+        require_within_roots(path)
         with reading(path):
-            require_within_roots(path)
-            file = storage_path(path)
-            require_file(file, path)
-            opened = file.open("rb")  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
-        with opened:
+            folder = str(storage_path(path).parent)
+        with open_case_file(path, config.case_roots()) as opened:
             for number, line in enumerate(_lines(opened, LARGEST_CASE), 1):
                 # The number first: a path may be cut off where it is shown.
                 source = f"line {number} of {path}"
@@ -83,7 +83,7 @@ def _cases(path: str) -> Iterator[CaseLine]:
                         source, "", refused(source, problem, "write one case on each line"), number
                     )
                 elif line.strip():
-                    yield CaseLine(source, str(file.parent), line, number)
+                    yield CaseLine(source, folder, line, number)
     except InvalidCaseError as error:
         yield CaseLine(path, "", error)
     except Exception as error:  # whatever the file system raises

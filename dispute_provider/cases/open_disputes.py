@@ -49,13 +49,13 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
     with Renderer() as renderer:
         for path in dict.fromkeys(chain.from_iterable(map(_paths, folders))):
             try:
-                case = case_files.read_case(path)
+                case = case_files.read_case(path, folders)
                 dispute = open_disputes.get(case.dispute)
                 if case.provider != provider or dispute is None:
                     continue
                 if dispute.closed or dispute.unsupported:
                     continue
-                documents = case_documents.read_documents(case, renderer).found
+                documents = case_documents.read_documents(case, renderer, folders).found
                 candidate = Candidate(dispute, case, case.digest(documents))
             except Exception:  # staging reads it again, and says in its record what is wrong with it
                 refused.append(path)

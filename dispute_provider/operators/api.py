@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from dispute_provider.cases.files import storage_path
+from dispute_provider.cases.storage import PathRefusedError, open_file, storage_path
 from dispute_provider.tasks.links import DisputeLink
 from dispute_provider.tasks.retry import ApiRetryPolicy
 
@@ -184,9 +184,12 @@ def line_about(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any
     return f"{operation_id} {subject}: {answer.summary}"
 
 
-def document(operation: Operation, path: str, filename: str | None = None) -> FilePart:
+def document(
+    operation: Operation, path: str, filename: str | None = None, roots: Sequence[str] | None = None
+) -> FilePart:
     """Read a document to upload; its first bytes say what it is.
 
+    :param roots: folders that it must lie under; None for anywhere, where the DAG's author names the path.
     :raises InvalidRequestError: if there is none.
     """
     from dispute_provider.contracts.encoding import FilePart
@@ -195,10 +198,18 @@ def document(operation: Operation, path: str, filename: str | None = None) -> Fi
 
     location = storage_path(path)
     try:
-        found = Document(path, location.read_bytes())
+        if roots is None:
+            content = location.read_bytes()
+        else:
+            with open_file(path, roots) as opened:
+                content = opened.read()
+    except PathRefusedError as error:
+        violation = Violation("/file", error.problem, error.remedy)
+        raise InvalidRequestError.before_sending(operation.id, [violation]) from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         violation = Violation("/file", f"cannot be read: {type(error).__name__}", "check the path")
         raise InvalidRequestError.before_sending(operation.id, [violation]) from None
+    found = Document(path, content)
     return FilePart(filename or location.name, found.content, found.content_type)
 
 

@@ -180,6 +180,7 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
 
     :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
     """
+    from dispute_provider import config
     from dispute_provider.cases.files import require_within_roots
     from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
@@ -194,7 +195,7 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
         except InvalidCaseError as error:
             outside = [replace(violation, pointer=f"/{name}") for violation in error.violations]
             raise InvalidRequestError.before_sending(operation.id, outside) from None
-        return {name: document(operation, path)}
+        return {name: document(operation, path, roots=config.case_roots())}
     return {}
 
 

@@ -130,7 +130,7 @@ def _unreadable(error: Exception) -> EvidenceStoreError:
 
 
 def _place(sha256: str) -> ObjectStoragePath | None:
-    from dispute_provider.cases.files import storage_path
+    from dispute_provider.cases.storage import storage_path
 
     if not SHA256.fullmatch(sha256):
         raise ValueError("a document is found by 64 hexadecimal digits and by nothing else")

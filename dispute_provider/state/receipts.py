@@ -47,7 +47,7 @@ class Receipts:
 
     @cached_property
     def _root(self) -> ObjectStoragePath | None:
-        from dispute_provider.cases.files import storage_path
+        from dispute_provider.cases.storage import storage_path
 
         folder = config.receipts()
         return storage_path(folder) if folder else None

@@ -139,6 +139,7 @@ def _records(value: Any) -> list[Record]:
 
 
 def _looks_like_records(value: Any) -> bool:
-    return isinstance(value, list) and all(
+    """Return whether any item is one: what else is in the list may have been edited."""
+    return isinstance(value, list) and any(
         isinstance(item, Mapping) and {"dispute", "state"} <= item.keys() for item in value
     )

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from dispute_provider import config
 from dispute_provider.cases import documents as case_documents
 from dispute_provider.cases import files as case_files
 from dispute_provider.cases.case_batch import CaseBatch
@@ -81,10 +83,8 @@ class CaseStager:
             if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
             # A thread costs as much as a request: only what waits for files goes there.
-            if case.files:
-                read = await asyncio.to_thread(case_documents.read_documents, case, self._renderer)
-            else:
-                read = case_documents.read_documents(case, self._renderer)
+            look = partial(case_documents.read_documents, case, self._renderer, config.case_roots())
+            read = await asyncio.to_thread(look) if case.files else look()
             record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
             if read.found:
                 await asyncio.to_thread(_store, read.found)
@@ -105,7 +105,7 @@ class CaseStager:
             return given.case()
         if isinstance(given, str):
             case_files.require_within_roots(given)
-            return await asyncio.to_thread(case_files.read_case, given)
+            return await asyncio.to_thread(case_files.read_case, given, config.case_roots())
         if self._folder:
             case_files.require_within_roots(self._folder)
         return Case.parse(given, folder=self._folder)

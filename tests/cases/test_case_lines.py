@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import memory_store
 
 from dispute_provider.cases import lines as case_lines
 from dispute_provider.cases.files import LARGEST_CASE
@@ -123,8 +124,7 @@ def test_a_file_is_named_by_its_address_as_well(cases):
 
 
 def test_a_file_that_breaks_off_is_read_again_by_the_next_try(cases, monkeypatch):
-    path = write(cases / "all.jsonl", *map(case, range(100)))
-    whole = Path(path).read_bytes()
+    whole = Path(write(cases / "all.jsonl", *map(case, range(100)))).read_bytes()
 
     class Broken(io.BytesIO):
         """A connection that is lost on the way."""
@@ -136,8 +136,12 @@ def test_a_file_that_breaks_off_is_read_again_by_the_next_try(cases, monkeypatch
 
     from airflow.sdk import ObjectStoragePath
 
+    root = memory_store("broken")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", root)
+    path = ObjectStoragePath(f"{root}/all.jsonl")
+    path.write_bytes(whole)
     monkeypatch.setattr(ObjectStoragePath, "open", lambda self, mode: Broken(whole))
-    lines = case_lines.expanded([path])
+    lines = case_lines.expanded([str(path)])
     assert next(lines).case().dispute == "du_0"
     *_, last = lines
     with pytest.raises(TryAgainError, match=r"cannot be read after line \d+: TimeoutError"):

@@ -320,7 +320,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(folder):
         "customer_signature": "zero.pdf: it stands outside of the case's folder",
         "uncategorized_file": "gone.pdf: there is no such file",
         "service_documentation": f"{'a' * 200}: there is no such file",
-        "shipping_documentation": "loop.pdf: there is no such file",
+        "shipping_documentation": "loop.pdf: it is a link to itself, or became one while it was opened",
     }
 
 

@@ -117,7 +117,7 @@ BROKEN: list[dict[str, Any]] = [
     {"currency": ["usd"]},
     {"reason": None},
 ]
-OTHERS: list[Any] = [None, 7, "text", "[", [], {}, [1, 2], [None], [[]], [{}], {"a": SOUND}, [SOUND, 1]]
+OTHERS: list[Any] = [None, 7, "text", "[", [], {}, [1, 2], [None], [[]], [{}], {"a": SOUND}]
 
 
 def test_other_tasks_have_nothing_to_show_and_break_nothing(site: Site) -> None:

@@ -1,0 +1,104 @@
+"""Forged records: copies of a signed one, each edited in one field as somebody could in Airflow's UI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from dispute_provider.evidence.record import Record
+
+Data = dict[str, Any]
+# What would start a line of its own in a log, or colour one.
+CONTROL = "a\r\nERROR: state=submitted \x1b[31m\x9b31m\x00"
+CONTROLS = frozenset(CONTROL) - {"\n"} - {letter for letter in CONTROL if letter.isprintable()}
+EDITED = "its record was edited after it was signed"
+UNSIGNED = "its record is not signed"
+UNREADABLE = "its record cannot be checked: connection "
+
+_APPROVAL = {
+    "action": "submit",
+    "responder": "mallory (7)",
+    "responded_at": "2026-11-29T00:00:00+00:00",
+    "review": "review/-1/forged",
+}
+_OTHER: Data = {
+    "state": "submitted",
+    "due": "2031-01-01T00:00:00+00:00",
+    "documents": {"file_forged": "0" * 64},
+    "differences": [{"name": "forged", "kind": "added"}],
+    "approval": _APPROVAL,
+    "amount": 7,
+    "charged": 7,
+    "refunded": 7,
+    "pages": 7,
+    "submissions": 7,
+    "retry_after": 7.0,
+    "customer_contacted": True,
+    "maybe_ours": True,
+    "unverified": True,
+    "notes": ["forged"],
+    "missing": ["forged"],
+    "warnings": ["forged"],
+    "staged_as": "0" * 64,
+}
+FIELDS = tuple(Record.__struct_fields__)
+
+
+def forged(record: Data) -> Iterator[tuple[str, Data]]:
+    """Yield edited copies of a signed record, each with what was edited.
+
+    Each field has another value of its kind, control characters, a value of no kind at all, or is gone.
+    """
+    for field in FIELDS:
+        edits = {
+            "another": _OTHER.get(field, "forged"),
+            "control characters": CONTROL,
+            "of no kind": {"forged": [1]},
+        }
+        for edit, value in edits.items():
+            if record.get(field) != value:
+                yield f"{field}: {edit}", {**record, field: value}
+        if field in record:
+            yield f"{field}: gone", {name: record[name] for name in record if name != field}
+    for name, value in _signatures(record):
+        yield name, {**record, "signature": value}
+
+
+def _signatures(record: Data) -> Iterator[tuple[str, str]]:
+    mac, *rest = record["signature"].split(".")
+    other = ("0" if mac[0] != "0" else "1") + mac[1:]
+    yield "signature: another digit", ".".join([other, *rest])
+
+
+def expected(edit: str) -> str:
+    """Return how the reason begins for which an edited record is refused where it is first handed over."""
+    field, _, how = edit.partition(": ")
+    if field == "signature" and how != "another digit":
+        return UNSIGNED
+    if field == "connection" and how != "control characters":
+        return UNREADABLE
+    return EDITED
+
+
+def refused(edits: dict[str, Data], ends: list[Data]) -> None:
+    """Check that each edited record was refused for its reason, and nothing of what it claims went on."""
+    assert len(ends) == len(edits)
+    kept = {"provider", "connection", "dispute", "state", "reason", "unverified", "signature"}
+    for edit, end in zip(edits, ends, strict=True):
+        # Nobody can sign for a connection that there is not: the next task holds the record once more.
+        whys = (UNREADABLE, expected(edit)) if edit.startswith("connection") else (expected(edit),)
+        assert end["reason"].startswith(whys), (edit, end["reason"])
+        assert end["state"] == ("held" if end["reason"].startswith(UNREADABLE) else "refused"), edit
+        assert end.keys() <= kept, edit
+        assert json.dumps(end, ensure_ascii=False).isprintable(), edit
+
+
+def values_of_every_field() -> set[str]:
+    """The fields of a record whose kind these forgeries do not know."""
+    known = _OTHER.keys() | {
+        field.name for field in msgspec.structs.fields(Record) if field.type in (str, str | None)
+    }
+    return set(FIELDS) - known
