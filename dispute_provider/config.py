@@ -151,6 +151,14 @@ signing_key = Names(
     "their connection, so that a replaced API key asks for a new review.",
     sensitive=True,
 )
+ledger = Text(
+    "ledger",
+    "Folder of the ledger, which locks each dispute between tasks, runs, connections and deployments, and "
+    "keeps what was sent: a folder that all workers share, or a bucket of s3:// or gs://. Keep it for as long "
+    "as disputes can come back; never delete files in it. Empty: dispute_ledger under AIRFLOW_HOME, which does "
+    "for one machine only.",
+    example="s3://shop-disputes/ledger",
+)
 merge = Text(
     "merge",
     "What the shipped DAGs do where somebody else has filled in a field: keep that evidence, overwrite "

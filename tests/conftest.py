@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from support import Connect
@@ -57,8 +59,9 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
-    """Both APIs, as new: no disputes, no faults, an empty journal."""
+    """Both APIs, as new: no disputes, no faults, an empty journal; and nothing of them in the ledger."""
     _running_sandbox.reset()
+    shutil.rmtree(Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", urlsplit(_running_sandbox.url).netloc), True)
     return _running_sandbox
 
 

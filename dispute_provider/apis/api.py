@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
@@ -19,6 +20,7 @@ from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import ApiError, AuthenticationError
+from dispute_provider.transport.claim import WriteClaim
 from dispute_provider.transport.client import Client
 from dispute_provider.transport.connection_settings import ConnectionSettings
 
@@ -149,7 +151,8 @@ class Api(abc.ABC):
         self.settings = settings
         self.client = Client(settings)
         self.contract = contract.load(self.name)
-        self._token: BearerToken | None = None
+        self._tokens: list[BearerToken] = []
+        self._claim: WriteClaim | None = None
 
     async def __aenter__(self) -> Self:
         """Open the client and check what must be true before the first call.
@@ -256,15 +259,20 @@ class Api(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def submission(self, approved: Snapshot, record: Record) -> Answer:
+    async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         """The one call that sends the evidence to the bank.
 
         :param approved: a fresh reading, its digest the approved one.
+        :param ordinal: which final call of its stage this is, from 1; ignored by an API without keys.
         """
 
     @abc.abstractmethod
-    async def concession(self, record: Record) -> Answer:
-        """The one call that gives the dispute up, for good."""
+    async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
+        """The one call that gives the dispute up, for good.
+
+        :param found: a fresh reading.
+        :param ordinal: which final call of its stage this is, from 1; ignored by an API without keys.
+        """
 
     @abc.abstractmethod
     def is_conceded(self, found: Dispute) -> bool:
@@ -280,6 +288,12 @@ class Api(abc.ABC):
     async def mint(self) -> BearerToken:
         """Get a bearer token, where the connection asks for one."""
         raise NotImplementedError(f"{self.name} connections authenticate with their key")
+
+    def under(self, claim: WriteClaim) -> Self:
+        """Return this API with every write under a claim; it shares the client and the token."""
+        view = copy(self)
+        view._claim = claim
+        return view
 
     async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
         """Validate, encode, authorise and send one operation.
@@ -305,18 +319,19 @@ class Api(abc.ABC):
 
         :raises ApiError: one of the tree.
         """
+        claim = self._claim if request.method != "GET" else None
         if not self.settings.oauth or not request.operation.takes_token:
-            return await self.client.send(request, self.settings.authorization)
+            return await self.client.send(request, self.settings.authorization, claim)
         for last in (False, True):
-            if self._token is None or self._token.ends <= self.client.clock():
-                self._token = await self.mint()
-            token = self._token
+            if not self._tokens or self._tokens[0].ends <= self.client.clock():
+                self._tokens[:] = [await self.mint()]
+            token = self._tokens[0]
             try:
-                return await self.client.send(request, f"Bearer {token.value}")
+                return await self.client.send(request, f"Bearer {token.value}", claim)
             except AuthenticationError:
                 # Revoked or expired early: one new token, once. Another call may have renewed it already.
-                if self._token is token:
-                    self._token = None
+                if token in self._tokens:
+                    self._tokens.clear()
                 # A final call is not sent again before the dispute is read.
                 if last or request.is_final:
                     raise

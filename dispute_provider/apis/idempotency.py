@@ -7,26 +7,23 @@ from typing import Any
 
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
-from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.case import dispute_id
 from dispute_provider.evidence.snapshot import Dispute, sha256_of
 
 HEADER = "Idempotency-Key"
 
 
-def submission_key(dispute: Dispute, record: Record) -> str:
-    """Return the key of a submission: that of the dispute's open stage with the digest that was approved.
+def final_key(api: str, dispute: Dispute, what: str, ordinal: int) -> str:
+    """Return the key of a final call: that of the dispute's stage, whatever would be sent.
+
+    The API itself then refuses a second request with another body, and so a second submission by a worker that
+    was frozen, or by another deployment.
 
     :param dispute: as it was read last.
+    :param what: ``submit`` or ``concede``.
+    :param ordinal: 1, and one more for each final call of this stage that has ended before, unsubmitted.
     """
-    attempt = record.approval.attempt if record.approval else 1
-    stage = [dispute.account, dispute.id, dispute.stage, dispute.submissions]
-    return f"submit-{sha256_of([*stage, record.digest, attempt])}"
-
-
-def concession_key(record: Record) -> str:
-    """Return the key of a concession."""
-    stage = [record.account, record.dispute, record.stage, record.submissions]
-    return f"concede-{sha256_of([*stage, record.digest])}"
+    return f"{what}-{sha256_of([api, dispute_id(dispute.id), dispute.stage, ordinal])}"
 
 
 def upload_key(connection: str, account: str | None, sha256: str, filename: str) -> str:
@@ -40,10 +37,13 @@ def upload_key(connection: str, account: str | None, sha256: str, filename: str)
 def key_for(connection: str, request: Request) -> dict[str, str]:
     """Return a key for a call by itself, made from all that it says; empty where it takes none or has one.
 
-    Staging gets none: to stage what was staged before has to do something, and a key would prevent it.
+    Staging gets none: to stage what was staged before has to do something, and a key would prevent it. A final
+    call gets its key when it is sent: see :func:`final_key`.
     """
     arguments = request.arguments
     if HEADER not in request.operation.parameters or HEADER in arguments or arguments.get("submit") is False:
+        return {}
+    if request.is_final:
         return {}
     given = {name: _digested(value) for name, value in arguments.items()}
     return {HEADER: f"{request.operation.id}-{sha256_of([connection, given])}"}

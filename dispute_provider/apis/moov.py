@@ -255,13 +255,13 @@ class MoovApi(Api):
         items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
         return list(map(_evidence, items))
 
-    async def submission(self, approved: Snapshot, record: Record) -> Answer:
+    async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         return await self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         raise NotImplementedError("nothing here is submitted by itself, or written over")
 
-    async def concession(self, record: Record) -> Answer:
+    async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
         return await self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute)
 
     def is_conceded(self, found: Dispute) -> bool:

@@ -221,18 +221,18 @@ class StripeApi(Api):
             submit=False,
         )
 
-    async def concession(self, record: Record) -> Answer:
+    async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
         return await self.call(
             self.concedes_by,
             record.account,
             dispute=record.dispute,
-            **{idempotency.HEADER: idempotency.concession_key(record)},
+            **{idempotency.HEADER: idempotency.final_key(self.name, found.dispute, "concede", ordinal)},
         )
 
     def is_conceded(self, found: Dispute) -> bool:
         return found.status == "lost"
 
-    async def submission(self, approved: Snapshot, record: Record) -> Answer:
+    async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         dispute = approved.dispute
         # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
         evidence = stripe_evidence.sendable(self.contract, approved.evidence)
@@ -242,7 +242,7 @@ class StripeApi(Api):
             dispute=record.dispute,
             evidence=evidence,
             submit=True,
-            **{idempotency.HEADER: idempotency.submission_key(dispute, record)},
+            **{idempotency.HEADER: idempotency.final_key(self.name, dispute, "submit", ordinal)},
         )
 
     async def _upload(self, document: Document, account: str | None) -> str:

@@ -45,14 +45,12 @@ class Approval(msgspec.Struct, frozen=True, gc=False):
     :param responder: who answered, as Airflow names them.
     :param responded_at: ISO 8601.
     :param review: which of the run's reviews was answered.
-    :param attempt: 1, and one more for each time that a submission of this stage ended *unknown* before.
     """
 
     action: str
     responder: str
     responded_at: str
     review: str = ""
-    attempt: int = 1
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +99,11 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param pages: of the documents whose bytes we have.
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
-    :param maybe_ours: whether this run may have sent what its state says another did; it has a receipt then.
+    :param maybe_ours: whether this run may have sent what its state says another did, or did not; it has a
+        receipt then.
+    :param ledger_end: hash of the end of the dispute's last final call in the ledger, as its review has seen
+        it; None where there was none.
+    :param last_end: the state of that end, where it is one of the dispute's present stage.
     :param unverified: whether its signature did not hold: nothing of what it claimed is left but its names.
     :param signature: of all other fields, by the task that handed the record on; see
         :mod:`dispute_provider.evidence.signatures`.
@@ -147,6 +149,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     staged_as: str | None = None
     maybe_ours: bool = False
     unverified: bool = False
+    ledger_end: str | None = None
+    last_end: str | None = None
     signature: str | None = None
 
     @classmethod

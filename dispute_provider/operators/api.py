@@ -9,7 +9,9 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider.cases.storage import PathRefusedError, open_file, storage_path
+from dispute_provider.state.ledger_id import LEDGER
 from dispute_provider.tasks.links import DisputeLink
+from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class ApiOperator(BaseOperator):
 
     api: ClassVar[str]
     operation_id: ClassVar[str]
+    may_be_final: ClassVar[bool] = False
     template_fields: Sequence[str] = ("conn_id",)
     ui_color = "#e8eaf6"
 
@@ -48,10 +51,16 @@ class ApiOperator(BaseOperator):
         retry_policy: RetryPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(retry_policy=retry_policy or ApiRetryPolicy(), **kwargs)
+        if self.may_be_final:
+            kwargs = with_defaults(kwargs, LEDGER)
+        super().__init__(**{**kwargs, "retry_policy": retry_policy or ApiRetryPolicy()})
         self.conn_id = conn_id
         self.return_evidence = return_evidence
         self.dispute_url = ""
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**(with_defaults(kwargs, LEDGER) if cls.may_be_final else kwargs))
 
     def unrendered(self, value: T) -> T:
         """Accept what no template may be in: a value, or other tasks that make it or a part of it."""

@@ -145,6 +145,7 @@ class MoovAcceptDisputeOperator(MoovDisputeOperator):
     """Accept a dispute: the money stays with the cardholder, for good."""
 
     operation_id = "acceptDispute"
+    may_be_final = True
 
 
 class MoovListDisputeEvidenceOperator(MoovDisputeOperator):
@@ -252,6 +253,7 @@ class MoovSubmitDisputeEvidenceOperator(MoovDisputeOperator):
     """
 
     operation_id = "submitDisputeEvidence"
+    may_be_final = True
 
 
 class MoovGetAccountOperator(MoovAccountOperator):

@@ -10,8 +10,9 @@ from airflow.sdk import BaseOperator, Param
 
 from dispute_provider.explain.forms import arguments_from_form, request_params
 from dispute_provider.operators.api import document, hook_for, send
+from dispute_provider.state.ledger_id import LEDGER
 from dispute_provider.tasks.links import DisputeLink
-from dispute_provider.tasks.retry import ApiRetryPolicy
+from dispute_provider.tasks.operator_defaults import with_defaults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -75,7 +76,7 @@ class RequestOperator(BaseOperator):
     ui_color = "#e8eaf6"
 
     def __init__(self, *, api: str, operation_id: str, operator: str | None = None, **kwargs: Any) -> None:
-        super().__init__(retry_policy=kwargs.pop("retry_policy", None) or ApiRetryPolicy(), **kwargs)
+        super().__init__(**with_defaults(kwargs, LEDGER))
         self.api = api
         self.operation_id = operation_id
         self.operator = operator

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from dispute_provider import config
 from dispute_provider.evidence.deadlines import BUFFER
 from dispute_provider.exceptions import DisputeError
-from dispute_provider.state.approvals import SUBMISSIONS, open_review, unknown_ends
+from dispute_provider.state.approvals import SUBMISSIONS, open_review
+from dispute_provider.state.ledger_id import LEDGER
 from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import ANSWERED, note_answers
 from dispute_provider.tasks.batch import Given, accept_upstream, resolve, user_of_run
@@ -74,7 +75,7 @@ class ReviewEvidenceOperator(HITLOperator):
         policy: ApprovalPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED)
+        kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER)
         # Options and texts are made when the task runs; the base class wants some at parse time.
         super().__init__(subject="Review of evidence", options=["Submit none of them"], **kwargs)
         self.staged = accept_upstream(self, staged)
@@ -85,7 +86,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**with_defaults(kwargs, SUBMISSIONS, ANSWERED))
+        return super().partial(**with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER))
 
     def execute(self, context: Context) -> Value:
         from dispute_provider.workflow import review
@@ -158,9 +159,8 @@ class ReviewEvidenceOperator(HITLOperator):
             raise ValueError("the task was resumed without what its review had shown")
         records = list(records_of(shown["records"]))
         rules = Rules(self._four_eyes(), self.at_deadline, config.allow_anonymous(), user_of_run(context))
-        unknown = unknown_ends(context, records)
-        rulings = decide(records, event, rules, unknown, datetime.now(UTC))
-        decided = self._signed(context, shown["review"], rulings, unknown)
+        rulings = decide(records, event, rules, datetime.now(UTC))
+        decided = self._signed(context, shown["review"], rulings)
         # A key may have been replaced while the review was open.
         signer = Signer(run_key(context))
         checked = signer.verified(records, STAGE_AGAIN)
@@ -189,17 +189,11 @@ class ReviewEvidenceOperator(HITLOperator):
             for record in read
             if record.digest == digests[record.signature] and not self.policy.is_sampled(record)
         ]
-        unknown = unknown_ends(context, candidates)
-        rulings = by_policy(candidates, self.policy, self._four_eyes(), unknown, datetime.now(UTC))
-        return [record for record in self._signed(context, name, rulings, unknown) if record.approval]
+        rulings = by_policy(candidates, self.policy, self._four_eyes(), datetime.now(UTC))
+        return [record for record in self._signed(context, name, rulings) if record.approval]
 
-    def _signed(
-        self, context: Context, name: str, rulings: Sequence[Ruling], unknown: Mapping[str, int]
-    ) -> list[Record]:
-        """Return the records of rulings, what was decided signed for this opening of the review.
-
-        :param unknown: how many submissions of its stage ended *unknown* before, by dispute.
-        """
+    def _signed(self, context: Context, name: str, rulings: Sequence[Ruling]) -> list[Record]:
+        """Return the records of rulings, what was decided signed for this opening of the review."""
         from dispute_provider.workflow import review
 
         signer = Signer(run_key(context))
@@ -208,7 +202,7 @@ class ReviewEvidenceOperator(HITLOperator):
             if record.approval is None:
                 signed.append(record)
                 continue
-            approval = replace(record.approval, review=name, attempt=1 + unknown[record.dispute])
+            approval = replace(record.approval, review=name)
             try:
                 signed.append(signer.sign(replace(record, approval=approval)))
             except DisputeError as error:

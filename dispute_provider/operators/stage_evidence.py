@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
 
+from dispute_provider.state.ledger_id import LEDGER
 from dispute_provider.state.staging import UPLOADS, StagingMemory
 from dispute_provider.tasks.batch import (
     Apis,
@@ -17,8 +18,8 @@ from dispute_provider.tasks.batch import (
     resolve,
     retry_held,
     user_of_run,
-    warn_without_lock,
 )
+from dispute_provider.tasks.ledgers import Ledgers
 from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, Value
@@ -36,8 +37,8 @@ _Verdict = Literal["ready", "weak", "missing"]
 class StageEvidenceOperator(BaseAsyncOperator):
     """Put the evidence of cases on their disputes, without submitting it.
 
-    Uploads under an idempotency key are made once, whoever repeats them. For an API without such keys (Moov)
-    give this task the same pool of one slot as the submitting one.
+    Uploads under an idempotency key are made once, whoever repeats them. While it writes to a dispute, it has a
+    claim on it in the ledger, and no other task stages or submits there.
 
     :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
         ``[dispute] case_roots``, or of a ``.jsonl`` file there that holds a case on each line.
@@ -78,7 +79,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         ):
             if value not in known:
                 raise ValueError(f"{name}={value!r} is none of {', '.join(map(str, known))}")
-        super().__init__(**with_defaults(kwargs, UPLOADS))
+        super().__init__(**with_defaults(kwargs, UPLOADS, LEDGER))
         self.cases = accept_upstream(self, cases)
         self.conn_id = conn_id
         self.folder = folder
@@ -89,7 +90,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**with_defaults(kwargs, UPLOADS))
+        return super().partial(**with_defaults(kwargs, UPLOADS, LEDGER))
 
     async def aexecute(self, context: Context) -> Value:
         from msgspec.structs import replace
@@ -111,7 +112,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
             require_verdict=least,
         )
         api = api_of(self.conn_id)
-        warn_without_lock(self, api)
+        ledgers = Ledgers(context)
         memory = StagingMemory(context, api.name)
         user = user_of_run(context)
         with RecordWriter(Signer(STAGED), self.log) as writer:
@@ -120,7 +121,17 @@ class StageEvidenceOperator(BaseAsyncOperator):
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
                 with Renderer() as renderer:
                     opened = await apis.of(self.conn_id)
-                    stager = CaseStager(self.conn_id, opened, self.folder, batch, rules, memory, renderer)
+                    stager = CaseStager(
+                        self.conn_id,
+                        opened,
+                        self.folder,
+                        batch,
+                        rules,
+                        memory,
+                        renderer,
+                        ledgers.of,
+                        ledgers.task,
+                    )
 
                     def hand_on(place: int, record: Record) -> None:
                         writer.add(replace(record, triggered_by=user), place)

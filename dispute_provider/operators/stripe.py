@@ -108,6 +108,7 @@ class StripeUpdateDisputeOperator(DisputeOperator, StripeOperator):
     """
 
     operation_id = "PostDisputesDispute"
+    may_be_final = True
     template_fields: Sequence[str] = (
         *StripeOperator.template_fields,
         "dispute",
@@ -147,6 +148,7 @@ class StripeCloseDisputeOperator(DisputeOperator, StripeOperator):
     """
 
     operation_id = "PostDisputesDisputeClose"
+    may_be_final = True
     template_fields: Sequence[str] = (
         *StripeOperator.template_fields,
         "dispute",

@@ -23,7 +23,6 @@ Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 CONCURRENT = 32
-_NO_POOL = "default_pool"
 # A retry must end before the due date, or it would lose what this try has to say.
 _SHORTEST_TRY = timedelta(minutes=10)
 
@@ -77,16 +76,6 @@ def retry_held(context: Context, tally: Tally, problem: str | None = None) -> No
     raise TryAgainError(
         problem or f"{tally.unreached} of {tally.count} disputes could not be reached", tally.wait or None
     )
-
-
-def warn_without_lock(operator: BaseOperator, api: Api) -> None:
-    """Say so where two runs could work on one dispute at once, at an API that offers no lock of its own."""
-    if operator.pool == _NO_POOL and not api.submits_under_a_key:
-        operator.log.warning(
-            "connection=%s: nothing keeps another run from staging or submitting the same dispute meanwhile. "
-            "To do: create a pool of one slot and name it in [dispute] submit_pool.",
-            api.settings.connection,
-        )
 
 
 class Apis:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -45,15 +45,12 @@ class DisputeGroup:
         return [_shared_end(record, first, end) for record in decided]
 
 
-def by_dispute(records: Iterable[Record], rank: Callable[[Record], int]) -> list[DisputeGroup]:
-    """Group records by the dispute that they are about; the same record given twice is one.
-
-    :param rank: orders the records of one dispute: what an earlier try has sent comes first.
-    """
+def by_dispute(records: Iterable[Record]) -> list[DisputeGroup]:
+    """Group records by the dispute that they are about; the same record given twice is one."""
     groups: dict[str, dict[str, Record]] = {}
     for record in records:
         groups.setdefault(dispute_of(record), {}).setdefault(approval_of(record), record)
-    return [DisputeGroup(sorted(group.values(), key=rank)) for group in groups.values()]
+    return [DisputeGroup(group.values()) for group in groups.values()]
 
 
 def _submission(record: Record) -> tuple[str | None, str | None]:

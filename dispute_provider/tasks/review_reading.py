@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from dispute_provider.exceptions import DisputeError
 from dispute_provider.state.stores import run_key
 from dispute_provider.tasks.batch import Apis, all_of
+from dispute_provider.tasks.ledgers import Ledgers
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, count_of, records_of
 from dispute_provider.tasks.signing import Signer
@@ -46,6 +48,7 @@ async def read_for_decision(
     snapshots: dict[str, Snapshot] = {}
     keep = evidence_store.put if evidence_store.is_configured() else None
     deduplicator = Deduplicator()
+    ledgers = Ledgers(context)
 
     async def read(record: Record) -> tuple[Record, Snapshot | None]:
         if record.state != State.STAGED:
@@ -54,7 +57,10 @@ async def read_for_decision(
             api = await apis.of(record.connection)
         except Exception as error:  # a connection that cannot be used must not stop the others
             return record.ended(State.HELD, f"not reviewed: {error}"), None
-        return await read_for_review(api, record, keep)
+        try:
+            return await read_for_review(api, record, keep, ledgers.of(api, record.dispute))
+        except DisputeError as error:
+            return record.ended(State.HELD, f"not reviewed: {error}"), None
 
     records = Signer(run_key(context)).verified(records_of(given), STAGE_AGAIN)
     async with Apis() as apis, BatchProgress(context, "reading for the review", count_of(given)) as progress:

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import ClassVar, Self
 
 from tenacity import AsyncRetrying
@@ -16,6 +17,7 @@ from dispute_provider.contracts.answers import Answer, read_answer, unreadable
 from dispute_provider.contracts.contract import Request
 from dispute_provider.exceptions import ApiError, RateLimitedError
 from dispute_provider.transport import timeouts
+from dispute_provider.transport.claim import WriteClaim
 from dispute_provider.transport.connection_settings import ConnectionSettings
 from dispute_provider.transport.http import HttpTransport
 from dispute_provider.transport.limiter import Limiter
@@ -70,37 +72,45 @@ class Client:
             await self._transport.close()
             self._transport = None
 
-    async def send(self, request: Request, authorization: str) -> Answer:
+    async def send(self, request: Request, authorization: str, claim: WriteClaim | None = None) -> Answer:
         """Send a request; again, after a pause, where that does no harm and may help.
 
         :param authorization: the value of its Authorization header.
+        :param claim: taken before each attempt, and checked as it is written; None, the default, for a request
+            that needs none.
         :raises ApiError: one of the tree.
         """
         if self.unusable:
             raise self.unusable
         try:
-            return await self._attempt(request, authorization)
+            return await self._attempt(request, authorization, claim)
         except ApiError as error:
-            attempts = Attempts(request, error)
+            attempts = Attempts(request, error, is_claimed=claim is not None and request.is_final)
 
         async def attempt() -> Answer:
             attempts.raise_first()
-            return await self._attempt(request, authorization)
+            return await self._attempt(request, authorization, claim)
 
         try:
             return attempts.answered(await AsyncRetrying(sleep=self.sleep, **attempts.policy)(attempt))
         except ApiError as error:
             raise attempts.failed(error) from None
 
-    async def _attempt(self, request: Request, authorization: str) -> Answer:
+    async def _attempt(self, request: Request, authorization: str, claim: WriteClaim | None) -> Answer:
         if self._transport is None:
             raise RuntimeError("the client is not open: use it with `async with`")
         operation = request.operation
         url = (self.settings.base_url or operation.server) + request.path
         headers = {"User-Agent": USER_AGENT, **request.headers, "Authorization": authorization}
         turn = await self._limiter.turn(operation)
+        check = None
+        if claim:
+            await claim.take(operation.id)
+            check = partial(claim.check, operation.id)
         try:
-            response = await self._transport.send(HttpRequest(request.method, url, headers, request.body))
+            response = await self._transport.send(
+                HttpRequest(request.method, url, headers, request.body, check)
+            )
         except NotConnectedError as error:
             cause = error.__cause__ or error
             raise unsent(cause, operation.id, url, self.settings.network.proxy_for(url)) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from math import inf
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -41,6 +42,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             # A request without a body has no type.
             skip_auto_headers=("Content-Type",),
+            trace_configs=[_checking()],
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
             ),
@@ -55,6 +57,7 @@ class HttpTransport:
                 headers=request.headers,
                 allow_redirects=False,
                 ssl=self._tls,
+                trace_request_ctx=request.check,
                 **self._proxy(request.url),
             ) as response:
                 return HttpResponse(response.status, response.headers, await _body(response))
@@ -69,6 +72,22 @@ class HttpTransport:
     def _proxy(self, url: str) -> dict[str, Any]:
         proxy = self._network.proxy_for(url)
         return {"proxy": proxy, "proxy_headers": dict(self._network.proxy_headers)} if proxy else {}
+
+
+def _checking() -> aiohttp.TraceConfig:
+    """Return the trace that calls a request's check: aiohttp sends this signal just before it writes."""
+
+    async def check(
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        params: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(check)
+    return trace
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

@@ -62,10 +62,13 @@ class Attempts:
     Most calls need none, and are spared the cost of what makes them.
 
     :param error: how the first attempt failed.
+    :param is_claimed: whether the request is a final call under a claim: whoever claimed it reads the dispute
+        before it is sent again, so that only one that was never sent is sent again here.
     """
 
-    def __init__(self, request: Request, error: ApiError) -> None:
+    def __init__(self, request: Request, error: ApiError, *, is_claimed: bool) -> None:
         self._request = request
+        self._is_claimed = is_claimed
         self._first: ApiError | None = error
         self._unclear: AmbiguousError | ConflictError | None = None
         self._refused: ApiError | None = None
@@ -86,6 +89,8 @@ class Attempts:
             self._unclear = error
         if isinstance(error, ApiError) and not isinstance(error, UnreachableError):
             self._refused = error
+        if self._is_claimed and not isinstance(error, UnreachableError):
+            return False
         return error is not None and may_resend(self._request, error)
 
     def answered(self, answer: Answer) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,12 +13,15 @@ class HttpRequest:
 
     :param url: encoded, with its query.
     :param body: None where there is none.
+    :param check: called on an open connection, just before the first byte is written: if it raises, nothing is
+        sent, and its error is raised. None, the default, for requests that need no such check.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(repr=False)
+    check: Callable[[], None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Transport(Protocol):
 
         :raises NotConnectedError: if no connection was made.
         :raises NoResponseError: if the request may have been sent.
+        :raises Exception: whatever the request's check raised; the request was not sent.
         """
 
     async def close(self) -> None:

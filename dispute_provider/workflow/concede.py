@@ -8,66 +8,90 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api
+from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import WRITTEN, Record, State
-from dispute_provider.evidence.snapshot import Snapshot
+from dispute_provider.evidence.snapshot import Dispute, Snapshot
 from dispute_provider.exceptions import ApiError
-from dispute_provider.workflow.final_call import send_and_look
-from dispute_provider.workflow.submit import not_shown, refuse_submission, unread
+from dispute_provider.ledger.chain import Kind
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.workflow.final_call import FinalCall, Reading, Step
+from dispute_provider.workflow.submit import claimant_of, not_sent, noted, refuse_submission
+from dispute_provider.workflow.turns import free_chain
 
 
-async def concede(api: Api, record: Record, *, resumed: bool = False, settle: float = 0.0) -> Record:
-    """Give a dispute up for good, as a person has decided: read, compare, one call, read back.
+class Concession(FinalCall[Snapshot]):
+    """The call that gives up the dispute of a record."""
 
-    :param resumed: an earlier try of the same task may have done it.
-    :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
+    def __init__(self, api: Api, ledger: DisputeLedger, task: str, record: Record) -> None:
+        super().__init__(api, ledger, claimant_of(record, Kind.CONCEDE, task))
+        self._record = record
+
+    async def read(self) -> Snapshot:
+        return await self._api.read(self._record.dispute, self._record.account)
+
+    def dispute(self, found: Snapshot) -> Dispute:
+        return found.dispute
+
+    async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
+        return await api.concession(before, self._record, ordinal)
+
+    def judge(self, found: Snapshot) -> Reading:
+        if self._api.is_conceded(found.dispute):
+            return Reading.ANSWERED
+        return Reading.REFUSED if refuse_concession(self._record, found) else Reading.OPEN
+
+    def shows(self, before: Snapshot, after: Snapshot) -> bool:
+        return self._api.is_conceded(after.dispute)
+
+
+async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Give a dispute up for good, as a person has decided: read, claim, one call, read back.
+
+    :param ledger: the dispute's chain.
+    :param task: names the task of a run, the same for all its tries.
+    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
     """
-    try:
-        found, end = await _look(api, record, resumed)
-        if settle and not (end and end.state == State.CONCEDED):
-            await api.wait(settle)
-            found, end = await _look(api, record, resumed)
-    except ApiError as error:
-        return unread(record, "not conceded", error, resumed)
-    if end:
-        return end
-    outcome = await send_and_look(
-        api,
-        lambda: api.read(record.dispute, record.account),
-        found,
-        lambda _: api.concession(record),
-        lambda _, after: api.is_conceded(after.dispute),
-        lambda found: refuse_submission(record, found),
-    )
-    sent, request_id = outcome.sent, outcome.sent.request_id
-    if outcome.after:
+    outcome = await Concession(api, ledger, task, record).make()
+    if outcome.step is Step.SEND and outcome.after and outcome.sent:
+        sent = outcome.sent
         after = f" after: {sent.problem.message}" if sent.problem else ""
-        return record.ended(State.CONCEDED, f"conceded, confirmed by reading back{after}", request_id)
-    return outcome.end or not_shown(api, record, outcome, "not conceded")
-
-
-async def _look(api: Api, record: Record, resumed: bool) -> tuple[Snapshot, Record | None]:
-    """A fresh reading, and the end of a dispute that is not to be conceded; None if it is."""
-    found = await api.read(record.dispute, record.account)
-    if resumed and api.is_conceded(found.dispute):
+        reason = f"conceded, confirmed by reading back{after}"
+        end = record.ended(State.CONCEDED, reason, sent.request_id)
+    elif outcome.step is Step.EARLIER:
         reason = "an earlier try of this task conceded it"
-        return found, record.ended(State.CONCEDED, reason, found.request_id)
+        end = record.ended(State.CONCEDED, reason, outcome.before.request_id if outcome.before else None)
+    else:
+        end = not_sent(api, record, outcome, "not conceded")
+    return await noted(ledger, outcome, end)
+
+
+def refuse_concession(record: Record, found: Snapshot) -> Record | None:
+    """Return the end of a dispute that is not to be conceded; None if it is."""
     if found.dispute.stage == "inquiry":
         reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
-        return found, record.ended(State.REFUSED, reason)
-    return found, refuse_submission(record, found)
+        return record.ended(State.REFUSED, reason)
+    return refuse_submission(record, found)
 
 
-async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Record:
+async def take_back(
+    api: Api, record: Record, earlier: Mapping[str, Any] | None, ledger: DisputeLedger, task: str
+) -> Record:
     """Put the evidence back that a dispute held before it was staged, and how it was to be submitted.
 
     For a rejected dispute that its API would have answered by itself: what was rejected must not go out then.
 
     :param earlier: the evidence as it was, by name; None where it is not known any more.
+    :param ledger: the dispute's chain.
+    :param task: names the task of a run, the same for all its tries.
+    :raises LedgerError: if the ledger cannot be used.
     """
     written = sorted({each.name.split(".")[0] for each in record.differences if each.kind in WRITTEN})
     unknown = [each.name for each in record.differences if each.kind == "overwritten" and earlier is None]
     evidence = {name: (earlier or {}).get(name, "") for name in written if name not in unknown}
+    claimant = claimant_of(record, Kind.PUT_BACK, task)
     try:
+        claim = ledger.claim(await free_chain(api, ledger, claimant), claimant, {}, None)
+        writing = api.under(claim)
         found = await api.read(record.dispute, record.account)
         # What a broken try has put back needs no more than its last step.
         is_back = bool(evidence) and all(_is_back(name, value, found) for name, value in evidence.items())
@@ -75,17 +99,18 @@ async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None)
             changed = "its evidence was left as it is: it has changed since it was staged; look at it"
             return replace(record, reason=f"{record.reason}; {changed}")
         if evidence and not is_back:
-            await api.restore(record, evidence, automatic=None)
+            await writing.restore(record, evidence, automatic=None)
             found = await api.read(record.dispute, record.account)
         left = [*unknown, *(name for name in evidence if not _is_back(name, evidence[name], found))]
         if not left:
-            await api.restore(record, {}, automatic=record.automatic)
+            await writing.restore(record, {}, automatic=record.automatic)
     except ApiError as error:
         return replace(left_as_it_is(record, error), request_id=error.request_id)
     if left:
         outcome = f"the API did not clear {', '.join(left)}; the dispute stays on manual, so nothing sends it"
     else:
         outcome = "its earlier evidence was put back"
+    await claim.end("put back", outcome, None, {})
     return replace(record, reason=f"{record.reason}; {outcome}")
 
 

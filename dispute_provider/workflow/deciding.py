@@ -56,17 +56,15 @@ def decide(
     records: Sequence[Record],
     event: Mapping[str, Any],
     rules: Rules,
-    unknown: Mapping[str, int],
     now: datetime,
 ) -> list[Ruling]:
     """Return what becomes of each record, in their order.
 
     :param event: what Airflow resumes the review with: an answer, a timeout or another error.
-    :param unknown: how many submissions of its stage ended *unknown* before, by dispute.
     """
     user = event.get("responded_by_user")
     if event.get("error_type") == "timeout" and rules.at_deadline:
-        return _at_deadline(records, rules.at_deadline, rules.four_eyes, unknown, now)
+        return _at_deadline(records, rules.at_deadline, rules.four_eyes, now)
     if "error" in event or not user:
         return _all_held(records, "nobody answered in time; nothing was sent")
     responder = f"{user.get('name')} ({user.get('id')})"
@@ -104,7 +102,6 @@ def _at_deadline(
     records: Sequence[Record],
     policy: ApprovalPolicy,
     four_eyes: FourEyes,
-    unknown: Mapping[str, int],
     now: datetime,
 ) -> list[Ruling]:
     """Return what a policy decides when nobody has answered; disputes that are due much later are held."""
@@ -117,7 +114,7 @@ def _at_deadline(
             )
             rulings.append(Ruling(review.held(record, reason)))
         else:
-            rulings += by_policy([record], policy, four_eyes, unknown, now)
+            rulings += by_policy([record], policy, four_eyes, now)
     return rulings
 
 
@@ -125,7 +122,6 @@ def by_policy(
     records: Sequence[Record],
     policy: ApprovalPolicy,
     four_eyes: FourEyes,
-    unknown: Mapping[str, int],
     now: datetime,
 ) -> list[Ruling]:
     """Return what a policy approves, as a person's answer is; the rest is held, with the reason."""
@@ -134,7 +130,7 @@ def by_policy(
         objection = policy.objection(record)
         if objection is None and four_eyes.is_required(record):
             objection = "four eyes are required"
-        if objection is None and unknown[record.dispute]:
+        if objection is None and record.last_end == State.UNKNOWN:
             objection = "nobody knows whether it was sent before"
         if objection:
             reason = f"nobody answered in time, and the {policy.approver} did not approve it: {objection}"

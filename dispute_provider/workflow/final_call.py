@@ -1,26 +1,40 @@
-"""Make a final call (submit, concede, accept) once, and read the dispute to learn what came of it.
+"""Make a final call (submit, concede, accept) once: observe, decide, act.
 
-What happened is decided by reading the dispute, whatever was answered.
+Each round looks at the dispute's chain in the ledger, then reads the dispute, then decides by a table. Whatever
+was answered to the call, the dispute is read again before anything is said about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import abc
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
-from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
     AuthenticationError,
+    ConflictError,
+    PermissionDeniedError,
     RateLimitedError,
+    ServerError,
     UnreachableError,
 )
+from dispute_provider.ledger import terms
+from dispute_provider.ledger.chain import Chain, Claimant, End, Link, Standing, standing
+from dispute_provider.ledger.ledger import DisputeLedger, LinkClaim
 from dispute_provider.transport import timeouts
+from dispute_provider.transport.claim import NotClaimedError
+from dispute_provider.workflow.turns import POLLS, give_up, until_changed
 
 # Seconds between the readings that look for a submission whose answer told nothing.
 LOOK_AGAIN_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -32,6 +46,98 @@ LONGEST_PAUSE = 30.0
 
 # A reading of the dispute: a snapshot of its evidence too, or the API's answer alone.
 R = TypeVar("R")
+
+
+class Reading(StrEnum):
+    """What a reading of the dispute means for the call."""
+
+    OPEN = "as approved"
+    ANSWERED = "answered"
+    REFUSED = "otherwise than approved, or closed"
+
+
+class Step(StrEnum):
+    """What to do next."""
+
+    SEND = "send it"
+    WAIT = "wait"
+    EARLIER = "end: an earlier try may have sent it"
+    ANSWERED = "end: another has answered"
+    NOTED = "end: as it ended before"
+    UNSEEN = "end: refused, review it again"
+    REFUSED = "end: refused"
+    DAMAGED = "end: held, look at the ledger"
+
+
+# What to do, by what the dispute is and how its chain stands. Where an API has idempotency keys, what is in
+# flight under the call's own key is sent again at once: both together are one.
+STEPS: Mapping[tuple[Reading, Standing], Step] = {
+    (Reading.OPEN, Standing.FREE): Step.SEND,
+    (Reading.OPEN, Standing.OURS): Step.WAIT,
+    (Reading.OPEN, Standing.OURS_LAPSED): Step.SEND,
+    (Reading.OPEN, Standing.TAKEN): Step.WAIT,
+    (Reading.OPEN, Standing.LAPSED): Step.SEND,
+    (Reading.OPEN, Standing.ENDED): Step.NOTED,
+    (Reading.OPEN, Standing.UNSEEN): Step.UNSEEN,
+    (Reading.OPEN, Standing.DAMAGED): Step.DAMAGED,
+    (Reading.ANSWERED, Standing.FREE): Step.ANSWERED,
+    (Reading.ANSWERED, Standing.OURS): Step.EARLIER,
+    (Reading.ANSWERED, Standing.OURS_LAPSED): Step.EARLIER,
+    (Reading.ANSWERED, Standing.TAKEN): Step.ANSWERED,
+    (Reading.ANSWERED, Standing.LAPSED): Step.ANSWERED,
+    (Reading.ANSWERED, Standing.ENDED): Step.NOTED,
+    (Reading.ANSWERED, Standing.UNSEEN): Step.ANSWERED,
+    (Reading.ANSWERED, Standing.DAMAGED): Step.ANSWERED,
+    (Reading.REFUSED, Standing.FREE): Step.REFUSED,
+    (Reading.REFUSED, Standing.OURS): Step.WAIT,
+    (Reading.REFUSED, Standing.OURS_LAPSED): Step.REFUSED,
+    (Reading.REFUSED, Standing.TAKEN): Step.WAIT,
+    (Reading.REFUSED, Standing.LAPSED): Step.REFUSED,
+    (Reading.REFUSED, Standing.ENDED): Step.NOTED,
+    (Reading.REFUSED, Standing.UNSEEN): Step.REFUSED,
+    (Reading.REFUSED, Standing.DAMAGED): Step.REFUSED,
+}
+
+
+def next_step(reading: Reading, stands: Standing, *, has_key: bool) -> Step:
+    """Return what to do next.
+
+    :param has_key: whether the call has an idempotency key.
+    """
+    if has_key and (reading, stands) == (Reading.OPEN, Standing.OURS):
+        return Step.SEND
+    return STEPS[reading, stands]
+
+
+class AfterDenial(StrEnum):
+    """What to do after an answer, where readings do not show that the call was carried out."""
+
+    AGAIN = "send it again"
+    LATER = "send it again once it has lapsed"
+    SETTLE = "read again once it has lapsed"
+    STOP = "end"
+
+
+def after_answer(problem: ApiError | None, *, has_key: bool, renews_token: bool) -> AfterDenial:
+    """Return what to do after an answer that readings do not confirm.
+
+    No answer proves that nothing was carried out: a gateway may give it after the API has acted. Under a key a
+    call is sent again at once. Without one, it is sent again once what was sent has arrived or never will.
+
+    :param problem: the error that was answered; None for a success.
+    :param has_key: whether the call has an idempotency key.
+    :param renews_token: whether a new bearer token may mend a 401.
+    """
+    is_401 = isinstance(problem, AuthenticationError)
+    if has_key:
+        is_mendable = isinstance(problem, RateLimitedError | ServerError | AmbiguousError | ConflictError)
+        may_help = problem is not None and problem.should_retry is not False
+        return AfterDenial.AGAIN if is_mendable and may_help else AfterDenial.STOP
+    if isinstance(problem, RateLimitedError) or (is_401 and renews_token):
+        return AfterDenial.LATER
+    if problem is None or isinstance(problem, AmbiguousError | ConflictError | ServerError):
+        return AfterDenial.STOP
+    return AfterDenial.SETTLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +155,9 @@ class Sent:
     def never_left(self) -> bool:
         """Whether it is certain that the API received nothing."""
         problem = self.problem
-        return isinstance(problem, UnreachableError) or bool(getattr(problem, "violations", ()))
+        return isinstance(problem, UnreachableError | NotClaimedError) or bool(
+            getattr(problem, "violations", ())
+        )
 
     @property
     def is_confirmed(self) -> bool:
@@ -68,106 +176,239 @@ class Sent:
 class Outcome(Generic[R]):
     """What is known after a final call.
 
-    :param before: the last reading before it was sent.
+    :param step: how it ended: what was decided, :attr:`Step.SEND` where it was sent.
+    :param sent: the last answer; None where nothing was sent.
+    :param before: the last reading before it was sent; without one, the last reading.
     :param after: the first reading that shows it; None if none does.
     :param unread: why the dispute could not be read; None if it could.
-    :param end: why it was not sent again, where it no longer could be.
+    :param claim: under which it was sent.
+    :param link: an earlier try's, which may have sent it.
+    :param end: how the claimant's own link had ended before, or the end that it had not seen.
+    :param is_settled: whether what was sent has arrived or never will.
     """
 
-    sent: Sent
-    before: R
+    step: Step
+    before: R | None = None
+    sent: Sent | None = None
     after: R | None = None
     unread: ApiError | None = None
-    end: Record | None = None
+    claim: LinkClaim | None = None
+    link: Link | None = None
+    end: End | None = None
+    is_settled: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this try or an earlier one may have sent it."""
+        return self.link is not None or self.claim is not None
 
 
-async def send_and_look(
-    api: Api,
-    read: Callable[[], Awaitable[R]],
-    before: R,
-    send: Callable[[R], Awaitable[Answer]],
-    shows: Callable[[R, R], bool],
-    refuse: Callable[[R], Record | None],
-    settle: float = 0.0,
-    reading_in: Callable[[R, Answer], R | None] = lambda before, answer: None,
-) -> Outcome[R]:
-    """Make a final call and read the dispute until it shows it.
+class FinalCall(abc.ABC, Generic[R]):
+    """A final call for one dispute, and what readings of the dispute mean for it.
 
-    It is sent again only after a 429, or once under a new token after a 401, and only if a reading after the
-    pause shows that nothing has happened. Under an idempotency key the transport sends it again, which needs
-    no reading.
-
-    :param read: reads the dispute.
-    :param before: a fresh reading.
-    :param send: the call, from the last reading.
-    :param shows: whether the second reading shows what the first did not.
-    :param refuse: the end of a dispute that must not be sent any more.
-    :param settle: seconds until an earlier send has arrived or never will.
-    :param reading_in: returns the reading that an answer contains, if that shows what ``before`` did not;
-        None, the default, to read the dispute in any case.
+    :param api: the API.
+    :param ledger: the dispute's chain.
+    :param claimant: in whose name the call is made.
     """
-    for sends in range(1, _SENDS + 1):
+
+    def __init__(self, api: Api, ledger: DisputeLedger, claimant: Claimant) -> None:
+        self._api, self._ledger, self._claimant = api, ledger, claimant
+
+    @abc.abstractmethod
+    async def read(self) -> R:
+        """Read the dispute."""
+
+    @abc.abstractmethod
+    def dispute(self, found: R) -> Dispute:
+        """Return the dispute of a reading."""
+
+    @abc.abstractmethod
+    async def send(self, api: Api, before: R, ordinal: int) -> Answer:
+        """Send the call.
+
+        :param api: the API, under the claim.
+        :param before: the last reading.
+        :param ordinal: which final call of this stage it is, from 1.
+        """
+
+    @abc.abstractmethod
+    def judge(self, found: R) -> Reading:
+        """Return what a reading means before the call is sent."""
+
+    @abc.abstractmethod
+    def shows(self, before: R, after: R) -> bool:
+        """Return whether the second reading shows what the first did not: that the call was carried out."""
+
+    def reading_in(self, before: R, answer: Answer) -> R | None:
+        """Return the reading that an answer contains, if that shows the call; None to read the dispute."""
+        return None
+
+    def claimant(self, chain: Chain) -> Claimant:
+        """Return in whose name the call is made."""
+        return self._claimant
+
+    @property
+    def _has_key(self) -> bool:
+        return self._api.submits_under_a_key
+
+    async def make(self) -> Outcome[R]:
+        """Make the call.
+
+        :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
+        """
+        sends = 0
+        last: Outcome[R] = Outcome(Step.WAIT)
+        while True:
+            chain = await self._ledger.look()
+            age = await self._ledger.age(chain.open_link) if chain.open_link else 0.0
+            claimant = self.claimant(chain)
+            stands = standing(chain, claimant, age)
+            read_at = self._ledger.clock()
+            try:
+                found = await self.read()
+            except ApiError as error:
+                return replace(last, unread=error, link=_tried(chain, claimant))
+            if last.sent and last.before is not None and self.shows(last.before, found):
+                return replace(last, after=found)
+            step = next_step(self.judge(found), stands, has_key=self._has_key)
+            if step is Step.WAIT:
+                if not await self._wait_for(chain, terms.LAPSES_AFTER - age, self.dispute(found)):
+                    return Outcome(
+                        Step.WAIT, found, last.sent, claim=last.claim, link=_tried(chain, claimant)
+                    )
+                continue
+            if step is not Step.SEND:
+                end = chain.end_of(claimant) if step is Step.NOTED else chain.final_end
+                return Outcome(
+                    step, found, last.sent, claim=last.claim, link=_tried(chain, claimant), end=end
+                )
+            if last.sent and last.is_settled and self._after(last.sent) is AfterDenial.SETTLE:
+                return replace(last, before=found)
+            if sends == _SENDS:
+                return last
+            claimant = msgspec.structs.replace(claimant, stage=self.dispute(found).stage)
+            if (link := chain.open_link) and not link.takes_on(claimant):
+                await give_up(self._ledger, link, claimant)
+                continue
+            if contradiction := _unshown_submission(chain, self.dispute(found)):
+                return Outcome(Step.UNSEEN, found, end=contradiction)
+            sends += 1
+            last = await self._send(chain, claimant, found, read_at)
+            if last.after is not None or last.unread or not await self._go_on(last, sends):
+                return last
+            last = replace(last, is_settled=not self._has_key)
+
+    async def _send(self, chain: Chain, claimant: Claimant, found: R, read_at: float) -> Outcome[R]:
+        """Send the call once, and read the dispute until it shows it."""
+        claim = self._ledger.claim(chain, claimant, facts_of(self.dispute(found)), read_at)
         try:
-            sent = Sent(await send(before))
+            sent = Sent(await self.send(self._api.under(claim), found, claim.place.ordinal))
         except ApiError as error:
             sent = Sent(problem=error)
-        if sent.never_left and not settle:
-            return Outcome(sent, before)
-        if sent.answer and (after := reading_in(before, sent.answer)):
-            return Outcome(sent, before, after)
+        outcome = Outcome(Step.SEND, found, sent, claim=claim)
+        if sent.never_left:
+            await claim.release()
+            return outcome
+        if sent.answer and (after := self.reading_in(found, sent.answer)):
+            return replace(outcome, after=after)
         if sent.problem and sent.problem.in_flight:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
-            await api.wait(timeouts.SETTLED_AFTER)
+            await self._api.wait(timeouts.SETTLED_AFTER)
         looks = _LOOKS_AFTER_DENIAL if sent.is_denied else len(LOOK_AGAIN_AFTER)
-        opened = partial(shows, before)
-        after, problem = await read_back(api, read, opened, settle, looks)
-        if after or problem or not _may_go_again(api, sent, sends):
-            break
-        await api.wait(_pause(sent, sends))
-        try:
-            found = await read()
-        except ApiError as error:
-            problem = error
-            break
-        if opened(found):
-            after = found
-            break
-        if end := refuse(found):
-            return Outcome(sent, before, end=end)
-        before = found
-    return Outcome(sent, before, after, problem)
+        seen, unread = await read_back(self._api, self.read, partial(self.shows, found), looks)
+        return replace(outcome, after=seen, unread=unread)
+
+    def _after(self, sent: Sent) -> AfterDenial:
+        renews = self._api.settings.oauth
+        return after_answer(sent.problem, has_key=self._has_key, renews_token=renews)
+
+    async def _go_on(self, last: Outcome[R], sends: int) -> bool:
+        """Wait until the next round, where there is one; return whether there is."""
+        sent = last.sent
+        assert sent is not None
+        if isinstance(sent.problem, NotClaimedError):
+            await self._api.wait(POLLS[0])
+            return sends < _SENDS
+        if sent.never_left or last.before is None:
+            return False
+        match self._after(sent):
+            case AfterDenial.STOP:
+                return False
+            case AfterDenial.AGAIN:
+                pause = _pause(sent, sends)
+                if sends == _SENDS or pause > LONGEST_PAUSE:
+                    return False
+                await self._api.wait(pause)
+                return True
+            case _:
+                pause = max(_pause(sent, sends), terms.LAPSES_AFTER)
+                if is_too_late(self.dispute(last.before), pause):
+                    return False
+                await self._api.wait(pause)
+                return True
+
+    async def _wait_for(self, chain: Chain, seconds: float, dispute: Dispute) -> bool:
+        """Wait until a chain has changed, or so many seconds; return False if the due date is too near."""
+        if is_too_late(dispute, min(seconds, POLLS[0])):
+            return False
+        await until_changed(self._api, self._ledger, chain, seconds)
+        return not is_too_late(dispute, 0.0)
 
 
-def _may_go_again(api: Api, sent: Sent, sends: int) -> bool:
-    if sends == _SENDS or api.submits_under_a_key:
-        return False
-    if isinstance(sent.problem, AuthenticationError):
-        # Only a minted token ends by itself.
-        return api.settings.oauth and sends == 1
-    return isinstance(sent.problem, RateLimitedError) and _pause(sent, sends) <= LONGEST_PAUSE
+def answered(before: Dispute, after: Dispute) -> bool:
+    """Whether the stage that was open in ``before`` has been answered since."""
+    return (
+        after.submissions > before.submissions
+        or after.submitted_at != before.submitted_at
+        or (after.submitted and after.stage == before.stage)
+    )
+
+
+def facts_of(dispute: Dispute) -> dict[str, Any]:
+    """Return what a claim is made on: what the call itself changes at the dispute, or its next stage does."""
+    return {
+        "stage": dispute.stage,
+        "submissions": dispute.submissions,
+        "submitted_at": dispute.submitted_at,
+        "due": dispute.due.isoformat() if dispute.due else None,
+    }
+
+
+def is_too_late(dispute: Dispute, seconds: float) -> bool:
+    """Return whether a dispute's due date comes before so many seconds have passed."""
+    return dispute.due is not None and (dispute.due - datetime.now(UTC)).total_seconds() <= seconds
+
+
+def _tried(chain: Chain, claimant: Claimant) -> Link | None:
+    """Return the open link under which an earlier try may have sent something."""
+    link = chain.open_link
+    return link if link and link.may_have_sent(claimant) else None
+
+
+def _unshown_submission(chain: Chain, found: Dispute) -> End | None:
+    """Return the end of a submission or concession that a reading does not show: the reading is old, or wrong."""
+    end = chain.final_end
+    is_done = end is not None and end.state in ("submitted", "submitted-differs", "conceded")
+    return end if is_done and end and end.before == facts_of(found) else None
 
 
 def _pause(sent: Sent, sends: int) -> float:
     """Seconds that the API asks to wait; where it does not say, twice as long each time."""
     asked = sent.problem.retry_after if sent.problem else None
-    if isinstance(sent.problem, AuthenticationError):
+    if isinstance(sent.problem, AuthenticationError | PermissionDeniedError):
         return 0.0
     return float(2 ** (sends - 1)) if asked is None else asked
 
 
 async def read_back(
-    api: Api,
-    read: Callable[[], Awaitable[R]],
-    shows: Callable[[R], bool],
-    settle: float = 0.0,
-    looks: int | None = None,
+    api: Api, read: Callable[[], Awaitable[R]], shows: Callable[[R], bool], looks: int | None = None
 ) -> tuple[R | None, ApiError | None]:
     """The dispute once it shows what was done; None if it does not, with why it could not be read.
 
     :param looks: how often to read; None for all of :data:`LOOK_AGAIN_AFTER`.
     """
     unread: ApiError | None = None
-    for pause in (*LOOK_AGAIN_AFTER[:looks], *([settle] if settle else [])):
+    for pause in LOOK_AGAIN_AFTER[:looks]:
         await api.wait(pause)
         try:
             after = await read()

@@ -11,24 +11,31 @@ from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
+from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.workflow.submit import cannot_be_answered
 
 
 async def read_for_review(
-    api: Api, record: Record, keep: Callable[[bytes], str | None] | None
+    api: Api, record: Record, keep: Callable[[bytes], str | None] | None, ledger: DisputeLedger
 ) -> tuple[Record, Snapshot | None]:
     """Read a staged dispute anew; without a snapshot, the record says why it cannot be decided.
 
     :param keep: keeps a document for the reviewer to see, as the evidence store does; None where nothing is
         kept. With it, documents that somebody else uploaded are read along, and the digest holds theirs too.
+    :param ledger: the dispute's chain: an approval is good for what it has seen of it.
+    :raises LedgerError: if the ledger cannot be read.
     """
+    end = (await ledger.look()).final_end
     try:
         snapshot = await api.read(record.dispute, record.account, details=True)
     except ApiError as error:
         return record.ended(State.HELD, f"not reviewed: {error}", error.request_id), None
-    fresh = record.seen(snapshot)
-    if end := cannot_be_answered(fresh, snapshot):
-        return end, None
+    fresh = replace(record.seen(snapshot), ledger_end=end.hash if end else None, last_end=None)
+    if refusal := cannot_be_answered(fresh, snapshot):
+        return refusal, None
+    if end and end.by.stage == fresh.stage:
+        note = f"an earlier submission or concession of this stage ended {end.state}: {end.reason}"
+        fresh = replace(fresh, last_end=end.state, notes=(*fresh.notes, note))
     if fresh.digest != record.digest:
         fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
     if automatic := snapshot.dispute.automatic:

@@ -1,69 +1,97 @@
-"""Make a final call without a record: send it once, however often its task runs.
-
-A worker that is killed cannot report whether its request arrived. So each try reads the dispute first, and
-notes the call before it makes it.
-"""
+"""Make a final call without a record: send it once, however often its task runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import replace
 
+from dispute_provider.apis import idempotency
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
-from dispute_provider.evidence.snapshot import Dispute
+from dispute_provider.evidence.snapshot import Dispute, sha256_of
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError
-from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
-from dispute_provider.workflow.submit import answered
+from dispute_provider.ledger.chain import Chain, Claimant, Kind
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.workflow.final_call import FinalCall, Outcome, Reading, Sent, Step, answered
+
+_DONE = ("submitted", "conceded")
 
 
-class CallNote(Protocol):
-    """The note of a final call; it outlives the try that makes it.
+class SingleCall(FinalCall[Answer]):
+    """A final call of one task: its chain names the task, and so each try knows what earlier ones did.
 
-    :ivar before: stage, submissions and time of the last one before the noted call; empty if none is noted.
-    :ivar has_ended: whether the noted call is known to be carried out.
-    :ivar has_same_key: whether the call has the idempotency key of the noted one: resending is harmless.
-    """
-
-    before: Mapping[str, Any]
-    has_ended: bool
-    has_same_key: bool
-
-    def seconds_until_settled(self) -> float:
-        """Seconds until the noted call has arrived or never will."""
-
-    def begin(self, before: Mapping[str, Any]) -> None:
-        """Note the call that is about to be sent."""
-
-    def end(self) -> None:
-        """Note that the call was carried out."""
-
-    def abandon(self) -> None:
-        """Note that the call may still arrive, and that nobody waits for it."""
-
-    def withdraw(self) -> None:
-        """Delete the note of a call that came to nothing."""
-
-
-class SingleCall:
-    """A final call of one task: read the dispute, note the call, send it, and read again unless it succeeded.
-
-    :param request: the call, with its idempotency key where the API takes one.
+    :param request: the call; it gets an idempotency key where the API takes one and the caller gave none.
+    :param task: names the task of a run, the same for all its tries.
     :param say: takes what happened to the dispute, for the log.
     """
 
-    def __init__(self, api: Api, request: Request, note: CallNote, say: Callable[[str], None]) -> None:
-        self._api, self._request, self._note, self._say = api, request, note, say
+    def __init__(
+        self, api: Api, ledger: DisputeLedger, request: Request, task: str, say: Callable[[str], None]
+    ) -> None:
+        self._concedes = request.operation.id == api.concedes_by
+        kind = Kind.CONCEDE if self._concedes else Kind.SUBMIT
+        digest = sha256_of([request.path, (request.body or b"").decode("latin-1")])
+        super().__init__(api, ledger, Claimant(kind, None, task, digest))
+        self._request, self._say = request, say
         known = api.contract[api.reads_by].schema["properties"]
         # The account, the version and what to expand are those of the call.
         self._reading = {name: value for name, value in request.arguments.items() if name in known}
         self._read_last: Answer | None = None
 
-    async def make(self) -> Answer:
-        """Make the call.
+    def claimant(self, chain: Chain) -> Claimant:
+        """Return the task as a claimant that has seen the whole chain.
+
+        A try after one that failed for good is a new attempt.
+        """
+        own = [link.end for link in chain.links if link.end and link.end.by.approval.startswith(self._task)]
+        failed = sum(end.state not in _DONE for end in own)
+        last = chain.final_end
+        return replace(
+            self._claimant, approval=f"{self._task}#{failed + 1}", seen=last.hash if last else None
+        )
+
+    @property
+    def _task(self) -> str:
+        return self._claimant.approval
+
+    async def read(self) -> Answer:
+        self._read_last = await self._api.call(self._api.reads_by, **self._reading)
+        return self._read_last
+
+    def dispute(self, found: Answer) -> Dispute:
+        return self._api.dispute_in(found)
+
+    async def send(self, api: Api, before: Answer, ordinal: int) -> Answer:
+        request = self._request
+        takes_key = idempotency.HEADER in request.operation.parameters
+        if takes_key and idempotency.HEADER not in request.headers:
+            what = "concede" if self._concedes else "submit"
+            key = idempotency.final_key(api.name, self.dispute(before), what, ordinal)
+            request = request.with_headers({idempotency.HEADER: key})
+        return await api.send(request)
+
+    def judge(self, found: Answer) -> Reading:
+        dispute = self.dispute(found)
+        if self._concedes and self._api.is_conceded(dispute):
+            return Reading.ANSWERED
+        if dispute.submitted:
+            return Reading.REFUSED if self._concedes else Reading.ANSWERED
+        return Reading.REFUSED if dispute.closed else Reading.OPEN
+
+    def shows(self, before: Answer, after: Answer) -> bool:
+        if self._concedes:
+            return self._api.is_conceded(self.dispute(after))
+        return answered(self.dispute(before), self.dispute(after))
+
+    def reading_in(self, before: Answer, answer: Answer) -> Answer | None:
+        is_plain = answer.status == 200 and not answer.replayed
+        return answer if is_plain and self.shows(before, answer) else None
+
+    async def run(self) -> Answer:
+        """Make the call, and say in one line what happened to the dispute.
 
         :returns: its answer; the dispute as read, if an earlier try made the call, or if the answer does not
             show that it was carried out.
@@ -72,79 +100,67 @@ class SingleCall:
         :raises AmbiguousError: if nobody can tell whether the call was carried out; or if an earlier try's
             call was, and the dispute is open again.
         :raises ApiError: as answered, if the dispute does not show that the call was carried out.
+        :raises LedgerError: if the ledger cannot be used: nothing was sent by this try.
         """
-        found = await self._read()
-        carried_out = self._by_an_earlier_try(found)
-        settle = self._note.seconds_until_settled()
-        if not carried_out and settle and not self._note.has_same_key:
-            self._say(f"waits {settle:.0f} s, until the request of an earlier try has arrived or never will")
-            await self._api.wait(settle)
-            found, settle = await self._read(), 0.0
-            carried_out = self._by_an_earlier_try(found)
-        if carried_out:
-            self._note.end()
-            who = "an earlier try of this task sent it, or somebody else did"
-            self._say(f"{who}; {self._now(found)}; this try sent nothing")
-            return found
-        self._require_open(found)
-        outcome = await send_and_look(
-            self._api,
-            self._read,
-            found,
-            self._send,
-            self._shows,
-            self._require_open,
-            settle,
-            self._reading_in,
+        outcome = await self.make()
+        found = outcome.before
+        match outcome.step:
+            case Step.SEND if outcome.after:
+                await self._end(outcome, "conceded" if self._concedes else "submitted")
+                if outcome.sent and outcome.after is outcome.sent.answer:
+                    self._say(outcome.after.summary)
+                else:
+                    what = _what(outcome.sent or Sent())
+                    self._say(f"confirmed by reading back after: {what}; {self._now(outcome.after)}")
+                return outcome.after
+            case Step.SEND:
+                raise await self._not_shown(outcome)
+            case Step.EARLIER | Step.NOTED if found and self._is_over(found):
+                await self._end(outcome, "conceded" if self._concedes else "submitted")
+                who = "an earlier try of this task sent it, or somebody else did"
+                self._say(f"{who}; {self._now(found)}; this try sent nothing")
+                return found
+            case Step.NOTED if found:
+                raise self._open_again(found)
+            case _:
+                raise self._refused(outcome)
+
+    def _is_over(self, found: Answer) -> bool:
+        dispute = self.dispute(found)
+        return bool(dispute.submitted or dispute.closed)
+
+    async def _end(self, outcome: Outcome[Answer], state: str, reason: str = "") -> None:
+        if outcome.claim and not (outcome.sent and outcome.sent.never_left):
+            request_id = outcome.sent.request_id if outcome.sent else None
+            await outcome.claim.end(state, reason, request_id, {})
+        elif outcome.link and outcome.link.last.by:
+            await self._ledger.end(outcome.link.number, outcome.link.last.by, state, reason)
+
+    def _refused(self, outcome: Outcome[Answer]) -> ApiError:
+        """Return the error for a call that this try did not send."""
+        if outcome.unread:
+            return outcome.unread
+        found = outcome.before
+        assert found is not None
+        dispute = self.dispute(found)
+        problem = "it was answered before" if dispute.submitted else dispute.closed
+        if outcome.step is Step.UNSEEN:
+            problem = "the ledger has a final call for it that this reading does not show"
+        elif outcome.step is Step.DAMAGED:
+            problem = "the ledger's files of this dispute were edited or cannot be read"
+        elif outcome.step is Step.WAIT:
+            problem = "another task is at work on it"
+        return ConflictError(
+            f"dispute {self._request.dispute} takes no answer: {problem} (status {dispute.status}); "
+            "nothing was sent",
+            operation=self._request.operation.id,
+            status=found.status,
+            request_id=found.request_id,
+            advice="find out who answered or closed it; the call is not needed any more",
         )
-        if outcome.after is None:
-            raise self._not_shown(outcome)
-        self._note.end()
-        if outcome.after is outcome.sent.answer:
-            self._say(outcome.after.summary)
-        else:
-            self._say(f"confirmed by reading back after: {_what(outcome.sent)}; {self._now(outcome.after)}")
-        return outcome.after
 
-    async def _read(self) -> Answer:
-        self._read_last = await self._api.call(self._api.reads_by, **self._reading)
-        return self._read_last
-
-    async def _send(self, before: Answer) -> Answer:
-        dispute = self._dispute(before)
-        self._note.begin({name: getattr(dispute, name) for name in ("stage", "submissions", "submitted_at")})
-        return await self._api.send(self._request)
-
-    def _dispute(self, answer: Answer) -> Dispute:
-        return self._api.dispute_in(answer)
-
-    def _shows(self, before: Answer, after: Answer) -> bool:
-        return self._was_made(self._dispute(before), self._dispute(after))
-
-    def _was_made(self, before: Dispute, after: Dispute) -> bool:
-        if self._request.operation.id == self._api.concedes_by:
-            return self._api.is_conceded(after)
-        return answered(before, after)
-
-    def _reading_in(self, before: Answer, answer: Answer) -> Answer | None:
-        """Return the answer, if its dispute shows that the call was carried out; None to read the dispute."""
-        is_plain = answer.status == 200 and not answer.replayed
-        return answer if is_plain and self._shows(before, answer) else None
-
-    def _by_an_earlier_try(self, found: Answer) -> bool:
-        """Whether the dispute shows the call that an earlier try noted.
-
-        :raises AmbiguousError: if it does, or that try succeeded, and the dispute is open again.
-        """
-        dispute = self._dispute(found)
-        if not self._note.before:
-            return False
-        before = replace(dispute, **self._note.before)
-        if not self._note.has_ended and not self._was_made(before, dispute):
-            return False
-        if dispute.submitted or dispute.closed:
-            return True
-        raise AmbiguousError(
+    def _open_again(self, found: Answer) -> ApiError:
+        return AmbiguousError(
             f"dispute {self._request.dispute} was answered after this task first tried, and is open again: "
             f"{self._now(found)}; this try sent nothing",
             operation=self._request.operation.id,
@@ -153,36 +169,16 @@ class SingleCall:
             advice="read the dispute; answer its new stage with a task of its own",
         )
 
-    def _require_open(self, found: Answer) -> None:
-        """Refuse a call that the dispute does not allow any more, or does not need.
-
-        :raises ConflictError: if the dispute was answered or is closed.
-        """
-        dispute = self._dispute(found)
-        problem = "it was answered before" if dispute.submitted else dispute.closed
-        if problem:
-            raise ConflictError(
-                f"dispute {self._request.dispute} takes no answer: {problem} (status {dispute.status}); "
-                "nothing was sent",
-                operation=self._request.operation.id,
-                status=found.status,
-                request_id=found.request_id,
-                advice="find out who answered or closed it; the call is not needed any more",
-            )
-
-    def _not_shown(self, outcome: Outcome[Answer]) -> ApiError:
-        """Return the error for a call that the dispute does not show."""
-        sent = outcome.sent
+    async def _not_shown(self, outcome: Outcome[Answer]) -> ApiError:
+        """Return the error for a call that the dispute does not show, and end its link."""
+        sent = outcome.sent or Sent()
         error = sent.problem or self._unconfirmed(sent)
         if outcome.unread:
             error.add(f"dispute {self._request.dispute} could not be read after that: {outcome.unread}")
         elif not sent.never_left and self._read_last:
             now = self._now(self._read_last)
             error.add(f"dispute {self._request.dispute}, read after that, does not show it: {now}")
-        if outcome.unread or isinstance(error, AmbiguousError | ConflictError):
-            self._note.abandon()
-        else:
-            self._note.withdraw()
+        await self._end(outcome, "unknown" if isinstance(error, AmbiguousError) else "refused", str(error))
         return error
 
     def _unconfirmed(self, sent: Sent) -> ApiError:
@@ -194,7 +190,7 @@ class SingleCall:
         return AmbiguousError("the API accepted it", status=status, **facts)
 
     def _now(self, found: Answer) -> str:
-        return f"it is now {self._dispute(found).status} (request {found.request_id})"
+        return f"it is now {self.dispute(found).status} (request {found.request_id})"
 
 
 def _what(sent: Sent) -> str:

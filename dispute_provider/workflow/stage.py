@@ -19,7 +19,10 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.replacing import Replacement, marks_of
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
+from dispute_provider.ledger.chain import Claimant, Kind
+from dispute_provider.ledger.ledger import DisputeLedger, LinkClaim
 from dispute_provider.workflow.submit import cannot_be_answered, failed
+from dispute_provider.workflow.turns import free_chain
 
 # Staging is repeatable: what did arrive is recognised, what did not is written again.
 _STAGE_AGAIN = "clear the task; staging recognises what has arrived, and writes the rest"
@@ -48,15 +51,23 @@ async def stage(
     case: Case,
     documents: Mapping[str, Document],
     record: Record,
+    ledger: DisputeLedger,
+    task: str,
     memory: DisputeMemory | None = None,
     rules: Rules | None = None,
 ) -> Record:
     """Put a case's evidence on its dispute without submitting it, and read it back.
 
+    :param ledger: the dispute's chain: while one task writes, no other stages or submits.
+    :param task: names the task of a run, the same for all its tries.
     :param memory: what is remembered of earlier tries and runs.
+    :raises LedgerError: if the ledger cannot be read: nothing was written.
     """
     memory, rules = memory or NoMemory(), rules or Rules()
+    claim: LinkClaim | None = None
     try:
+        claimant = Claimant(Kind.STAGE, None, task, record.case_digest)
+        chain = await free_chain(api, ledger, claimant)
         before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
@@ -98,7 +109,8 @@ async def stage(
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
         record = _keep_what_is_replaced(record, before, merged, noted, memory)
-        uploaded = await api.write(case, merged, before, memory)
+        claim = ledger.claim(chain, claimant, {}, None)
+        uploaded = await api.under(claim).write(case, merged, before, memory)
         after = await api.read(case.dispute, case.account, details=True)
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
@@ -106,6 +118,8 @@ async def stage(
         reason = f"not known to be staged: {error.describe(_STAGE_AGAIN)}"
         return replace(record.ended(State.HELD, reason, error.request_id), retry_after=0.0)
     except ApiError as error:
+        if claim and not error.in_flight:
+            await claim.end("failed", str(error), error.request_id, {})
         return failed(record, "not staged", error)
     found = merging.found(merged.wanted, after.evidence)
     memory.remember(frozenset(held.mark for _, parts in found for held in parts) - foreign(before, memory))
@@ -117,8 +131,11 @@ async def stage(
     record = replace(record, staged_as=record.fingerprint)
     if unsafe := _automatic(after.dispute, dataclasses.replace(rules, switch_to_manual=False)):
         # The switch did not hold: what is staged would go out unapproved.
-        return record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
-    return record.ended(State.STAGED, _summary(merged, after))
+        end = record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
+    else:
+        end = record.ended(State.STAGED, _summary(merged, after))
+    await claim.end(str(end.state), end.reason, end.request_id, {})
+    return end
 
 
 def _automatic(dispute: Dispute, rules: Rules) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from dispute_provider.state.staging import StagingMemory
 if TYPE_CHECKING:
     from dispute_provider.apis.api import Api
     from dispute_provider.documents import Renderer
+    from dispute_provider.ledger.ledger import DisputeLedger
     from dispute_provider.workflow.stage import Rules
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class CaseStager:
 
     :param folder: where the documents of dict cases stand.
     :param batch: the cases, and which of them are for the same dispute.
+    :param ledgers: returns the chain of a dispute.
+    :param task: names the task of a run, the same for all its tries.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class CaseStager:
         rules: Rules,
         memory: StagingMemory,
         renderer: Renderer,
+        ledgers: Callable[[Api, str], DisputeLedger],
+        task: str,
     ) -> None:
         from dispute_provider.workflow import stage as staging
 
@@ -59,6 +64,7 @@ class CaseStager:
         self._memory = memory
         self._renderer = renderer
         self._batch = batch
+        self._ledgers, self._task = ledgers, task
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
         """Stage a case: a dict, a case file or its path, or the line of one that holds many.
@@ -92,7 +98,10 @@ class CaseStager:
             if memory.seconds_until_settled:
                 # An upload of a broken try may be under way still; it is not repeated before it has arrived.
                 await asyncio.sleep(memory.seconds_until_settled)
-            return await self._stage(self._api, case, read.found, record, memory, self._rules)
+            ledger = self._ledgers(self._api, case.dispute)
+            return await self._stage(
+                self._api, case, read.found, record, ledger, self._task, memory, self._rules
+            )
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
         except TryAgainError as error:

@@ -5,13 +5,12 @@ What happened is decided by reading the dispute back, never by an error's text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api
+from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_names
+from dispute_provider.evidence.snapshot import Dispute, Snapshot, differing_names, sha256_of
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -20,74 +19,150 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
+    TryAgainError,
     UnreachableError,
     UnreadableAnswerError,
 )
-from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
+from dispute_provider.ledger import terms
+from dispute_provider.ledger.chain import Claimant, End, Kind
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.transport.claim import NotClaimedError
+from dispute_provider.workflow.final_call import FinalCall, Outcome, Reading, Sent, Step, answered
 
 _BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
 
 
-async def submit(
-    api: Api,
-    record: Record,
-    *,
-    resumed: bool = False,
-    may_send: bool = True,
-    settle: float = 0.0,
-    same_submission: bool = False,
-    is_shared: Callable[[], bool] = lambda: False,
-) -> Record:
-    """Send what was approved, once: read, compare, one call, read back.
+class Submission(FinalCall[Snapshot]):
+    """The call that submits what a record approves."""
 
-    :param resumed: an earlier try of the same task may have sent it.
-    :param may_send: False only looks whether what was sent has arrived.
-    :param settle: seconds until an earlier send, of this task or another, has arrived or never will.
-    :param same_submission: that send was the same as this one; under a key, both together are one.
-    :param is_shared: whether another task has the same submission in flight; asked when the API denies ours.
+    def __init__(self, api: Api, ledger: DisputeLedger, task: str, record: Record) -> None:
+        super().__init__(api, ledger, claimant_of(record, Kind.SUBMIT, task))
+        self._record = record
+
+    async def read(self) -> Snapshot:
+        return await self._api.read(self._record.dispute, self._record.account)
+
+    def dispute(self, found: Snapshot) -> Dispute:
+        return found.dispute
+
+    async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
+        return await api.submission(before, self._record, ordinal)
+
+    def judge(self, found: Snapshot) -> Reading:
+        if _was_answered(self._record, found.dispute):
+            return Reading.ANSWERED
+        return Reading.REFUSED if refuse_submission(self._record, found) else Reading.OPEN
+
+    def shows(self, before: Snapshot, after: Snapshot) -> bool:
+        return answered(before.dispute, after.dispute)
+
+
+async def submit(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Send what was approved, once: read, claim, one call, read back.
+
+    :param ledger: the dispute's chain.
+    :param task: names the task of a run, the same for all its tries.
+    :returns: the record, ended; a submission and its end stand in the ledger.
+    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
     """
-    try:
-        before, end = await _look(api, record, resumed)
-        decided = end and not resumed and end.state != State.REFUSED
-        if settle and not decided and (end or not (same_submission and api.submits_under_a_key)):
-            # What is under way still may make this a second one, or untrue.
-            await api.wait(settle)
-            before, end = await _look(api, record, resumed)
-    except ApiError as error:
-        return unread(record, "not submitted", error, resumed)
-    if end and (may_send or end.state in (State.SUBMITTED, State.SUBMITTED_DIFFERS)):
+    outcome = await Submission(api, ledger, task, record).make()
+    if outcome.step is Step.SEND and outcome.after:
+        end = _shown_end(api, record, outcome)
+    elif outcome.step is Step.EARLIER:
+        assert outcome.before is not None
+        end = _earlier_end(record, outcome.before)
+    else:
+        end = not_sent(api, record, outcome, "not submitted")
+    return await noted(ledger, outcome, end)
+
+
+def claimant_of(record: Record, kind: Kind, task: str) -> Claimant:
+    """Return in whose name an answered record is worked on: every try of a task gives the same for it."""
+    approval = sha256_of([task, record.signature])[:32]
+    return Claimant(kind, record.stage, approval, record.digest, record.ledger_end)
+
+
+async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) -> Record:
+    """Write the end of a final call into the ledger; what cannot be written is kept with the record."""
+    if end.state == State.HELD or not (outcome.claim or outcome.link):
         return end
-    if not may_send:
-        return record
-
-    outcome = await send_and_look(
-        api,
-        lambda: api.read(record.dispute, record.account),
-        before,
-        lambda found: api.submission(found, record),
-        lambda before, after: answered(before.dispute, after.dispute),
-        lambda found: refuse_submission(record, found),
-        settle,
-    )
-    if outcome.after:
-        return _shown_end(api, record, outcome, resumed, is_shared)
-    return outcome.end or not_shown(api, record, outcome, "not submitted")
-
-
-async def _look(api: Api, record: Record, resumed: bool) -> tuple[Snapshot, Record | None]:
-    """A fresh reading, and the end of a dispute that is not to be sent; None if it is."""
-    found = await api.read(record.dispute, record.account)
-    if resumed and _was_answered(record, found.dispute):
-        if not found.dispute.is_at(record.stage, record.due_at):
-            return found, record.ended(
-                State.UNKNOWN, f"an earlier try may have sent it, {_stage_unclear(found)}"
+    sent = outcome.sent
+    if sent and sent.never_left:
+        return end
+    try:
+        if outcome.claim:
+            await outcome.claim.end(str(end.state), end.reason, end.request_id, end.to_dict())
+        elif outcome.link and outcome.link.last.by and outcome.step is Step.EARLIER:
+            by = outcome.link.last.by
+            await ledger.end(
+                outcome.link.number,
+                by,
+                str(end.state),
+                end.reason,
+                request_id=end.request_id,
+                record=end.to_dict(),
             )
-        if _is_ours(record, found):
-            return found, _resumed_end(record)
-        reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
-        return found, record.ended(State.SUBMITTED_DIFFERS, reason)
-    return found, refuse_submission(record, found)
+    except TryAgainError as error:
+        return replace(end, notes=(*end.notes, f"its end is not in the ledger yet: {error}"))
+    return end
+
+
+def not_sent(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
+    """Return the end of a final call that this try has not sent, or that the dispute does not show.
+
+    :param what: ``not submitted`` or ``not conceded``.
+    """
+    found, was_tried = outcome.before, outcome.link is not None
+    match outcome.step:
+        case Step.ANSWERED | Step.REFUSED:
+            assert found is not None
+            end = refuse_submission(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
+            if outcome.step is Step.ANSWERED and outcome.end and outcome.end.by.approval:
+                end = replace(end, reason=f"{end.reason}; another run of ours {outcome.end.state} it")
+            return replace(end, maybe_ours=was_tried)
+        case Step.NOTED if outcome.end:
+            return _noted_end(record, outcome.end, found)
+        case Step.UNSEEN if outcome.end:
+            reason = (
+                f"another final call for this dispute ended {outcome.end.state} since it was approved "
+                f"({outcome.end.reason}); review it again"
+            )
+            return record.ended(State.REFUSED, reason)
+        case Step.DAMAGED:
+            reason = "the ledger's files of this dispute were edited or cannot be read; look at them"
+            return record.ended(State.HELD, f"{what}: {reason}")
+        case Step.WAIT if outcome.unread:
+            return unread(record, what, outcome.unread, was_tried)
+        case Step.WAIT:
+            if outcome.is_ours:
+                reason = "an earlier try may have sent it, and its due date is too near to wait for it"
+                return record.ended(State.UNKNOWN, f"{reason}; look at the dispute now")
+            held = record.ended(State.HELD, f"{what}: another task is at work on this dispute")
+            return replace(held, retry_after=terms.LAPSES_AFTER)
+        case _:
+            return not_shown(api, record, outcome, what)
+
+
+def _noted_end(record: Record, end: End, found: Snapshot | None) -> Record:
+    """Return the end of a record whose own link had ended before this try."""
+    state = State(end.state)
+    if state == State.UNKNOWN and found:
+        if _was_answered(record, found.dispute):
+            return _earlier_end(record, found)
+        if refusal := cannot_be_answered(record, found):
+            return record.ended(State.UNKNOWN, f"{end.reason}; it is now {refusal.reason}", end.request_id)
+    return record.ended(state, end.reason, end.request_id)
+
+
+def _earlier_end(record: Record, found: Snapshot) -> Record:
+    """Return the end of a record that an earlier try, or somebody else meanwhile, has submitted."""
+    if not found.dispute.is_at(record.stage, record.due_at):
+        return record.ended(State.UNKNOWN, f"an earlier try may have sent it, {_stage_unclear(found)}")
+    if _is_ours(record, found):
+        return _resumed_end(record)
+    reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
+    return record.ended(State.SUBMITTED_DIFFERS, reason)
 
 
 def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
@@ -95,7 +170,8 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
 
     :param what: ``not submitted`` or ``not conceded``.
     """
-    problem, request_id = outcome.sent.problem, outcome.sent.request_id
+    sent = outcome.sent or Sent()
+    problem, request_id = sent.problem, sent.request_id
     if problem and outcome.unread is None and not isinstance(problem, AmbiguousError):
         if not isinstance(problem, ConflictError):
             return failed(record, what, problem)
@@ -108,11 +184,10 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
     return record.ended(State.UNKNOWN, reason, request_id)
 
 
-def _shown_end(
-    api: Api, record: Record, outcome: Outcome[Snapshot], resumed: bool, is_shared: Callable[[], bool]
-) -> Record:
+def _shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
     """The end of a submission that the dispute shows: by us or by another, as approved or not."""
-    assert outcome.after is not None
+    assert outcome.after is not None and outcome.before is not None and outcome.sent is not None
+    resumed = outcome.claim is not None and outcome.claim.place.take > 1
     sent, request_id = outcome.sent, outcome.sent.request_id
     differing = _differing(record, outcome.before, outcome.after)
     names = ", ".join(differing)
@@ -130,7 +205,7 @@ def _shown_end(
     if not differing:
         if resumed:
             return _resumed_end(record, request_id)
-        if _has_precursor(api, sent) and is_shared():
+        if _has_precursor(api, sent):
             reason = "another run, or this one, submitted it in the same moment, as it was approved"
             end = record.ended(State.ALREADY_SUBMITTED, reason, request_id)
             # A proxy that sends a request twice passes on the answer to the second.
@@ -178,15 +253,6 @@ def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
         *(["its stage"] if moved else []),
         *(["its number of submissions"] if more else []),
     ]
-
-
-def answered(before: Dispute, after: Dispute) -> bool:
-    """Whether the stage that was open in ``before`` has been answered since."""
-    return (
-        after.submissions > before.submissions
-        or after.submitted_at != before.submitted_at
-        or (after.submitted and after.stage == before.stage)
-    )
 
 
 def _is_ours(record: Record, found: Snapshot) -> bool:
@@ -257,6 +323,8 @@ def unread(record: Record, what: str, error: ApiError, resumed: bool) -> Record:
 
 def failed(record: Record, what: str, error: ApiError) -> Record:
     """Where a failure that sent nothing final leaves a dispute: worth trying again, unclear, or refused."""
+    if isinstance(error, NotClaimedError):
+        return replace(record.ended(State.HELD, f"{what}: {error}"), retry_after=error.retry_after or 0.0)
     state = State.UNKNOWN if isinstance(error, AmbiguousError) else State.REFUSED
     mendable = AuthenticationError | PermissionDeniedError | UnreadableAnswerError | UnreachableError
     if isinstance(error, mendable):

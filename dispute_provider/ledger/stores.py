@@ -1,0 +1,220 @@
+"""Create files that never change, each by one writer: on disk, in memory, on object storage."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from dispute_provider.exceptions import TryAgainError
+
+# Object stores that create a file only if there is none, with the package and version that first do.
+_EXCLUSIVE = {
+    "s3": ("s3fs", (2024, 12)),
+    "s3a": ("s3fs", (2024, 12)),
+    "gs": ("gcsfs", (2024, 12)),
+    "gcs": ("gcsfs", (2024, 12)),
+}
+_TRIES = 4
+
+
+class LedgerError(TryAgainError):
+    """The ledger cannot be read or written, or must not be used: nothing is sent."""
+
+
+class LedgerStore(Protocol):
+    """Files by path, each created once. Every method may raise whatever the store raises."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Create a file whole.
+
+        :returns: False if there is one already.
+        """
+
+    def list(self, folder: str) -> dict[str, float]:
+        """Return the paths of all files under a folder, with the time of their creation by the store's clock."""
+
+    def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Return what files hold, those that do not exist left out."""
+
+    def now(self) -> float:
+        """Return the time by the store's clock, in seconds."""
+
+
+class FolderStore:
+    """A folder on this machine, or on one that all workers mount.
+
+    A file is written under another name and linked to its own: it appears whole, and linking fails where there
+    is one.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+
+    def create(self, path: str, content: bytes) -> bool:
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._write(target.parent, content)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        return True
+
+    def _write(self, folder: Path, content: bytes) -> Path:
+        temporary = folder / f".{secrets.token_hex(8)}"
+        with temporary.open("xb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        return temporary
+
+    def list(self, folder: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for base, _, names in os.walk(self._root / folder):
+            for name in names:
+                if not name.startswith("."):
+                    path = Path(base, name)
+                    found[path.relative_to(self._root).as_posix()] = path.stat().st_mtime
+        return found
+
+    def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                found[path] = (self._root / path).read_bytes()
+        return found
+
+    def now(self) -> float:
+        self._root.mkdir(parents=True, exist_ok=True)
+        probe = self._write(self._root, b"")
+        try:
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink()
+
+
+class ObjectStore:
+    """A bucket, by an fsspec file system that creates files exclusively.
+
+    :param fs: the file system.
+    :param root: its path there.
+    """
+
+    def __init__(self, fs: Any, root: str) -> None:
+        self._fs, self._root = fs, root.rstrip("/")
+
+    def create(self, path: str, content: bytes) -> bool:
+        for left in reversed(range(_TRIES)):
+            try:
+                with self._fs.open(f"{self._root}/{path}", "xb") as opened:
+                    opened.write(content)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                # S3 answers 409 while another writer is at work: whether it was first shows the next time.
+                if not left or ("409" not in str(error) and "Conflict" not in str(error)):
+                    raise
+            else:
+                return True
+        raise AssertionError("unreachable")
+
+    def list(self, folder: str) -> dict[str, float]:
+        place = f"{self._root}/{folder}"
+        self._fs.invalidate_cache()
+        found = self._fs.find(place, detail=True)
+        start = len(self._root) + 1
+        return {path[start:]: _modified(info) for path, info in found.items()}
+
+    def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        names = {f"{self._root}/{path}": path for path in paths}
+        if not names:
+            return {}
+        found = self._fs.cat(list(names), on_error="return")
+        contents: dict[str, bytes] = {}
+        for name, content in found.items():
+            if isinstance(content, FileNotFoundError):
+                continue
+            if isinstance(content, BaseException):
+                raise content
+            contents[names[name]] = content
+        return contents
+
+    def now(self) -> float:
+        probe = f"{self._root}/.probe-{secrets.token_hex(8)}"
+        self._fs.pipe_file(probe, b"")
+        try:
+            self._fs.invalidate_cache()
+            return _modified(self._fs.info(probe))
+        finally:
+            self._fs.rm_file(probe)
+
+
+def _modified(info: dict[str, Any]) -> float:
+    moment = info.get("LastModified") or info.get("mtime") or info.get("updated")
+    if isinstance(moment, int | float):
+        return float(moment)
+    if isinstance(moment, str):
+        from datetime import datetime
+
+        moment = datetime.fromisoformat(moment)
+    if moment is None:
+        raise LedgerError("the ledger's store does not say when a file was created")
+    return float(moment.timestamp())
+
+
+class MemoryStore:
+    """A store that one process keeps, for tests and simulations.
+
+    :param clock: the store's clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.files: dict[str, tuple[bytes, float]] = {}
+        self._clock = clock
+
+    def create(self, path: str, content: bytes) -> bool:
+        entry = (content, self._clock())
+        return self.files.setdefault(path, entry) is entry
+
+    def list(self, folder: str) -> dict[str, float]:
+        return {path: at for path, (_, at) in self.files.items() if path.startswith(f"{folder}/")}
+
+    def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        return {path: self.files[path][0] for path in paths if path in self.files}
+
+    def now(self) -> float:
+        return self._clock()
+
+
+def store_at(address: str) -> LedgerStore:
+    """Return the store at an address: a folder, or a bucket of S3 or Google Cloud Storage.
+
+    :raises LedgerError: if it does not create files exclusively, as far as is known.
+    """
+    protocol, separator, rest = address.partition("://")
+    if not separator or protocol == "file":
+        return FolderStore(rest if separator else address)
+    if protocol not in _EXCLUSIVE:
+        raise LedgerError(
+            f"[dispute] ledger cannot be kept at {protocol}://: that store is not known to create a file only "
+            "if there is none. To do: name a folder that all workers share, or a bucket of s3:// or gs://"
+        )
+    package, floor = _EXCLUSIVE[protocol]
+    if tuple(int(part) for part in metadata.version(package).split(".")[:2]) < floor:
+        needed = ".".join(map(str, floor))
+        raise LedgerError(
+            f"[dispute] ledger needs {package} {needed} or newer, which creates a file only if there is none; "
+            f"{metadata.version(package)} is installed. To do: upgrade {package}"
+        )
+    from airflow.sdk import ObjectStoragePath
+
+    path = ObjectStoragePath(address)
+    return ObjectStore(path.fs, path.path)
