@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from support import Connect
@@ -61,7 +61,8 @@ def _running_sandbox() -> Iterator[Sandbox]:
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
     """Both APIs, as new: no disputes, no faults, an empty journal; and nothing of them in the ledger."""
     _running_sandbox.reset()
-    shutil.rmtree(Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", urlsplit(_running_sandbox.url).netloc), True)
+    chains = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", quote(urlsplit(_running_sandbox.url).netloc))
+    shutil.rmtree(chains, ignore_errors=True)
     return _running_sandbox
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -9,6 +10,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Protocol
+
+import pytest
+
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.ledger.stores import FolderStore
+from dispute_provider.transport.client import Client
 
 
 def register(dag: Any) -> None:
@@ -18,6 +25,21 @@ def register(dag: Any) -> None:
     bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Have waiting take no time, and all clocks go on by as much; returns what was waited, in seconds."""
+    waited: list[float] = []
+    now, clock = FolderStore.now, DisputeLedger.clock
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Client, "sleep", staticmethod(sleep))
+    monkeypatch.setattr(FolderStore, "now", lambda self: now(self) + sum(waited))
+    monkeypatch.setattr(DisputeLedger, "clock", staticmethod(lambda: clock() + sum(waited)))
+    return waited
 
 
 class Connect(Protocol):

@@ -80,6 +80,8 @@ class End:
 
     :param state: the state of the record that it ended with.
     :param before: stage, number of submissions and due date that the claim was taken on.
+    :param is_settled: whether nothing that was sent under the link can arrive any more.
+    :param created: by the store's clock.
     :param hash: of the file; an approval that was given on it names it.
     """
 
@@ -88,7 +90,9 @@ class End:
     reason: str
     request_id: str | None
     before: Mapping[str, Any]
+    is_settled: bool
     trust: Trust
+    created: float
     hash: str
 
 
@@ -165,6 +169,14 @@ class Chain:
         """The end of the last final link that has ended."""
         return next((x.end for x in reversed(self.links) if x.end and x.end.by.kind in FINAL), None)
 
+    @property
+    def in_flight_since(self) -> float | None:
+        """When the last claim was created under which something may be in flight, by the store's clock."""
+        if self.open_link:
+            return self.open_link.last.created
+        end = self.final_end
+        return end.created if end and not end.is_settled else None
+
     def ordinal(self, stage: str | None) -> int:
         """Return which final link of a stage the next one is, from 1."""
         ends = (link.end for link in self.links if link.end)
@@ -196,6 +208,8 @@ class Standing(StrEnum):
     """Somebody else has a claim."""
     LAPSED = "lapsed"
     """Somebody else had a claim, long enough ago that nothing of it is in flight."""
+    SETTLING = "settling"
+    """A final link has ended, and what was sent under it may still arrive."""
     ENDED = "ended"
     """The claimant's own link has ended."""
     UNSEEN = "unseen"
@@ -207,7 +221,7 @@ class Standing(StrEnum):
 def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
     """Return how a chain stands to a claimant.
 
-    :param age: of the last take, in seconds by the store's clock; ignored where no link is open.
+    :param age: seconds since :attr:`Chain.in_flight_since`, by the store's clock; ignored where that is None.
     """
     if any(_is_bad(link) for link in chain.links):
         return Standing.DAMAGED
@@ -217,11 +231,13 @@ def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
             return Standing.OURS_LAPSED if has_lapsed else Standing.OURS
     elif link:
         return Standing.LAPSED if has_lapsed else Standing.TAKEN
+    last = chain.final_end
+    if claimant.kind in FINAL and chain.end_of(claimant):
+        return Standing.ENDED
+    if not link and last and not last.is_settled and not has_lapsed:
+        return Standing.SETTLING
     if claimant.kind not in FINAL:
         return Standing.FREE
-    if chain.end_of(claimant):
-        return Standing.ENDED
-    last = chain.final_end
     return Standing.FREE if (last.hash if last else None) == claimant.seen else Standing.UNSEEN
 
 

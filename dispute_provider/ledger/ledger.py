@@ -80,7 +80,7 @@ class DisputeLedger:
     def _link(self, number: int, names: Mapping[str, float], contents: Mapping[str, bytes]) -> Link:
         place = f"{self._folder}/{number}"
         if "end" in names:
-            return Link(number, (), end=self._end(contents.get(f"{place}/end", b"")))
+            return Link(number, (), end=self._end(contents.get(f"{place}/end", b""), names["end"]))
         takes = []
         for take in numbered(names, "take"):
             facts, trust, _ = self._open(contents.get(f"{place}/take-{take}", b""))
@@ -94,7 +94,7 @@ class DisputeLedger:
         takes = takes or [Take(1, None, Trust.BAD, min(names.values()))]
         return Link(number, tuple(takes), frozenset(released))
 
-    def _end(self, content: bytes) -> End:
+    def _end(self, content: bytes, created: float) -> End:
         facts, trust, content_hash = self._open(content)
         if (by := _claimant(facts)) is None:
             trust, by = Trust.BAD, Claimant(FINAL[0], None, "")
@@ -104,7 +104,9 @@ class DisputeLedger:
             str(facts.get("reason")),
             facts.get("request_id"),
             facts.get("before") or {},
+            facts.get("is_settled") is True,
             trust,
+            created,
             content_hash,
         )
 
@@ -123,12 +125,15 @@ class DisputeLedger:
             return {}, Trust.BAD, hash_of(content)
         return facts, trust, hash_of(content)
 
-    async def age(self, link: Link) -> float:
-        """Return how many seconds ago the last claim of a link was created, by the store's clock.
+    async def age(self, chain: Chain) -> float:
+        """Return how many seconds ago the last claim was created of which something may be in flight.
+
+        By the store's clock; 0 where nothing is.
 
         :raises LedgerError: if the store does not say.
         """
-        return await self._ask(self._store.now) - link.last.created
+        since = chain.in_flight_since
+        return await self._ask(self._store.now) - since if since is not None else 0.0
 
     def claim(
         self, chain: Chain, claimant: Claimant, before: Mapping[str, Any], read_at: float | None
@@ -150,10 +155,12 @@ class DisputeLedger:
         *,
         request_id: str | None = None,
         before: Mapping[str, Any] | None = None,
+        is_settled: bool = False,
         record: Mapping[str, Any] | None = None,
     ) -> None:
         """End a link; one that has ended stays as it is.
 
+        :param is_settled: whether nothing that was sent under it can arrive any more.
         :raises LedgerError: if that cannot be written.
         """
         facts = {
@@ -162,6 +169,7 @@ class DisputeLedger:
             "reason": reason,
             "request_id": request_id,
             "before": dict(before or {}),
+            "is_settled": is_settled,
             "record": dict(record or {}),
         }
         await self.create(f"{link}/end", facts)
@@ -260,9 +268,19 @@ class LinkClaim:
         if self.is_taken:
             await self._ledger.create(f"{self.place.link}/released-{self._take}", {"nonce": None})
 
-    async def end(self, state: str, reason: str, request_id: str | None, record: Mapping[str, Any]) -> None:
+    async def end(
+        self,
+        state: str,
+        reason: str,
+        request_id: str | None,
+        record: Mapping[str, Any],
+        *,
+        is_settled: bool = True,
+    ) -> None:
         """End the link, if the claim was taken.
 
+        :param is_settled: whether nothing that was sent under it can arrive any more; True, the default, where
+            the answer or a reading shows what came of it.
         :raises LedgerError: if that cannot be written.
         """
         if self.is_taken:
@@ -273,6 +291,7 @@ class LinkClaim:
                 reason,
                 request_id=request_id,
                 before=self.before,
+                is_settled=is_settled,
                 record=record,
             )
 

@@ -9,9 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider.cases.storage import PathRefusedError, open_file, storage_path
-from dispute_provider.state.ledger_id import LEDGER
 from dispute_provider.tasks.links import DisputeLink
-from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ class ApiOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         if self.may_be_final:
-            kwargs = with_defaults(kwargs, LEDGER)
+            kwargs = _with_ledger(kwargs)
         super().__init__(**{**kwargs, "retry_policy": retry_policy or ApiRetryPolicy()})
         self.conn_id = conn_id
         self.return_evidence = return_evidence
@@ -60,7 +58,7 @@ class ApiOperator(BaseOperator):
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
-        return super().partial(**(with_defaults(kwargs, LEDGER) if cls.may_be_final else kwargs))
+        return super().partial(**(_with_ledger(kwargs) if cls.may_be_final else kwargs))
 
     def unrendered(self, value: T) -> T:
         """Accept what no template may be in: a value, or other tasks that make it or a part of it."""
@@ -132,6 +130,15 @@ class DownloadOperator(ApiOperator):
             "content_type": found.content_type,
             "path": self.save_to,
         }
+
+
+def _with_ledger(given: dict[str, Any]) -> dict[str, Any]:
+    """Return an operator's arguments with the asset that has the ledger's id."""
+    # A task that calls nothing final does without what this imports.
+    from dispute_provider.state.ledger_id import LEDGER
+    from dispute_provider.tasks.operator_defaults import with_defaults
+
+    return with_defaults(given, LEDGER)
 
 
 def hook_for(conn_id: str, api: str) -> DisputeHook:

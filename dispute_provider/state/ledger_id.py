@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from dispute_provider import config
-from dispute_provider.ledger.ledger import Ledger
 from dispute_provider.ledger.stores import LedgerError, LedgerStore, store_at
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from dispute_provider.ledger.ledger import Ledger
 
 # Its state store has the mirror of the ledger's id.
 LEDGER = Asset(name="dispute ledger", uri="dispute-provider://ledger")
@@ -38,6 +39,8 @@ def open_ledger(context: Context) -> Ledger:
 
     :raises LedgerError: if it cannot be used, or is not the one that earlier tasks have used.
     """
+    from dispute_provider.ledger.ledger import Ledger
+
     store = store_at(config.ledger() or str(Path(airflow_home(), _DEFAULT)))
     try:
         _check_id(store, context["asset_state_store"][LEDGER])

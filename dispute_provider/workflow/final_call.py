@@ -43,6 +43,8 @@ _LOOKS_AFTER_DENIAL = 3
 # How often a final call is sent at most, and how many seconds are waited before the next time at most.
 _SENDS = 4
 LONGEST_PAUSE = 30.0
+# How often a try waits for the claims of others: each may be renewed, or followed by another.
+_MOST_WAITS = 20
 
 # A reading of the dispute: a snapshot of its evidence too, or the API's answer alone.
 R = TypeVar("R")
@@ -77,6 +79,7 @@ STEPS: Mapping[tuple[Reading, Standing], Step] = {
     (Reading.OPEN, Standing.OURS_LAPSED): Step.SEND,
     (Reading.OPEN, Standing.TAKEN): Step.WAIT,
     (Reading.OPEN, Standing.LAPSED): Step.SEND,
+    (Reading.OPEN, Standing.SETTLING): Step.WAIT,
     (Reading.OPEN, Standing.ENDED): Step.NOTED,
     (Reading.OPEN, Standing.UNSEEN): Step.UNSEEN,
     (Reading.OPEN, Standing.DAMAGED): Step.DAMAGED,
@@ -85,6 +88,7 @@ STEPS: Mapping[tuple[Reading, Standing], Step] = {
     (Reading.ANSWERED, Standing.OURS_LAPSED): Step.EARLIER,
     (Reading.ANSWERED, Standing.TAKEN): Step.ANSWERED,
     (Reading.ANSWERED, Standing.LAPSED): Step.ANSWERED,
+    (Reading.ANSWERED, Standing.SETTLING): Step.ANSWERED,
     (Reading.ANSWERED, Standing.ENDED): Step.NOTED,
     (Reading.ANSWERED, Standing.UNSEEN): Step.ANSWERED,
     (Reading.ANSWERED, Standing.DAMAGED): Step.ANSWERED,
@@ -93,6 +97,7 @@ STEPS: Mapping[tuple[Reading, Standing], Step] = {
     (Reading.REFUSED, Standing.OURS_LAPSED): Step.REFUSED,
     (Reading.REFUSED, Standing.TAKEN): Step.WAIT,
     (Reading.REFUSED, Standing.LAPSED): Step.REFUSED,
+    (Reading.REFUSED, Standing.SETTLING): Step.WAIT,
     (Reading.REFUSED, Standing.ENDED): Step.NOTED,
     (Reading.REFUSED, Standing.UNSEEN): Step.REFUSED,
     (Reading.REFUSED, Standing.DAMAGED): Step.REFUSED,
@@ -256,11 +261,11 @@ class FinalCall(abc.ABC, Generic[R]):
 
         :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
         """
-        sends = 0
+        sends, waits = 0, 0
         last: Outcome[R] = Outcome(Step.WAIT)
         while True:
             chain = await self._ledger.look()
-            age = await self._ledger.age(chain.open_link) if chain.open_link else 0.0
+            age = await self._ledger.age(chain)
             claimant = self.claimant(chain)
             stands = standing(chain, claimant, age)
             read_at = self._ledger.clock()
@@ -272,7 +277,9 @@ class FinalCall(abc.ABC, Generic[R]):
                 return replace(last, after=found)
             step = next_step(self.judge(found), stands, has_key=self._has_key)
             if step is Step.WAIT:
-                if not await self._wait_for(chain, terms.LAPSES_AFTER - age, self.dispute(found)):
+                waits += 1
+                soon = await self._wait_for(chain, terms.LAPSES_AFTER - age, self.dispute(found))
+                if not soon or waits > _MOST_WAITS:
                     return Outcome(
                         Step.WAIT, found, last.sent, claim=last.claim, link=_tried(chain, claimant)
                     )
@@ -331,21 +338,15 @@ class FinalCall(abc.ABC, Generic[R]):
             return sends < _SENDS
         if sent.never_left or last.before is None:
             return False
-        match self._after(sent):
-            case AfterDenial.STOP:
-                return False
-            case AfterDenial.AGAIN:
-                pause = _pause(sent, sends)
-                if sends == _SENDS or pause > LONGEST_PAUSE:
-                    return False
-                await self._api.wait(pause)
-                return True
-            case _:
-                pause = max(_pause(sent, sends), terms.LAPSES_AFTER)
-                if is_too_late(self.dispute(last.before), pause):
-                    return False
-                await self._api.wait(pause)
-                return True
+        what, pause = self._after(sent), _pause(sent, sends)
+        if what is AfterDenial.STOP or pause > LONGEST_PAUSE or sends == _SENDS:
+            return False
+        if what is not AfterDenial.AGAIN:
+            pause = max(pause, terms.LAPSES_AFTER)
+        if is_too_late(self.dispute(last.before), pause):
+            return False
+        await self._api.wait(pause)
+        return True
 
     async def _wait_for(self, chain: Chain, seconds: float, dispute: Dispute) -> bool:
         """Wait until a chain has changed, or so many seconds; return False if the due date is too near."""

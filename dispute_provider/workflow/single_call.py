@@ -12,7 +12,7 @@ from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
 from dispute_provider.evidence.snapshot import Dispute, sha256_of
-from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError
+from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError, TryAgainError
 from dispute_provider.ledger.chain import Chain, Claimant, Kind
 from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.workflow.final_call import FinalCall, Outcome, Reading, Sent, Step, answered
@@ -130,11 +130,17 @@ class SingleCall(FinalCall[Answer]):
         return bool(dispute.submitted or dispute.closed)
 
     async def _end(self, outcome: Outcome[Answer], state: str, reason: str = "") -> None:
-        if outcome.claim and not (outcome.sent and outcome.sent.never_left):
-            request_id = outcome.sent.request_id if outcome.sent else None
-            await outcome.claim.end(state, reason, request_id, {})
-        elif outcome.link and outcome.link.last.by:
-            await self._ledger.end(outcome.link.number, outcome.link.last.by, state, reason)
+        """End the link; a ledger that fails must not hide how the call ended."""
+        sent, request_id = outcome.sent, outcome.sent.request_id if outcome.sent else None
+        try:
+            if outcome.claim and not (sent and sent.never_left):
+                is_settled = outcome.is_settled or outcome.after is not None
+                await outcome.claim.end(state, reason, request_id, {}, is_settled=is_settled)
+            elif outcome.link and outcome.link.last.by:
+                by = outcome.link.last.by
+                await self._ledger.end(outcome.link.number, by, state, reason, is_settled=True)
+        except TryAgainError as error:
+            self._say(f"{state}, request {request_id}, but that is not in the ledger yet: {error}")
 
     def _refused(self, outcome: Outcome[Answer]) -> ApiError:
         """Return the error for a call that this try did not send."""

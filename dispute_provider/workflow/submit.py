@@ -92,7 +92,10 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
         return end
     try:
         if outcome.claim:
-            await outcome.claim.end(str(end.state), end.reason, end.request_id, end.to_dict())
+            is_settled = outcome.is_settled or outcome.after is not None
+            await outcome.claim.end(
+                str(end.state), end.reason, end.request_id, end.to_dict(), is_settled=is_settled
+            )
         elif outcome.link and outcome.link.last.by and outcome.step is Step.EARLIER:
             by = outcome.link.last.by
             await ledger.end(
@@ -101,6 +104,7 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
                 str(end.state),
                 end.reason,
                 request_id=end.request_id,
+                is_settled=True,
                 record=end.to_dict(),
             )
     except TryAgainError as error:

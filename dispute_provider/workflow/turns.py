@@ -24,14 +24,14 @@ async def free_chain(api: Api, ledger: DisputeLedger, claimant: Claimant) -> Cha
     waited = 0.0
     while True:
         chain = await ledger.look()
-        age = await ledger.age(chain.open_link) if chain.open_link else 0.0
+        age = await ledger.age(chain)
         stands = standing(chain, claimant, age)
         if stands is Standing.DAMAGED:
             raise LedgerError(
                 "the ledger's files of this dispute were edited or cannot be read: look at them"
             )
         in_flight = stands is Standing.OURS and not api.submits_under_a_key
-        if stands is Standing.TAKEN or in_flight:
+        if stands in (Standing.TAKEN, Standing.SETTLING) or in_flight:
             if waited > 2 * terms.LAPSES_AFTER:
                 raise NotClaimedError(
                     "another task is at work on this dispute",
@@ -52,7 +52,7 @@ async def give_up(ledger: DisputeLedger, link: Link, claimant: Claimant) -> None
 
     A later approval is given on this end, and so on the possibility that its request was carried out.
     """
-    await ledger.end(link.number, link.last.by or claimant, "unknown", "its holder is gone")
+    await ledger.end(link.number, link.last.by or claimant, "unknown", "its holder is gone", is_settled=True)
 
 
 async def until_changed(api: Api, ledger: DisputeLedger, chain: Chain, seconds: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,11 +28,30 @@ class Store:
         self._values.pop(key, None)
 
 
-def run(operator: BaseOperator, try_number: int = 1, store: Store | None = None, **context: Any) -> Any:
-    """Run a task; returns what it would put into XCom."""
-    context |= {"ti": SimpleNamespace(try_number=try_number)}
-    if store is not None:
-        context["task_state_store"] = store
+class AssetStores(defaultdict[str, Store]):
+    """Stands for the state stores of assets, which all tasks share."""
+
+    def __getitem__(self, asset: Any) -> Store:
+        return super().__getitem__(asset.uri)
+
+
+# Of one test process, as of one deployment: the ledger's folder is one, too.
+ASSETS = AssetStores(Store)
+# The run of each operator. It is kept, so that no other gets its place in memory.
+_RUNS: dict[int, tuple[BaseOperator, str]] = {}
+
+
+def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, **context: Any) -> Any:
+    """Run a task; returns what it would put into XCom.
+
+    :param run_id: of the tries of one task; None, the default, for that of this very operator.
+    """
+    run_id = run_id or _RUNS.setdefault(id(operator), (operator, uuid.uuid4().hex))[1]
+    context |= {
+        "ti": SimpleNamespace(try_number=try_number, task_id=operator.task_id, map_index=-1, run_id=run_id),
+        "dag_run": SimpleNamespace(dag_id="test", run_id=run_id),
+        "asset_state_store": ASSETS,
+    }
     return operator.execute(cast("Context", context))
 
 

@@ -264,7 +264,7 @@ class TestSubmittedOnce:
             operator = StripeUpdateDisputeOperator(
                 task_id="submit", dispute=dispute, evidence={"customer_name": "Zoë"}, submit=True
             )
-            assert run(operator, try_number)["status"] == "under_review"
+            assert run(operator, try_number, run_id="one")["status"] == "under_review"
         assert len(sandbox.dispute(dispute)["submissions"]) == 1
 
     @pytest.mark.parametrize(
@@ -283,18 +283,29 @@ class TestSubmittedOnce:
         ]
         assert len(set(keys)) == 2
 
-    def test_an_answer_of_yesterday_does_not_pass_for_todays(self, sandbox: Sandbox, dispute: str) -> None:
-        """The inquiry was answered; the chargeback that follows is not, though the API repeats its answer."""
+    def test_each_stage_has_a_key_of_its_own(self, sandbox: Sandbox, dispute: str) -> None:
+        """The inquiry was answered with the same evidence as the chargeback that follows."""
 
-        def submit(**given: Any) -> Any:
-            operator = StripeUpdateDisputeOperator(task_id="submit", dispute=dispute, submit=True, **given)
-            return run(operator)
+        def submit() -> Any:
+            return run(StripeUpdateDisputeOperator(task_id="submit", dispute=dispute, submit=True))
 
         sandbox.edit_dispute(dispute, case_type="inquiry", status="warning_needs_response")
         assert submit()["status"] == "warning_under_review"
         sandbox.edit_dispute(dispute, case_type="chargeback", status="needs_response")
+        assert submit()["status"] == "under_review"
+        assert len(sandbox.dispute(dispute)["submissions"]) == 2
+
+    def test_a_key_that_is_given_twice_passes_for_no_success(self, sandbox: Sandbox, dispute: str) -> None:
+        def submit() -> Any:
+            operator = StripeUpdateDisputeOperator(
+                task_id="submit", dispute=dispute, submit=True, idempotency_key="mine"
+            )
+            return run(operator)
+
+        sandbox.edit_dispute(dispute, case_type="inquiry", status="warning_needs_response")
+        submit()
+        sandbox.edit_dispute(dispute, case_type="chargeback", status="needs_response")
         with pytest.raises(ConflictError, match="idempotency_key of its own") as refused:
             submit()
         assert refused.value.request_id
-        assert submit(idempotency_key="chargeback")["status"] == "under_review"
-        assert len(sandbox.dispute(dispute)["submissions"]) == 2
+        assert len(sandbox.dispute(dispute)["submissions"]) == 1

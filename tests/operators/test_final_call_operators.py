@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import multiprocessing
+import os
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
-from running import Store, run
-from support import Connect
+from running import run
+from support import Connect, pass_time
 
 from dispute_provider.contracts import contract
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
     ConflictError,
+    DisputeError,
     InvalidRequestError,
 )
+from dispute_provider.ledger import terms
+from dispute_provider.ledger.stores import FolderStore
 from dispute_provider.operators.moov import MoovAcceptDisputeOperator, MoovSubmitDisputeEvidenceOperator
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
@@ -73,6 +80,7 @@ MOOV = [name for name in KINDS if name.startswith("moov")]
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 @pytest.fixture(params=KINDS)
@@ -101,35 +109,24 @@ def test_a_killed_try_and_the_next_one_send_once(
 ) -> None:
     """The first worker is gone, its request is not: it arrives while the second try runs."""
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.5)
+    monkeypatch.setattr(terms, "LAPSES_AFTER", 1.5)
+    monkeypatch.setattr(Client, "sleep", staticmethod(asyncio.sleep))
     sandbox.settings(permissive=True)
     sandbox.fault(effect="delay", operation=kind.operation, seconds=0.8)
-    store, operator = Store(), kind.make(dispute)
-    sent = threading.Event()
-    first = threading.Thread(target=lambda: run(operator, store=Noted(store, sent)), daemon=True)
+    operator, task = kind.make(dispute), uuid.uuid4().hex
+    first = multiprocessing.get_context("fork").Process(target=lambda: run(operator, run_id=task))
     first.start()
-    assert sent.wait(5)
-    answer = run(operator, 2, store)
-    first.join(10)
+    while not takes(sandbox):
+        assert first.is_alive()
+    first.kill()
+    answer = run(operator, 2, run_id=task)
     assert answer["status"] == kind.status
     assert done(sandbox, kind) == 1
 
 
-class Noted(Store):
-    """A store whose first note sets an event; what follows it reaches nobody, as after a kill."""
-
-    def __init__(self, store: Store, event: threading.Event) -> None:
-        self._store, self._event = store, event
-
-    def get(self, key: str) -> Any:
-        return self._store.get(key)
-
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        if not self._event.is_set():
-            self._store.set(key, value)
-            self._event.set()
-
-    def delete(self, key: str) -> None:
-        """Leave the note."""
+def takes(sandbox: Sandbox) -> list[Path]:
+    """The claims that stand in the ledger."""
+    return [*Path(os.environ["AIRFLOW_HOME"], "dispute_ledger").glob("*/*/*/*/take-*")]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +138,7 @@ def test_a_call_that_was_carried_out_succeeds_whatever_was_answered(
     sandbox.fault(
         effect="status", operation=kind.operation, status=status, after=True, headers={"Retry-After": "0"}
     )
-    assert run(kind.make(dispute), store=Store())["status"] == kind.status
+    assert run(kind.make(dispute))["status"] == kind.status
     assert done(sandbox, kind) == 1
     assert f"{kind.operation} {dispute}: " in log(capsys)
     if kind.api == "moov":
@@ -153,7 +150,7 @@ def test_an_unclear_answer_is_followed_by_a_reading(
     effect: str, kind: Kind, sandbox: Sandbox, dispute: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sandbox.fault(effect=effect, operation=kind.operation)
-    assert run(kind.make(dispute), store=Store())["status"] == kind.status
+    assert run(kind.make(dispute))["status"] == kind.status
     assert done(sandbox, kind) == 1
     if kind.api == "moov":
         line = f"{kind.operation} {dispute}: confirmed by reading back after: "
@@ -170,7 +167,7 @@ def test_a_call_that_was_not_carried_out_fails_as_answered_and_names_the_reading
 ) -> None:
     sandbox.fault(effect="status", operation=kind.operation, status=status, times=None)
     with pytest.raises(error, match=f"dispute {dispute}, read after that, does not show it") as failed:
-        run(kind.make(dispute), store=Store())
+        run(kind.make(dispute))
     assert failed.value.status == status
     assert done(sandbox, kind) == 0
 
@@ -179,7 +176,7 @@ def test_a_call_that_was_not_carried_out_fails_as_answered_and_names_the_reading
 def test_after_a_429_it_reads_before_it_sends_again(kind: Kind, sandbox: Sandbox, dispute: str) -> None:
     limited = {"effect": "status", "status": 429, "headers": {"Retry-After": "0"}}
     sandbox.fault(operation=kind.operation, times=2, **limited)
-    assert run(kind.make(dispute), store=Store())["status"] == kind.status
+    assert run(kind.make(dispute))["status"] == kind.status
     asked = [entry["operation"] for entry in sandbox.journal()]
     first, second, third = (place for place, name in enumerate(asked) if name == kind.operation)
     assert "getDispute" in asked[first:second]
@@ -193,32 +190,35 @@ def test_somebody_else_answers_during_the_pause_after_a_429(
     limited = {"effect": "status", "status": 429, "headers": {"Retry-After": "7"}}
     sandbox.fault(operation=kind.operation, **limited)
 
+    sleep = Client.sleep
+
     async def pause(seconds: float) -> None:
-        if seconds == 7:
+        if seconds >= 7:
             sandbox.edit_dispute(dispute, status="won")
+        await sleep(seconds)
 
     monkeypatch.setattr(Client, "sleep", staticmethod(pause))
     with pytest.raises(ConflictError, match="won"):
-        run(kind.make(dispute), store=Store())
+        run(kind.make(dispute))
     assert len(sandbox.journal(operation=kind.operation)) == 1
 
 
 def test_a_first_try_of_an_answered_dispute_fails_and_sends_nothing(
     kind: Kind, sandbox: Sandbox, dispute: str
 ) -> None:
-    run(kind.make(dispute), store=Store())
+    run(kind.make(dispute))
     sandbox.clear_journal()
     with pytest.raises(ConflictError, match=f"{dispute} takes no answer.*{kind.status}.*nothing was sent"):
-        run(kind.make(dispute), store=Store())
+        run(kind.make(dispute))
     assert sandbox.journal(operation=kind.operation) == []
 
 
 def test_a_cleared_task_that_succeeded_returns_the_dispute_and_sends_nothing(
     kind: Kind, sandbox: Sandbox, dispute: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store, operator = Store(), kind.make(dispute)
-    run(operator, store=store)
-    assert run(operator, 2, store)["status"] == kind.status
+    task, operator = uuid.uuid4().hex, kind.make(dispute)
+    run(operator, run_id=task)
+    assert run(operator, 2, run_id=task)["status"] == kind.status
     assert len(sandbox.journal(operation=kind.operation)) == 1
     assert "this try sent nothing" in log(capsys)
 
@@ -226,23 +226,20 @@ def test_a_cleared_task_that_succeeded_returns_the_dispute_and_sends_nothing(
 def test_a_cleared_task_whose_dispute_is_open_again_sends_nothing(
     kind: Kind, sandbox: Sandbox, dispute: str
 ) -> None:
-    store, operator = Store(), kind.make(dispute)
-    run(operator, store=store)
+    task, operator = uuid.uuid4().hex, kind.make(dispute)
+    run(operator, run_id=task)
     sandbox.edit_dispute(dispute, status={"moov": "response-needed", "stripe": "needs_response"}[kind.api])
     with pytest.raises(AmbiguousError, match="this try sent nothing"):
-        run(operator, 2, store)
+        run(operator, 2, run_id=task)
     assert len(sandbox.journal(operation=kind.operation)) == 1
 
 
-def test_a_refused_call_leaves_nothing_to_wait_for(
-    kind: Kind, sandbox: Sandbox, dispute: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store()
+def test_a_refused_call_can_be_made_again(kind: Kind, sandbox: Sandbox, dispute: str) -> None:
+    task = uuid.uuid4().hex
     sandbox.fault(effect="status", operation=kind.operation, status=400)
     with pytest.raises(InvalidRequestError):
-        run(kind.make(dispute), store=store)
-    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 3600.0)
-    assert run(kind.make(dispute), 2, store)["status"] == kind.status
+        run(kind.make(dispute), run_id=task)
+    assert run(kind.make(dispute), 2, run_id=task)["status"] == kind.status
 
 
 def test_the_wait_counts_from_when_the_call_was_noted(
@@ -251,59 +248,61 @@ def test_the_wait_counts_from_when_the_call_was_noted(
     connect("moov")
     kind = KINDS["moov submit"]
     dispute = sandbox.create_dispute(api="moov", evidence=EVIDENCE["moov"])["id"]
-    store = Store()
+    task = uuid.uuid4().hex
     sandbox.fault(effect="drop-before", operation=kind.operation)
     with pytest.raises(AmbiguousError):
-        run(kind.make(dispute), store=store)
-    waited: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(Client, "sleep", staticmethod(pause))
-    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 180.0)
-    assert run(kind.make(dispute), 2, store)["status"] == kind.status
-    assert 0 < sum(waited) < 180
+        run(kind.make(dispute), run_id=task)
+    waited = pass_time(monkeypatch)
+    assert run(kind.make(dispute), 2, run_id=task)["status"] == kind.status
+    assert terms.LAPSES_AFTER - 5 < sum(waited) < terms.LAPSES_AFTER + 15
     assert done(sandbox, kind) == 1
 
 
-def test_a_store_that_fails_after_the_call_hides_nothing(kind: Kind, sandbox: Sandbox, dispute: str) -> None:
-    class Failing(Store):
-        def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-            if done(sandbox, kind):
-                raise ConnectionError("the API server is away")
-            super().set(key, value)
+def test_a_ledger_that_fails_after_the_call_hides_nothing(
+    kind: Kind, sandbox: Sandbox, dispute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = FolderStore.create
 
-    assert run(kind.make(dispute), store=Failing())["status"] == kind.status
+    def fail(self: FolderStore, path: str, content: bytes) -> bool:
+        if done(sandbox, kind):
+            raise ConnectionError("the share is away")
+        return create(self, path, content)
+
+    monkeypatch.setattr(FolderStore, "create", fail)
+    assert run(kind.make(dispute))["status"] == kind.status
 
 
-def test_a_store_that_fails_before_the_call_prevents_it(kind: Kind, sandbox: Sandbox, dispute: str) -> None:
-    class Failing(Store):
-        def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-            raise ConnectionError("the API server is away")
+def test_a_ledger_that_fails_before_the_call_prevents_it(
+    kind: Kind, sandbox: Sandbox, dispute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FolderStore, path: str, content: bytes) -> bool:
+        raise ConnectionError("the share is away")
 
-    with pytest.raises(ConnectionError):
-        run(kind.make(dispute), store=Failing())
+    run(kind.make(str(sandbox.create_dispute(api=kind.api, evidence=EVIDENCE[kind.api])["id"])))
+    sandbox.clear_journal()
+    monkeypatch.setattr(FolderStore, "create", fail)
+    with pytest.raises(DisputeError, match="the ledger cannot be written: ConnectionError"):
+        run(kind.make(dispute))
     assert sandbox.journal(operation=kind.operation) == []
 
 
 class TestFromAForm:
     """The DAGs for single requests keep to the same rules."""
 
-    def request(self, kind: Kind, dispute: str, try_number: int, store: Store) -> Any:
+    def request(self, kind: Kind, dispute: str, try_number: int, task: str) -> Any:
         operation = contract.load(kind.api)[kind.operation]
         params = {name: param.value for name, param in form(operation).items()}
         params |= {"dry_run": False, "confirm": dispute, "dispute": dispute, "disputeID": dispute}
         params |= {"submit": True, "evidence.customer_name": "Zoë"}
         operator = RequestOperator(task_id="request", api=kind.api, operation_id=kind.operation)
-        return run(operator, try_number, store, params=params)
+        return run(operator, try_number, run_id=task, params=params)
 
     def test_it_sends_once(self, kind: Kind, sandbox: Sandbox, dispute: str) -> None:
-        store = Store()
+        task = uuid.uuid4().hex
         sandbox.fault(effect="status", operation=kind.operation, status=429, after=True)
         for try_number in (1, 2):
-            assert self.request(kind, dispute, try_number, store)["answer"]["status"] == kind.status
+            assert self.request(kind, dispute, try_number, task)["answer"]["status"] == kind.status
         assert done(sandbox, kind) == 1
         with pytest.raises(ConflictError):
-            self.request(kind, dispute, 1, Store())
+            self.request(kind, dispute, 1, uuid.uuid4().hex)
         assert done(sandbox, kind) == 1

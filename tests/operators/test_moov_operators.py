@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from running import only, run
-from support import Connect
+from support import Connect, pass_time
 
 from dispute_provider.exceptions import (
     AmbiguousError,
@@ -22,6 +23,7 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
 )
+from dispute_provider.ledger import terms
 from dispute_provider.operators.moov import (
     MoovAcceptDisputeOperator,
     MoovDeleteDisputeEvidenceFileOperator,
@@ -39,6 +41,7 @@ from dispute_provider.operators.moov import (
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.transport import timeouts
+from dispute_provider.transport.client import Client
 from dispute_provider.workflow import final_call
 
 SUBMIT = "submitDisputeEvidence"
@@ -50,6 +53,7 @@ OTHER = "5a4db0c5-0000-4000-8000-00000000dead"
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 @pytest.fixture
@@ -164,6 +168,8 @@ class TestRetried:
     @pytest.fixture(autouse=True)
     def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.0)
+        monkeypatch.setattr(terms, "LAPSES_AFTER", 1.0)
+        monkeypatch.setattr(Client, "sleep", staticmethod(asyncio.sleep))
 
     def test_it_is_still_in_flight(
         self, sandbox: Sandbox, dispute: str, submit: MoovSubmitDisputeEvidenceOperator

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, task
-from support import register
+from support import pass_time, register
 
 from dispute_provider.operators.moov import (
     MoovSubmitDisputeEvidenceOperator,
@@ -118,6 +118,7 @@ def test_an_upload_feeds_an_update(sandbox: Sandbox, stripe_connection: str, tmp
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 @pytest.mark.usefixtures("_no_waiting")

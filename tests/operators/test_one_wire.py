@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from running import Store, run
+from running import run
 from support import Connect
 
 from dispute_provider import __version__
@@ -66,7 +66,7 @@ CALLS = [
 def by_the_single_operator(operation: Operation, arguments: dict[str, Any], path: str) -> None:
     names = {operation.python_names[name]: value for name, value in arguments.items()}
     operator = SINGLE[operation.id](task_id="single", **{**names, **({"file": path} if path else {})})
-    run(operator, store=Store())
+    run(operator)
 
 
 def by_the_api(operation: Operation, arguments: dict[str, Any], path: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from airflow.sdk import Context
+from running import run
 from support import Connect
 
 from dispute_provider.contracts import contract
@@ -26,8 +25,7 @@ def request(operation_id: str, **typed: Any) -> Any:
     operator = RequestOperator(
         task_id="request", api=api, operation_id=operation_id, operator="a.module.Class"
     )
-    context = {"params": params, "ti": SimpleNamespace(try_number=1)}
-    return operator.execute(cast("Context", context))
+    return run(operator, params=params)
 
 
 @pytest.mark.parametrize(

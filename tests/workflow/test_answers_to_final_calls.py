@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flows import contest
+from support import pass_time
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.transport import timeouts
@@ -38,6 +39,7 @@ EXTRA = {"stripe": {"rate_limit": 1000}, "moov": {"rate_limit": 1000, "account":
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 def answer(action: str, form: dict[str, Any], disputes: list[str]) -> dict[str, Any]:

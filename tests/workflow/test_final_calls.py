@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from drivers import Driver, Work
-from support import Connect
+from support import Connect, pass_time
 
 from dispute_provider.apis.api import Api
 from dispute_provider.evidence.case import Case
@@ -68,6 +68,7 @@ NAMED = {
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 @pytest.fixture(params=["stripe", "moov"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from drivers import Driver, Work
 from msgspec.structs import replace
+from support import pass_time
 
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
@@ -16,6 +17,7 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Dispute
+from dispute_provider.ledger import terms
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import timeouts
 from dispute_provider.workflow import final_call
@@ -54,6 +56,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 @pytest.fixture(params=["stripe", "moov"])
@@ -214,6 +217,7 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
     staged = stage(api, dispute, driver)
     monkeypatch.setattr(timeouts, "READ_SECONDS", 0.2)
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.5)
+    monkeypatch.setattr(terms, "LAPSES_AFTER", 1.5)
     sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
 
     def escalate() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import papers
 import pytest
 from flows import contest
+from support import pass_time
 
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
@@ -105,6 +106,7 @@ def test_a_task_sends_what_the_single_operator_sends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
     connect(kind)
     set_up(sandbox, kind)
     (cases / "a.pdf").write_bytes(papers.pdf(1))

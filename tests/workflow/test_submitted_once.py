@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from flows import SMALL, contest
+from support import pass_time
 
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -30,6 +31,7 @@ SENT_BUT = "another approved record of this dispute"
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    pass_time(monkeypatch)
 
 
 def case(kind: str, dispute: str, text: str = "As it is.") -> dict[str, Any]:
