@@ -1,14 +1,15 @@
 """The chain of one dispute: its links, each with takes, releases and an end. Pure.
 
-A link is one intention: to stage, submit, concede, or put evidence back. Its files are ``take-1``, ``take-2``,
-…, each the claim of one holder; ``released-K`` where the holder of take K has sent nothing; and ``end``, what
-came of it. A file is created once and never changed.
+A link is one intention: to stage, submit, concede, or put evidence back. Its entries are the files ``1``,
+``2``, …: takes, each the claim of one holder; a release after a take whose holder has sent nothing; an end,
+what came of it. An entry is created once and never changed. All share their numbers, so that of two tasks,
+one of which ends a link while the other takes it, one wins.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -26,6 +27,14 @@ class Kind(StrEnum):
     CONCEDE = "concede"
     PUT_BACK = "put back"
     REJECT = "reject"
+
+
+class What(StrEnum):
+    """What an entry of a link is."""
+
+    TAKE = "take"
+    RELEASE = "release"
+    END = "end"
 
 
 FINAL = (Kind.SUBMIT, Kind.CONCEDE)
@@ -63,7 +72,7 @@ class Claimant(msgspec.Struct, frozen=True):
 class Take:
     """One claim on a link.
 
-    :param number: from 1.
+    :param number: of the entry, from 1.
     :param by: what was claimed; None where the file cannot be read.
     :param created: by the store's clock.
     """
@@ -118,6 +127,11 @@ class Link:
     def is_released(self) -> bool:
         return self.last.number in self.released
 
+    @property
+    def next_entry(self) -> int:
+        """The number of the entry that comes next."""
+        return self.last.number + (2 if self.is_released else 1)
+
     def takes_on(self, claimant: Claimant) -> bool:
         """Return whether a claimant may go on with it; otherwise it is ended first.
 
@@ -140,7 +154,7 @@ class Place:
     """Where a claim is created.
 
     :param link: the link's number.
-    :param take: the take's number within it.
+    :param take: the entry's number within it.
     :param ordinal: 1, and one more for each final link of the same stage that has ended before.
     """
 
@@ -186,7 +200,7 @@ class Chain:
         """Return where the next claim is created: on the open link, or on a new one."""
         ordinal = self.ordinal(stage)
         if link := self.open_link:
-            return Place(link.number, link.last.number + 1, ordinal)
+            return Place(link.number, link.next_entry, ordinal)
         return Place((self.last.number if self.last else 0) + 1, 1, ordinal)
 
     def end_of(self, claimant: Claimant) -> End | None:
@@ -223,7 +237,7 @@ def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
 
     :param age: seconds since :attr:`Chain.in_flight_since`, by the store's clock; ignored where that is None.
     """
-    if any(_is_bad(link) for link in chain.links):
+    if any(map(_is_bad, chain.links)) or any(link.end is None for link in chain.links[:-1]):
         return Standing.DAMAGED
     link, has_lapsed = chain.open_link, age >= terms.LAPSES_AFTER
     if link and (link.is_released or is_by(link.last, claimant)):
@@ -259,9 +273,3 @@ def _is_bad(link: Link) -> bool:
 def hash_of(content: bytes) -> str:
     """Return what a file of a chain is known by: sha256 of its bytes, hexadecimal."""
     return hashlib.sha256(content).hexdigest()
-
-
-def numbered(names: Iterable[str], prefix: str) -> list[int]:
-    """Return the numbers of the files ``prefix-N``, in order."""
-    found = (name.removeprefix(f"{prefix}-") for name in names if name.startswith(f"{prefix}-"))
-    return sorted(int(number) for number in found if number.isdecimal())

@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -15,7 +15,6 @@ import msgspec
 from dispute_provider.evidence.snapshot import canonical_json
 from dispute_provider.ledger import terms
 from dispute_provider.ledger.chain import (
-    FINAL,
     Chain,
     Claimant,
     End,
@@ -23,8 +22,8 @@ from dispute_provider.ledger.chain import (
     Place,
     Take,
     Trust,
+    What,
     hash_of,
-    numbered,
 )
 from dispute_provider.ledger.stores import LedgerError, LedgerStore
 from dispute_provider.transport.claim import NotClaimedError
@@ -66,64 +65,57 @@ class DisputeLedger:
         :raises LedgerError: if it cannot be read.
         """
         files = await self._ask(lambda: self._store.list(self._folder))
-        links: dict[int, dict[str, float]] = {}
+        links: dict[int, dict[int, float]] = {}
         for path, created in files.items():
-            number, _, name = path.removeprefix(f"{self._folder}/").partition("/")
-            if number.isdecimal() and name:
-                links.setdefault(int(number), {})[name] = created
+            number, _, entry = path.removeprefix(f"{self._folder}/").partition("/")
+            if number.isdecimal() and entry.isdecimal():
+                links.setdefault(int(number), {})[int(entry)] = created
         wanted = [
-            f"{self._folder}/{number}/{name}" for number in links for name in _worth_reading(links[number])
+            self._path(number, entry)
+            for number, entries in links.items()
+            for entry in (entries if number == max(links) else (max(entries),))
         ]
         contents = await self._ask(lambda: self._store.read(wanted)) if wanted else {}
         return Chain(tuple(self._link(number, links[number], contents) for number in sorted(links)))
 
-    def _link(self, number: int, names: Mapping[str, float], contents: Mapping[str, bytes]) -> Link:
-        place = f"{self._folder}/{number}"
-        if "end" in names:
-            return Link(number, (), end=self._end(contents.get(f"{place}/end", b""), names["end"]))
-        takes = []
-        for take in numbered(names, "take"):
-            facts, trust, _ = self._open(contents.get(f"{place}/take-{take}", b""))
-            takes.append(Take(take, _claimant(facts), trust, names[f"take-{take}"]))
-        released = [
-            take
-            for take in numbered(names, "released")
-            if self._open(contents.get(f"{place}/released-{take}", b""))[1] is Trust.GOOD
-        ]
-        # A release without its take is no chain of ours.
-        takes = takes or [Take(1, None, Trust.BAD, min(names.values()))]
+    def _path(self, link: int, entry: int) -> str:
+        return f"{self._folder}/{link}/{entry}"
+
+    def _link(self, number: int, entries: Mapping[int, float], contents: Mapping[str, bytes]) -> Link:
+        takes: list[Take] = []
+        released: set[int] = set()
+        for entry, created in sorted(entries.items()):
+            path = self._path(number, entry)
+            if path not in contents:
+                # Of a link with a successor the last entry alone is read.
+                continue
+            facts, trust = self._open(path, contents[path])
+            what, by = facts.get("what"), _claimant(facts)
+            if what == What.END and by:
+                return Link(number, (), end=_end(facts, by, trust, created, hash_of(contents[path])))
+            if what == What.RELEASE and trust is Trust.GOOD and takes:
+                released.add(takes[-1].number)
+            else:
+                # Whatever this is, it keeps its place.
+                takes.append(Take(entry, by if what == What.TAKE else None, trust, created))
+        if not takes:
+            # A release without its take, or a file that is gone, is no chain of ours.
+            takes = [Take(max(entries), None, Trust.BAD, max(entries.values()))]
         return Link(number, tuple(takes), frozenset(released))
 
-    def _end(self, content: bytes, created: float) -> End:
-        facts, trust, content_hash = self._open(content)
-        if (by := _claimant(facts)) is None:
-            trust, by = Trust.BAD, Claimant(FINAL[0], None, "")
-        return End(
-            by,
-            str(facts.get("state")),
-            str(facts.get("reason")),
-            facts.get("request_id"),
-            facts.get("before") or {},
-            facts.get("is_settled") is True,
-            trust,
-            created,
-            content_hash,
-        )
-
-    def _open(self, content: bytes) -> tuple[dict[str, Any], Trust, str]:
-        """Return the facts of a file, what its signature proves, and its hash.
+    def _open(self, path: str, content: bytes) -> tuple[dict[str, Any], Trust]:
+        """Return the facts of a file and what its signature proves.
 
         An empty one was left by a writer that was killed; nobody knows whose it is.
         """
         if not content:
-            return {}, Trust.UNKNOWN_KEY, hash_of(content)
+            return {}, Trust.UNKNOWN_KEY
         try:
             envelope = json.loads(content)
-            facts, signature = envelope["signed"], str(envelope["signature"])
-            trust = self._seal.check(canonical_json([self._folder, facts]), signature)
+            facts, signature = dict(envelope["signed"]), str(envelope["signature"])
+            return facts, self._seal.check(canonical_json([path, facts]), signature)
         except (ValueError, TypeError, KeyError):
-            return {}, Trust.BAD, hash_of(content)
-        return facts, trust, hash_of(content)
+            return {}, Trust.BAD
 
     async def age(self, chain: Chain) -> float:
         """Return how many seconds ago the last claim was created of which something may be in flight.
@@ -149,6 +141,7 @@ class DisputeLedger:
     async def end(
         self,
         link: int,
+        entry: int,
         by: Claimant,
         state: str,
         reason: str,
@@ -157,9 +150,11 @@ class DisputeLedger:
         before: Mapping[str, Any] | None = None,
         is_settled: bool = False,
         record: Mapping[str, Any] | None = None,
-    ) -> None:
-        """End a link; one that has ended stays as it is.
+    ) -> bool:
+        """End a link, if nobody has gone on with it or ended it.
 
+        :param entry: the number that the end gets in the link: the next one.
+        :returns: whether this ended it.
         :param is_settled: whether nothing that was sent under it can arrive any more.
         :raises LedgerError: if that cannot be written.
         """
@@ -172,10 +167,10 @@ class DisputeLedger:
             "is_settled": is_settled,
             "record": dict(record or {}),
         }
-        await self.create(f"{link}/end", facts)
+        return await self.create(link, entry, What.END, facts)
 
-    async def create(self, name: str, facts: Mapping[str, Any]) -> bool:
-        """Create a signed file of the chain.
+    async def create(self, link: int, entry: int, what: What, facts: Mapping[str, Any]) -> bool:
+        """Create the next entry of a link, signed. Of two writers one wins, whatever each writes.
 
         Whatever the store answers, the file is read where that is not clear: the answer to the request that
         created it may have been lost, and the client may have repeated it.
@@ -183,10 +178,10 @@ class DisputeLedger:
         :returns: whether it is this very file; False where another was there before.
         :raises LedgerError: if nobody can tell.
         """
-        facts = {**facts, "nonce": facts.get("nonce") or secrets.token_hex(8)}
-        signed = canonical_json([self._folder, facts])
-        content = canonical_json({"signed": facts, "signature": self._seal.sign(signed)})
-        path = f"{self._folder}/{name}"
+        path = self._path(link, entry)
+        facts = {**facts, "what": what, "nonce": secrets.token_hex(8)}
+        signature = self._seal.sign(canonical_json([path, facts]))
+        content = canonical_json({"signed": facts, "signature": signature})
         try:
             if await asyncio.to_thread(self._store.create, path, content):
                 return True
@@ -237,7 +232,7 @@ class LinkClaim:
                 return
             facts = {**msgspec.to_builtins(self.claimant), "before": dict(self.before)}
             try:
-                is_ours = await self._ledger.create(f"{self.place.link}/take-{self._take + 1}", facts)
+                is_ours = await self._ledger.create(self.place.link, self._take + 1, What.TAKE, facts)
             except LedgerError as error:
                 raise NotClaimedError(
                     f"nothing was sent: {error}", operation=operation, is_lost=False
@@ -266,7 +261,7 @@ class LinkClaim:
         :raises LedgerError: if that cannot be written.
         """
         if self.is_taken:
-            await self._ledger.create(f"{self.place.link}/released-{self._take}", {"nonce": None})
+            await self._ledger.create(self.place.link, self._take + 1, What.RELEASE, {})
 
     async def end(
         self,
@@ -286,6 +281,7 @@ class LinkClaim:
         if self.is_taken:
             await self._ledger.end(
                 self.place.link,
+                self._take + 1,
                 self.claimant,
                 state,
                 reason,
@@ -315,9 +311,18 @@ class Ledger:
         return DisputeLedger(self._store, folder, seal)
 
 
-def _worth_reading(names: Collection[str]) -> list[str]:
-    """Return which files of a link are read: its end, or all where it has none."""
-    return ["end"] if "end" in names else list(names)
+def _end(facts: Mapping[str, Any], by: Claimant, trust: Trust, created: float, content_hash: str) -> End:
+    return End(
+        by,
+        str(facts.get("state")),
+        str(facts.get("reason")),
+        facts.get("request_id"),
+        facts.get("before") or {},
+        facts.get("is_settled") is True,
+        trust,
+        created,
+        content_hash,
+    )
 
 
 def _claimant(facts: Mapping[str, Any]) -> Claimant | None:

@@ -137,8 +137,8 @@ class SingleCall(FinalCall[Answer]):
                 is_settled = outcome.is_settled or outcome.after is not None
                 await outcome.claim.end(state, reason, request_id, {}, is_settled=is_settled)
             elif outcome.link and outcome.link.last.by:
-                by = outcome.link.last.by
-                await self._ledger.end(outcome.link.number, by, state, reason, is_settled=True)
+                link, by = outcome.link, outcome.link.last.by
+                await self._ledger.end(link.number, link.next_entry, by, state, reason, is_settled=True)
         except TryAgainError as error:
             self._say(f"{state}, request {request_id}, but that is not in the ledger yet: {error}")
 

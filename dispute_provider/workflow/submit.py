@@ -100,6 +100,7 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
             by = outcome.link.last.by
             await ledger.end(
                 outcome.link.number,
+                outcome.link.next_entry,
                 by,
                 str(end.state),
                 end.reason,

@@ -52,7 +52,8 @@ async def give_up(ledger: DisputeLedger, link: Link, claimant: Claimant) -> None
 
     A later approval is given on this end, and so on the possibility that its request was carried out.
     """
-    await ledger.end(link.number, link.last.by or claimant, "unknown", "its holder is gone", is_settled=True)
+    by = link.last.by or claimant
+    await ledger.end(link.number, link.next_entry, by, "unknown", "its holder is gone", is_settled=True)
 
 
 async def until_changed(api: Api, ledger: DisputeLedger, chain: Chain, seconds: float) -> float:
