@@ -203,9 +203,14 @@ class Outcome(Generic[R]):
     is_settled: bool = False
 
     @property
+    def was_sent(self) -> bool:
+        """Whether this try has sent it, as far as is known."""
+        return self.sent is not None and not self.sent.never_left
+
+    @property
     def is_ours(self) -> bool:
         """Whether this try or an earlier one may have sent it."""
-        return self.link is not None or self.claim is not None
+        return self.link is not None or self.was_sent
 
 
 class FinalCall(abc.ABC, Generic[R]):
@@ -272,8 +277,9 @@ class FinalCall(abc.ABC, Generic[R]):
             try:
                 found = await self.read()
             except ApiError as error:
-                return replace(last, unread=error, link=_tried(chain, claimant))
-            if last.sent and last.before is not None and self.shows(last.before, found):
+                known = last if last.was_sent else Outcome(Step.WAIT)
+                return replace(known, unread=error, link=_tried(chain, claimant))
+            if last.was_sent and last.before is not None and self.shows(last.before, found):
                 return replace(last, after=found)
             step = next_step(self.judge(found), stands, has_key=self._has_key)
             if step is Step.WAIT:
@@ -285,6 +291,9 @@ class FinalCall(abc.ABC, Generic[R]):
                     )
                 continue
             if step is not Step.SEND:
+                if await self._ledger.look() != chain:
+                    # It may have been answered by another try of ours since the chain was read.
+                    continue
                 end = chain.end_of(claimant) if step is Step.NOTED else chain.final_end
                 return Outcome(
                     step, found, last.sent, claim=last.claim, link=_tried(chain, claimant), end=end
@@ -303,7 +312,7 @@ class FinalCall(abc.ABC, Generic[R]):
             last = await self._send(chain, claimant, found, read_at)
             if last.after is not None or last.unread or not await self._go_on(last, sends):
                 return last
-            last = replace(last, is_settled=not self._has_key)
+            last = replace(last, is_settled=last.was_sent and not self._has_key)
 
     async def _send(self, chain: Chain, claimant: Claimant, found: R, read_at: float) -> Outcome[R]:
         """Send the call once, and read the dispute until it shows it."""
