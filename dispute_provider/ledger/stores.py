@@ -208,13 +208,26 @@ def store_at(address: str) -> LedgerStore:
             "if there is none. To do: name a folder that all workers share, or a bucket of s3:// or gs://"
         )
     package, floor = _EXCLUSIVE[protocol]
-    if tuple(int(part) for part in metadata.version(package).split(".")[:2]) < floor:
-        needed = ".".join(map(str, floor))
+    needed = ".".join(map(str, floor))
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        raise LedgerError(
+            f"[dispute] ledger at {protocol}:// needs {package} {needed} or newer, which is not installed. "
+            "To do: install it with Airflow's provider for that store"
+        ) from None
+    if tuple(int(part) for part in version.split(".")[:2]) < floor:
         raise LedgerError(
             f"[dispute] ledger needs {package} {needed} or newer, which creates a file only if there is none; "
-            f"{metadata.version(package)} is installed. To do: upgrade {package}"
+            f"{version} is installed. To do: upgrade {package}"
         )
     from airflow.sdk import ObjectStoragePath
 
-    path = ObjectStoragePath(address)
-    return ObjectStore(path.fs, path.path)
+    try:
+        path = ObjectStoragePath(address)
+        return ObjectStore(path.fs, path.path)
+    except ValueError as error:
+        raise LedgerError(
+            f"[dispute] ledger cannot be kept at {protocol}://: {error}. "
+            "To do: install Airflow's provider for that store"
+        ) from error
