@@ -281,7 +281,8 @@ class FinalCall(abc.ABC, Generic[R]):
                 return replace(known, unread=error, link=_tried(chain, claimant))
             if last.was_sent and last.before is not None and self.shows(last.before, found):
                 return replace(last, after=found)
-            step = next_step(self.judge(found), stands, has_key=self._has_key)
+            reading = self.judge(found)
+            step = next_step(reading, stands, has_key=self._has_key)
             if step is Step.WAIT:
                 waits += 1
                 soon = await self._wait_for(chain, terms.LAPSES_AFTER - age, self.dispute(found))
@@ -295,6 +296,9 @@ class FinalCall(abc.ABC, Generic[R]):
                     # It may have been answered by another try of ours since the chain was read.
                     continue
                 end = chain.end_of(claimant) if step is Step.NOTED else chain.final_end
+                if reading is Reading.ANSWERED and end is not chain.final_end and _is_done(chain.final_end):
+                    # Another's link has come after the claimant's own.
+                    step, end = Step.ANSWERED, chain.final_end
                 return Outcome(
                     step, found, last.sent, claim=last.claim, link=_tried(chain, claimant), end=end
                 )
@@ -398,8 +402,12 @@ def _tried(chain: Chain, claimant: Claimant) -> Link | None:
 def _unshown_submission(chain: Chain, found: Dispute) -> End | None:
     """Return the end of a submission or concession that a reading does not show: the reading is old, or wrong."""
     end = chain.final_end
-    is_done = end is not None and end.state in ("submitted", "submitted-differs", "conceded")
-    return end if is_done and end and end.before == facts_of(found) else None
+    return end if end and _is_done(end) and end.before == facts_of(found) else None
+
+
+def _is_done(end: End | None) -> bool:
+    """Return whether a link ended with what it was about carried out."""
+    return end is not None and end.state in ("submitted", "submitted-differs", "conceded")
 
 
 def _pause(sent: Sent, sends: int) -> float:
