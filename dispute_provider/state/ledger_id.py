@@ -77,6 +77,9 @@ def _id_in(store: LedgerStore) -> str | None:
     if content is None:
         return None
     try:
-        return str(json.loads(content)["id"])
+        found = json.loads(content)["id"]
     except (ValueError, TypeError, KeyError):
-        raise LedgerError(f"the ledger's {_FILE} was edited or is damaged. {_REMEDY}") from None
+        found = None
+    if not isinstance(found, str) or not found:
+        raise LedgerError(f"the ledger's {_FILE} was edited or is damaged. {_REMEDY}")
+    return found
