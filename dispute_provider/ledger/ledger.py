@@ -114,7 +114,7 @@ class DisputeLedger:
             envelope = json.loads(content)
             facts, signature = dict(envelope["signed"]), str(envelope["signature"])
             return facts, self._seal.check(canonical_json([path, facts]), signature)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return {}, Trust.BAD
 
     async def age(self, chain: Chain) -> float:
@@ -312,6 +312,10 @@ class Ledger:
 
 
 def _end(facts: Mapping[str, Any], by: Claimant, trust: Trust, created: float, content_hash: str) -> End:
+    """Return an end. Of one that is not signed under a known key only the lock holds."""
+    if trust is not Trust.GOOD:
+        reason = "it is signed under a key that is not known"
+        return End(by, "unknown", reason, None, {}, False, trust, created, content_hash)
     return End(
         by,
         str(facts.get("state")),
