@@ -1,0 +1,204 @@
+"""Which ledger this is: its id, the mirror in Airflow's asset state store, and addresses that are refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispute_provider.ledger.ledger import Ledger
+from dispute_provider.ledger.stores import FolderStore, LedgerError, store_at
+from dispute_provider.state.ledger_id import LEDGER, open_ledger
+
+
+class Mirror(dict[str, Any]):
+    """The asset state store, as far as it is used."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+@pytest.fixture
+def mirror() -> Mirror:
+    return Mirror()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "ledger"
+    _name(monkeypatch, str(folder))
+    return folder
+
+
+def _name(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", address)
+
+
+def _open(mirror: Any) -> Ledger:
+    context: Any = {"asset_state_store": {LEDGER: mirror}}
+    return open_ledger(context)
+
+
+def _id(folder: Path) -> str:
+    return str(json.loads((folder / "ledger.json").read_bytes())["id"])
+
+
+def test_a_new_ledger_gets_an_id_and_a_mirror(folder: Path, mirror: Mirror) -> None:
+    _open(mirror)
+    assert mirror == {"id": _id(folder)}
+    assert len(_id(folder)) == 32
+
+
+def test_a_known_ledger_opens_and_stays_as_it_is(folder: Path, mirror: Mirror) -> None:
+    _open(mirror)
+    before, known = (folder / "ledger.json").read_bytes(), dict(mirror)
+    _open(mirror)
+    assert (folder / "ledger.json").read_bytes() == before
+    assert mirror == known
+
+
+def test_a_ledger_without_a_mirror_is_adopted(folder: Path, mirror: Mirror) -> None:
+    """As by a second deployment, or after Airflow's database was replaced."""
+    _open(Mirror())
+    _open(mirror)
+    assert mirror == {"id": _id(folder)}
+
+
+def test_a_mirror_without_the_ledger_is_refused(folder: Path, mirror: Mirror) -> None:
+    """As on a second machine with a folder of its own, or after a pod was wiped."""
+    mirror["id"] = "a" * 32
+    with pytest.raises(
+        LedgerError, match=r"ledger\.json is missing, and earlier tasks had one\. To do: name a folder"
+    ):
+        _open(mirror)
+    assert not (folder / "ledger.json").exists(), "a new one would be taken for the old one by the next task"
+    assert mirror == {"id": "a" * 32}
+
+
+def test_another_ledger_is_refused(folder: Path, mirror: Mirror) -> None:
+    _open(Mirror())
+    mirror["id"] = "a" * 32
+    with pytest.raises(
+        LedgerError, match=r"another ledger than the one that earlier tasks have used\. To do: "
+    ):
+        _open(mirror)
+    assert mirror == {"id": "a" * 32}
+
+
+@pytest.mark.parametrize("known", [{}, {"id": "a" * 32}], ids=["no mirror", "a mirror"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'"id"', b"null", b'{"id": null}', b'{"id": ""}', b'{"id": 5}', b"\xff"],
+)
+def test_a_damaged_file_is_refused(
+    folder: Path, mirror: Mirror, known: dict[str, str], content: bytes
+) -> None:
+    folder.mkdir()
+    (folder / "ledger.json").write_bytes(content)
+    mirror.update(known)
+    with pytest.raises(LedgerError, match=r"ledger\.json was edited or is damaged\. To do: "):
+        _open(mirror)
+    assert mirror == known
+    assert (folder / "ledger.json").read_bytes() == content
+
+
+def test_workers_that_open_a_new_ledger_at_once_agree(folder: Path) -> None:
+    """Each has its own view of the mirror, the latest value winning."""
+    gun, mirror = threading.Barrier(20), Mirror()
+
+    def run(_: int) -> None:
+        gun.wait()
+        _open(mirror)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(run, range(20)))
+    assert mirror == {"id": _id(folder)}
+
+
+def test_a_state_store_that_fails_is_no_missing_mirror(folder: Path) -> None:
+    class Down:
+        def get(self, key: str) -> Any:
+            raise ConnectionError("api server")
+
+    with pytest.raises(LedgerError, match="the ledger's id cannot be read: ConnectionError"):
+        _open(Down())
+    assert not (folder / "ledger.json").exists()
+
+
+def test_a_ledger_that_cannot_be_read_is_refused(folder: Path, mirror: Mirror) -> None:
+    folder.mkdir()
+    (folder / "ledger.json").mkdir()
+    with pytest.raises(LedgerError, match="cannot be read"):
+        _open(mirror)
+
+
+def test_the_default_is_a_folder_in_airflow_s_home(
+    tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.delenv("AIRFLOW__DISPUTE__LEDGER", raising=False)
+    _open(mirror)
+    assert mirror == {"id": _id(tmp_path / "dispute_ledger")}
+
+
+@pytest.mark.parametrize("address", ["/{}", "file:///{}"])
+def test_a_folder_is_named_by_its_path_or_as_a_file(address: str, tmp_path: Path) -> None:
+    store = store_at(address.format(str(tmp_path).lstrip("/")))
+    assert isinstance(store, FolderStore)
+    assert store.create("test/1", b"here")
+    assert (tmp_path / "test" / "1").read_bytes() == b"here"
+
+
+@pytest.mark.parametrize(
+    "address", ["abfs://container/x", "memory://x", "http://host/x", "ftp://host/x", "hdfs://x/y"]
+)
+def test_a_store_that_is_not_known_to_lock_is_refused(
+    address: str, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name(monkeypatch, address)
+    protocol = address.partition("://")[0]
+    with pytest.raises(LedgerError, match=f"cannot be kept at {protocol}://.*To do: name a folder"):
+        _open(mirror)
+    assert not mirror
+
+
+@pytest.mark.parametrize(
+    ("address", "package"),
+    [("s3://b/x", "s3fs"), ("s3a://b/x", "s3fs"), ("gs://b/x", "gcsfs"), ("gcs://b/x", "gcsfs")],
+)
+@pytest.mark.parametrize("version", ["2024.6.1", "2024.10.0", "2023.12.2", "0.6.0"])
+def test_a_client_that_overwrites_is_refused(
+    address: str, package: str, version: str, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name(monkeypatch, address)
+    monkeypatch.setattr(metadata, "version", lambda name: version if name == package else "0")
+    with pytest.raises(
+        LedgerError,
+        match=rf"needs {package} 2024\.12 or newer.*{re.escape(version)} is.*To do: upgrade {package}",
+    ):
+        _open(mirror)
+
+
+def test_a_client_that_is_not_installed_is_asked_for(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    _name(monkeypatch, "gs://bucket/ledger")
+    with pytest.raises(
+        LedgerError, match=r"needs gcsfs 2024\.12 or newer, which is not installed\. To do: install"
+    ):
+        _open(mirror)
+
+
+def test_a_store_that_airflow_does_not_know_is_asked_for(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name(monkeypatch, "gs://bucket/ledger")
+    monkeypatch.setattr(metadata, "version", lambda name: "2026.9.0")
+    with pytest.raises(
+        LedgerError, match=r"cannot be kept at gs://: No filesystem.*To do: install Airflow's provider"
+    ):
+        _open(mirror)
