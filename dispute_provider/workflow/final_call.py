@@ -285,7 +285,8 @@ class FinalCall(abc.ABC, Generic[R]):
             step = next_step(reading, stands, has_key=self._has_key)
             if step is Step.WAIT:
                 waits += 1
-                soon = await self._wait_for(chain, terms.LAPSES_AFTER - age, self.dispute(found))
+                left = terms.LAPSES_AFTER - age
+                soon = await self._wait_for(chain, stands, left, self.dispute(found))
                 if not soon or waits > _MOST_WAITS:
                     return Outcome(
                         Step.WAIT, found, last.sent, claim=last.claim, link=_tried(chain, claimant)
@@ -361,9 +362,13 @@ class FinalCall(abc.ABC, Generic[R]):
         await self._api.wait(pause)
         return True
 
-    async def _wait_for(self, chain: Chain, seconds: float, dispute: Dispute) -> bool:
-        """Wait until a chain has changed, or so many seconds; return False if the due date is too near."""
-        if is_too_late(dispute, min(seconds, POLLS[0])):
+    async def _wait_for(self, chain: Chain, stands: Standing, seconds: float, dispute: Dispute) -> bool:
+        """Wait until a chain has changed, or so many seconds; return False if the due date is too near.
+
+        Where an earlier try of the claimant may have sent it, nobody else is going to change the chain.
+        """
+        least = seconds if stands is Standing.OURS else min(seconds, POLLS[0])
+        if is_too_late(dispute, least):
             return False
         await until_changed(self._api, self._ledger, chain, seconds)
         return not is_too_late(dispute, 0.0)
