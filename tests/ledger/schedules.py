@@ -15,7 +15,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from dispute_provider.apis.idempotency import final_key
 from dispute_provider.contracts.answers import Answer
@@ -40,6 +40,7 @@ from dispute_provider.workflow.submit import submit
 from dispute_provider.workflow.turns import free_chain
 from tests.chaos.clock import VirtualLoop
 
+T = TypeVar("T")
 # A request that has not arrived so many seconds after it was written never will.
 LATEST_ARRIVAL = 180.0
 # Nobody waits longer for an answer.
@@ -194,6 +195,7 @@ class Bank:
     def __init__(self, loop: SimulatedLoop, *, has_keys: bool) -> None:
         self._loop, self._has_keys = loop, has_keys
         self._answers: dict[str, str] = {}
+        self.due = _DUE
         self.letter, self.submissions = "We sent it.", 0
         self.posts: list[Post] = []
 
@@ -208,7 +210,7 @@ class Bank:
             submitted=bool(self.submissions),
             submitted_at=None,
             closed=None,
-            due=_DUE,
+            due=self.due,
             amount=1,
             currency="usd",
             reason="fraudulent",
@@ -405,8 +407,17 @@ class World:
             asyncio.set_event_loop(None)
         return self._judge()
 
+    def run(self, work: Awaitable[T]) -> T:
+        """Run something in this world."""
+        asyncio.set_event_loop(self.loop)
+        return self.loop.run_until_complete(work)
+
+    def api(self, task: str) -> Any:
+        """Return the API as a task's worker reaches it."""
+        return BankApi(self, Worker(self.loop), task)
+
     async def _everybody(self) -> None:
-        starts_with = self._approval()
+        starts_with = self.approval()
         stagers = 1 if self.rng.random() < 0.4 else 0
         claimants = [self._submitter(starts_with) for _ in range(self.rng.choice((2, 2, 3)) - stagers)]
         claimants += [self._stager() for _ in range(stagers)]
@@ -421,13 +432,13 @@ class World:
         await asyncio.sleep(seconds)
         await work
 
-    def _ledger(self) -> DisputeLedger:
+    def ledger(self) -> DisputeLedger:
         ledger = Ledger(self.store).of("test", "bank", "d_1", _SEAL)
         since_boot = self.rng.uniform(0.0, 1e6)
         ledger.clock = lambda: since_boot + self.loop.time()
         return ledger
 
-    def _approval(self, ledger_end: str | None = None) -> Record:
+    def approval(self, ledger_end: str | None = None) -> Record:
         """A signed approval of what the dispute holds now."""
         found = self.bank.read()
         record = Record("bank", "bank", "d_1", State.APPROVED, "approved", ledger_end=ledger_end).seen(found)
@@ -466,7 +477,7 @@ class World:
             await self._submitter(reviewed)
 
     async def _stage(self, api: Any, letter: str) -> None:
-        ledger = self._ledger()
+        ledger = self.ledger()
         claimant = Claimant(Kind.STAGE, None, "stager")
         claim = ledger.claim(await free_chain(api, ledger, claimant), claimant, {}, None)
         found = await api.read("d_1")
@@ -479,18 +490,18 @@ class World:
         """A new approval, given on what the ledger and the dispute show now; None where it was answered."""
         while True:
             try:
-                end = (await self._ledger().look()).final_end
+                end = (await self.ledger().look()).final_end
             except TryAgainError:
                 await asyncio.sleep(10.0)
                 continue
             if self.bank.submissions:
                 return None
-            return self._approval(end.hash if end else None)
+            return self.approval(end.hash if end else None)
 
     async def _tries(self, task: str, record: Record) -> None:
         for _ in range(5):
             try:
-                end = await self._as_worker(task, lambda api: submit(api, record, self._ledger(), task))
+                end = await self._as_worker(task, lambda api: submit(api, record, self.ledger(), task))
             except KilledError:
                 await asyncio.sleep(self.rng.uniform(1.0, self.rng.choice((10.0, 400.0))))
                 continue

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from schedules import StormyStore, Weather, play
+from schedules import StormyStore, Weather, World, play
 
+from dispute_provider.evidence.record import Record, State
 from dispute_provider.ledger import ledger, terms
+from dispute_provider.ledger.chain import Kind
+from dispute_provider.workflow.submit import claimant_of, submit
 
 FULL = os.environ.get("LEDGER_RACES") == "full"
 PARTS, SCHEDULES = (20, 1000) if FULL else (2, 100)
@@ -49,10 +53,33 @@ def test_without_keys_only_a_worker_that_stands_still_after_its_check_sends_twic
     assert counts["window"] > 0
 
 
+_CALM = Weather(**dict.fromkeys(Weather.__dataclass_fields__, 0.0))
+
+
+@pytest.mark.parametrize(("has_keys", "state"), [(False, State.UNKNOWN), (True, State.SUBMITTED)])
+def test_who_cannot_wait_for_an_earlier_try_before_the_due_date_says_so_at_once(
+    has_keys: bool, state: State
+) -> None:
+    world = World(1, has_keys=has_keys, weather=_CALM)
+    world.bank.due = datetime.now(UTC) + timedelta(seconds=terms.LAPSES_AFTER - 20)
+    record = world.approval()
+
+    async def second_try() -> Record:
+        ledger = world.ledger()
+        # The first was killed with its claim.
+        claim = ledger.claim(await ledger.look(), claimant_of(record, Kind.SUBMIT, "task"), {}, None)
+        await claim.take("submit")
+        return await submit(world.api("task"), record, ledger, "task")
+
+    end = world.run(second_try())
+    assert end.state == state
+    assert world.loop.time() < 10
+    assert len(world.bank.posts) == has_keys
+
+
 def test_a_dispute_is_submitted_at_once_in_calm_weather() -> None:
-    calm = Weather(**dict.fromkeys(Weather.__dataclass_fields__, 0.0))
     for has_keys in (False, True):
-        counts = play(range(50), has_keys=has_keys, weather=calm)
+        counts = play(range(50), has_keys=has_keys, weather=_CALM)
         assert counts["submitted"] == 50
         assert counts["doubles"] == counts["altered"] == counts["false ends"] == 0
         assert not counts["state unknown"]
