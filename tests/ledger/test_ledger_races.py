@@ -10,9 +10,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from racing import races
@@ -115,30 +117,92 @@ def test_a_killed_writer_leaves_no_empty_and_no_half_file(tmp_path: Path) -> Non
     assert written > KILLS, "no writer was killed at work"
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The address of a bucket on an S3 stand-in."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    old = dict(os.environ)
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }
-    import s3fs
-    from airflow.sdk.io import attach
+class StandIn:
+    """Moto's S3, one request after another: of two conditional writes S3 lets one win, moto itself both.
 
-    # As Airflow's provider for Amazon registers it.
-    attach("s3", fs=s3fs.S3FileSystem()).fs.mkdir("disputes")
-    try:
+    :ivar conflicts: how many of the next writes get a 409, as S3 answers while another is at work.
+    """
+
+    def __init__(self) -> None:
+        server = pytest.importorskip("moto.server")
+        self._moto = server.DomainDispatcherApplication(server.create_backend_app)
+        self._lock = threading.Lock()
+        self.conflicts = 0
+        serving = pytest.importorskip("werkzeug.serving")
+        self.server = serving.make_server(
+            "127.0.0.1", 0, self, threaded=True, request_handler=_quiet(serving)
+        )
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        with self._lock:
+            if environ["REQUEST_METHOD"] == "PUT" and self.conflicts:
+                self.conflicts -= 1
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                start_response("409 Conflict", [("Content-Type", "application/xml")])
+                return [_CONFLICT]
+            return list(self._moto(environ, start_response))
+
+
+_CONFLICT = (
+    b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>ConditionalRequestConflict</Code><Message>The "
+    b"conditional request cannot succeed due to a conflicting operation against this resource."
+    b"</Message></Error>"
+)
+
+
+def _quiet(serving: Any) -> Any:
+    class Handler(serving.WSGIRequestHandler):  # type: ignore[misc]  # of an untyped module
+        def log(self, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[StandIn]:
+    stand_in = StandIn()
+    yield stand_in
+    stand_in.server.shutdown()
+    stand_in.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def s3(stand_in: StandIn) -> Iterator[str]:
+    """The address of a bucket on an S3 stand-in."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{stand_in.server.server_port}")
+        import s3fs
+        from airflow.sdk.io import attach
+
+        # As Airflow's provider for Amazon registers it.
+        attach("s3", fs=s3fs.S3FileSystem()).fs.mkdir("disputes")
         yield "s3://disputes/ledger"
+
+
+@pytest.mark.parametrize("conflicts", [1, 2, 3])
+def test_a_conflict_on_s3_is_tried_again(s3: str, stand_in: StandIn, conflicts: int) -> None:
+    store, path = store_at(s3), f"test/conflict/1/{conflicts}"
+    stand_in.conflicts = conflicts
+    assert store.create(path, b"mine")
+    assert stand_in.conflicts == 0
+    stand_in.conflicts = conflicts
+    assert not store.create(path, b"another's")
+    assert store.read([path]) == {path: b"mine"}
+
+
+def test_a_conflict_that_lasts_creates_nothing(s3: str, stand_in: StandIn) -> None:
+    store, path = store_at(s3), "test/conflict/1/9"
+    stand_in.conflicts = 1000
+    try:
+        with pytest.raises(OSError, match="conflict"):
+            store.create(path, b"mine")
     finally:
-        os.environ.clear()
-        os.environ |= old
-        server.stop()
+        stand_in.conflicts = 0
+    assert store.read([path]) == {}
 
 
 def test_of_many_threads_one_creates_an_object_on_s3(s3: str) -> None:
