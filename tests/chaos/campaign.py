@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.chaos.trace import trace
 
-_TOLD = 40
+_TOLD = 60
 _EVERY = 15.0
 
 
@@ -62,6 +62,8 @@ def _play(seed: int) -> dict[str, Any]:
         "crashes": verdict.crashes,
         "gap": verdict.gap_edits > 0,
         "states": verdict.states,
+        "weather": verdict.weather,
+        "drawn": verdict.transcript.drawn,
         "trace": trace(verdict.transcript.journal) if _tracing else {},
     }
 
@@ -90,6 +92,8 @@ class Campaign:
         _tracing = traces is not None
         totals: Counter[str] = Counter()
         states: Counter[str] = Counter()
+        weather: Counter[str] = Counter()
+        drawn: Counter[str] = Counter()
         failing: dict[int, list[str]] = {}
         traced: dict[int, dict[str, str]] = {}
         began = spoken = time.monotonic()
@@ -97,6 +101,9 @@ class Campaign:
             totals.update({name: played[name] for name in ("requests", "faults", "crashes", "gap")})
             totals.update(kind for kind, _ in played["findings"])
             states.update(played["states"])
+            weather.update(played["weather"])
+            weather["any"] += bool(played["weather"])
+            drawn.update(played["drawn"])
             traced[played["seed"]] = played["trace"]
             if wrong := [text for kind, text in played["findings"] if kind not in COUNTED_APART]:
                 failing[played["seed"]] = wrong
@@ -116,6 +123,8 @@ class Campaign:
             "episodes": episodes,
             **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, *COUNTED_APART)},
             "states": dict(sorted(states.items())),
+            "weather": dict(sorted(weather.items())),
+            "drawn": dict(sorted(drawn.items())),
         }
         if traces:
             lines = [json.dumps([at, traced[at]], sort_keys=True) for at in sorted(traced)]

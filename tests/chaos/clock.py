@@ -75,19 +75,53 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]  # as the base class, less general
         future: asyncio.Future[T] = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
+        if before := stopped_at("before thread"):
+            self.call_later(before, self._carry_out, future, func, args)
+        else:
+            self._carry_out(future, func, args)
         return future
+
+    def _carry_out(self, future: asyncio.Future[Any], func: Callable[..., Any], args: Any) -> None:
+        if future.cancelled():
+            return
+        try:
+            result = func(*args)
+        except BaseException as error:  # of a worker that was killed, too
+            self._settle(future, future.set_exception, error)
+        else:
+            self._settle(future, future.set_result, result)
+
+    def _settle(self, future: asyncio.Future[Any], settle: Callable[[Any], None], value: Any) -> None:
+        def do() -> None:
+            if not future.done():
+                settle(value)
+
+        if after := stopped_at("after thread"):
+            self.call_later(after, do)
+        else:
+            do()
 
 
 _running: VirtualLoop | None = None
+# Seconds that the clock of whoever asks is ahead.
+skew: Callable[[], float] = lambda: 0.0
+# Seconds for which whoever comes to a point stands still there.
+stopped_at: Callable[[str], float] = lambda point: 0.0
 
 
 def now() -> float:
     """Unix seconds of the episode's clock."""
     return EPOCH + (_running.time() if _running else 0.0)
+
+
+def boot_time() -> float:
+    """Seconds that only grow, whatever a clock is set to."""
+    return now() - EPOCH
+
+
+def wall_time() -> float:
+    """Unix seconds by the clock of whoever asks."""
+    return now() + skew()
 
 
 class SandboxClock(Clock):
@@ -136,7 +170,7 @@ def without_context(loop: asyncio.AbstractEventLoop, call: Callable[..., object]
 class _VirtualDatetime(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> _VirtualDatetime:
-        return cls.fromtimestamp(now(), tz)
+        return cls.fromtimestamp(wall_time(), tz)
 
 
 def install() -> None:
@@ -150,8 +184,8 @@ def install() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     virtual = SimpleNamespace(
-        time=now,
-        monotonic=lambda: now() - EPOCH,
+        time=wall_time,
+        monotonic=boot_time,
         sleep=_no_sleep,
     )
     for name, loaded in list(sys.modules.items()):
@@ -161,6 +195,9 @@ def install() -> None:
             loaded.datetime = _VirtualDatetime
         if getattr(loaded, "time", None) is time:
             loaded.time = virtual
+    from dispute_provider.ledger.ledger import DisputeLedger
+
+    DisputeLedger.clock = staticmethod(boot_time)
     # What is drawn for a pause must not depend on the order of the requests before it.
     wait_random.__call__ = lambda self, state: self.wait_random_min + 0.25 * self.wait_random_max  # type: ignore[method-assign,assignment]
     uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128), version=4)

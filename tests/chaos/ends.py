@@ -58,7 +58,9 @@ class Ends:
         for run, disputes in self.transcript.given.items():
             ended = Counter(r["dispute"] for r in last[run].records) if run in last else Counter[str]()
             for dispute, cases in Counter(disputes).items():
-                if ended[dispute] != cases and not (ended[dispute] and self._was_edited(run)):
+                if ended[dispute] == cases or run in self.transcript.marked:
+                    continue
+                if not (ended[dispute] and self._was_edited(run)):
                     yield Finding(LOST, dispute, f"{run} ended with {ended[dispute]} states for {cases}")
         for completion in last.values():
             for record in completion.records:
@@ -69,7 +71,8 @@ class Ends:
 
     def _was_edited(self, run: str) -> bool:
         """Whether records of a run were edited: then one may stand in the place of another."""
-        return any(which == run and what == "tampered" for _, which, what in self.transcript.disturbed)
+        tampered = any(which == run and what == "tampered" for _, which, what in self.transcript.disturbed)
+        return tampered or run in self.transcript.marked
 
     def _true(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
         """Whether what a state says is so."""

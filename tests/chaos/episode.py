@@ -10,7 +10,7 @@ from typing import Any
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.sweep import FindCasesOperator
 from tests.chaos import clock
-from tests.chaos.airflow import TaskInstance, Worker, own_tasks
+from tests.chaos.airflow import TaskInstance
 from tests.chaos.facts import HANG, Finding
 from tests.chaos.judge import judge
 from tests.chaos.run import Run
@@ -18,6 +18,7 @@ from tests.chaos.scene import Scene
 from tests.chaos.site import Site
 from tests.chaos.stagings import Twins
 from tests.chaos.transcript import Sweep, Transcript
+from tests.chaos.worker import Worker, own_tasks
 
 # Seconds after which nothing is in flight any more.
 _SETTLED = 600.0
@@ -36,6 +37,8 @@ class Verdict:
     states: Counter[str]
     seconds: float
     """Of virtual time."""
+    weather: list[str]
+    """What the episode draws from."""
     transcript: Transcript = field(repr=False, default_factory=Transcript)
 
 
@@ -52,8 +55,7 @@ class Episode:
         scene.make_disputes()
         disputes = list(scene.cases)
         first = [self._start(disputes)]
-        # Runs that meet with different cases for a dispute have no lock that knows the dispute yet.
-        for _ in range(0 if scene.mood.twins else scene.dice.choice([0, 0, 1, 1, 2])):
+        for _ in range(max(len(scene.deployments) - 1, scene.dice.choice([0, 0, 1, 1, 2]))):
             least = len(disputes) if scene.mood.together else 1
             some = scene.dice.sample(disputes, scene.dice.randint(least, len(disputes)))
             first.append(self._start(some, scene.dice.choice([0.0, 0.0, 1.0, 600.0])))
@@ -91,8 +93,10 @@ class Episode:
                 scene.transcript.contested |= {
                     one for one, case in again.items() if case is not scene.cases[one]
                 }
+        airflow = scene.deployments[len(self.runs) % len(scene.deployments)]
         run = Run(
             scene,
+            airflow,
             f"run{len(self.runs) + 1}",
             cases,
             twins,
@@ -102,6 +106,9 @@ class Episode:
         self.runs.append(run)
         if twins and twins.where == "batch":
             scene.transcript.claimed_twice |= {(run.name, dispute) for dispute in twins.cases}
+        if len(scene.deployments) > 1:
+            # One takes for a colleague's what the other has uploaded.
+            scene.transcript.contested |= {*disputes}
         scene.transcript.given[run.name] = [*disputes, *(twins.cases if twins else ())]
         return run.play(after)
 
@@ -120,10 +127,11 @@ class Episode:
             operator = FindCasesOperator(
                 task_id="find", conn_id=f"{api}_default", folder=scene.site.empty_folder
             )
-            worker = Worker(f"sweep/{api}/find/1", None, scene.faults.draw("sweep", api))
+            worker = Worker(f"sweep/{api}/find/1", scene.faults.draw("sweep", api))
+            context = scene.deployments[0].context("sweep", "sweep", instance, worker)
             before = self._open_at(api)
             try:
-                await worker.run(operator.aexecute(scene.airflow.context("sweep", instance, worker)))
+                await worker.run(operator.aexecute(context))
             except DisputeError:
                 continue
             named = {record["dispute"] for record in instance.pushed["without_case"]}
@@ -184,5 +192,6 @@ def play(seed: int, site: Site) -> Verdict:
         gap_edits=transcript.gap_edits,
         states=states,
         seconds=seconds,
+        weather=episode.scene.weather.drawn,
         transcript=transcript,
     )

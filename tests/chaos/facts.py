@@ -12,11 +12,15 @@ from tests.chaos.transcript import Approval, Pieces, Transcript, pieces_of
 DOUBLE, UNAPPROVED, LOST, DUPLICATE = "double_submits", "unapproved", "lost", "duplicate_uploads"
 FALSE_END, NO_RECEIPT, HANG = "false_ends", "no_receipt", "hangs"
 KINDS = (DOUBLE, UNAPPROVED, LOST, DUPLICATE, FALSE_END, NO_RECEIPT, HANG)
+MOOV_WINDOW = "moov_window"
+"""Its worker was frozen between the last check and the write, at Moov: counted, and no failure."""
+NO_COMMON_LEDGER = "moov_no_common_ledger"
+"""Two deployments without a common ledger have both submitted at Moov: counted, and no failure."""
 UNATTRIBUTED = "unattributed"
 """Killed between its intent and its request, while a colleague submits: counted, and no failure."""
 ADMITTED = "admitted"
 """The end says that this run or another sent it, and no kill is why: counted, and no failure."""
-COUNTED_APART = (UNATTRIBUTED, ADMITTED)
+COUNTED_APART = (MOOV_WINDOW, NO_COMMON_LEDGER, UNATTRIBUTED, ADMITTED)
 _CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
 
 
@@ -108,6 +112,16 @@ class Facts:
             for entry in self.transcript.journal
             if entry["operation"] in _CONCEDING and entry["changed"] and sender_of(entry)
         ]
+
+    def was_frozen(self, dispute: str, until: float) -> bool:
+        """Whether a worker was frozen between its last check and the write of a request that changed a dispute."""
+        return any(
+            entry["dispute"] == dispute
+            and entry["changed"]
+            and "x-chaos-frozen" in entry["headers"]
+            and entry["time"] <= until
+            for entry in self.transcript.journal
+        )
 
     def openings(self, dispute: str, time: float) -> int:
         return sum(1 for opening in self.transcript.openings.get(dispute, ()) if opening.at <= time)

@@ -26,6 +26,8 @@ TWICE = "carried out twice"
 """Fault of a proxy that repeats the request; the client gets the second answer."""
 ODD = "odd fields"
 """Fault that leaves the meaning of an answer as it is: optional fields are null, unknown ones are added."""
+STALE = "stale"
+"""Fault of a reading: it shows the dispute as it was a while ago."""
 HOLD = "x-chaos-hold"
 """Header by which a worker that is about to be killed has its request still at work when it dies."""
 CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
@@ -88,7 +90,9 @@ def _watch(api: Any) -> None:
         if isinstance(world.faults, RandomFaults):
             if call.fault == ODD:
                 reply = world.faults.made_odd(call, reply)
-            world.faults.after_work(call)
+            if call.fault == STALE:
+                return world.faults.shown_before(call)
+            world.faults.after_work(call, reply)
         return reply
 
     api.answer = answer
@@ -114,13 +118,21 @@ class RandomFaults:
 
     :param rate: the share of readings that are spoilt; of what changes a dispute, more.
     :param before_work: called when a request has arrived and is not looked at yet.
-    :param after_work: called when an API has done what was asked, and has not answered yet.
+    :param after_work: called when an API has done what was asked, with what it is going to answer.
+    :param shown_before: returns what was answered to an earlier reading that is the same.
+    :param may_be_stale: whether there is one that is young enough.
+    :param stale: the share of such readings that are answered so.
+    :param stored_500s: whether the first request under each idempotency key is answered with a 500.
     """
 
     seed: int
     rate: float
     before_work: Callable[[Call], None]
-    after_work: Callable[[Call], None]
+    after_work: Callable[[Call, Response], None]
+    shown_before: Callable[[Call], Response]
+    may_be_stale: Callable[[Call], bool]
+    stale: float = 0.0
+    stored_500s: bool = False
 
     def __post_init__(self) -> None:
         self.rules: list[Fault] = []
@@ -130,6 +142,7 @@ class RandomFaults:
         self._faults: Counter[str] = Counter()
         self._storm: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
+        self._keys: set[str] = set()
 
     def draw(self, *key: str) -> random.Random:
         """Dice for the next event of a kind."""
@@ -143,8 +156,14 @@ class RandomFaults:
         self.dice = self.draw(self._subject, call.operation)
         if hold := call.headers.get(HOLD):
             return self._fault("delay", "held while its worker is killed", seconds=float(hold))
+        key = call.header("idempotency-key")
+        if self.stored_500s and key and key not in self._keys:
+            self._keys.add(key)
+            return self._fault("stored-500")
         if self._faults[self._subject] >= _MOST_FAULTS:
             return None
+        if self.stale and self.may_be_stale(call) and self.dice.random() < self.stale:
+            return self._fault("delay", STALE)
         if self._storm[self._subject] > 0:
             self._storm[self._subject] -= 1
             return self._too_many(call, "storm")

@@ -8,12 +8,16 @@
 ``false_ends``: a named end that the journal contradicts.
 ``no_receipt``: we sent something, and there is no receipt of it.
 ``hangs``: an episode that does not come to its end.
+
+Counted apart, for nothing prevents them: ``moov_window``, a worker frozen between its last check and the write;
+``moov_no_common_ledger``, two deployments with a ledger each.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from tests.chaos.ends import Ends
@@ -21,6 +25,8 @@ from tests.chaos.facts import (
     DOUBLE,
     DUPLICATE,
     LOST,
+    MOOV_WINDOW,
+    NO_COMMON_LEDGER,
     UNAPPROVED,
     Facts,
     Finding,
@@ -67,7 +73,15 @@ class _Judge:
         stages = Counter((submission.dispute, submission.stage) for submission in self.facts.ours)
         for (dispute, stage), count in stages.items():
             for _ in range(count - 1):
-                yield Finding(DOUBLE, dispute, f"{stage} was submitted {count} times")
+                yield Finding(self._kind(dispute, DOUBLE), dispute, f"{stage} was submitted {count} times")
+
+    def _kind(self, dispute: str, kind: str, until: float = inf) -> str:
+        """What a double or unapproved submission counts as, where the ledger cannot prevent it at Moov."""
+        if self.transcript.disputes[dispute]["api"] != "moov":
+            return kind
+        if self.facts.was_frozen(dispute, until):
+            return MOOV_WINDOW
+        return NO_COMMON_LEDGER if self.transcript.two_ledgers else kind
 
     def _approved(self, submission: Submission) -> Iterator[Finding]:
         given = self.facts.approvals(submission.run, submission.dispute)
@@ -76,7 +90,8 @@ class _Judge:
             yield Finding(UNAPPROVED, submission.dispute, f"{submission.run}: nobody had approved it")
         elif not any(says_approved(submission, one) for one in before) and not self._was_noticed(submission):
             problem = f"not what was approved: {difference(submission, before[-1])}"
-            yield Finding(UNAPPROVED, submission.dispute, f"{submission.run}: {problem}")
+            kind = self._kind(submission.dispute, UNAPPROVED, submission.time)
+            yield Finding(kind, submission.dispute, f"{submission.run}: {problem}")
 
     def _by_itself(self, submission: Submission) -> Iterator[Finding]:
         """What the API sends by itself is nothing of ours that nobody has approved."""

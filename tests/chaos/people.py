@@ -315,7 +315,7 @@ def tamper(
     :param stolen: records that were approved before, by dispute.
     """
     everything = [record for records in stolen.values() for record in records]
-    act = dice.choice(["promote", "steal", "attempt", "concede", "reject"])
+    act = dice.choice(["promote", "steal", "seen", "concede", "reject"])
     for record in records:
         approval = record.get("approval")
         if act == "reject":
@@ -326,8 +326,9 @@ def tamper(
             ]
             record.update(state="rejected", automatic="smart_disputes", differences=written, earlier=None)
             continue
-        if act == "attempt" and approval:
-            record["approval"] = {**approval, "attempt": 1 + int(approval["attempt"])}
+        if act == "seen" and approval:
+            # As if it had been given on no earlier end, or on another one.
+            record["ledger_end"] = None if record.get("ledger_end") else "0" * 64
         elif act == "concede" and approval:
             record.update(state="approved", approval={**approval, "action": "concede"})
         elif record["state"] in ("held", "rejected"):
@@ -335,7 +336,6 @@ def tamper(
                 "action": "submit",
                 "responder": "ana (7)",
                 "responded_at": moment().isoformat(),
-                "attempt": 1,
             }
             if act == "steal" and (earlier := stolen.get(record["dispute"])):
                 # One that was given to the same dispute, and taken back since.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,12 +18,12 @@ from dispute_provider.operators.evidence import (
 )
 from dispute_provider.tasks.retry import ApiRetryPolicy
 from tests.chaos import clock, people
-from tests.chaos.airflow import Crash, KilledError, TaskInstance, Worker, draw_crash
+from tests.chaos.airflow import Airflow, TaskInstance
 from tests.chaos.scene import Scene
 from tests.chaos.stagings import Staging, Twins, stagings
 from tests.chaos.transcript import Approval, Completion
+from tests.chaos.worker import KilledError, Worker, draw_crash
 
-_POOL = "submissions"
 _RETRIES = 3
 _MOST_CLEARS = 4
 _MOST_CRASHES = 6
@@ -40,12 +39,14 @@ class RunFailedError(Exception):
 class Run:
     """One run: its tasks, its XComs, and how often parts of it were cleared.
 
+    :param airflow: the deployment that it runs in.
     :param submission_broken: called with the run's disputes when a worker dies at the submission.
     """
 
     def __init__(
         self,
         scene: Scene,
+        airflow: Airflow,
         name: str,
         cases: dict[str, dict[str, Any]],
         twins: Twins | None = None,
@@ -55,6 +56,7 @@ class Run:
     ) -> None:
         self.scene = scene
         self.name = name
+        self._airflow, self._run_id = airflow, airflow.new_run_id()
         self.cases = cases
         self.twins = twins
         self.generation = 0
@@ -62,9 +64,16 @@ class Run:
         self.ended = False
         self._tasks: dict[str, TaskInstance] = {}
         self._started = 0.0
-        self._tokens = scene.dice.random() < 0.2
+        self._connections = self._draw_connections()
+        self._workers: dict[str, Worker] = {}
         self._hurried = hurried
         self._submission_broken = submission_broken
+
+    def _draw_connections(self) -> dict[str, str]:
+        dice = self.scene.dice
+        if dice.random() < self.scene.weather.connections:
+            return {"stripe": "stripe_second", "moov": "moov_second"}
+        return {"stripe": "stripe_default", "moov": "moov_token" if dice.random() < 0.2 else "moov_default"}
 
     @property
     def label(self) -> str:
@@ -124,15 +133,32 @@ class Run:
         scene = self.scene
         await asyncio.sleep(scene.dice.uniform(0.5, 20))
         scene.between_tasks(self.disputes)
+        self._change_surroundings()
         if before_submission and scene.mood.together and not self._hurried:
             now = asyncio.get_running_loop().time()
             await asyncio.sleep(_TOGETHER - now % _TOGETHER)
+
+    def _change_surroundings(self) -> None:
+        """Replace keys, purge state stores."""
+        scene, weather = self.scene, self.scene.weather
+        if weather.rotations and scene.dice.random() < weather.rotations:
+            scene.keys.replace()
+            self._note("*", "keys replaced")
+        if weather.purges and scene.dice.random() < weather.purges:
+            self._airflow.assets.clear()
+            for instance in self._tasks.values():
+                instance.state.clear()
+            self._note("*", "purged")
+
+    def _note(self, which: str, what: str) -> None:
+        self.scene.transcript.disturbed.append((clock.now(), which, what))
+        self.scene.transcript.drawn[what] += 1
 
     # The tasks
 
     @property
     def _stagings(self) -> dict[str, Staging]:
-        return stagings(self.cases, self.twins, tokens=self._tokens)
+        return stagings(self.cases, self.twins, self._connections)
 
     @property
     def _reviews(self) -> list[str]:
@@ -148,11 +174,9 @@ class Run:
                     folder=self.scene.site.folder,
                     merge=self.scene.mood.merge,
                     switch_to_manual=self.scene.mood.switch,
-                    pool=_POOL,
                 )
-                async with staging_lock(self.scene, staging.connection.startswith("moov")):
-                    worker = self._worker(instance)
-                    return await worker.run(operator.aexecute(self._context(instance, worker)))
+                worker = self._worker(instance)
+                return await worker.run(operator.aexecute(self._context(instance, worker)))
 
             return attempt
 
@@ -245,14 +269,10 @@ class Run:
                 self.scene.approvals[record["dispute"]].append(record)
 
     async def _submit(self) -> None:
-        moov = any(case["provider"] == "moov" for case in self.cases.values())
-
         async def attempt(instance: TaskInstance) -> Any:
-            # The lock between runs for an API without keys; the slot is free again as soon as a worker dies.
-            async with submission_lock(self.scene, moov):
-                operator = SubmitEvidenceOperator(task_id="submit", approved=self._decided(), pool=_POOL)
-                worker = self._worker(instance)
-                return await worker.run(operator.aexecute(self._context(instance, worker)))
+            operator = SubmitEvidenceOperator(task_id="submit", approved=self._decided())
+            worker = self._worker(instance)
+            return await worker.run(operator.aexecute(self._context(instance, worker)))
 
         await self._task("submit", attempt)
 
@@ -276,9 +296,13 @@ class Run:
         while True:
             instance.try_number += 1
             delay, may_retry = self.scene.mood.retry_delay, True
+            by_hand = self._marks_success(instance)
             try:
                 instance.xcom = json.dumps(await attempt(instance))
             except KilledError:
+                if by_hand:
+                    instance.xcom = None
+                    return None
                 reason = "killed"
                 self.scene.transcript.crashes += 1
                 self.scene.transcript.disturbed.append((clock.now(), self.name, "killed"))
@@ -293,30 +317,38 @@ class Run:
                     delay = decision.retry_delay.total_seconds()
             else:
                 return None
+            finally:
+                if by_hand:
+                    by_hand.cancel()
             if not may_retry or instance.try_number > instance.max_tries:
                 return reason
             await asyncio.sleep(delay)
+
+    def _marks_success(self, instance: TaskInstance) -> asyncio.TimerHandle | None:
+        """Somebody may mark the task as success by hand while it runs; its worker is killed then."""
+        scene = self.scene
+        if instance.task_id.startswith("stage") or scene.dice.random() >= scene.weather.by_hand:
+            return None
+
+        def mark() -> None:
+            self._note(self.name, "marked as success")
+            scene.transcript.marked.add(self.name)
+            self._workers[instance.task_id].kill()
+
+        return asyncio.get_running_loop().call_later(scene.dice.uniform(0, 3), mark)
 
     def _worker(self, instance: TaskInstance) -> Worker:
         scene = self.scene
         rate = scene.mood.crash_rate if scene.transcript.crashes < _MOST_CRASHES else 0.0
         name = f"{self.label}/{instance.task_id}/{instance.try_number}"
         dice = scene.faults.draw(name)
-        crash: Crash | None = draw_crash(dice, rate)
-        return Worker(name, crash, dice)
+        crash = draw_crash(dice, rate)
+        worker = Worker(name, dice, scene.conditions(self._airflow, self.name, crash, dice))
+        self._workers[instance.task_id] = worker
+        return worker
 
     def _context(self, instance: TaskInstance, worker: Worker) -> Any:
-        return self.scene.airflow.context(self.name, instance, worker)
+        return self._airflow.context(self.name, self._run_id, instance, worker)
 
     def _xcom(self, task: str) -> list[dict[str, Any]]:
         return list(json.loads(self._tasks[task].xcom or "[]"))
-
-
-def submission_lock(scene: Scene, needed: bool) -> Any:
-    """The pool of one slot: the lock between runs for an API without keys."""
-    return scene.airflow.pool(_POOL) if needed else contextlib.nullcontext()
-
-
-def staging_lock(scene: Scene, needed: bool) -> Any:
-    """The same pool, for the tasks that stage."""
-    return scene.airflow.pool(_POOL) if needed else contextlib.nullcontext()

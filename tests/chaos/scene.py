@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dispute_provider.sandbox import setup
-from dispute_provider.sandbox.wire import Call
+from dispute_provider.sandbox.wire import Call, Response
+from dispute_provider.state.ledger_id import LEDGER
 from tests.chaos import clock, people
 from tests.chaos.airflow import Airflow
 from tests.chaos.facts import stage_key
 from tests.chaos.faults import RandomFaults, is_reading, is_submission
+from tests.chaos.keys import Keys
+from tests.chaos.ledgers import new_store
 from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.site import Site
 from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
+from tests.chaos.weather import Weather
+from tests.chaos.worker import Conditions, Crash, draw_freeze
 
 _HOUR, _DAY = 3600.0, 86_400.0
+# A reading shows what was so at most so many seconds ago.
+_REPLICA_LAGS = 20.0
+# Calls to stores that fail, in one episode.
+_MOST_BREAKS = 12
 _AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
 _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
 
@@ -63,32 +72,84 @@ class Mood:
         )
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """What was answered to a reading, and what it showed."""
+
+    at: float
+    reply: Response
+    shown: Shown
+
+
+def _question(call: Call) -> tuple[str, str]:
+    return call.operation, f"{call.path}?{call.query}"
+
+
 class Scene:
     """The state of one episode, apart from its runs."""
 
-    def __init__(self, seed: int, site: Site) -> None:
+    def __init__(
+        self, seed: int, site: Site, mood: Mood | None = None, weather: Weather | None = None
+    ) -> None:
         random.seed(seed)
         self.dice = random.Random(seed)
         self.site = site
-        self.mood = Mood.draw(self.dice)
-        self.transcript = Transcript()
+        self.mood = mood or Mood.draw(self.dice)
+        self.weather = weather or Weather.draw(random.Random(f"{seed}/weather"))
+        self.transcript = Transcript(two_ledgers=self.weather.two_ledgers)
         self.world = site.new_world()
+        if "evidence" in self.weather.breaks:
+            site.keep_evidence()
         self.world.clock = clock.SandboxClock()
-        self.faults = RandomFaults(seed, self.mood.fault_rate, self._before_work, self._after_work)
+        self.faults = RandomFaults(
+            seed,
+            self.mood.fault_rate,
+            self._before_work,
+            self._after_work,
+            self._shown_before,
+            self._may_be_stale,
+            self.weather.stale,
+            self.weather.stored_500s,
+        )
         self.world.faults = self.faults  # type: ignore[assignment]  # takes the rules' place
         site.wire.obstacle = self.faults.obstacle
         self.world.settings.permissive = self.dice.random() < 0.85
         self.world.settings.stale_submit = self.dice.random() < 0.2
         self.world.settings.latency = self.dice.choice([0.0, 0.0, 0.2, 1.5])
         self.outside = Outside(self.world, self.transcript, random.Random(seed + 2))
-        self.airflow = Airflow()
+        self.deployments = self._deployments()
+        self.keys = Keys(self.world, site)
         self.cases: dict[str, dict[str, Any]] = {}
         self.inquiries: set[str] = set()
         self._texts: dict[str, dict[str, Any]] = {}
         self._readings: dict[tuple[str, str], Shown] = {}
+        self._answers: dict[tuple[str, str], _Answered] = {}
+        self._breaks = 0
         self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     # What there is
+
+    def _deployments(self) -> list[Airflow]:
+        skew = self.weather.skew
+        ledgers = [new_store(self.dice.uniform(-skew, skew)) for _ in range(self.weather.deployments)]
+        return [Airflow(ledger if self.weather.two_ledgers else ledgers[0]) for ledger in ledgers]
+
+    def conditions(self, airflow: Airflow, run: str, crash: Crash | None, dice: random.Random) -> Conditions:
+        """Draw what a worker of a run meets with."""
+        weather = self.weather
+        is_stray = dice.random() < weather.strays and LEDGER.uri in airflow.assets
+        ledger = new_store(0.0) if is_stray else airflow.ledger
+        skew = dice.uniform(-weather.skew, weather.skew)
+
+        def noted(what: str) -> None:
+            self._breaks += what.endswith("down")
+            self.transcript.disturbed.append((clock.now(), run, what))
+            self.transcript.drawn[what] += 1
+
+        if is_stray:
+            noted("stray")
+        breaks = weather.breaks if self._breaks < _MOST_BREAKS else {}
+        return Conditions(crash, draw_freeze(dice, weather.freezes), skew, breaks, noted, lambda: ledger)
 
     def make_disputes(self) -> None:
         for _ in range(self.dice.choice([1, 1, 2, 3])):
@@ -170,22 +231,34 @@ class Scene:
         """A request arrives; for a submission, the last moment for a colleague."""
         if call.dispute not in self.cases:
             return
+        if self.weather.colleague:
+            dice = self.faults.draw(call.dispute, "colleague")
+            if dice.random() < self.weather.colleague:
+                self._disturb(call.dispute, dice, BETWEEN_TASKS)
         if is_submission(call) and self.mood.gap:
             dice = self.faults.draw(call.dispute, "gap")
             if dice.random() < self.mood.gap:
-                self.outside.dice, before = dice, self.outside.dice
-                self.transcript.gap_edits += self.outside.disturb(call.dispute, IN_THE_GAP)
-                self.outside.dice = before
+                self.transcript.gap_edits += self._disturb(call.dispute, dice, IN_THE_GAP)
         if call.operation == "PostDisputesDispute":
             self._texts[call.request_id] = dict(self.world.stripe[call.dispute].evidence)
 
+    def _disturb(self, dispute: str, dice: random.Random, acts: dict[str, int]) -> bool:
+        self.outside.dice, before = dice, self.outside.dice
+        done = self.outside.disturb(dispute, acts)
+        self.outside.dice = before
+        return done
+
     # What is seen
 
-    def _after_work(self, call: Call) -> None:
+    def _after_work(self, call: Call, reply: Response) -> None:
         if call.dispute not in self.cases:
             return
         if is_reading(call):
-            self._note_reading(call)
+            described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
+            if self.weather.stale and reply.status == 200 and not call.fault:
+                seen = _Answered(clock.now(), reply, self._reading(described))
+                self._answers.setdefault(_question(call), seen)
+            self._note_reading(call, self._reading(described))
         elif call.changed and call.request_id in self._texts:
             self._note_replaced(call, self._texts[call.request_id])
 
@@ -200,13 +273,28 @@ class Scene:
             if isinstance(text, str) and people.is_a_colleagues(text) and after.get(name) != text:
                 self.transcript.replaced.append(Replaced(worker.split("/")[0], dispute, name, text))
 
-    def _note_reading(self, call: Call) -> None:
+    def _may_be_stale(self, call: Call) -> bool:
+        """Whether the answer to the same reading is there that a replica may still give."""
+        question = _question(call)
+        answered = self._answers.get(question)
+        if answered and clock.now() - answered.at > _REPLICA_LAGS:
+            del self._answers[question]
+        return is_reading(call) and question in self._answers
+
+    def _shown_before(self, call: Call) -> Response:
+        answered = self._answers[_question(call)]
+        self._note_reading(call, replace(answered.shown, at=clock.now()))
+        return answered.reply
+
+    def _reading(self, described: dict[str, Any]) -> Shown:
+        openings = len(self.transcript.openings.get(described["id"], ()))
+        pieces = pieces_of(described["api"], described["evidence"], self.files())
+        return Shown(clock.now(), stage_key(described["stage"], openings), pieces)
+
+    def _note_reading(self, call: Call, shown: Shown) -> None:
         """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
-        described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
         dispute = str(call.dispute)
         key = (call.headers.get("x-chaos-try", ""), dispute)
-        stage = stage_key(described["stage"], len(self.transcript.openings.get(dispute, ())))
-        shown = Shown(clock.now(), stage, pieces_of(described["api"], described["evidence"], self.files()))
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":
             shown = Shown(first.at, first.stage, shown.pieces)

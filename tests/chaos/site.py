@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.chaos.names import SECOND_STRIPE_KEY
 from tests.harness.documents import letter, picture
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ def configure() -> Path:
     return folder
 
 
-def _keep_connections(names: list[str]) -> None:
+def _keep_connections(names: list[str]) -> dict[str, Any]:
     """Read each connection once: looking one up takes longer than a request."""
     from airflow.sdk import BaseHook
 
     kept = {name: BaseHook.get_connection(name) for name in names}
     BaseHook.get_connection = staticmethod(kept.__getitem__)  # type: ignore[method-assign,assignment]
+    return kept
 
 
 def _keep_inspections() -> None:
@@ -65,7 +67,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         from dispute_provider import sandbox
         from dispute_provider.sandbox.app import SandboxApp
-        from tests.chaos import airflow, clock, faults
+        from tests.chaos import airflow, clock, faults, ledgers, stores, worker
         from tests.chaos.wire import Wire
 
         logging.disable(logging.CRITICAL)
@@ -73,6 +75,7 @@ class Site:
         self.empty_folder = str(folder.parent / "no cases")
         # Every process of the campaign is a copy of the one that has made this.
         self._receipts: Path | None = None
+        self._evidence: Path | None = None
         host = {"host": "http://127.0.0.1:1"}
         moov = {
             "conn_type": "moov",
@@ -85,12 +88,18 @@ class Site:
             "moov_default": {**moov, "extra": {"account": sandbox.MOOV_ACCOUNT}},
             "moov_token": {**moov, "extra": {"account": sandbox.MOOV_ACCOUNT, "auth": "oauth2"}},
         }
+        # Others of the same accounts, with a key of their own where the API has several.
+        connections["stripe_second"] = {"conn_type": "stripe", "password": SECOND_STRIPE_KEY, **host}
+        connections["moov_second"] = connections["moov_default"]
         for name, connection in connections.items():
             os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
-        _keep_connections(list(connections))
+        self.connections = _keep_connections(list(connections))
         _keep_inspections()
         clock.install()
         airflow.install()
+        worker.install()
+        ledgers.install()
+        stores.install()
         faults.install()
         self._application = SandboxApp()
         self.wire: Wire = Wire(self._application)
@@ -104,11 +113,17 @@ class Site:
             path.unlink()
         return receipts
 
+    def keep_evidence(self) -> None:
+        """Have the episode's workers share an evidence store."""
+        os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = str(self._evidence)
+
     def new_world(self) -> World:
         if self._receipts is None:
             self._receipts = Path(tempfile.mkdtemp(prefix="receipts-", dir=Path(self.folder).parent))
             os.environ["AIRFLOW__DISPUTE__RECEIPTS"] = str(self._receipts)
+            self._evidence = Path(tempfile.mkdtemp(prefix="evidence-", dir=Path(self.folder).parent))
         self.take_receipts()
+        os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = ""
         from dispute_provider.sandbox.state import World
 
         self._application.control.world = World()

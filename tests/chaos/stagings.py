@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +28,17 @@ class Staging:
     cases: list[dict[str, Any]]
 
 
-def stagings(cases: dict[str, dict[str, Any]], twins: Twins | None, *, tokens: bool) -> dict[str, Staging]:
+def stagings(
+    cases: dict[str, dict[str, Any]], twins: Twins | None, connections: Mapping[str, str]
+) -> dict[str, Staging]:
     """Return the staging tasks by name: one for each connection, and for twins their own where they have one.
 
-    :param tokens: whether calls to Moov carry tokens.
+    :param connections: the name of the connection to each API.
     """
     plan: dict[str, Staging] = {}
 
     def add(name: str, review: str, case: dict[str, Any]) -> None:
-        api = case["provider"]
-        connection = "moov_token" if tokens and api == "moov" else f"{api}_default"
+        connection = connections[case["provider"]]
         plan.setdefault(f"{name}-{connection}", Staging(review, connection, [])).cases.append(case)
 
     for case in cases.values():

@@ -133,6 +133,12 @@ class Transcript:
     sweeps: list[Sweep] = field(default_factory=list)
     killed_submitting: set[str] = field(default_factory=set)
     """Runs and generations of which a worker was killed at the submission."""
+    marked: set[str] = field(default_factory=set)
+    """Runs of which a task was marked as success by hand."""
+    drawn: Counter[str] = field(default_factory=Counter)
+    """What has happened around the workers, and how often."""
+    two_ledgers: bool = False
+    """Whether two deployments have no ledger in common."""
     crashes: int = 0
     connections_refused: int = 0
     gap_edits: int = 0

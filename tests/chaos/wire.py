@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from dispute_provider.sandbox.app import SandboxApp
 from dispute_provider.sandbox.server import _Protocol, server
-from tests.chaos.airflow import WorkersTransport
+from tests.chaos.worker import WorkersTransport
 from tests.chaos.clock import EPOCH, now, without_context
 
 _ADDRESS = ("127.0.0.1", 1)

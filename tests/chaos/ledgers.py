@@ -1,0 +1,54 @@
+"""The ledger of an episode, in memory, as its workers reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dispute_provider.ledger.stores import LedgerStore, MemoryStore
+from tests.chaos.clock import now
+from tests.chaos.worker import Worker, here
+
+
+def new_store(skew: float) -> MemoryStore:
+    """Return an empty store whose clock is so many seconds ahead."""
+    return MemoryStore(lambda: now() + skew)
+
+
+class WorkersStore:
+    """A store as one worker reaches it."""
+
+    def __init__(self, store: LedgerStore, worker: Worker) -> None:
+        self._store, self._worker = store, worker
+
+    def create(self, path: str, content: bytes) -> bool:
+        self._worker.pass_point("before ledger")
+        created = self._worker.try_store("ledger", lambda: self._create(path, content))
+        self._worker.pass_point("after ledger")
+        return created
+
+    def _create(self, path: str, content: bytes) -> bool:
+        created = self._store.create(path, content)
+        # Its client may have repeated the request after the answer to the first was lost.
+        return self._store.create(path, content) if self._worker.repeats_creates else created
+
+    def list(self, folder: str) -> dict[str, float]:
+        return self._worker.try_store("ledger", lambda: self._store.list(folder))
+
+    def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        return self._worker.try_store("ledger", lambda: self._store.read(paths))
+
+    def now(self) -> float:
+        return self._worker.try_store("ledger", self._store.now)
+
+
+def install() -> None:
+    """Have each worker open its own deployment's ledger, for good."""
+    from dispute_provider.state import ledger_id
+
+    ledger_id.store_at = _store_here
+
+
+def _store_here(address: str) -> LedgerStore:
+    worker = here()
+    assert worker is not None and worker.conditions.ledger is not None
+    return WorkersStore(worker.conditions.ledger(), worker)

@@ -1,0 +1,74 @@
+"""What may go wrong around the workers of an episode, beyond requests and kills: drawn once for each episode."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What an episode draws from; nothing of it in a calm one.
+
+    :param deployments: how many there are, each with its own state stores and runs.
+    :param two_ledgers: whether each deployment has a ledger of its own.
+    :param connections: how likely a run has connections of its own to the same accounts.
+    :param freezes: how likely a worker is frozen.
+    :param skew: seconds by which a clock is ahead or behind, at most.
+    :param breaks: how likely each call to a store fails, by the store's name.
+    :param rotations: how likely the keys are replaced between two tasks.
+    :param stale: the share of readings that show a dispute as it was before.
+    :param stored_500s: whether the first answer to each key is a 500, which the API then repeats.
+    :param by_hand: how likely a task is marked as success by hand.
+    :param purges: how likely the state stores are purged between two tasks.
+    :param strays: how likely a worker finds an empty ledger, on its own disk.
+    :param colleague: how likely a colleague touches a dispute at a request.
+    """
+
+    deployments: int = 1
+    two_ledgers: bool = False
+    connections: float = 0.0
+    freezes: float = 0.0
+    skew: float = 0.0
+    breaks: dict[str, float] = field(default_factory=dict)
+    rotations: float = 0.0
+    stale: float = 0.0
+    stored_500s: bool = False
+    by_hand: float = 0.0
+    purges: float = 0.0
+    strays: float = 0.0
+    colleague: float = 0.0
+
+    @classmethod
+    def draw(cls, dice: random.Random) -> Weather:
+        """Draw the weather of an episode: calm in half of them."""
+        if dice.random() < 0.5:
+            return cls()
+
+        def some(*values: float) -> float:
+            return dice.choice(values) if dice.random() < 0.3 else 0.0
+
+        deployments = dice.choice([1, 1, 2])
+        stores = ["ledger", "store", "evidence"]
+        purges = some(0.1, 0.3)
+        return cls(
+            deployments=deployments,
+            two_ledgers=deployments == 2 and dice.random() < 0.3,
+            connections=some(0.5, 1.0),
+            freezes=some(0.1, 0.3, 0.6),
+            skew=some(5.0, 60.0, 60.0),
+            breaks={name: rate for name in stores if (rate := some(0.02, 0.1))},
+            rotations=some(0.05, 0.2),
+            stale=some(0.05, 0.3),
+            stored_500s=some(1.0) > 0,
+            by_hand=some(0.05, 0.2),
+            purges=purges,
+            # Where the mirror of the ledger's id is purged, nothing tells an empty folder from the first one.
+            strays=0.0 if purges else some(0.1, 0.3),
+            colleague=some(0.01, 0.05),
+        )
+
+    @property
+    def drawn(self) -> list[str]:
+        """The names of what the episode draws from."""
+        return [each.name for each in fields(self) if getattr(self, each.name) not in (0, False, 1, {})]
