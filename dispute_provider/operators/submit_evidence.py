@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseAsyncOperator
+from msgspec.structs import replace
 
 from dispute_provider.ledger.stores import LedgerError
 from dispute_provider.state.approvals import SUBMISSIONS, last_opening
@@ -25,7 +26,7 @@ from dispute_provider.tasks.batch import (
 from dispute_provider.tasks.ledgers import Ledgers
 from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
-from dispute_provider.tasks.record_lists import Tally, Value, is_unreached, records_of, return_value
+from dispute_provider.tasks.record_lists import Tally, Value, records_of, return_value
 from dispute_provider.tasks.signing import Signer
 from dispute_provider.tasks.submitter import Submitter, may_have_been_sent, not_noted
 
@@ -71,18 +72,20 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             answered = (State.APPROVED, State.REJECTED)
             results = [record for record in records if record.state not in answered]
             valid, void = self._check(context, [record for record in records if record.state in answered])
-            results += void
+            is_retry = context["ti"].try_number > 1
             try:
                 ledgers = Ledgers(context)
             except LedgerError as error:
                 self.log.error("%s: nothing is sent", error)
-                results += [not_noted(record, error) for record in valid]
+                results += [replace(not_noted(record, error), maybe_ours=is_retry) for record in valid]
+                results += void
                 self._log_lines(results)
             else:
+                results += await self._sent_before(ledgers, void)
                 rejected = [record for record in valid if record.state == State.REJECTED]
                 results += await self._take_back(apis, ledgers, rejected)
                 self._log_lines(results)
-                submitter = Submitter(self.log, apis, ledgers, receipts, progress)
+                submitter = Submitter(self.log, apis, ledgers, receipts, progress, is_retry=is_retry)
                 results += await submitter.all(r for r in valid if r.state == State.APPROVED)
         retry_held(context, Tally(results))
         results = self._given_up(results, receipts)
@@ -117,10 +120,29 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
         return await all_of(rejected, take_back)
 
+    async def _sent_before(self, ledgers: Ledgers, void: list[Record]) -> list[Record]:
+        """Return the ends of records whose answer does not hold any more; an earlier try may have sent them."""
+        from dispute_provider.evidence.record import State
+        from dispute_provider.hooks.connections import api_of
+        from dispute_provider.workflow.submit import sent_before
+
+        async def look(end: Record) -> Record:
+            if end.state == State.REJECTED or not end.approval:
+                return end
+            try:
+                ledger = ledgers.of(api_of(end.connection), end.dispute)
+                return await sent_before(end, ledger, ledgers.task)
+            except (LedgerError, ConnectionConfigError) as error:
+                return replace(not_noted(end, error), maybe_ours=True)
+
+        return await all_of(void, look)
+
     def _given_up(self, results: list[Record], receipts: Receipts) -> list[Record]:
         """With what an earlier try may have sent, and no try could look for, as *unknown*."""
+        from dispute_provider.evidence.record import State
+
         for place, record in enumerate(results):
-            if is_unreached(record) and record.maybe_ours:
+            if record.state == State.HELD and record.maybe_ours:
                 results[place] = end = may_have_been_sent(record, record.reason)
                 self._log_lines([end])
                 receipts.write(end)
@@ -136,7 +158,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         except Exception as error:  # whatever the store raises
             self.log.exception("Airflow's state store cannot be read: nothing is sent")
             problem = f"Airflow's state store cannot be read ({type(error).__name__}); to do: clear the task"
-            return [], [not_noted(record, problem) for record in answered]
+            is_retry = context["ti"].try_number > 1
+            return [], [replace(not_noted(record, problem), maybe_ours=is_retry) for record in answered]
         valid: list[Record] = []
         void: list[Record] = []
         for record in answered:

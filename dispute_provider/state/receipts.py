@@ -36,7 +36,8 @@ class Receipts:
         from dispute_provider.evidence.record import State
 
         sent = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.CONCEDED, State.UNKNOWN)
-        if not (record.state in sent or record.maybe_ours) or not record.approval:
+        is_sent = record.state in sent or (record.maybe_ours and record.state != State.HELD)
+        if not is_sent or not record.approval:
             return
         receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
         try:

@@ -22,16 +22,27 @@ if TYPE_CHECKING:
 
 
 class Submitter:
-    """Sends what one task has for all its APIs."""
+    """Sends what one task has for all its APIs.
+
+    :param is_retry: whether an earlier try of the task may have sent some of it.
+    """
 
     def __init__(
-        self, log: Any, apis: Apis, ledgers: Ledgers, receipts: Receipts, progress: BatchProgress
+        self,
+        log: Any,
+        apis: Apis,
+        ledgers: Ledgers,
+        receipts: Receipts,
+        progress: BatchProgress,
+        *,
+        is_retry: bool,
     ) -> None:
         self._log = log
         self._apis = apis
         self._ledgers = ledgers
         self._receipts = receipts
         self._progress = progress
+        self._is_retry = is_retry
 
     async def all(self, records: Iterable[Record]) -> list[Record]:
         """Send each dispute once; records of one dispute take turns."""
@@ -59,12 +70,12 @@ class Submitter:
                     f"connection {record.connection!r} is no longer a {record.provider} one"
                 )
         except Exception as error:  # whatever makes a connection unusable must not stop the others
-            end = _unusable(record, error)
+            end = replace(_unusable(record, error), maybe_ours=self._is_retry)
         else:
             try:
                 end = await self._settle(api, record)
             except LedgerError as error:
-                end = not_noted(record, error)
+                end = replace(not_noted(record, error), maybe_ours=self._is_retry)
             except Exception as error:  # what nobody foresaw must not stop the others
                 self._log.error("dispute=%s: unexpected %s", record.dispute, type(error).__name__)
                 end = may_have_been_sent(record, f"unexpected {type(error).__name__}")

@@ -278,7 +278,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 found = await self.read()
             except ApiError as error:
                 known = last if last.was_sent else Outcome(Step.WAIT)
-                return replace(known, unread=error, link=_tried(chain, claimant))
+                return replace(known, unread=error, link=tried(chain, claimant))
             if last.was_sent and last.before is not None and self.shows(last.before, found):
                 return replace(last, after=found)
             reading = self.judge(found)
@@ -289,7 +289,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 soon = await self._wait_for(chain, stands, left, self.dispute(found))
                 if not soon or waits > _MOST_WAITS:
                     return Outcome(
-                        Step.WAIT, found, last.sent, claim=last.claim, link=_tried(chain, claimant)
+                        Step.WAIT, found, last.sent, claim=last.claim, link=tried(chain, claimant)
                     )
                 continue
             if step is not Step.SEND:
@@ -301,7 +301,7 @@ class FinalCall(abc.ABC, Generic[R]):
                     # Another's link has come after the claimant's own.
                     step, end = Step.ANSWERED, chain.final_end
                 return Outcome(
-                    step, found, last.sent, claim=last.claim, link=_tried(chain, claimant), end=end
+                    step, found, last.sent, claim=last.claim, link=tried(chain, claimant), end=end
                 )
             if last.sent and last.is_settled and self._after(last.sent) is AfterDenial.SETTLE:
                 return replace(last, before=found)
@@ -398,7 +398,7 @@ def is_too_late(dispute: Dispute, seconds: float) -> bool:
     return dispute.due is not None and (dispute.due - datetime.now(UTC)).total_seconds() <= seconds
 
 
-def _tried(chain: Chain, claimant: Claimant) -> Link | None:
+def tried(chain: Chain, claimant: Claimant) -> Link | None:
     """Return the open link under which an earlier try may have sent something."""
     link = chain.open_link
     return link if link and link.may_have_sent(claimant) else None

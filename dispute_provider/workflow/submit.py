@@ -24,10 +24,10 @@ from dispute_provider.exceptions import (
     UnreadableAnswerError,
 )
 from dispute_provider.ledger import terms
-from dispute_provider.ledger.chain import Claimant, End, Kind
+from dispute_provider.ledger.chain import FINAL, Claimant, End, Kind
 from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.transport.claim import NotClaimedError
-from dispute_provider.workflow.final_call import FinalCall, Outcome, Reading, Sent, Step, answered
+from dispute_provider.workflow.final_call import FinalCall, Outcome, Reading, Sent, Step, answered, tried
 
 _BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
@@ -81,6 +81,22 @@ def claimant_of(record: Record, kind: Kind, task: str) -> Claimant:
     """Return in whose name an answered record is worked on: every try of a task gives the same for it."""
     approval = sha256_of([task, record.signature])[:32]
     return Claimant(kind, record.stage, approval, record.digest, record.ledger_end)
+
+
+async def sent_before(end: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Return the end of a record whose approval does not hold any more: an earlier try may have sent it.
+
+    :param end: the record, refused or held for that.
+    :raises LedgerError: if the ledger cannot be read.
+    """
+    chain = await ledger.look()
+    claimants = [claimant_of(end, kind, task) for kind in FINAL]
+    if own := next(filter(None, map(chain.end_of, claimants)), None):
+        return end.ended(State(own.state), f"{own.reason}; since then: {end.reason}", own.request_id)
+    if any(tried(chain, claimant) for claimant in claimants):
+        reason = f"an earlier try may have sent it; since then: {end.reason}. Look at the dispute"
+        return end.ended(State.UNKNOWN, reason)
+    return end
 
 
 async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) -> Record:
@@ -183,7 +199,7 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
         if api.submits_under_a_key:
             # Another request holds the key or the dispute: the same one again does no harm.
             held = record.ended(State.HELD, f"{what}: {problem}", request_id)
-            return replace(held, retry_after=problem.retry_after or 0.0)
+            return replace(held, retry_after=problem.retry_after or 0.0, maybe_ours=True)
     facts = " | ".join(str(error) for error in (problem, outcome.unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
@@ -323,7 +339,7 @@ def unread(record: Record, what: str, error: ApiError, resumed: bool) -> Record:
     end = failed(record, what, error)
     if resumed and end.retry_after is None:
         return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {error}", error.request_id)
-    return end
+    return replace(end, maybe_ours=resumed)
 
 
 def failed(record: Record, what: str, error: ApiError) -> Record:
