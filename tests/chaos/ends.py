@@ -11,6 +11,7 @@ from tests.chaos.facts import (
     FALSE_END,
     LOST,
     NO_RECEIPT,
+    STALE_READING,
     UNAPPROVED,
     UNATTRIBUTED,
     Facts,
@@ -121,7 +122,8 @@ class Ends:
         if record["state"] == "submitted" and not any(
             says_approved(one, approval) for one in since for approval in given
         ):
-            yield Finding(UNAPPROVED, dispute, f"{label}, but {difference(since[-1], given[-1])}")
+            kind = STALE_READING if self.facts.was_read_stale(completion.run, since[-1]) else UNAPPROVED
+            yield Finding(kind, dispute, f"{label}, but {difference(since[-1], given[-1])}")
         ours = any(run_of(one.run or "") == run_of(completion.run) for one in since)
         if not ours:
             kind = self._apart(completion) if _admits_another(record["reason"]) else FALSE_END
@@ -132,8 +134,11 @@ class Ends:
 
     def _twin_was_sent(self, completion: Completion, dispute: str) -> bool:
         """Whether another record of the same dispute says that it was sent, conceded, or may have been."""
-        states = [record["state"] for record in completion.records if record["dispute"] == dispute]
-        return len(states) > 1 and bool({*_SAYS_SENT, "conceded", "unknown"}.intersection(states))
+        of_it = [record for record in completion.records if record["dispute"] == dispute]
+        return len(of_it) > 1 and any(
+            record["state"] in {*_SAYS_SENT, "conceded", "unknown"} or "or this one" in record["reason"]
+            for record in of_it
+        )
 
     def _others(self, completion: Completion, dispute: str) -> bool:
         """Whether anybody but this part of the run answered the dispute, or may have."""
@@ -236,7 +241,8 @@ class Ends:
                 for record in completion.records
                 if record["dispute"] == dispute
             ]
-            if records and (dispute, run) not in have:
+            # A task that was marked as success in the middle has named nothing.
+            if records and (dispute, run) not in have and run not in self.transcript.marked:
                 yield Finding(
                     NO_RECEIPT, dispute, f"{sender}: sent at {time:.0f}, and there is no receipt of it"
                 )
