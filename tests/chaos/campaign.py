@@ -87,7 +87,9 @@ class Campaign:
         :param traces: a file for the digests of each dispute's requests, a line for each episode.
         """
         from tests.chaos.facts import COUNTED_APART, KINDS
+        from tests.chaos.window import force
 
+        forced = force(_site)
         global _tracing
         _tracing = traces is not None
         totals: Counter[str] = Counter()
@@ -122,6 +124,7 @@ class Campaign:
         summary = {
             "episodes": episodes,
             **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, *COUNTED_APART)},
+            "forced": forced,
             "states": dict(sorted(states.items())),
             "weather": dict(sorted(weather.items())),
             "drawn": dict(sorted(drawn.items())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +15,12 @@ from tests.chaos.airflow import TaskInstance
 from tests.chaos.facts import HANG, Finding
 from tests.chaos.judge import judge
 from tests.chaos.run import Run
-from tests.chaos.scene import Scene
+from tests.chaos.scene import Mood, Scene
 from tests.chaos.site import Site
 from tests.chaos.stagings import Twins
 from tests.chaos.transcript import Sweep, Transcript
-from tests.chaos.worker import Worker, own_tasks
+from tests.chaos.weather import Weather
+from tests.chaos.worker import Freeze, Worker, own_tasks
 
 # Seconds after which nothing is in flight any more.
 _SETTLED = 600.0
@@ -43,17 +45,37 @@ class Verdict:
 
 
 class Episode:
-    """The runs of one episode, on its scene."""
+    """The runs of one episode, on its scene.
 
-    def __init__(self, seed: int, site: Site) -> None:
-        self.scene = Scene(seed, site)
+    :param mood: None, as for the weather, to draw it.
+    :param api: of a single chargeback with a single run; None for several disputes of both, and many runs.
+    :param frozen: where the worker of the first submission is frozen.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        site: Site,
+        *,
+        mood: Mood | None = None,
+        weather: Weather | None = None,
+        api: str | None = None,
+        frozen: Freeze | None = None,
+    ) -> None:
+        self.scene = Scene(seed, site, mood, weather, frozen)
+        self._api = api
         self.runs: list[Run] = []
         self._hurried: list[asyncio.Task[None]] = []
 
     async def play(self) -> None:
         scene = self.scene
-        scene.make_disputes()
+        scene.make_disputes(self._api)
         disputes = list(scene.cases)
+        if self._api:
+            scene.world.settings.permissive = True
+            await self._start(disputes)
+            await asyncio.sleep(_SETTLED)
+            return
         first = [self._start(disputes)]
         for _ in range(max(len(scene.deployments) - 1, scene.dice.choice([0, 0, 1, 1, 2]))):
             least = len(disputes) if scene.mood.together else 1
@@ -162,6 +184,11 @@ class Episode:
 
 def play(seed: int, site: Site) -> Verdict:
     """Play one episode and judge it."""
+    return conclude(seed, lambda: Episode(seed, site))
+
+
+def conclude(seed: int, make: Callable[[], Episode]) -> Verdict:
+    """Play an episode, made on its own clock, and judge it."""
     episode: Episode | None = None
     hang: list[Finding] = []
     seconds = 0.0
@@ -170,7 +197,7 @@ def play(seed: int, site: Site) -> Verdict:
         nonlocal episode, seconds
         loop = asyncio.get_running_loop()
         loop.set_task_factory(own_tasks)
-        episode = Episode(seed, site)
+        episode = make()
         await episode.play()
         seconds = loop.time()
 

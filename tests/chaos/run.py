@@ -22,11 +22,10 @@ from tests.chaos.airflow import Airflow, TaskInstance
 from tests.chaos.scene import Scene
 from tests.chaos.stagings import Staging, Twins, stagings
 from tests.chaos.transcript import Approval, Completion
-from tests.chaos.worker import KilledError, Worker, draw_crash
+from tests.chaos.worker import KilledError, Worker
 
 _RETRIES = 3
 _MOST_CLEARS = 4
-_MOST_CRASHES = 6
 # Until the person on call clears what has failed.
 _ON_CALL = 3600.0
 _TOGETHER = 7200.0
@@ -338,12 +337,10 @@ class Run:
         return asyncio.get_running_loop().call_later(scene.dice.uniform(0, 3), mark)
 
     def _worker(self, instance: TaskInstance) -> Worker:
-        scene = self.scene
-        rate = scene.mood.crash_rate if scene.transcript.crashes < _MOST_CRASHES else 0.0
         name = f"{self.label}/{instance.task_id}/{instance.try_number}"
-        dice = scene.faults.draw(name)
-        crash = draw_crash(dice, rate)
-        worker = Worker(name, dice, scene.conditions(self._airflow, self.name, crash, dice))
+        dice = self.scene.faults.draw(name)
+        conditions = self.scene.conditions(self._airflow, self.name, instance.task_id, dice)
+        worker = Worker(name, dice, conditions)
         self._workers[instance.task_id] = worker
         return worker
 

@@ -20,13 +20,14 @@ from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.site import Site
 from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
 from tests.chaos.weather import Weather
-from tests.chaos.worker import Conditions, Crash, draw_freeze
+from tests.chaos.worker import Conditions, Freeze, draw_crash, draw_freeze
 
 _HOUR, _DAY = 3600.0, 86_400.0
 # A reading shows what was so at most so many seconds ago.
 _REPLICA_LAGS = 20.0
 # Calls to stores that fail, in one episode.
 _MOST_BREAKS = 12
+_MOST_CRASHES = 6
 _AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
 _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
 
@@ -50,6 +51,11 @@ class Mood:
     switch: bool
     automatic: float
     sweeps: bool
+
+    @classmethod
+    def calm(cls) -> Mood:
+        """Return the mood of an episode in which nothing happens."""
+        return cls(0.0, 0.0, 0.0, 0.0, 1.0, True, False, 0.0, 0.0, 0.0, None, "keep", False, 0.0, False)
 
     @classmethod
     def draw(cls, dice: random.Random) -> Mood:
@@ -86,10 +92,13 @@ def _question(call: Call) -> tuple[str, str]:
 
 
 class Scene:
-    """The state of one episode, apart from its runs."""
+    """The state of one episode, apart from its runs.
+
+    :param frozen: where the worker of the first submission is frozen; None to draw it.
+    """
 
     def __init__(
-        self, seed: int, site: Site, mood: Mood | None = None, weather: Weather | None = None
+        self, seed: int, site: Site, mood: Mood | None = None, weather: Weather | None = None, frozen: Freeze | None = None
     ) -> None:
         random.seed(seed)
         self.dice = random.Random(seed)
@@ -125,6 +134,7 @@ class Scene:
         self._readings: dict[tuple[str, str], Shown] = {}
         self._answers: dict[tuple[str, str], _Answered] = {}
         self._breaks = 0
+        self._frozen = frozen
         self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     # What there is
@@ -134,10 +144,14 @@ class Scene:
         ledgers = [new_store(self.dice.uniform(-skew, skew)) for _ in range(self.weather.deployments)]
         return [Airflow(ledger if self.weather.two_ledgers else ledgers[0]) for ledger in ledgers]
 
-    def conditions(self, airflow: Airflow, run: str, crash: Crash | None, dice: random.Random) -> Conditions:
-        """Draw what a worker of a run meets with."""
+    def conditions(self, airflow: Airflow, run: str, task: str, dice: random.Random) -> Conditions:
+        """Draw what the worker of a run's task meets with."""
         weather = self.weather
-        is_stray = dice.random() < weather.strays and LEDGER.uri in airflow.assets
+        rate = self.mood.crash_rate if self.transcript.crashes < _MOST_CRASHES else 0.0
+        crash, freeze = draw_crash(dice, rate), draw_freeze(dice, weather.freezes)
+        if self._frozen and task == "submit":
+            freeze, self._frozen = self._frozen, None
+        is_stray = dice.random() < weather.strays and bool(airflow.assets.get(LEDGER.uri))
         ledger = new_store(0.0) if is_stray else airflow.ledger
         skew = dice.uniform(-weather.skew, weather.skew)
 
@@ -149,12 +163,16 @@ class Scene:
         if is_stray:
             noted("stray")
         breaks = weather.breaks if self._breaks < _MOST_BREAKS else {}
-        return Conditions(crash, draw_freeze(dice, weather.freezes), skew, breaks, noted, lambda: ledger)
+        return Conditions(crash, freeze, skew, breaks, noted, lambda: ledger)
 
-    def make_disputes(self) -> None:
-        for _ in range(self.dice.choice([1, 1, 2, 3])):
-            api = self.dice.choice(["stripe", "moov"])
-            inquiry = self.dice.random() < 0.35
+    def make_disputes(self, only: str | None = None) -> None:
+        """Make a few disputes.
+
+        :param only: the API of a single chargeback; None, the default, for several of both.
+        """
+        for _ in range(1 if only else self.dice.choice([1, 1, 2, 3])):
+            api = only or self.dice.choice(["stripe", "moov"])
+            inquiry = not only and self.dice.random() < 0.35
             fields: dict[str, Any] = {
                 "api": api,
                 "due_in": self.dice.choice([8 * _HOUR, 7 * _DAY, 18 * _DAY]),

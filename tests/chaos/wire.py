@@ -122,6 +122,8 @@ class Wire:
 
     def __init__(self, application: SandboxApp) -> None:
         self.config = server(application).config
+        # So that a request of a worker that was frozen finds its connection open.
+        self.config.timeout_keep_alive = 3600
         self.config.load()
         self.obstacle: Obstacle = lambda: None
 
