@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseAsyncOperator
 from msgspec.structs import replace
 
+from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.ledger.stores import LedgerError
 from dispute_provider.state.approvals import SUBMISSIONS, last_opening
 from dispute_provider.state.evidence_store import EvidenceStoreError

@@ -56,6 +56,7 @@ class StagingMemory:
         self._ours: dict[str, dict[str, str]] = {}
         self._new: dict[str, str] = {}
         self._staged: set[str] = set()
+        self._own_begun: set[str] = set()
         self._save_at = _KEPT_BACK
         self._own = context["task_state_store"]
         self._replaced: dict[str, Any] = _pages(self._own)
@@ -81,7 +82,7 @@ class StagingMemory:
     def begin(self, dispute: str, items: Iterable[str]) -> None:
         """Record what is there, before anything is uploaded."""
         self._begun[dispute] = {"since": now(), "items": sorted(items)}
-        self._shared.set(self._begun_key, self._begun)
+        self._save_begun({dispute})
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
         """Take down what is ours, to be recorded later."""
@@ -153,8 +154,19 @@ class StagingMemory:
         self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
         if self._begun:
             self._begun = {name: entry for name, entry in self._begun.items() if name not in self._staged}
+            self._save_begun(self._own_begun)
             self._staged.clear()
-            self._shared.set(self._begun_key, self._begun)
+
+    def _save_begun(self, disputes: set[str]) -> None:
+        """Record what this task has begun on some disputes; what other tasks have begun meanwhile stays."""
+        self._own_begun |= disputes
+        stored = {
+            name: entry
+            for name, entry in fresh(load(self._shared, self._begun_key)).items()
+            if name not in disputes
+        }
+        own = {name: self._begun[name] for name in disputes if name in self._begun}
+        self._shared.set(self._begun_key, stored | own)
 
     def _load(self, key: str) -> dict[str, str]:
         """The marks under a key, the day before them."""

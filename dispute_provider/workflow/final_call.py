@@ -303,7 +303,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 return Outcome(
                     step, found, last.sent, claim=last.claim, link=tried(chain, claimant), end=end
                 )
-            if last.sent and last.is_settled and self._after(last.sent) is AfterDenial.SETTLE:
+            if last.is_settled and self._after(last) is AfterDenial.SETTLE:
                 return replace(last, before=found)
             if sends == _SENDS:
                 return last
@@ -317,7 +317,8 @@ class FinalCall(abc.ABC, Generic[R]):
             last = await self._send(chain, claimant, found, read_at)
             if last.after is not None or last.unread or not await self._go_on(last, sends):
                 return last
-            last = replace(last, is_settled=last.was_sent and not self._has_key)
+            is_settled = not self._has_key or self._after(last) is AfterDenial.SETTLE
+            last = replace(last, is_settled=last.was_sent and is_settled)
 
     async def _send(self, chain: Chain, claimant: Claimant, found: R, read_at: float) -> Outcome[R]:
         """Send the call once, and read the dispute until it shows it."""
@@ -326,7 +327,7 @@ class FinalCall(abc.ABC, Generic[R]):
             sent = Sent(await self.send(self._api.under(claim), found, claim.place.ordinal))
         except ApiError as error:
             sent = Sent(problem=error)
-        outcome = Outcome(Step.SEND, found, sent, claim=claim)
+        outcome = Outcome(Step.SEND, found, sent, claim=claim, link=tried(chain, claimant))
         if sent.never_left:
             await claim.release()
             return outcome
@@ -339,9 +340,13 @@ class FinalCall(abc.ABC, Generic[R]):
         seen, unread = await read_back(self._api, self.read, partial(self.shows, found), looks)
         return replace(outcome, after=seen, unread=unread)
 
-    def _after(self, sent: Sent) -> AfterDenial:
+    def _after(self, last: Outcome[R]) -> AfterDenial:
+        assert last.sent is not None
         renews = self._api.settings.oauth
-        return after_answer(sent.problem, has_key=self._has_key, renews_token=renews)
+        what = after_answer(last.sent.problem, has_key=self._has_key, renews_token=renews)
+        # What an earlier try has sent may still arrive, whatever was answered to this one.
+        was_tried = last.link is not None and last.sent.is_denied
+        return AfterDenial.SETTLE if was_tried and what is AfterDenial.STOP else what
 
     async def _go_on(self, last: Outcome[R], sends: int) -> bool:
         """Wait until the next round, where there is one; return whether there is."""
@@ -352,7 +357,7 @@ class FinalCall(abc.ABC, Generic[R]):
             return sends < _SENDS
         if sent.never_left or last.before is None:
             return False
-        what, pause = self._after(sent), _pause(sent, sends)
+        what, pause = self._after(last), _pause(sent, sends)
         if what is AfterDenial.STOP or pause > LONGEST_PAUSE or sends == _SENDS:
             return False
         if what is not AfterDenial.AGAIN:

@@ -193,6 +193,9 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
     """
     sent = outcome.sent or Sent()
     problem, request_id = sent.problem, sent.request_id
+    if outcome.link and not outcome.is_settled and not (sent.never_left or outcome.unread):
+        reason = f"an earlier try may have sent it, and this one was answered: {problem or 'accepted'}"
+        return record.ended(State.UNKNOWN, f"{reason}; look at the dispute, do not send again", request_id)
     if problem and outcome.unread is None and not isinstance(problem, AmbiguousError):
         if not isinstance(problem, ConflictError):
             return failed(record, what, problem)

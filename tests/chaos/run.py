@@ -299,7 +299,7 @@ class Run:
             try:
                 instance.xcom = json.dumps(await attempt(instance))
             except KilledError:
-                if by_hand:
+                if by_hand and by_hand.when() <= asyncio.get_running_loop().time():
                     instance.xcom = None
                     return None
                 reason = "killed"
