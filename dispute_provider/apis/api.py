@@ -64,6 +64,9 @@ class DisputeMemory(Protocol):
     @property
     def ours(self) -> frozenset[str]: ...
 
+    def look_again(self) -> None:
+        """Read what another task has noted since this one began."""
+
     def begin(self, items: frozenset[str]) -> None:
         """Note what is there, before anything is uploaded; the first note stays."""
 
@@ -94,6 +97,9 @@ class NoMemory:
     def __init__(self) -> None:
         self.first_seen: frozenset[str] | None = None
         self.ours: frozenset[str] = frozenset()
+
+    def look_again(self) -> None:
+        """Nothing is noted."""
 
     def begin(self, items: frozenset[str]) -> None:
         self.first_seen = items

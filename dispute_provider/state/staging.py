@@ -71,6 +71,13 @@ class StagingMemory:
         begun = {"until": self._opened, **begun} if begun else None
         return StoredDisputeMemory(self, dispute, begun)
 
+    def look_again(self, dispute: str) -> frozenset[str] | None:
+        """Return what was on a dispute before anybody's unfinished uploads; None if there are none."""
+        if entry := load(self._shared, self._begun_key).get(dispute):
+            self._begun[dispute] = entry
+        self._ours.pop(self._bucket(dispute), None)
+        return frozenset(entry["items"]) if entry else None
+
     def marks(self, dispute: str) -> frozenset[str]:
         """What earlier runs have put there."""
         key = self._bucket(dispute)
@@ -194,6 +201,10 @@ class StoredDisputeMemory:
     @property
     def ours(self) -> frozenset[str]:
         return self._staging.marks(self._dispute)
+
+    def look_again(self) -> None:
+        if (items := self._staging.look_again(self._dispute)) is not None:
+            self.first_seen = items
 
     def begin(self, items: frozenset[str]) -> None:
         self.first_seen = items if self.first_seen is None else self.first_seen

@@ -68,6 +68,9 @@ async def stage(
     try:
         claimant = Claimant(Kind.STAGE, None, task, record.case_digest)
         chain = await free_chain(api, ledger, claimant)
+        if (last := chain.last) and not (last.end and last.end.state == State.STAGED):
+            # Another task may have begun to stage it since this one was started.
+            memory.look_again()
         before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
