@@ -277,6 +277,8 @@ class FinalCall(abc.ABC, Generic[R]):
             try:
                 found = await self.read()
             except ApiError as error:
+                if stands is Standing.ENDED and not last.was_sent:
+                    return Outcome(Step.NOTED, unread=error, end=chain.end_of(claimant))
                 known = last if last.was_sent else Outcome(Step.WAIT)
                 return replace(known, unread=error, link=tried(chain, claimant))
             if last.was_sent and last.before is not None and self.shows(last.before, found):
