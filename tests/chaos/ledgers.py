@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from dispute_provider.ledger.stores import LedgerStore, MemoryStore
@@ -28,6 +29,8 @@ class WorkersStore:
 
     def _create(self, path: str, content: bytes) -> bool:
         created = self._store.create(path, content)
+        if "/take-" in path and self._worker.is_forged:
+            self._store.create(path.replace("/take-", "/released-"), _forged(content))
         # Its client may have repeated the request after the answer to the first was lost.
         return self._store.create(path, content) if self._worker.repeats_creates else created
 
@@ -39,6 +42,12 @@ class WorkersStore:
 
     def now(self) -> float:
         return self._worker.try_store("ledger", self._store.now)
+
+
+def _forged(content: bytes) -> bytes:
+    """Return a file that says as much as a release, by somebody who does not have the key."""
+    name, _, signature = str(json.loads(content)["signature"]).partition(":")
+    return json.dumps({"signed": {"nonce": None}, "signature": f"{name}:{signature[::-1]}"}).encode()
 
 
 def install() -> None:

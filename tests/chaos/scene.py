@@ -163,7 +163,7 @@ class Scene:
         if is_stray:
             noted("stray")
         breaks = weather.breaks if self._breaks < _MOST_BREAKS else {}
-        return Conditions(crash, freeze, skew, breaks, noted, lambda: ledger)
+        return Conditions(crash, freeze, skew, breaks, weather.forgeries, noted, lambda: ledger)
 
     def make_disputes(self, only: str | None = None) -> None:
         """Make a few disputes.

@@ -22,6 +22,7 @@ class Weather:
     :param by_hand: how likely a task is marked as success by hand.
     :param purges: how likely the state stores are purged between two tasks.
     :param strays: how likely a worker finds an empty ledger, on its own disk.
+    :param forgeries: how likely somebody forges the release of a claim.
     :param colleague: how likely a colleague touches a dispute at a request.
     """
 
@@ -38,6 +39,7 @@ class Weather:
     purges: float = 0.0
     strays: float = 0.0
     colleague: float = 0.0
+    forgeries: float = 0.0
 
     @classmethod
     def draw(cls, dice: random.Random) -> Weather:
@@ -66,6 +68,7 @@ class Weather:
             # Where the mirror of the ledger's id is purged, nothing tells an empty folder from the first one.
             strays=0.0 if purges else some(0.1, 0.3),
             colleague=some(0.01, 0.05),
+            forgeries=some(0.3),
         )
 
     @property

@@ -115,6 +115,7 @@ class Conditions:
 
     :param skew: seconds that its clock is ahead.
     :param breaks: how likely each call to a store fails, before it is carried out or after, by the store's name.
+    :param forgeries: how likely the release of a claim is forged.
     :param noted: called with what has happened to it.
     :param ledger: returns the ledger's store as this worker sees it.
     """
@@ -123,6 +124,7 @@ class Conditions:
     freeze: Freeze | None = None
     skew: float = 0.0
     breaks: Mapping[str, float] = field(default_factory=dict)
+    forgeries: float = 0.0
     noted: Callable[[str], None] = lambda what: None
     ledger: Callable[[], Any] | None = None
 
@@ -172,6 +174,14 @@ class Worker:
     def repeats_creates(self) -> bool:
         """Whether the next create of a file in the ledger is answered only when it is repeated."""
         return self._dice.random() < self.conditions.breaks.get("ledger", 0.0)
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether somebody forges the release of the claim that is taken now."""
+        is_forged = self._dice.random() < self.conditions.forgeries
+        if is_forged:
+            self.conditions.noted("forged")
+        return is_forged
 
     def kill(self) -> None:
         self.dead = True

@@ -11,10 +11,15 @@ import time
 from types import ModuleType
 from typing import Any
 
-from tests.chaos.mutants import review, staging, submission
+from tests.chaos.mutants import ledger, review, staging, submission
 from tests.chaos.site import configure
 
-SAFEGUARDS = {**staging.SAFEGUARDS, **review.SAFEGUARDS, **submission.SAFEGUARDS}
+SAFEGUARDS = {
+    **ledger.SAFEGUARDS,
+    **staging.SAFEGUARDS,
+    **review.SAFEGUARDS,
+    **submission.SAFEGUARDS,
+}
 _site: Any = None
 
 # What a safeguard that is knocked out wrongly makes of a task: no finding of the judge's.

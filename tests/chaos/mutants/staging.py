@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
-
-
-def _no_staging_lock() -> None:
-    from tests.chaos import run
-
-    run.staging_lock = lambda scene, needed: contextlib.nullcontext()
 
 
 def _nothing_of_others_protected() -> None:
@@ -72,7 +65,6 @@ def _oddities_fatal() -> None:
 
 
 SAFEGUARDS: dict[str, Callable[[], None]] = {
-    "no lock between runs that stage": _no_staging_lock,
     "other people's uploads are not protected": _nothing_of_others_protected,
     "copies of an upload are left": _copies_left,
     "uploads of broken tries are forgotten": _uploads_forgotten,

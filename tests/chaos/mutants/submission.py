@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +11,7 @@ from msgspec.structs import replace
 def _no_key() -> None:
     from dispute_provider.apis.stripe import StripeApi
 
-    async def submission(self: Any, approved: Any, record: Any) -> Any:
+    async def submission(self: Any, approved: Any, record: Any, ordinal: int) -> Any:
         evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
         dispute = approved.dispute
         return await self.call(
@@ -24,23 +22,35 @@ def _no_key() -> None:
 
 
 def _no_stage_in_key() -> None:
+    from dispute_provider.apis import idempotency
+
+    original = idempotency.final_key
+    idempotency.final_key = lambda api, dispute, what, ordinal: original(
+        api, replace(dispute, stage=""), what, 1
+    )
+
+
+def _digest_in_key() -> None:
+    from dispute_provider.apis import idempotency
     from dispute_provider.apis.stripe import StripeApi
-    from dispute_provider.evidence.snapshot import sha256_of
 
-    original = StripeApi.submission
+    original, key = StripeApi.submission, idempotency.final_key
 
-    async def submission(self: Any, approved: Any, record: Any) -> Any:
-        dispute = replace(approved.dispute, stage="", submissions=0)
-        digest = sha256_of(approved.manifest(record.documents)["evidence"])
-        return await original(self, replace(approved, dispute=dispute), replace(record, digest=digest))
+    async def submission(self: Any, approved: Any, record: Any, ordinal: int) -> Any:
+        idempotency.final_key = lambda *given: f"{key(*given)}-{record.signature}"
+        try:
+            return await original(self, approved, record, ordinal)
+        finally:
+            idempotency.final_key = key
 
     StripeApi.submission = submission  # type: ignore[method-assign]
 
 
-def _no_attempt_number() -> None:
-    from dispute_provider.operators import review_evidence
+def _no_ordinal_in_key() -> None:
+    from dispute_provider.apis import idempotency
 
-    review_evidence.unknown_ends = lambda context, records: Counter()
+    original = idempotency.final_key
+    idempotency.final_key = lambda api, dispute, what, ordinal: original(api, dispute, what, 1)
 
 
 def _no_reading_back() -> None:
@@ -50,7 +60,7 @@ def _no_reading_back() -> None:
     from dispute_provider.workflow import submit as protocol
 
     async def do_not_look(
-        api: Any, read: Any, shows: Any, settle: float = 0.0, looks: Any = None
+        api: Any, read: Any, shows: Any, looks: Any = None
     ) -> tuple[None, None]:
         return None, None
 
@@ -76,46 +86,6 @@ def _resent_after_504() -> None:
     attempts.may_resend = may_resend
 
 
-def _no_intent() -> None:
-    from dispute_provider.state.submission_journal import SubmissionJournal
-
-    SubmissionJournal.intend = lambda self, records: None  # type: ignore[method-assign]
-
-
-def _no_ends() -> None:
-    from dispute_provider.state.submission_journal import SubmissionJournal
-
-    SubmissionJournal.ended = lambda self, record: None  # type: ignore[method-assign]
-
-
-def _no_settling() -> None:
-    from dispute_provider.state.submission_journal import SubmissionJournal
-
-    SubmissionJournal.seconds_until_settled = lambda self, record: 0.0  # type: ignore[method-assign]
-
-
-def _no_settling_of_others() -> None:
-    from dispute_provider.state import submission_journal
-
-    original = submission_journal.SubmissionJournal.seconds_until_settled
-
-    def seconds_until_settled(self: Any, record: Any) -> float:
-        return original(self, record) if self.intended(record) else 0.0
-
-    submission_journal.SubmissionJournal.seconds_until_settled = seconds_until_settled  # type: ignore[method-assign]
-
-
-def _no_settling_of_other_sends() -> None:
-    from dispute_provider.state import submission_journal
-
-    original = submission_journal.SubmissionJournal.seconds_until_settled
-
-    def seconds_until_settled(self: Any, record: Any) -> float:
-        return original(self, record) if self.intended(record) or self.same_submission(record) else 0.0
-
-    submission_journal.SubmissionJournal.seconds_until_settled = seconds_until_settled  # type: ignore[method-assign]
-
-
 def _stages_guessed() -> None:
     from dispute_provider.evidence.snapshot import Dispute
     from dispute_provider.workflow import submit as protocol
@@ -130,12 +100,6 @@ def _stages_guessed() -> None:
     Dispute.is_at = lambda self, stage, due: True  # type: ignore[method-assign]
 
 
-def _no_lock() -> None:
-    from tests.chaos import run
-
-    run.submission_lock = lambda scene, needed: contextlib.nullcontext()
-
-
 def _no_look_at_what_went_out() -> None:
     from dispute_provider.workflow import submit as protocol
 
@@ -148,22 +112,11 @@ def _no_due_date() -> None:
     Dispute.past_due = lambda self, now=None: False  # type: ignore[method-assign]
 
 
-def _unknown_sent_again() -> None:
-    from dispute_provider.workflow import submit as protocol
-
-    original = protocol.submit
-
-    def submit(api: Any, record: Any, *, may_send: bool = True, **options: Any) -> Any:
-        return original(api, record, **options)
-
-    protocol.submit = submit
-
-
 def _sent_for_each_record() -> None:
     from dispute_provider.tasks import submitter
     from dispute_provider.tasks.dispute_groups import DisputeGroup
 
-    submitter.by_dispute = lambda records, rank: [DisputeGroup([record]) for record in records]
+    submitter.by_dispute = lambda records: [DisputeGroup([record]) for record in records]
 
 
 def _resent_after_429() -> None:
@@ -182,11 +135,11 @@ def _denials_believed() -> None:
     original = final_call.read_back
 
     async def read_back(
-        api: Any, read: Any, shows: Any, settle: float = 0.0, looks: int | None = None
+        api: Any, read: Any, shows: Any, looks: int | None = None
     ) -> Any:
         if looks == final_call._LOOKS_AFTER_DENIAL:
             return None, None
-        return await original(api, read, shows, settle, looks)
+        return await original(api, read, shows, looks)
 
     final_call.read_back = read_back
 
@@ -200,18 +153,12 @@ def _no_receipts() -> None:
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "Stripe's submission has no idempotency key": _no_key,
     "the key does not tell stages apart": _no_stage_in_key,
-    "the key does not count unknown ends": _no_attempt_number,
+    "the key names the approval": _digest_in_key,
+    "the key does not count earlier ends": _no_ordinal_in_key,
     "the answer is believed, nothing is read back": _no_reading_back,
     "a submission is sent again after a 504": _resent_after_504,
-    "the intent to send is not stored": _no_intent,
-    "how a try ended is not stored": _no_ends,
-    "what is under way is not waited for": _no_settling,
-    "what other runs have under way is not waited for": _no_settling_of_others,
-    "other sends under way at the dispute are not waited for": _no_settling_of_other_sends,
     "which stage was answered is guessed": _stages_guessed,
-    "no lock between runs that submit": _no_lock,
     "what went out is not compared": _no_look_at_what_went_out,
-    "what ended unknown is sent again": _unknown_sent_again,
     "the due date is not checked": _no_due_date,
     "records of one dispute are sent one by one": _sent_for_each_record,
     "a final call is sent again after a 429, unread": _resent_after_429,

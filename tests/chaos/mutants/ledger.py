@@ -1,0 +1,263 @@
+"""Safeguards of the ledger: its links, its locks and its times. Each function knocks one out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def _no_takeover_lock() -> None:
+    from dispute_provider.ledger.ledger import DisputeLedger
+
+    original = DisputeLedger.create
+
+    async def create(self: Any, name: str, facts: Mapping[str, Any]) -> bool:
+        is_takeover = "/take-" in name and not name.endswith("/take-1")
+        return await original(self, name, facts) or is_takeover
+
+    DisputeLedger.create = create  # type: ignore[method-assign]
+
+
+def _no_lock() -> None:
+    from dispute_provider.ledger.ledger import LinkClaim
+
+    async def take(self: Any, operation: str) -> None:
+        self._take, self._since, self.is_taken = self._take + 1, self._ledger.clock(), True
+
+    LinkClaim.take = take  # type: ignore[method-assign]
+
+
+def _no_check() -> None:
+    from dispute_provider.ledger.ledger import LinkClaim
+
+    LinkClaim.check = lambda self, operation: None  # type: ignore[method-assign]
+
+
+def _no_nonce() -> None:
+    from dispute_provider.ledger.ledger import DisputeLedger
+
+    original = DisputeLedger.create
+
+    async def create(self: Any, name: str, facts: Mapping[str, Any]) -> bool:
+        return await original(self, name, {**facts, "nonce": "the same for all"})
+
+    DisputeLedger.create = create  # type: ignore[method-assign]
+
+
+def _settles_soon() -> None:
+    from dispute_provider.ledger import terms
+
+    terms.LAPSES_AFTER = 20.0
+
+
+def _settles_by_the_workers_clock() -> None:
+    from dispute_provider.ledger.ledger import DisputeLedger
+    from tests.chaos import clock
+
+    async def age(self: Any, chain: Any) -> float:
+        since = chain.in_flight_since
+        return 3 * (clock.wall_time() - since) if since is not None else 0.0
+
+    DisputeLedger.age = age  # type: ignore[method-assign]
+
+
+def _no_mirror() -> None:
+    from dispute_provider.state import ledger_id
+
+    ledger_id._check_id = lambda store, mirror: None
+
+
+def _unsigned_links() -> None:
+    from dispute_provider.ledger.chain import Trust
+    from dispute_provider.ledger.seal import KeySeal
+
+    KeySeal.check = lambda self, content, signature: Trust.GOOD  # type: ignore[method-assign]
+
+
+def _no_ends() -> None:
+    from dispute_provider.ledger.ledger import DisputeLedger
+
+    async def end(self: Any, *given: Any, **facts: Any) -> None:
+        return None
+
+    DisputeLedger.end = end  # type: ignore[method-assign]
+
+
+def _no_settling_of_ends() -> None:
+    from dispute_provider.ledger.ledger import DisputeLedger
+
+    original = DisputeLedger.end
+
+    async def end(self: Any, *given: Any, is_settled: bool = False, **facts: Any) -> None:
+        await original(self, *given, is_settled=True, **facts)
+
+    DisputeLedger.end = end  # type: ignore[method-assign]
+
+
+def _unseen_ends_pass() -> None:
+    _stands_as("UNSEEN", "FREE")
+
+
+def _ours_unknown() -> None:
+    from dispute_provider.ledger.chain import Link
+
+    Link.may_have_sent = lambda self, claimant: False  # type: ignore[method-assign]
+
+
+def _taken_is_free() -> None:
+    _stands_as("TAKEN", "FREE")
+
+
+def _own_flight_ignored() -> None:
+    _stands_as("OURS", "OURS_LAPSED")
+
+
+def _ended_is_free() -> None:
+    _stands_as("ENDED", "FREE")
+
+
+def _settling_is_free() -> None:
+    _stands_as("SETTLING", "FREE")
+
+
+def _stands_as(which: str, instead: str) -> None:
+    from dispute_provider.ledger.chain import Standing
+    from dispute_provider.workflow import final_call, turns
+
+    original = final_call.standing
+
+    def standing(chain: Any, claimant: Any, age: float) -> Any:
+        found = original(chain, claimant, age)
+        return Standing[instead] if found is Standing[which] else found
+
+    final_call.standing = turns.standing = standing
+
+
+def _releases_what_was_sent() -> None:
+    from dispute_provider.workflow.final_call import Sent
+
+    Sent.never_left = property(lambda self: self.problem is not None)  # type: ignore[method-assign,assignment]
+
+
+def _links_by_connection() -> None:
+    from dispute_provider.tasks import ledgers
+
+    original = ledgers.environment_of
+    ledgers.environment_of = lambda settings: f"{original(settings)} {settings.connection}"
+
+
+def _links_by_run() -> None:
+    from dispute_provider.tasks.ledgers import Ledgers
+
+    original = Ledgers.of
+
+    def of(self: Any, api: Any, dispute: str) -> Any:
+        ledger = original(self, api, dispute)
+        ledger._folder = f"{ledger._folder} {self.task}"
+        return ledger
+
+    Ledgers.of = of  # type: ignore[method-assign]
+
+
+def _stagings_unlocked() -> None:
+    from dispute_provider.ledger.chain import Kind
+    from dispute_provider.ledger.ledger import LinkClaim
+
+    original = LinkClaim.take
+
+    async def take(self: Any, operation: str) -> None:
+        if self.claimant.kind is not Kind.STAGE:
+            await original(self, operation)
+        self._since = self._ledger.clock()
+
+    LinkClaim.take = take  # type: ignore[method-assign]
+
+
+def _error_believed() -> None:
+    from dispute_provider.ledger.ledger import DisputeLedger
+
+    async def create(self: Any, name: str, facts: Mapping[str, Any]) -> bool:
+        from dispute_provider.evidence.snapshot import canonical_json
+
+        signed = canonical_json([self._folder, facts])
+        content = canonical_json({"signed": facts, "signature": self._seal.sign(signed)})
+        try:
+            return bool(self._store.create(f"{self._folder}/{name}", content))
+        except Exception:
+            return True
+
+    DisputeLedger.create = create  # type: ignore[method-assign]
+
+
+def _held_ledger_ignored() -> None:
+    from dispute_provider.ledger.chain import Chain
+    from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider.ledger.stores import LedgerError
+
+    original = DisputeLedger.look
+
+    async def look(self: Any) -> Any:
+        try:
+            return await original(self)
+        except LedgerError:
+            return Chain()
+
+    DisputeLedger.look = look  # type: ignore[method-assign]
+
+
+def _earlier_tries_forgotten() -> None:
+    from dispute_provider.workflow import final_call
+    from dispute_provider.workflow import submit as protocol
+
+    final_call.tried = protocol.tried = lambda chain, claimant: None
+
+
+def _held_for_good() -> None:
+    from dispute_provider.operators.submit_evidence import SubmitEvidenceOperator
+
+    SubmitEvidenceOperator._given_up = lambda self, results, receipts: results  # type: ignore[method-assign]
+
+
+def _void_is_unsent() -> None:
+    from dispute_provider.operators.submit_evidence import SubmitEvidenceOperator
+
+    async def sent_before(self: Any, ledgers: Any, void: list[Any]) -> list[Any]:
+        return void
+
+    SubmitEvidenceOperator._sent_before = sent_before  # type: ignore[method-assign]
+
+
+def _unseen_reading_forgotten() -> None:
+    from dispute_provider.workflow import final_call
+
+    final_call._unshown_submission = lambda chain, found: None
+
+
+SAFEGUARDS: dict[str, Callable[[], None]] = {
+    "a takeover is no lock": _no_takeover_lock,
+    "a claim is no lock": _no_lock,
+    "nothing is checked before the write": _no_check,
+    "another's create is taken for one's own": _no_nonce,
+    "a claim lapses before its request has arrived": _settles_soon,
+    "a claim's age is measured by the worker's clock": _settles_by_the_workers_clock,
+    "the ledger's id is not compared with its mirror": _no_mirror,
+    "a link's signature is not checked": _unsigned_links,
+    "ends are not written": _no_ends,
+    "an unsettled end is taken for a settled one": _no_settling_of_ends,
+    "an approval that has not seen the last end is good": _unseen_ends_pass,
+    "an earlier try's own claim is not known": _ours_unknown,
+    "what another has claimed is free": _taken_is_free,
+    "one's own request in flight is not waited for": _own_flight_ignored,
+    "what has ended is sent again": _ended_is_free,
+    "what an ended link has in flight is not waited for": _settling_is_free,
+    "a claim is released after any error": _releases_what_was_sent,
+    "each connection has chains of its own": _links_by_connection,
+    "each run has chains of its own": _links_by_run,
+    "staging takes no claim": _stagings_unlocked,
+    "a create that fails is taken for a claim": _error_believed,
+    "a ledger that cannot be read is taken for empty": _held_ledger_ignored,
+    "what an earlier try may have sent is forgotten": _earlier_tries_forgotten,
+    "what could not be looked for stays held": _held_for_good,
+    "a void approval is taken for unsent": _void_is_unsent,
+    "a reading that contradicts the ledger is believed": _unseen_reading_forgotten,
+}
