@@ -77,7 +77,8 @@ class Episode:
             await asyncio.sleep(_SETTLED)
             return
         first = [self._start(disputes)]
-        for _ in range(max(len(scene.deployments) - 1, scene.dice.choice([0, 0, 1, 1, 2]))):
+        least = 2 if scene.weather.takeover else len(scene.deployments) - 1
+        for _ in range(max(least, scene.dice.choice([0, 0, 1, 1, 2]))):
             least = len(disputes) if scene.mood.together else 1
             some = scene.dice.sample(disputes, scene.dice.randint(least, len(disputes)))
             first.append(self._start(some, scene.dice.choice([0.0, 0.0, 1.0, 600.0])))

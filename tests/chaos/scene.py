@@ -20,7 +20,7 @@ from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.site import Site
 from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
 from tests.chaos.weather import Weather
-from tests.chaos.worker import Conditions, Freeze, draw_crash, draw_freeze
+from tests.chaos.worker import Conditions, Crash, Freeze, draw_crash, draw_freeze
 
 _HOUR, _DAY = 3600.0, 86_400.0
 # A reading shows what was so at most so many seconds ago.
@@ -98,7 +98,12 @@ class Scene:
     """
 
     def __init__(
-        self, seed: int, site: Site, mood: Mood | None = None, weather: Weather | None = None, frozen: Freeze | None = None
+        self,
+        seed: int,
+        site: Site,
+        mood: Mood | None = None,
+        weather: Weather | None = None,
+        frozen: Freeze | None = None,
     ) -> None:
         random.seed(seed)
         self.dice = random.Random(seed)
@@ -135,6 +140,8 @@ class Scene:
         self._answers: dict[tuple[str, str], _Answered] = {}
         self._breaks = 0
         self._frozen = frozen
+        self._is_taken_over = False
+        self.mood.together |= self.weather.takeover
         self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     # What there is
@@ -151,6 +158,8 @@ class Scene:
         crash, freeze = draw_crash(dice, rate), draw_freeze(dice, weather.freezes)
         if self._frozen and task == "submit":
             freeze, self._frozen = self._frozen, None
+        if weather.takeover and task == "submit" and not self._is_taken_over:
+            crash, self._is_taken_over = Crash("after ledger"), True
         is_stray = dice.random() < weather.strays and bool(airflow.assets.get(LEDGER.uri))
         ledger = new_store(0.0) if is_stray else airflow.ledger
         skew = dice.uniform(-weather.skew, weather.skew)

@@ -23,6 +23,7 @@ class Weather:
     :param purges: how likely the state stores are purged between two tasks.
     :param strays: how likely a worker finds an empty ledger, on its own disk.
     :param forgeries: how likely somebody forges the release of a claim.
+    :param takeover: whether the first submitter dies with its claim while other runs wait for it.
     :param colleague: how likely a colleague touches a dispute at a request.
     """
 
@@ -40,6 +41,7 @@ class Weather:
     strays: float = 0.0
     colleague: float = 0.0
     forgeries: float = 0.0
+    takeover: bool = False
 
     @classmethod
     def draw(cls, dice: random.Random) -> Weather:
@@ -69,6 +71,7 @@ class Weather:
             strays=0.0 if purges else some(0.1, 0.3),
             colleague=some(0.01, 0.05),
             forgeries=some(0.3),
+            takeover=some(1.0) > 0,
         )
 
     @property

@@ -25,7 +25,9 @@ def force(site: Site) -> dict[str, int]:
 
     :raises AssertionError: if the window is not what we say: two submissions at Moov, one at Stripe.
     """
-    found = {api: Counter(finding.kind for finding in _play(site, api).findings) for api in ("moov", "stripe")}
+    found = {
+        api: Counter(finding.kind for finding in _play(site, api).findings) for api in ("moov", "stripe")
+    }
     assert found["moov"] == {MOOV_WINDOW: 1}, f"no window at Moov: {found}"
     assert not found["stripe"], f"a window at Stripe: {found}"
     return {MOOV_WINDOW: found["moov"][MOOV_WINDOW], DOUBLE: found["stripe"][DOUBLE]}

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import sys
 import time
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -80,9 +81,8 @@ def main() -> int:
     missed = 0
     fork = multiprocessing.get_context("fork")
     with fork.Pool(options.workers, maxtasksperchild=1) as pool:
-        waiting = [pool.apply_async(_catch, (name, options.seed, options.most)) for name in names]
-        for result in waiting:
-            name, count, finding = result.get()
+        catch = partial(_catch, seed=options.seed, most=options.most)
+        for name, count, finding in pool.imap_unordered(catch, names):
             missed += finding is None
             told = f"caught after {count:4} · {finding[:110]}" if finding else f"NOT CAUGHT in {count}"
             print(f"{name:56} {told}", flush=True)

@@ -59,9 +59,7 @@ def _no_reading_back() -> None:
     from dispute_provider.workflow import final_call
     from dispute_provider.workflow import submit as protocol
 
-    async def do_not_look(
-        api: Any, read: Any, shows: Any, looks: Any = None
-    ) -> tuple[None, None]:
+    async def do_not_look(api: Any, read: Any, shows: Any, looks: Any = None) -> tuple[None, None]:
         return None, None
 
     def believe(api: Any, record: Any, outcome: Any, what: str) -> Any:
@@ -134,9 +132,7 @@ def _denials_believed() -> None:
 
     original = final_call.read_back
 
-    async def read_back(
-        api: Any, read: Any, shows: Any, looks: int | None = None
-    ) -> Any:
+    async def read_back(api: Any, read: Any, shows: Any, looks: int | None = None) -> Any:
         if looks == final_call._LOOKS_AFTER_DENIAL:
             return None, None
         return await original(api, read, shows, looks)
