@@ -122,7 +122,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return await all_of(rejected, take_back)
 
     async def _sent_before(self, ledgers: Ledgers, void: list[Record]) -> list[Record]:
-        """Return the ends of records whose answer does not hold any more; an earlier try may have sent them."""
+        """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.workflow.submit import sent_before

@@ -102,11 +102,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             do()
 
 
+def _never(point: str) -> float:
+    return 0.0
+
+
 _running: VirtualLoop | None = None
 # Seconds that the clock of whoever asks is ahead.
-skew: Callable[[], float] = lambda: 0.0
+skew: Callable[[], float] = float
 # Seconds for which whoever comes to a point stands still there.
-stopped_at: Callable[[str], float] = lambda point: 0.0
+stopped_at: Callable[[str], float] = _never
 
 
 def now() -> float:

@@ -117,7 +117,7 @@ class Facts:
         ]
 
     def was_frozen(self, dispute: str, until: float) -> bool:
-        """Whether a worker was frozen between its last check and the write of a request that changed a dispute."""
+        """Whether a worker was frozen between check and write of a request that changed a dispute."""
         return any(
             entry["dispute"] == dispute
             and entry["changed"]

@@ -9,8 +9,8 @@
 ``no_receipt``: we sent something, and there is no receipt of it.
 ``hangs``: an episode that does not come to its end.
 
-Counted apart, for nothing prevents them: ``moov_window``, a worker frozen between its last check and the write;
-``moov_no_common_ledger``, two deployments with a ledger each.
+Counted apart, for nothing prevents them: ``moov_window``, a worker frozen between its last check and the
+write; ``moov_no_common_ledger``, two deployments with a ledger each.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Keys:
-    """The keys of an episode: as the connections have them at first, whatever earlier episodes have replaced."""
+    """The keys of an episode's connections; at first, whatever earlier episodes have replaced, the usual."""
 
     def __init__(self, world: World, site: Site) -> None:
         self._world, self._connections = world, site.connections

@@ -1,4 +1,4 @@
-"""What may go wrong around the workers of an episode, beyond requests and kills: drawn once for each episode."""
+"""What may go wrong around the workers of an episode, beyond requests and kills."""
 
 from __future__ import annotations
 

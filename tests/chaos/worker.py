@@ -43,7 +43,7 @@ class Crash:
 class Freeze:
     """Where a worker stops, and for how many seconds.
 
-    :param lost_after: seconds after which Airflow takes it for dead and starts the next try; None if it does not.
+    :param lost_after: seconds until Airflow takes it for dead and starts the next try; None if never.
     """
 
     point: str
@@ -114,7 +114,7 @@ class Conditions:
     """What a worker meets with.
 
     :param skew: seconds that its clock is ahead.
-    :param breaks: how likely each call to a store fails, before it is carried out or after, by the store's name.
+    :param breaks: how likely each call to a store fails, before it is done or after, by the store's name.
     :param forgeries: how likely the release of a claim is forged.
     :param noted: called with what has happened to it.
     :param ledger: returns the ledger's store as this worker sees it.
@@ -204,7 +204,7 @@ class Worker:
         return self.conditions.crash == Crash(point, self._counts[point])
 
     def stopped_at(self, point: str) -> float:
-        """Say that a point is reached where the worker may freeze; return for how many seconds it stands still."""
+        """Say that a point is reached; return for how many seconds the worker stands still there."""
         self._counts[point] = count = self._counts.get(point, 0) + 1
         freeze = self.conditions.freeze
         if freeze and (freeze.point, freeze.nth) == (point, count):
@@ -302,9 +302,9 @@ def install() -> None:
                 await worker.stop_at("before check")
 
         async def after(session: Any, context: Any, params: Any) -> None:
-            if (worker := here()) and context.trace_request_ctx is not None and _is_written_once(params):
-                if await worker.stop_at("after check"):
-                    params.headers[FROZEN] = "1"
+            worker = here() if context.trace_request_ctx is not None else None
+            if worker and _is_written_once(params) and await worker.stop_at("after check"):
+                params.headers[FROZEN] = "1"
 
         trace.on_request_headers_sent.insert(0, before)
         trace.on_request_headers_sent.append(after)
