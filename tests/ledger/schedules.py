@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from dispute_provider.apis.idempotency import final_key
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.signatures import Keyring
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import (
     AmbiguousError,
@@ -47,7 +48,7 @@ LATEST_ARRIVAL = 180.0
 _READ_TIMEOUT = 80.0
 _DUE = datetime(2199, 1, 1, tzinfo=UTC)
 _OPERATION = "submit"
-_SEAL = KeySeal([b"secret"])
+_SEAL = KeySeal(Keyring([b"secret"]))
 # After so many seconds nobody comes any more.
 _END = 6 * 3600.0
 

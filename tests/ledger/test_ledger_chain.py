@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispute_provider.evidence.signatures import Keyring
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -282,7 +283,7 @@ def test_a_key_changes_with_each_final_end_of_its_stage_and_with_nothing_else(
 
 # The ledger itself, over a store in memory.
 
-_SEAL = KeySeal([b"new", b"old"])
+_SEAL = KeySeal(Keyring([b"new", b"old"]))
 
 
 class Clock:
@@ -424,7 +425,7 @@ def test_an_empty_take_locks_until_it_has_lapsed(store: MemoryStore, clock: Cloc
 def test_a_link_signed_under_a_key_that_is_gone_locks_lapses_and_ends(
     store: MemoryStore, clock: Clock
 ) -> None:
-    gone, here = ledger_in(store, KeySeal([b"gone"])), ledger_in(store)
+    gone, here = ledger_in(store, KeySeal(Keyring([b"gone"]))), ledger_in(store)
     claim = run(taken(gone, BEN))
     assert run(stands(here, ANA)) is Standing.TAKEN
     clock.now += LAPSED
@@ -442,7 +443,7 @@ def test_a_link_signed_under_a_key_that_is_gone_locks_lapses_and_ends(
 
 
 def test_a_key_that_was_rotated_is_known(store: MemoryStore) -> None:
-    claim = run(taken(ledger_in(store, KeySeal([b"old"])), BEN))
+    claim = run(taken(ledger_in(store, KeySeal(Keyring([b"old"]))), BEN))
     run(claim.release())
     assert run(stands(ledger_in(store), ANA)) is Standing.FREE
 
@@ -489,7 +490,7 @@ def test_a_file_from_another_place_is_held(store: MemoryStore) -> None:
 
 
 def test_a_release_without_a_good_signature_releases_nothing(store: MemoryStore, clock: Clock) -> None:
-    here, gone = ledger_in(store), ledger_in(store, KeySeal([b"gone"]))
+    here, gone = ledger_in(store), ledger_in(store, KeySeal(Keyring([b"gone"])))
     run(run(taken(gone, BEN)).release())
     assert run(stands(here, ANA)) is Standing.TAKEN
     clock.now += LAPSED
