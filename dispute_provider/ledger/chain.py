@@ -124,13 +124,14 @@ class Link:
         return self.takes[-1]
 
     @property
-    def is_released(self) -> bool:
-        return self.last.number in self.released
+    def holder(self) -> Take | None:
+        """The last take under which something may have been sent; None if all are released."""
+        return next((take for take in reversed(self.takes) if take.number not in self.released), None)
 
     @property
     def next_entry(self) -> int:
         """The number of the entry that comes next."""
-        return self.last.number + (2 if self.is_released else 1)
+        return self.last.number + (2 if self.last.number in self.released else 1)
 
     def takes_on(self, claimant: Claimant) -> bool:
         """Return whether a claimant may go on with it; otherwise it is ended first.
@@ -186,8 +187,8 @@ class Chain:
     @property
     def in_flight_since(self) -> float | None:
         """When the last claim was created under which something may be in flight, by the store's clock."""
-        if self.open_link:
-            return self.open_link.last.created
+        if link := self.open_link:
+            return link.holder.created if link.holder else None
         end = self.final_end
         return end.created if end and not end.is_settled else None
 
@@ -240,10 +241,9 @@ def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
     if any(map(_is_bad, chain.links)) or any(link.end is None for link in chain.links[:-1]):
         return Standing.DAMAGED
     link, has_lapsed = chain.open_link, age >= terms.LAPSES_AFTER
-    if link and (link.is_released or is_by(link.last, claimant)):
-        if link.may_have_sent(claimant):
+    if link and link.holder:
+        if is_by(link.holder, claimant):
             return Standing.OURS_LAPSED if has_lapsed else Standing.OURS
-    elif link:
         return Standing.LAPSED if has_lapsed else Standing.TAKEN
     last = chain.final_end
     if claimant.kind in FINAL and chain.end_of(claimant):

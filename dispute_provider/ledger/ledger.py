@@ -94,7 +94,8 @@ class DisputeLedger:
             if what == What.END and by:
                 return Link(number, (), end=_end(facts, by, trust, created, hash_of(contents[path])))
             if what == What.RELEASE and trust is Trust.GOOD and takes:
-                released.add(takes[-1].number)
+                first = facts.get("first", takes[-1].number)
+                released.update(take.number for take in takes if take.number >= first)
             else:
                 # Whatever this is, it keeps its place.
                 takes.append(Take(entry, by if what == What.TAKE else None, trust, created))
@@ -256,12 +257,13 @@ class LinkClaim:
             )
 
     async def release(self) -> None:
-        """Note that nothing was sent under the last take.
+        """Note that nothing was sent under any of its takes.
 
         :raises LedgerError: if that cannot be written.
         """
         if self.is_taken:
-            await self._ledger.create(self.place.link, self._take + 1, What.RELEASE, {})
+            first = {"first": self.place.take}
+            await self._ledger.create(self.place.link, self._take + 1, What.RELEASE, first)
 
     async def end(
         self,

@@ -52,7 +52,7 @@ async def give_up(ledger: DisputeLedger, link: Link, claimant: Claimant) -> None
 
     A later approval is given on this end, and so on the possibility that its request was carried out.
     """
-    by = link.last.by or claimant
+    by = (link.holder or link.last).by or claimant
     await ledger.end(link.number, link.next_entry, by, "unknown", "its holder is gone", is_settled=True)
 
 

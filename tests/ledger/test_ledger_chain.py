@@ -108,6 +108,20 @@ STANDINGS = [
         YOUNG,
         Standing.OURS,
     ),
+    (
+        "another's, repeated and released",
+        Chain((opened(take(BEN), take(BEN, 2), released=(2,)),)),
+        ANA,
+        YOUNG,
+        Standing.TAKEN,
+    ),
+    (
+        "another's, repeated and released, to stage",
+        Chain((opened(take(BEN), take(BEN, 2), released=(2,)),)),
+        STAGER,
+        YOUNG,
+        Standing.TAKEN,
+    ),
     ("own end", Chain((ended(ANA),)), ANA, 0.0, Standing.ENDED),
     ("own end, in flight", Chain((ended(ANA, is_settled=False),)), ANA, 0.0, Standing.ENDED),
     ("another's end, unseen", Chain((ended(BEN),)), ANA, 0.0, Standing.UNSEEN),
@@ -265,7 +279,7 @@ def chains(draw: st.DrawFn) -> Chain:
 @given(chains(), _CLAIMANTS, st.sampled_from([0.0, YOUNG, LAPSED]))
 def test_a_stranger_claims_nothing_under_a_request_in_flight(chain: Chain, who: Claimant, age: float) -> None:
     link = chain.open_link
-    if link and not link.is_released and link.last.by and link.last.by.approval != who.approval:
+    if link and link.holder and link.holder.by and link.holder.by.approval != who.approval:
         assert standing(chain, who, age) is (Standing.TAKEN if age < LAPSED else Standing.LAPSED)
 
 
@@ -496,6 +510,23 @@ def test_a_release_without_a_good_signature_releases_nothing(store: MemoryStore,
     clock.now += LAPSED
     assert run(stands(here, ANA)) is Standing.LAPSED
     assert run(taken(here, ANA)).place == Place(1, 3, 1)
+
+
+def test_a_release_is_for_all_takes_of_its_holder_and_for_no_other(store: MemoryStore, clock: Clock) -> None:
+    ledger = ledger_in(store)
+    now = 0.0
+    ledger.clock = lambda: now
+    run(taken(ledger, BEN))
+    clock.now += 1.0
+    # The same task again, as it may be under a key; then it renews its claim, and sends nothing.
+    again = run(taken(ledger, BEN))
+    now = terms.RENEWED_AFTER
+    run(again.take("submit"))
+    run(again.release())
+    assert [link.released for link in run(ledger.look()).links] == [{2, 3}]
+    assert run(stands(ledger, ANA)) is Standing.TAKEN
+    clock.now += LAPSED - 1.0
+    assert run(stands(ledger, ANA)) is Standing.LAPSED
 
 
 def test_a_holder_that_comes_back_late_ends_and_releases_nothing(store: MemoryStore, clock: Clock) -> None:
