@@ -154,9 +154,9 @@ signing_key = Names(
 ledger = Text(
     "ledger",
     "Folder of the ledger, which locks each dispute between tasks, runs, connections and deployments, and "
-    "keeps what was sent: a folder that all workers share, or a bucket of s3:// or gs://. Keep it for as long "
-    "as disputes can come back; never delete files in it. Empty: dispute_ledger under AIRFLOW_HOME, which does "
-    "for one machine only.",
+    "keeps what was sent: a folder that all workers share, or a bucket of s3:// or gs://. Keep it for as "
+    "long as disputes can come back; never delete files in it. Empty: dispute_ledger under AIRFLOW_HOME, "
+    "which does for one machine only.",
     example="s3://shop-disputes/ledger",
 )
 merge = Text(

@@ -16,8 +16,8 @@ HEADER = "Idempotency-Key"
 def final_key(api: str, dispute: Dispute, what: str, ordinal: int) -> str:
     """Return the key of a final call: that of the dispute's stage, whatever would be sent.
 
-    The API itself then refuses a second request with another body, and so a second submission by a worker that
-    was frozen, or by another deployment.
+    The API itself then refuses a second request with another body, and so a second submission by a worker
+    that was frozen, or by another deployment.
 
     :param dispute: as it was read last.
     :param what: ``submit`` or ``concede``.
@@ -37,8 +37,8 @@ def upload_key(connection: str, account: str | None, sha256: str, filename: str)
 def key_for(connection: str, request: Request) -> dict[str, str]:
     """Return a key for a call by itself, made from all that it says; empty where it takes none or has one.
 
-    Staging gets none: to stage what was staged before has to do something, and a key would prevent it. A final
-    call gets its key when it is sent: see :func:`final_key`.
+    Staging gets none: to stage what was staged before has to do something, and a key would prevent it. A
+    final call gets its key when it is sent: see :func:`final_key`.
     """
     arguments = request.arguments
     if HEADER not in request.operation.parameters or HEADER in arguments or arguments.get("submit") is False:

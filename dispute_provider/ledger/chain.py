@@ -261,7 +261,7 @@ def is_by(take: Take, claimant: Claimant) -> bool:
 
 
 def is_same(one: Claimant, other: Claimant) -> bool:
-    """Whether two claims are made in the same name for the same thing, by two tries of one task for instance."""
+    """Return whether two claims are made in one name for one thing, as by two tries of a task."""
     return (one.kind, one.approval) == (other.kind, other.approval)
 
 

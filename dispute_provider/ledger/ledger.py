@@ -42,7 +42,7 @@ class Seal(Protocol):
 
 
 def boot_time() -> float:
-    """Return seconds since the machine was started; they pass while it is suspended, too, where it says so."""
+    """Return seconds since the machine was started, time in suspension included where it is known."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -276,8 +276,8 @@ class LinkClaim:
     ) -> None:
         """End the link, if the claim was taken.
 
-        :param is_settled: whether nothing that was sent under it can arrive any more; True, the default, where
-            the answer or a reading shows what came of it.
+        :param is_settled: whether nothing that was sent under it can arrive any more; True, the default,
+            where the answer or a reading shows what came of it.
         :raises LedgerError: if that cannot be written.
         """
         if self.is_taken:

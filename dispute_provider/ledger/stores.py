@@ -37,7 +37,7 @@ class LedgerStore(Protocol):
         """
 
     def list(self, folder: str) -> dict[str, float]:
-        """Return the paths of all files under a folder, with the time of their creation by the store's clock."""
+        """Return the paths of all files under a folder, with when each was created by the store's clock."""
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
         """Return what files hold, those that do not exist left out."""
@@ -49,8 +49,8 @@ class LedgerStore(Protocol):
 class FolderStore:
     """A folder on this machine, or on one that all workers mount.
 
-    A file is written under another name and linked to its own: it appears whole, and linking fails where there
-    is one.
+    A file is written under another name and linked to its own: it appears whole, and linking fails where
+    there is one.
     """
 
     def __init__(self, root: str) -> None:
@@ -204,8 +204,8 @@ def store_at(address: str) -> LedgerStore:
         return FolderStore(rest if separator else address)
     if protocol not in _EXCLUSIVE:
         raise LedgerError(
-            f"[dispute] ledger cannot be kept at {protocol}://: that store is not known to create a file only "
-            "if there is none. To do: name a folder that all workers share, or a bucket of s3:// or gs://"
+            f"[dispute] ledger cannot be kept at {protocol}://: that store is not known to create a file "
+            "only if there is none. To do: name a folder that all workers share, or a bucket of s3:// or gs://"
         )
     package, floor = _EXCLUSIVE[protocol]
     needed = ".".join(map(str, floor))
@@ -218,8 +218,8 @@ def store_at(address: str) -> LedgerStore:
         ) from None
     if tuple(int(part) for part in version.split(".")[:2]) < floor:
         raise LedgerError(
-            f"[dispute] ledger needs {package} {needed} or newer, which creates a file only if there is none; "
-            f"{version} is installed. To do: upgrade {package}"
+            f"[dispute] ledger needs {package} {needed} or newer, which creates a file only if there is "
+            f"none; {version} is installed. To do: upgrade {package}"
         )
     from airflow.sdk import ObjectStoragePath
 

@@ -37,8 +37,8 @@ _Verdict = Literal["ready", "weak", "missing"]
 class StageEvidenceOperator(BaseAsyncOperator):
     """Put the evidence of cases on their disputes, without submitting it.
 
-    Uploads under an idempotency key are made once, whoever repeats them. While it writes to a dispute, it has a
-    claim on it in the ledger, and no other task stages or submits there.
+    Uploads under an idempotency key are made once, whoever repeats them. While it writes to a dispute, it has
+    a claim on it in the ledger, and no other task stages or submits there.
 
     :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
         ``[dispute] case_roots``, or of a ``.jsonl`` file there that holds a case on each line.

@@ -1,8 +1,8 @@
 """Open the ledger, and refuse one that is not the one that earlier tasks have used.
 
-A folder on a worker's own disk locks nothing between machines, and one that was wiped has forgotten what was sent.
-So a ledger has an id, in its file ``ledger.json``, and Airflow's asset state store has the same id: where the two
-differ, nothing is staged or sent.
+A folder on a worker's own disk locks nothing between machines, and one that was wiped has forgotten what was
+sent. So a ledger has an id, in its file ``ledger.json``, and Airflow's asset state store has the same id:
+where the two differ, nothing is staged or sent.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _FILE = "ledger.json"
 _KEY = "id"
 _DEFAULT = "dispute_ledger"
 _REMEDY = (
-    "To do: name a folder or bucket that all workers share in [dispute] ledger. If the ledger was moved, bring its "
-    f"{_FILE} and everything beside it along"
+    "To do: name a folder or bucket that all workers share in [dispute] ledger. If the ledger was moved, "
+    f"bring its {_FILE} and everything beside it along"
 )
 
 
@@ -53,7 +53,7 @@ def open_ledger(context: Context) -> Ledger:
 
 def airflow_home() -> str:
     """Return Airflow's home, as Airflow finds it."""
-    return os.path.expanduser(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow")))
+    return str(Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow"))).expanduser())
 
 
 def _check_id(store: LedgerStore, mirror: Any) -> None:

@@ -76,8 +76,8 @@ class Client:
         """Send a request; again, after a pause, where that does no harm and may help.
 
         :param authorization: the value of its Authorization header.
-        :param claim: taken before each attempt, and checked as it is written; None, the default, for a request
-            that needs none.
+        :param claim: taken before each attempt, and checked as it is written; None, the default, for a
+            request that needs none.
         :raises ApiError: one of the tree.
         """
         if self.unusable:

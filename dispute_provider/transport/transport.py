@@ -13,8 +13,8 @@ class HttpRequest:
 
     :param url: encoded, with its query.
     :param body: None where there is none.
-    :param check: called on an open connection, just before the first byte is written: if it raises, nothing is
-        sent, and its error is raised. None, the default, for requests that need no such check.
+    :param check: called on an open connection, just before the first byte is written: if it raises, nothing
+        is sent, and its error is raised. None, the default, for requests that need no such check.
     """
 
     method: str

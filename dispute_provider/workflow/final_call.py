@@ -1,7 +1,7 @@
 """Make a final call (submit, concede, accept) once: observe, decide, act.
 
-Each round looks at the dispute's chain in the ledger, then reads the dispute, then decides by a table. Whatever
-was answered to the call, the dispute is read again before anything is said about it.
+Each round looks at the dispute's chain in the ledger, then reads the dispute, then decides by a table.
+Whatever was answered to the call, the dispute is read again before anything is said about it.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class AfterDenial(StrEnum):
 def after_answer(problem: ApiError | None, *, has_key: bool, renews_token: bool) -> AfterDenial:
     """Return what to do after an answer that readings do not confirm.
 
-    No answer proves that nothing was carried out: a gateway may give it after the API has acted. Under a key a
-    call is sent again at once. Without one, it is sent again once what was sent has arrived or never will.
+    No answer proves that nothing was carried out: a gateway may give it after the API has acted. Under a key
+    a call is sent again at once. Without one, it is sent again once what was sent has arrived or never will.
 
     :param problem: the error that was answered; None for a success.
     :param has_key: whether the call has an idempotency key.
@@ -290,9 +290,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 left = terms.LAPSES_AFTER - age
                 soon = await self._wait_for(chain, stands, left, self.dispute(found))
                 if not soon or waits > _MOST_WAITS:
-                    return Outcome(
-                        Step.WAIT, found, last.sent, claim=last.claim, link=tried(chain, claimant)
-                    )
+                    return Outcome(Step.WAIT, found, last.sent, claim=last.claim, link=tried(chain, claimant))
                 continue
             if step is not Step.SEND:
                 if await self._ledger.look() != chain:
@@ -302,9 +300,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 if reading is Reading.ANSWERED and end is not chain.final_end and _is_done(chain.final_end):
                     # Another's link has come after the claimant's own.
                     step, end = Step.ANSWERED, chain.final_end
-                return Outcome(
-                    step, found, last.sent, claim=last.claim, link=tried(chain, claimant), end=end
-                )
+                return Outcome(step, found, last.sent, claim=last.claim, link=tried(chain, claimant), end=end)
             if last.is_settled and self._after(last) is AfterDenial.SETTLE:
                 return replace(last, before=found)
             if sends == _SENDS:
@@ -412,7 +408,7 @@ def tried(chain: Chain, claimant: Claimant) -> Link | None:
 
 
 def _unshown_submission(chain: Chain, found: Dispute) -> End | None:
-    """Return the end of a submission or concession that a reading does not show: the reading is old, or wrong."""
+    """Return the end of a final call that a reading does not show: the reading is old, or wrong."""
     end = chain.final_end
     return end if end and _is_done(end) and end.before == facts_of(found) else None
 

@@ -210,7 +210,9 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
 
 def _shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
     """The end of a submission that the dispute shows: by us or by another, as approved or not."""
-    assert outcome.after is not None and outcome.before is not None and outcome.sent is not None
+    assert outcome.after is not None
+    assert outcome.before is not None
+    assert outcome.sent is not None
     resumed = outcome.claim is not None and outcome.claim.place.take > 1
     sent, request_id = outcome.sent, outcome.sent.request_id
     differing = _differing(record, outcome.before, outcome.after)
