@@ -22,7 +22,7 @@ from dispute_provider.tasks.batch import (
 from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, Value
-from dispute_provider.tasks.signing import STAGED, Signer
+from dispute_provider.tasks.signing import STAGED, Signer, keyring_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -110,6 +110,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
             allow_unknown_submission_method=self.allow_unknown_submission_method,
             require_verdict=least,
         )
+        # What could not be signed would be refused by the review.
+        keyring_of(self.conn_id)
         api = api_of(self.conn_id)
         warn_without_lock(self, api)
         memory = StagingMemory(context, api.name)
