@@ -63,7 +63,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     What was put to review before is left alone until something changes, or its review has ended without an
     answer, or it is still open at one of the hours of ``[dispute] ask_again`` before its due date. Disputes
-    without a case, or at a stage that has to be answered elsewhere, are named in the log, soonest deadline
+    without a case, or at a stage that their case has nothing for, are named in the log, soonest deadline
     first.
 
     Besides its result it pushes as XComs: ``open``, the ids of all open disputes; and records:
@@ -102,7 +102,9 @@ class FindCasesOperator(BaseAsyncOperator):
                     dispute,
                     self.conn_id,
                     State.HELD,
-                    dispute.closed or dispute.unsupported or "no case was found for it",
+                    dispute.closed
+                    or dispute.unsupported
+                    or cases.unsuited.get(dispute.id, "no case was found for it"),
                 )
                 for dispute in open_disputes.values()
                 if dispute.id not in cases.disputes

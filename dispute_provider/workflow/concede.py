@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import WRITTEN, Record, State
-from dispute_provider.evidence.snapshot import Snapshot
+from dispute_provider.evidence.snapshot import Snapshot, contents
 from dispute_provider.exceptions import ApiError
 from dispute_provider.workflow.final_call import send_and_look
 from dispute_provider.workflow.submit import not_shown, refuse_submission, unread
@@ -96,7 +96,5 @@ def left_as_it_is(record: Record, error: Exception) -> Record:
 
 
 def _is_back(name: str, value: Any, found: Snapshot) -> bool:
-    held = next((each for each in found.evidence if each.name == name), None)
-    if held is None:
-        return not value
-    return bool(value == held.content)
+    held = contents(found.evidence).get(name)
+    return not value if held is None else bool(value == held)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api
+from dispute_provider.evidence import stages
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
@@ -29,6 +30,8 @@ async def read_for_review(
     fresh = record.seen(snapshot)
     if end := cannot_be_answered(fresh, snapshot):
         return end, None
+    if moved := _moved(api, record, snapshot.dispute.stage):
+        return fresh.ended(State.REFUSED, moved), None
     if fresh.digest != record.digest:
         fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
     if automatic := snapshot.dispute.automatic:
@@ -37,6 +40,16 @@ async def read_for_review(
     if keep:
         fresh = await _with_others(api, fresh, snapshot, keep)
     return fresh, snapshot
+
+
+def _moved(api: Api, record: Record, stage: str) -> str | None:
+    """Return why evidence that was staged at one stage cannot be sent at the present one; None if it can."""
+    if record.stage is None or stages.takes_the_same(api.contract, record.stage, stage):
+        return None
+    return (
+        f"it was staged for the {record.stage}, and {stages.taken(api.contract, stage)}. "
+        "To do: stage it again, with a case that has what this stage takes"
+    )
 
 
 async def _with_others(

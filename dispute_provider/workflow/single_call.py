@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
+from dispute_provider.evidence import stages
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError
 from dispute_provider.workflow.final_call import Outcome, Sent, send_and_look
@@ -157,6 +158,7 @@ class SingleCall:
         """Refuse a call that the dispute does not allow any more, or does not need.
 
         :raises ConflictError: if the dispute was answered or is closed.
+        :raises InvalidRequestError: if its stage does not take the call's evidence.
         """
         dispute = self._dispute(found)
         problem = "it was answered before" if dispute.submitted else dispute.closed
@@ -169,6 +171,7 @@ class SingleCall:
                 request_id=found.request_id,
                 advice="find out who answered or closed it; the call is not needed any more",
             )
+        stages.require_taken(self._request, dispute.stage)
 
     def _not_shown(self, outcome: Outcome[Answer]) -> ApiError:
         """Return the error for a call that the dispute does not show."""
