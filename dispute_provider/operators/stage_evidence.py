@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
 
@@ -59,6 +59,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
     template_fields: Sequence[str] = ("conn_id", "folder")
     ui_color = "#d9ead3"
+    passes_on: ClassVar[str | None] = None
 
     def __init__(
         self,

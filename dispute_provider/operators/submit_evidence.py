@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseAsyncOperator
 
@@ -56,6 +56,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     template_fields: Sequence[str] = ()
     ui_color = "#f4cccc"
+    passes_on: ClassVar[str] = "approved"
 
     def __init__(self, *, approved: Given, **kwargs: Any) -> None:
         super().__init__(**with_defaults(kwargs, SUBMISSIONS))
