@@ -48,14 +48,14 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
     """
     api = contract.load(case.provider)
     allowed = Limits.of(api)
-    pieces = list(_pieces(case))
-    violations = [*_card_numbers(pieces, case.metadata)]
+    found_pieces = list(pieces(case))
+    violations = [*_card_numbers(found_pieces, case.metadata)]
     notes: list[str] = []
     found: dict[str, Document] = {}
     held: list[limits.MeasuredDocument] = []
     # What is named twice can be left out only if it can be in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
-    for pointer, name, value in pieces:
+    for pointer, name, value in found_pieces:
         if not isinstance(value, FileReference):
             continue
         path, optional = value.path, value.path not in needed
@@ -144,17 +144,18 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: L
 
 
 def _card_numbers(
-    pieces: Iterable[_PlacedEvidence], metadata: Mapping[str, str] | None
+    given: Iterable[_PlacedEvidence], metadata: Mapping[str, str] | None
 ) -> Iterator[Violation]:
     """The texts that hold a card number, which no API may get."""
-    texts = [(pointer, value) for pointer, _, value in pieces if not isinstance(value, FileReference)]
+    texts = [(pointer, value) for pointer, _, value in given if not isinstance(value, FileReference)]
     for pointer, text in _strings([*texts, ("/metadata", metadata)]):
         if places := card_numbers(text):
             where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
             yield Violation(pointer, f"holds a card number, from character {where} on", _MASK)
 
 
-def _pieces(case: Case) -> Iterator[_PlacedEvidence]:
+def pieces(case: Case) -> Iterator[_PlacedEvidence]:
+    """Yield each piece of a case's evidence: where it stands in the case, its name and its value."""
     counted = Counter(entry.name for entry in case.evidence)
     seen: Counter[str] = Counter()
     for entry in case.evidence:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from dispute_provider.evidence.record import Record
 
+# Documents that are read or drawn at once: a slow one holds up no other case, and each takes 1 GiB at most.
+_RENDERERS = 2
 _Merge = Literal["keep", "overwrite", "fail"]
 _Verdict = Literal["ready", "weak", "missing"]
 
@@ -53,6 +55,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
         ``intended_submission_method``, of an account that you know to have no Smart Disputes.
     :param require_verdict: the least verdict on the evidence that is staged: ``ready``, ``weak`` or
         ``missing``; without it the verdict is advice for the reviewer.
+    :param allow_undrawn: whether a document of which a page cannot be drawn in time and memory is staged all
+        the same; the review names it, and no policy approves it. Otherwise it is refused, with file, page and
+        reason.
     :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``; a
         reference to them where they are many.
     """
@@ -71,6 +76,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         switch_to_manual: bool = False,
         allow_unknown_submission_method: bool = False,
         require_verdict: _Verdict | None = None,
+        allow_undrawn: bool = False,
         **kwargs: Any,
     ) -> None:
         for name, value, known in (
@@ -87,6 +93,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         self.switch_to_manual = switch_to_manual
         self.allow_unknown_submission_method = allow_unknown_submission_method
         self.require_verdict = require_verdict
+        self.allow_undrawn = allow_undrawn
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -100,6 +107,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import MergePolicy
         from dispute_provider.hooks.connections import api_of
+        from dispute_provider.workflow.draw import Drawer
         from dispute_provider.workflow.stage import Rules
         from dispute_provider.workflow.stage_case import CaseStager
 
@@ -121,9 +129,12 @@ class StageEvidenceOperator(BaseAsyncOperator):
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
-                with Renderer() as renderer:
+                with Renderer(children=_RENDERERS) as renderer:
                     opened = await apis.of(self.conn_id)
-                    stager = CaseStager(self.conn_id, opened, self.folder, batch, rules, memory, renderer)
+                    drawer = Drawer(renderer, allow_undrawn=self.allow_undrawn)
+                    stager = CaseStager(
+                        self.conn_id, opened, self.folder, batch, rules, memory, renderer, drawer
+                    )
 
                     def hand_on(place: int, record: Record) -> None:
                         writer.add(replace(record, triggered_by=user), place)

@@ -171,7 +171,7 @@ def _assessed(record: Record, assessment: Assessment, dispute: Dispute) -> Recor
         record,
         verdict=str(assessment.verdict),
         missing=tuple(f"{name}: {why}" for name, why in assessment.missing),
-        warnings=assessment.warnings,
+        warnings=(*record.warnings, *assessment.warnings),
         notes=(*record.notes, *assessment.notes, *([note] if note else [])),
     )
 
