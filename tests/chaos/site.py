@@ -58,7 +58,7 @@ def _keep_inspections() -> None:
         kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
         drawn = {content: renderer.render(content, 1) for content in kept}
     Renderer.inspect = lambda self, content: kept[content]  # type: ignore[method-assign]
-    Renderer.render = lambda self, content, *page: drawn[content]  # type: ignore[method-assign,assignment]
+    Renderer.render = lambda self, content, *page: drawn[content]  # type: ignore[method-assign]
 
 
 class Site:
