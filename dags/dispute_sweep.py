@@ -1,13 +1,16 @@
 """Looks for open disputes, stages the evidence that is kept for them, and has it reviewed.
 
 For each connection of ``[dispute] sweep_connections``: list the open disputes, find their cases under
-``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it.
+``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it; what
+is due within a day gets a review of its own.
 
 What was reviewed before returns to a person when its case, the evidence at the API or the stage changes, when
 nobody answered in time, and when it was approved but could not be sent. Everything else that is still open
 (held, unknown, left out of an answer) returns as many hours before its due date as ``[dispute] ask_again``
 names; what was rejected, at the first of them only. The review says how the earlier ones ended.
-Disputes without a case are named in the log of ``find``, soonest deadline first.
+Disputes without a case are named in the log of ``find``, soonest deadline first; as soon as one is due within
+the hours of ``[dispute] reminders``, the task ``outcome`` fails for it. What ended *unknown* and is no longer
+open is read once more, and ``outcome`` says what became of it.
 
 ``remind`` tells the notifiers of ``[dispute] notifiers`` what is open still, and why, as many hours before
 the due date as ``[dispute] reminders`` names.
@@ -57,18 +60,31 @@ def dispute_sweep() -> None:
             allow_unknown_submission_method=config.allow_unknown_submission_method(),
             pool=config.submit_pool(),
         )
-        open_review = OpenReviewOperator(task_id="open_review", staged=stage.output, conn_id=conn_id)
+        open_reviews = [
+            OpenReviewOperator(
+                task_id=task_id,
+                staged=stage.output,
+                conn_id=conn_id,
+                urgent=urgent,
+            )
+            for task_id, urgent in (("open_urgent_review", True), ("open_review", False))
+        ]
         remember = RememberReviewOperator(
             task_id="remember",
             staged=stage.output,
-            review=open_review.output["review"],
+            review=[opened.output["review"] for opened in open_reviews],
             still_open=find.output["open"],
             conn_id=conn_id,
             trigger_rule="none_failed",
         )
         outcome = ReportOutcomeOperator(
             task_id="outcome",
-            results=[stage.output, find.output["unreadable"]],
+            results=[
+                stage.output,
+                find.output["unreadable"],
+                find.output["due_without_case"],
+                find.output["no_longer_open"],
+            ],
             trigger_rule="none_failed",
         )
         # What could not be staged is what people must hear of most.
@@ -79,7 +95,7 @@ def dispute_sweep() -> None:
             conn_id=conn_id,
             trigger_rule="all_done",
         )
-        open_review >> remember >> [outcome, remind]
+        open_reviews >> remember >> [outcome, remind]
 
     contest.expand(conn_id=connections())
 

@@ -42,6 +42,8 @@ _OTHER: Data = {
     "notes": ["forged"],
     "missing": ["forged"],
     "warnings": ["forged"],
+    "drawings": {"0" * 64: "0" * 64},
+    "undrawn": ["forged"],
     "staged_as": "0" * 64,
 }
 FIELDS = tuple(Record.__struct_fields__)

@@ -150,6 +150,17 @@ def nested_forms(levels: int, times: int, *, endless: bool = False) -> bytes:
     return pdf(content=stream(b"/X Do " * times), page=used, more=[*forms, line])
 
 
+def slow_to_draw(times: int = 3000) -> bytes:
+    """A small PDF that is read at once, and takes minutes to draw: its page is filled with many gradients."""
+    gradient = (
+        b"/Resources << /Shading << /S << /ShadingType 3 /ColorSpace /DeviceRGB "
+        b"/Coords [297 421 0 297 421 600] "
+        b"/Function << /FunctionType 2 /Domain [0 1] /C0 [1 0 0] /C1 [0 0 1] /N 1 >> "
+        b"/Extend [true true] >> >> >>"
+    )
+    return pdf(content=stream(b"/S sh\n" * times), page=gradient)
+
+
 def picture_in_pdf(width: int, height: int, content: bytes) -> bytes:
     """A PDF that shows one grey picture, of deflated bytes."""
     shown = stream(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
+
+from msgspec.structs import replace
 
 from dispute_provider.apis import idempotency, stripe_dispute, stripe_evidence
 from dispute_provider.apis.api import Api, DisputeMemory, Listing, Unreadable, readable_id
@@ -22,17 +24,15 @@ from dispute_provider.apis.stripe_charges import unmet_by
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
+from dispute_provider.contracts.evidence_fields import lists
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import (
-    Dispute,
-    Evidence,
-    Snapshot,
-)
-from dispute_provider.exceptions import InvalidRequestError, Violation
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider.evidence.stages import is_taken
+from dispute_provider.exceptions import InvalidRequestError, NotFoundError, Violation
 from dispute_provider.transport.connection_settings import ConnectionSettings
 
 # Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
@@ -134,7 +134,8 @@ class StripeApi(Api):
     async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
         expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
         answer = await self.call(self.reads_by, account, dispute=dispute, expand=expand)
-        return self._snapshot(answer, account)
+        snapshot = self._snapshot(answer, account)
+        return await self._with_file_details(snapshot, account) if details else snapshot
 
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
         return stripe_dispute.dispute_of(
@@ -186,11 +187,15 @@ class StripeApi(Api):
         uploaded = dict(merged.held)
         # Only a whole object can be cleared; what stays behind of one is told by reading back.
         evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
+        evidence |= _lists_to_send(before, merged, lists(self.contract))
         for piece in merged.missing:
             if piece.document is not None:
                 file_id = await self._upload(piece.document, case.account)
                 uploaded[file_id] = piece.document.sha256
-                evidence[piece.name] = file_id
+                if piece.name in lists(self.contract):
+                    evidence[piece.name] = [*evidence[piece.name], file_id]
+                else:
+                    evidence[piece.name] = file_id
             elif piece.value is not None:
                 evidence[piece.name] = {**(evidence.get(piece.name) or {}), **piece.value}
             else:
@@ -204,7 +209,7 @@ class StripeApi(Api):
                 "PostDisputesDispute",
                 case.account,
                 dispute=case.dispute,
-                evidence=evidence or None,
+                evidence=stripe_evidence.nested(self.contract, evidence) or None,
                 metadata=dict(case.metadata) if case.metadata else None,
                 intended_submission_method=method,
                 submit=False,
@@ -216,7 +221,7 @@ class StripeApi(Api):
             "PostDisputesDispute",
             record.account,
             dispute=record.dispute,
-            evidence=dict(evidence) or None,
+            evidence=stripe_evidence.nested(self.contract, evidence) or None,
             intended_submission_method=automatic,
             submit=False,
         )
@@ -263,12 +268,44 @@ class StripeApi(Api):
         return [name for name, schema in known.items() if schema.get("x-kind") == "file"]
 
     def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
-        evidence = (
-            stripe_evidence.held(name, value, is_file=name in self._file_fields)
-            for name, value in answer.data["evidence"].items()
+        dispute = self.dispute_in(answer, account)
+        # At the appeal stage the evidence of the earlier ones is still there, but cannot be changed or sent;
+        # at the others Stripe takes no appeal.
+        held = tuple(
+            piece
+            for piece in stripe_evidence.held(self.contract, answer.data["evidence"])
+            if is_taken(self.contract, piece.name, dispute.stage)
         )
-        held = tuple(each for each in evidence if each)
-        return Snapshot(self.dispute_in(answer, account), held, answer.request_id)
+        return Snapshot(dispute, held, answer.request_id)
+
+    async def _with_file_details(self, snapshot: Snapshot, account: str | None) -> Snapshot:
+        """Read what the dispute cannot be asked to expand: the name and size of each file in a list."""
+        listed = lists(self.contract)
+        if not any(piece.name in listed for piece in snapshot.evidence):
+            return snapshot
+
+        async def detailed(piece: Evidence) -> Evidence:
+            if piece.name not in listed or piece.id is None:
+                return piece
+            try:
+                answer = await self.call("GetFilesFile", account, file=piece.id)
+            except NotFoundError:
+                return piece
+            return stripe_evidence.piece_of(piece.name, answer.data, is_file=True) or piece
+
+        return replace(snapshot, evidence=tuple([await detailed(piece) for piece in snapshot.evidence]))
+
+
+def _lists_to_send(before: Snapshot, merged: Merged, names: Collection[str]) -> dict[str, Any]:
+    """Return the lists of files that change, without what is new: a list is sent whole."""
+    gone = {held.id for held in merged.stale}
+    missing = {piece.name for piece in merged.missing}
+    changed = missing.union(held.name for held in merged.stale).intersection(names)
+    kept = {
+        name: [held.id for held in before.evidence if held.name == name and held.id not in gone]
+        for name in changed
+    }
+    return {name: files if files or name in missing else "" for name, files in kept.items()}
 
 
 def _account_of(context: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from dispute_provider.apis.stripe_evidence import without_nothing
 from dispute_provider.contracts.encoding import segment
 from dispute_provider.evidence.snapshot import UNKNOWN_REASON, Dispute, Programme
 
-_ANSWERABLE = {"needs_response", "warning_needs_response"}
+_ANSWERABLE = {"needs_response", "warning_needs_response", "appeal_needs_response"}
 _UNDER_REVIEW = {"under_review", "warning_under_review", "appeal_under_review"}
 _CLOSED = {
     "won": "it is decided: won",
@@ -17,10 +18,7 @@ _CLOSED = {
     "warning_closed": "the inquiry is closed",
     "prevented": "it was settled before it became a dispute",
 }
-_APPEAL = (
-    "it is at the appeal stage, which takes an appeal and no other evidence; appeals are not supported yet. "
-    "To do: answer it in the Stripe Dashboard"
-)
+_DECIDED = ("won", "lost")
 _DASHBOARD = "https://dashboard.stripe.com"
 
 
@@ -41,7 +39,7 @@ def dispute_of(data: Mapping[str, Any], account: str | None, *, live: bool) -> D
         provider="stripe",
         account=account,
         id=data["id"],
-        stage=_stage(status, card.get("case_type")),
+        stage=_stage(status, card.get("case_type"), appealed=_has_appeal(data)),
         status=status,
         submissions=details["submission_count"],
         submitted=status in _UNDER_REVIEW,
@@ -80,19 +78,25 @@ def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
 
 def _unsupported(status: str) -> str | None:
     """Return why a person has to answer a dispute elsewhere; None if that is not so."""
-    if status == "appeal_needs_response":
-        return _APPEAL
     if status in _ANSWERABLE or not may_be_open(status):
         return None
     return f"its status, {status[:60]}, is not known here. To do: look at it in the Stripe Dashboard"
 
 
-def _stage(status: str, case_type: str | None) -> str:
+def _stage(status: str, case_type: str | None, *, appealed: bool) -> str:
+    """Return the stage of a dispute; of one that is decided, the last one.
+
+    :param appealed: whether it holds an appeal, which no stage but the appeal takes.
+    """
     if status.startswith("warning_"):
         return "inquiry"
-    if status.startswith("appeal_"):
+    if status.startswith("appeal_") or (appealed and status in _DECIDED):
         return "appeal"
     return "chargeback" if case_type in (None, "inquiry") else case_type
+
+
+def _has_appeal(data: Mapping[str, Any]) -> bool:
+    return bool(without_nothing((data.get("evidence") or {}).get("appeal")))
 
 
 def _programmes(data: Mapping[str, Any]) -> tuple[Programme, ...]:

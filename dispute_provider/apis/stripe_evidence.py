@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from dispute_provider.contracts.contract import Contract
+from dispute_provider.contracts.evidence_fields import SEPARATOR, fields, groups, lists
 from dispute_provider.contracts.json_data import Json
 from dispute_provider.evidence.file_types import BY_SUFFIX
-from dispute_provider.evidence.snapshot import Evidence, canonical_json
+from dispute_provider.evidence.snapshot import Evidence, canonical_json, contents
 
 
-def params(contract: Contract) -> Json:
+def params(contract: Contract) -> Mapping[str, Json]:
     """The schemas of the evidence that a request takes, by name."""
-    properties: Json = contract.document["components"]["schemas"]["DisputeEvidenceParams"]["properties"]
-    return properties
+    return fields(contract, "DisputeEvidenceParams")
 
 
-def held(name: str, value: Any, *, is_file: bool) -> Evidence | None:
-    """One member of a dispute's ``evidence``; None where it holds nothing.
+def held(contract: Contract, evidence: Mapping[str, Any]) -> Iterator[Evidence]:
+    """Yield what a dispute's ``evidence`` holds, piece by piece; members that hold nothing are left out.
 
-    :param value: as the API sent it: a text, a file's id, an expanded file, or a structure. What is none of
-        these, of a name that we do not know, is held as its JSON.
+    :param evidence: as the API sent it. A member is a text, a file's id, an expanded file, or a structure.
+        What is none of these, of a name that we do not know, is held as its JSON.
     """
+    known = params(contract)
+    for name, value in _flat(contract, evidence):
+        is_file = known.get(name, {}).get("x-kind") in ("file", "files")
+        if piece := piece_of(name, value, is_file=is_file):
+            yield piece
+
+
+def _flat(contract: Contract, evidence: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each member with its name, those of groups under their paths, and lists of files one by one."""
+    for member, value in evidence.items():
+        name = f"{group}{member}"
+        if name in groups(contract) and isinstance(value, Mapping):
+            yield from _flat(contract, value, f"{name}{SEPARATOR}")
+        elif name in lists(contract) and isinstance(value, list):
+            yield from ((name, item) for item in value)
+        else:
+            yield name, value
+
+
+def piece_of(name: str, value: Any, *, is_file: bool) -> Evidence | None:
+    """Read one member of a dispute's ``evidence``; None where it holds nothing."""
     if not (value := without_nothing(value)):
         return None
     if isinstance(value, str):
@@ -50,11 +71,32 @@ def sendable(contract: Contract, evidence: Iterable[Evidence]) -> dict[str, Any]
     What has members that the contract does not know is left out: it is at the API, and stays there.
     """
     known = params(contract)
-    return {
-        entry.name: entry.content
-        for entry in evidence
-        if entry.name in known and _is_known(contract, known[entry.name], entry.content)
-    }
+    return nested(
+        contract,
+        contents(
+            entry
+            for entry in evidence
+            if entry.name in known and _is_known(contract, known[entry.name], entry.content)
+        ),
+    )
+
+
+def nested(contract: Contract, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return evidence by name as a request nests it.
+
+    A list of files is sent whole, for Stripe's documents do not say whether one is added to what is there.
+
+    :param evidence: by name; an empty text clears.
+    """
+    request: dict[str, Any] = {}
+    for name, value in evidence.items():
+        *path, member = name.split(SEPARATOR)
+        place = request
+        for step in path:
+            place = place.setdefault(step, {})
+        is_alone = name in lists(contract) and isinstance(value, str) and value
+        place[member] = [value] if is_alone else value
+    return request
 
 
 def _is_known(contract: Contract, schema: Json, value: Any) -> bool:

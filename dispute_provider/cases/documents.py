@@ -17,6 +17,7 @@ from dispute_provider.evidence.card_numbers import card_numbers
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.limits import Limits
+from dispute_provider.evidence.stages import stage_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _MASK = "write no more of it than its last four digits"
@@ -45,15 +46,16 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
     :raises InvalidCaseError: with all that stops it: documents that are missing, broken, too large, of a type
         that the API does not take, or outside of the case's folder; too many of them; card numbers.
     """
-    allowed = Limits.of(contract.load(case.provider))
-    pieces = list(_pieces(case))
-    violations = [*_card_numbers(pieces, case.metadata)]
+    api = contract.load(case.provider)
+    allowed = Limits.of(api)
+    found_pieces = list(pieces(case))
+    violations = [*_card_numbers(found_pieces, case.metadata)]
     notes: list[str] = []
     found: dict[str, Document] = {}
     held: list[limits.MeasuredDocument] = []
     # What is named twice can be left out only if it can be in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
-    for pointer, name, value in pieces:
+    for pointer, name, value in found_pieces:
         if not isinstance(value, FileReference):
             continue
         path, optional = value.path, value.path not in needed
@@ -67,14 +69,25 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
         else:
             document = found[path]
             held.append(limits.MeasuredDocument(name, len(document.content), document.pages, path, optional))
-    too_much = limits.to_leave_out(allowed, held)
-    for path, problem in too_much.items():
-        notes.append(limits.left_out(path, problem))
-        del found[path]
-    violations += limits.exceeded(allowed, [each for each in held if each.path not in too_much])
+    # The evidence of each stage is sent by itself, and has the limits to itself.
+    for together in _by_stage(api, held):
+        too_much = limits.to_leave_out(allowed, together)
+        for path, problem in too_much.items():
+            notes.append(limits.left_out(path, problem))
+            found.pop(path, None)
+        violations += limits.exceeded(allowed, [each for each in together if each.path not in too_much])
     if violations:
         raise InvalidCaseError(case.dispute, violations)
     return CaseDocuments(found, tuple(notes))
+
+
+def _by_stage(
+    api: contract.Contract, documents: Iterable[limits.MeasuredDocument]
+) -> Iterable[list[limits.MeasuredDocument]]:
+    together: dict[str | None, list[limits.MeasuredDocument]] = {}
+    for document in documents:
+        together.setdefault(stage_of(api, document.name), []).append(document)
+    return together.values()
 
 
 class _UnfitError(Exception):
@@ -131,17 +144,18 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: L
 
 
 def _card_numbers(
-    pieces: Iterable[_PlacedEvidence], metadata: Mapping[str, str] | None
+    given: Iterable[_PlacedEvidence], metadata: Mapping[str, str] | None
 ) -> Iterator[Violation]:
     """The texts that hold a card number, which no API may get."""
-    texts = [(pointer, value) for pointer, _, value in pieces if not isinstance(value, FileReference)]
+    texts = [(pointer, value) for pointer, _, value in given if not isinstance(value, FileReference)]
     for pointer, text in _strings([*texts, ("/metadata", metadata)]):
         if places := card_numbers(text):
             where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
             yield Violation(pointer, f"holds a card number, from character {where} on", _MASK)
 
 
-def _pieces(case: Case) -> Iterator[_PlacedEvidence]:
+def pieces(case: Case) -> Iterator[_PlacedEvidence]:
+    """Yield each piece of a case's evidence: where it stands in the case, its name and its value."""
     counted = Counter(entry.name for entry in case.evidence)
     seen: Counter[str] = Counter()
     for entry in case.evidence:

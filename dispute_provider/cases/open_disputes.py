@@ -9,7 +9,9 @@ from itertools import chain
 from dispute_provider import config
 from dispute_provider.cases import documents as case_documents
 from dispute_provider.cases import files as case_files
+from dispute_provider.contracts import contract
 from dispute_provider.documents import Renderer
+from dispute_provider.evidence import stages
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.snapshot import Dispute
 
@@ -31,11 +33,13 @@ class OpenCases:
     :param refused: paths of what is not a readable case, and of the cases of a dispute that has several.
         Staging says in their records what is wrong with them.
     :param disputes: ids of the open disputes for which there is any case.
+    :param unsuited: of the other open disputes that have a case, why it has nothing for their stage, by id.
     """
 
     found: list[Candidate]
     refused: list[str]
     disputes: set[str]
+    unsuited: dict[str, str]
 
 
 def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str | None) -> OpenCases:
@@ -45,6 +49,8 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
     """
     by_dispute: dict[str, list[Candidate]] = {}
     refused: list[str] = []
+    unsuited: dict[str, str] = {}
+    api = contract.load(provider)
     folders = [folder] if folder else config.case_roots()
     with Renderer() as renderer:
         for path in dict.fromkeys(chain.from_iterable(map(_paths, folders))):
@@ -55,8 +61,12 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
                     continue
                 if dispute.closed or dispute.unsupported:
                     continue
+                if reason := stages.refusal(api, case, dispute.stage):
+                    unsuited[dispute.id] = reason
+                    continue
                 documents = case_documents.read_documents(case, renderer, folders).found
-                candidate = Candidate(dispute, case, case.digest(documents))
+                part, _ = stages.part_for(api, case, dispute.stage)
+                candidate = Candidate(dispute, case, part.digest(documents))
             except Exception:  # staging reads it again, and says in its record what is wrong with it
                 refused.append(path)
             else:
@@ -65,7 +75,12 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
         if len(several) > 1:
             refused += [candidate.case.source or "" for candidate in several]
     found = [several[0] for several in by_dispute.values() if len(several) == 1]
-    return OpenCases(found, refused, set(by_dispute))
+    return OpenCases(
+        found,
+        refused,
+        set(by_dispute),
+        {dispute: reason for dispute, reason in unsuited.items() if dispute not in by_dispute},
+    )
 
 
 def _paths(folder: str) -> Iterator[str]:

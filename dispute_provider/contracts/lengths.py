@@ -26,8 +26,12 @@ def text_length(value: Any) -> int:
 
 
 def document_names(schema: Mapping[str, Any]) -> frozenset[str]:
-    """The properties of a schema that name documents: such a name is no text that anybody reads."""
-    return frozenset(name for name, field in schema["properties"].items() if field.get("x-kind") == "file")
+    """Return the properties of a schema whose texts do not count: names of documents, and groups.
+
+    A group belongs to a stage of its own, and has a limit of its own.
+    """
+    others = ("file", "files", "group")
+    return frozenset(name for name, field in schema["properties"].items() if field.get("x-kind") in others)
 
 
 def text_of_others(documents: frozenset[str], instance: Mapping[str, Any]) -> int:

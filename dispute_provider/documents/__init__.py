@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.documents.renderer import Renderer, RenderingError
+from dispute_provider.documents.renderer import Budget, Renderer, RenderingError
 from dispute_provider.evidence.documents import Inspection
 
-__all__ = ["Inspection", "Renderer", "RenderingError"]
+__all__ = ["Budget", "Inspection", "Renderer", "RenderingError"]

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import cast
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from dispute_provider.documents.messages import Refusal
 from dispute_provider.documents.polyglots import has_pdf_header
@@ -68,10 +68,18 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
 
 
 def png(picture: Image.Image) -> bytes:
-    """A picture as a PNG without anything beside its pixels."""
+    """A picture as a PNG without anything beside its pixels; grey ones take a third of the time and room."""
     written = io.BytesIO()
-    picture.convert("RGB").save(written, PNG.name, compress_level=3)
+    shown = picture.convert("RGB")
+    if _is_grey(shown):
+        shown = shown.getchannel("R")
+    shown.save(written, PNG.name, compress_level=3)
     return written.getvalue()
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    red, green, blue = picture.split()
+    return not any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
 
 
 def _opened(content: bytes) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from types import TracebackType
 
 from dispute_provider.documents.messages import DONE, INSPECT, RENDER, Refusal
@@ -13,6 +14,8 @@ from dispute_provider.evidence.documents import Inspection
 from dispute_provider.evidence.file_types import BY_CONTENT_TYPE, PNG
 
 MAX_WIDTH = 2400
+SECONDS = 20.0
+"""Wall-clock time for one page, or for reading one document."""
 # What is wrong, and what to do about it.
 _WORDS = {
     Refusal.EMPTY: ("it is empty", "save it again"),
@@ -40,7 +43,7 @@ _WORDS = {
     ),
     Refusal.MEMORY: ("it takes more memory to read than a document should", "save it smaller or simpler"),
 }
-_SLOW = "it takes more than {:g} seconds to read", "save it smaller or simpler"
+_SLOW = "it takes more than {:g} seconds", "save it smaller or simpler"
 _BROKE_OFF = "the program that reads documents broke off at it", "save it again, smaller or simpler"
 
 
@@ -57,19 +60,32 @@ class RenderingError(Exception):
         super().__init__(f"{problem}; {remedy}")
 
 
-class Renderer:
-    """Reads and draws documents in a child process that holds no secrets, in bounded memory and time.
+class Budget:
+    """Time that several questions may take together; waiting for a child does not count.
 
-    The child starts with the first document, serves one after the other, and is replaced when it fails. Any
-    number of threads may share a renderer; an asyncio program does through ``asyncio.to_thread``.
-
-    :param seconds: wall-clock time for one document.
+    :param seconds: of wall-clock time.
     """
 
-    def __init__(self, seconds: float = 20.0) -> None:
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._process: Process | None = None
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.left = seconds
+
+
+class Renderer:
+    """Reads and draws documents in child processes that hold no secrets, in bounded memory and time.
+
+    A child starts when a document needs it, serves one after the other, and is replaced when it fails. Any
+    number of threads may share a renderer; an asyncio program does through ``asyncio.to_thread``.
+
+    :param seconds: wall-clock time for one page, or for reading one document; :data:`SECONDS` if None.
+    :param children: how many documents are read at once, at most.
+    """
+
+    def __init__(self, seconds: float | None = None, children: int = 1) -> None:
+        self._seconds = SECONDS if seconds is None else seconds
+        self._children = children
+        self._free = threading.Semaphore(children)
+        self._idle: list[Process] = []
 
     def __enter__(self) -> Renderer:
         return self
@@ -80,9 +96,14 @@ class Renderer:
         self.close()
 
     def close(self) -> None:
-        """End the child; a later document would start another."""
-        with self._lock:
-            self._end()
+        """End the children; a later document would start another."""
+        for _ in range(self._children):
+            self._free.acquire()
+        try:
+            while process := self._take():
+                process.end()
+        finally:
+            self._free.release(self._children)
 
     def inspect(self, content: bytes) -> Inspection:
         """What a document is, after reading all of it.
@@ -99,62 +120,73 @@ class Renderer:
             raise RenderingError(*_BROKE_OFF)
         return Inspection(content_type, pages, bool(card_number))
 
-    def render(self, content: bytes, page: int, width: int = 1200) -> bytes:
+    def render(self, content: bytes, page: int, width: int = 1200, budget: Budget | None = None) -> bytes:
         """One page as a PNG.
 
         :param page: from 1.
         :param width: pixels, at most :data:`MAX_WIDTH`; a very tall page becomes narrower, and a picture is
             never enlarged.
+        :param budget: time that this page shares with others; None if it shares none.
         :raises RenderingError: if the document cannot be read, or has no such page.
         """
         if not 1 <= width <= MAX_WIDTH:
             raise ValueError(f"a page is 1 to {MAX_WIDTH} pixels wide, not {width}")
         if not 1 <= page < 2**31:
             raise ValueError(f"pages count from 1: {page}")
-        png = self._ask(RENDER, content, page, width)
+        png = self._ask(RENDER, content, page, width, budget)
         if not png.startswith(PNG.starts):
             raise RenderingError(*_BROKE_OFF)
         return png
 
-    def _ask(self, what: bytes, content: bytes, page: int = 0, width: int = 0) -> bytes:
-        with self._lock:
+    def _ask(
+        self, what: bytes, content: bytes, page: int = 0, width: int = 0, budget: Budget | None = None
+    ) -> bytes:
+        with self._free:
+            seconds = min(self._seconds, budget.left) if budget else self._seconds
+            process = self._take() or Process()
+            started = time.monotonic()
             try:
-                kind, answer = self._answer(what, page, width, content)
+                process, (kind, answer) = self._answer(process, (what, page, width, content), seconds)
             except TimeoutError:
-                self._end()
-                raise RenderingError(_SLOW[0].format(self._seconds), _SLOW[1]) from None
+                most = budget.seconds if budget and seconds < self._seconds else self._seconds
+                raise RenderingError(_SLOW[0].format(most), _SLOW[1]) from None
             except EOFError:
-                self._end()
                 raise RenderingError(*_BROKE_OFF) from None
-            except BaseException:
-                # Half an answer would be taken for the start of the next one.
-                self._end()
-                raise
-            if kind == DONE:
-                return answer
-            why, facts = _refusal(answer)
-            if why in (None, Refusal.MEMORY):
-                self._end()
+            if budget:
+                budget.left = max(0.0, budget.left - (time.monotonic() - started))
+            why, facts = (None, []) if kind == DONE else _refusal(answer)
+            if kind == DONE or why not in (None, Refusal.MEMORY):
+                self._idle.append(process)
+            else:
+                process.end()
+        if kind == DONE:
+            return answer
         problem, remedy = _WORDS[why] if why else _BROKE_OFF
         raise RenderingError(problem.format(*facts), remedy)
 
-    def _answer(self, what: bytes, page: int, width: int, content: bytes) -> tuple[bytes, bytes]:
-        if self._process and self._process.parent != os.getpid():
-            # This process is a fork: the child goes on serving the one it was started by.
-            self._process = None
-        if self._process and self._process.served:
+    def _answer(
+        self, process: Process, question: tuple[bytes, int, int, bytes], seconds: float
+    ) -> tuple[Process, tuple[bytes, bytes]]:
+        """Return the answer, with the child that gave it; a child that gives none is ended."""
+        while True:
+            served = process.served
             try:
-                return self._process.ask(what, page, width, content, self._seconds)
-            except EOFError:
-                # It may have died of earlier documents: this one is given a child of its own.
-                self._end()
-        self._process = Process()
-        return self._process.ask(what, page, width, content, self._seconds)
+                return process, process.ask(*question, seconds)
+            except BaseException as error:
+                # Half an answer would be taken for the start of the next one.
+                process.end()
+                if not served or not isinstance(error, EOFError):
+                    raise
+            # It may have died of earlier documents: this one is given a child of its own.
+            process = Process()
 
-    def _end(self) -> None:
-        if self._process:
-            self._process.end()
-        self._process = None
+    def _take(self) -> Process | None:
+        """Return a child that waits for a question; those of a process that this one was forked from stay."""
+        while self._idle:
+            process = self._idle.pop()
+            if process.parent == os.getpid():
+                return process
+        return None
 
 
 def _refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from dispute_provider.contracts import contract
+from dispute_provider.contracts.evidence_fields import SEPARATOR, groups
 from dispute_provider.contracts.json_data import holds_json
 from dispute_provider.evidence.case_size import TOO_DEEP, excess
 from dispute_provider.evidence.documents import Document, shown
@@ -30,7 +31,10 @@ class FileReference:
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One piece of evidence under the API's own name for it: text, a document or a structured object."""
+    """One piece of evidence under the API's own name for it: text, a document or a structured object.
+
+    :param name: of a field that the API nests, its path: ``appeal/card/reason_for_filing``.
+    """
 
     name: str
     value: str | FileReference | Mapping[str, Any]
@@ -101,7 +105,7 @@ class Case:
             raise InvalidCaseError(shown(name), [too_much])
         data = _in_plain_types(data)
         found = violations(contract.read_schema("case.schema.json"), data)
-        entries = () if found else tuple(_entries(data["evidence"]))
+        entries = () if found else tuple(_entries(data["evidence"], _groups(data["provider"])))
         if found := found or _evidence_violations(data, entries):
             raise InvalidCaseError(shown(name), found)
         return cls(
@@ -192,8 +196,20 @@ def _leads_outside(path: str) -> bool:
     return path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path
 
 
-def _entries(evidence: Mapping[str, Any]) -> Iterator[Entry]:
-    for name, given in evidence.items():
+def _groups(provider: str) -> frozenset[str]:
+    """Return the groups of an API's evidence; none of an API that is not known here."""
+    try:
+        return groups(contract.load(provider))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _entries(evidence: Mapping[str, Any], groups: frozenset[str], group: str = "") -> Iterator[Entry]:
+    for member, given in evidence.items():
+        name = f"{group}{member}"
+        if name in groups and isinstance(given, Mapping):
+            yield from _entries(given, groups, f"{name}{SEPARATOR}")
+            continue
         for value in given if isinstance(given, list) else [given]:
             if isinstance(value, Mapping) and "file" in value:
                 yield Entry(name, FileReference(value["file"], value.get("optional", False)))

@@ -63,6 +63,7 @@ def assess(
 ) -> Assessment:
     """Compare evidence with what suits the reason of its dispute.
 
+    A stage that takes evidence of its own has a list of its own, whatever the reason.
     Where the kind of product is not said, and decides, ``missing`` names what every kind asks for, and the
     verdict is *weak* unless it is the same for every kind.
 
@@ -71,6 +72,8 @@ def assess(
     """
     table: Json = api.document.get("x-completeness", _NOTHING)
     held = _held(evidence)
+    if own := table.get("stages", {}).get(dispute.stage):
+        return _assess_stage(table, own["evidence"], dispute, held)
     code = getattr(dispute, table["decides"]) or "that nobody tells"
     key = _key(api, code)
     lists: list[Json] = [table["lists"][name] for name in table["codes"].get(key, ())]
@@ -90,6 +93,16 @@ def assess(
         more=tuple(more),
         notes=(*_doubts(code, lists, rows, unsure), *_said(rules, dispute, held)),
         warnings=(*_said(table["warnings"], dispute, held), *filter(None, [_fee_in_words(table, dispute)])),
+    )
+
+
+def _assess_stage(table: Json, suits: Sequence[str], dispute: Dispute, held: Counter[str]) -> Assessment:
+    """Compare evidence with what suits a stage that takes evidence of its own, whatever the reason."""
+    row = Counter(suits)
+    return Assessment(
+        verdict=_verdict(row, held),
+        missing=tuple((name, table["why"][name]) for name in _lacking(row, held)),
+        warnings=tuple(_said(table["warnings"], dispute, held)),
     )
 
 
@@ -116,6 +129,9 @@ def fee_refusal(api: Contract, dispute: Dispute, evidence: Iterable[NamedEvidenc
     :param evidence: the case's own; what a colleague agreed to on the dispute is no agreement.
     """
     table: Json = api.document.get("x-completeness", _NOTHING)
+    if dispute.stage in table.get("stages", {}):
+        # It takes no agreement to a fee.
+        return None
     fees: Json = table.get("fees", {}).get("networks", {})
     held = _held(piece for piece in evidence if piece.value)
     due = _network_of_fee(table, dispute)

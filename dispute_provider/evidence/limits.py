@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from dispute_provider.contracts.contract import Contract
+from dispute_provider.contracts.evidence_fields import fields, lists
 from dispute_provider.contracts.json_data import Json
 from dispute_provider.contracts.lengths import text_length
 from dispute_provider.evidence.documents import shown
@@ -33,6 +34,7 @@ class Limits:
     :param total_pages: of all documents of a dispute.
     :param total_pages_by_network: the same for networks that take other numbers.
     :param documents_per_name: how many documents one name takes.
+    :param lists: the names that take any number of documents.
     :param total_text: UTF-16 units of all texts of a dispute.
     :param text: UTF-16 units of one text, by its name.
     """
@@ -43,6 +45,7 @@ class Limits:
     total_pages: int | None = None
     total_pages_by_network: Mapping[str, int] = field(default_factory=dict)
     documents_per_name: int | None = None
+    lists: frozenset[str] = frozenset()
     total_text: int | None = None
     text: Mapping[str, int] = field(default_factory=dict)
 
@@ -52,7 +55,6 @@ class Limits:
         """The limits that a contract names."""
         evidence = api.resolve({"$ref": "#/components/schemas/CaseEvidence"})
         documents = evidence["x-documents"]
-        fields = {name: api.resolve(schema) for name, schema in evidence["properties"].items()}
         return cls(
             types=tuple(documents["types"]),
             document_bytes=documents["maxBytes"],
@@ -60,8 +62,11 @@ class Limits:
             total_pages=documents.get("maxPages"),
             total_pages_by_network=documents.get("maxPagesByNetwork", {}),
             documents_per_name=documents.get("maxPerName"),
+            lists=lists(api),
             total_text=evidence.get("x-maxTextLength"),
-            text={name: length for name, schema in fields.items() if (length := _longest_text(api, schema))},
+            text={
+                name: length for name, schema in fields(api).items() if (length := _longest_text(api, schema))
+            },
         )
 
     def pages(self, network: str | None) -> int | None:
@@ -185,7 +190,7 @@ def exceeded(
             f"/evidence/{name}", f"{count} documents of {most}", "join them into one, or leave some out"
         )
         for name, count in names.items()
-        if most is not None and count > most
+        if most is not None and count > most and name not in limits.lists
     ]
     return [*found, *_in_all(limits, documents, network)]
 

@@ -112,6 +112,7 @@ def merge(
     policy: MergePolicy,
     *,
     single: bool,
+    lists: Collection[str] = (),
     until: datetime | None = None,
 ) -> Merged:
     """Compare piece by piece.
@@ -119,6 +120,7 @@ def merge(
     :param held: what the dispute holds.
     :param ours: marks of what we wrote to it earlier: that may be replaced, it is not a colleague's.
     :param single: whether the API holds one piece of a name, so that another one takes its place.
+    :param lists: the names of which it holds several all the same.
     :param until: when documents must be there still.
     """
     left = [part for evidence in held for part in parts(evidence)]
@@ -136,7 +138,8 @@ def merge(
             if piece.document and same.id:
                 documents[same.id] = piece.document.sha256
             continue
-        there = _taken(left, partial(_is_labelled, piece.label)) if single else None
+        alone = single and piece.name not in lists
+        there = _taken(left, partial(_is_labelled, piece.label)) if alone else None
         if there is not None:
             kind = "renewed" if there.mark in ours else policy.value
             if kind == MergePolicy.KEEP:
@@ -155,11 +158,15 @@ def merge(
     differences += [
         Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
     ]
-    names = {piece.name for piece in pieces}
-    beside = "conflict" if policy == MergePolicy.FAIL and not single else "theirs"
+    # Where a name holds several, a colleague's piece stands beside the case's.
+    beside = {piece.name for piece in pieces if not single or piece.name in lists}
+    fails = policy == MergePolicy.FAIL
     differences += [
         Difference(
-            _label_of(there), beside if there.name in names else "theirs", None, short_digest(there.sha256)
+            _label_of(there),
+            "conflict" if fails and there.name in beside else "theirs",
+            None,
+            short_digest(there.sha256),
         )
         for there in others
     ]

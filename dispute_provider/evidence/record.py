@@ -21,7 +21,7 @@ SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "conce
 _LONGEST_NAME = 100
 # The kinds of difference that staging writes.
 WRITTEN = ("added", "overwritten", "renewed")
-_LISTS = {"notes", "missing", "warnings", "differences"}
+_LISTS = {"notes", "missing", "warnings", "differences", "undrawn"}
 
 
 class State(StrEnum):
@@ -97,6 +97,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param differences: what staging changed, piece by piece.
     :param usage: how much of the API's limits the evidence takes.
     :param pages: of the documents whose bytes we have.
+    :param drawings: sha256 of a document's drawing by its own, where staging kept one; see
+        :mod:`dispute_provider.state.drawings`.
+    :param undrawn: documents of the case that nobody can see, and that the DAG's author allows.
     :param retry_after: for what is held because it could not be reached: seconds after which to try again.
     :param request_id: the API's id of the request that brought it into this state.
     :param maybe_ours: whether this run may have sent what its state says another did, or did not; it has a
@@ -142,6 +145,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     differences: tuple[Difference, ...] = ()
     usage: str | None = None
     pages: int | None = None
+    drawings: dict[str, str] = {}
+    undrawn: tuple[str, ...] = ()
     approval: Approval | None = None
     request_id: str | None = None
     url: str | None = None

@@ -76,18 +76,19 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
         :param differences: between the case and what the dispute holds now.
         """
-        noted = {each.name: each for each in self.differences}
-        return [
-            before for each in differences if (before := noted.get(each.name)) and _has_arrived(before, each)
-        ]
+        return [before for each in differences if (before := self._arrival(each))]
+
+    def _arrival(self, now: Difference) -> Difference | None:
+        """Return what the note says of a piece that has arrived; None if it has not, or is not noted."""
+        return next(
+            (noted for noted in self.differences if noted.name == now.name and _has_arrived(noted, now)), None
+        )
 
     def restated(self, differences: Iterable[Difference]) -> tuple[Difference, ...]:
         """Return the differences to what the dispute held before our own earlier write."""
-        differences = tuple(differences)
-        arrived = {each.name: each for each in self.arrived(differences)}
 
         def restate(each: Difference) -> Difference:
-            before = arrived.get(each.name)
+            before = self._arrival(each)
             if before is None or (each.kind == "removed" and before.kind != "overwritten"):
                 return each
             return Difference(each.name, before.kind, each.case, before.held)
@@ -108,10 +109,11 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """
         evidence = dict(held)
         for each in self.arrived(differences):
-            if each.kind != "added" and kept is None:
-                return None
             name, _, part = each.name.partition(".")
-            before = None if each.kind == "added" else (kept or {}).get(name)
+            # A colleague's document may stand in one list with those that were added.
+            if kept is None and (each.kind != "added" or isinstance(evidence.get(name), list)):
+                return None
+            before = (kept or {}).get(name)
             if part and isinstance(evidence.get(name), Mapping):
                 # Of a structure, only the part that was written.
                 others = {key: value for key, value in evidence[name].items() if key != part}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,6 +162,14 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     def digest(self, documents: Mapping[str, str]) -> str:
         """sha256 of the canonical manifest, hexadecimal."""
         return sha256_of(self.manifest(documents))
+
+
+def contents(evidence: Iterable[Evidence]) -> dict[str, Any]:
+    """Return what evidence says, by name; a list where several pieces have the same name."""
+    found: dict[str, list[Any]] = {}
+    for piece in evidence:
+        found.setdefault(piece.name, []).append(piece.content)
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 def _manifest_entry(entry: Evidence, documents: Mapping[str, str]) -> dict[str, Any]:

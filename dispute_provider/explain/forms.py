@@ -20,11 +20,14 @@ from airflow.sdk import Param
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import Operation
 from dispute_provider.contracts.encoding import FORM
+from dispute_provider.contracts.evidence_fields import SEPARATOR
+from dispute_provider.contracts.evidence_fields import fields as evidence_fields
 from dispute_provider.contracts.json_data import Json
 from dispute_provider.explain.wording import from_connection, is_account, limits, types_of
 
 UNSET = "unset"
 _ANSWERS = {True: "yes", False: "no"}
+_STEP = "."
 _CASE_SECTION = "The case"
 
 
@@ -142,14 +145,7 @@ def case_params(api: str) -> dict[str, Param]:
     for name, schema in _case_evidence(api):
         if schema["x-kind"] == "text-or-file":
             params[name] = _param({**_case_text(api), **_named(schema)}, None, schema["x-section"])
-            params[_files_key(name)] = Param(
-                None,
-                type=["null", "array"],
-                items={"type": "string"},
-                title=f"{schema['title']}: documents",
-                section=schema["x-section"],
-                description=f"One path a line, relative to the folder of the case. {_document_limits(api)}",
-            )
+            params[_files_key(name)] = _paths_param(api, schema, f"{schema['title']}: documents")
         elif schema["x-kind"] == "file":
             description = f"{schema['description']} A path relative to the folder of the case."
             params[name] = Param(
@@ -159,6 +155,8 @@ def case_params(api: str) -> dict[str, Param]:
                 section=schema["x-section"],
                 description=f"{description} {_document_limits(api)}",
             )
+        elif schema["x-kind"] == "files":
+            params[name] = _paths_param(api, schema, schema["title"])
         else:
             params[name] = _param(schema, None, schema["x-section"])
     return params
@@ -180,9 +178,33 @@ def case_from_form(api: str, values: Mapping[str, Any]) -> dict[str, Any]:
             items += [{"file": path} for path in values.get(_files_key(name)) or () if _filled(path)]
             if items:
                 case["evidence"][name] = items if len(items) > 1 else items[0]
+        elif schema["x-kind"] == "files":
+            if paths := list(filter(_filled, value or ())):
+                _put(case["evidence"], name, [{"file": path} for path in paths])
         elif _filled(value):
-            case["evidence"][name] = {"file": value} if schema["x-kind"] == "file" else value
+            _put(case["evidence"], name, {"file": value} if schema["x-kind"] == "file" else value)
     return case
+
+
+def _put(evidence: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where its field stands in a case: in its group, if it is in one."""
+    *path, member = name.split(_STEP)
+    for step in path:
+        evidence = evidence.setdefault(step, {})
+    evidence[member] = value
+
+
+def _paths_param(api: str, schema: Json, title: str) -> Param:
+    description = schema["description"] if schema["x-kind"] == "files" else ""
+    where = f"One path a line, relative to the folder of the case. {_document_limits(api)}"
+    return Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title=title,
+        section=schema["x-section"],
+        description=" ".join(filter(None, [description, where])),
+    )
 
 
 def _param(
@@ -245,10 +267,13 @@ def _case_param(name: str, schema: Json) -> Param:
 
 
 def _case_evidence(api: str) -> Iterator[tuple[str, Json]]:
+    """Each field of a case's evidence by its name in the form, groups resolved into their fields."""
     loaded = contract.load(api)
     group = loaded.resolve(loaded.named_schemas["CaseEvidence"])
-    for name, schema in group["properties"].items():
-        yield name, _within(group, loaded.resolve(schema))
+    for path, schema in evidence_fields(loaded).items():
+        name = path.replace(SEPARATOR, _STEP)
+        top = loaded.resolve(group["properties"][name.partition(_STEP)[0]])
+        yield name, {"x-section": top["x-section"], **_within(group, schema)}
 
 
 def _case_text(api: str) -> Json:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -64,6 +64,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
     template_fields: Sequence[str] = ()
     ui_color = "#fff2cc"
+    passes_on: ClassVar[str] = "staged"
 
     def __init__(
         self,

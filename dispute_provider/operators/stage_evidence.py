@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
 
@@ -23,13 +23,15 @@ from dispute_provider.tasks.ledgers import Ledgers
 from dispute_provider.tasks.operator_defaults import with_defaults
 from dispute_provider.tasks.progress import BatchProgress
 from dispute_provider.tasks.record_lists import RecordWriter, Value
-from dispute_provider.tasks.signing import STAGED, Signer
+from dispute_provider.tasks.signing import STAGED, Signer, keyring_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
 
+# Documents that are read or drawn at once: a slow one holds up no other case, and each takes 1 GiB at most.
+_RENDERERS = 2
 _Merge = Literal["keep", "overwrite", "fail"]
 _Verdict = Literal["ready", "weak", "missing"]
 
@@ -54,12 +56,16 @@ class StageEvidenceOperator(BaseAsyncOperator):
         ``intended_submission_method``, of an account that you know to have no Smart Disputes.
     :param require_verdict: the least verdict on the evidence that is staged: ``ready``, ``weak`` or
         ``missing``; without it the verdict is advice for the reviewer.
+    :param allow_undrawn: whether a document of which a page cannot be drawn in time and memory is staged all
+        the same; the review names it, and no policy approves it. Otherwise it is refused, with file, page and
+        reason.
     :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``; a
         reference to them where they are many.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
     ui_color = "#d9ead3"
+    passes_on: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         switch_to_manual: bool = False,
         allow_unknown_submission_method: bool = False,
         require_verdict: _Verdict | None = None,
+        allow_undrawn: bool = False,
         **kwargs: Any,
     ) -> None:
         for name, value, known in (
@@ -87,6 +94,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         self.switch_to_manual = switch_to_manual
         self.allow_unknown_submission_method = allow_unknown_submission_method
         self.require_verdict = require_verdict
+        self.allow_undrawn = allow_undrawn
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -100,6 +108,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import MergePolicy
         from dispute_provider.hooks.connections import api_of
+        from dispute_provider.workflow.draw import Drawer
         from dispute_provider.workflow.stage import Rules
         from dispute_provider.workflow.stage_case import CaseStager
 
@@ -111,6 +120,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
             allow_unknown_submission_method=self.allow_unknown_submission_method,
             require_verdict=least,
         )
+        # What could not be signed would be refused by the review.
+        keyring_of(self.conn_id)
         api = api_of(self.conn_id)
         ledgers = Ledgers(context)
         memory = StagingMemory(context, api.name)
@@ -119,8 +130,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
-                with Renderer() as renderer:
+                with Renderer(children=_RENDERERS) as renderer:
                     opened = await apis.of(self.conn_id)
+                    drawer = Drawer(renderer, allow_undrawn=self.allow_undrawn)
                     stager = CaseStager(
                         self.conn_id,
                         opened,
@@ -129,6 +141,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                         rules,
                         memory,
                         renderer,
+                        drawer,
                         ledgers.of,
                         ledgers.task,
                     )

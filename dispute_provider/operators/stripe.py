@@ -99,7 +99,11 @@ class StripeUpdateDisputeOperator(DisputeOperator, StripeOperator):
     it twice; the same evidence for a later stage within a day needs an ``idempotency_key`` of its own.
 
     :param dispute: its id (templated).
-    :param evidence: by Stripe's own names: texts, ids of files, ``enhanced_evidence``; an empty text unsets.
+    Evidence that the dispute's stage does not take is refused: with ``submit=True`` before anything is sent,
+    otherwise by Stripe.
+
+    :param evidence: by Stripe's own names: texts, ids of files, ``enhanced_evidence``; at the appeal stage
+        ``appeal`` alone. An empty text unsets.
     :param submit: whether the evidence goes to the bank now.
     :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
     :param metadata: your own keys; an empty value unsets one, ``""`` in place of all unsets all.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseAsyncOperator
 from msgspec.structs import replace
@@ -53,6 +53,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     template_fields: Sequence[str] = ()
     ui_color = "#f4cccc"
+    passes_on: ClassVar[str] = "approved"
 
     def __init__(self, *, approved: Given, **kwargs: Any) -> None:
         super().__init__(**with_defaults(kwargs, SUBMISSIONS, LEDGER))

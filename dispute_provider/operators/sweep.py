@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,9 +12,10 @@ from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider import config
-from dispute_provider.evidence.deadlines import BUFFER, review_end
+from dispute_provider.evidence.deadlines import BUFFER, is_urgent, review_end
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.remind import due_soon
+from dispute_provider.state.approvals import SUBMISSIONS
 from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import (
     ANSWERED,
@@ -29,6 +30,7 @@ from dispute_provider.state.sweep_store import (
 )
 from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider.tasks.links import ReviewRunLink
+from dispute_provider.tasks.past_reviews import ended_runs, settle_unknown
 from dispute_provider.tasks.record_lists import Value, records_of, return_value
 from dispute_provider.tasks.retry import ApiRetryPolicy
 from dispute_provider.tasks.signing import STAGED as SCOPE
@@ -63,11 +65,13 @@ class FindCasesOperator(BaseAsyncOperator):
 
     What was put to review before is left alone until something changes, or its review has ended without an
     answer, or it is still open at one of the hours of ``[dispute] ask_again`` before its due date. Disputes
-    without a case, or at a stage that has to be answered elsewhere, are named in the log, soonest deadline
+    without a case, or at a stage that their case has nothing for, are named in the log, soonest deadline
     first.
 
     Besides its result it pushes as XComs: ``open``, the ids of all open disputes; and records:
-    ``without_case``; ``unreadable``, which stop no others; ``due_soon``, those to remind people of.
+    ``without_case``; ``unreadable``, which stop no others; ``due_soon``, those to remind people of;
+    ``due_without_case``, those of ``due_soon`` for which there is no case; ``no_longer_open``, what became of
+    disputes whose submission ended *unknown*.
 
     :param conn_id: Airflow connection (templated).
     :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.
@@ -94,6 +98,10 @@ class FindCasesOperator(BaseAsyncOperator):
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
             cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder)
             new, held = await self._compare(context, api, cases.found, now)
+            # What cannot be read is open perhaps, so what is remembered of it stays.
+            still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
+            memory = _memory(context, self.conn_id)
+            settled, unsettled = await settle_unknown(context, api, self.conn_id, memory, still_open)
 
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
         without = by_due_date(
@@ -102,7 +110,9 @@ class FindCasesOperator(BaseAsyncOperator):
                     dispute,
                     self.conn_id,
                     State.HELD,
-                    dispute.closed or dispute.unsupported or "no case was found for it",
+                    dispute.closed
+                    or dispute.unsupported
+                    or cases.unsuited.get(dispute.id, "no case was found for it"),
                 )
                 for dispute in open_disputes.values()
                 if dispute.id not in cases.disputes
@@ -136,12 +146,13 @@ class FindCasesOperator(BaseAsyncOperator):
             known.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
             for dispute in due_soon(open_disputes.values(), now)
         ]
-        # What cannot be read is open perhaps, so what is remembered of it stays.
-        named = {each.dispute for each in listing.unreadable if each.dispute}
-        context["ti"].xcom_push(key="open", value=sorted(named.union(open_disputes)))
+        without_ids = {record.dispute for record in without}
+        context["ti"].xcom_push(key="open", value=sorted(still_open | unsettled))
         self._push(context, "without_case", without, self.log)
         self._push(context, "unreadable", [*unreadable, *held], self.log)
         self._push(context, "due_soon", soon)
+        self._push(context, "due_without_case", [record for record in soon if record.dispute in without_ids])
+        self._push(context, "no_longer_open", settled, self.log)
         return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
     async def _compare(
@@ -158,7 +169,7 @@ class FindCasesOperator(BaseAsyncOperator):
             if (before := LastReview.of(memory, candidate.dispute.id))
         }
         # Before the answers: a run that ends in between has noted them by then.
-        ended = _ended_runs(context, {each.review for each in last_reviews.values()})
+        ended = ended_runs(context, {each.review for each in last_reviews.values()})
         answers = answers_to(context, self.conn_id, last_reviews)
         hours = config.ask_again()
         new = [candidate for candidate in found if candidate.dispute.id not in last_reviews]
@@ -202,28 +213,20 @@ class FindCasesOperator(BaseAsyncOperator):
         context["ti"].xcom_push(key=key, value=value)
 
 
-def _ended_runs(context: Context, reviews: Iterable[str]) -> set[str]:
-    """Those reviews whose runs have ended, or were deleted."""
-    ended: set[str] = set()
-    for review in reviews:
-        dag_id, _, run_id = review.partition("/")
-        if not context["ti"].get_dr_count(dag_id, run_ids=[run_id], states=["queued", "running"]):
-            ended.add(review)
-    return ended
-
-
 class OpenReviewOperator(BaseOperator):
     """Start a run that has the staged disputes reviewed and submitted: nothing here waits for a person.
 
     The run's id comes from what is to be reviewed, and from the reviews that came before it: the same batch
     is put to review again only when a sweep has found that nobody answered. The id is pushed as XCom
-    ``review``, empty where there is nothing to review. (Airflow's own operator for this is not extended:
-    importing it costs a DAG file more than all of ours together.)
+    ``review`` with the ids of its disputes; a list that is empty where there is nothing to review. (Airflow's
+    own operator for this is not extended: importing it costs a DAG file more than all of ours together.)
 
     :param staged: records, or a task that returns them; those that are not ``staged``, or not as
         staging signed them, are left out.
     :param conn_id: Airflow connection (templated).
     :param review_dag_id: the DAG that reviews and submits; it finds the records in its run's configuration.
+    :param urgent: True to review only disputes due within a day of the start of this run, False to review
+        only the others: so that no review ends early for the sake of a few. None reviews all of them.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
@@ -231,26 +234,38 @@ class OpenReviewOperator(BaseOperator):
     ui_color = "#ffefeb"
 
     def __init__(
-        self, *, staged: Given, conn_id: str, review_dag_id: str = "dispute_review", **kwargs: Any
+        self,
+        *,
+        staged: Given,
+        conn_id: str,
+        review_dag_id: str = "dispute_review",
+        urgent: bool | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
         self.staged = accept_upstream(self, staged)
         self.conn_id = conn_id
         self.review_dag_id = review_dag_id
+        self.urgent = urgent
 
     def execute(self, context: Context) -> None:
         from dispute_provider.state.sweep import review_name
 
         staged = _staged(context, self.staged)
+        if self.urgent is not None:
+            # The same moment for both groups: no dispute is in neither.
+            started = context["dag_run"].start_date or datetime.now(UTC)
+            staged = [record for record in staged if is_urgent(record.due_at, started) == self.urgent]
         if not staged:
-            context["ti"].xcom_push(key="review", value="")
+            context["ti"].xcom_push(key="review", value=[])
             raise AirflowSkipException("nothing new is staged, there is nothing to review")
         memory = _memory(context, self.conn_id)
         name = review_name(memory, staged)
         run_id = f"review__{staged[0].connection}__{name}"
         self.log.info("review of %d disputes: %s", len(staged), run_id)
         self.review_url = f"/dags/{self.review_dag_id}/runs/{quote(run_id)}"
-        context["ti"].xcom_push(key="review", value=f"{self.review_dag_id}/{run_id}")
+        opened = {"run": f"{self.review_dag_id}/{run_id}", "disputes": [record.dispute for record in staged]}
+        context["ti"].xcom_push(key="review", value=[opened])
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
@@ -283,8 +298,9 @@ class RememberReviewOperator(BaseOperator):
     It comes after the review was opened: a dispute may be asked about twice, but is never forgotten. It also
     remembers how earlier reviews of it ended.
 
-    :param staged: the records that were put to review.
-    :param review: the run of the review, its DAG's id before it.
+    :param staged: the records that were staged.
+    :param review: which of them were put to which review, as :class:`OpenReviewOperator` pushes it; of
+        several such tasks as a list.
     :param still_open: ids of the disputes that are open; others are forgotten.
     :param conn_id: Airflow connection (templated).
     :param buffer: that of the review, which ends so long before the earliest due date.
@@ -302,7 +318,7 @@ class RememberReviewOperator(BaseOperator):
         buffer: timedelta = BUFFER,
         **kwargs: Any,
     ) -> None:
-        super().__init__(outlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
+        super().__init__(outlets=[REVIEWED, ANSWERED, ENDED, SUBMISSIONS], **kwargs)
         self.staged = accept_upstream(self, staged)
         self.review = accept_upstream(self, review)
         self.still_open = accept_upstream(self, still_open)
@@ -313,14 +329,16 @@ class RememberReviewOperator(BaseOperator):
         from dispute_provider.state.sweep import remember
 
         staged = _staged(context, self.staged)
-        [review] = resolve(self.review, context)
         now = datetime.now(UTC)
-        until = review_end([record.due_at for record in staged], self.buffer, now)
         before = _memory(context, self.conn_id)
-        last_reviews = {record.dispute: before.get(record.dispute) for record in staged}
-        answers = past_answers(context, self.conn_id, last_reviews)
-        still_open = resolve(self.still_open, context)
-        after = remember(before, staged, still_open, review, until, answers, now)
+        asked = {record.dispute: before.get(record.dispute) for record in staged}
+        answers = past_answers(context, self.conn_id, asked)
+        still_open = {*resolve(self.still_open, context), *(record.dispute for record in staged)}
+        after = remember(before, [], still_open, "", None)
+        for opened in resolve(self.review, context):
+            records = [record for record in staged if record.dispute in opened["disputes"]]
+            until = review_end([record.due_at for record in records], self.buffer, now)
+            after = remember(after, records, still_open, opened["run"], until, answers, now)
         save(context, REVIEWED, self.conn_id, after)
         forget_answers(context, _reviews(before) - _reviews(after))
 

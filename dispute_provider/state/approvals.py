@@ -24,22 +24,34 @@ def open_review(context: Context) -> str:
     The name says which opening of which review of the run it is, and every answer is signed with it: one
     write for all of its answers, before any of them is given.
     """
-    instance = context["ti"]
-    place = f"{instance.task_id}/{instance.map_index}"
-    name = f"{place}/{instance.id}"
-    context["asset_state_store"][SUBMISSIONS].set(_opening(context, place), name)
+    place = place_of(context)
+    name = f"{place}/{context['ti'].id}"
+    context["asset_state_store"][SUBMISSIONS].set(_opening(run_key(context), place), name)
     return name
 
 
 def last_opening(context: Context, review: str) -> str | None:
     """The name of the last opening of a review of this run, by the name of any of its openings."""
     place, _, _ = review.rpartition("/")
-    last = context["asset_state_store"][SUBMISSIONS].get(_opening(context, place))
+    last = context["asset_state_store"][SUBMISSIONS].get(_opening(run_key(context), place))
     return last if isinstance(last, str) else None
 
 
-def _opening(context: Context, place: str) -> str:
-    return f"answers {run_key(context)}/{place}"
+def place_of(context: Context) -> str:
+    """Return the task and map index of a review in its run: ``review/-1``."""
+    return f"{context['ti'].task_id}/{context['ti'].map_index}"
+
+
+def forget_opening(context: Context, run: str, place: str) -> None:
+    """Delete which opening of a review counts: what was answered to it sends nothing any more.
+
+    :param run: the run of the review, its DAG's id before it.
+    """
+    context["asset_state_store"][SUBMISSIONS].delete(_opening(run, place))
+
+
+def _opening(run: str, place: str) -> str:
+    return f"answers {run}/{place}"
 
 
 def approval_of(record: Record) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from dispute_provider.state.approvals import forget_opening, place_of
 from dispute_provider.state.stores import run_key
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ def note_answers(context: Context, records: Iterable[Record], why: Mapping[str, 
         (structs.replace(r, reason=why.get(r.dispute, r.reason)) for r in records),
         ended=False,
     )
+    if not opened_by_sweep(context):
+        return
+    key, place = _places(run_key(context)), place_of(context)
+    try:
+        save(context, ANSWERED, key, {**load(context, ANSWERED, key), place: True})
+    except Exception as error:
+        _log.warning("which answers count stays in Airflow's store for good: %s", error)
 
 
 def note_ends(context: Context, records: Iterable[Record]) -> None:
@@ -147,15 +155,22 @@ def _moment(text: str) -> datetime | None:
 
 
 def forget_answers(context: Context, reviews: Iterable[str]) -> None:
-    """Forget how reviews ended that nothing open was put to."""
+    """Forget how reviews ended that nothing open was put to, and which of their answers count."""
     for review in reviews:
-        for asset in (ANSWERED, ENDED):
-            context["asset_state_store"][asset].delete(review)
+        for place in load(context, ANSWERED, _places(review)):
+            forget_opening(context, review, place)
+        for asset, key in ((ANSWERED, _places(review)), (ANSWERED, review), (ENDED, review)):
+            context["asset_state_store"][asset].delete(key)
 
 
 def opened_by_sweep(context: Context) -> bool:
     """Whether it is the sweep that waits for this run's answers: then it has handed over what it staged."""
     return STAGED in (context["dag_run"].conf or {})
+
+
+def _places(review: str) -> str:
+    """Return the key of the tasks of a run that asked people."""
+    return f"reviews of {review}"
 
 
 def _key(conn_id: str, dispute: str) -> str:

@@ -116,9 +116,9 @@ DocumentsDep = Annotated[DocumentPages, Depends(documents_of)]
 
 
 @data.get("/documents/{sha256}")
-async def show_document(documents: DocumentsDep, sha256: Sha256) -> Response:
+async def show_document(task: TaskDep, documents: DocumentsDep, sha256: Sha256) -> Response:
     """What a document is, by its content."""
-    inspection, size = await documents.inspect(sha256)
+    inspection, size = await documents.inspect(sha256, task.drawing(sha256))
     return AsciiJsonResponse(
         {"content_type": inspection.content_type, "pages": inspection.pages, "size": size}
     )
@@ -126,18 +126,20 @@ async def show_document(documents: DocumentsDep, sha256: Sha256) -> Response:
 
 @data.get("/documents/{sha256}/pages/{page}")
 async def show_page(
+    task: TaskDep,
     documents: DocumentsDep,
     sha256: Sha256,
     page: Annotated[int, Path(ge=1, le=10_000)],
     width: Annotated[int, Query(ge=100, le=MAX_WIDTH)] = 1200,
 ) -> Response:
     """A page of a document, drawn."""
-    return Response(await documents.page(sha256, page, width), media_type="image/png")
+    png = await documents.page(sha256, task.drawing(sha256), page, width)
+    return Response(png, media_type="image/png")
 
 
 @data.get("/documents/{sha256}/original")
-async def download(documents: DocumentsDep, sha256: Sha256) -> Response:
+async def download(task: TaskDep, documents: DocumentsDep, sha256: Sha256) -> Response:
     """The document itself, for another program than the browser."""
-    content, name = await documents.original(sha256)
+    content, name = await documents.original(sha256, task.drawing(sha256))
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/octet-stream", headers=headers)

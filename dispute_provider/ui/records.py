@@ -57,6 +57,10 @@ class Task:
         """The sha256 of the documents that may be shown at this task, and of no others."""
         return frozenset(sha256 for record in self.records for sha256 in record.documents.values())
 
+    def drawing(self, sha256: str) -> str | None:
+        """The sha256 of what staging has drawn of a document; None where it has kept nothing."""
+        return next((found for record in self.records if (found := record.drawings.get(sha256))), None)
+
 
 def key_of(record: Record) -> str:
     """What a record is asked for by: it names this very state of the evidence."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import WRITTEN, Record, State
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.evidence.snapshot import Dispute, Snapshot, contents
 from dispute_provider.exceptions import ApiError
 from dispute_provider.ledger.chain import Kind
 from dispute_provider.ledger.ledger import DisputeLedger
@@ -121,7 +121,5 @@ def left_as_it_is(record: Record, error: Exception) -> Record:
 
 
 def _is_back(name: str, value: Any, found: Snapshot) -> bool:
-    held = next((each for each in found.evidence if each.name == name), None)
-    if held is None:
-        return not value
-    return bool(value == held.content)
+    held = contents(found.evidence).get(name)
+    return not value if held is None else bool(value == held)

@@ -27,9 +27,9 @@ _EAST_ASIAN = {
 
 
 def normalise(name: str) -> str:
-    """Return a name as it is compared: NFKC, case folded, without surrounding and repeated white space."""
+    """Return a name as it is compared: NFKC, case folded, without white space."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(folded.split())
+    return "".join(folded.split())
 
 
 def is_ambiguous(name: str) -> bool:

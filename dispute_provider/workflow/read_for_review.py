@@ -8,6 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api
+from dispute_provider.evidence import stages
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
@@ -33,6 +34,8 @@ async def read_for_review(
     fresh = replace(record.seen(snapshot), ledger_end=end.hash if end else None, last_end=None)
     if refusal := cannot_be_answered(fresh, snapshot):
         return refusal, None
+    if moved := _moved(api, record, snapshot.dispute.stage):
+        return fresh.ended(State.REFUSED, moved), None
     if end and end.by.stage == fresh.stage:
         note = f"an earlier submission or concession of this stage ended {end.state}: {end.reason}"
         fresh = replace(fresh, last_end=end.state, notes=(*fresh.notes, note))
@@ -44,6 +47,16 @@ async def read_for_review(
     if keep:
         fresh = await _with_others(api, fresh, snapshot, keep)
     return fresh, snapshot
+
+
+def _moved(api: Api, record: Record, stage: str) -> str | None:
+    """Return why evidence that was staged at one stage cannot be sent at the present one; None if it can."""
+    if record.stage is None or stages.takes_the_same(api.contract, record.stage, stage):
+        return None
+    return (
+        f"it was staged for the {record.stage}, and {stages.taken(api.contract, stage)}. "
+        "To do: stage it again, with a case that has what this stage takes"
+    )
 
 
 async def _with_others(

@@ -308,18 +308,22 @@ def _can_be_conceded(record: Record) -> bool:
 
 def single_option(record: Record) -> str:
     """The button that approves the dispute of a review of its own, its digest in it."""
-    return f"Submit · {record.money} · {short_digest(record.digest)}"
+    return f"Submit · {record.money} · {short_digest(record.digest)}{review_form.unseen([record])}"
 
 
 def submit_option(record: Record) -> str:
     """The label that approves one dispute of a batch, its digest in it."""
-    return f"Submit {record.dispute} · {record.money} · due {record.due_text} · {short_digest(record.digest)}"
+    label = (
+        f"Submit {record.dispute} · {record.money} · due {record.due_text} · {short_digest(record.digest)}"
+    )
+    return label + review_form.unseen([record])
 
 
 def all_option(records: Sequence[Record]) -> str:
     """The label that approves a whole batch, a digest over all digests in it."""
     together = sha256_of(sorted([record.dispute, record.digest] for record in records))
-    return f"Submit all {len(records)} · {totals(records)} · {short_digest(together)}"
+    label = f"Submit all {len(records)} · {totals(records)} · {short_digest(together)}"
+    return label + review_form.unseen(records)
 
 
 def concede_option(record: Record) -> str:

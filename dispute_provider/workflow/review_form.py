@@ -20,6 +20,8 @@ INQUIRY = "inquiry"
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
 _LONGEST_DETAILS = 200_000
 _SHORT = 120
+# Documents that a label names.
+_MOST_NAMES = 3
 _NEEDS_FENCE = re.compile(r"[`|\t\r\n]|  |\A | \Z")
 # What staging did to a piece; in bold what is not simply the case's.
 _KINDS = {
@@ -44,7 +46,15 @@ def totals(records: Sequence[Record]) -> str:
 
 
 def single_subject(record: Record) -> str:
-    return f"{record.due_text} · {record.money} · {one_line(record.dispute_reason)} · {record.dispute}"
+    facts = (record.due_text, record.money, one_line(record.dispute_reason), record.dispute)
+    return " · ".join(facts) + unseen([record])
+
+
+def unseen(records: Sequence[Record]) -> str:
+    """Return the end of a label that approves documents nobody can see, with their names; else nothing."""
+    names = [name for record in records for name in record.undrawn]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f" · UNSEEN: {', '.join(names[:_MOST_NAMES])}{more}" if names else ""
 
 
 def single_body(record: Record, snapshot: Snapshot, ending: Ending) -> str:
@@ -237,7 +247,7 @@ def _outline(value: Any, indent: str = "") -> str:
 def batch_subject(records: Sequence[Record]) -> str:
     """:param records: soonest deadline first."""
     providers = " and ".join(sorted({record.provider for record in records}))
-    return f"{records[0].due_text} · {len(records)} {providers} disputes · {totals(records)}"
+    return f"{records[0].due_text} · {len(records)} {providers} disputes · {totals(records)}{unseen(records)}"
 
 
 def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending) -> str:

@@ -11,6 +11,7 @@ from dispute_provider.apis import idempotency
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.contracts.contract import Request
+from dispute_provider.evidence import stages
 from dispute_provider.evidence.snapshot import Dispute, sha256_of
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError, TryAgainError
 from dispute_provider.ledger.chain import Chain, Claimant, Kind
@@ -79,7 +80,10 @@ class SingleCall(FinalCall[Answer]):
             return Reading.ANSWERED
         if dispute.submitted:
             return Reading.REFUSED if self._concedes else Reading.ANSWERED
-        return Reading.REFUSED if dispute.closed else Reading.OPEN
+        if dispute.closed:
+            return Reading.REFUSED
+        stages.require_taken(self._request, dispute.stage)
+        return Reading.OPEN
 
     def shows(self, before: Answer, after: Answer) -> bool:
         if self._concedes:

@@ -10,14 +10,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api, DisputeMemory, NoMemory, foreign
-from dispute_provider.evidence import compelling, fitting, merging
+from dispute_provider.contracts.evidence_fields import lists
+from dispute_provider.evidence import compelling, fitting, merging, stages
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged, MergePolicy, Piece
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.replacing import Replacement, marks_of
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, contents
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 from dispute_provider.ledger.chain import Claimant, Kind
 from dispute_provider.ledger.ledger import DisputeLedger, LinkClaim
@@ -75,6 +76,9 @@ async def stage(
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
             return end
+        if misfit := stages.refusal(api.contract, case, before.dispute.stage):
+            return record.ended(State.REFUSED, misfit)
+        case, record = _part_for_its_stage(api, case, documents, before.dispute, record)
         network = before.dispute.network
         documents, left_out = fitting.without_what_is_too_much(api.contract, case, documents, network)
         if left_out:
@@ -97,6 +101,7 @@ async def stage(
             ours.union(noted.marks) if noted else ours,
             rules.merge,
             single=api.holds_one_of_a_name,
+            lists=lists(api.contract),
             until=before.dispute.due,
         )
         record = replace(
@@ -141,6 +146,20 @@ async def stage(
     return end
 
 
+def _part_for_its_stage(
+    api: Api, case: Case, documents: Mapping[str, Document], dispute: Dispute, record: Record
+) -> tuple[Case, Record]:
+    """Return the part of a case that the dispute's stage takes, and a record that names the rest.
+
+    The record's digest is that part's: a change of the rest asks for no new review.
+    """
+    part, others = stages.part_for(api.contract, case, dispute.stage)
+    if not others:
+        return case, record
+    note = f"in the case for another stage, and not sent at this one: {', '.join(others)}"
+    return part, replace(record, case_digest=part.digest(documents), notes=(*record.notes, note))
+
+
 def _automatic(dispute: Dispute, rules: Rules) -> str | None:
     """Return why staged evidence could go out unapproved at the due date; None if it cannot."""
     if not dispute.automatic_known and not rules.allow_unknown_submission_method:
@@ -172,7 +191,7 @@ def _assessed(record: Record, assessment: Assessment, dispute: Dispute) -> Recor
         record,
         verdict=str(assessment.verdict),
         missing=tuple(f"{name}: {why}" for name, why in assessment.missing),
-        warnings=assessment.warnings,
+        warnings=(*record.warnings, *assessment.warnings),
         notes=(*record.notes, *assessment.notes, *([note] if note else [])),
     )
 
@@ -208,7 +227,7 @@ def _keep_what_is_replaced(
     overwritten = _overwritten(record)
     if not overwritten and not automatic:
         return record
-    evidence: dict[str, Any] | None = {held.name: held.content for held in before.evidence}
+    evidence: dict[str, Any] | None = contents(before.evidence)
     if evidence and noted:
         evidence = noted.evidence_before(evidence, memory.kept(noted.earlier), merged.differences)
     earlier = memory.keep(evidence) if evidence is not None else None

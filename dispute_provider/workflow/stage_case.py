@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dispute_provider.apis.api import Api
     from dispute_provider.documents import Renderer
     from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider.workflow.draw import Drawer
     from dispute_provider.workflow.stage import Rules
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class CaseStager:
         rules: Rules,
         memory: StagingMemory,
         renderer: Renderer,
+        drawer: Drawer,
         ledgers: Callable[[Api, str], DisputeLedger],
         task: str,
     ) -> None:
@@ -65,6 +67,7 @@ class CaseStager:
         self._renderer = renderer
         self._batch = batch
         self._ledgers, self._task = ledgers, task
+        self._drawer = drawer
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
         """Stage a case: a dict, a case file or its path, or the line of one that holds many.
@@ -92,15 +95,25 @@ class CaseStager:
             look = partial(case_documents.read_documents, case, self._renderer, config.case_roots())
             read = await asyncio.to_thread(look) if case.files else look()
             record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
+            documents: Mapping[str, Document] = {}
             if read.found:
-                await asyncio.to_thread(_store, read.found)
+                drawn = await asyncio.to_thread(self._drawer.draw, case, read)
+                documents = drawn.found
+                record = replace(
+                    record,
+                    notes=drawn.notes,
+                    drawings=drawn.drawings,
+                    undrawn=drawn.undrawn,
+                    warnings=drawn.warnings,
+                )
+                await asyncio.to_thread(_store, documents)
             memory = self._memory.of(case.dispute)
             if memory.seconds_until_settled:
                 # An upload of a broken try may be under way still; it is not repeated before it has arrived.
                 await asyncio.sleep(memory.seconds_until_settled)
             ledger = self._ledgers(self._api, case.dispute)
             return await self._stage(
-                self._api, case, read.found, record, ledger, self._task, memory, self._rules
+                self._api, case, documents, record, ledger, self._task, memory, self._rules
             )
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))

@@ -53,12 +53,14 @@ def _keep_connections(names: list[str]) -> dict[str, Any]:
 
 
 def _keep_inspections() -> None:
-    """Look into each document once: starting a process for it takes longer than an episode."""
+    """Look into each document and draw it once: starting a process for it takes longer than an episode."""
     from dispute_provider.documents import Renderer
 
     with Renderer() as renderer:
         kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
+        drawn = {content: renderer.render(content, 1) for content in kept}
     Renderer.inspect = lambda self, content: kept[content]  # type: ignore[method-assign]
+    Renderer.render = lambda self, content, *page: drawn[content]  # type: ignore[method-assign]
 
 
 class Site:

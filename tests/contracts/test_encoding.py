@@ -58,12 +58,22 @@ enhanced = st.fixed_dictionaries(
         "visa_compelling_evidence_3": compelling,
     },
 )
+# As the official client's DisputeModifyParamsEvidenceAppeal has it.
+appeal_card = st.fixed_dictionaries(
+    {},
+    optional={
+        "reason_for_filing": text,
+        "supporting_files": st.one_of(st.just(""), st.lists(file_id, max_size=3)),
+    },
+)
+appeal = st.fixed_dictionaries({}, optional={"card": st.one_of(st.just(""), appeal_card)})
 evidence = st.fixed_dictionaries(
     {},
     optional={
         **dict.fromkeys(TEXTS, text),
         **dict.fromkeys(FILES, file_id),
         "enhanced_evidence": st.one_of(st.just(""), enhanced),
+        "appeal": st.one_of(st.just(""), appeal),
     },
 )
 key = st.text(

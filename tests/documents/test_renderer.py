@@ -60,7 +60,7 @@ class OwnChild:
 
 
 def drawn(renderer: Renderer, content: bytes, page: int = 1, width: int = 1200) -> Image.Image:
-    return Image.open(io.BytesIO(renderer.render(content, page, width)))
+    return Image.open(io.BytesIO(renderer.render(content, page, width))).convert("RGB")
 
 
 # --- what it says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +144,24 @@ def about_code(code: str, names: Iterable[str]) -> Assessment:
 
 def missing(assessment: Assessment) -> list[str]:
     return sorted(name for name, _ in assessment.missing)
+
+
+class TestAppeals:
+    @pytest.mark.parametrize("reason", ["fraudulent", "general", "noncompliant", "of a later version"])
+    @pytest.mark.parametrize("product", [None, "physical"])
+    def test_what_suits_an_appeal_is_the_same_for_every_reason(
+        self, reason: str, product: str | None
+    ) -> None:
+        names = ["appeal/card/reason_for_filing", "appeal/card/supporting_files"]
+        for count, verdict in enumerate(("missing", "weak", "ready")):
+            found = about(reason, product, names[:count], stage="appeal")
+            assert (found.verdict, missing(found), found.more) == (verdict, names[count:], ())
+            assert found.warnings == ("the card network decides an appeal, and can charge a high fee for it",)
+
+    def test_it_asks_for_no_agreement_to_the_fee_of_a_compliance_case(self) -> None:
+        dispute = replace(DISPUTE, reason="noncompliant", network="visa", stage="appeal")
+        assert fee_refusal(STRIPE, dispute, []) is None
+        assert fee_refusal(STRIPE, replace(dispute, stage="compliance"), [])
 
 
 class TestReasons:
@@ -365,11 +384,12 @@ class TestData:
         assert named == set(data["lists"]) and set(data.get("unsure", {})) <= set(data["codes"])
         wanted = {name for each in data["lists"].values() for row in rows_of(each) for name in row}
         wanted |= {*data["background"], *data["more"]}
+        wanted |= {name for each in data.get("stages", {}).values() for name in each["evidence"]}
         assert wanted == set(data["why"])
         evidence = api.resolve(api.named_schemas["CaseEvidence"])["properties"]
         for path in wanted:
             schema: Any = {"properties": evidence}
-            for step in path.split("."):
+            for step in re.split(r"[./]", path):
                 schema = api.resolve(api.resolve(schema)["properties"][step])
         for fee in data.get("fees", {}).get("networks", {}).values():
             assert fee["agreement"] in wanted

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged, MergePolicy, Piece, merge
 from dispute_provider.evidence.record import Difference
 from dispute_provider.evidence.replacing import Replacement
-from dispute_provider.evidence.snapshot import Evidence
+from dispute_provider.evidence.snapshot import Evidence, contents
 
 DISPUTE = snapshot("du_1").dispute
 NAMES = ["customer_name", "product_description", "uncategorized_text", "shipping_date"]
@@ -124,3 +125,29 @@ def test_a_note_of_another_stage_does_not_count_and_what_is_none_is_not_read():
     assert not noted.is_about(replace(DISPUTE, stage="appeal"))
     assert Replacement.read(None) is None
     assert Replacement.read({"since": "now"}) is None
+
+
+DOCUMENT_SETS = st.lists(st.sampled_from(["slip", "label", "photo"]), unique=True)
+
+
+@given(theirs=DOCUMENT_SETS, ours=DOCUMENT_SETS)
+def test_a_list_of_documents_is_told_as_it_was_before_the_first_try(theirs, ours):
+    """A colleague's documents stand in one list with those that a broken try has added."""
+    documents = [Document(f"{name}.pdf", name.encode()) for name in ours]
+    pieces = [Piece("files", document=each) for each in documents]
+    there = [Evidence("files", id=f"their {name}", filename=name, size=1) for name in theirs]
+    uploaded = [
+        Evidence("files", id=each.path, filename=each.upload_name, size=len(each.content))
+        for each in documents
+    ]
+    first, second = (
+        merge(pieces, held, frozenset(), MergePolicy.KEEP, single=True, lists=("files",))
+        for held in (there, [*there, *uploaded])
+    )
+    noted = Replacement.of(DISPUTE, "smart_disputes", "f" * 64, first.differences, first)
+    restated = noted.restated(second.differences)
+    assert told(restated) == told(first.differences) and len(restated) == len(first.differences)
+    before, now = contents(there), contents([*there, *uploaded])
+    assert noted.evidence_before(now, before, second.differences) == before
+    unknown = noted.evidence_before(now, None, second.differences)
+    assert unknown in (None, before) and (unknown is None or not (theirs and ours))

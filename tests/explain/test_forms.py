@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import Param
 
 from dispute_provider.contracts import contract
+from dispute_provider.contracts.evidence_fields import fields as evidence_fields
 from dispute_provider.evidence.case import Case
 from dispute_provider.explain.forms import (
     arguments_from_form,
@@ -170,12 +171,31 @@ class TestArguments:
 class TestCases:
     @pytest.mark.parametrize("api", APIS)
     def test_every_kind_of_evidence_has_a_field(self, api: str) -> None:
-        evidence = contract.load(api).document["components"]["schemas"]["CaseEvidence"]["properties"]
+        evidence = {name.replace("/", ".") for name in evidence_fields(contract.load(api))}
         names = case_params(api).keys()
-        assert evidence.keys() <= names
+        assert evidence <= names
         case = {"dispute", "account", "prepared_by", "customer_contacted", "product", "metadata"}
-        rest = names - evidence.keys() - case
+        rest = names - evidence - case
         assert rest == ({f"{name}-files" for name in evidence} if api == "moov" else set())
+
+    def test_an_appeal_is_nested_as_in_a_case_file(self) -> None:
+        values = {
+            "dispute": "dp_1",
+            "appeal.card.reason_for_filing": "Signed for.",
+            "appeal.card.supporting_files": ["slip.pdf", "", "tracking.pdf"],
+        }
+        case = case_from_form("stripe", values)
+        card = {
+            "reason_for_filing": "Signed for.",
+            "supporting_files": [{"file": "slip.pdf"}, {"file": "tracking.pdf"}],
+        }
+        assert case == {"provider": "stripe", "dispute": "dp_1", "evidence": {"appeal": {"card": card}}}
+        assert {entry.name for entry in Case.parse(case).evidence} == {
+            "appeal/card/reason_for_filing",
+            "appeal/card/supporting_files",
+        }
+        section = case_params("stripe")["appeal.card.reason_for_filing"].schema["section"]
+        assert section == "Appeal"
 
     @pytest.mark.parametrize("api", APIS)
     def test_an_empty_form_is_an_empty_case(self, api: str) -> None:

@@ -231,3 +231,45 @@ def test_an_appeal_is_sent_by_name(sandbox: Sandbox, stripe_connection: str) -> 
     assert sandbox.dispute(dispute)["evidence"]["appeal"] == {"card": card}
     with pytest.raises(InvalidRequestError, match="no other evidence"):
         run(StripeUpdateDisputeOperator(task_id="x", dispute=dispute, evidence={"customer_name": "Zoë"}))
+
+
+@pytest.mark.parametrize(
+    ("status", "evidence", "said"),
+    [
+        (
+            "appeal_needs_response",
+            {"customer_name": "Zoë", "receipt": ""},
+            [
+                "/evidence/customer_name: it is at the appeal stage, which takes only appeal; leave it out",
+                "/evidence/receipt: it is at the appeal stage, which takes only appeal; leave it out",
+            ],
+        ),
+        (
+            "needs_response",
+            {"customer_name": "Zoë", "appeal": {"card": {"reason_for_filing": "Signed for."}}},
+            ["/evidence/appeal: it is at the chargeback stage, which does not take appeal; leave it out"],
+        ),
+    ],
+)
+def test_evidence_for_another_stage_is_submitted_nowhere(
+    status: str, evidence: dict[str, Any], said: list[str], sandbox: Sandbox, stripe_connection: str
+) -> None:
+    dispute = sandbox.create_dispute(api="stripe", status=status)["id"]
+    submit = StripeUpdateDisputeOperator(task_id="submit", dispute=dispute, evidence=evidence, submit=True)
+    with pytest.raises(InvalidRequestError) as caught:
+        run(submit)
+    assert all(each in str(caught.value) for each in said)
+    assert [entry["method"] for entry in sandbox.journal()] == ["GET"]
+
+
+def test_an_appeal_is_submitted_and_read_back(sandbox: Sandbox, stripe_connection: str) -> None:
+    dispute = sandbox.create_dispute(
+        api="stripe", status="appeal_needs_response", evidence={"customer_name": "of the chargeback"}
+    )["id"]
+    evidence = {"appeal": {"card": {"reason_for_filing": "Signed for."}}}
+    answer = run(
+        StripeUpdateDisputeOperator(task_id="submit", dispute=dispute, evidence=evidence, submit=True)
+    )
+    assert answer["status"] == "appeal_under_review"
+    [submission] = sandbox.dispute(dispute)["submissions"]
+    assert submission["evidence"] == evidence

@@ -35,7 +35,8 @@ def test_a_stage_is_submitted_once(sandbox: Sandbox, stripe: httpx.Client) -> No
 
 
 def test_an_appeal_is_a_stage(sandbox: Sandbox, stripe: httpx.Client) -> None:
-    identifier = dispute_of(sandbox, evidence={"customer_name": "Jo"}, status="appeal_needs_response")
+    appeal = {"card": {"reason_for_filing": "Signed for."}}
+    identifier = dispute_of(sandbox, evidence={"appeal": appeal}, status="appeal_needs_response")
     answer = stripe.post(f"/disputes/{identifier}", data={"submit": "true"})
     assert answer.json()["status"] == "appeal_under_review"
 
@@ -226,3 +227,37 @@ def test_the_appeal_stage_takes_an_appeal_and_no_other_evidence(
     assert stripe.post(path, data=appeal).json()["evidence"]["appeal"]["card"] == {
         "reason_for_filing": "Signed for."
     }
+
+
+@pytest.mark.parametrize("status", ["needs_response", "warning_needs_response"])
+@pytest.mark.parametrize("submit", ["true", "false"])
+def test_the_other_stages_take_no_appeal(
+    sandbox: Sandbox, stripe: httpx.Client, status: str, submit: str
+) -> None:
+    path = f"/disputes/{dispute_of(sandbox, status=status, evidence={'customer_name': 'Jo'})}"
+    before = stripe.get(path).json()
+    for appeal in ({"evidence[appeal][card][reason_for_filing]": "Signed for."}, {"evidence[appeal]": ""}):
+        refused = refusal(stripe.post(path, data={**appeal, "submit": submit}))
+        assert refused["param"] == "evidence[appeal]"
+    assert stripe.get(path).json() == before
+
+
+def test_the_evidence_of_earlier_stages_is_no_appeal(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    identifier = dispute_of(sandbox, evidence={"customer_name": "Jo"}, status="appeal_needs_response")
+    path = f"/disputes/{identifier}"
+    assert "no evidence to submit" in refusal(stripe.post(path, data={"submit": "true"}))["message"]
+    reason = "evidence[appeal][card][reason_for_filing]"
+    stripe.post(path, data={reason: "Signed for.", "submit": "false"})
+    stripe.post(path, data={reason: "", "submit": "false"})
+    refusal(stripe.post(path, data={"submit": "true"}))
+    stripe.post(path, data={reason: "Signed for.", "submit": "true"})
+    [submission] = sandbox.dispute(identifier)["submissions"]
+    assert submission["evidence"] == {"appeal": {"card": {"reason_for_filing": "Signed for."}}}
+
+
+def test_the_limits_of_files_hold_for_an_appeal(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    pages = {"filename": "long.pdf", "content": "%PDF-1.4\n" + "<</Type /Page >>\n" * 50}
+    named = sandbox.create_dispute(api="stripe", evidence={"receipt": pages})["object"]["evidence"]["receipt"]
+    path = f"/disputes/{dispute_of(sandbox, status='appeal_needs_response')}"
+    data = {"evidence[appeal][card][supporting_files][0]": named, "submit": "false"}
+    assert refusal(stripe.post(path, data=data))["code"] == "dispute_evidence_page_limit_exceeded"

@@ -16,12 +16,16 @@ from papers import pdf
 from support import Connect
 from viewing import DAG, RECEIPT, Site, Staged, signed
 
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Approval, Record, State
+from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
 from dispute_provider.tasks import record_lists
 from dispute_provider.tasks.signing import STAGED, Signer
 from dispute_provider.workflow.read_for_review import read_for_review
+from dispute_provider.workflow.stage import stage as stage_evidence
 
 Stage = Callable[..., Staged]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -455,3 +459,28 @@ def test_the_page_s_own_files_make_nothing_of_texts() -> None:
     assert re.findall(r"<script[^>]*>[^<]", page) == []
     assert not re.search(r"<style|\son\w+=|\sstyle=|https?://", page)
     assert "url(" not in static.joinpath("view.css").read_text("utf-8")
+
+
+def test_an_appeal_is_shown_with_its_documents_and_without_earlier_evidence(
+    site: Site, sandbox: Sandbox, connect: Connect, store: Path
+) -> None:
+    hook = StripeHook(http_conn_id=connect("stripe"))
+    dispute = sandbox.create_dispute(
+        api="stripe", status="appeal_needs_response", evidence={"customer_name": "of the chargeback"}
+    )["id"]
+    card = {"reason_for_filing": "Signed for.", "supporting_files": [{"file": "a.pdf"}, {"file": "b.pdf"}]}
+    data = {"provider": "stripe", "dispute": dispute, "evidence": {"appeal": {"card": card}}}
+    documents = {name: Document(name, pdf(text=name)) for name in ("a.pdf", "b.pdf")}
+    record = Record("stripe", "stripe_default", dispute, State.STAGED, "")
+    staged = hook.with_api(lambda api: stage_evidence(api, Case.parse(data), documents, record))
+    site.returns("stage", Staged(staged, hook).shown)
+    shown = reading(site, "stage")
+    assert shown["match"] == "exact"
+    assert {piece["name"] for piece in shown["pieces"]} == {
+        "appeal/card/reason_for_filing",
+        "appeal/card/supporting_files",
+    }
+    pieces = [piece["document"] for piece in shown["pieces"] if "document" in piece]
+    assert {piece["sha256"] for piece in pieces} == {each.sha256 for each in documents.values()}
+    assert {piece["filename"] for piece in pieces} == {each.upload_name for each in documents.values()}
+    assert [piece["text"] for piece in shown["pieces"] if "text" in piece] == ["Signed for."]

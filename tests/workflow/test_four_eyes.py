@@ -19,8 +19,9 @@ from dispute_provider.workflow.review import single_option
 
 LIMIT = {"USD": 1000}
 ANA = {"id": "ana", "name": "ana"}
-# Cyrillic and Greek letters, and what NFKC and case folding make Latin of.
-LOOKALIKES = {"a": "аαａᵃ𝐚", "n": "ոпｎⁿ𝐧", "A": "АΑＡ𝐀", "N": "ΝＮ𝐍"}
+# Cyrillic, Greek and Armenian letters, and what NFKC makes Latin of. No name is wholly in another script:
+# that is another account.
+LOOKALIKES = {"a": "аαаᵃ𝐚", "n": "ոｎⁿ𝐧", "A": "АΑＡ𝐀", "N": "Ｎ𝐍"}
 
 
 def answer(

@@ -23,7 +23,7 @@ from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
 )
 from dispute_provider.state.approvals import count_unknown_ends
-from dispute_provider.state.sweep_store import ANSWERED
+from dispute_provider.state.sweep_store import ANSWERED, ENDED, note_answers
 from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 from dispute_provider.tasks.signing import STAGED, Signer
 
@@ -157,6 +157,21 @@ def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud, stripe
             outcome.execute(context())
     else:
         assert outcome.execute(context()) == {state: 1}
+
+
+def test_an_end_whose_key_was_replaced_is_noted_as_refused(stripe_connection, connect):
+    record = Record("stripe", stripe_connection, "du_1", State.APPROVED, "so", digest="d" * 64)
+    at = "2026-11-01T09:30:00+00:00"
+    signed = Signer("contest/this-run").sign(replace(record, approval=Approval("submit", "ana (7)", at)))
+    given = context()
+    note_answers(given, [signed], {})
+    connect("stripe", password="sk_test_51TheKeyAfterThat")
+    with DAG("contest", schedule=None):
+        outcome = ReportOutcomeOperator(task_id="outcome", results=[signed.to_dict()])
+    with pytest.raises(AirflowFailException, match="was replaced since"):
+        outcome.execute(given)
+    noted = given["asset_state_store"][ENDED]["contest/this-run"][f"{stripe_connection}/du_1"]
+    assert (noted["action"], noted["state"], noted["at"][:19]) == ("submit", "refused", at[:19])
 
 
 def test_a_note_that_cannot_be_written_does_not_lose_the_answer(stripe_connection, monkeypatch):

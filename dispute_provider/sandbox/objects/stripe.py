@@ -105,7 +105,16 @@ class StripeDispute:
         return bool(self.due_by) and now > (self.due_by or 0) and not self.stage_submitted
 
     def has_evidence(self) -> bool:
-        return any(self.evidence.values())
+        return any(map(_says_something, self.evidence.values()))
+
+    def for_the_bank(self, evidence: dict[str, Any]) -> dict[str, Any]:
+        """What a submission sends: at the appeal stage the appeal, at the others everything else."""
+        at_appeal = self.stage == "appeal"
+        return {
+            name: value
+            for name, value in evidence.items()
+            if (name == "appeal") == at_appeal and _says_something(value)
+        }
 
     def render(self, now: float, version: str) -> dict[str, Any]:
         """Return the dispute object as an API version shows it; no version hides fields that came later."""
@@ -202,6 +211,10 @@ class StripeDispute:
                     "status": "fee_acknowledged" if agreed else "requires_fee_acknowledgement"
                 }
         return eligibility
+
+
+def _says_something(value: Any) -> bool:
+    return any(map(_says_something, value.values())) if isinstance(value, dict) else bool(value)
 
 
 def _missing(claim: dict[str, Any]) -> list[str]:

@@ -45,19 +45,22 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
         raise invalid(message, "intended_submission_method", "smart_disputes_not_available")
     evidence = dispute.evidence
     if changes:
-        _refuse_at_appeal(dispute, changes)
+        _refuse_at_the_stage(dispute, changes)
         # A dispute's evidence is replaced, never changed: what was told of it before stays true.
         evidence = copy.deepcopy(evidence)
         merge(evidence, changes)
         evidence["enhanced_evidence"] = evidence["enhanced_evidence"] or {}
         _check_files(world, dispute, evidence, changes)
-        total = sum(utf16_length(evidence[name] or "") for name in (*LONG_TEXT, *SHORT_TEXT))
+        texts = [evidence[name] for name in (*LONG_TEXT, *SHORT_TEXT)]
+        if dispute.stage == "appeal":
+            texts = [_appeal_card(evidence).get("reason_for_filing")]
+        total = sum(utf16_length(text or "") for text in texts)
         if total > MAX_TEXT:
             raise invalid(f"The texts have {total} characters together and may have {MAX_TEXT}", "evidence")
     if changes or submits:
         _refuse_unless_answerable(world, dispute)
     if submits:
-        if not any(evidence.values()):
+        if not dispute.for_the_bank(evidence):
             raise _refused("There is no evidence to submit", "submit")
         _check_totals(world, dispute, evidence)
         check_compelling_evidence(evidence["enhanced_evidence"])
@@ -103,7 +106,8 @@ def watch_due_date(world: World, dispute: StripeDispute) -> None:
     due = dispute.due_by
 
     def submit_by_itself() -> None:
-        automatic = dispute.intended_submission_method not in (None, "manual") and dispute.has_evidence()
+        staged = dispute.for_the_bank(dispute.evidence)
+        automatic = dispute.intended_submission_method not in (None, "manual") and staged
         if automatic and dispute.due_by == due and dispute.status in ANSWERABLE:
             submit(world, dispute, "smart_disputes")
             announce(world, dispute, "charge.dispute.updated")
@@ -169,7 +173,7 @@ def submit(world: World, dispute: StripeDispute, method: str, request: str | Non
             "method": method,
             "request": request,
             "stage": dispute.stage,
-            "evidence": {key: value for key, value in dispute.evidence.items() if value},
+            "evidence": dispute.for_the_bank(dispute.evidence),
         }
     )
     dispute.stage_submitted = True
@@ -197,10 +201,18 @@ def _refuse_if_closed(dispute: StripeDispute) -> None:
         raise _refused("This dispute is already closed")
 
 
-def _refuse_at_appeal(dispute: StripeDispute, changes: dict[str, Any]) -> None:
-    other = sorted(changes.keys() - {"appeal"})
-    if dispute.status == "appeal_needs_response" and other:
-        raise _refused("An appeal takes evidence[appeal] and no other evidence", f"evidence[{other[0]}]")
+def _refuse_at_the_stage(dispute: StripeDispute, changes: dict[str, Any]) -> None:
+    """The appeal stage takes an appeal and no other evidence, and the other stages take no appeal."""
+    if dispute.stage == "appeal":
+        if other := sorted(changes.keys() - {"appeal"}):
+            raise _refused("An appeal takes evidence[appeal] and no other evidence", f"evidence[{other[0]}]")
+    elif "appeal" in changes:
+        message = "Appeal evidence is taken only when the status is appeal_needs_response"
+        raise _refused(message, "evidence[appeal]")
+
+
+def _appeal_card(evidence: dict[str, Any]) -> dict[str, Any]:
+    return (evidence.get("appeal") or {}).get("card") or {}
 
 
 def _refuse_unless_answerable(world: World, dispute: StripeDispute) -> None:
@@ -216,10 +228,10 @@ def _refuse_unless_answerable(world: World, dispute: StripeDispute) -> None:
 def _check_files(
     world: World, dispute: StripeDispute, evidence: dict[str, Any], changes: dict[str, Any]
 ) -> None:
-    card = (changes.get("appeal") or {}).get("card") or {}
     named = [(f"evidence[{name}]", changes[name]) for name in FILES if changes.get(name)]
     named += [
-        ("evidence[appeal][card][supporting_files]", file) for file in card.get("supporting_files") or []
+        ("evidence[appeal][card][supporting_files]", file)
+        for file in _appeal_card(changes).get("supporting_files") or []
     ]
     for at, identifier in named:
         file = world.files.get(identifier)
@@ -233,7 +245,11 @@ def _check_files(
 
 
 def _check_totals(world: World, dispute: StripeDispute, evidence: dict[str, Any]) -> None:
-    attached = [world.files[evidence[name]] for name in FILES if evidence.get(name) in world.files]
+    """The limits of a dispute's files; whether an appeal has others is documented nowhere."""
+    named = [evidence.get(name) for name in FILES]
+    if dispute.stage == "appeal":
+        named = _appeal_card(evidence).get("supporting_files") or []
+    attached = [world.files[file] for file in named if file in world.files]
     if sum(len(file.content) for file in attached) > MAX_BYTES:
         raise invalid(f"The files have more than {MAX_BYTES} bytes together", "evidence")
     limit = MAX_PAGES.get(dispute.brand, MAX_PAGES_OTHERS)

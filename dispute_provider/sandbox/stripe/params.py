@@ -167,7 +167,9 @@ _enhanced = record(
 _appeal = record(
     {
         "card": record(
-            {"reason_for_filing": _short, "supporting_files": listing(_short, clearable=True)}, clearable=True
+            # No length is documented for the reason, but that of all texts together.
+            {"reason_for_filing": text(MAX_TEXT), "supporting_files": listing(_short, clearable=True)},
+            clearable=True,
         )
     },
     clearable=True,
