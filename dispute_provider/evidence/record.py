@@ -107,7 +107,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param maybe_ours: whether this run may have sent what its state says another did; it has a receipt then.
     :param unverified: whether its signature did not hold: nothing of what it claimed is left but its names.
     :param signature: of all other fields, by the task that handed the record on; see
-        :mod:`dispute_provider.evidence.signatures`.
+        :mod:`dispute_provider.signatures`.
     """
 
     provider: str
