@@ -100,7 +100,7 @@ class ReviewEvidenceOperator(HITLOperator):
                 context,
                 resolve(self.staged, context),
                 writer,
-                lambda *read: self._approved(context, name, *read),
+                lambda *read: self._approved(context, signer, name, *read),
             )
             to_decide, snapshots = asyncio.run(reading)
             others = writer.value()
@@ -161,9 +161,9 @@ class ReviewEvidenceOperator(HITLOperator):
         rules = Rules(self._four_eyes(), self.at_deadline, config.allow_anonymous(), user_of_run(context))
         unknown = unknown_ends(context, records)
         rulings = decide(records, event, rules, unknown, datetime.now(UTC))
-        decided = self._signed(context, shown["review"], rulings, unknown)
-        # A key may have been replaced while the review was open.
         signer = Signer(run_key(context))
+        decided = self._signed(signer, shown["review"], rulings, unknown)
+        # A key may have been replaced while the review was open.
         checked = signer.verified(records, STAGE_AGAIN)
         decided = [old if old.unverified else new for old, new in zip(checked, decided, strict=True)]
 
@@ -177,7 +177,7 @@ class ReviewEvidenceOperator(HITLOperator):
         return return_value(chain(decided, others()), signer)
 
     def _approved(
-        self, context: Context, name: str, staged: list[Record], read: list[Record]
+        self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]
     ) -> list[Record]:
         """Return what the policy approves without asking; of that, people are asked about a sample."""
         from dispute_provider.workflow.deciding import by_policy
@@ -192,10 +192,10 @@ class ReviewEvidenceOperator(HITLOperator):
         ]
         unknown = unknown_ends(context, candidates)
         rulings = by_policy(candidates, self.policy, self._four_eyes(), unknown, datetime.now(UTC))
-        return [record for record in self._signed(context, name, rulings, unknown) if record.approval]
+        return [record for record in self._signed(signer, name, rulings, unknown) if record.approval]
 
     def _signed(
-        self, context: Context, name: str, rulings: Sequence[Ruling], unknown: Mapping[str, int]
+        self, signer: Signer, name: str, rulings: Sequence[Ruling], unknown: Mapping[str, int]
     ) -> list[Record]:
         """Return the records of rulings, what was decided signed for this opening of the review.
 
@@ -203,7 +203,6 @@ class ReviewEvidenceOperator(HITLOperator):
         """
         from dispute_provider.workflow import review
 
-        signer = Signer(run_key(context))
         signed: list[Record] = []
         for record in (ruling.record for ruling in rulings):
             if record.approval is None:
