@@ -12,8 +12,8 @@ from typing import Any
 from dispute_provider.cases.storage import NotAFileError, PathRefusedError, open_document
 from dispute_provider.contracts import contract
 from dispute_provider.documents import Renderer, RenderingError
+from dispute_provider.documents.card_numbers import card_numbers
 from dispute_provider.evidence import limits
-from dispute_provider.evidence.card_numbers import card_numbers
 from dispute_provider.evidence.case import Case, FileReference
 from dispute_provider.evidence.documents import Document, shown
 from dispute_provider.evidence.limits import Limits

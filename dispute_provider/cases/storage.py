@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 ANYWHERE = ("/",)
-_NO_LINK = "put a regular file there"
+_PUT_A_FILE = "put a regular file there"
 _SCHEME = re.compile(r"\A[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _INNER_SCHEME = re.compile(r"(?:\A|/)[a-z][a-z0-9+.-]*:/|://", re.IGNORECASE)
 # . / \\ and NUL, and a percent sign that a second decoding would meet.
@@ -43,7 +43,7 @@ class NotAFileError(PathRefusedError):
     """A pipe, a socket or a device, which may never end."""
 
     def __init__(self) -> None:
-        super().__init__("it is a pipe, a socket or a device", "put a regular file there")
+        super().__init__("it is a pipe, a socket or a device", _PUT_A_FILE)
 
 
 def storage_path(path: str) -> ObjectStoragePath:
@@ -106,7 +106,7 @@ def _open(path: str, root: str) -> IO[bytes]:
     if is_local(path):
         real_root, real_path = _real(root), _real(path)
         if not real_path.is_relative_to(real_root):
-            raise PathRefusedError("a link led it out of its folder while it was opened", _NO_LINK)
+            raise PathRefusedError("a link led it out of its folder while it was opened", _PUT_A_FILE)
         return _open_beneath(real_root, real_path)
     file = storage_path(path)
     require_file(file)
@@ -211,7 +211,7 @@ def _open_beneath(root: PurePath, path: PurePath) -> IO[bytes]:
 
 def _require_regular(mode: int) -> None:
     if stat.S_ISLNK(mode):
-        raise PathRefusedError("it is a link to itself, or became one while it was opened", _NO_LINK)
+        raise PathRefusedError("it is a link to itself, or became one while it was opened", _PUT_A_FILE)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):

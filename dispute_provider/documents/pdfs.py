@@ -11,10 +11,10 @@ import pypdfium2
 from PIL import Image
 from pypdfium2 import raw
 
+from dispute_provider.documents.card_numbers import has_card_number
 from dispute_provider.documents.messages import Refusal
 from dispute_provider.documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
 from dispute_provider.documents.refused import Refused
-from dispute_provider.evidence.card_numbers import has_card_number
 from dispute_provider.evidence.file_types import PDF
 
 # More than anybody looks through before a deadline; below it, all text is searched.

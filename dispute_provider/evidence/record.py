@@ -109,7 +109,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param last_end: the state of that end, where it is one of the dispute's present stage.
     :param unverified: whether its signature did not hold: nothing of what it claimed is left but its names.
     :param signature: of all other fields, by the task that handed the record on; see
-        :mod:`dispute_provider.evidence.signatures`.
+        :mod:`dispute_provider.signatures`.
     """
 
     provider: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.evidence.signatures import Check, Keyring
+from dispute_provider.signatures import Check, Keyring
 from dispute_provider.ledger.chain import Trust
 
 _SCOPE = "ledger"

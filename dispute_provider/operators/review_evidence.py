@@ -101,7 +101,7 @@ class ReviewEvidenceOperator(HITLOperator):
                 context,
                 resolve(self.staged, context),
                 writer,
-                lambda *read: self._approved(context, name, *read),
+                lambda *read: self._approved(context, signer, name, *read),
             )
             to_decide, snapshots = asyncio.run(reading)
             others = writer.value()
@@ -161,9 +161,9 @@ class ReviewEvidenceOperator(HITLOperator):
         records = list(records_of(shown["records"]))
         rules = Rules(self._four_eyes(), self.at_deadline, config.allow_anonymous(), user_of_run(context))
         rulings = decide(records, event, rules, datetime.now(UTC))
-        decided = self._signed(context, shown["review"], rulings)
-        # A key may have been replaced while the review was open.
         signer = Signer(run_key(context))
+        decided = self._signed(signer, shown["review"], rulings)
+        # A key may have been replaced while the review was open.
         checked = signer.verified(records, STAGE_AGAIN)
         decided = [old if old.unverified else new for old, new in zip(checked, decided, strict=True)]
 
@@ -177,7 +177,7 @@ class ReviewEvidenceOperator(HITLOperator):
         return return_value(chain(decided, others()), signer)
 
     def _approved(
-        self, context: Context, name: str, staged: list[Record], read: list[Record]
+        self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]
     ) -> list[Record]:
         """Return what the policy approves without asking; of that, people are asked about a sample."""
         from dispute_provider.workflow.deciding import by_policy
@@ -191,13 +191,12 @@ class ReviewEvidenceOperator(HITLOperator):
             if record.digest == digests[record.signature] and not self.policy.is_sampled(record)
         ]
         rulings = by_policy(candidates, self.policy, self._four_eyes(), datetime.now(UTC))
-        return [record for record in self._signed(context, name, rulings) if record.approval]
+        return [record for record in self._signed(signer, name, rulings) if record.approval]
 
-    def _signed(self, context: Context, name: str, rulings: Sequence[Ruling]) -> list[Record]:
+    def _signed(self, signer: Signer, name: str, rulings: Sequence[Ruling]) -> list[Record]:
         """Return the records of rulings, what was decided signed for this opening of the review."""
         from dispute_provider.workflow import review
 
-        signer = Signer(run_key(context))
         signed: list[Record] = []
         for record in (ruling.record for ruling in rulings):
             if record.approval is None:

@@ -120,7 +120,7 @@ def _stored(reference: Reference) -> Iterator[Record]:
                 yield decoder.decode(line)
             except msgspec.ValidationError:
                 yield _read(msgspec.json.decode(line))
-            except ValueError:
+            except (msgspec.DecodeError, ValueError):
                 raise evidence_store.EvidenceStoreError(
                     f"{short_digest(reference.records)} in [dispute] evidence_store is no list of records; "
                     "to do: clear the task that returned it"

@@ -10,7 +10,7 @@ from dispute_provider.exceptions import ConnectionConfigError, DisputeError, Sig
 
 if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
-    from dispute_provider.evidence.signatures import Check, Keyring
+    from dispute_provider.signatures import Check, Keyring
 
 # The scope of staging's signature: a review may belong to another run.
 STAGED = "staged"
@@ -23,7 +23,7 @@ def keyring_of(conn_id: str) -> Keyring:
     :raises SigningKeyError: if ``[dispute] signing_key`` cannot be read, or is too short.
     :raises ConnectionConfigError: if the connection is needed and cannot be read, or has no key.
     """
-    from dispute_provider.evidence.signatures import Keyring
+    from dispute_provider.signatures import Keyring
 
     try:
         keys = config.signing_key()
@@ -112,7 +112,7 @@ class Signer:
 
     def _check(self, record: Record) -> Check:
         from dispute_provider.evidence.record import State
-        from dispute_provider.evidence.signatures import Check
+        from dispute_provider.signatures import Check
 
         # No connection has such a name, so the record was edited; Airflow would log the name.
         if not record.connection.isprintable():
@@ -125,7 +125,7 @@ class Signer:
 
     def _objection(self, record: Record) -> str | None:
         """Return why a record is not as it was signed; None if it is."""
-        from dispute_provider.evidence.signatures import Check
+        from dispute_provider.signatures import Check
 
         return {
             Check.GOOD: None,
@@ -148,7 +148,7 @@ def _signed_part(record: Record) -> object:
 
 
 def _unknown_key(record: Record) -> str:
-    from dispute_provider.evidence.signatures import key_id_of
+    from dispute_provider.signatures import key_id_of
 
     key = key_id_of(record.signature or "")
     if config.signing_key():

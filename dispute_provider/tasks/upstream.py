@@ -33,10 +33,10 @@ def without_result(given: Given, context: Context) -> list[str]:
     return list(missing)
 
 
-def handed_on(given: Given, context: Context) -> Iterator[list[Record]]:
-    """Yield what was handed to each task before, the nearest first."""
+def handed_on(given: Given, context: Context) -> Iterator[Iterator[Record]]:
+    """Yield what was handed to each task before, the nearest first; records are read as they are drawn."""
     for step in _earlier(given):
-        yield list(records_of(resolve(step, context)))
+        yield records_of(resolve(step, context))
 
 
 def _earlier(given: Given) -> Iterator[Any]:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from dispute_provider.apis.idempotency import final_key
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.signatures import Keyring
+from dispute_provider.signatures import Keyring
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import (
     AmbiguousError,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.evidence.signatures import Keyring
+from dispute_provider.signatures import Keyring
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,

@@ -97,7 +97,13 @@ class Engine:
                 continue
             waiting.clear()
             forms = (
-                self.api.get(f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails").json().get("hitl_details", [])
+                self.api.get(
+                    f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails",
+                    # Those of earlier tests would fill the first page.
+                    params={"state": "awaiting_input", "limit": 100},
+                )
+                .json()
+                .get("hitl_details", [])
             )
             for form in forms:
                 task = form["task_instance"]

@@ -214,10 +214,11 @@ def test_a_half_written_receipt_is_written_anew_and_a_whole_one_is_kept(
 
     monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
     dispute = sandbox.create_dispute(api="stripe", amount=100)["id"]
-    run = engine.run(contest([case("stripe", dispute)], connect("stripe"), policy=SMALL))
+    engine.run(contest([case("stripe", dispute)], connect("stripe"), policy=SMALL))
     [receipt] = tmp_path.rglob("*.json")
     whole = receipt.read_text()
-    record = Record.from_dict(records(engine, run)[0])
+    # As it was approved: what the task returns is signed anew.
+    record = Record.from_dict(json.loads(whole))
 
     receipt.write_text(whole[:40])
     Receipts().write(record)

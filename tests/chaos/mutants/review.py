@@ -20,7 +20,7 @@ def _no_digest_check() -> None:
 
 
 def _no_signature() -> None:
-    from dispute_provider.evidence.signatures import Check, Keyring
+    from dispute_provider.signatures import Check, Keyring
 
     Keyring.check = lambda self, scope, content, signature: Check.GOOD  # type: ignore[method-assign]
 
@@ -72,7 +72,7 @@ def _conceded_at_a_word() -> None:
 
 
 def _rejections_unsigned() -> None:
-    from dispute_provider.evidence.signatures import Check
+    from dispute_provider.signatures import Check
     from dispute_provider.tasks.signing import Signer
 
     original = Signer._check

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispute_provider.evidence.record import Approval, Difference, Record, State
-from dispute_provider.evidence.signatures import Check, Keyring, key_id_of
+from dispute_provider.signatures import Check, Keyring, key_id_of
 
 KEYS = Keyring([b"key"])
 RECORD = Record(
