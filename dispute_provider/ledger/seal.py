@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dispute_provider.signatures import Check, Keyring
 from dispute_provider.ledger.chain import Trust
+from dispute_provider.signatures import Check, Keyring
 
 _SCOPE = "ledger"
 _TRUST = {Check.GOOD: Trust.GOOD, Check.UNKNOWN_KEY: Trust.UNKNOWN_KEY}

@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 from dispute_provider.apis.idempotency import final_key
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.signatures import Keyring
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import (
     AmbiguousError,
@@ -37,6 +36,7 @@ from dispute_provider.ledger.chain import Claimant, Kind
 from dispute_provider.ledger.ledger import DisputeLedger, Ledger
 from dispute_provider.ledger.seal import KeySeal
 from dispute_provider.ledger.stores import MemoryStore
+from dispute_provider.signatures import Keyring
 from dispute_provider.workflow.submit import submit
 from dispute_provider.workflow.turns import free_chain
 from tests.chaos.clock import VirtualLoop

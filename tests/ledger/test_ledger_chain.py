@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.signatures import Keyring
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -42,6 +41,7 @@ from dispute_provider.ledger.chain import (
 from dispute_provider.ledger.ledger import DisputeLedger, Ledger, LinkClaim
 from dispute_provider.ledger.seal import KeySeal
 from dispute_provider.ledger.stores import MemoryStore
+from dispute_provider.signatures import Keyring
 from dispute_provider.transport.claim import NotClaimedError
 from dispute_provider.workflow.final_call import STEPS, AfterDenial, Reading, Step, after_answer, next_step
 
