@@ -127,7 +127,7 @@ def _needs_person(record: Record, reviewed_for_sweep: bool) -> bool:
 async def _read_again(records: list[Record]) -> list[Record]:
     """Return the records, those that ended *unknown* as their disputes show them now."""
     from dispute_provider.evidence.record import State
-    from dispute_provider.workflow.reread import reread
+    from dispute_provider.workflow.reviewing.reread import reread
 
     async def read(record: Record) -> Record:
         if record.state != State.UNKNOWN or record.unverified:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from dispute_provider.evidence.policy import ApprovalPolicy
     from dispute_provider.evidence.record import Record
-    from dispute_provider.workflow.deciding import Ruling
-    from dispute_provider.workflow.four_eyes import FourEyes
-    from dispute_provider.workflow.review import ReviewForm
+    from dispute_provider.workflow.reviewing.decide import Ruling
+    from dispute_provider.workflow.reviewing.four_eyes import FourEyes
+    from dispute_provider.workflow.reviewing.review import ReviewForm
 
 
 class ReviewEvidenceOperator(HITLOperator):
@@ -90,8 +90,8 @@ class ReviewEvidenceOperator(HITLOperator):
         return super().partial(**with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER))
 
     def execute(self, context: Context) -> Value:
-        from dispute_provider.workflow import review
-        from dispute_provider.workflow.review_ending import ending_of
+        from dispute_provider.workflow.reviewing import review
+        from dispute_provider.workflow.reviewing.ending import ending_of
 
         # A review that is opened anew takes back what was answered to it before.
         name = open_review(context)
@@ -154,7 +154,7 @@ class ReviewEvidenceOperator(HITLOperator):
     def execute_complete(
         self, context: Context, event: dict[str, Any], shown: dict[str, Any] | None = None
     ) -> Value:
-        from dispute_provider.workflow.deciding import Rules, decide
+        from dispute_provider.workflow.reviewing.decide import Rules, decide
 
         if shown is None:
             raise ValueError("the task was resumed without what its review had shown")
@@ -180,7 +180,7 @@ class ReviewEvidenceOperator(HITLOperator):
         self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]
     ) -> list[Record]:
         """Return what the policy approves without asking; of that, people are asked about a sample."""
-        from dispute_provider.workflow.deciding import by_policy
+        from dispute_provider.workflow.reviewing.decide import by_policy
 
         if self.policy is None:
             return []
@@ -195,7 +195,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
     def _signed(self, signer: Signer, name: str, rulings: Sequence[Ruling]) -> list[Record]:
         """Return the records of rulings, what was decided signed for this opening of the review."""
-        from dispute_provider.workflow import review
+        from dispute_provider.workflow.reviewing import review
 
         signed: list[Record] = []
         for record in (ruling.record for ruling in rulings):
@@ -211,7 +211,7 @@ class ReviewEvidenceOperator(HITLOperator):
         return signed
 
     def _four_eyes(self) -> FourEyes:
-        from dispute_provider.workflow.four_eyes import FourEyes, people_of
+        from dispute_provider.workflow.reviewing.four_eyes import FourEyes, people_of
 
         return FourEyes(self.four_eyes_from, people_of(config.people()))
 

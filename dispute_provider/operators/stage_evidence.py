@@ -108,9 +108,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.completeness import Verdict
         from dispute_provider.evidence.merging import MergePolicy
         from dispute_provider.hooks.connections import api_of
-        from dispute_provider.workflow.draw import Drawer
-        from dispute_provider.workflow.stage import Rules
-        from dispute_provider.workflow.stage_case import CaseStager
+        from dispute_provider.workflow.staging.draw import Drawer
+        from dispute_provider.workflow.staging.stage_case import CaseStager
+        from dispute_provider.workflow.staging.write_evidence import Rules
 
         cases = resolve(self.cases, context)
         least = Verdict(self.require_verdict) if self.require_verdict else None

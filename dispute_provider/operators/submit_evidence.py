@@ -105,28 +105,26 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     async def _take_back(self, apis: Apis, ledgers: Ledgers, rejected: list[Record]) -> list[Record]:
         """Take back what was rejected at an API that would have sent it by itself; pass on the rest."""
         from dispute_provider.state import evidence_store
-        from dispute_provider.workflow import concede as conceding
+        from dispute_provider.workflow.sending.take_back import left_as_it_is, take_back
 
-        async def take_back(record: Record) -> Record:
+        async def put_back(record: Record) -> Record:
             if not record.automatic:
                 return record
             try:
                 api = await apis.of(record.connection)
                 earlier = evidence_store.get(record.earlier) if record.earlier else None
                 known = json.loads(earlier) if earlier else None
-                return await conceding.take_back(
-                    api, record, known, ledgers.of(api, record.dispute), ledgers.task
-                )
+                return await take_back(api, record, known, ledgers.of(api, record.dispute), ledgers.task)
             except Exception as error:  # a connection or a store that cannot be used must not stop the others
-                return conceding.left_as_it_is(record, error)
+                return left_as_it_is(record, error)
 
-        return await all_of(rejected, take_back)
+        return await all_of(rejected, put_back)
 
     async def _sent_before(self, ledgers: Ledgers, void: list[Record]) -> list[Record]:
         """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""
         from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
-        from dispute_provider.workflow.submit import sent_before
+        from dispute_provider.workflow.sending.in_ledger import sent_before
 
         async def look(end: Record) -> Record:
             if end.state == State.REJECTED or not end.approval:

@@ -40,7 +40,7 @@ async def settle_unknown(
     from dispute_provider.evidence.record import State
     from dispute_provider.exceptions import ApiError
     from dispute_provider.state.sweep import LastReview
-    from dispute_provider.workflow.reread import read_closed
+    from dispute_provider.workflow.reviewing.reread import read_closed
 
     asked = {
         dispute: before

@@ -40,9 +40,9 @@ async def read_for_decision(
     """
     from dispute_provider.evidence.record import State, by_due_date
     from dispute_provider.state import evidence_store
-    from dispute_provider.workflow import review
-    from dispute_provider.workflow.deduplicate import Deduplicator
-    from dispute_provider.workflow.read_for_review import read_for_review
+    from dispute_provider.workflow.reviewing import review
+    from dispute_provider.workflow.reviewing.deduplicate import Deduplicator
+    from dispute_provider.workflow.reviewing.read_for_review import read_for_review
 
     to_decide: list[Record] = []
     snapshots: dict[str, Snapshot] = {}

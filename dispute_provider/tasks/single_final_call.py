@@ -18,11 +18,11 @@ def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Ans
     """Make the final call of a single operator, and log in one line what happened to the dispute.
 
     :param request: the call; where the API takes an idempotency key and it has none, it gets one.
-    :returns: see :meth:`~dispute_provider.workflow.single_call.SingleCall.run`.
+    :returns: see :meth:`~dispute_provider.workflow.sending.single_call.SingleCall.run`.
     :raises ApiError: see there.
     :raises LedgerError: if the ledger cannot be used: nothing was sent by this try.
     """
-    from dispute_provider.workflow.single_call import SingleCall
+    from dispute_provider.workflow.sending.single_call import SingleCall
 
     def say(what: str) -> None:
         log.info("%s %s: %s", request.operation.id, request.dispute, what)

@@ -86,8 +86,8 @@ class Submitter:
     async def _settle(self, api: Api, record: Record) -> Record:
         """Do what was decided for a record; return its end."""
         from dispute_provider.evidence.record import CONCEDE
-        from dispute_provider.workflow.concede import concede
-        from dispute_provider.workflow.submit import submit
+        from dispute_provider.workflow.sending.concede import concede
+        from dispute_provider.workflow.sending.submit import submit
 
         settle = concede if record.approval and record.approval.action == CONCEDE else submit
         return await settle(api, record, self._ledgers.of(api, record.dispute), self._ledgers.task)

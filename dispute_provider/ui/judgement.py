@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.record import CONCEDE, Record, State
 from dispute_provider.evidence.snapshot import Evidence, Snapshot, short_digest
-from dispute_provider.workflow.submit import refuse_submission
+from dispute_provider.workflow.refusals import refuse_submission
 
 _ON_ITS_WAY = (State.STAGED, State.APPROVED)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.workflow.review import HOLD_OPTION
+from dispute_provider.workflow.reviewing.review import HOLD_OPTION
 from tests.harness import hostile
 from tests.harness.lab import Lab, Run
 from tests.harness.rest import REVIEW, SWEEP

@@ -37,7 +37,7 @@ from dispute_provider.ledger.ledger import DisputeLedger, Ledger
 from dispute_provider.ledger.seal import KeySeal
 from dispute_provider.ledger.stores import MemoryStore
 from dispute_provider.signatures import Keyring
-from dispute_provider.workflow.submit import submit
+from dispute_provider.workflow.sending.submit import submit
 from dispute_provider.workflow.turns import free_chain
 from tests.chaos.clock import VirtualLoop
 

@@ -43,7 +43,14 @@ from dispute_provider.ledger.seal import KeySeal
 from dispute_provider.ledger.stores import MemoryStore
 from dispute_provider.signatures import Keyring
 from dispute_provider.transport.claim import NotClaimedError
-from dispute_provider.workflow.final_call import STEPS, AfterDenial, Reading, Step, after_answer, next_step
+from dispute_provider.workflow.sending.final_call import (
+    STEPS,
+    AfterDenial,
+    Reading,
+    Step,
+    after_answer,
+    next_step,
+)
 
 T = TypeVar("T")
 ANA = Claimant(Kind.SUBMIT, "chargeback", "ana")

@@ -17,7 +17,7 @@ from schedules import StormyStore, Weather, World, play
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.ledger import ledger, terms
 from dispute_provider.ledger.chain import Kind
-from dispute_provider.workflow.submit import claimant_of, submit
+from dispute_provider.workflow.sending.submit import claimant_of, submit
 
 FULL = os.environ.get("LEDGER_RACES") == "full"
 PARTS, SCHEDULES = (20, 1000) if FULL else (2, 100)

@@ -32,7 +32,7 @@ from dispute_provider.operators.stripe import StripeCloseDisputeOperator, Stripe
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import timeouts
 from dispute_provider.transport.client import Client
-from dispute_provider.workflow import final_call
+from dispute_provider.workflow.sending import final_call
 
 EVIDENCE = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "We sent it."}}
 

@@ -42,7 +42,7 @@ from dispute_provider.operators.moov import (
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.transport import timeouts
 from dispute_provider.transport.client import Client
-from dispute_provider.workflow import final_call
+from dispute_provider.workflow.sending import final_call
 
 SUBMIT = "submitDisputeEvidence"
 TEXT = "Delivered – “signed” {{ by }}\nZoë"

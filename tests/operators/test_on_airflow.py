@@ -22,7 +22,7 @@ from dispute_provider.operators.stripe import (
 )
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import timeouts
-from dispute_provider.workflow import final_call
+from dispute_provider.workflow.sending import final_call
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 SECRET_TEXT = "Zoë's quokka {{ conn.stripe_default.password }} ate it"

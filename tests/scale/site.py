@@ -32,7 +32,7 @@ _IMPORTS = [
     "dispute_provider.operators.evidence",
     "dispute_provider.hooks.connections",
     "dispute_provider.transport.client",
-    "dispute_provider.workflow.stage",
+    "dispute_provider.workflow.staging.write_evidence",
     "dispute_provider.documents",
 ]
 _DAGS = Path(__file__).parent / "dags"

@@ -21,7 +21,7 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
-from dispute_provider.workflow.stage import Rules, stage
+from dispute_provider.workflow.staging.write_evidence import Rules, stage
 
 
 @pytest.fixture(scope="package")

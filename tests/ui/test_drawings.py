@@ -19,7 +19,7 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document, Inspection
 from dispute_provider.state import evidence_store
 from dispute_provider.ui.document_pages import DocumentPages
-from dispute_provider.workflow.draw import Drawer
+from dispute_provider.workflow.staging.draw import Drawer
 
 SECONDS = 3.0
 

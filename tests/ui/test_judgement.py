@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dispute_provider.evidence.record import Difference, Record, State
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.ui.judgement import Match, changed, judge
-from dispute_provider.workflow.submit import refuse_submission
+from dispute_provider.workflow.sending.submit import refuse_submission
 
 DUE = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
 DISPUTE = Dispute(

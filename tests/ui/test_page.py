@@ -24,8 +24,8 @@ from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
 from dispute_provider.tasks import record_lists
 from dispute_provider.tasks.signing import STAGED, Signer
-from dispute_provider.workflow.read_for_review import read_for_review
-from dispute_provider.workflow.stage import stage as stage_evidence
+from dispute_provider.workflow.reviewing.read_for_review import read_for_review
+from dispute_provider.workflow.staging.write_evidence import stage as stage_evidence
 
 Stage = Callable[..., Staged]
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -20,7 +20,7 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.workflow.stage import stage
+from dispute_provider.workflow.staging.write_evidence import stage
 
 STRIPE_FILES = (
     "receipt",

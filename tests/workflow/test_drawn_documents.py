@@ -23,7 +23,7 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.state import drawings, evidence_store
-from dispute_provider.workflow.draw import Drawer
+from dispute_provider.workflow.staging.draw import Drawer
 
 SECONDS = 2.0
 
@@ -158,7 +158,7 @@ def test_a_document_of_many_cases_is_drawn_once_and_a_slow_one_holds_up_no_other
 
 
 def test_all_pages_of_a_document_share_a_budget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dispute_provider.workflow import draw
+    from dispute_provider.workflow.staging import draw
 
     monkeypatch.setattr(draw, "SECONDS", 0.5)
     with Renderer() as drawing:

@@ -14,10 +14,10 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.transport import timeouts
-from dispute_provider.workflow import concede as conceding
-from dispute_provider.workflow import final_call
-from dispute_provider.workflow import stage as staging
-from dispute_provider.workflow import submit as protocol
+from dispute_provider.workflow.sending import concede as conceding
+from dispute_provider.workflow.sending import final_call
+from dispute_provider.workflow.sending import submit as protocol
+from dispute_provider.workflow.staging import write_evidence as staging
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

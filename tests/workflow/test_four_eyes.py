@@ -15,7 +15,7 @@ from test_review_task import context, staged
 
 from dispute_provider.evidence.record import Record
 from dispute_provider.operators.evidence import ReviewEvidenceOperator
-from dispute_provider.workflow.review import single_option
+from dispute_provider.workflow.reviewing.review import single_option
 
 LIMIT = {"USD": 1000}
 ANA = {"id": "ana", "name": "ana"}

@@ -20,9 +20,9 @@ from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.ledger import terms
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport import timeouts
-from dispute_provider.workflow import final_call
-from dispute_provider.workflow import stage as staging
-from dispute_provider.workflow import submit as protocol
+from dispute_provider.workflow.sending import final_call
+from dispute_provider.workflow.sending import submit as protocol
+from dispute_provider.workflow.staging import write_evidence as staging
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

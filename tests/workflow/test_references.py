@@ -126,7 +126,7 @@ def test_what_a_parked_review_waits_with_is_as_small(engine, sandbox, stripe_con
 def test_a_review_of_more_than_people_are_asked_about_shows_those_that_are_due_first(
     engine, sandbox, stripe_connection, cases, store, monkeypatch
 ):
-    from dispute_provider.workflow import review
+    from dispute_provider.workflow.reviewing import review
 
     monkeypatch.setattr(review, "LARGEST_REVIEW", 2)
     names = [f"du_{number}" for number in range(5)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dispute_provider.explain import markdown
-from dispute_provider.workflow import review
+from dispute_provider.workflow.reviewing import review
 
 
 def test_one_dispute_is_shown_in_full():

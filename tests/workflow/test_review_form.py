@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from dispute_provider.evidence.deadlines import BUFFER, review_end, threshold_reached
 from dispute_provider.evidence.record import Difference
 from dispute_provider.evidence.snapshot import Evidence, Snapshot, sha256_of
-from dispute_provider.workflow import review
-from dispute_provider.workflow.review_ending import Ending
+from dispute_provider.workflow.reviewing import review
+from dispute_provider.workflow.reviewing.ending import Ending
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -17,11 +17,11 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import MergePolicy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.workflow import concede as conceding
-from dispute_provider.workflow import final_call
-from dispute_provider.workflow import submit as protocol
-from dispute_provider.workflow.read_for_review import read_for_review
-from dispute_provider.workflow.stage import Rules, stage
+from dispute_provider.workflow.reviewing.read_for_review import read_for_review
+from dispute_provider.workflow.sending import concede as conceding
+from dispute_provider.workflow.sending import final_call
+from dispute_provider.workflow.sending import submit as protocol
+from dispute_provider.workflow.staging.write_evidence import Rules, stage
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

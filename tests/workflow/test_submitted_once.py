@@ -20,7 +20,7 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.transport import timeouts
-from dispute_provider.workflow import final_call
+from dispute_provider.workflow.sending import final_call
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}

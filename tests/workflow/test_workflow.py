@@ -230,7 +230,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     from dispute_provider.evidence.record import Approval, Record, State
     from dispute_provider.hooks.stripe import StripeHook
     from dispute_provider.tasks.signing import Signer
-    from dispute_provider.workflow import stage as staging
+    from dispute_provider.workflow.staging import write_evidence as staging
 
     sandbox.create_dispute(api="stripe", id="du_1")
     hook = StripeHook(http_conn_id=stripe_connection)

@@ -122,7 +122,8 @@ def _settling_is_free() -> None:
 
 def _stands_as(which: str, instead: str) -> None:
     from dispute_provider.ledger.chain import Standing
-    from dispute_provider.workflow import final_call, turns
+    from dispute_provider.workflow import turns
+    from dispute_provider.workflow.sending import final_call
 
     original = final_call.standing
 
@@ -134,7 +135,7 @@ def _stands_as(which: str, instead: str) -> None:
 
 
 def _releases_what_was_sent() -> None:
-    from dispute_provider.workflow.final_call import Sent
+    from dispute_provider.workflow.sending.outcome import Sent
 
     Sent.never_left = property(lambda self: self.problem is not None)  # type: ignore[method-assign,assignment]
 
@@ -206,10 +207,9 @@ def _held_ledger_ignored() -> None:
 
 
 def _earlier_tries_forgotten() -> None:
-    from dispute_provider.workflow import final_call
-    from dispute_provider.workflow import submit as protocol
+    from dispute_provider.workflow.sending import in_ledger, outcome
 
-    final_call.tried = protocol.tried = lambda chain, claimant: None
+    outcome.tried = in_ledger.tried = lambda chain, claimant: None
 
 
 def _held_for_good() -> None:
@@ -228,7 +228,7 @@ def _void_is_unsent() -> None:
 
 
 def _unseen_reading_forgotten() -> None:
-    from dispute_provider.workflow import final_call
+    from dispute_provider.workflow.sending import final_call
 
     final_call._unshown_submission = lambda chain, found: None
 

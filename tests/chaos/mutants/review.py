@@ -9,14 +9,15 @@ from msgspec.structs import replace
 
 
 def _no_digest_check() -> None:
-    from dispute_provider.workflow import submit as protocol
+    from dispute_provider.workflow import refusals
+    from dispute_provider.workflow.sending import ends, submit
 
-    original = protocol.refuse_submission
+    original = refusals.refuse_submission
 
     def refuse(record: Any, found: Any) -> Any:
         return original(replace(record, digest=found.digest(record.documents)), found)
 
-    protocol.refuse_submission = refuse
+    submit.refuse_submission = ends.refuse_submission = refuse
 
 
 def _no_signature() -> None:
@@ -32,7 +33,8 @@ def _nothing_taken_back() -> None:
 
 
 def _silence_is_consent() -> None:
-    from dispute_provider.workflow import deciding, review
+    from dispute_provider.workflow.reviewing import decide as deciding
+    from dispute_provider.workflow.reviewing import review
     from tests.chaos.airflow import moment
 
     original = deciding.decide
@@ -54,19 +56,19 @@ def _silence_is_consent() -> None:
 
 
 def _anybody_approves() -> None:
-    from dispute_provider.workflow import deciding
+    from dispute_provider.workflow.reviewing import decide as deciding
 
     deciding.ANONYMOUS = ""
 
 
 def _no_digest_in_the_form() -> None:
-    from dispute_provider.workflow import review
+    from dispute_provider.workflow.reviewing import review
 
     review.short_digest = lambda digest: ""
 
 
 def _conceded_at_a_word() -> None:
-    from dispute_provider.workflow import review
+    from dispute_provider.workflow.reviewing import review
 
     review._unconfirmed = lambda records, conceded, confirmed: None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 def _nothing_of_others_protected() -> None:
     from dispute_provider.apis import moov as moov_api
-    from dispute_provider.workflow import stage as staging
+    from dispute_provider.workflow.staging import write_evidence as staging
 
     original = moov_api._copies
     moov_api._copies = lambda items, pieces, foreign: original(items, pieces, frozenset())
@@ -44,7 +44,7 @@ def _replacements_forgotten() -> None:
 
 
 def _unknown_method_is_manual() -> None:
-    from dispute_provider.workflow import stage as staging
+    from dispute_provider.workflow.staging import write_evidence as staging
 
     staging._automatic = lambda dispute, rules: None
 

@@ -56,8 +56,7 @@ def _no_ordinal_in_key() -> None:
 def _no_reading_back() -> None:
     from dispute_provider.evidence.record import State
     from dispute_provider.exceptions import ConflictError
-    from dispute_provider.workflow import final_call
-    from dispute_provider.workflow import submit as protocol
+    from dispute_provider.workflow.sending import ends, final_call
 
     async def do_not_look(api: Any, read: Any, shows: Any, looks: Any = None) -> tuple[None, None]:
         return None, None
@@ -68,7 +67,7 @@ def _no_reading_back() -> None:
         state = State.REFUSED if isinstance(problem, ConflictError) else state
         return record.ended(state, f"as it was answered: {problem}", request_id)
 
-    final_call.read_back, protocol.not_shown = do_not_look, believe
+    final_call.read_back, ends.not_shown = do_not_look, believe
 
 
 def _resent_after_504() -> None:
@@ -86,22 +85,23 @@ def _resent_after_504() -> None:
 
 def _stages_guessed() -> None:
     from dispute_provider.evidence.snapshot import Dispute
-    from dispute_provider.workflow import submit as protocol
+    from dispute_provider.workflow import refusals
+    from dispute_provider.workflow.sending import ends
 
-    original = protocol._is_ours
+    original = refusals.is_as_approved
 
-    def is_ours(record: Any, found: Any) -> bool:
+    def is_as_approved(record: Any, found: Any) -> bool:
         stage = record.stage or found.dispute.stage
         return original(record, replace(found, dispute=replace(found.dispute, stage=stage)))
 
-    protocol._is_ours = is_ours
+    refusals.is_as_approved = ends.is_as_approved = is_as_approved
     Dispute.is_at = lambda self, stage, due: True  # type: ignore[method-assign]
 
 
 def _no_look_at_what_went_out() -> None:
-    from dispute_provider.workflow import submit as protocol
+    from dispute_provider.workflow.sending import ends
 
-    protocol._differing = lambda record, before, after: []
+    ends._differing = lambda record, before, after: []
 
 
 def _no_due_date() -> None:
@@ -128,7 +128,7 @@ def _resent_after_429() -> None:
 
 
 def _denials_believed() -> None:
-    from dispute_provider.workflow import final_call
+    from dispute_provider.workflow.sending import final_call
 
     original = final_call.read_back
 

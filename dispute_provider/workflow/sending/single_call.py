@@ -16,7 +16,9 @@ from dispute_provider.evidence.snapshot import Dispute, sha256_of
 from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError, TryAgainError
 from dispute_provider.ledger.chain import Chain, Claimant, Kind
 from dispute_provider.ledger.ledger import DisputeLedger
-from dispute_provider.workflow.final_call import FinalCall, Outcome, Reading, Sent, Step, answered
+from dispute_provider.workflow.sending.decisions import Reading, Step
+from dispute_provider.workflow.sending.final_call import FinalCall, answered
+from dispute_provider.workflow.sending.outcome import Outcome, Sent
 
 _DONE = ("submitted", "conceded")
 

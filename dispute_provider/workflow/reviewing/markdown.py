@@ -14,7 +14,7 @@ from dispute_provider.evidence.record import Difference, Record
 from dispute_provider.evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider.explain.markdown import facts, fenced, one_line, plain, table, unbroken, visible
 from dispute_provider.explain.money import format_amount
-from dispute_provider.workflow.review_ending import Ending
+from dispute_provider.workflow.reviewing.ending import Ending
 
 INQUIRY = "inquiry"
 # Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import CONCEDE, Record, State, record_of
 from dispute_provider.exceptions import ApiError
-from dispute_provider.workflow.submit import refuse_submission
+from dispute_provider.workflow.refusals import refuse_submission
 
 _WAS_UNKNOWN = "it ended unknown before"
 

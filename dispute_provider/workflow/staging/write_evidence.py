@@ -22,7 +22,8 @@ from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, cont
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 from dispute_provider.ledger.chain import Claimant, Kind
 from dispute_provider.ledger.ledger import DisputeLedger, LinkClaim
-from dispute_provider.workflow.submit import cannot_be_answered, failed
+from dispute_provider.workflow.failures import failed
+from dispute_provider.workflow.refusals import cannot_be_answered
 from dispute_provider.workflow.turns import free_chain
 
 # Staging is repeatable: what did arrive is recognised, what did not is written again.

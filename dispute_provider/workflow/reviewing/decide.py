@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from dispute_provider.evidence.deadlines import URGENT
 from dispute_provider.evidence.policy import ApprovalPolicy
 from dispute_provider.evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Approval, Record, State
-from dispute_provider.workflow import review
-from dispute_provider.workflow.four_eyes import ANONYMOUS, FourEyes
+from dispute_provider.workflow.reviewing import review
+from dispute_provider.workflow.reviewing.four_eyes import ANONYMOUS, FourEyes
 
 _STATES = {
     SUBMIT: State.APPROVED,

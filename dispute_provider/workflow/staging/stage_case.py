@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from dispute_provider.apis.api import Api
     from dispute_provider.documents import Renderer
     from dispute_provider.ledger.ledger import DisputeLedger
-    from dispute_provider.workflow.draw import Drawer
-    from dispute_provider.workflow.stage import Rules
+    from dispute_provider.workflow.staging.draw import Drawer
+    from dispute_provider.workflow.staging.write_evidence import Rules
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class CaseStager:
         ledgers: Callable[[Api, str], DisputeLedger],
         task: str,
     ) -> None:
-        from dispute_provider.workflow import stage as staging
+        from dispute_provider.workflow.staging import write_evidence as staging
 
         self._stage = staging.stage
         self._conn_id = conn_id

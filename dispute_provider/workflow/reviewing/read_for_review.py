@@ -13,7 +13,7 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.exceptions import ApiError, TryAgainError
 from dispute_provider.ledger.ledger import DisputeLedger
-from dispute_provider.workflow.submit import cannot_be_answered
+from dispute_provider.workflow.refusals import cannot_be_answered
 
 
 async def read_for_review(

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from dispute_provider.evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Record, State, by_due_date
 from dispute_provider.evidence.snapshot import Snapshot, sha256_of, short_digest
-from dispute_provider.workflow import review_form
-from dispute_provider.workflow.review_ending import Ending
-from dispute_provider.workflow.review_form import INQUIRY, totals
+from dispute_provider.workflow.reviewing import markdown as review_form
+from dispute_provider.workflow.reviewing.ending import Ending
+from dispute_provider.workflow.reviewing.markdown import INQUIRY, totals
 
 LARGEST_REVIEW = 100
 HOLD_OPTION = "Hold: decide later"

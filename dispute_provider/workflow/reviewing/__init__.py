@@ -1,0 +1,1 @@
+"""Ask people about staged evidence, and decide what becomes of each dispute."""

@@ -1,0 +1,69 @@
+"""Concede a dispute, or take back what was staged: what a review can decide besides submitting."""
+
+from __future__ import annotations
+
+from dispute_provider.apis.api import Api
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.ledger.chain import Kind
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.workflow.refusals import refuse_submission
+from dispute_provider.workflow.sending.decisions import Reading, Step
+from dispute_provider.workflow.sending.ends import not_sent
+from dispute_provider.workflow.sending.final_call import FinalCall
+from dispute_provider.workflow.sending.in_ledger import claimant_of, noted
+
+
+class Concession(FinalCall[Snapshot]):
+    """The call that gives up the dispute of a record."""
+
+    def __init__(self, api: Api, ledger: DisputeLedger, task: str, record: Record) -> None:
+        super().__init__(api, ledger, claimant_of(record, Kind.CONCEDE, task))
+        self._record = record
+
+    async def read(self) -> Snapshot:
+        return await self._api.read(self._record.dispute, self._record.account)
+
+    def dispute(self, found: Snapshot) -> Dispute:
+        return found.dispute
+
+    async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
+        return await api.concession(before, self._record, ordinal)
+
+    def judge(self, found: Snapshot) -> Reading:
+        if self._api.is_conceded(found.dispute):
+            return Reading.ANSWERED
+        return Reading.REFUSED if refuse_concession(self._record, found) else Reading.OPEN
+
+    def shows(self, before: Snapshot, after: Snapshot) -> bool:
+        return self._api.is_conceded(after.dispute)
+
+
+async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Give a dispute up for good, as a person has decided: read, claim, one call, read back.
+
+    :param ledger: the dispute's chain.
+    :param task: names the task of a run, the same for all its tries.
+    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
+    """
+    outcome = await Concession(api, ledger, task, record).make()
+    if outcome.step is Step.SEND and outcome.after and outcome.sent:
+        sent = outcome.sent
+        after = f" after: {sent.problem.message}" if sent.problem else ""
+        reason = f"conceded, confirmed by reading back{after}"
+        end = record.ended(State.CONCEDED, reason, sent.request_id)
+    elif outcome.step is Step.EARLIER:
+        reason = "an earlier try of this task conceded it"
+        end = record.ended(State.CONCEDED, reason, outcome.before.request_id if outcome.before else None)
+    else:
+        end = not_sent(api, record, outcome, "not conceded")
+    return await noted(ledger, outcome, end)
+
+
+def refuse_concession(record: Record, found: Snapshot) -> Record | None:
+    """Return the end of a dispute that is not to be conceded; None if it is."""
+    if found.dispute.stage == "inquiry":
+        reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
+        return record.ended(State.REFUSED, reason)
+    return refuse_submission(record, found)

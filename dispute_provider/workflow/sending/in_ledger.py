@@ -1,0 +1,65 @@
+"""Read from and write into a dispute's chain what becomes of an answered record."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dispute_provider.evidence.record import Record, State
+from dispute_provider.evidence.snapshot import Snapshot, sha256_of
+from dispute_provider.exceptions import TryAgainError
+from dispute_provider.ledger.chain import FINAL, Claimant, Kind
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.workflow.sending.decisions import Step
+from dispute_provider.workflow.sending.outcome import Outcome, tried
+
+
+def claimant_of(record: Record, kind: Kind, task: str) -> Claimant:
+    """Return in whose name an answered record is worked on: every try of a task gives the same for it."""
+    approval = sha256_of([task, record.signature])[:32]
+    return Claimant(kind, record.stage, approval, record.digest, record.ledger_end)
+
+
+async def sent_before(end: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Return the end of a record whose approval does not hold any more: an earlier try may have sent it.
+
+    :param end: the record, refused or held for that.
+    :raises LedgerError: if the ledger cannot be read.
+    """
+    chain = await ledger.look()
+    claimants = [claimant_of(end, kind, task) for kind in FINAL]
+    if own := next(filter(None, map(chain.end_of, claimants)), None):
+        return end.ended(State(own.state), f"{own.reason}; since then: {end.reason}", own.request_id)
+    if any(tried(chain, claimant) for claimant in claimants):
+        reason = f"an earlier try may have sent it; since then: {end.reason}. Look at the dispute"
+        return end.ended(State.UNKNOWN, reason)
+    return end
+
+
+async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) -> Record:
+    """Write the end of a final call into the ledger; what cannot be written is kept with the record."""
+    if end.state == State.HELD or not (outcome.claim or outcome.link):
+        return end
+    sent = outcome.sent
+    if sent and sent.never_left:
+        return end
+    try:
+        if outcome.claim:
+            is_settled = outcome.is_settled or outcome.after is not None
+            await outcome.claim.end(
+                str(end.state), end.reason, end.request_id, end.to_dict(), is_settled=is_settled
+            )
+        elif outcome.link and outcome.link.last.by and outcome.step is Step.EARLIER:
+            by = outcome.link.last.by
+            await ledger.end(
+                outcome.link.number,
+                outcome.link.next_entry,
+                by,
+                str(end.state),
+                end.reason,
+                request_id=end.request_id,
+                is_settled=True,
+                record=end.to_dict(),
+            )
+    except TryAgainError as error:
+        return replace(end, notes=(*end.notes, f"its end is not in the ledger yet: {error}"))
+    return end

@@ -1,0 +1,62 @@
+"""Submit evidence, the same way for every API: a small state machine that ends in a named state.
+
+What happened is decided by reading the dispute back, never by an error's text.
+"""
+
+from __future__ import annotations
+
+from dispute_provider.apis.api import Api
+from dispute_provider.contracts.answers import Answer
+from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.ledger.chain import Kind
+from dispute_provider.ledger.ledger import DisputeLedger
+from dispute_provider.workflow.refusals import refuse_submission, was_answered
+from dispute_provider.workflow.sending.decisions import Reading, Step
+from dispute_provider.workflow.sending.ends import earlier_end, not_sent, shown_end
+from dispute_provider.workflow.sending.final_call import FinalCall, answered
+from dispute_provider.workflow.sending.in_ledger import claimant_of, noted
+
+
+class Submission(FinalCall[Snapshot]):
+    """The call that submits what a record approves."""
+
+    def __init__(self, api: Api, ledger: DisputeLedger, task: str, record: Record) -> None:
+        super().__init__(api, ledger, claimant_of(record, Kind.SUBMIT, task))
+        self._record = record
+
+    async def read(self) -> Snapshot:
+        return await self._api.read(self._record.dispute, self._record.account)
+
+    def dispute(self, found: Snapshot) -> Dispute:
+        return found.dispute
+
+    async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
+        return await api.submission(before, self._record, ordinal)
+
+    def judge(self, found: Snapshot) -> Reading:
+        if was_answered(self._record, found.dispute):
+            return Reading.ANSWERED
+        return Reading.REFUSED if refuse_submission(self._record, found) else Reading.OPEN
+
+    def shows(self, before: Snapshot, after: Snapshot) -> bool:
+        return answered(before.dispute, after.dispute)
+
+
+async def submit(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Send what was approved, once: read, claim, one call, read back.
+
+    :param ledger: the dispute's chain.
+    :param task: names the task of a run, the same for all its tries.
+    :returns: the record, ended; a submission and its end stand in the ledger.
+    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
+    """
+    outcome = await Submission(api, ledger, task, record).make()
+    if outcome.step is Step.SEND and outcome.after:
+        end = shown_end(api, record, outcome)
+    elif outcome.step is Step.EARLIER:
+        assert outcome.before is not None
+        end = earlier_end(record, outcome.before)
+    else:
+        end = not_sent(api, record, outcome, "not submitted")
+    return await noted(ledger, outcome, end)
