@@ -316,7 +316,7 @@ def install() -> None:
 
 
 def _is_written_once(params: Any) -> bool:
-    return params.method == "POST"
+    return bool(params.method == "POST")
 
 
 def own_tasks(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:

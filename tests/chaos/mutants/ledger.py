@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dispute_provider.ledger.chain import What
 
 
 def _no_takeover_lock() -> None:
+    from dispute_provider.ledger.chain import What
     from dispute_provider.ledger.ledger import DisputeLedger
 
     original = DisputeLedger.create
 
-    async def create(self: Any, name: str, facts: Mapping[str, Any]) -> bool:
-        is_takeover = "/take-" in name and not name.endswith("/take-1")
-        return await original(self, name, facts) or is_takeover
+    async def create(self: Any, link: int, entry: int, what: What, facts: Mapping[str, Any]) -> bool:
+        is_takeover = what is What.TAKE and entry > 1
+        return await original(self, link, entry, what, facts) or is_takeover
 
     DisputeLedger.create = create  # type: ignore[method-assign]
 
@@ -34,14 +39,7 @@ def _no_check() -> None:
 
 
 def _no_nonce() -> None:
-    from dispute_provider.ledger.ledger import DisputeLedger
-
-    original = DisputeLedger.create
-
-    async def create(self: Any, name: str, facts: Mapping[str, Any]) -> bool:
-        return await original(self, name, {**facts, "nonce": "the same for all"})
-
-    DisputeLedger.create = create  # type: ignore[method-assign]
+    secrets.token_hex = lambda nbytes=None: "the same for all"
 
 
 def _settles_soon() -> None:
@@ -77,8 +75,8 @@ def _unsigned_links() -> None:
 def _no_ends() -> None:
     from dispute_provider.ledger.ledger import DisputeLedger
 
-    async def end(self: Any, *given: Any, **facts: Any) -> None:
-        return None
+    async def end(self: Any, *given: Any, **facts: Any) -> bool:
+        return True
 
     DisputeLedger.end = end  # type: ignore[method-assign]
 
@@ -88,8 +86,8 @@ def _no_settling_of_ends() -> None:
 
     original = DisputeLedger.end
 
-    async def end(self: Any, *given: Any, is_settled: bool = False, **facts: Any) -> None:
-        await original(self, *given, is_settled=True, **facts)
+    async def end(self: Any, *given: Any, is_settled: bool = False, **facts: Any) -> bool:
+        return await original(self, *given, is_settled=True, **facts)
 
     DisputeLedger.end = end  # type: ignore[method-assign]
 
@@ -176,18 +174,17 @@ def _stagings_unlocked() -> None:
 
 def _error_believed() -> None:
     from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider.ledger.stores import LedgerError
 
-    async def create(self: Any, name: str, facts: Mapping[str, Any]) -> bool:
-        from dispute_provider.evidence.snapshot import canonical_json
+    original = DisputeLedger.create
 
-        signed = canonical_json([self._folder, facts])
-        content = canonical_json({"signed": facts, "signature": self._seal.sign(signed)})
+    async def create(self: Any, *given: Any) -> bool:
         try:
-            return bool(self._store.create(f"{self._folder}/{name}", content))
-        except Exception:
+            return await original(self, *given)
+        except LedgerError:
             return True
 
-    DisputeLedger.create = create  # type: ignore[method-assign]
+    DisputeLedger.create = create  # type: ignore[method-assign,assignment]
 
 
 def _held_ledger_ignored() -> None:
