@@ -145,8 +145,6 @@ class Api(abc.ABC):
     name: ClassVar[str]
     # Whether a submission that is sent again under its key is harmless.
     submits_under_a_key: ClassVar[bool]
-    # Its error code for a request whose idempotency key another request, at work now, has; None without keys.
-    key_in_use: ClassVar[str | None] = None
     # Whether evidence of a name takes the place of what it held before.
     holds_one_of_a_name: ClassVar[bool]
     # The operations that read a dispute and that give one up.

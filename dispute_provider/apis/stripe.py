@@ -54,7 +54,6 @@ class StripeApi(Api):
     name = "stripe"
     submits_under_a_key = True
     holds_one_of_a_name = True
-    key_in_use = "idempotency_key_in_use"
     reads_by = "GetDisputesDispute"
     concedes_by = "PostDisputesDisputeClose"
 

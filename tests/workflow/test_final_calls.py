@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
+import steps
 from drivers import Driver, Work
 from support import Connect, pass_time
 
 from dispute_provider.apis.api import Api
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
+from dispute_provider.ledger.chain import Kind
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.transport import timeouts
-from dispute_provider.workflow.sending import concede as conceding
 from dispute_provider.workflow.sending import final_call
-from dispute_provider.workflow.sending import submit as protocol
-from dispute_provider.workflow.staging import write_evidence as staging
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -85,14 +83,14 @@ def stage(api: str, driver: Driver, sandbox: Sandbox) -> Record:
     dispute = sandbox.create_dispute(api=api)["id"]
     case = Case.parse({"provider": api, "dispute": dispute, "evidence": EVIDENCE[api]})
     record = Record(api, f"{api}_default", dispute, State.STAGED, "")
-    [staged] = driver.run(api, lambda an_api: staging.stage(an_api, case, {}, record))
+    [staged] = driver.run(api, lambda an_api: steps.stage(an_api, case, {}, record))
     sandbox.clear_journal()
     return staged  # type: ignore[no-any-return]  # a driver returns what its steps do
 
 
-def steps(action: str, record: Record, **options: Any) -> Work:
-    act = protocol.submit if action == "submit" else conceding.concede
-    return lambda api: act(api, record, **options)
+def act(action: str, record: Record) -> Work:
+    step = steps.submit if action == "submit" else steps.concede
+    return lambda api: step(api, record)
 
 
 def happened(sandbox: Sandbox, record: Record, action: str) -> int:
@@ -110,7 +108,7 @@ def test_what_was_carried_out_is_ours_whatever_was_answered(
     sandbox.fault(
         operation=operation, effect="status", status=status, after=True, headers={"Retry-After": "0"}
     )
-    [end] = driver.run(api, steps(action, record))
+    [end] = driver.run(api, act(action, record))
     assert end.state == DONE[action], end.reason
     assert happened(sandbox, record, action) == 1
     if api == "moov":
@@ -126,7 +124,7 @@ def test_what_was_not_carried_out_has_the_end_that_its_answer_names(
     sandbox.fault(
         operation=operation, effect="status", status=status, times=None, headers={"Retry-After": "0"}
     )
-    [end] = driver.run(api, steps(action, record))
+    [end] = driver.run(api, act(action, record))
     named = NAMED.get(status, "held" if (api, status) == ("stripe", 409) else "unknown")
     assert end.state == named, end.reason
     assert happened(sandbox, record, action) == 0
@@ -137,7 +135,7 @@ def test_a_request_that_a_proxy_repeats_is_ours(
 ) -> None:
     record = stage(api, driver, sandbox)
     sandbox.fault(operation=OPERATIONS[api, action], effect="repeat")
-    [end] = driver.run(api, steps(action, record))
+    [end] = driver.run(api, act(action, record))
     assert end.state == DONE[action], end.reason
     assert happened(sandbox, record, action) == 1
     assert "somebody else submitted" not in end.reason
@@ -150,7 +148,7 @@ def test_at_moov_a_429_is_followed_by_a_reading_before_the_call_is_made_again(
     record = stage("moov", driver, sandbox)
     operation = OPERATIONS["moov", action]
     sandbox.fault(operation=operation, effect="status", status=429, times=after, headers={"Retry-After": "0"})
-    [end] = driver.run("moov", steps(action, record))
+    [end] = driver.run("moov", act(action, record))
     asked = [entry["operation"] for entry in sandbox.journal()]
     places = [place for place, name in enumerate(asked) if name == operation]
     assert len(places) == min(after + 1, 4)
@@ -166,7 +164,7 @@ def test_a_429_whose_pause_is_too_long_is_left_to_airflow(
     record = stage("moov", driver, sandbox)
     operation = OPERATIONS["moov", action]
     sandbox.fault(operation=operation, effect="status", status=429, headers={"Retry-After": "3600"})
-    [end] = driver.run("moov", steps(action, record))
+    [end] = driver.run("moov", act(action, record))
     assert (end.state, end.retry_after) == (State.HELD, 3600)
     assert len(sandbox.journal(operation=operation)) == 1
 
@@ -178,7 +176,7 @@ def test_an_old_token_is_renewed_and_the_dispute_read_before_the_call_is_made_ag
     connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "oauth2", "rate_limit": 1000})
     operation = OPERATIONS["moov", action]
     sandbox.fault(operation=operation, effect="status", status=401)
-    [end] = driver.run("moov", steps(action, record))
+    [end] = driver.run("moov", act(action, record))
     assert end.state == DONE[action], end.reason
     asked = [entry["operation"] for entry in sandbox.journal()]
     assert "getDispute" in asked[asked.index(operation) : len(asked) - asked[::-1].index(operation) - 1]
@@ -188,9 +186,8 @@ def test_what_never_left_is_not_looked_for(
     api: str, action: str, driver: Driver, sandbox: Sandbox, connect: Connect
 ) -> None:
     record = stage(api, driver, sandbox)
-    options = {"settle": 0.0}
     connect(api, host="http://127.0.0.1:9")
-    [end] = driver.run(api, steps(action, record, **options))
+    [end] = driver.run(api, act(action, record))
     assert end.state == State.HELD
     assert end.retry_after is not None
 
@@ -199,18 +196,18 @@ def test_a_concession_waits_until_an_earlier_one_has_settled(
     api: str, driver: Driver, sandbox: Sandbox
 ) -> None:
     record = stage(api, driver, sandbox)
-    waited: list[float] = []
 
-    async def recorded(an_api: Api) -> Record:
+    async def arriving_late(an_api: Api) -> Record:
+        await steps.claim(an_api, record, Kind.CONCEDE, "a task")
+        sleep = an_api.client.sleep
+
         async def wait(seconds: float) -> None:
-            if seconds == 0.01:
-                waited.append(seconds)
-                sandbox.edit_dispute(record.dispute, status={"stripe": "lost", "moov": "accepted"}[api])
+            sandbox.edit_dispute(record.dispute, status={"stripe": "lost", "moov": "accepted"}[api])
+            await sleep(seconds)
 
         an_api.client.sleep = wait  # type: ignore[method-assign]
-        return await conceding.concede(an_api, record, resumed=True, settle=0.01)
+        return await steps.concede(an_api, record, "a task")
 
-    [end] = driver.run(api, recorded)
-    assert waited == [0.01]
+    [end] = driver.run(api, arriving_late)
     assert end.state == State.CONCEDED
-    assert not sandbox.journal(operation=OPERATIONS[api, "concede"])
+    assert len(sandbox.journal(operation=OPERATIONS[api, "concede"])) == (api == "stripe")

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import steps
 from drivers import Driver
 from msgspec.structs import replace
-from support import Connect
+from support import Connect, pass_time
 
 from dispute_provider.apis.api import NoMemory
 from dispute_provider.evidence.case import Case
@@ -17,11 +18,8 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import MergePolicy
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.workflow.reviewing.read_for_review import read_for_review
-from dispute_provider.workflow.sending import concede as conceding
 from dispute_provider.workflow.sending import final_call
-from dispute_provider.workflow.sending import submit as protocol
-from dispute_provider.workflow.staging.write_evidence import Rules, stage
+from dispute_provider.workflow.staging.write_evidence import Rules
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -32,6 +30,7 @@ VERSION = "2026-10-28.endive"
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    pass_time(monkeypatch)
 
 
 class Kept(NoMemory):
@@ -58,7 +57,7 @@ def put(
     case = Case.parse({"provider": api, "dispute": dispute, "evidence": evidence})
     record = Record(api, f"{api}_default", dispute, State.STAGED, "")
     [staged] = driver.run(
-        api, lambda an_api: stage(an_api, case, {"a.pdf": PDF}, record, memory, Rules(**rules))
+        api, lambda an_api: steps.stage(an_api, case, {"a.pdf": PDF}, record, memory, Rules(**rules))
     )
     assert isinstance(staged, Record)
     return staged
@@ -250,7 +249,7 @@ def test_what_was_rejected_is_taken_back_where_it_would_go_out_by_itself(
         switch_to_manual=True,
     )
     rejected = staged.ended(State.REJECTED, "rejected")
-    [end] = newest.run("stripe", lambda api: conceding.take_back(api, rejected, memory.kept))
+    [end] = newest.run("stripe", lambda api: steps.take_back(api, rejected, memory.kept))
     assert end.state == State.REJECTED
     assert "put back" in end.reason
     assert held(sandbox, dispute) == {"customer_name": "Theirs"}
@@ -264,9 +263,7 @@ def test_what_cannot_be_put_back_is_named_and_stays_on_manual(newest: Driver, sa
     staged = put(
         newest, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE, switch_to_manual=True
     )
-    [end] = newest.run(
-        "stripe", lambda api: conceding.take_back(api, staged.ended(State.REJECTED, "no"), None)
-    )
+    [end] = newest.run("stripe", lambda api: steps.take_back(api, staged.ended(State.REJECTED, "no"), None))
     assert "customer_name" in end.reason
     assert sandbox.dispute(dispute)["object"]["intended_submission_method"] == "manual"
 
@@ -276,7 +273,7 @@ def test_what_a_colleague_edited_since_is_not_taken_back(newest: Driver, sandbox
     staged = put(newest, dispute, {"customer_name": "Ours"}, switch_to_manual=True)
     sandbox.edit_dispute(dispute, evidence={"customer_name": "Theirs"})
     sandbox.clear_journal()
-    [end] = newest.run("stripe", lambda api: conceding.take_back(api, staged.ended(State.REJECTED, "no"), {}))
+    [end] = newest.run("stripe", lambda api: steps.take_back(api, staged.ended(State.REJECTED, "no"), {}))
     assert "changed since it was staged" in end.reason
     assert not writes(sandbox)
 
@@ -294,8 +291,8 @@ class TestConceding:
         staged = self.staged(api, driver, sandbox)
         before = len(writes(sandbox))
         ends = [
-            *driver.run(api, lambda an_api: conceding.concede(an_api, staged)),
-            *driver.run(api, lambda an_api: conceding.concede(an_api, staged, resumed=True)),
+            *driver.run(api, lambda an_api: steps.concede(an_api, staged, "a task")),
+            *driver.run(api, lambda an_api: steps.concede(an_api, staged, "a task")),
         ]
         assert [end.state for end in ends] == [State.CONCEDED, State.CONCEDED]
         assert len(writes(sandbox)) == before + 1
@@ -308,21 +305,21 @@ class TestConceding:
         staged = self.staged(api, driver, sandbox)
         operation = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}[api]
         sandbox.fault(operation=operation, effect=effect, times=1)
-        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.CONCEDED
 
     def test_what_the_connection_may_not_do_is_held(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         staged = self.staged(api, driver, sandbox)
         operation = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}[api]
         sandbox.fault(operation=operation, effect="status", status=403, times=5)
-        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.HELD
 
     def test_an_inquiry_is_never_given_up(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         inquiry = {"stripe": {"status": "warning_needs_response"}, "moov": {"phase": "inquiry"}}[api]
         staged = self.staged(api, driver, sandbox, **inquiry)
         before = len(writes(sandbox))
-        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.REFUSED
         assert "refund" in end.reason
         assert len(writes(sandbox)) == before
@@ -331,7 +328,7 @@ class TestConceding:
         self, api: str, driver: Driver, sandbox: Sandbox
     ) -> None:
         staged = replace(self.staged(api, driver, sandbox), digest="0" * 64)
-        [end] = driver.run(api, lambda an_api: conceding.concede(an_api, staged))
+        [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.REFUSED
         assert "review it again" in end.reason
 
@@ -348,13 +345,13 @@ def test_a_reviewer_is_shown_a_colleagues_document_too(api: str, driver: Driver,
         kept.append(content)
         return ""
 
-    [(record, snapshot)] = driver.run(api, lambda an_api: read_for_review(an_api, staged, keep))
+    [(record, snapshot)] = driver.run(api, lambda an_api: steps.read_for_review(an_api, staged, keep))
     assert kept == [b"%PDF-1.4 theirs"]
     assert list(record.documents.values()) == [hashlib.sha256(kept[0]).hexdigest()]
     assert snapshot.digest(record.documents) == record.digest != staged.digest
     # What was approved in this way is what is recognised when it is submitted.
     approved = replace(record, state=State.APPROVED)
-    [end] = driver.run(api, lambda an_api: protocol.submit(an_api, approved))
+    [end] = driver.run(api, lambda an_api: steps.submit(an_api, approved))
     assert end.state == State.SUBMITTED
 
 
@@ -366,7 +363,9 @@ def test_a_document_that_cannot_be_shown_is_said(api: str, driver: Driver, sandb
     staged = put(driver, dispute, ours, api=api)
     operation = {"stripe": "GetFilesFileContents", "moov": "getDisputeEvidenceData"}[api]
     sandbox.fault(operation=operation, effect="status", status=403, times=9)
-    [(record, _)] = driver.run(api, lambda an_api: read_for_review(an_api, staged, lambda content: None))
+    [(record, _)] = driver.run(
+        api, lambda an_api: steps.read_for_review(an_api, staged, lambda content: None)
+    )
     assert any("cannot be shown (receipt)" in note for note in record.notes)
 
 
@@ -380,11 +379,11 @@ def test_an_edit_by_a_colleague_on_the_way(
     dispute = sandbox.create_dispute(api=api)["id"]
     memory = Kept()
 
-    def run(steps: Any) -> Any:
-        return driver.run(api, steps)[0]
+    def run(work: Any) -> Any:
+        return driver.run(api, work)[0]
 
     def reviewed(record: Record) -> Record:
-        return run(lambda an_api: read_for_review(an_api, record, None))[0]
+        return run(lambda an_api: steps.read_for_review(an_api, record, None))[0]
 
     staged = put(driver, dispute, {name: "Ours"}, api=api, memory=memory, merge=policy)
     if moment == "after the review":
@@ -392,7 +391,7 @@ def test_an_edit_by_a_colleague_on_the_way(
     sandbox.edit_dispute(dispute, evidence={name: "Theirs"})
 
     # What was staged is not sent any more; a review opened now shows the edit, and says that there is one.
-    assert run(lambda an_api: protocol.submit(an_api, staged)).state == State.REFUSED
+    assert run(lambda an_api: steps.submit(an_api, staged)).state == State.REFUSED
     shown = reviewed(staged)
     assert shown.digest != staged.digest
     assert any("changed since it was staged" in note for note in shown.notes)
@@ -404,7 +403,7 @@ def test_an_edit_by_a_colleague_on_the_way(
         assert not sandbox.dispute(dispute)["submissions"]
         return
     approved = reviewed(again)
-    assert run(lambda an_api: protocol.submit(an_api, approved)).state == State.SUBMITTED
+    assert run(lambda an_api: steps.submit(an_api, approved)).state == State.SUBMITTED
     texts = {
         "stripe": {MergePolicy.KEEP: ["Theirs"], MergePolicy.OVERWRITE: ["Ours"]},
         "moov": {MergePolicy.KEEP: ["Ours", "Theirs"], MergePolicy.OVERWRITE: ["Ours", "Theirs"]},

@@ -57,7 +57,7 @@ async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) ->
         reason = "an earlier try of this task conceded it"
         end = record.ended(State.CONCEDED, reason, outcome.before.request_id if outcome.before else None)
     else:
-        end = not_sent(api, record, outcome, "not conceded")
+        end = not_sent(api, record, outcome, "not conceded", refuse_concession)
     return await noted(ledger, outcome, end)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot, differing_names
-from dispute_provider.exceptions import AmbiguousError, ConflictError
+from dispute_provider.exceptions import AmbiguousError, ConflictError, RateLimitedError
 from dispute_provider.ledger import terms
 from dispute_provider.ledger.chain import End
 from dispute_provider.workflow.failures import failed, unread
@@ -20,6 +22,9 @@ from dispute_provider.workflow.refusals import (
 )
 from dispute_provider.workflow.sending.decisions import Step
 from dispute_provider.workflow.sending.outcome import Outcome, Sent
+
+# Returns the end of a record whose dispute refuses a call; None if it does not.
+Refuse = Callable[[Record, Snapshot], Record | None]
 
 _BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
@@ -48,11 +53,6 @@ def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
     if not differing:
         if resumed:
             return _resumed_end(record, request_id)
-        if _has_precursor(api, sent):
-            reason = "another run, or this one, submitted it in the same moment, as it was approved"
-            end = record.ended(State.ALREADY_SUBMITTED, reason, request_id)
-            # A proxy that sends a request twice passes on the answer to the second.
-            return replace(end, maybe_ours=True)
         reason = f"submitted with the evidence that was approved, {_BY_US_OR_ANOTHER} ({how})"
         return record.ended(State.SUBMITTED, reason, request_id)
     if api.holds_one_of_a_name and {each.name for each in outcome.before.evidence} & {*differing}:
@@ -66,16 +66,19 @@ def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
     return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
 
 
-def not_sent(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
+def not_sent(
+    api: Api, record: Record, outcome: Outcome[Snapshot], what: str, refuse: Refuse = refuse_submission
+) -> Record:
     """Return the end of a final call that this try has not sent, or that the dispute does not show.
 
     :param what: ``not submitted`` or ``not conceded``.
+    :param refuse: says why a reading refuses the call.
     """
     found, was_tried = outcome.before, outcome.link is not None
     match outcome.step:
         case Step.ANSWERED | Step.REFUSED:
             assert found is not None
-            end = refuse_submission(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
+            end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
             if outcome.step is Step.ANSWERED and outcome.end and outcome.end.by.approval:
                 end = replace(end, reason=f"{end.reason}; another run of ours {outcome.end.state} it")
             return replace(end, maybe_ours=was_tried)
@@ -130,16 +133,18 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
     """
     sent = outcome.sent or Sent()
     problem, request_id = sent.problem, sent.request_id
+    is_repeatable = isinstance(problem, RateLimitedError) or (
+        # Another request holds the key or the dispute: the same one again does no harm.
+        isinstance(problem, ConflictError) and api.submits_under_a_key
+    )
+    if problem and is_repeatable and not outcome.unread:
+        held = record.ended(State.HELD, f"{what}: {problem}", request_id)
+        return replace(held, retry_after=problem.retry_after or 0.0, maybe_ours=True)
     if outcome.link and not outcome.is_settled and not (sent.never_left or outcome.unread):
         reason = f"an earlier try may have sent it, and this one was answered: {problem or 'accepted'}"
         return record.ended(State.UNKNOWN, f"{reason}; look at the dispute, do not send again", request_id)
-    if problem and outcome.unread is None and not isinstance(problem, AmbiguousError):
-        if not isinstance(problem, ConflictError):
-            return failed(record, what, problem)
-        if api.submits_under_a_key:
-            # Another request holds the key or the dispute: the same one again does no harm.
-            held = record.ended(State.HELD, f"{what}: {problem}", request_id)
-            return replace(held, retry_after=problem.retry_after or 0.0, maybe_ours=True)
+    if problem and outcome.unread is None and not isinstance(problem, AmbiguousError | ConflictError):
+        return failed(record, what, problem)
     facts = " | ".join(str(error) for error in (problem, outcome.unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
@@ -148,16 +153,6 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
 def _resumed_end(record: Record, request_id: str | None = None) -> Record:
     reason = f"{_BY_AN_EARLIER_TRY}, sent it as it was approved; confirmed by reading back"
     return record.ended(State.SUBMITTED, reason, request_id)
-
-
-def _has_precursor(api: Api, sent: Sent) -> bool:
-    """Whether the API says that a request under the same key came first.
-
-    Another conflict does not say so: a gateway may answer it after the API has acted on this very request.
-    """
-    if sent.answer:
-        return sent.answer.replayed
-    return sent.problem is not None and sent.problem.code is not None and sent.problem.code == api.key_in_use
 
 
 def _denial(sent: Sent) -> str:

@@ -1,0 +1,85 @@
+"""Run the workflow's steps on one dispute, with its chain in the ledger that the operators use."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dispute_provider.apis.api import Api, DisputeMemory
+from dispute_provider.evidence.case import Case
+from dispute_provider.evidence.documents import Document
+from dispute_provider.evidence.record import Record
+from dispute_provider.evidence.snapshot import Snapshot
+from dispute_provider.ledger.chain import Kind
+from dispute_provider.ledger.ledger import DisputeLedger, Ledger
+from dispute_provider.ledger.seal import KeySeal
+from dispute_provider.ledger.stores import FolderStore
+from dispute_provider.tasks.ledgers import environment_of
+from dispute_provider.tasks.signing import keyring_of
+from dispute_provider.workflow.reviewing import read_for_review as reading
+from dispute_provider.workflow.sending import concede as conceding
+from dispute_provider.workflow.sending import submit as submitting
+from dispute_provider.workflow.sending import take_back as taking_back
+from dispute_provider.workflow.sending.in_ledger import claimant_of
+from dispute_provider.workflow.staging import write_evidence
+from dispute_provider.workflow.staging.write_evidence import Rules
+
+_tasks = (f"task {number}" for number in itertools.count(1))
+
+
+def chain_of(api: Api, dispute: str) -> DisputeLedger:
+    """Return the chain of a dispute."""
+    ledger = Ledger(FolderStore(str(Path(os.environ["AIRFLOW_HOME"], "dispute_ledger"))))
+    seal = KeySeal(keyring_of(api.settings.connection))
+    return ledger.of(environment_of(api.settings), api.name, dispute, seal)
+
+
+async def stage(
+    api: Api,
+    case: Case,
+    documents: Mapping[str, Document],
+    record: Record,
+    memory: DisputeMemory | None = None,
+    rules: Rules | None = None,
+) -> Record:
+    """Stage evidence, in a task of its own."""
+    chain = chain_of(api, record.dispute)
+    return await write_evidence.stage(api, case, documents, record, chain, next(_tasks), memory, rules)
+
+
+async def submit(api: Api, record: Record, task: str | None = None) -> Record:
+    """Submit a record.
+
+    :param task: the tries of one task share it; None, the default, for a task of its own.
+    """
+    return await submitting.submit(api, record, chain_of(api, record.dispute), task or next(_tasks))
+
+
+async def concede(api: Api, record: Record, task: str | None = None) -> Record:
+    """Concede the dispute of a record.
+
+    :param task: see :func:`submit`.
+    """
+    return await conceding.concede(api, record, chain_of(api, record.dispute), task or next(_tasks))
+
+
+async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Record:
+    """Put the evidence back that a dispute held before it was staged, in a task of its own."""
+    return await taking_back.take_back(api, record, earlier, chain_of(api, record.dispute), next(_tasks))
+
+
+async def claim(api: Api, record: Record, kind: Kind, task: str) -> None:
+    """Leave behind what a try leaves that is killed after its claim."""
+    chain = chain_of(api, record.dispute)
+    claimant = claimant_of(record, kind, task)
+    await chain.claim(await chain.look(), claimant, {}, None).take("")
+
+
+async def read_for_review(
+    api: Api, record: Record, keep: Callable[[bytes], str | None] | None
+) -> tuple[Record, Snapshot | None]:
+    """Read a staged dispute anew, as a review does."""
+    return await reading.read_for_review(api, record, keep, chain_of(api, record.dispute))
