@@ -39,7 +39,6 @@ def contest_by_hand(api: str, name: str) -> DAG:
         tags=["disputes", api],
         doc_md=__doc__,
     ) as dag:
-        pool = config.submit_pool()
         stage = StageEvidenceOperator(
             task_id="stage",
             cases=FormCase(api),
@@ -48,7 +47,6 @@ def contest_by_hand(api: str, name: str) -> DAG:
             merge=config.merge(),
             switch_to_manual=config.switch_to_manual(),
             allow_unknown_submission_method=config.allow_unknown_submission_method(),
-            pool=pool,
         )
         review = ReviewEvidenceOperator(
             task_id="review",
@@ -56,7 +54,7 @@ def contest_by_hand(api: str, name: str) -> DAG:
             assigned_users=reviewers(),
             notifiers=[ConfiguredNotifier()],
         )
-        submit = SubmitEvidenceOperator(task_id="submit", approved=review.output, pool=pool)
+        submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
         ReportOutcomeOperator(task_id="outcome", results=submit.output)
     return dag
 

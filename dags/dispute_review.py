@@ -11,7 +11,6 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from dispute_provider import config
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
@@ -40,11 +39,7 @@ def dispute_review() -> None:
         assigned_users=reviewers(),
         notifiers=[ConfiguredNotifier()],
     )
-    submit = SubmitEvidenceOperator(
-        task_id="submit",
-        approved=review.output,
-        pool=config.submit_pool(),
-    )
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
     ReportOutcomeOperator(task_id="outcome", results=submit.output)
 
 

@@ -58,7 +58,6 @@ def dispute_sweep() -> None:
             merge=config.merge(),
             switch_to_manual=config.switch_to_manual(),
             allow_unknown_submission_method=config.allow_unknown_submission_method(),
-            pool=config.submit_pool(),
         )
         open_reviews = [
             OpenReviewOperator(

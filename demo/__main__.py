@@ -22,7 +22,6 @@ from tests.harness.rest import Rest
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / ".demo"
-_POOL = "dispute_submit"
 _LIMIT = 600.0
 
 
@@ -72,7 +71,6 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
             "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
             "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
-            "AIRFLOW__DISPUTE__SUBMIT_POOL": _POOL,
             "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in made),
         }
         airflow = Airflow(folder / "airflow", port, _ROOT / "dags", settings)
@@ -83,7 +81,6 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             admin = Rest(airflow.url, "admin", airflow.passwords["admin"])
             for connection in made:
                 admin.add("connections", connection)
-            admin.add("pools", {"name": _POOL, "slots": 1})
             flow.open_reviews(progress)
             return flow.answer_and_check(progress) if auto else flow.stand_by(progress)
         except KeyboardInterrupt:

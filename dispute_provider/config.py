@@ -175,13 +175,6 @@ allow_unknown_submission_method = Flag(
     "Whether the shipped DAGs may stage evidence where the API does not say if it would submit it by "
     "itself at the due date; it is refused otherwise.",
 )
-submit_pool = Text(
-    "submit_pool",
-    "Pool of one slot for the tasks that stage and submit: the lock between runs for an API without "
-    "idempotency keys. It must exist, or they are never scheduled.",
-    default="default_pool",
-    example="dispute_submit",
-)
 allow_anonymous = Flag(
     "allow_anonymous",
     "Whether an answer without a login may approve; for demonstrations only.",

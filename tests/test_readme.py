@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG
 
 from dispute_provider.cases import files as case_files
@@ -46,12 +44,8 @@ def run(source):
     return made
 
 
-def test_it_says_beside_its_dag_how_each_pool_is_made():
-    [section] = [each for each in README.split("\n## ") if each.startswith("In your own DAG")]
-    [commands] = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-    made = [get_parser().parse_args(shlex.split(line)[1:]) for line in commands.splitlines()]
-    assert {task.pool for task in its_dag().tasks} - {"default_pool"} == {each.pool for each in made}
-    assert {each.slots for each in made} == {1}
+def test_its_dag_needs_no_pool_of_its_own():
+    assert {task.pool for task in its_dag().tasks} == {"default_pool"}
 
 
 def test_its_policy_is_one():

@@ -17,6 +17,8 @@ from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import (
     ANSWERED,
     ENDED,
+    LAST_REMINDERS,
+    LAST_REVIEWS,
     REMINDED,
     REVIEWED,
     answers_to,
@@ -89,7 +91,7 @@ class RemindOperator(BaseOperator):
             raise AirflowSkipException("nothing is known: the disputes could not be listed") from None
         reminded = {
             dispute: entry
-            for dispute, entry in load(context, REMINDED, self.conn_id).items()
+            for dispute, entry in load(context, LAST_REMINDERS, connection=self.conn_id).items()
             if _is_reminder(entry)
             and any(record.dispute == dispute and record.due == entry["due"] for record in soon)
         }
@@ -105,7 +107,7 @@ class RemindOperator(BaseOperator):
                     each.record.dispute: {"due": each.record.due, "hours": each.hours} for each in part
                 }
                 # One note for each message: a task that is tried again repeats at most the last.
-                save(context, REMINDED, self.conn_id, reminded)
+                save(context, LAST_REMINDERS, reminded, connection=self.conn_id)
         return len(reminders)
 
     def _due(self, context: Context, soon: list[Record], reminded: dict[str, Any]) -> list[_Reminder]:
@@ -115,7 +117,7 @@ class RemindOperator(BaseOperator):
         named = {record.dispute for record in soon}
         staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}
         now, hours = datetime.now(UTC), config.reminders()
-        reviewed = load(context, REVIEWED, self.conn_id)
+        reviewed = load(context, LAST_REVIEWS, connection=self.conn_id)
         last_reviews = {dispute: each for dispute in named if (each := LastReview.of(reviewed, dispute))}
         answers = answers_to(context, self.conn_id, last_reviews)
         due: list[_Reminder] = []

@@ -20,6 +20,7 @@ from dispute_provider.state.stores import run_key
 from dispute_provider.state.sweep_store import (
     ANSWERED,
     ENDED,
+    LAST_REVIEWS,
     REVIEWED,
     STAGED,
     answers_to,
@@ -57,7 +58,7 @@ def _staged(context: Context, given: Given) -> list[Record]:
 
 def _memory(context: Context, conn_id: str) -> dict[str, Any]:
     """What was put to review."""
-    return load(context, REVIEWED, conn_id)
+    return load(context, LAST_REVIEWS, connection=conn_id)
 
 
 class FindCasesOperator(BaseAsyncOperator):
@@ -339,7 +340,7 @@ class RememberReviewOperator(BaseOperator):
             records = [record for record in staged if record.dispute in opened["disputes"]]
             until = review_end([record.due_at for record in records], self.buffer, now)
             after = remember(after, records, still_open, opened["run"], until, answers, now)
-        save(context, REVIEWED, self.conn_id, after)
+        save(context, LAST_REVIEWS, after, connection=self.conn_id)
         forget_answers(context, _reviews(before) - _reviews(after))
 
 

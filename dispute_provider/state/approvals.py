@@ -7,7 +7,7 @@ from uuid import UUID
 
 from airflow.sdk import Asset
 
-from dispute_provider.state.stores import run_key
+from dispute_provider.state.stores import Key, run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # An asset is what Airflow keeps state for between runs.
 SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissions")
+# The name of the last opening of a review.
+OPENING = Key(SUBMISSIONS, "answers {run}/{place}")
 
 
 def open_review(context: Context) -> str:
@@ -26,14 +28,14 @@ def open_review(context: Context) -> str:
     """
     place = place_of(context)
     name = f"{place}/{context['ti'].id}"
-    context["asset_state_store"][SUBMISSIONS].set(_opening(run_key(context), place), name)
+    OPENING.store(context).set(_opening(run_key(context), place), name)
     return name
 
 
 def last_opening(context: Context, review: str) -> str | None:
     """The name of the last opening of a review of this run, by the name of any of its openings."""
     place, _, _ = review.rpartition("/")
-    last = context["asset_state_store"][SUBMISSIONS].get(_opening(run_key(context), place))
+    last = OPENING.store(context).get(_opening(run_key(context), place))
     return last if isinstance(last, str) else None
 
 
@@ -47,11 +49,11 @@ def forget_opening(context: Context, run: str, place: str) -> None:
 
     :param run: the run of the review, its DAG's id before it.
     """
-    context["asset_state_store"][SUBMISSIONS].delete(_opening(run, place))
+    OPENING.store(context).delete(_opening(run, place))
 
 
 def _opening(run: str, place: str) -> str:
-    return f"answers {run}/{place}"
+    return OPENING.name(run=run, place=place)
 
 
 def approval_of(record: Record) -> str:

@@ -17,6 +17,7 @@ from airflow.sdk import Asset
 
 from dispute_provider import config
 from dispute_provider.ledger.stores import LedgerError, LedgerStore, store_at
+from dispute_provider.state.stores import Key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # Its state store has the mirror of the ledger's id.
 LEDGER = Asset(name="dispute ledger", uri="dispute-provider://ledger")
 _FILE = "ledger.json"
-_KEY = "id"
+ID = Key(LEDGER, "id")
 _DEFAULT = "dispute_ledger"
 _REMEDY = (
     "To do: name a folder or bucket that all workers share in [dispute] ledger. If the ledger was moved, "
@@ -43,7 +44,7 @@ def open_ledger(context: Context) -> Ledger:
 
     store = store_at(config.ledger() or str(Path(airflow_home(), _DEFAULT)))
     try:
-        _check_id(store, context["asset_state_store"][LEDGER])
+        _check_id(store, ID.store(context))
     except LedgerError:
         raise
     except Exception as error:  # whatever a store raises
@@ -57,7 +58,7 @@ def airflow_home() -> str:
 
 
 def _check_id(store: LedgerStore, mirror: Any) -> None:
-    known, found = mirror.get(_KEY), _id_in(store)
+    known, found = mirror.get(ID.name()), _id_in(store)
     if known is None:
         if found is None:
             store.create(_FILE, json.dumps({"id": secrets.token_hex(16)}).encode())
@@ -65,7 +66,7 @@ def _check_id(store: LedgerStore, mirror: Any) -> None:
             found = _id_in(store)
         if found is None:
             raise LedgerError(f"the ledger's {_FILE} cannot be read right after it was written. {_REMEDY}")
-        mirror.set(_KEY, found)
+        mirror.set(ID.name(), found)
     elif found is None:
         raise LedgerError(f"the ledger is not here: {_FILE} is missing, and earlier tasks had one. {_REMEDY}")
     elif found != known:

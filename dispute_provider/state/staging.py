@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from dispute_provider.state.stores import fresh, load, now, run_key, seconds_until_settled
+from dispute_provider.state.stores import Key, fresh, load, now, run_key, seconds_until_settled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 # Its state store names the disputes that are just being staged, at an API whose uploads have no key, and the
 # marks of what we have put on each.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
+# Disputes whose documents are being uploaded, with what they held before.
+UPLOADING = Key(UPLOADS, "uploading {provider}")
+# What we have put on disputes; a bucket holds those of many.
+OURS = Key(UPLOADS, "ours {provider} {bucket}")
+# Tasks that are about to replace evidence.
+REPLACING = Key(UPLOADS, "replacing {provider}")
+# What one of them is about to replace on a dispute.
+REPLACEMENT = Key(UPLOADS, "replacing {provider} {dispute}")
+# The same, kept with the task for its later tries; a page holds those of many disputes.
+REPLACED = Key(None, "replaced {page}")
 # Marks of many disputes stand under one key: a write to a store costs as much as a request.
 _BUCKETS = 8
 # The marks of so many disputes are kept back before they are written: a write is of all that stands there.
@@ -46,9 +56,9 @@ class StagingMemory:
     """
 
     def __init__(self, context: Context, provider: str) -> None:
-        self._shared = context["asset_state_store"][UPLOADS]
+        self._shared = UPLOADING.store(context)
         self._provider = provider
-        self._begun_key = f"uploading {provider}"
+        self._begun_key = UPLOADING.name(provider=provider)
         self._begun = fresh(load(self._shared, self._begun_key))
         # What a broken try has left under way is waited for from here on: once, not anew for each dispute.
         self._opened = now()
@@ -58,11 +68,11 @@ class StagingMemory:
         self._staged: set[str] = set()
         self._own_begun: set[str] = set()
         self._save_at = _KEPT_BACK
-        self._own = context["task_state_store"]
+        self._own = REPLACED.store(context)
         self._replaced: dict[str, Any] = _pages(self._own)
         self._noted: dict[str, Any] = {}
         self._context = context
-        self._noting_key = f"replacing {provider}"
+        self._noting_key = REPLACING.name(provider=provider)
         self._others_noted = bool(load(self._shared, self._noting_key))
 
     def of(self, dispute: str) -> StoredDisputeMemory:
@@ -137,7 +147,7 @@ class StagingMemory:
             # First of all: once it is ours, nobody looks for a note.
             entries = list({**self._replaced, **noted}.items())
             for page, start in enumerate(range(0, len(entries), _NOTES_PER_KEY)):
-                self._own.set(_page(page), dict(entries[start : start + _NOTES_PER_KEY]))
+                self._own.set(REPLACED.name(page=page), dict(entries[start : start + _NOTES_PER_KEY]))
         self._save(self._new)
         for dispute, entry in noted.items():
             # Another task may have noted its own meanwhile.
@@ -181,10 +191,12 @@ class StagingMemory:
 
     def _note_key(self, dispute: str) -> str:
         # A dispute's id may be longer than a key.
-        return f"replacing {self._provider} {hashlib.sha256(dispute.encode()).hexdigest()[:32]}"
+        short = hashlib.sha256(dispute.encode()).hexdigest()[:32]
+        return REPLACEMENT.name(provider=self._provider, dispute=short)
 
     def _bucket(self, dispute: str) -> str:
-        return f"ours {self._provider} {hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS}"
+        bucket = hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS
+        return OURS.name(provider=self._provider, bucket=bucket)
 
 
 class StoredDisputeMemory:
@@ -243,11 +255,7 @@ def _pages(store: Any) -> dict[str, Any]:
     """Return the notes that earlier tries of this task have kept with it."""
     notes: dict[str, Any] = {}
     page = 0
-    while entries := load(store, _page(page)):
+    while entries := load(store, REPLACED.name(page=page)):
         notes |= entries
         page += 1
     return notes
-
-
-def _page(number: int) -> str:
-    return f"replaced {number}"

@@ -1,16 +1,43 @@
-"""Read mappings and their times from Airflow's state stores."""
+"""Name the keys of Airflow's state stores, and read what they hold. docs/state.md lists them all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Asset, Context
 
 # What nobody has looked at for so long is forgotten.
 _STALE_AFTER = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of one of Airflow's state stores.
+
+    :param asset: the asset whose store has it, for all runs; None for the task's own, for all its tries.
+    :param pattern: its name, with ``{…}`` for each part that varies.
+    """
+
+    asset: Asset | None
+    pattern: str
+
+    def name(self, **parts: object) -> str:
+        """Return the key's name with its parts filled in."""
+        return self.pattern.format(**parts)
+
+    def store(self, context: Context) -> Any:
+        """Return the state store that has it."""
+        if self.asset is None:
+            return context["task_state_store"]
+        return context["asset_state_store"][self.asset]
+
+
+# How far a batch has come, for the tab Storage of its task.
+PROGRESS = Key(None, "progress")
 
 
 def load(store: Any, key: str) -> dict[str, Any]:

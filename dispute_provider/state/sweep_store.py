@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from dispute_provider.state.approvals import forget_opening, place_of
-from dispute_provider.state.stores import run_key
+from dispute_provider.state.stores import Key, run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,14 +22,20 @@ if TYPE_CHECKING:
     from dispute_provider.evidence.record import Record
     from dispute_provider.state.sweep import LastReview, ReviewAnswer
 
-# By connection, what the sweep has put to review; written by the sweep alone.
 REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed")
-# By connection, what the sweep has reminded of; written by the sweep alone.
 REMINDED = Asset(name="disputes reminded of", uri="dispute-provider://reminded")
-# By review that the sweep has opened, how it ended for each of its disputes; written by that review alone.
 ANSWERED = Asset(name="disputes answered for", uri="dispute-provider://answered")
-# By review that the sweep has opened, what became of each of its disputes; written by its run's last task.
 ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")
+# What the sweep has put to review; written by the sweep alone.
+LAST_REVIEWS = Key(REVIEWED, "{connection}")
+# What the sweep has reminded of; written by the sweep alone.
+LAST_REMINDERS = Key(REMINDED, "{connection}")
+# How a review that the sweep has opened ended for each of its disputes; written by that review alone.
+ANSWERS = Key(ANSWERED, "{review}")
+# The tasks of such a review's run that asked people; written by them.
+PLACES = Key(ANSWERED, "reviews of {review}")
+# What became of each dispute of such a review; written by its run's last task.
+ENDS = Key(ENDED, "{review}")
 
 # Under this key, a run's configuration holds what the sweep has put to its review.
 STAGED = "staged"
@@ -37,14 +43,15 @@ STAGED = "staged"
 _log = logging.getLogger(__name__)
 
 
-def load(context: Context, asset: Asset, key: str) -> dict[str, Any]:
-    """What is remembered of a connection, or a review."""
-    stored = context["asset_state_store"][asset].get(key)
+def load(context: Context, key: Key, **parts: str) -> dict[str, Any]:
+    """Return what is remembered of a connection, or a review."""
+    stored = key.store(context).get(key.name(**parts))
     return stored if isinstance(stored, dict) else {}
 
 
-def save(context: Context, asset: Asset, key: str, memory: Mapping[str, Any]) -> None:
-    context["asset_state_store"][asset].set(key, dict(memory))
+def save(context: Context, key: Key, memory: Mapping[str, Any], **parts: str) -> None:
+    """Remember it of a connection, or a review."""
+    key.store(context).set(key.name(**parts), dict(memory))
 
 
 def answers_to(
@@ -57,8 +64,8 @@ def answers_to(
     from dispute_provider.state.sweep import ReviewAnswer
 
     reviews = {each.review for each in last_reviews.values()}
-    answered = {review: load(context, ANSWERED, review) for review in reviews}
-    ended = {review: load(context, ENDED, review) for review in reviews}
+    answered = {review: load(context, ANSWERS, review=review) for review in reviews}
+    ended = {review: load(context, ENDS, review=review) for review in reviews}
     found: dict[str, ReviewAnswer] = {}
     for dispute, each in last_reviews.items():
         key = _key(conn_id, dispute)
@@ -86,25 +93,26 @@ def note_answers(context: Context, records: Iterable[Record], why: Mapping[str, 
 
     _note(
         context,
-        ANSWERED,
+        ANSWERS,
         (structs.replace(r, reason=why.get(r.dispute, r.reason)) for r in records),
         ended=False,
     )
     if not opened_by_sweep(context):
         return
-    key, place = _places(run_key(context)), place_of(context)
+    review = run_key(context)
     try:
-        save(context, ANSWERED, key, {**load(context, ANSWERED, key), place: True})
+        places = {**load(context, PLACES, review=review), place_of(context): True}
+        save(context, PLACES, places, review=review)
     except Exception as error:
         _log.warning("which answers count stays in Airflow's store for good: %s", error)
 
 
 def note_ends(context: Context, records: Iterable[Record]) -> None:
     """Note what became of the disputes of a review that the sweep has opened."""
-    _note(context, ENDED, records, ended=True)
+    _note(context, ENDS, records, ended=True)
 
 
-def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: bool) -> None:
+def _note(context: Context, key: Key, records: Iterable[Record], *, ended: bool) -> None:
     """A note that cannot be written costs a second question; failing for it would cost the answer itself."""
     from dispute_provider.state.sweep import ReviewAnswer
 
@@ -114,17 +122,17 @@ def _note(context: Context, asset: Asset, records: Iterable[Record], *, ended: b
     # What has no digest was never staged, so nobody was to be asked; its dispute may be no more than a path.
     noted: dict[str, Any] = {}
     try:
-        answered = load(context, ANSWERED, review) if ended else {}
+        answered = load(context, ANSWERS, review=review) if ended else {}
         # Of several records of one dispute, that which was answered counts.
         for record in sorted(records, key=lambda record: record.approval is not None):
-            key = _key(record.connection, record.dispute)
+            name = _key(record.connection, record.dispute)
             if record.digest:
-                noted[key] = _answer(review, record, ended=ended).to_dict()
-            elif record.unverified and (answer := ReviewAnswer.read(answered.get(key))):
+                noted[name] = _answer(review, record, ended=ended).to_dict()
+            elif record.unverified and (answer := ReviewAnswer.read(answered.get(name))):
                 # The record does not say what was answered, the note of the answer does.
-                noted[key] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
+                noted[name] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
         # A run may have several reviews, and each of them may be answered again.
-        save(context, asset, review, {**load(context, asset, review), **noted})
+        save(context, key, {**load(context, key, review=review), **noted}, review=review)
     except Exception as error:
         _log.warning("review=%s: its %d answers are not noted for the sweep: %s", review, len(noted), error)
 
@@ -157,20 +165,15 @@ def _moment(text: str) -> datetime | None:
 def forget_answers(context: Context, reviews: Iterable[str]) -> None:
     """Forget how reviews ended that nothing open was put to, and which of their answers count."""
     for review in reviews:
-        for place in load(context, ANSWERED, _places(review)):
+        for place in load(context, PLACES, review=review):
             forget_opening(context, review, place)
-        for asset, key in ((ANSWERED, _places(review)), (ANSWERED, review), (ENDED, review)):
-            context["asset_state_store"][asset].delete(key)
+        for key in (PLACES, ANSWERS, ENDS):
+            key.store(context).delete(key.name(review=review))
 
 
 def opened_by_sweep(context: Context) -> bool:
     """Whether it is the sweep that waits for this run's answers: then it has handed over what it staged."""
     return STAGED in (context["dag_run"].conf or {})
-
-
-def _places(review: str) -> str:
-    """Return the key of the tasks of a run that asked people."""
-    return f"reviews of {review}"
 
 
 def _key(conn_id: str, dispute: str) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dispute_provider.state.stores import PROGRESS
 from dispute_provider.tasks.record_lists import is_unreached
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 # Seconds between two such lines; a batch that ends before that has none.
 INTERVAL = 10.0
-# The tab Storage of the task shows it under this name. Airflow drops it after its default retention.
-KEY = "progress"
 # The rate is that of so many intervals: a minute.
 _INTERVALS = 6
 _log = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ class BatchProgress:
         self._reported = True
         _log.info("%s", line)
         try:
-            self._context["task_state_store"].set(KEY, line)
+            PROGRESS.store(self._context).set(PROGRESS.name(), line)
         except Exception as error:  # what is under way goes on, whatever shows it
             _log.warning("the progress cannot be shown in the UI: %s", type(error).__name__)
 

@@ -25,7 +25,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     settings = {
         "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_default,moov_default",
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
-        "AIRFLOW__DISPUTE__SUBMIT_POOL": "dispute_submit",
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
         "AIRFLOW__CORE__PARALLELISM": "16",

@@ -11,22 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from state_stores import StateStore
 
 from dispute_provider.ledger.ledger import Ledger
 from dispute_provider.ledger.stores import FolderStore, LedgerError, store_at
 from dispute_provider.state.ledger_id import LEDGER, open_ledger
 
 
-class Mirror(dict[str, Any]):
-    """The asset state store, as far as it is used."""
-
-    def set(self, key: str, value: Any) -> None:
-        self[key] = value
-
-
 @pytest.fixture
-def mirror() -> Mirror:
-    return Mirror()
+def mirror() -> StateStore:
+    return StateStore()
 
 
 @pytest.fixture
@@ -49,13 +43,13 @@ def _id(folder: Path) -> str:
     return str(json.loads((folder / "ledger.json").read_bytes())["id"])
 
 
-def test_a_new_ledger_gets_an_id_and_a_mirror(folder: Path, mirror: Mirror) -> None:
+def test_a_new_ledger_gets_an_id_and_a_mirror(folder: Path, mirror: StateStore) -> None:
     _open(mirror)
     assert mirror == {"id": _id(folder)}
     assert len(_id(folder)) == 32
 
 
-def test_a_known_ledger_opens_and_stays_as_it_is(folder: Path, mirror: Mirror) -> None:
+def test_a_known_ledger_opens_and_stays_as_it_is(folder: Path, mirror: StateStore) -> None:
     _open(mirror)
     before, known = (folder / "ledger.json").read_bytes(), dict(mirror)
     _open(mirror)
@@ -63,14 +57,14 @@ def test_a_known_ledger_opens_and_stays_as_it_is(folder: Path, mirror: Mirror) -
     assert mirror == known
 
 
-def test_a_ledger_without_a_mirror_is_adopted(folder: Path, mirror: Mirror) -> None:
+def test_a_ledger_without_a_mirror_is_adopted(folder: Path, mirror: StateStore) -> None:
     """As by a second deployment, or after Airflow's database was replaced."""
-    _open(Mirror())
+    _open(StateStore())
     _open(mirror)
     assert mirror == {"id": _id(folder)}
 
 
-def test_a_mirror_without_the_ledger_is_refused(folder: Path, mirror: Mirror) -> None:
+def test_a_mirror_without_the_ledger_is_refused(folder: Path, mirror: StateStore) -> None:
     """As on a second machine with a folder of its own, or after a pod was wiped."""
     mirror["id"] = "a" * 32
     with pytest.raises(
@@ -81,8 +75,8 @@ def test_a_mirror_without_the_ledger_is_refused(folder: Path, mirror: Mirror) ->
     assert mirror == {"id": "a" * 32}
 
 
-def test_another_ledger_is_refused(folder: Path, mirror: Mirror) -> None:
-    _open(Mirror())
+def test_another_ledger_is_refused(folder: Path, mirror: StateStore) -> None:
+    _open(StateStore())
     mirror["id"] = "a" * 32
     with pytest.raises(
         LedgerError, match=r"another ledger than the one that earlier tasks have used\. To do: "
@@ -97,7 +91,7 @@ def test_another_ledger_is_refused(folder: Path, mirror: Mirror) -> None:
     [b"", b"{", b"[]", b"{}", b'"id"', b"null", b'{"id": null}', b'{"id": ""}', b'{"id": 5}', b"\xff"],
 )
 def test_a_damaged_file_is_refused(
-    folder: Path, mirror: Mirror, known: dict[str, str], content: bytes
+    folder: Path, mirror: StateStore, known: dict[str, str], content: bytes
 ) -> None:
     folder.mkdir()
     (folder / "ledger.json").write_bytes(content)
@@ -110,7 +104,7 @@ def test_a_damaged_file_is_refused(
 
 def test_workers_that_open_a_new_ledger_at_once_agree(folder: Path) -> None:
     """Each has its own view of the mirror, the latest value winning."""
-    gun, mirror = threading.Barrier(20), Mirror()
+    gun, mirror = threading.Barrier(20), StateStore()
 
     def run(_: int) -> None:
         gun.wait()
@@ -131,7 +125,7 @@ def test_a_state_store_that_fails_is_no_missing_mirror(folder: Path) -> None:
     assert not (folder / "ledger.json").exists()
 
 
-def test_a_ledger_that_cannot_be_read_is_refused(folder: Path, mirror: Mirror) -> None:
+def test_a_ledger_that_cannot_be_read_is_refused(folder: Path, mirror: StateStore) -> None:
     folder.mkdir()
     (folder / "ledger.json").mkdir()
     with pytest.raises(LedgerError, match="cannot be read"):
@@ -139,7 +133,7 @@ def test_a_ledger_that_cannot_be_read_is_refused(folder: Path, mirror: Mirror) -
 
 
 def test_the_default_is_a_folder_in_airflow_s_home(
-    tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mirror: StateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.delenv("AIRFLOW__DISPUTE__LEDGER", raising=False)
@@ -159,7 +153,7 @@ def test_a_folder_is_named_by_its_path_or_as_a_file(address: str, tmp_path: Path
     "address", ["abfs://container/x", "memory://x", "http://host/x", "ftp://host/x", "hdfs://x/y"]
 )
 def test_a_store_that_is_not_known_to_lock_is_refused(
-    address: str, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    address: str, mirror: StateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name(monkeypatch, address)
     protocol = address.partition("://")[0]
@@ -174,7 +168,7 @@ def test_a_store_that_is_not_known_to_lock_is_refused(
 )
 @pytest.mark.parametrize("version", ["2024.6.1", "2024.10.0", "2023.12.2", "0.6.0"])
 def test_a_client_that_overwrites_is_refused(
-    address: str, package: str, version: str, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    address: str, package: str, version: str, mirror: StateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name(monkeypatch, address)
     monkeypatch.setattr(metadata, "version", lambda name: version if name == package else "0")
@@ -185,7 +179,9 @@ def test_a_client_that_overwrites_is_refused(
         _open(mirror)
 
 
-def test_a_client_that_is_not_installed_is_asked_for(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_is_not_installed_is_asked_for(
+    mirror: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _name(monkeypatch, "gs://bucket/ledger")
     with pytest.raises(
         LedgerError, match=r"needs gcsfs 2024\.12 or newer, which is not installed\. To do: install"
@@ -194,7 +190,7 @@ def test_a_client_that_is_not_installed_is_asked_for(mirror: Mirror, monkeypatch
 
 
 def test_a_store_that_airflow_does_not_know_is_asked_for(
-    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    mirror: StateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name(monkeypatch, "gs://bucket/ledger")
     monkeypatch.setattr(metadata, "version", lambda name: "2026.9.0")

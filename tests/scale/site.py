@@ -97,6 +97,8 @@ class Site(Airflow):
             "AIRFLOW__DISPUTE__CASE_ROOTS": f"{store}/cases",
             "AIRFLOW__DISPUTE__EVIDENCE_STORE": f"{store}/evidence",
             "AIRFLOW__DISPUTE__RECEIPTS": f"{store}/receipts",
+            # Each worker has an AIRFLOW_HOME of its own: the default locks nothing between them.
+            "AIRFLOW__DISPUTE__LEDGER": f"{store}/ledger",
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "tests.scale.hostname.hostname",
         }
 

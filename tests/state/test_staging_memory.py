@@ -8,29 +8,16 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from state_stores import StateStore
+
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.state.staging import UPLOADS, StagingMemory
 
 
-class Store(dict[str, Any]):
-    """A store that counts what is written to it; values go through JSON."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes = 0
-
-    def set(self, key: str, value: Any) -> None:
-        self.writes += 1
-        self[key] = json.loads(json.dumps(value))
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
-
-
-def opened(store: Store, provider: str = "moov", own: Store | None = None) -> StagingMemory:
+def opened(store: StateStore, provider: str = "moov", own: StateStore | None = None) -> StagingMemory:
     context: Any = {
         "asset_state_store": {UPLOADS: store},
-        "task_state_store": Store() if own is None else own,
+        "task_state_store": StateStore() if own is None else own,
         "dag_run": SimpleNamespace(dag_id="contest", run_id="run"),
         "ti": SimpleNamespace(task_id="stage", map_index=-1),
     }
@@ -42,7 +29,7 @@ def ended(dispute: str, state: State = State.STAGED) -> Record:
 
 
 def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispute() -> None:
-    store = Store()
+    store = StateStore()
     broken = opened(store)
     broken.begin("first", [])
     broken.begin("second", [])
@@ -57,7 +44,7 @@ def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispu
 
 
 def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> None:
-    store = Store()
+    store = StateStore()
     memory = opened(store)
     memory.begin("staged", ["theirs"])
     memory.begin("held", ["theirs"])
@@ -77,7 +64,7 @@ def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> Non
 
 
 def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
-    store = Store()
+    store = StateStore()
     first = opened(store)
     names = ["kept", "old", "broken", "new"]
     keys = {name: first._bucket(name) for name in names}
@@ -102,7 +89,7 @@ def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
 
 
 def test_many_marks_are_written_as_they_come_in_few_writes() -> None:
-    store = Store()
+    store = StateStore()
     memory = opened(store, "stripe")
     for number in range(20_000):
         dispute = f"du_1QkExample{number:08}"

@@ -6,15 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from state_stores import StateStore
 
 from dispute_provider.evidence.record import Record, State
+from dispute_provider.state.stores import PROGRESS
 from dispute_provider.tasks import progress as batch_progress
-from dispute_provider.tasks.progress import KEY, BatchProgress
-
-
-class Store(dict[str, Any]):
-    def set(self, key: str, value: Any) -> None:
-        self[key] = value
+from dispute_provider.tasks.progress import BatchProgress
 
 
 class Clock(asyncio.SelectorEventLoop):
@@ -48,7 +45,7 @@ async def _pass(loop: Clock, seconds: float) -> None:
 def test_a_line_every_interval_says_what_is_done_left_failed_and_how_long_it_takes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    store, shown = Store(), []
+    store, shown = StateStore(), []
     caplog.set_level("INFO", logger=batch_progress.__name__)
 
     async def batch(loop: Clock, context: Any) -> None:
@@ -57,20 +54,20 @@ def test_a_line_every_interval_says_what_is_done_left_failed_and_how_long_it_tak
             progress.done(*[record()] * 245, record(State.REFUSED), record(State.HELD))
             progress.done(record(State.HELD, retry_after=0.0), record(State.UNKNOWN), record(State.REJECTED))
             await _pass(loop, 10)
-            shown.append(store[KEY])
+            shown.append(store[PROGRESS.name()])
             await _pass(loop, 70)
-            shown.append(store[KEY])
+            shown.append(store[PROGRESS.name()])
             progress.done(*[record()] * 750)
 
     run(batch, store)
     assert shown[0] == "staging: 250 done, 750 left, 25.0 a second, 3 failed, about 30 s to go"
     assert shown[1] == "staging: 250 done, 750 left, 3.1 a second, 3 failed, about 4 min to go"
-    assert store[KEY].startswith("staging: 1,000 done, 0 left, ")
-    assert [line.getMessage() for line in caplog.records] == [*shown, store[KEY]]
+    assert store[PROGRESS.name()].startswith("staging: 1,000 done, 0 left, ")
+    assert [line.getMessage() for line in caplog.records] == [*shown, store[PROGRESS.name()]]
 
 
 def test_a_batch_that_ends_before_that_says_nothing() -> None:
-    store = Store()
+    store = StateStore()
 
     async def batch(loop: Clock, context: Any) -> None:
         async with BatchProgress(context, "staging", 1) as progress:
@@ -82,18 +79,18 @@ def test_a_batch_that_ends_before_that_says_nothing() -> None:
 
 
 def test_what_nobody_counts_and_what_stands_still_is_said_so() -> None:
-    store, shown = Store(), []
+    store, shown = StateStore(), []
 
     async def batch(loop: Clock, context: Any) -> None:
         async with BatchProgress(context, "submitting") as progress:
             await _pass(loop, 0)
             progress.done(record())
             await _pass(loop, 10)
-            shown.append(store[KEY])
+            shown.append(store[PROGRESS.name()])
         async with BatchProgress(context, "submitting", 7) as progress:
             await _pass(loop, 0)
             await _pass(loop, 10)
-            shown.append(store[KEY])
+            shown.append(store[PROGRESS.name()])
 
     run(batch, store)
     assert shown == [

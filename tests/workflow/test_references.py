@@ -17,6 +17,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
+from dispute_provider.state.stores import PROGRESS
 from dispute_provider.tasks import progress as batch_progress
 from dispute_provider.tasks import record_lists
 from dispute_provider.tasks.record_lists import records_of
@@ -230,5 +231,5 @@ def test_a_task_shows_how_far_it_has_come_while_it_is_under_way(
     assert run.state == "success"
     place = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/stage/state-store"
     shown = engine.api.get(place).json()["task_state_store"]
-    [line] = [entry["value"] for entry in shown if entry["key"] == batch_progress.KEY]
+    [line] = [entry["value"] for entry in shown if entry["key"] == PROGRESS.name()]
     assert line.startswith("staging: 4 done, 0 left, ")

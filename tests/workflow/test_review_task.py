@@ -15,6 +15,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from flows import SMALL, VERDICTS
 from msgspec.structs import replace
+from state_stores import AssetStores, StateStore
 
 from dispute_provider.evidence.policy import ApprovalPolicy
 from dispute_provider.evidence.record import Approval, Record, State
@@ -42,30 +43,10 @@ def results(engine: Any, run: Any, task: str = "submit") -> dict[str, dict[str, 
     return {record["dispute"]: record for record in value}
 
 
-class Store(dict[str, Any]):
-    """One of Airflow's stores."""
-
-    def set(self, key: str, value: Any, **options: Any) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
-
-
-class Stores:
-    """Airflow's stores, by the assets that they belong to."""
-
-    def __init__(self) -> None:
-        self.by_uri: dict[str, Store] = {}
-
-    def __getitem__(self, asset: Any) -> Store:
-        return self.by_uri.setdefault(asset.uri, Store())
-
-
 def context() -> Any:
     run = SimpleNamespace(dag_id="contest", run_id="this-run", conf={"staged": []})
     task = SimpleNamespace(task_id="review", map_index=-1)
-    return {"dag_run": run, "ti": task, "asset_state_store": Stores()}
+    return {"dag_run": run, "ti": task, "asset_state_store": AssetStores()}
 
 
 def staged(dispute: str, conn_id: str, **facts: Any) -> dict[str, Any]:
@@ -175,10 +156,10 @@ def test_an_end_whose_key_was_replaced_is_noted_as_refused(stripe_connection, co
 
 
 def test_a_note_that_cannot_be_written_does_not_lose_the_answer(stripe_connection, monkeypatch):
-    def refuse(self: Store, key: str, value: Any, **options: Any) -> None:
+    def refuse(self: StateStore, key: str, value: Any, **options: Any) -> None:
         raise ConnectionError("the API server is away")
 
-    monkeypatch.setattr(Store, "set", refuse)
+    monkeypatch.setattr(StateStore, "set", refuse)
     [held], noted = resume(TIMEOUT, [staged("du_1", stripe_connection)])
     assert held["state"] == "held"
     assert not noted

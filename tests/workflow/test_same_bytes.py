@@ -10,6 +10,7 @@ from typing import Any
 import papers
 import pytest
 from flows import contest
+from running import run
 from support import pass_time
 
 from dispute_provider.contracts.contract import Request
@@ -61,16 +62,6 @@ SINGLE: dict[str, type[ApiOperator]] = {
 }
 
 
-class Store(dict[str, Any]):
-    """Stands for a task's state store."""
-
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
-
-
 def bytes_of(entry: dict[str, Any]) -> dict[str, Any]:
     headers = {name: value for name, value in entry["headers"].items() if name != "host"}
     return {**{name: entry[name] for name in ("method", "path", "query", "raw_body")}, "headers": headers}
@@ -91,7 +82,7 @@ def make_again(request: Request, folder: Path) -> None:
         given |= {"file": str(path), "filename": given["file"].filename}
     operator = SINGLE[request.operation.id](task_id="single", **given)
     with suppress(DisputeError):
-        operator.execute({"ti": type("Ti", (), {"try_number": 1}), "task_state_store": Store()})
+        run(operator)
 
 
 @pytest.mark.parametrize(("kind", "action"), SENT)

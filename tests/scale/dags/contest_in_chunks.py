@@ -1,8 +1,7 @@
 """Contest thousands of disputes in chunks: what a policy approves is submitted, the rest is put to people.
 
 Each chunk is a mapped task group, so that one is submitted while another is staged. Each API has a pool: its
-slots times the connection's ``rate_limit`` are the requests per second that all workers make together. Moov
-offers no idempotency keys, and its pool has one slot.
+slots times the connection's ``rate_limit`` are the requests per second that all workers make together.
 """
 
 from __future__ import annotations

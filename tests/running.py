@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any, cast
 
 from airflow.sdk import BaseOperator, Context
+from state_stores import AssetStores, StateStore
 
 from dispute_provider.sandbox import Sandbox
 
-
-class Store:
-    """Stands for the state store of one task, which its tries share."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        return self._values.get(key)
-
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        self._values[key] = value
-
-    def delete(self, key: str) -> None:
-        self._values.pop(key, None)
-
-
-class AssetStores(defaultdict[str, Store]):
-    """Stands for the state stores of assets, which all tasks share."""
-
-    def __getitem__(self, asset: Any) -> Store:
-        return super().__getitem__(asset.uri)
-
-
 # Of one test process, as of one deployment: the ledger's folder is one, too.
-ASSETS = AssetStores(Store)
+ASSETS = AssetStores()
+# Of each task, which its tries share.
+_OWN: dict[tuple[str, str], StateStore] = {}
 # The run of each operator. It is kept, so that no other gets its place in memory.
 _RUNS: dict[int, tuple[BaseOperator, str]] = {}
 
@@ -51,6 +29,7 @@ def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, 
         "ti": SimpleNamespace(try_number=try_number, task_id=operator.task_id, map_index=-1, run_id=run_id),
         "dag_run": SimpleNamespace(dag_id="test", run_id=run_id),
         "asset_state_store": ASSETS,
+        "task_state_store": _OWN.setdefault((run_id, operator.task_id), StateStore()),
     }
     return operator.execute(cast("Context", context))
 

@@ -1,0 +1,37 @@
+"""Airflow's state stores in memory, for tests that call an operator or its parts without a scheduler."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class StateStore(dict[str, Any]):
+    """The state store of one task or asset; values go through JSON.
+
+    :ivar writes: how often something was written to it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self.writes += 1
+        self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+class AssetStores:
+    """The state stores of assets, made when they are first asked for.
+
+    :ivar by_uri: each by its asset's URI.
+    """
+
+    def __init__(self) -> None:
+        self.by_uri: dict[str, StateStore] = {}
+
+    def __getitem__(self, asset: Any) -> StateStore:
+        return self.by_uri.setdefault(asset.uri, StateStore())
