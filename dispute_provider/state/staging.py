@@ -99,7 +99,8 @@ class StagingMemory:
     def begin(self, dispute: str, items: Iterable[str]) -> None:
         """Record what is there, before anything is uploaded."""
         self._begun[dispute] = {"since": now(), "items": sorted(items)}
-        self._save_begun({dispute})
+        self._own_begun.add(dispute)
+        self._save_begun({})
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
         """Take down what is ours, to be recorded later."""
@@ -170,20 +171,20 @@ class StagingMemory:
             self._shared.set(key, known | new[key])
         self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
         if self._begun:
-            self._begun = {name: entry for name, entry in self._begun.items() if name not in self._staged}
-            self._save_begun(self._own_begun)
+            self._save_begun({name: self._begun.pop(name) for name in self._staged})
+            self._own_begun -= self._staged
             self._staged.clear()
 
-    def _save_begun(self, disputes: set[str]) -> None:
-        """Record what this task has begun on some disputes; what other tasks have begun meanwhile stays."""
-        self._own_begun |= disputes
-        stored = {
-            name: entry
-            for name, entry in fresh(load(self._shared, self._begun_key)).items()
-            if name not in disputes
-        }
-        own = {name: self._begun[name] for name in disputes if name in self._begun}
-        self._shared.set(self._begun_key, stored | own)
+    def _save_begun(self, staged: Mapping[str, Any]) -> None:
+        """Record what this task has begun; what other tasks have begun meanwhile stays.
+
+        :param staged: entries, of this task or of others, that are over.
+        """
+        over = {(name, entry["since"]) for name, entry in staged.items()}
+        begun = fresh(load(self._shared, self._begun_key))
+        left = {name: entry for name, entry in begun.items() if (name, entry["since"]) not in over}
+        own = {name: self._begun[name] for name in self._own_begun if name in self._begun}
+        self._shared.set(self._begun_key, left | own)
 
     def _load(self, key: str) -> dict[str, str]:
         """The marks under a key, the day before them."""

@@ -63,6 +63,24 @@ def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> Non
     assert following.of("unknown").ours == frozenset()
 
 
+def test_a_try_that_finds_all_uploads_there_ends_what_a_broken_one_has_begun() -> None:
+    store = Store()
+    opened(store).begin("staged", ["theirs"])
+    opened(store).begin("begun anew", ["theirs"])
+
+    memory = opened(store)
+    opened(store).begin("begun anew", ["theirs", "more"])
+    for dispute in ("staged", "begun anew"):
+        memory.remember(dispute, frozenset({"one"}))
+        memory.end(ended(dispute))
+    memory.finish()
+
+    following = opened(store)
+    assert following.of("staged").first_seen is None
+    assert following.of("staged").seconds_until_settled == 0
+    assert following.of("begun anew").first_seen == {"theirs", "more"}, "another task's own is not over"
+
+
 def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
     store = StateStore()
     first = opened(store)
