@@ -21,6 +21,7 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param earlier: sha256 of the evidence in the evidence store; None if it is kept nowhere.
     :param differences: those that writing makes.
     :param marks: of the texts and structures that were about to be written.
+    :param is_written: whether the dispute was seen to hold it; False, the default, before that.
     """
 
     stage: str
@@ -29,6 +30,7 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     earlier: str | None = None
     differences: tuple[Difference, ...] = ()
     marks: tuple[str, ...] = ()
+    is_written: bool = False
 
     @classmethod
     def of(
@@ -72,7 +74,8 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def arrived(self, differences: Iterable[Difference]) -> list[Difference]:
         """Return what the note says of the pieces that the dispute holds as they were to be written.
 
-        Where the note replaced a colleague's piece, what another task of ours has written since counts too.
+        Where the note replaced a colleague's piece, what another task of ours has written or cleared since
+        counts too.
 
         :param differences: between the case and what the dispute holds now.
         """
@@ -81,8 +84,16 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def _arrival(self, now: Difference) -> Difference | None:
         """Return what the note says of a piece that has arrived; None if it has not, or is not noted."""
         return next(
-            (noted for noted in self.differences if noted.name == now.name and _has_arrived(noted, now)), None
+            (each for each in self.differences if each.name == now.name and self._has_arrived(each, now)),
+            None,
         )
+
+    def _has_arrived(self, noted: Difference, now: Difference) -> bool:
+        if noted.kind == "overwritten" and (
+            now.kind == "renewed" or (now.kind == "added" and self.is_written)
+        ):
+            return True
+        return noted.case == now.held or (now.kind == "same" and noted.case == now.case)
 
     def restated(self, differences: Iterable[Difference]) -> tuple[Difference, ...]:
         """Return the differences to what the dispute held before our own earlier write."""
@@ -125,9 +136,3 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 def marks_of(held: Iterable[Evidence]) -> frozenset[str]:
     """Return the marks of what a dispute holds, piece by piece."""
     return frozenset(part.mark for evidence in held for part in parts(evidence))
-
-
-def _has_arrived(noted: Difference, now: Difference) -> bool:
-    if noted.kind == "overwritten" and now.kind == "renewed":
-        return True
-    return noted.case == now.held or (now.kind == "same" and noted.case == now.case)

@@ -143,7 +143,9 @@ class StagingMemory:
 
     def finish(self) -> None:
         """Record what is ours, now that all disputes have ended."""
-        noted = {name: entry for name, entry in self._noted.items() if name in self._new}
+        noted = {
+            name: {**entry, "is_written": True} for name, entry in self._noted.items() if name in self._new
+        }
         if noted:
             # First of all: once it is ours, nobody looks for a note.
             entries = list({**self._replaced, **noted}.items())

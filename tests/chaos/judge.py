@@ -172,7 +172,10 @@ class _Judge:
                     yield Finding(UNAPPROVED, entry["dispute"], problem)
 
     def _replaced(self) -> Iterator[Finding]:
-        """Some record says which of a colleague's texts was replaced, whatever happens on the way."""
+        """Some record says which of a colleague's texts was replaced, whatever happens on the way.
+
+        A task whose dispute has closed before it could return such a record has staged nothing.
+        """
         last = {(each.dispute, each.name): each for each in self.transcript.replaced}
         reported = {
             (record["dispute"], difference["name"])
@@ -182,11 +185,14 @@ class _Judge:
             if difference["kind"] == "overwritten"
         }
         staged = {
-            r["dispute"] for rs in self.transcript.stagings.values() for r in rs if r["state"] == "staged"
+            (task, record["dispute"])
+            for task, records in self.transcript.stagings.items()
+            for record in records
+            if record["state"] == "staged"
         }
         for (dispute, name), each in last.items():
-            if dispute in staged and (dispute, name) not in reported:
-                problem = f"{each.run}: {name} of a colleague was replaced, and no record says so"
+            if (each.task, dispute) in staged and (dispute, name) not in reported:
+                problem = f"{each.task[0]}: {name} of a colleague was replaced, and no record says so"
                 yield Finding(LOST, dispute, problem)
 
     def _uploads(self) -> Iterator[Finding]:

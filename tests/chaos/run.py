@@ -183,8 +183,10 @@ class Run:
         outside.staging.update(self.disputes)
         await asyncio.gather(*(self._task(name, stage(each)) for name, each in self._stagings.items()))
         outside.staging.subtract(self.disputes)
-        records = [record for name in self._stagings for record in self._xcom(name)]
-        self.scene.transcript.stagings.setdefault(self.name, []).extend(records)
+        records = []
+        for name in self._stagings:
+            records += (returned := self._xcom(name))
+            self.scene.transcript.stagings.setdefault((self.name, name), []).extend(returned)
         unclean = {record["dispute"] for record in records if record["state"] != "staged"}
         outside.unclean -= {record["dispute"] for record in records} - unclean
         outside.unclean |= unclean

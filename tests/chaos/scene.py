@@ -298,7 +298,8 @@ class Scene:
         after = self.world.stripe[dispute].evidence
         for name, text in before.items():
             if isinstance(text, str) and people.is_a_colleagues(text) and after.get(name) != text:
-                self.transcript.replaced.append(Replaced(worker.split("/")[0], dispute, name, text))
+                run, _, task, _ = worker.split("/")
+                self.transcript.replaced.append(Replaced((run, task), dispute, name, text))
 
     def _may_be_stale(self, call: Call) -> bool:
         """Whether the answer to the same reading is there that a replica may still give."""

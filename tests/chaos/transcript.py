@@ -72,9 +72,12 @@ class Completion:
 
 @dataclass(frozen=True)
 class Replaced:
-    """One of a colleague's texts that a request of ours has replaced. `run` is run and generation."""
+    """One of a colleague's texts that a request of ours has replaced.
 
-    run: str
+    :param task: the name of its run, and the task.
+    """
+
+    task: tuple[str, str]
     dispute: str
     name: str
     text: str
@@ -128,8 +131,8 @@ class Transcript:
     replaced: list[Replaced] = field(default_factory=list)
     rejections: list[tuple[str, str]] = field(default_factory=list)
     """Run and generation, and dispute, of what a person rejected."""
-    stagings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """All records that the staging tasks of a run returned, by run."""
+    stagings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    """All records that a staging task has returned, the last one last, by the name of its run, and task."""
     sweeps: list[Sweep] = field(default_factory=list)
     killed_submitting: set[str] = field(default_factory=set)
     """Runs and generations of which a worker was killed at the submission."""
