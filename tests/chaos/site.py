@@ -75,9 +75,9 @@ class Site:
         logging.disable(logging.CRITICAL)
         self.folder = str(folder)
         self.empty_folder = str(folder.parent / "no cases")
-        # Every process of the campaign is a copy of the one that has made this.
-        self._receipts: Path | None = None
-        self._evidence: Path | None = None
+        self._receipts = self._evidence = Path()
+        # Every process of the campaign is a copy of the one that has made this, and has folders of its own.
+        self._process = 0
         host = {"host": "http://127.0.0.1:1"}
         moov = {
             "conn_type": "moov",
@@ -109,7 +109,7 @@ class Site:
 
     def take_receipts(self) -> list[dict[str, Any]]:
         """The receipts of the episode that has ended; the next one finds none."""
-        found = sorted(self._receipts.rglob("*.json")) if self._receipts else []
+        found = sorted(self._receipts.rglob("*.json"))
         receipts = [json.loads(path.read_text()) for path in found]
         for path in found:
             path.unlink()
@@ -120,7 +120,8 @@ class Site:
         os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = str(self._evidence)
 
     def new_world(self) -> World:
-        if self._receipts is None:
+        if self._process != os.getpid():
+            self._process = os.getpid()
             self._receipts = Path(tempfile.mkdtemp(prefix="receipts-", dir=Path(self.folder).parent))
             os.environ["AIRFLOW__DISPUTE__RECEIPTS"] = str(self._receipts)
             self._evidence = Path(tempfile.mkdtemp(prefix="evidence-", dir=Path(self.folder).parent))
