@@ -64,7 +64,7 @@ def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> Non
 
 
 def test_a_try_that_finds_all_uploads_there_ends_what_a_broken_one_has_begun() -> None:
-    store = Store()
+    store = StateStore()
     opened(store).begin("staged", ["theirs"])
     opened(store).begin("begun anew", ["theirs"])
 
