@@ -140,7 +140,8 @@ evidence_store = Text(
 )
 receipts = Text(
     "receipts",
-    "Folder for one file per submission: dispute, digest, approver, request id; any fsspec address. "
+    "Folder for one file per submission, concession and rejection: dispute, digest, approver, request id; "
+    "any fsspec address. "
     "Empty: none are written.",
     example="s3://shop-disputes/receipts",
 )

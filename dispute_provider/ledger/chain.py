@@ -20,7 +20,7 @@ from dispute_provider.ledger import terms
 
 
 class Kind(StrEnum):
-    """What a link is about."""
+    """What a link is about. A rejection has no take, because it sends nothing."""
 
     STAGE = "stage"
     SUBMIT = "submit"

@@ -85,7 +85,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             else:
                 results += await self._sent_before(ledgers, void)
                 rejected = [record for record in valid if record.state == State.REJECTED]
-                results += await self._take_back(apis, ledgers, rejected)
+                results += await self._reject(apis, ledgers, receipts, rejected)
                 self._log_lines(results)
                 submitter = Submitter(self.log, apis, ledgers, receipts, progress, is_retry=is_retry)
                 results += await submitter.all(r for r in valid if r.state == State.APPROVED)
@@ -102,23 +102,28 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         for record in ends:
             self.log.info("%s", record.log_line())
 
-    async def _take_back(self, apis: Apis, ledgers: Ledgers, rejected: list[Record]) -> list[Record]:
-        """Take back what was rejected at an API that would have sent it by itself; pass on the rest."""
+    async def _reject(
+        self, apis: Apis, ledgers: Ledgers, receipts: Receipts, rejected: list[Record]
+    ) -> list[Record]:
+        """Note what was rejected, and take it back from an API that would have sent it by itself."""
         from dispute_provider.state import evidence_store
-        from dispute_provider.workflow.sending.take_back import left_as_it_is, take_back
+        from dispute_provider.workflow.sending.reject import not_in_ledger, receipt_of, reject
+        from dispute_provider.workflow.sending.take_back import left_as_it_is
 
-        async def put_back(record: Record) -> Record:
-            if not record.automatic:
-                return record
+        async def end(record: Record) -> Record:
             try:
                 api = await apis.of(record.connection)
                 earlier = evidence_store.get(record.earlier) if record.earlier else None
                 known = json.loads(earlier) if earlier else None
-                return await take_back(api, record, known, ledgers.of(api, record.dispute), ledgers.task)
+                ledger = ledgers.of(api, record.dispute)
+                ended, receipt = await reject(api, record, known, ledger, ledgers.task)
             except Exception as error:  # a connection or a store that cannot be used must not stop the others
-                return left_as_it_is(record, error)
+                ended = left_as_it_is(record, error) if record.automatic else not_in_ledger(record, error)
+                receipt = receipt_of(record, ended)
+            receipts.write(receipt)
+            return ended
 
-        return await all_of(rejected, put_back)
+        return await all_of(rejected, end)
 
     async def _sent_before(self, ledgers: Ledgers, void: list[Record]) -> list[Record]:
         """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""

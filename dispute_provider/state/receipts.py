@@ -1,4 +1,4 @@
-"""Write receipts: what was sent to the bank and who approved it, kept longer than Airflow keeps its rows."""
+"""Write receipts: what was decided and sent, and by whom, kept longer than Airflow keeps its rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 class Receipts:
     """The receipts under ``[dispute] receipts``: one file for each final call that was or may have been
-    carried out.
+    carried out, and for each rejection.
 
     A receipt appears whole or not at all: a local one is written beside its place and then moved there, on
     object storage it is one put. A complete one is never written again.
@@ -35,9 +35,9 @@ class Receipts:
         """
         from dispute_provider.evidence.record import State
 
-        sent = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.CONCEDED, State.UNKNOWN)
-        is_sent = record.state in sent or (record.maybe_ours and record.state != State.HELD)
-        if not is_sent or not record.approval:
+        final = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.CONCEDED, State.REJECTED, State.UNKNOWN)
+        is_final = record.state in final or (record.maybe_ours and record.state != State.HELD)
+        if not is_final or not record.approval:
             return
         receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
         try:

@@ -138,13 +138,20 @@ class SingleCall(FinalCall[Answer]):
     async def _end(self, outcome: Outcome[Answer], state: str, reason: str = "") -> None:
         """End the link; a ledger that fails must not hide how the call ended."""
         sent, request_id = outcome.sent, outcome.sent.request_id if outcome.sent else None
+        receipt = {
+            "operation": self._request.operation.id,
+            "dispute": self._request.dispute,
+            "connection": self._api.settings.connection,
+        }
         try:
             if outcome.claim and not (sent and sent.never_left):
                 is_settled = outcome.is_settled or outcome.after is not None
-                await outcome.claim.end(state, reason, request_id, {}, is_settled=is_settled)
+                await outcome.claim.end(state, reason, request_id, receipt, is_settled=is_settled)
             elif outcome.link and outcome.link.last.by:
                 link, by = outcome.link, outcome.link.last.by
-                await self._ledger.end(link.number, link.next_entry, by, state, reason, is_settled=True)
+                await self._ledger.end(
+                    link.number, link.next_entry, by, state, reason, is_settled=True, record=receipt
+                )
         except TryAgainError as error:
             self._say(f"{state}, request {request_id}, but that is not in the ledger yet: {error}")
 

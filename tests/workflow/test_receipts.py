@@ -1,0 +1,163 @@
+"""Every submission, concession and rejection leaves a receipt, in the ledger and as a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows import SMALL, contest
+from running import run
+from support import pass_time
+
+from dispute_provider.ledger.stores import FolderStore
+from dispute_provider.operators.moov import MoovAcceptDisputeOperator
+from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
+
+TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
+NOTE = "Ask Ben about the blue parcel."
+CHOICE = {"submitted": "Submit", "conceded": "Concede", "rejected": "Reject"}
+KIND = {"submitted": "submit", "conceded": "concede", "rejected": "reject"}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    pass_time(monkeypatch)
+
+
+@pytest.fixture
+def receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path / "receipts"))
+    return tmp_path / "receipts"
+
+
+def ends(dispute: str) -> list[dict[str, Any]]:
+    """The signed ends of a dispute's links, in the ledger at its default place."""
+    ledger = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger")
+    files = [json.loads(path.read_bytes())["signed"] for path in sorted(ledger.glob(f"*/*/{dispute}/*/*"))]
+    return [signed for signed in files if signed["what"] == "end" and signed["kind"] != "stage"]
+
+
+def records(engine: Any, finished: Any) -> list[dict[str, Any]]:
+    value = engine.result(finished, "submit")
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def answer(dispute: str, state: str) -> Any:
+    def fill_in(form: dict[str, Any]) -> dict[str, Any]:
+        [option] = [option for option in form["options"] if option.startswith(CHOICE[state])]
+        fields = {"note": NOTE, **({"concede_confirm": dispute} if state == "conceded" else {})}
+        return {"chosen_options": [option], "params_input": fields}
+
+    return fill_in
+
+
+@pytest.mark.parametrize("state", ["submitted", "conceded", "rejected"])
+@pytest.mark.parametrize("kind", ["stripe", "moov"])
+def test_what_a_reviewer_decides_leaves_a_receipt(kind, state, engine, sandbox, connect, receipts):
+    dispute = sandbox.create_dispute(api=kind)["id"]
+    case = {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: "As it is."}}
+
+    finished = engine.run(contest([case], connect(kind)), answer(dispute, state))
+
+    [record] = records(engine, finished)
+    assert record["state"] == state
+    [file] = receipts.rglob("*.json")
+    [end] = ends(dispute)
+    assert (end["kind"], end["state"], end["is_settled"]) == (KIND[state], state, True)
+    for receipt in (json.loads(file.read_text()), end["record"]):
+        assert receipt["approval"]["responder"] == "ana (ana)"
+        assert (receipt["digest"], receipt["state"]) == (record["digest"], state)
+        # A receipt says what was decided, in none of anybody's words.
+        assert NOTE not in json.dumps(receipt)
+
+
+def test_a_policys_submission_leaves_one_too(engine, sandbox, stripe_connection, receipts):
+    sandbox.create_dispute(api="stripe", id="du_1", amount=1200)
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "As it is."}}
+    engine.run(contest([case], stripe_connection, policy=SMALL))
+    [end] = ends("du_1")
+    assert end["record"]["approval"]["responder"] == "policy small sums"
+
+
+def test_a_rejection_whose_evidence_was_put_back_says_so(
+    engine, sandbox, stripe_connection, receipts, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
+    sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "As it is."}}
+    dag = contest([case], stripe_connection)
+    dag.get_task("stage").switch_to_manual = True
+    engine.run(dag, answer("du_1", "rejected"))
+    [put_back, rejected] = ends("du_1")
+    assert [each["kind"] for each in (put_back, rejected)] == ["put back", "reject"]
+    assert rejected["record"]["reason"] == "rejected; its earlier evidence was put back"
+
+
+def test_a_ledger_that_cannot_be_written_does_not_undo_a_rejection(
+    engine, sandbox, moov_connection, receipts, monkeypatch
+):
+    dispute = sandbox.create_dispute(api="moov")["id"]
+    case = {"provider": "moov", "dispute": dispute, "evidence": {"cover-letter": "As it is."}}
+    create = FolderStore.create
+
+    def fail(self: FolderStore, path: str, content: bytes) -> bool:
+        if b'"kind":"reject"' in content:
+            raise OSError("the disk is full")
+        return create(self, path, content)
+
+    monkeypatch.setattr(FolderStore, "create", fail)
+    finished = engine.run(contest([case], moov_connection), answer(dispute, "rejected"))
+    [record] = records(engine, finished)
+    assert record["state"] == "rejected"
+    assert "its rejection is not in the ledger" in record["notes"][-1]
+    assert len([*receipts.rglob("*.json")]) == 1
+
+
+def test_a_rejection_that_a_second_try_finds_has_one_receipt(
+    engine, sandbox, stripe_connection, receipts, monkeypatch
+):
+    for dispute in ("du_1", "du_2"):
+        sandbox.create_dispute(api="stripe", id=dispute)
+
+    def fill_in(form: dict[str, Any]) -> dict[str, Any]:
+        sandbox.fault(operation="GetDisputesDispute", dispute="du_2", effect="status", status=503, times=None)
+        chosen = [option for option in form["options"] if "du_2" in option]
+        return {"chosen_options": chosen, "params_input": {"reject": ["du_1"]}}
+
+    cases = [
+        {"provider": "stripe", "dispute": dispute, "evidence": {"uncategorized_text": "As it is."}}
+        for dispute in ("du_1", "du_2")
+    ]
+    dag = contest(cases, stripe_connection)
+    dag.get_task("submit").retries, dag.get_task("submit").retry_delay = 1, timedelta(0)
+    finished = engine.run(dag, fill_in)
+    assert {record["state"] for record in records(engine, finished)} == {"rejected", "held"}
+    assert [end["kind"] for end in ends("du_1")] == ["reject"]
+    assert len([*receipts.rglob("*.json")]) == 1
+
+
+SINGLE = {
+    "conceded": ("stripe", lambda dispute: StripeCloseDisputeOperator(task_id="single", dispute=dispute)),
+    "submitted": (
+        "stripe",
+        lambda dispute: StripeUpdateDisputeOperator(task_id="single", dispute=dispute, submit=True),
+    ),
+    "accepted": ("moov", lambda dispute: MoovAcceptDisputeOperator(task_id="single", dispute_id=dispute)),
+}
+
+
+@pytest.mark.parametrize("call", SINGLE)
+def test_single_operators_leave_theirs_in_the_ledger(call, sandbox, connect):
+    kind, make = SINGLE[call]
+    connect(kind)
+    evidence = {"customer_name": "Zoë"} if kind == "stripe" else {"cover-letter": "We sent it."}
+    dispute = sandbox.create_dispute(api=kind, evidence=evidence)["id"]
+    run(make(dispute))
+    [end] = ends(dispute)
+    assert end["state"] == ("submitted" if call == "submitted" else "conceded")
+    assert end["record"]["dispute"] == dispute
+    assert end["request_id"]
