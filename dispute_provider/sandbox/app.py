@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from typing import Any
@@ -91,7 +90,7 @@ async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Resp
     if fault is None:
         return reply
     if fault.effect == "delay-after":
-        await asyncio.sleep(fault.seconds)
+        await fault.delay_answer()
     return fault.spoil(call, reply)
 
 

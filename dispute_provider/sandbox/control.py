@@ -65,7 +65,10 @@ class Control:
             case "GET", ["faults"]:
                 return [fault.describe() for fault in world.faults.rules]
             case "DELETE", ["faults"]:
-                world.faults.rules.clear()
+                world.faults.remove()
+                return {}
+            case "DELETE", ["faults", name]:
+                world.faults.remove(name)
                 return {}
             case "POST", ["oddities"]:
                 oddity = Oddity.from_json(given)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,6 +18,8 @@ AFTER = {"drop-after", "delay-after", "truncate", "wrong-json", "wrong-type", "r
 EFFECTS = BEFORE | AROUND | AFTER
 HANG_UP = {"drop-before", "drop-after", "reset", "truncate"}
 """Effects that end the connection."""
+_OWN = {"_random", "_removed", "matched", "spoilt"}
+"""Fields that no rule is given."""
 
 
 @dataclass(slots=True)
@@ -50,12 +54,13 @@ class Fault:
     matched: int = 0
     spoilt: int = 0
     _random: random.Random = field(default_factory=random.Random, repr=False)
+    _removed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Fault:
         """Raises ValueError on an unknown effect or field. A match may stand under `match` or beside it."""
         flat = {**given.get("match", {}), **{key: value for key, value in given.items() if key != "match"}}
-        unknown = flat.keys() - ({item.name for item in fields(cls)} - {"_random", "matched", "spoilt"})
+        unknown = flat.keys() - ({item.name for item in fields(cls)} - _OWN)
         if unknown:
             raise ValueError(f"no fault field {', '.join(sorted(unknown))}")
         if flat.get("effect") not in EFFECTS:
@@ -88,6 +93,11 @@ class Fault:
             return False
         self.spoilt += 1
         return True
+
+    async def delay_answer(self) -> None:
+        """Keep an answer back for the rule's seconds, or until the rule is removed."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._removed.wait(), self.seconds)
 
     @property
     def before(self) -> bool:
@@ -128,7 +138,7 @@ class Fault:
         return self.body.encode() if isinstance(self.body, str) else json_bytes(self.body)
 
     def describe(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "_random"}
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name[0] != "_"}
 
 
 class Faults:
@@ -139,3 +149,15 @@ class Faults:
 
     def take(self, call: Call) -> Fault | None:
         return next((rule for rule in self.rules if rule.hits(call)), None) if self.rules else None
+
+    def remove(self, name: str | None = None) -> None:
+        """Remove the rules of a name, or all; answers that they delay go out at once.
+
+        :raises KeyError: if no rule has that name.
+        """
+        removed = [rule for rule in self.rules if name in (None, rule.name)]
+        if name is not None and not removed:
+            raise KeyError(name)
+        self.rules = [rule for rule in self.rules if rule not in removed]
+        for rule in removed:
+            rule._removed.set()

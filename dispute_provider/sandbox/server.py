@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -152,6 +152,10 @@ class Sandbox:
 
     def faults(self) -> list[dict[str, Any]]:
         return list(self._ask("GET", "faults"))
+
+    def remove_fault(self, name: str) -> None:
+        """Remove the rules of a name; answers that they delay go out at once."""
+        self._ask("DELETE", f"faults/{quote(name, safe='')}")
 
     def clear_faults(self) -> None:
         self._ask("DELETE", "faults")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -256,6 +257,20 @@ def test_delays(sandbox: Sandbox, submit: Any) -> None:
     begun = time.monotonic()
     submit()
     assert time.monotonic() - begun >= 0.1
+
+
+def test_a_rule_that_is_removed_delays_nothing_any_more(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    path = f"/disputes/{staged(sandbox, 'stripe')}"
+    sandbox.fault(name="kept/back", effect="delay-after", seconds=60)
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(stripe.get, path)
+        while not sandbox.faults()[0]["spoilt"]:
+            assert not answer.done()
+        sandbox.remove_fault("kept/back")
+        assert answer.result(10).status_code == 200
+    assert sandbox.faults() == []
+    with pytest.raises(SandboxError, match="there is no 'kept/back'"):
+        sandbox.remove_fault("kept/back")
 
 
 def test_which_requests_are_spoilt(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client) -> None:
