@@ -12,6 +12,7 @@ from support import Connect, pass_time
 from dispute_provider.apis.api import Api
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
+from dispute_provider.ledger import terms
 from dispute_provider.ledger.chain import Kind
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 from dispute_provider.transport import timeouts
@@ -167,6 +168,15 @@ def test_a_429_whose_pause_is_too_long_is_left_to_airflow(
     [end] = driver.run("moov", act(action, record))
     assert (end.state, end.retry_after) == (State.HELD, 3600)
     assert len(sandbox.journal(operation=operation)) == 1
+
+
+def test_a_key_that_a_request_in_flight_holds_is_tried_again_once_that_has_arrived(
+    action: str, driver: Driver, sandbox: Sandbox
+) -> None:
+    record = stage("stripe", driver, sandbox)
+    sandbox.fault(operation=OPERATIONS["stripe", action], effect="status", status=409, times=None)
+    [end] = driver.run("stripe", act(action, record))
+    assert (end.state, end.retry_after) == (State.HELD, terms.LAPSES_AFTER)
 
 
 def test_an_old_token_is_renewed_and_the_dispute_read_before_the_call_is_made_again(

@@ -139,7 +139,9 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
     )
     if problem and is_repeatable and not outcome.unread:
         held = record.ended(State.HELD, f"{what}: {problem}", request_id)
-        return replace(held, retry_after=problem.retry_after or 0.0, maybe_ours=True)
+        # What another request does under the key shows once that has arrived, or never will.
+        pause = terms.LAPSES_AFTER if isinstance(problem, ConflictError) else 0.0
+        return replace(held, retry_after=problem.retry_after or pause, maybe_ours=True)
     if outcome.link and not outcome.is_settled and not (sent.never_left or outcome.unread):
         reason = f"an earlier try may have sent it, and this one was answered: {problem or 'accepted'}"
         return record.ended(State.UNKNOWN, f"{reason}; look at the dispute, do not send again", request_id)
