@@ -1,4 +1,4 @@
-"""Writes the tables of docs/evidence.md anew from what the contracts say: python docs/tables.py"""
+"""Write the tables of docs/evidence.md and docs/faults.md anew from the code: python docs/tables.py"""
 
 from __future__ import annotations
 
@@ -10,17 +10,35 @@ from dispute_provider.contracts import contract
 from dispute_provider.evidence.completeness import PRODUCTS, Assessment, assess
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.explain.markdown import table
+from dispute_provider.ledger import terms
+from dispute_provider.ledger.chain import Standing
+from dispute_provider.workflow.failures import LEAVES
+from dispute_provider.workflow.sending.decisions import AFTER, KEYED_STEPS, STEPS, Reading
 
-PAGE = Path(__file__).parent / "evidence.md"
+PAGES = [Path(__file__).parent / name for name in ("evidence.md", "faults.md")]
+STANDINGS = {
+    Standing.FREE: "no claim, or a released one",
+    Standing.OURS: "an earlier try's, and its request may still arrive",
+    Standing.OURS_LAPSED: f"an earlier try's, older than {terms.LAPSES_AFTER:.0f} s",
+    Standing.TAKEN: "another task's",
+    Standing.LAPSED: f"another task's, older than {terms.LAPSES_AFTER:.0f} s",
+    Standing.SETTLING: "ended, and its request may still arrive",
+    Standing.ENDED: "this task's own, ended",
+    Standing.UNSEEN: "another's, ended since the approval",
+    Standing.DAMAGED: "edited, or not readable",
+}
 
 
 def page(text: str) -> str:
-    """The page with its tables as they have to be; all else stays."""
+    """Return a page with its tables as they have to be; all else stays."""
     for name, made in {
         "stripe": stripe(),
         "moov": moov(),
         "why-stripe": why("stripe"),
         "why-moov": why("moov"),
+        "steps": steps(),
+        "after": after(),
+        "leaves": leaves(),
     }.items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         text = re.sub(f"{start}.*?{end}", lambda _, new=f"{start}\n{made}\n{end}": new, text, flags=re.DOTALL)
@@ -58,6 +76,31 @@ def why(api: str) -> str:
     )
 
 
+def steps() -> str:
+    """Return what a final call does next, by its claim in the ledger and what the dispute shows."""
+
+    def cell(reading: Reading, stands: Standing) -> str:
+        step, keyed = STEPS[reading, stands], KEYED_STEPS.get((reading, stands))
+        return f"{step}; under an idempotency key: {keyed}" if keyed else str(step)
+
+    rows = [[title, *(cell(reading, stands) for reading in Reading)] for stands, title in STANDINGS.items()]
+    return table(["Claim in the ledger", *(f"Dispute: {reading}" for reading in Reading)], rows)
+
+
+def after() -> str:
+    """Return what a final call does after an answer that no reading confirms."""
+    rows = [[str(answered), *map(str, what)] for answered, what in AFTER.items()]
+    return table(["Answer", "Moov, no idempotency keys", "Stripe, the same key"], rows)
+
+
+def leaves() -> str:
+    """Return where a failed call leaves a dispute."""
+    rows = [
+        [str(failure), f"`{state}`", "yes" if again else "no"] for failure, (state, again) in LEAVES.items()
+    ]
+    return table(["Failure", "State", "Tried again"], rows)
+
+
 def _found(api: str, product: str | None, **facts: Any) -> Assessment:
     """What is missing where nothing is there: all that suits."""
     dispute = Dispute(
@@ -77,4 +120,5 @@ def _data(api: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for each in PAGES:
+        each.write_text(page(each.read_text(encoding="utf-8")), encoding="utf-8")

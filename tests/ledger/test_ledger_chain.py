@@ -43,7 +43,7 @@ from dispute_provider.ledger.seal import KeySeal
 from dispute_provider.ledger.stores import MemoryStore
 from dispute_provider.signatures import Keyring
 from dispute_provider.transport.claim import NotClaimedError
-from dispute_provider.workflow.sending.final_call import (
+from dispute_provider.workflow.sending.decisions import (
     STEPS,
     AfterDenial,
     Reading,

@@ -37,8 +37,7 @@ class Step(StrEnum):
     DAMAGED = "end: held, look at the ledger"
 
 
-# What to do, by what the dispute is and how its chain stands. Where an API has idempotency keys, what is in
-# flight under the call's own key is sent again at once: both together are one.
+# What to do, by what the dispute is and how its chain stands. docs/faults.md prints the tables here.
 STEPS: Mapping[tuple[Reading, Standing], Step] = {
     (Reading.OPEN, Standing.FREE): Step.SEND,
     (Reading.OPEN, Standing.OURS): Step.WAIT,
@@ -70,42 +69,78 @@ STEPS: Mapping[tuple[Reading, Standing], Step] = {
 }
 
 
+# Where it differs at an API with idempotency keys: what is in flight under the call's own key is sent again
+# at once, because both together are one.
+KEYED_STEPS: Mapping[tuple[Reading, Standing], Step] = {(Reading.OPEN, Standing.OURS): Step.SEND}
+
+
 def next_step(reading: Reading, stands: Standing, *, has_key: bool) -> Step:
     """Return what to do next.
 
     :param has_key: whether the call has an idempotency key.
     """
-    if has_key and (reading, stands) == (Reading.OPEN, Standing.OURS):
-        return Step.SEND
-    return STEPS[reading, stands]
+    step = STEPS[reading, stands]
+    return KEYED_STEPS.get((reading, stands), step) if has_key else step
+
+
+class Answered(StrEnum):
+    """What was answered to a final call that no reading of the dispute shows."""
+
+    ACCEPTED = "a success"
+    BUSY = "429"
+    RENEWABLE = "401, and a new bearer token may help"
+    CONFLICT = "409"
+    UNCLEAR = "5xx, or nothing that can be read"
+    REFUSED = "any other refusal"
 
 
 class AfterDenial(StrEnum):
     """What to do after an answer, where readings do not show that the call was carried out."""
 
-    AGAIN = "send it again"
+    AGAIN = "send it again at once"
     LATER = "send it again once it has lapsed"
     SETTLE = "read again once it has lapsed"
     STOP = "end"
 
 
+# By the answer, without and with an idempotency key. No answer proves that nothing was carried out: a gateway
+# may give it after the API has acted. Under a key a call may be sent again at once; without one, only after
+# what was sent has arrived or never will.
+AFTER: Mapping[Answered, tuple[AfterDenial, AfterDenial]] = {
+    Answered.ACCEPTED: (AfterDenial.STOP, AfterDenial.STOP),
+    Answered.BUSY: (AfterDenial.LATER, AfterDenial.AGAIN),
+    Answered.RENEWABLE: (AfterDenial.LATER, AfterDenial.STOP),
+    Answered.CONFLICT: (AfterDenial.STOP, AfterDenial.AGAIN),
+    Answered.UNCLEAR: (AfterDenial.STOP, AfterDenial.AGAIN),
+    Answered.REFUSED: (AfterDenial.SETTLE, AfterDenial.STOP),
+}
+
+
 def after_answer(problem: ApiError | None, *, has_key: bool, renews_token: bool) -> AfterDenial:
     """Return what to do after an answer that readings do not confirm.
 
-    No answer proves that nothing was carried out: a gateway may give it after the API has acted. Under a key
-    a call is sent again at once. Without one, it is sent again once what was sent has arrived or never will.
-
-    :param problem: the error that was answered; None for a success.
+    :param problem: the error that was answered; None for a success. Where the API says of an error that
+        sending again does not help, a call under a key is not sent again.
     :param has_key: whether the call has an idempotency key.
     :param renews_token: whether a new bearer token may mend a 401.
     """
-    is_401 = isinstance(problem, AuthenticationError)
-    if has_key:
-        is_mendable = isinstance(problem, RateLimitedError | ServerError | AmbiguousError | ConflictError)
-        may_help = problem is not None and problem.should_retry is not False
-        return AfterDenial.AGAIN if is_mendable and may_help else AfterDenial.STOP
-    if isinstance(problem, RateLimitedError) or (is_401 and renews_token):
-        return AfterDenial.LATER
-    if problem is None or isinstance(problem, AmbiguousError | ConflictError | ServerError):
+    if has_key and problem is not None and problem.should_retry is False:
         return AfterDenial.STOP
-    return AfterDenial.SETTLE
+    return AFTER[answered_with(problem, renews_token=renews_token)][has_key]
+
+
+def answered_with(problem: ApiError | None, *, renews_token: bool) -> Answered:
+    """Return what kind of answer an error is; see :func:`after_answer` for the parameters."""
+    match problem:
+        case None:
+            return Answered.ACCEPTED
+        case RateLimitedError():
+            return Answered.BUSY
+        case AuthenticationError() if renews_token:
+            return Answered.RENEWABLE
+        case ConflictError():
+            return Answered.CONFLICT
+        case AmbiguousError() | ServerError():
+            return Answered.UNCLEAR
+        case _:
+            return Answered.REFUSED

@@ -111,8 +111,7 @@ async def stage(
         if conflicts := merged.of_kind("conflict"):
             reason = f"somebody else has filled in {', '.join(conflicts)}, and the DAG says to fail then"
             return record.ended(State.REFUSED, reason)
-        if violations := fitting.over_limits(api.contract, merged, network):
-            raise InvalidCaseError(case.dispute, violations)
+        _require_limits(api, case, merged, network)
         assessment = assess(api.contract, before.dispute, case.product, [*merged.wanted, *merged.staying])
         record = _assessed(record, assessment, before.dispute)
         if refusal := _too_weak(assessment, rules):
@@ -138,13 +137,23 @@ async def stage(
     notes = (*record.notes, *before.dispute.notes, *_notes(record, merged, found, after))
     record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
     record = replace(record, staged_as=record.fingerprint)
-    if unsafe := _automatic(after.dispute, dataclasses.replace(rules, switch_to_manual=False)):
-        # The switch did not hold: what is staged would go out unapproved.
-        end = record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
-    else:
-        end = record.ended(State.STAGED, _summary(merged, after))
+    end = _staged_end(record, merged, after, rules)
     await claim.end(str(end.state), end.reason, end.request_id, {})
     return end
+
+
+def _require_limits(api: Api, case: Case, merged: Merged, network: str | None) -> None:
+    """Raise the limits that the evidence exceeds together with what stays on the dispute."""
+    if violations := fitting.over_limits(api.contract, merged, network):
+        raise InvalidCaseError(case.dispute, violations)
+
+
+def _staged_end(record: Record, merged: Merged, after: Snapshot, rules: Rules) -> Record:
+    """Return the end of a record whose evidence was written, by what the dispute shows then."""
+    if unsafe := _automatic(after.dispute, dataclasses.replace(rules, switch_to_manual=False)):
+        # The switch did not hold: what is staged would go out unapproved.
+        return record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
+    return record.ended(State.STAGED, _summary(merged, after))
 
 
 def _part_for_its_stage(
