@@ -67,7 +67,7 @@ class ApiError(DisputeError):
     :param code: the API's error code, e.g. ``resource_missing``.
     :param param: the parameter that the API complains about.
     :param retry_after: seconds that the API asks to wait, None when it does not say.
-    :param should_retry: the API's own advice (``Stripe-Should-Retry``), None when it gives none.
+    :param should_retry: the API's own advice, None when it gives none.
     :param in_flight: whether nobody waited for the end of it, so that it may still be carried out.
     :param advice: what to do, where the contract knows it for this error code; None for that of the class.
     """
@@ -171,6 +171,10 @@ class RateLimitedError(ApiError):
     """429: too many requests, or another request holds the object; nothing was done."""
 
     advice = "wait and send again"
+
+
+class LockedError(RateLimitedError):
+    """429 about one object, which another request holds, and about no rate; nothing was done."""
 
 
 class ServerError(ApiError):

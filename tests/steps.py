@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dispute_provider.apis.api import Api, DisputeMemory
+from dispute_provider.apis.api import Api
+from dispute_provider.apis.memory import DisputeMemory
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record

@@ -6,18 +6,18 @@ import abc
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 from dispute_provider.apis.connection import Connection, refuse
+from dispute_provider.apis.memory import DisputeMemory
 from dispute_provider.contracts import contract
-from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.answers import Answer, Complaint
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.validation import violations
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.replacing import Replacement
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider.exceptions import ApiError, AuthenticationError
 from dispute_provider.transport.claim import WriteClaim
@@ -51,83 +51,6 @@ def readable_id(item: Any, member: str) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-class DisputeMemory(Protocol):
-    """What is remembered of one dispute between tries and runs.
-
-    :param first_seen: the API's ids of what stood there before we first uploaded to it: what came later and
-        equals the case is ours. None if nothing was uploaded yet.
-    :param ours: marks of what we put there, in earlier runs too: the rest is somebody else's.
-    """
-
-    first_seen: frozenset[str] | None
-
-    @property
-    def ours(self) -> frozenset[str]: ...
-
-    def look_again(self) -> None:
-        """Read what another task has noted since this one began."""
-
-    def begin(self, items: frozenset[str]) -> None:
-        """Note what is there, before anything is uploaded; the first note stays."""
-
-    def remember(self, marks: frozenset[str]) -> None:
-        """Note what is ours there, in place of what was."""
-
-    def keep(self, evidence: Mapping[str, Any]) -> str | None:
-        """Keep evidence that is about to be replaced; returns the sha256 that it is found by, None if it
-        cannot be kept.
-        """
-
-    def kept(self, sha256: str | None) -> dict[str, Any] | None:
-        """Return evidence that was kept; None if it was not, or is gone."""
-
-    def replacement(self, marks: frozenset[str]) -> Replacement | None:
-        """Return what a broken staging noted before it wrote; None if there is no such note.
-
-        :param marks: of what the dispute holds: where all of it is ours, no staging was broken.
-        """
-
-    def note(self, replacement: Replacement) -> None:
-        """Note what is about to be replaced, before it is written: it outlives this try."""
-
-
-class NoMemory:
-    """Memory that keeps nothing, for callers without a state store."""
-
-    def __init__(self) -> None:
-        self.first_seen: frozenset[str] | None = None
-        self.ours: frozenset[str] = frozenset()
-
-    def look_again(self) -> None:
-        """Nothing is noted."""
-
-    def begin(self, items: frozenset[str]) -> None:
-        self.first_seen = items
-
-    def remember(self, marks: frozenset[str]) -> None:
-        self.ours = marks
-
-    def keep(self, evidence: Mapping[str, Any]) -> str | None:
-        return None
-
-    def kept(self, sha256: str | None) -> dict[str, Any] | None:
-        return None
-
-    def replacement(self, marks: frozenset[str]) -> Replacement | None:
-        return None
-
-    def note(self, replacement: Replacement) -> None:
-        pass
-
-
-def foreign(before: Snapshot, memory: DisputeMemory) -> frozenset[str]:
-    """Return the ids of the items that were there before any of ours, even if they read the same as ours."""
-    there = frozenset(held.item for held in before.evidence if held.item)
-    first = there if memory.first_seen is None else memory.first_seen
-    # What is ours may have to be looked up.
-    return first and first - memory.ours
-
-
 @dataclass(slots=True)
 class BearerToken:
     """A minted bearer token and when it ends, on the monotonic clock, in seconds."""
@@ -153,7 +76,7 @@ class Api(abc.ABC):
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
-        self.client = Client(settings)
+        self.client = Client(settings, self.read_error)
         self.contract = contract.load(self.name)
         self._tokens: list[BearerToken] = []
         self._claim: WriteClaim | None = None
@@ -184,6 +107,17 @@ class Api(abc.ABC):
         """Read a connection.
 
         :raises ConnectionConfigError: if it must not be used as it stands.
+        """
+
+    @classmethod
+    @abc.abstractmethod
+    def read_error(cls, body: Any) -> Complaint:
+        """Read the body of an error.
+
+        Texts that are not known to be the API's own words are left out: they may quote a customer.
+
+        :param body: its JSON, whatever that holds: an exception of a missing or another member is caught, and
+            the error then has no explanation.
         """
 
     @classmethod

@@ -10,8 +10,6 @@ from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.evidence.case import dispute_id
 from dispute_provider.evidence.snapshot import Dispute, sha256_of
 
-HEADER = "Idempotency-Key"
-
 
 def final_key(api: str, dispute: Dispute, what: str, ordinal: int) -> str:
     """Return the key of a final call: that of the dispute's stage, whatever would be sent.
@@ -34,19 +32,18 @@ def upload_key(connection: str, account: str | None, sha256: str, filename: str)
     return f"file-{sha256_of(['file', connection, account, sha256, filename])}"
 
 
-def key_for(connection: str, request: Request) -> dict[str, str]:
-    """Return a key for a call by itself, made from all that it says; empty where it takes none or has one.
+def with_own_key(connection: str, request: Request) -> Request:
+    """Return a call with a key made from all that it says; as it is where it takes none or has one.
 
     Staging gets none: to stage what was staged before has to do something, and a key would prevent it. A
     final call gets its key when it is sent: see :func:`final_key`.
     """
-    arguments = request.arguments
-    if HEADER not in request.operation.parameters or HEADER in arguments or arguments.get("submit") is False:
-        return {}
-    if request.is_final:
-        return {}
-    given = {name: _digested(value) for name, value in arguments.items()}
-    return {HEADER: f"{request.operation.id}-{sha256_of([connection, given])}"}
+    operation = request.operation
+    takes_key = operation.argument("idempotency-key") is not None
+    if not takes_key or request.key or operation.effect == "irreversible":
+        return request
+    given = {name: _digested(value) for name, value in request.arguments.items()}
+    return request.with_key(f"{operation.id}-{sha256_of([connection, given])}")
 
 
 def _digested(value: Any) -> Any:

@@ -5,19 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from base64 import b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dispute_provider.apis.api import (
-    Api,
-    BearerToken,
-    DisputeMemory,
-    Listing,
-    Unreadable,
-    foreign,
-    readable_id,
-)
+from dispute_provider.apis.api import Api, BearerToken, Listing, Unreadable, readable_id
 from dispute_provider.apis.connection import (
     Connection,
     base_url,
@@ -27,7 +19,8 @@ from dispute_provider.apis.connection import (
     rate,
     refuse,
 )
-from dispute_provider.contracts.answers import Answer
+from dispute_provider.apis.memory import DisputeMemory, foreign
+from dispute_provider.contracts.answers import Answer, Complaint
 from dispute_provider.contracts.encoding import FilePart, segment
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.merging import Merged, Piece
@@ -49,6 +42,11 @@ _CLOSED = {
     "won": "it is decided: won",
     "lost": "it is decided: lost",
 }
+# What the texts of a 422 are about.
+_REFUSED_PARTS = (
+    *("evidenceType", "file", "filename", "mimeType"),
+    *("scope", "refresh_token", "token", "token_type_hint"),
+)
 _DASHBOARD = "https://dashboard.moov.io"
 _PAGE = 200
 # The API's documents disagree on its limit; this is the lowest of their figures.
@@ -94,6 +92,12 @@ class MoovApi(Api):
             oauth=auth == "oauth2",
             network=network_of(connection),
         )
+
+    @classmethod
+    def read_error(cls, body: Any) -> Complaint:
+        # Some say in one text what is wrong, others in a text for each part that was refused.
+        found = body.get("error", body)
+        return Complaint(found if isinstance(found, str) else "; ".join(_refused_parts(found)))
 
     @property
     def account(self) -> str:
@@ -294,6 +298,15 @@ class MoovApi(Api):
             live=self.settings.live,
             url=dashboard_url(self.account, data["disputeID"]),
         )
+
+
+def _refused_parts(parts: Mapping[str, Any]) -> Iterator[str]:
+    for name in _REFUSED_PARTS:
+        part = parts.get(name)
+        if isinstance(part, Mapping):
+            yield from (f"{name} {text}" for text in _refused_parts(part))
+        elif isinstance(part, str):
+            yield f"{name}: {part}"
 
 
 def dashboard_url(account: str, dispute: str) -> str:

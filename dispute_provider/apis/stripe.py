@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider.apis import idempotency, stripe_dispute, stripe_evidence
-from dispute_provider.apis.api import Api, DisputeMemory, Listing, Unreadable, readable_id
+from dispute_provider.apis.api import Api, Listing, Unreadable, readable_id
 from dispute_provider.apis.connection import (
     Connection,
     base_url,
@@ -20,8 +20,9 @@ from dispute_provider.apis.connection import (
     rate,
     refuse,
 )
+from dispute_provider.apis.memory import DisputeMemory
 from dispute_provider.apis.stripe_charges import unmet_by
-from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.answers import Answer, Complaint, word
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.contracts.evidence_fields import lists
@@ -39,6 +40,9 @@ from dispute_provider.transport.connection_settings import ConnectionSettings
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
 # The connection's extra field for each header.
 _EXTRAS = {"Stripe-Version": "api_version", "Stripe-Account": "account", "Stripe-Context": "context"}
+_KEY_HEADER = "Idempotency-Key"
+# A 429 with this code is about one object, which another request holds, and about no rate.
+_LOCKED = "lock_timeout"
 # The first version whose disputes hold their evidence field by field.
 _OLDEST_VERSION = "2014-12-08"
 # In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
@@ -95,6 +99,18 @@ class StripeApi(Api):
             # Tasks that share the API's rate share that of its files.
             file_rate=_FILE_RATE * min(1.0, overall / whole),
             network=network_of(connection),
+        )
+
+    @classmethod
+    def read_error(cls, body: Any) -> Complaint:
+        error = body["error"]
+        code = word(error.get("code"))
+        message = error.get("message")
+        return Complaint(
+            message if isinstance(message, str) else "",
+            code or word(error.get("type")),
+            word(error.get("param")),
+            is_lock=code == _LOCKED,
         )
 
     def request(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Request:
@@ -230,7 +246,7 @@ class StripeApi(Api):
             self.concedes_by,
             record.account,
             dispute=record.dispute,
-            **{idempotency.HEADER: idempotency.final_key(self.name, found.dispute, "concede", ordinal)},
+            **{_KEY_HEADER: idempotency.final_key(self.name, found.dispute, "concede", ordinal)},
         )
 
     def is_conceded(self, found: Dispute) -> bool:
@@ -246,7 +262,7 @@ class StripeApi(Api):
             dispute=record.dispute,
             evidence=evidence,
             submit=True,
-            **{idempotency.HEADER: idempotency.final_key(self.name, dispute, "submit", ordinal)},
+            **{_KEY_HEADER: idempotency.final_key(self.name, dispute, "submit", ordinal)},
         )
 
     async def _upload(self, document: Document, account: str | None) -> str:
@@ -257,7 +273,7 @@ class StripeApi(Api):
             account,
             purpose="dispute_evidence",
             file=FilePart(document.upload_name, document.content, document.content_type),
-            **{idempotency.HEADER: key},
+            **{_KEY_HEADER: key},
         )
         return str(answer.data["id"])
 

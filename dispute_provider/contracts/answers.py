@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dispute_provider.contracts.contract import Request
+from dispute_provider.contracts.headers import header
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
     AuthenticationError,
     ConflictError,
     InvalidRequestError,
+    LockedError,
     NotFoundError,
     OutdatedVersionError,
     PermissionDeniedError,
@@ -48,6 +50,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 _NO_JSON = (ValueError, RecursionError)
 _LONGEST_MESSAGE = 500
 _LONGEST_CODE = 100
+_UNEXPLAINED = "no explanation given"
 # Shorter texts ("US", "1") occur in any sentence; taking them out would make messages unreadable.
 _SHORTEST_REDACTED_TEXT = 4
 _REDACTED = "[redacted]"
@@ -55,6 +58,31 @@ _WORD = re.compile(r"[^\s'\"`(\[=]+")
 _MASK = re.compile(r"\*{2}|•{2}|…|\.{3}")
 # "sk_test_" and a little more.
 _SHOWN_START = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What an error's body says, as the API's module reads it.
+
+    :param message: in the API's words; empty where the body gives none.
+    :param code: the API's error code.
+    :param param: the argument that the API complains about.
+    :param is_lock: of a 429, whether it is about one object that another request holds, and not about a rate.
+    """
+
+    message: str = ""
+    code: str | None = None
+    param: str | None = None
+    is_lock: bool = False
+
+
+ReadError = Callable[[Any], Complaint]
+"""Reads an error's JSON. What it does not recognise it leaves out: that may quote a customer."""
+
+
+def unexplained(body: Any) -> Complaint:
+    """Read nothing of an error's body."""
+    return Complaint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +94,7 @@ class Answer:
     :param raw: the same as the API sent it.
     :param warnings: what is missing, left out or unknown to the contract, each with its JSON pointer.
     :param broken: the items of lists that are not in ``data``, because they cannot be used.
+    :param headers: by their names in any case; an API that pages by a header has its cursor there.
     :param replayed: whether the API says that it only repeats what it answered to the same key before.
     :param in_doubt: whether an earlier attempt at the same call may have been carried out.
     """
@@ -76,6 +105,7 @@ class Answer:
     raw: Any = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
     broken: tuple[BrokenItem, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     replayed: bool = False
     in_doubt: bool = False
 
@@ -95,22 +125,29 @@ class Answer:
 
 
 def read_answer(
-    request: Request, status: int, headers: Mapping[str, str], body: bytes, *authorizations: str
+    request: Request,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *authorizations: str,
+    read_error: ReadError = unexplained,
 ) -> Answer:
     """Check an answer.
 
     :param headers: by their names in any case, as both HTTP clients hold them.
     :param authorizations: what the request was authorised with, and its connection: whoever echoes one of
         them is not quoted.
+    :param read_error: the API's reader of error bodies; by default nothing is read of them.
     :raises ApiError: the error of the tree that the status, or an unreadable body, stands for.
     """
-    request_id = headers.get("request-id") or headers.get("x-request-id")
+    api = request.operation.contract
+    request_id = header(api, "request-id", headers)
     if not 200 <= status < 300:
         secrets = [secret for authorization in authorizations for secret in _secrets(authorization)]
-        raise _error(request, status, request_id, headers, body, secrets)
+        raise _error(request, status, request_id, headers, _complaint(body, read_error), secrets)
     schema = request.operation.success_schema
     if schema is None:
-        return Answer(status, request_id, body or None, raw=body or None)
+        return Answer(status, request_id, body or None, raw=body or None, headers=headers)
     from dispute_provider.contracts.reading import read
 
     try:
@@ -133,7 +170,8 @@ def read_answer(
         raw=data,
         warnings=warnings,
         broken=found.broken,
-        replayed=headers.get("idempotent-replayed") == "true",
+        headers=headers,
+        replayed=header(api, "replayed", headers) == "true",
     )
 
 
@@ -204,42 +242,39 @@ def _error(
     status: int,
     request_id: str | None,
     headers: Mapping[str, str],
-    body: bytes,
+    complaint: Complaint,
     secrets: Sequence[str],
 ) -> ApiError:
-    message, code, param = _complaint(body)
+    api = request.operation.contract
     # A redirect, or a status that only gateways use, does not say whether the API itself acted.
     unclear = ServerError if request.operation.after_failure == "resend" else AmbiguousError
     kind = _BY_STATUS.get(status, unclear)
-    return kind(
-        redact(without_keys(message, secrets), request.content)[:_LONGEST_MESSAGE] or "no explanation given.",
+    message = redact(without_keys(complaint.message, secrets), request.content)[:_LONGEST_MESSAGE]
+    return (LockedError if kind is RateLimitedError and complaint.is_lock else kind)(
+        message or f"{_UNEXPLAINED}.",
         operation=request.operation.id,
         status=status,
         request_id=request_id,
-        code=code,
-        param=param,
+        code=complaint.code,
+        param=complaint.param,
         retry_after=retry_after_seconds(headers.get("retry-after")),
-        should_retry={"true": True, "false": False}.get(headers.get("stripe-should-retry", "")),
+        should_retry={"true": True, "false": False}.get(header(api, "should-retry", headers) or ""),
         # The server or a gateway stopped waiting; the API may still act.
         in_flight=status in (408, 504),
-        advice=request.operation.contract.advice.get(code or ""),
+        advice=api.advice.get(complaint.code or ""),
     )
 
 
-def _complaint(body: bytes) -> tuple[str, str | None, str | None]:
-    """Message, code and parameter of an error body, of whichever shape; empty where it has none."""
+def _complaint(body: bytes, read_error: ReadError) -> Complaint:
+    """What an error body says; nothing where it is no JSON, or not in the API's form."""
     try:
-        document = json.loads(body)
-    except _NO_JSON:
-        return "", None, None
-    error = document.get("error", document) if isinstance(document, dict) else document
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        code, param = error.get("code") or error.get("type"), error.get("param")
-        return error["message"], _word(code), _word(param)
-    return (error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)), None, None
+        return read_error(json.loads(body))
+    except (*_NO_JSON, AttributeError, KeyError, IndexError, TypeError):
+        return Complaint()
 
 
-def _word(value: Any) -> str | None:
+def word(value: Any) -> str | None:
+    """Return a code or a name of an error body, shortened; None if it is no text, or empty."""
     return value[:_LONGEST_CODE] if isinstance(value, str) and value else None
 
 

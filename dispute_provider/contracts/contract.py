@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal, cast
 
-from dispute_provider.contracts.encoding import FORM, JSON, MULTIPART, form_encode, multipart_encode, segment
+from dispute_provider.contracts.encoding import JSON, MULTIPART, encode_body, query_string, segment
 from dispute_provider.contracts.json_data import Json
 from dispute_provider.exceptions import InvalidRequestError, Violation
 
@@ -43,16 +43,29 @@ class Request:
     @property
     def is_final(self) -> bool:
         """Whether it cannot be undone: it submits, concedes or accepts; staging does not."""
-        return self.operation.effect == "irreversible" and self.arguments.get("submit") is not False
+        return self.operation.is_final(self.arguments)
 
     @property
     def dispute(self) -> str | None:
         """The id of the dispute that it is about; None if it is about none."""
-        return self.arguments.get("dispute") or self.arguments.get("disputeID")
+        return cast("str | None", self.operation.given("dispute", self.arguments))
 
-    def with_headers(self, headers: Mapping[str, str]) -> Request:
-        """Return the same call with more header parameters, valid ones of the contract's names."""
-        return replace(self, headers={**self.headers, **headers}, arguments={**self.arguments, **headers})
+    @property
+    def key(self) -> str | None:
+        """Its idempotency key; None if it has none."""
+        return cast("str | None", self.operation.given("idempotency-key", self.arguments))
+
+    def with_key(self, key: str) -> Request:
+        """Return the same call under an idempotency key, of an operation that takes one.
+
+        :param key: a valid one by the contract.
+        """
+        name = self.operation.argument("idempotency-key")
+        assert name is not None
+        if self.operation.places.get(name) != "header":
+            return encode(self.operation, {**self.arguments, name: key})
+        own = {name: key}
+        return replace(self, headers={**self.headers, **own}, arguments={**self.arguments, **own})
 
     @property
     def content(self) -> Json:
@@ -94,7 +107,47 @@ class Operation:
     @property
     def takes_token(self) -> bool:
         """Whether a minted token authorises it, not the key alone."""
-        return any("oauth2" in scheme for scheme in self.document["security"])
+        return any(scheme["type"] == "oauth2" for scheme in self.security)
+
+    @cached_property
+    def security(self) -> Sequence[Json]:
+        """The security schemes that authorise it, as OpenAPI describes them; none where none is needed."""
+        known = self.contract.document["components"]["securitySchemes"]
+        return [known[name] for scheme in self.document["security"] for name in scheme]
+
+    @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """The name of the argument that has a role (``x-role``), by the role.
+
+        Of several with one role, the parameters come first.
+        """
+        given = {name: parameter.get("x-role") for name, parameter in self.parameters.items()}
+        for name, schema in self.body_schema.get("properties", {}).items():
+            given.setdefault(name, self.contract.resolve(schema).get("x-role"))
+        return {role: name for name, role in reversed(given.items()) if role}
+
+    def role(self, name: str) -> str | None:
+        """Return the role of an argument; None if it has none."""
+        if name in self.parameters:
+            return cast("str | None", self.parameters[name].get("x-role"))
+        return cast("str | None", self.schema_of(name).get("x-role"))
+
+    def argument(self, role: str) -> str | None:
+        """Return the name of the argument that has a role; None if the operation takes none."""
+        return self.roles.get(role)
+
+    def given(self, role: str, arguments: Mapping[str, Any]) -> Any:
+        """Return what a call gives for a role; None if it gives nothing."""
+        name = self.argument(role)
+        return None if name is None else arguments.get(name)
+
+    def is_final(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether a call cannot be undone: it submits, concedes or accepts; staging does not."""
+        return self.effect == "irreversible" and self.given("submit", arguments) is not False
+
+    def schema_of(self, name: str) -> Json:
+        """Return the schema of an argument, its reference followed; ``{}`` if there is no such argument."""
+        return self.contract.resolve(self.schema["properties"].get(name, {}))
 
     @cached_property
     def parameters(self) -> Mapping[str, Json]:
@@ -106,6 +159,11 @@ class Operation:
     def places(self) -> Mapping[str, str]:
         """Where each parameter stands: ``path``, ``query`` or ``header``."""
         return {name: parameter["in"] for name, parameter in self.parameters.items()}
+
+    @cached_property
+    def joined(self) -> frozenset[str]:
+        """The parameters whose lists travel as one comma-separated value (``explode: false``)."""
+        return frozenset(name for name, each in self.parameters.items() if each.get("explode") is False)
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
@@ -142,12 +200,20 @@ class Operation:
     def _body_properties(self) -> Json:
         """The fields of the body; a part's allowed content types stand beside its schema in OpenAPI."""
         properties: Json = dict(self.body_schema.get("properties", {}))
-        if self.media_type == MULTIPART:
-            encodings = self.document["requestBody"]["content"][MULTIPART].get("encoding", {})
-            for part, encoding in encodings.items():
-                types = [name.strip() for name in encoding["contentType"].split(",")]
-                properties[part] = {**self.contract.resolve(properties[part]), "x-contentTypes": types}
+        for part, types in self.part_types.items():
+            properties[part] = {**self.contract.resolve(properties[part]), "x-contentTypes": types}
         return properties
+
+    @cached_property
+    def part_types(self) -> Mapping[str, list[str]]:
+        """The content types of the parts of a multipart body, by their names, where the contract says."""
+        if self.media_type != MULTIPART:
+            return {}
+        encodings = self.document["requestBody"]["content"][MULTIPART].get("encoding", {})
+        return {
+            part: [name.strip() for name in encoding["contentType"].split(",")]
+            for part, encoding in encodings.items()
+        }
 
     @cached_property
     def schema(self) -> Json:
@@ -213,11 +279,20 @@ class Contract:
             parameter["name"]: parameter for parameter in self.document["components"]["parameters"].values()
         }
 
-    @cached_property
+    @property
+    def title(self) -> str:
+        """The API's name for people: ``Stripe``."""
+        return cast("str", self.document["x-name"])
+
+    @property
     def advice(self) -> Mapping[str, str]:
         """What to do about an error, by the API's error code; only for those that have their own remedy."""
-        details = self.document["components"]["schemas"].get("ErrorDetails", {})
-        return cast("Mapping[str, str]", details.get("properties", {}).get("code", {}).get("x-advice", {}))
+        return cast("Mapping[str, str]", self.document.get("x-advice", {}))
+
+    @cached_property
+    def evidence(self) -> Json:
+        """The schema of a case's evidence (``x-evidence``), its references resolvable."""
+        return {**self.document["x-evidence"], "components": self.document["components"]}
 
     @cached_property
     def named_schemas(self) -> Mapping[str, Json]:
@@ -266,38 +341,10 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     path = operation.path
     for name, value in by_place["path"].items():
         path = path.replace(f"{{{name}}}", segment(str(value)))
-    if query := _query_string(operation, json.dumps(by_place["query"])):
+    if query := query_string(json.dumps(by_place["query"]), operation.joined):
         path = f"{path}?{query}"
     headers = {name: str(value) for name, value in by_place["header"].items()}
-    body, content_type = _encode_body(operation, by_place["body"])
+    body, content_type = encode_body(operation.media_type, by_place["body"], operation.part_types)
     if content_type:
         headers["Content-Type"] = content_type
     return Request(operation, path, headers, body, arguments)
-
-
-@lru_cache(maxsize=1024)
-def _query_string(operation: Operation, query: str) -> str:
-    """The query that JSON says: a batch asks for the same with every dispute.
-
-    Lists that the contract declares as ``explode: false`` travel as one comma-separated value.
-    """
-    return form_encode(
-        {
-            name: ",".join(map(str, value))
-            if isinstance(value, list) and operation.parameters[name].get("explode") is False
-            else value
-            for name, value in json.loads(query).items()
-        }
-    )
-
-
-def _encode_body(operation: Operation, body: Json) -> tuple[bytes | None, str | None]:
-    match operation.media_type:
-        case None:
-            return None, None
-        case "application/x-www-form-urlencoded":
-            return form_encode(body).encode(), FORM
-        case "application/json":
-            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), JSON
-        case _:
-            return multipart_encode(body)

@@ -18,12 +18,12 @@ SEPARATOR = "/"
 
 
 @cache
-def fields(api: Contract, schema: str = "CaseEvidence") -> Mapping[str, Json]:
+def fields(api: Contract, schema: str | None = None) -> Mapping[str, Json]:
     """Return the schema of each field of evidence by its name, groups resolved into their fields.
 
-    :param schema: the contract's name for the evidence: that of a case, or that of a request.
+    :param schema: the contract's name for the evidence of a request; None, the default, for that of a case.
     """
-    properties = api.resolve(api.named_schemas[schema])["properties"]
+    properties = api.resolve(api.named_schemas[schema] if schema else api.evidence)["properties"]
     return MappingProxyType(dict(_fields(api, properties)))
 
 
@@ -34,6 +34,15 @@ def _fields(api: Contract, properties: Json, group: str = "") -> Iterator[tuple[
             yield from _fields(api, field["properties"], f"{group}{name}{SEPARATOR}")
         else:
             yield f"{group}{name}", field
+
+
+def text_schema(api: Contract, field: Json) -> Json:
+    """Return what a field of evidence says of a text, where an item of it is a text or a document."""
+    schema = api.resolve(field)
+    if schema.get("if", {}).get("type") == "string":
+        return api.resolve(schema["then"])
+    inner = (text_schema(api, schema[branch]) for branch in ("then", "else", "items") if branch in schema)
+    return next(filter(None, inner), {})
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from jsonschema import FormatChecker
 
@@ -23,7 +23,13 @@ def _is_unix_time(value: object) -> bool:
     return not isinstance(value, int | float) or 0 <= value <= LAST_UNIX_TIME
 
 
+def _is_date(value: object) -> bool:
+    """RFC 3339's full-date."""
+    return not isinstance(value, str) or date.fromisoformat(value).isoformat() == value
+
+
 # jsonschema has more, and drops those whose library is not installed.
 FORMATS = FormatChecker(formats=["uuid"])
 FORMATS.checkers["date-time"] = (_is_date_time, (ValueError, OverflowError))
+FORMATS.checkers["date"] = (_is_date, ValueError)
 FORMATS.checkers["unix-time"] = (_is_unix_time, ())

@@ -1,93 +1,129 @@
-"""Replace customers' texts in an answer by what may be shown of them. Pure."""
+"""Replace what may not be stored or logged of an answer, or of a request. Pure.
+
+It fails closed: a text is shown where the contract says that it may be, and nowhere else. That is so of
+enums, dates and uuids, and of what has one of the roles in ``SHOWN``.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Operation
+from dispute_provider.contracts.contract import Contract, Operation
+from dispute_provider.contracts.formats import FORMATS
 from dispute_provider.contracts.json_data import Json
 
 SECRET = "[redacted: a secret]"  # noqa: S105  # what stands in a secret's place
-_EVIDENCE = "evidence"
-# Members that hold customers' texts, whatever their type: evidence, and what a charge says of who paid it.
-_CUSTOMER = {_EVIDENCE, "text", "billing_details", "receipt_email", "receipt_url", "shipping"}
+SHOWN = frozenset(("dispute", "account", "connection", "idempotency-key", "plain"))
+"""The roles whose texts are shown."""
+_FORMATS = ("uuid", "date", "date-time")
+# A value that is new in a list of known ones: a word of an API's, not a sentence of somebody's.
+_TERM = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*", re.ASCII)
+_LONGEST_TERM = 40
+# The name of a member that the contract does not know.
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$-]{0,63}", re.ASCII)
 
 
-def redacted_answer(api: str, data: Any) -> Any:
-    """An answer without the texts of its evidence, what a charge says of its customer, and tokens.
+def redacted_answer(operation: Operation, data: Any) -> Any:
+    """Return an answer of an operation without the texts that its contract does not show.
 
-    Ids of documents stay.
+    :param data: the answer's JSON as the API sent it; or its bytes, where the contract has no JSON for it.
     """
-    if isinstance(data, list):
-        return [redacted_answer(api, item) for item in data]
-    if not isinstance(data, Mapping):
-        return data
-    return {name: _member(api, name, value) for name, value in data.items()}
+    if isinstance(data, bytes):
+        return f"[redacted: {len(data):,} bytes]"
+    return _shown(operation.contract, operation.success_schema or {}, data)
 
 
-def _member(api: str, name: str, value: Any) -> Any:
-    if name == _EVIDENCE and isinstance(value, Mapping):
-        documents = _document_names(api)
-        return {key: item if key in documents else _without_texts(item) for key, item in value.items()}
-    if name in _CUSTOMER:
-        return _without_texts(value)
-    if isinstance(value, str) and name.endswith("_token"):
-        return SECRET
-    return redacted_answer(api, value)
-
-
-def _without_texts(value: Any) -> Any:
+def _shown(api: Contract, schema: Json, value: Any) -> Any:
+    schema = branch_for(api, schema, value)
     if isinstance(value, str):
-        return f"[redacted: {len(value):,} characters]" if value else value
-    if isinstance(value, Mapping):
-        return {name: _without_texts(item) for name, item in value.items()}
+        return _text(schema, value)
     if isinstance(value, list):
-        return [_without_texts(item) for item in value]
-    return value
+        return [_shown(api, schema.get("items", {}), item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
+    rules = others if isinstance(others, dict) else {}
+    shown: dict[str, Any] = {}
+    for name, item in value.items():
+        is_name = name in known or _NAME.fullmatch(name) or rules.get("x-role") in SHOWN
+        # Several names of a length stay several members.
+        key = name if is_name else f"{_redacted(name)} {len(shown) + 1}"
+        shown[key] = _shown(api, known.get(name, rules), item)
+    return shown
 
 
-def _document_names(api: str) -> set[str]:
-    """The kinds of evidence that are documents, and stand in an answer as ids or as what they refer to."""
-    loaded = contract.load(api)
-    kinds = loaded.resolve(loaded.named_schemas["CaseEvidence"])["properties"].items()
-    return {name for name, schema in kinds if loaded.resolve(schema).get("x-kind") == "file"}
+def branch_for(api: Contract, schema: Json, value: Any) -> Json:
+    """Return a schema with its references followed; of alternatives, the first that has the value's type."""
+    schema = api.resolve(schema)
+    if "anyOf" not in schema:
+        return schema
+    kinds: dict[type, str] = {str: "string", list: "array", dict: "object"}
+    kind = kinds.get(type(value))
+    branches = (branch_for(api, branch, value) for branch in schema["anyOf"])
+    return next((branch for branch in branches if kind in _types(branch)), {})
+
+
+def _types(schema: Json) -> list[str]:
+    given = schema.get("type", [])
+    return [given] if isinstance(given, str) else given
+
+
+def _text(schema: Json, text: str) -> str:
+    if schema.get("x-role") == "secret":
+        return SECRET
+    return text if not text or _may_show(schema, text) else _redacted(text)
+
+
+def _may_show(schema: Json, text: str) -> bool:
+    if schema.get("x-role") in SHOWN or text in schema.get("enum", ()):
+        return True
+    if (known := schema.get("x-knownValues")) is not None:
+        return text in known or (len(text) <= _LONGEST_TERM and bool(_TERM.fullmatch(text)))
+    return schema.get("format") in _FORMATS and FORMATS.conforms(text, schema["format"])
+
+
+def _redacted(text: str) -> str:
+    return f"[redacted: {len(text):,} characters]"
 
 
 def redacted_arguments(
     operation: Operation, arguments: Mapping[str, Any], *, show_texts: bool = False
 ) -> dict[str, Any]:
-    """Arguments without the texts of their body, told apart by length and digest; secrets never show."""
+    """Return arguments without the texts that their contract does not show.
+
+    A text is told apart by its length and digest. Parameters are shown unless their role is ``customer-text``
+    or ``secret``, fields of the body only where the contract says so.
+
+    :param show_texts: show texts as they are, False by default; secrets never show.
+    """
     return {
-        name: value
-        if name in operation.parameters
-        else _redacted(operation, operation.schema["properties"].get(name, {}), value, show_texts)
+        name: _masked(operation.contract, operation.schema_of(name), value, operation.role(name), show_texts)
+        if name not in operation.parameters or operation.role(name) in ("customer-text", "secret")
+        else value
         for name, value in arguments.items()
     }
 
 
-def _redacted(operation: Operation, schema: Json, value: Any, show_texts: bool) -> Any:
-    schema = operation.contract.resolve(schema)
-    if schema.get("writeOnly"):
+def _masked(api: Contract, schema: Json, value: Any, role: str | None, show_texts: bool) -> Any:
+    schema = branch_for(api, schema, value)
+    role = role or schema.get("x-role")
+    if role == "secret":
         return SECRET
-    if isinstance(value, str) and not show_texts and value and not _harmless(operation, schema):
+    if isinstance(value, str):
+        is_document = "x-maxBytes" in schema or schema.get("x-kind") == "file"
+        if show_texts or not value or is_document or role in SHOWN or _may_show(schema, value):
+            return value
         digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
         return f"[{len(value):,} characters, sha256 {digest[:8]}]"
     if isinstance(value, Mapping):
         known, others = schema.get("properties", {}), schema.get("additionalProperties") or {}
         return {
-            name: _redacted(operation, known.get(name, others), item, show_texts)
+            name: _masked(api, known.get(name, others), item, None, show_texts)
             for name, item in value.items()
         }
     if isinstance(value, list):
-        return [_redacted(operation, schema.get("items", {}), item, show_texts) for item in value]
+        return [_masked(api, schema.get("items", {}), item, None, show_texts) for item in value]
     return value
-
-
-def _harmless(operation: Operation, schema: Json) -> bool:
-    """Whether a string is one of a few words, a document's id or path, or of a call without evidence."""
-    about_evidence = {"disputes", "evidence", "files"} & set(operation.document["tags"])
-    is_document = "x-maxBytes" in schema or schema.get("x-kind") == "file"
-    return "enum" in schema or is_document or not about_evidence

@@ -20,7 +20,7 @@ from dispute_provider.contracts.lengths import document_names, text_of_others
 _MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs")
 _LISTS = ("allOf", "anyOf", "prefixItems")
 _SINGLE = ("items", "contains", "additionalProperties", "propertyNames", "then", "else")
-_OF_STRINGS = ("uuid", "date-time")
+_OF_STRINGS = ("uuid", "date", "date-time")
 
 
 class _Pattern:

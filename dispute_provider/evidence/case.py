@@ -180,7 +180,7 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
         return [Violation("/provider", "no such API here", "one of those with a contract file")]
     return [
         Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
-        for each in violations(api.named_schemas["CaseEvidence"], data["evidence"])
+        for each in violations(api.evidence, data["evidence"])
     ] + [
         Violation(
             f"/evidence/{entry.name}",

@@ -53,7 +53,7 @@ class Limits:
     @cache
     def of(cls, api: Contract) -> Limits:
         """The limits that a contract names."""
-        evidence = api.resolve({"$ref": "#/components/schemas/CaseEvidence"})
+        evidence = api.resolve(api.evidence)
         documents = evidence["x-documents"]
         return cls(
             types=tuple(documents["types"]),

@@ -19,7 +19,7 @@ from dispute_provider.exceptions import InvalidRequestError, Violation
 @cache
 def _stages(api: Contract) -> Mapping[str, str]:
     """Return the stage of each field or group that belongs to one."""
-    properties = api.resolve(api.named_schemas["CaseEvidence"])["properties"]
+    properties = api.resolve(api.evidence)["properties"]
     return {name: field["x-stage"] for name, field in properties.items() if "x-stage" in field}
 
 
@@ -84,10 +84,14 @@ def require_taken(request: Request, stage: str) -> None:
 
     :raises InvalidRequestError: with every field that it does not take; nothing was sent.
     """
-    api, evidence = request.operation.contract, request.arguments.get("evidence")
+    api, operation = request.operation.contract, request.operation
+    evidence = operation.given("evidence", request.arguments)
     names = evidence if isinstance(evidence, Mapping) else ()
     if others := misplaced(api, names, stage):
         raise InvalidRequestError.before_sending(
-            request.operation.id,
-            [Violation(f"/evidence/{name}", taken(api, stage), "leave it out") for name in others],
+            operation.id,
+            [
+                Violation(f"/{operation.argument('evidence')}/{name}", taken(api, stage), "leave it out")
+                for name in others
+            ],
         )

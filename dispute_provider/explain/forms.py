@@ -20,10 +20,10 @@ from airflow.sdk import Param
 from dispute_provider.contracts import contract
 from dispute_provider.contracts.contract import Operation
 from dispute_provider.contracts.encoding import FORM
-from dispute_provider.contracts.evidence_fields import SEPARATOR
+from dispute_provider.contracts.evidence_fields import SEPARATOR, text_schema
 from dispute_provider.contracts.evidence_fields import fields as evidence_fields
 from dispute_provider.contracts.json_data import Json
-from dispute_provider.explain.wording import from_connection, is_account, limits, types_of
+from dispute_provider.explain.wording import from_connection, limits, types_of
 
 UNSET = "unset"
 _ANSWERS = {True: "yes", False: "no"}
@@ -54,11 +54,11 @@ def fields(operation: Operation) -> Iterator[RequestField]:
     The connection gives version and origin. What is secret has no field: a run's configuration is stored.
     """
     for name, parameter in operation.parameters.items():
-        own = from_connection(operation, name)
-        if own and not is_account(name):
+        own, role = from_connection(operation, name), operation.role(name)
+        if role in ("connection", "secret"):
             continue
         schema = operation.contract.resolve(parameter["schema"])
-        schema = {**schema, "description": " ".join([parameter["description"], *_default_of(name)])}
+        schema = {**schema, "description": " ".join([parameter["description"], *_default_of(role)])}
         required = parameter.get("required", False) and not own
         section = {"query": "Query", "header": "Headers"}.get(parameter["in"])
         yield RequestField(name, (name,), schema, section, required, parameter.get("example"))
@@ -67,11 +67,11 @@ def fields(operation: Operation) -> Iterator[RequestField]:
         if name in operation.parameters:
             continue
         schema = operation.contract.resolve(schema)
-        if name == "text":
-            schema = {"x-kind": "long-text", **schema}
         example = operation.body_example.get(name)
-        if schema.get("writeOnly"):
+        if (role := schema.get("x-role")) == "secret":
             continue
+        if note := list(_default_of(role)):
+            schema = {**schema, "description": " ".join([schema.get("description", ""), *note])}
         if types_of(schema) == ["object"] and "properties" in schema:
             for inner, given in schema["properties"].items():
                 inner_schema = _within(schema, operation.contract.resolve(given))
@@ -84,10 +84,10 @@ def fields(operation: Operation) -> Iterator[RequestField]:
             yield RequestField(name, (name,), schema, "Body", name in required_in_body, example)
 
 
-def _default_of(name: str) -> Iterator[str]:
-    if is_account(name):
+def _default_of(role: str | None) -> Iterator[str]:
+    if role == "account":
         yield "Where empty, the connection's own."
-    elif name == "Idempotency-Key":
+    elif role == "idempotency-key":
         yield "Where empty, one is made from the request; staging needs none."
 
 
@@ -144,7 +144,8 @@ def case_params(api: str) -> dict[str, Param]:
     }
     for name, schema in _case_evidence(api):
         if schema["x-kind"] == "text-or-file":
-            params[name] = _param({**_case_text(api), **_named(schema)}, None, schema["x-section"])
+            text = {"type": "string", "x-kind": "long-text", **text_schema(contract.load(api), schema)}
+            params[name] = _param({**text, **_named(schema)}, None, schema["x-section"])
             params[_files_key(name)] = _paths_param(api, schema, f"{schema['title']}: documents")
         elif schema["x-kind"] == "file":
             description = f"{schema['description']} A path relative to the folder of the case."
@@ -269,17 +270,11 @@ def _case_param(name: str, schema: Json) -> Param:
 def _case_evidence(api: str) -> Iterator[tuple[str, Json]]:
     """Each field of a case's evidence by its name in the form, groups resolved into their fields."""
     loaded = contract.load(api)
-    group = loaded.resolve(loaded.named_schemas["CaseEvidence"])
+    group = loaded.resolve(loaded.evidence)
     for path, schema in evidence_fields(loaded).items():
         name = path.replace(SEPARATOR, _STEP)
         top = loaded.resolve(group["properties"][name.partition(_STEP)[0]])
         yield name, {"x-section": top["x-section"], **_within(group, schema)}
-
-
-def _case_text(api: str) -> Json:
-    """What is said of a text, where an item is a text or a document."""
-    item = contract.load(api).document["components"]["schemas"]["CaseItem"]
-    return {"type": "string", "x-kind": "long-text", **cast("Json", item["then"])}
 
 
 def _within(group: Json, schema: Json) -> Json:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dispute_provider.contracts.contract import Operation, Request, encode
-from dispute_provider.contracts.encoding import FORM, JSON, FilePart
+from dispute_provider.contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider.contracts.redaction import SECRET, redacted_arguments
 from dispute_provider.exceptions import Violation
 from dispute_provider.explain.wording import curl, form_lines, python_call
@@ -95,14 +95,19 @@ def preview(
     return Preview(
         operation=operation.id,
         method=operation.method,
-        url=server + request.path,
-        headers={**request.headers, "Authorization": f"{authorization} {SECRET}"},
+        url=server + masked.path,
+        headers={**request.headers, **_own(masked), "Authorization": f"{authorization} {SECRET}"},
         violations=[],
         body=_body(masked),
         body_bytes=len(request.body or b""),
         python=call,
         curl=curl(operation, shown, server),
     )
+
+
+def _own(request: Request) -> dict[str, str]:
+    """The header parameters of a request."""
+    return {name: value for name, value in request.headers.items() if name in request.operation.parameters}
 
 
 def _body(request: Request) -> list[str]:
@@ -112,11 +117,12 @@ def _body(request: Request) -> list[str]:
         return form_lines(request.body)
     if request.operation.media_type == JSON:
         return json.dumps(request.content, indent=2, ensure_ascii=False).splitlines()
-    return [f"{name}: {_part(value)}" for name, value in request.content.items()]
+    types = request.operation.part_types
+    return [f"{name}: {_part(value, types.get(name, ()))}" for name, value in request.content.items()]
 
 
-def _part(value: Any) -> str:
+def _part(value: Any, types: Sequence[str]) -> str:
     if not isinstance(value, FilePart):
-        return str(value)
+        return part_text(value, types)[1]
     digest = hashlib.sha256(value.content).hexdigest()
     return f"{value.filename}, {value.content_type}, {len(value.content):,} bytes, sha256 {digest}"

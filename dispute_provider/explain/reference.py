@@ -68,9 +68,8 @@ def _scheme(operation: Operation, scheme: Mapping[str, Sequence[str]]) -> str:
     if not scheme:
         return "none, with the keys in the body"
     ((name, scopes),) = scheme.items()
-    description = operation.contract.document["components"]["securitySchemes"][name]["description"].rstrip(
-        "."
-    )
+    known = operation.contract.document["components"]["securitySchemes"]
+    description = known[name]["description"].rstrip(".")
     return ", scope ".join([f"{name}: {description}", *(f"`{scope}`" for scope in scopes)])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 from dispute_provider.contracts.contract import Operation, Request, encode
-from dispute_provider.contracts.encoding import FORM, JSON, FilePart
+from dispute_provider.contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider.contracts.json_data import Json
 
 
@@ -50,15 +50,9 @@ def _limits(schema: Json) -> Iterator[str]:
         yield f"A key has at most {key} characters, a value {value}."
 
 
-def is_account(name: str) -> bool:
-    """Whether a parameter says for which account a call is made."""
-    return name == "accountID" or name.endswith("-Account")
-
-
 def from_connection(operation: Operation, name: str) -> bool:
-    """Whether the connection gives a parameter where the caller does not."""
-    in_header = operation.parameters[name]["in"] == "header"
-    return is_account(name) or (in_header and name != "Idempotency-Key")
+    """Whether the connection gives an argument where the caller does not."""
+    return operation.role(name) in ("account", "connection")
 
 
 def form_lines(body: bytes) -> list[str]:
@@ -83,11 +77,10 @@ def curl(operation: Operation, arguments: Mapping[str, Any], server: str) -> str
 
 
 def _authorization(operation: Operation) -> Iterator[str]:
-    schemes = [name for scheme in operation.document["security"] for name in scheme]
     key = operation.api.upper()
-    if "basic" in schemes:
+    if any(scheme.get("scheme") == "basic" for scheme in operation.security):
         yield f'-u "${key}_PUBLIC_KEY:${key}_SECRET_KEY"'
-    elif schemes:
+    elif operation.security:
         yield f'-H "Authorization: Bearer ${key}_KEY"'
 
 
@@ -103,17 +96,22 @@ def _data(request: Request) -> Iterator[str]:
             yield f"--data-urlencode {shlex.quote(pair)}"
     else:
         for name, value in request.content.items():
-            if "x-maxBytes" in request.operation.schema["properties"][name]:
-                yield f"-F {shlex.quote(_file_of_form(name, value))}"
+            if "x-maxBytes" in request.operation.schema_of(name):
+                path = value.filename if isinstance(value, FilePart) else str(value)
+                kind = f";type={value.content_type}" if isinstance(value, FilePart) else ""
+                yield f"-F {shlex.quote(f'{name}=@{_quoted(path)}{kind}')}"
+                continue
+            content_type, text = part_text(value, request.operation.part_types.get(name, ()))
+            if content_type:
+                yield f"-F {shlex.quote(f'{name}={_quoted(text)};type={content_type}')}"
             else:
-                yield f"--form-string {shlex.quote(f'{name}={value}')}"
+                yield f"--form-string {shlex.quote(f'{name}={text}')}"
 
 
-def _file_of_form(name: str, value: Any) -> str:
-    path = value.filename if isinstance(value, FilePart) else str(value)
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
-    kind = f";type={value.content_type}" if isinstance(value, FilePart) else ""
-    return f'{name}=@"{escaped}"{kind}'
+def _quoted(text: str) -> str:
+    """In the double quotes that cURL's forms ask for."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def python_call(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
 
     from dispute_provider.contracts.answers import Answer
-    from dispute_provider.contracts.contract import Operation
+    from dispute_provider.contracts.contract import Operation, Request
     from dispute_provider.contracts.encoding import FilePart
     from dispute_provider.hooks.base import DisputeHook
 
@@ -69,17 +69,16 @@ class ApiOperator(BaseOperator):
         hook = hook_for(self.conn_id, self.api)
         operation = hook.api.contract[self.operation_id]
         arguments = self._arguments(operation, context)
-        dispute = arguments.get("dispute") or arguments.get("disputeID")
-        if isinstance(dispute, str):
-            account = arguments.get("Stripe-Account") or arguments.get("accountID")
-            self.dispute_url = hook.api.page(dispute, account)
+        self.dispute_url = page_of(hook, operation, arguments)
         return self.result(send(context, hook, self.operation_id, arguments, self.log))
 
     def result(self, answer: Answer) -> Any:
         """What goes to XCom."""
+        from dispute_provider.contracts import contract
         from dispute_provider.contracts.redaction import redacted_answer
 
-        return answer.raw if self.return_evidence else redacted_answer(self.api, answer.raw)
+        operation = contract.load(self.api)[self.operation_id]
+        return answer.raw if self.return_evidence else redacted_answer(operation, answer.raw)
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
         """The arguments by the contract's names, what other tasks made filled in."""
@@ -94,7 +93,7 @@ class ApiOperator(BaseOperator):
                 violation = Violation(f"/{name}", problem, "return it from that task")
                 raise InvalidRequestError.before_sending(operation.id, [violation])
             if "x-maxBytes" in operation.schema["properties"][name]:
-                value = document(operation, value, vars(self).get("filename"))
+                value = document(operation, name, value, vars(self).get("filename"))
             arguments[name] = value
         return arguments
 
@@ -172,10 +171,9 @@ def send(
     :raises InvalidRequestError: with every violation, before anything is sent.
     :raises ApiError: one of the tree.
     """
-    from dispute_provider.apis.idempotency import key_for
+    from dispute_provider.apis.idempotency import with_own_key
 
-    request = hook.api.request(operation_id, **arguments)
-    request = request.with_headers(key_for(hook.settings.connection, request))
+    request = with_own_key(hook.settings.connection, hook.api.request(operation_id, **arguments))
     if request.operation.effect != "read":
         hook.with_api(lambda api: api.prepare())
     if request.is_final:
@@ -183,28 +181,43 @@ def send(
 
         return single_final_call.make(context, hook, request, log)
     answer = hook.with_api(lambda api: api.send(request))
-    log.info("%s", line_about(hook, operation_id, arguments, answer))
+    log.info("%s %s: %s", operation_id, _subject(hook, request), answer.summary)
     return answer
 
 
-def line_about(hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], answer: Answer) -> str:
-    """One line about a call that succeeded."""
-    file = arguments.get("file")
-    subject = (
-        arguments.get("dispute")
-        or arguments.get("disputeID")
-        or getattr(file, "filename", file)
-        or hook.settings.account
-        or hook.settings.connection
-    )
-    return f"{operation_id} {subject}: {answer.summary}"
+def _subject(hook: DisputeHook, request: Request) -> str:
+    """Return what a call is about, for the log: a dispute, a document, an object by its id, or an account."""
+    from dispute_provider.contracts.encoding import FilePart
+
+    operation, arguments = request.operation, request.arguments
+    files = [value.filename for value in arguments.values() if isinstance(value, FilePart)]
+    ids = [
+        str(value)
+        for name, value in arguments.items()
+        if operation.places.get(name) == "path" and operation.role(name) is None
+    ]
+    found = (request.dispute, *files, *ids, hook.settings.account, hook.settings.connection)
+    return next(filter(None, found))
+
+
+def page_of(hook: DisputeHook, operation: Operation, arguments: Mapping[str, Any]) -> str:
+    """Return the address of the page of the dispute that a call is about; empty where it is about none."""
+    dispute = operation.given("dispute", arguments)
+    if not isinstance(dispute, str):
+        return ""
+    return hook.api.page(dispute, operation.given("account", arguments))
 
 
 def document(
-    operation: Operation, path: str, filename: str | None = None, roots: Sequence[str] | None = None
+    operation: Operation,
+    name: str,
+    path: str,
+    filename: str | None = None,
+    roots: Sequence[str] | None = None,
 ) -> FilePart:
     """Read a document to upload; its first bytes say what it is.
 
+    :param name: of the argument that it is.
     :param roots: folders that it must lie under; None for anywhere, where the DAG's author names the path.
     :raises InvalidRequestError: if there is none.
     """
@@ -220,10 +233,10 @@ def document(
             with open_file(path, roots) as opened:
                 content = opened.read()
     except PathRefusedError as error:
-        violation = Violation("/file", error.problem, error.remedy)
+        violation = Violation(f"/{name}", error.problem, error.remedy)
         raise InvalidRequestError.before_sending(operation.id, [violation]) from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        violation = Violation("/file", f"cannot be read: {type(error).__name__}", "check the path")
+        violation = Violation(f"/{name}", f"cannot be read: {type(error).__name__}", "check the path")
         raise InvalidRequestError.before_sending(operation.id, [violation]) from None
     found = Document(path, content)
     return FilePart(filename or location.name, found.content, found.content_type)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, Param
 
 from dispute_provider.explain.forms import arguments_from_form, request_params
-from dispute_provider.operators.api import document, hook_for, send
+from dispute_provider.operators.api import document, hook_for, page_of, send
 from dispute_provider.state.ledger_id import LEDGER
 from dispute_provider.tasks.links import DisputeLink
 from dispute_provider.tasks.operator_defaults import with_defaults
@@ -67,7 +67,7 @@ def form(operation: Operation) -> dict[str, Param]:
 class RequestOperator(BaseOperator):
     """Makes the request that the run's form describes, or shows what it would be.
 
-    :param api: ``stripe`` or ``moov``.
+    :param api: name of the API, as its contract file is named: ``stripe``.
     :param operation_id: the API's own name of the operation; the DAG's params are those of ``form``.
     :param operator: dotted name of the operator that makes this call, to be shown; None where there is none.
     """
@@ -97,7 +97,7 @@ class RequestOperator(BaseOperator):
     ) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowException
 
-        from dispute_provider.apis.idempotency import key_for
+        from dispute_provider.apis.idempotency import with_own_key
         from dispute_provider.contracts.redaction import SECRET
         from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
         from dispute_provider.explain.preview import preview
@@ -121,7 +121,7 @@ class RequestOperator(BaseOperator):
             violations.append(Violation("/conn_id", str(error), "correct the connection"))
         try:
             request = operation.contract.request(operation.id, **arguments)
-            arguments = {**key_for(conn_id, request), **arguments}
+            arguments = dict(with_own_key(conn_id, request).arguments)
         except InvalidRequestError as error:
             named = {violation.pointer for violation in violations}
             violations += [violation for violation in error.violations if violation.pointer not in named]
@@ -148,13 +148,10 @@ class RequestOperator(BaseOperator):
 
     def _send(self, context: Context, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
         values = context["params"]
-        dispute = arguments.get("dispute") or arguments.get("disputeID")
-        if operation.effect == "irreversible" and arguments.get("submit") is not False:
-            _require_confirmation(operation, dispute, values.get("confirm"))
+        if operation.is_final(arguments):
+            _require_confirmation(operation, arguments, values.get("confirm"))
         hook = hook_for(values["conn_id"], self.api)
-        if isinstance(dispute, str):
-            account = arguments.get("Stripe-Account") or arguments.get("accountID")
-            self.dispute_url = hook.api.page(dispute, account)
+        self.dispute_url = page_of(hook, operation, arguments)
         # The log has one line; the answer is in the XCom alone, as an expanded object can name the customer.
         arguments = {**_minted(operation, hook), **arguments}
         answer = send(context, hook, operation.id, arguments, self.log)
@@ -162,10 +159,10 @@ class RequestOperator(BaseOperator):
             "sent": True,
             "status": answer.status,
             "request_id": answer.request_id,
-            "answer": self._storable(answer),
+            "answer": self._storable(operation, answer),
         }
 
-    def _storable(self, answer: Answer) -> Any:
+    def _storable(self, operation: Operation, answer: Answer) -> Any:
         """Return what may be stored of an answer."""
         from dispute_provider.contracts.redaction import redacted_answer
         from dispute_provider.evidence.documents import Document
@@ -173,7 +170,7 @@ class RequestOperator(BaseOperator):
         if isinstance(answer.data, bytes):
             found = Document("", answer.data)
             return {"sha256": found.sha256, "size": len(answer.data), "content_type": found.content_type}
-        return redacted_answer(self.api, answer.raw)
+        return redacted_answer(operation, answer.raw)
 
 
 def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
@@ -196,14 +193,14 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
         except InvalidCaseError as error:
             outside = [replace(violation, pointer=f"/{name}") for violation in error.violations]
             raise InvalidRequestError.before_sending(operation.id, outside) from None
-        return {name: document(operation, path, roots=config.case_roots())}
+        return {name: document(operation, name, path, roots=config.case_roots())}
     return {}
 
 
 def _secrets(operation: Operation) -> list[str]:
     """Arguments without which the operation cannot be called, and which no form may ask for."""
     required = operation.body_schema.get("required", ())
-    return [name for name in required if operation.schema["properties"][name].get("writeOnly")]
+    return [name for name in required if operation.role(name) == "secret"]
 
 
 def _minted(operation: Operation, hook: DisputeHook) -> dict[str, str]:
@@ -211,9 +208,10 @@ def _minted(operation: Operation, hook: DisputeHook) -> dict[str, str]:
     return {name: hook.with_api(lambda api: api.mint()).value for name in _secrets(operation)}
 
 
-def _require_confirmation(operation: Operation, dispute: Any, confirmed: Any) -> None:
+def _require_confirmation(operation: Operation, arguments: Mapping[str, Any], confirmed: Any) -> None:
     from dispute_provider.exceptions import InvalidRequestError, Violation
 
+    dispute = operation.given("dispute", arguments)
     if not dispute or confirmed != dispute:
         remedy = "type the dispute's id there, if it is to be done"
         violation = Violation("/confirm", "is not the dispute's id", remedy)

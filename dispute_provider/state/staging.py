@@ -203,7 +203,7 @@ class StagingMemory:
 
 
 class StoredDisputeMemory:
-    """Memory in Airflow's state stores; see :class:`~dispute_provider.apis.api.DisputeMemory`.
+    """Memory in Airflow's state stores; see :class:`~dispute_provider.apis.memory.DisputeMemory`.
 
     :param seconds_until_settled: seconds until an upload of an earlier try has arrived or never will.
     """

@@ -13,9 +13,9 @@ from typing import ClassVar, Self
 from tenacity import AsyncRetrying
 
 from dispute_provider import __version__
-from dispute_provider.contracts.answers import Answer, read_answer, unreadable
+from dispute_provider.contracts.answers import Answer, ReadError, read_answer, unexplained, unreadable
 from dispute_provider.contracts.contract import Request
-from dispute_provider.exceptions import ApiError, RateLimitedError
+from dispute_provider.exceptions import ApiError, LockedError, RateLimitedError
 from dispute_provider.transport import timeouts
 from dispute_provider.transport.claim import WriteClaim
 from dispute_provider.transport.connection_settings import ConnectionSettings
@@ -31,8 +31,6 @@ from dispute_provider.transport.transport import (
 from dispute_provider.transport.unsent import unsent
 
 USER_AGENT = f"dispute-provider/{__version__}"
-# Stripe's code for a 429 that is about one object, which another request holds, and about no rate.
-_LOCKED = "lock_timeout"
 _INDEX = re.compile(r"/\d+")
 _log = logging.getLogger(__name__)
 
@@ -42,6 +40,7 @@ class Client:
 
     Tests and fault campaigns put their own transport, sleep and clock in place of these.
 
+    :param read_error: reads the API's error bodies; by default nothing is read of them.
     :cvar transport: makes what sends.
     :cvar sleep: waits so many seconds.
     :cvar clock: seconds that only grow.
@@ -52,8 +51,9 @@ class Client:
     sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
-    def __init__(self, settings: ConnectionSettings) -> None:
+    def __init__(self, settings: ConnectionSettings, read_error: ReadError = unexplained) -> None:
         self.settings = settings
+        self._read_error = read_error
         self.unusable: ApiError | None = None
         self._limiter = Limiter(settings)
         self._transport: Transport | None = None
@@ -129,10 +129,12 @@ class Client:
                 response.body,
                 authorization,
                 self.settings.authorization,
+                read_error=self._read_error,
             )
-        except RateLimitedError as error:
-            if error.code != _LOCKED:
-                self._limiter.slow(operation)
+        except LockedError:
+            raise
+        except RateLimitedError:
+            self._limiter.slow(operation)
             raise
         self._warn(operation.id, answer)
         return answer

@@ -34,7 +34,7 @@ def may_resend(request: Request, error: BaseException) -> bool:
         return False
     if isinstance(error, UnreachableError):
         return True
-    if request.is_final and "Idempotency-Key" not in request.headers:
+    if request.is_final and not request.key:
         # Whatever was answered, a gateway may have answered it after the API had acted.
         return False
     if isinstance(error, RateLimitedError):
@@ -45,7 +45,7 @@ def may_resend(request: Request, error: BaseException) -> bool:
         case "resend-same-key":
             # A conflict under the same key is our own earlier attempt, still at work.
             mendable = isinstance(error, AmbiguousError | ConflictError)
-            return mendable and "Idempotency-Key" in request.headers
+            return mendable and bool(request.key)
         case _:
             return False
 

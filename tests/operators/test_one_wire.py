@@ -74,14 +74,14 @@ def by_the_api(operation: Operation, arguments: dict[str, Any], path: str) -> No
 
     async def call() -> None:
         async with api_of(f"{operation.api}_default") as api:
-            files = {"file": document(operation, path)} if path else {}
+            files = {"file": document(operation, "file", path)} if path else {}
             await api.call(operation.id, **{**arguments, **files})
 
     asyncio.run(call())
 
 
 def by_the_hook(operation: Operation, arguments: dict[str, Any], path: str) -> None:
-    files = {"file": document(operation, path)} if path else {}
+    files = {"file": document(operation, "file", path)} if path else {}
     HOOKS[operation.api]().call(operation.id, **{**arguments, **files})
 
 

@@ -30,7 +30,6 @@ from dispute_provider.exceptions import (
     ServerError,
     UnreachableError,
 )
-from dispute_provider.explain.wording import from_connection, is_account
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators.api import ApiOperator
 from dispute_provider.sandbox import Sandbox
@@ -71,9 +70,7 @@ class TestEachOperator:
     def test_it_takes_what_the_operation_takes(self, operator: type[ApiOperator]) -> None:
         operation = contract.load(operator.api)[operator.operation_id]
         offered = {
-            python
-            for name, python in operation.python_names.items()
-            if name not in operation.parameters or is_account(name) or not from_connection(operation, name)
+            python for name, python in operation.python_names.items() if operation.role(name) != "connection"
         }
         beside = {"conn_id", "save_to", "filename", "multiple_outputs"}
         assert parameters(operator) - beside == offered

@@ -165,7 +165,8 @@ def test_what_an_error_echoes_of_key_and_text_is_not_quoted(driver: Driver, conn
 
     def echo(asked: Asked) -> Reply:
         texts = {"text": secret_text, "name": "Zoë Castillo"} if asked.body else {"key": MOOV_SECRET_KEY}
-        return Reply(401, json.dumps({"error": {"headers": dict(asked.headers), **texts}}).encode())
+        echoed = json.dumps({"headers": dict(asked.headers), **texts})
+        return Reply(401, json.dumps({"error": {"message": echoed} if asked.body else echoed}).encode())
 
     with Peer(echo) as peer:
         connect("stripe", host=peer.url)

@@ -12,7 +12,7 @@ from drivers import Driver
 from msgspec.structs import replace
 from support import Connect, pass_time
 
-from dispute_provider.apis.api import NoMemory
+from dispute_provider.apis.memory import NoMemory
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import MergePolicy

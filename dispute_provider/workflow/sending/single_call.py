@@ -69,11 +69,9 @@ class SingleCall(FinalCall[Answer]):
 
     async def send(self, api: Api, before: Answer, ordinal: int) -> Answer:
         request = self._request
-        takes_key = idempotency.HEADER in request.operation.parameters
-        if takes_key and idempotency.HEADER not in request.headers:
+        if request.operation.argument("idempotency-key") and not request.key:
             what = "concede" if self._concedes else "submit"
-            key = idempotency.final_key(api.name, self.dispute(before), what, ordinal)
-            request = request.with_headers({idempotency.HEADER: key})
+            request = request.with_key(idempotency.final_key(api.name, self.dispute(before), what, ordinal))
         return await api.send(request)
 
     def judge(self, found: Answer) -> Reading:

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.apis.api import Api, DisputeMemory, NoMemory, foreign
+from dispute_provider.apis.api import Api
+from dispute_provider.apis.memory import DisputeMemory, NoMemory, foreign
 from dispute_provider.contracts.evidence_fields import lists
 from dispute_provider.evidence import compelling, fitting, merging, stages
 from dispute_provider.evidence.case import Case
