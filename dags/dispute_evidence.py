@@ -14,6 +14,7 @@ from airflow.sdk import DAG, Param
 
 from dispute_provider import config
 from dispute_provider.cases.form import FormCase, form_params
+from dispute_provider.contracts import contract
 from dispute_provider.explain.forms import case_params
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -21,6 +22,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
+from dispute_provider.registry import APIS
 from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 
@@ -59,5 +61,5 @@ def contest_by_hand(api: str, name: str) -> DAG:
     return dag
 
 
-stripe_dispute_evidence = contest_by_hand("stripe", "Stripe")
-moov_dispute_evidence = contest_by_hand("moov", "Moov")
+for _api in APIS:
+    globals()[f"{_api}_dispute_evidence"] = contest_by_hand(_api, contract.load(_api).title)

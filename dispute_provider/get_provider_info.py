@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dispute_provider.config import OPTIONS
@@ -33,40 +34,34 @@ _NETWORK = {
 
 def get_provider_info() -> dict[str, Any]:
     """Provider metadata, as ``airflow/provider_info.schema.json`` describes it."""
+    apis = [entry() for entry in APIS]
     return {
         "package-name": "dispute-provider",
         "name": "Disputes",
         "description": "Contest card disputes: stage, review and submit evidence to Stripe and Moov.",
         "integrations": [
             {
-                "integration-name": "Stripe disputes",
-                "external-doc-url": "https://docs.stripe.com/api/disputes",
+                "integration-name": api["integration"],
+                "external-doc-url": api["external-doc-url"],
                 "tags": ["service"],
-            },
-            {
-                "integration-name": "Moov disputes",
-                "external-doc-url": "https://docs.moov.io/api/money-movement/disputes/",
-                "tags": ["service"],
-            },
+            }
+            for api in apis
         ],
         "operators": [
             {
-                "integration-name": "Stripe disputes",
-                "python-modules": [
-                    "dispute_provider.operators.stripe",
-                    "dispute_provider.operators.evidence",
-                ],
-            },
-            {
-                "integration-name": "Moov disputes",
-                "python-modules": ["dispute_provider.operators.moov", "dispute_provider.operators.evidence"],
-            },
+                "integration-name": api["integration"],
+                "python-modules": [*api["operators"], "dispute_provider.operators.evidence"],
+            }
+            for api in apis
         ],
         "hooks": [
-            {"integration-name": "Stripe disputes", "python-modules": ["dispute_provider.hooks.stripe"]},
-            {"integration-name": "Moov disputes", "python-modules": ["dispute_provider.hooks.moov"]},
+            {
+                "integration-name": api["integration"],
+                "python-modules": [api["connection"]["hook-class-name"].rpartition(".")[0]],
+            }
+            for api in apis
         ],
-        "connection-types": [_stripe_connection(), _moov_connection()],
+        "connection-types": [api["connection"] for api in apis],
         "extra-links": [
             "dispute_provider.tasks.links.DisputeLink",
             "dispute_provider.tasks.links.ReviewRunLink",
@@ -77,6 +72,24 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {option.name: option.documentation() for option in OPTIONS},
             }
         },
+    }
+
+
+def _stripe() -> dict[str, Any]:
+    return {
+        "integration": "Stripe disputes",
+        "external-doc-url": "https://docs.stripe.com/api/disputes",
+        "operators": ["dispute_provider.operators.stripe"],
+        "connection": _stripe_connection(),
+    }
+
+
+def _moov() -> dict[str, Any]:
+    return {
+        "integration": "Moov disputes",
+        "external-doc-url": "https://docs.moov.io/api/money-movement/disputes/",
+        "operators": ["dispute_provider.operators.moov"],
+        "connection": _moov_connection(),
     }
 
 
@@ -182,3 +195,7 @@ def _moov_connection() -> dict[str, Any]:
             **_NETWORK,
         },
     }
+
+
+APIS: list[Callable[[], dict[str, Any]]] = [_stripe, _moov]
+"""An entry for each API: its integration, the modules of its own operators, and its connection type."""

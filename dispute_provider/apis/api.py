@@ -15,7 +15,6 @@ from dispute_provider.contracts.answers import Answer, Complaint
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.validation import violations
 from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
@@ -176,9 +175,21 @@ class Api(abc.ABC):
     def check_case(self, case: Case, found: Dispute) -> str | None:
         """Why a case does not belong to the dispute that it names; None if it does."""
 
-    async def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
-        """Which conditions of a network's programme a case does not meet, a sentence each."""
-        return [f"{self.name} takes part in no such programme"]
+    async def unqualified(
+        self, dispute: Dispute, structured: Mapping[str, Any], account: str | None = None
+    ) -> str | None:
+        """Return why a case does not qualify for the network's programme that it claims; None if it does.
+
+        None, unless an API says otherwise.
+
+        :param structured: the members of the case's structured evidence.
+        :raises ApiError: if what has to be compared cannot be read.
+        """
+        return None
+
+    def notes_on(self, dispute: Dispute) -> tuple[str, ...]:
+        """Return what a reviewer has to know of a dispute; nothing, unless an API says otherwise."""
+        return ()
 
     @abc.abstractmethod
     def page(self, dispute: str, account: str | None = None) -> str:

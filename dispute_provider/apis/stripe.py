@@ -22,12 +22,12 @@ from dispute_provider.apis.connection import (
 )
 from dispute_provider.apis.memory import DisputeMemory
 from dispute_provider.apis.stripe_charges import unmet_by
+from dispute_provider.apis.stripe_compelling import TITLE, claim_of, standing
 from dispute_provider.contracts.answers import Answer, Complaint, word
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
 from dispute_provider.contracts.evidence_fields import lists
 from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.compelling import Claim
 from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.merging import Merged
 from dispute_provider.evidence.record import Record
@@ -193,8 +193,17 @@ class StripeApi(Api):
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None
 
-    async def unmet(self, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
-        return await unmet_by(self, dispute, claim, account)
+    async def unqualified(
+        self, dispute: Dispute, structured: Mapping[str, Any], account: str | None = None
+    ) -> str | None:
+        if not (claim := claim_of(structured)):
+            return None
+        problems = await unmet_by(self, dispute, claim, account)
+        return f"it does not qualify for {TITLE}: {'; '.join(problems)}" if problems else None
+
+    def notes_on(self, dispute: Dispute) -> tuple[str, ...]:
+        note = standing(dispute)
+        return (note,) if note else ()
 
     async def write(
         self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dispute_provider.apis.api import Api
+from dispute_provider.apis.stripe_compelling import Charge, Claim, charges_of, unmet
 from dispute_provider.contracts.answers import Answer
-from dispute_provider.evidence.compelling import Charge, Claim, charges_of, unmet
 from dispute_provider.evidence.snapshot import Dispute
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError
 

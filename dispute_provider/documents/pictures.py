@@ -1,4 +1,4 @@
-"""JPEG, PNG and TIFF, by Pillow. Runs in the child alone."""
+"""JPEG, PNG, TIFF and GIF, by Pillow. Runs in the child alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 from dispute_provider.documents.messages import Refusal
 from dispute_provider.documents.polyglots import has_pdf_header
 from dispute_provider.documents.refused import Refused
-from dispute_provider.evidence.file_types import JPEG, PNG, TIFF, FileType
+from dispute_provider.evidence.file_types import GIF, JPEG, PICTURES, PNG, FileType
 
 # A3 scanned at 600 dpi has 70 million.
 MAX_PIXELS = 80_000_000
@@ -19,11 +19,10 @@ MAX_FRAMES = 500
 # Of a page that is shown.
 MAX_SHOWN_PIXELS = 16_000_000
 MAX_SHOWN_HEIGHT = 16_000
-_TYPES = (JPEG, PNG, TIFF)
-_FORMATS = tuple(each.name for each in _TYPES)
+_FORMATS = tuple(each.name for each in PICTURES)
 # MPO: a JPEG with more pictures behind the first, as telephones take them.
-_BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in _TYPES}}
-_STARTS = tuple(start for each in _TYPES for start in each.starts)
+_BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in PICTURES}}
+_STARTS = tuple(start for each in PICTURES for start in each.starts)
 
 
 def prepare() -> None:
@@ -44,7 +43,7 @@ def inspect(content: bytes) -> tuple[str, int]:
     picture = _opened(content)
     kind = _kind(picture)
     frames = _frames(picture)
-    if frames > 1 and kind is PNG:
+    if frames > 1 and kind in (PNG, GIF):
         raise Refused(Refusal.ANIMATED)
     if frames > MAX_FRAMES:
         raise Refused(Refusal.MANY_PAGES, frames, MAX_FRAMES)

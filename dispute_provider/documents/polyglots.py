@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from dispute_provider.evidence.file_types import JPEG, PDF, PNG
+from dispute_provider.evidence.file_types import GIF, JPEG, PDF, PNG
 
 _PADDING = b"\0\t\n\f\r \x1a"
 # Where lenient readers of PDF look for its header.
@@ -17,6 +17,7 @@ _PNG_CHUNK = struct.Struct(">L4s")
 # In the coded part of a JPEG 0xff stands before zero, a restart or itself; a marker is what else follows it.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_GIF_TRAILER, _GIF_EXTENSION = 0x3B, 0x21
 # Telephones leave smaller pictures and notes behind a JPEG, which harm nobody; these are other files.
 _OTHER_FILES = re.compile(
     rb"PK\x03\x04|%PDF-|ftyp(?:isom|mp4|avc1|qt  )|Rar!\x1a|7z\xbc\xaf\x27|\x7fELF|^#!/"
@@ -39,6 +40,8 @@ def is_polyglot(content: bytes, kind: str) -> bool:
             behind = bool(content[_png_end(content) :].strip(_PADDING))
         case JPEG.content_type:
             behind = bool(_OTHER_FILES.search(content[_jpeg_end(content) :]))
+        case GIF.content_type:
+            behind = bool(content[_gif_end(content) :].strip(_PADDING))
         case _:
             behind = False
     return behind or has_pdf_header(content)
@@ -79,3 +82,24 @@ def _jpeg_end(content: bytes) -> int:
             return at
         at += int.from_bytes(content[at : at + 2], "big")
     return len(content)
+
+
+def _gif_end(content: bytes) -> int:
+    """Behind the trailer; the end of the file where there is none."""
+    at = 13 + _gif_colors(content, 10)
+    while at < len(content):
+        kind = content[at]
+        if kind == _GIF_TRAILER:
+            return at + 1
+        # An extension has its label before its blocks, a picture its place, its colors and a size of codes.
+        at += 2 if kind == _GIF_EXTENSION else 11 + _gif_colors(content, at + 9)
+        while at < len(content) and (length := content[at]):
+            at += length + 1
+        at += 1
+    return len(content)
+
+
+def _gif_colors(content: bytes, at: int) -> int:
+    """The length in bytes of a table of colors, from the flags that say so."""
+    flags = content[at] if at < len(content) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

@@ -11,7 +11,7 @@ from types import TracebackType
 from dispute_provider.documents.messages import DONE, INSPECT, RENDER, Refusal
 from dispute_provider.documents.process import Process
 from dispute_provider.evidence.documents import Inspection
-from dispute_provider.evidence.file_types import BY_CONTENT_TYPE, PNG
+from dispute_provider.evidence.file_types import BY_CONTENT_TYPE, NAMES, PNG
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
@@ -19,7 +19,7 @@ SECONDS = 20.0
 # What is wrong, and what to do about it.
 _WORDS = {
     Refusal.EMPTY: ("it is empty", "save it again"),
-    Refusal.UNKNOWN: ("it is no PDF, JPEG, PNG or TIFF, whatever its name says", "save it as one of these"),
+    Refusal.UNKNOWN: (f"it is no {NAMES}, whatever its name says", "save it as one of these"),
     Refusal.BROKEN: ("it is damaged or cut off", "save or scan it again"),
     Refusal.ENCRYPTED: ("it is encrypted or protected", "print it to a PDF without a password"),
     Refusal.NO_PAGES: ("it has no pages", "save it again"),

@@ -24,8 +24,11 @@ PDF = FileType("PDF", "application/pdf", ("pdf",), (b"%PDF-",))
 JPEG = FileType("JPEG", "image/jpeg", ("jpg", "jpeg"), (b"\xff\xd8\xff",))
 PNG = FileType("PNG", "image/png", ("png",), (b"\x89PNG\r\n\x1a\n",))
 TIFF = FileType("TIFF", "image/tiff", ("tiff",), (b"II*\0", b"MM\0*"))
+GIF = FileType("GIF", "image/gif", ("gif",), (b"GIF87a", b"GIF89a"))
 
-FILE_TYPES = (PDF, JPEG, PNG, TIFF)
+FILE_TYPES = (PDF, JPEG, PNG, TIFF, GIF)
+PICTURES = FILE_TYPES[1:]
+NAMES = f"{', '.join(each.name for each in FILE_TYPES[:-1])} or {FILE_TYPES[-1].name}"
 BY_CONTENT_TYPE = {each.content_type: each for each in FILE_TYPES}
 BY_SUFFIX = {suffix: each for each in FILE_TYPES for suffix in each.suffixes}
 

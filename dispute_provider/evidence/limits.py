@@ -213,7 +213,7 @@ def left_out(path: str, problem: str) -> str:
 
 
 def type_name(content_type: str) -> str:
-    """``PDF``, ``JPEG``, ``PNG`` or ``TIFF``."""
+    """Return the name of a type for people: ``PDF``, ``JPEG``."""
     return content_type.rpartition("/")[2].upper()
 
 

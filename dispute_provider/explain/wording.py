@@ -14,6 +14,9 @@ from dispute_provider.contracts.contract import Operation, Request, encode
 from dispute_provider.contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider.contracts.json_data import Json
 
+GENERIC = "dispute_provider.operators.call.CallOperator"
+"""The operator that calls any operation."""
+
 
 def types_of(schema: Json) -> list[str]:
     """The JSON types that a schema takes, null aside."""
@@ -120,19 +123,29 @@ def python_call(
     """The call as Python for a DAG.
 
     :param arguments: a file as its path.
-    :param operator: dotted name of the class, None where the operation has none.
+    :param operator: dotted name of the class: one of the operation's own, or :data:`GENERIC`; None where the
+        call is for a hook, because its answer must not reach an XCom.
     """
+    if operator == GENERIC:
+        own = {"api": operation.api, "operation_id": operation.id, "arguments": dict(arguments)}
+        return _construction(operation, own, conn_id, operator)
     names = operation.python_names if operator else {name: name for name in arguments}
     given = {names.get(name, name): value for name, value in arguments.items()}
-    if operator is None:
-        lines = ["from airflow.sdk import BaseHook", "", f"BaseHook.get_hook({conn_id!r}).call("]
-        lines.append(f"    {operation.id!r},")
-    else:
-        module, _, name = operator.rpartition(".")
-        task_id = re.sub(r"\W+", "_", operation.summary).strip("_").lower()
-        lines = [f"from {module} import {name}", "", f"{name}(", f"    task_id={task_id!r},"]
-        lines.append(f"    conn_id={conn_id!r},")
+    if operator:
+        return _construction(operation, given, conn_id, operator)
+    lines = ["from airflow.sdk import BaseHook", "", f"BaseHook.get_hook({conn_id!r}).call("]
+    return "\n".join([*lines, f"    {operation.id!r},", *_keywords(given), ")"])
+
+
+def _construction(operation: Operation, given: Mapping[str, Any], conn_id: str, operator: str) -> str:
+    """The call of an operator's class."""
+    module, _, name = operator.rpartition(".")
+    task_id = re.sub(r"\W+", "_", operation.summary).strip("_").lower()
+    lines = [f"from {module} import {name}", "", f"{name}("]
+    return "\n".join([*lines, *_keywords({"task_id": task_id, "conn_id": conn_id, **given}), ")"])
+
+
+def _keywords(given: Mapping[str, Any]) -> Iterator[str]:
     for name, value in given.items():
         text = pprint.pformat(value, sort_dicts=False, width=90).replace("\n", "\n" + " " * len(f"{name}="))
-        lines.append(textwrap.indent(f"{name}={text},", "    "))
-    return "\n".join([*lines, ")"])
+        yield textwrap.indent(f"{name}={text},", "    ")

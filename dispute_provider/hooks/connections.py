@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from airflow.sdk import BaseHook
 
 from dispute_provider.apis.api import Api
-from dispute_provider.apis.moov import MoovApi
-from dispute_provider.apis.stripe import StripeApi
 from dispute_provider.exceptions import ConnectionConfigError
-
-_APIS: dict[str, type[Api]] = {api.name: api for api in (StripeApi, MoovApi)}
+from dispute_provider.registry import APIS
 
 
 def api_of(conn_id: str) -> Api:
@@ -19,7 +18,9 @@ def api_of(conn_id: str) -> Api:
         be used as it stands.
     """
     connection = BaseHook.get_connection(conn_id)
-    if api := _APIS.get(connection.conn_type or ""):
+    if path := APIS.get(connection.conn_type or ""):
+        module, _, name = path.rpartition(".")
+        api: type[Api] = getattr(import_module(module), name)
         return api(api.check_connection(connection))
     raise foreign(conn_id)
 

@@ -82,20 +82,8 @@ class ApiOperator(BaseOperator):
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
         """The arguments by the contract's names, what other tasks made filled in."""
-        from dispute_provider.exceptions import InvalidRequestError, Violation
-
-        arguments: dict[str, Any] = {}
-        for name, attribute in operation.python_names.items():
-            if (given := vars(self).get(attribute)) is None:
-                continue
-            if (value := resolved(given, context)) is None:
-                problem = "the task that was to give it gave nothing"
-                violation = Violation(f"/{name}", problem, "return it from that task")
-                raise InvalidRequestError.before_sending(operation.id, [violation])
-            if "x-maxBytes" in operation.schema["properties"][name]:
-                value = document(operation, name, value, vars(self).get("filename"))
-            arguments[name] = value
-        return arguments
+        given = {name: vars(self).get(attribute) for name, attribute in operation.python_names.items()}
+        return as_arguments(operation, given, context, vars(self).get("filename"))
 
 
 class DisputeOperator(ApiOperator):
@@ -206,6 +194,30 @@ def page_of(hook: DisputeHook, operation: Operation, arguments: Mapping[str, Any
     if not isinstance(dispute, str):
         return ""
     return hook.api.page(dispute, operation.given("account", arguments))
+
+
+def as_arguments(
+    operation: Operation, given: Mapping[str, Any], context: Context, filename: str | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a call, what other tasks made filled in, and documents read.
+
+    :param given: by the contract's names; None is left out.
+    :param filename: of a document, at the API; that of its path where not given.
+    :raises InvalidRequestError: if a task gave nothing, or a document cannot be read; nothing was sent.
+    """
+    from dispute_provider.exceptions import InvalidRequestError, Violation
+
+    arguments: dict[str, Any] = {}
+    for name, each in given.items():
+        if each is None:
+            continue
+        if (value := resolved(each, context)) is None:
+            problem = "the task that was to give it gave nothing"
+            violation = Violation(f"/{name}", problem, "return it from that task")
+            raise InvalidRequestError.before_sending(operation.id, [violation])
+        is_document = "x-maxBytes" in operation.schema_of(name)
+        arguments[name] = document(operation, name, value, filename) if is_document else value
+    return arguments
 
 
 def document(

@@ -131,7 +131,7 @@ def test_everything_that_is_wrong_is_named_at_once_where_it_stands(folder):
         }
     )
     assert {each.pointer: each.problem for each in found} == {
-        "/evidence/receipt": "a.pdf: it is no PDF, JPEG, PNG or TIFF, whatever its name says",
+        "/evidence/receipt": "a.pdf: it is no PDF, JPEG, PNG, TIFF or GIF, whatever its name says",
         "/evidence/customer_signature": "b.pdf: it is a TIFF",
         "/evidence/refund_policy": "c.pdf: it has 5,000,001 of 5,000,000 bytes",
         "/evidence/uncategorized_file": "d.pdf: it holds a card number",

@@ -17,7 +17,7 @@ FIRST = papers.FIRST_PAGE + 1
 SCRIPT = b"<script>alert(document.cookie)</script>"
 LAUNCHED = b"<< /S /Launch /F (calc.exe) >>"
 
-NO_DOCUMENT = "no PDF, JPEG, PNG or TIFF"
+NO_DOCUMENT = "no PDF, JPEG, PNG, TIFF or GIF"
 BROKEN = "damaged or cut off"
 FOREIGN = "opens as another kind of file too"
 ACTIVE = "runs scripts or starts programs"
@@ -49,10 +49,11 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
     "formula": (b"=cmd|' /C calc'!A0", NO_DOCUMENT),
     "postscript": (b"%!PS-Adobe-3.0\n(x) run", NO_DOCUMENT),
     "program": (b"MZ" + bytes(200), NO_DOCUMENT),
-    "gif": (papers.picture("GIF", "P"), NO_DOCUMENT),
     "bmp": (papers.picture("BMP"), NO_DOCUMENT),
     "empty": (b"", "it is empty"),
     # Two files in one.
+    "gif-html": (papers.picture("GIF", "P") + SCRIPT, FOREIGN),
+    "gif-zip": (papers.picture("GIF", "P") + archive(), FOREIGN),
     "html-pdf": (SCRIPT + pdf(), FOREIGN),
     "zip-pdf": (archive() + pdf(), FOREIGN),
     "line-pdf": (b"\n" + pdf(), FOREIGN),

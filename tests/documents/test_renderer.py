@@ -78,6 +78,8 @@ def drawn(renderer: Renderer, content: bytes, page: int = 1, width: int = 1200) 
         (png(), "image/png", 1),
         (tiff(), "image/tiff", 1),
         (tiff(20), "image/tiff", 20),
+        (picture("GIF", "P"), "image/gif", 1),
+        (picture("GIF", "RGB", comment=b"taken at the door"), "image/gif", 1),
         (picture("TIFF", "1", compression="group4"), "image/tiff", 1),
         (picture("TIFF", "RGB", compression="jpeg"), "image/tiff", 1),
     ],

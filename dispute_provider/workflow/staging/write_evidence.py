@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dispute_provider.apis.api import Api
 from dispute_provider.apis.memory import DisputeMemory, NoMemory, foreign
 from dispute_provider.contracts.evidence_fields import lists
-from dispute_provider.evidence import compelling, fitting, merging, stages
+from dispute_provider.evidence import fitting, merging, stages
 from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
 from dispute_provider.evidence.documents import Document
@@ -114,7 +114,7 @@ async def stage(
             return record.ended(State.REFUSED, reason)
         _require_limits(api, case, merged, network)
         assessment = assess(api.contract, before.dispute, case.product, [*merged.wanted, *merged.staying])
-        record = _assessed(record, assessment, before.dispute)
+        record = _assessed(record, assessment, api.notes_on(before.dispute))
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
         record = _keep_what_is_replaced(record, before, merged, noted, memory)
@@ -189,21 +189,17 @@ def _automatic(dispute: Dispute, rules: Rules) -> str | None:
 
 async def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece]) -> str | None:
     """Why a case may not claim what it claims of a network's programme; None if it may."""
-    enhanced = {part: value for piece in pieces for part, value in (piece.value or {}).items()}
-    if not (claim := compelling.claim_of(enhanced)):
-        return None
-    problems = await api.unmet(dispute, claim, case.account)
-    return f"it does not qualify for {compelling.TITLE}: {'; '.join(problems)}" if problems else None
+    structured = {part: value for piece in pieces for part, value in (piece.value or {}).items()}
+    return await api.unqualified(dispute, structured, case.account) if structured else None
 
 
-def _assessed(record: Record, assessment: Assessment, dispute: Dispute) -> Record:
-    note = compelling.standing(dispute)
+def _assessed(record: Record, assessment: Assessment, notes: Sequence[str]) -> Record:
     return replace(
         record,
         verdict=str(assessment.verdict),
         missing=tuple(f"{name}: {why}" for name, why in assessment.missing),
         warnings=(*record.warnings, *assessment.warnings),
-        notes=(*record.notes, *assessment.notes, *([note] if note else [])),
+        notes=(*record.notes, *assessment.notes, *notes),
     )
 
 
