@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import pytest
-from support import Connect
+from support import Connect, forget_chains
 from tenacity import wait_none
 
 # Airflow reads these when it is imported: no test may see the configuration or database of the machine.
@@ -61,8 +59,7 @@ def _running_sandbox() -> Iterator[Sandbox]:
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
     """Both APIs, as new: no disputes, no faults, an empty journal; and nothing of them in the ledger."""
     _running_sandbox.reset()
-    chains = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", quote(urlsplit(_running_sandbox.url).netloc))
-    shutil.rmtree(chains, ignore_errors=True)
+    forget_chains(_running_sandbox)
     return _running_sandbox
 
 

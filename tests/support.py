@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.ledger.stores import FolderStore
+from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport.client import Client
 
 
@@ -25,6 +29,12 @@ def register(dag: Any) -> None:
     bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
+
+
+def forget_chains(sandbox: Sandbox) -> None:
+    """Remove from the ledger what it holds of the sandbox's disputes."""
+    chains = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", quote(urlsplit(sandbox.url).netloc))
+    shutil.rmtree(chains, ignore_errors=True)
 
 
 def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -185,7 +185,7 @@ def drive(api: Api, reading: Any, spoilt: str, path: tuple[Any, ...], other: Any
     """Answer every call with its contract's example, one of them changed at one place."""
     sent = 0
 
-    async def send(request: Request, authorization: str) -> Answer:
+    async def send(request: Request, authorization: str, claim: None = None) -> Answer:
         nonlocal sent
         sent += 1
         status, example = success_of(request.operation)

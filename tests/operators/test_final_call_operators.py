@@ -126,7 +126,7 @@ def test_a_killed_try_and_the_next_one_send_once(
 
 def takes(sandbox: Sandbox) -> list[Path]:
     """The claims that stand in the ledger."""
-    return [*Path(os.environ["AIRFLOW_HOME"], "dispute_ledger").glob("*/*/*/*/take-*")]
+    return [*Path(os.environ["AIRFLOW_HOME"], "dispute_ledger").glob("*/*/*/*/*")]
 
 
 @pytest.mark.parametrize(

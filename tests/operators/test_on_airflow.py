@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import steps
 from airflow.sdk import DAG, task
 from support import pass_time, register
 
+from dispute_provider.hooks.connections import api_of
 from dispute_provider.operators.moov import (
     MoovSubmitDisputeEvidenceOperator,
     MoovUploadDisputeEvidenceTextOperator,
@@ -152,29 +155,15 @@ def test_airflow_tries_again_only_what_may_pass(
 
 
 @pytest.mark.usefixtures("_no_waiting")
-def test_airflow_keeps_the_note_of_a_final_call(sandbox: Sandbox, moov_connection: str) -> None:
-    """It outlives the try: a later one reads it."""
+def test_the_ledger_keeps_the_end_of_a_final_call(sandbox: Sandbox, moov_connection: str) -> None:
+    """It outlives the run: a later one reads it."""
     dispute = sandbox.create_dispute(api="moov", evidence={"other": "Hello"})["id"]
     with DAG("submit_and_clear", schedule=None) as dag:
         MoovSubmitDisputeEvidenceOperator(task_id="submit", dispute_id=dispute)
     register(dag)
-    run = dag.test()
-    assert run.state == "success"
+    assert dag.test().state == "success"
 
-    (instance,) = run.get_task_instances()
-    [note] = notes_of(instance)
-    assert note["dispute"] == dispute
-    assert note["ended"] is True
+    chain = asyncio.run(steps.chain_of(api_of(moov_connection), dispute).look())
+    assert chain.final_end is not None
+    assert chain.final_end.state == "submitted"
     assert len(sandbox.journal(operation="submitDisputeEvidence")) == 1
-
-
-def notes_of(instance: Any) -> list[dict[str, Any]]:
-    """The notes in the state store of a task."""
-    from airflow.models.task_state_store import TaskStateStoreModel
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        found = session.query(TaskStateStoreModel).filter_by(
-            dag_id=instance.dag_id, run_id=instance.run_id, task_id=instance.task_id
-        )
-        return [json.loads(row.value) for row in found]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from running import run
-from support import Connect
+from support import Connect, forget_chains
 
 from dispute_provider import __version__
 from dispute_provider.contracts import contract
@@ -123,6 +123,7 @@ class Recorder:
 
     def clear(self, api: str) -> None:
         self.sandbox.reset()
+        forget_chains(self.sandbox)
         self.outgoing.clear()
         evidence = {"stripe": {}, "moov": {"evidence": {"receipt": "We sent it."}}}[api]
         self.sandbox.create_dispute(api=api, id=IDS[api], **evidence)

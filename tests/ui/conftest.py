@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import steps
 from msgspec.structs import replace
 from per_dag import PerDagAuthManager
 from support import Connect, register
@@ -21,7 +22,6 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
-from dispute_provider.workflow.staging.write_evidence import Rules, stage
 
 
 @pytest.fixture(scope="package")
@@ -125,7 +125,7 @@ def stage_one(sandbox: Sandbox, connect: Connect, store: Path) -> Any:
         case = Case.parse({"provider": "stripe", "dispute": dispute, "evidence": ours})
         record = Record("stripe", "stripe_default", dispute, State.STAGED, "")
         documents = {"r.pdf": Document("r.pdf", document)}
-        staged = hook.with_api(lambda api: stage(api, case, documents, record, None, Rules()))
+        staged = hook.with_api(lambda api: steps.stage(api, case, documents, record))
         assert staged.state == State.STAGED, staged.reason
         evidence_store.put(document)
         return Staged(replace(staged, prepared_by="Ben"), hook)

@@ -9,6 +9,7 @@ from typing import Any
 
 import papers
 import pytest
+import steps
 from drivers import SyncDriver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,6 @@ from dispute_provider.evidence.case import Case
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.workflow.staging.write_evidence import stage
 
 STRIPE_FILES = (
     "receipt",
@@ -101,7 +101,7 @@ class Desk:
         except InvalidCaseError as error:
             return str(error)
         record = Record(offer.api, f"{offer.api}_default", dispute, State.REFUSED, "")
-        [staged] = self.driver.run(offer.api, lambda api: stage(api, case, documents.found, record))
+        [staged] = self.driver.run(offer.api, lambda api: steps.stage(api, case, documents.found, record))
         return None if staged.state == State.STAGED else staged.reason
 
 

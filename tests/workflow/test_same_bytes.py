@@ -11,7 +11,7 @@ import papers
 import pytest
 from flows import contest
 from running import run
-from support import pass_time
+from support import forget_chains, pass_time
 
 from dispute_provider.contracts.contract import Request
 from dispute_provider.contracts.encoding import FilePart
@@ -69,6 +69,7 @@ def bytes_of(entry: dict[str, Any]) -> dict[str, Any]:
 
 def set_up(sandbox: Sandbox, api: str) -> None:
     sandbox.reset()
+    forget_chains(sandbox)
     sandbox.create_dispute(api=api, id=IDS[api], amount=100)
 
 
@@ -104,9 +105,9 @@ def test_a_task_sends_what_the_single_operator_sends(
     requests: list[Request] = []
     send = Client.send
 
-    async def recorded(self: Client, request: Request, authorization: str) -> Any:
+    async def recorded(self: Client, request: Request, *rest: Any) -> Any:
         requests.append(request)
-        return await send(self, request, authorization)
+        return await send(self, request, *rest)
 
     def answer(form: dict[str, Any]) -> dict[str, Any]:
         if action == "submit":

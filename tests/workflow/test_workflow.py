@@ -225,12 +225,12 @@ def test_evidence_that_changed_after_the_review_is_not_submitted(engine, sandbox
 )
 def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, sandbox, stripe_connection):
     """The review's XCom is edited, or copied from another run or an earlier answer, before it is read."""
+    import steps
     from msgspec.structs import replace
 
     from dispute_provider.evidence.record import Approval, Record, State
     from dispute_provider.hooks.stripe import StripeHook
     from dispute_provider.tasks.signing import Signer
-    from dispute_provider.workflow.staging import write_evidence as staging
 
     sandbox.create_dispute(api="stripe", id="du_1")
     hook = StripeHook(http_conn_id=stripe_connection)
@@ -238,7 +238,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
 
     case = Case.parse(stripe_case("du_1"))
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
-    record = hook.with_api(lambda api: staging.stage(api, case, {}, record))
+    record = hook.with_api(lambda api: steps.stage(api, case, {}, record))
     run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
     answer = Approval("submit", "ana", "now", review="review/-1/first")
     record = replace(record.ended(State.APPROVED, "approved"), approval=answer)
