@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import steps
 from msgspec.structs import replace
 from papers import pdf
 from support import Connect
@@ -24,8 +25,6 @@ from dispute_provider.sandbox import Sandbox
 from dispute_provider.state import evidence_store
 from dispute_provider.tasks import record_lists
 from dispute_provider.tasks.signing import STAGED, Signer
-from dispute_provider.workflow.reviewing.read_for_review import read_for_review
-from dispute_provider.workflow.staging.write_evidence import stage as stage_evidence
 
 Stage = Callable[..., Staged]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -223,7 +222,7 @@ def test_a_colleague_s_document_is_shown_once_the_review_has_kept_it(
     staged = stage_one(before={"refund_policy": theirs})
     site.returns("stage", staged.shown)
     keep = evidence_store.put
-    reviewed, _ = staged.hook.with_api(lambda api: read_for_review(api, staged.record, keep))
+    reviewed, _ = staged.hook.with_api(lambda api: steps.read_for_review(api, staged.record, keep))
     site.returns("review", signed(reviewed))
     for name in ("stage", "review"):
         assert reading(site, name)["match"] == "exact"
@@ -472,7 +471,7 @@ def test_an_appeal_is_shown_with_its_documents_and_without_earlier_evidence(
     data = {"provider": "stripe", "dispute": dispute, "evidence": {"appeal": {"card": card}}}
     documents = {name: Document(name, pdf(text=name)) for name in ("a.pdf", "b.pdf")}
     record = Record("stripe", "stripe_default", dispute, State.STAGED, "")
-    staged = hook.with_api(lambda api: stage_evidence(api, Case.parse(data), documents, record))
+    staged = hook.with_api(lambda api: steps.stage(api, Case.parse(data), documents, record))
     site.returns("stage", Staged(staged, hook).shown)
     shown = reading(site, "stage")
     assert shown["match"] == "exact"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import running
 from airflow.sdk import DAG
 from flows import contest
+from running import ASSETS
 
 from dispute_provider.operators.evidence import SubmitEvidenceOperator
+from dispute_provider.state.approvals import open_review
 from dispute_provider.transport import retries as attempts
 
 
@@ -239,7 +241,7 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     case = Case.parse(stripe_case("du_1"))
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")
     record = hook.with_api(lambda api: steps.stage(api, case, {}, record))
-    run_key = "submit_only/another-run" if forged == "run" else "submit_only/this-run"
+    run_key = "test/another-run" if forged == "run" else "test/this-run"
     answer = Approval("submit", "ana", "now", review="review/-1/first")
     record = replace(record.ended(State.APPROVED, "approved"), approval=answer)
     if forged == "state":
@@ -257,14 +259,15 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
         record = replace(record, documents={"file_1": "0" * 64})
     with DAG("submit_only", schedule=None) as dag:
         SubmitEvidenceOperator(task_id="submit", approved=[record.to_dict()])
-    operator = dag.get_task("submit")
-
-    class Run:
-        dag_id, run_id = "submit_only", "this-run"
-
-    opened = "review/-1/second" if forged == "taken back" else "review/-1/first"
-    stores = defaultdict(lambda: SimpleNamespace(get=lambda key: opened))
-    [result] = operator.execute({"dag_run": Run(), "asset_state_store": stores})
+    opened = "second" if forged == "taken back" else "first"
+    open_review(
+        {
+            "dag_run": SimpleNamespace(dag_id="test", run_id="this-run"),
+            "ti": SimpleNamespace(task_id="review", map_index=-1, id=opened),
+            "asset_state_store": ASSETS,
+        }
+    )
+    [result] = running.run(dag.get_task("submit"), run_id="this-run")
 
     assert result["state"] == "refused"
     whys = {"no signature": "not signed", "run": "another run", "taken back": "the review was opened again"}
