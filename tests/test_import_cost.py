@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -73,7 +74,6 @@ HEAVY = (
 # other tasks need of the hooks.
 TASK = f"""
 import importlib, json, sys
-from collections import defaultdict
 from types import SimpleNamespace
 import airflow.sdk.execution_time.task_runner
 {BASELINE}
@@ -81,8 +81,16 @@ before = set(sys.modules)
 from dispute_provider.operators.evidence import StageEvidenceOperator
 case, conn_id, *others = sys.argv[1:]
 stage = StageEvidenceOperator(task_id="stage", cases=[json.loads(case)], conn_id=conn_id)
-stores = defaultdict(lambda: SimpleNamespace(get=lambda key: None, set=lambda key, value: None))
-[record] = stage.execute({{"asset_state_store": stores, "task_state_store": stores}})
+sys.path.append({str(Path(__file__).parent)!r})
+from state_stores import AssetStores, StateStore
+[record] = stage.execute(
+    {{
+        "asset_state_store": AssetStores(),
+        "task_state_store": StateStore(),
+        "ti": SimpleNamespace(task_id="stage", map_index=-1, try_number=1),
+        "dag_run": SimpleNamespace(dag_id="cost", run_id="one"),
+    }}
+)
 for name in others:
     importlib.import_module(name)
 print(json.dumps([record["state"], sorted(set(sys.modules) - before)]))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import pass_time
 from sweeping import Sweep
 
 REVIEWER = "ana"
@@ -125,6 +126,12 @@ class Engine:
             f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         )
         return self.api.get(path, params={"deserialize": False}).json()["value"]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for another task, or for a request to arrive, waits minutes."""
+    pass_time(monkeypatch)
 
 
 @pytest.fixture
