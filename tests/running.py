@@ -25,9 +25,18 @@ def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, 
     :param run_id: of the tries of one task; None, the default, for that of this very operator.
     """
     run_id = run_id or _RUNS.setdefault(id(operator), (operator, uuid.uuid4().hex))[1]
+    instance = SimpleNamespace(
+        id=uuid.uuid4().hex,
+        try_number=try_number,
+        max_tries=0,
+        task_id=operator.task_id,
+        map_index=-1,
+        run_id=run_id,
+    )
     context |= {
-        "ti": SimpleNamespace(try_number=try_number, task_id=operator.task_id, map_index=-1, run_id=run_id),
-        "dag_run": SimpleNamespace(dag_id="test", run_id=run_id),
+        "ti": instance,
+        "task_instance": instance,
+        "dag_run": SimpleNamespace(dag_id="test", run_id=run_id, conf={}),
         "asset_state_store": ASSETS,
         "task_state_store": _OWN.setdefault((run_id, operator.task_id), StateStore()),
     }

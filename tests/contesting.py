@@ -1,0 +1,97 @@
+"""One dispute's way through the public operators, task by task, without a scheduler."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.providers.standard.operators import hitl
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskAwaitingInput
+from running import run
+
+from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.operators.evidence import (
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
+SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
+READ = {"stripe": "GetDisputesDispute", "moov": "getDispute"}
+ALL = ApprovalPolicy("all", {"usd": 1_000_000}, verdicts=("ready", "weak", "missing", "unknown", None))
+
+
+def case(kind: str, dispute: str, text: str = "Delivered.") -> dict[str, Any]:
+    return {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: text}}
+
+
+class Contest:
+    """A run of stage, review and submit for one dispute; a policy approves it.
+
+    :param kind: the API.
+    :param connection: the id of a connection to it.
+    """
+
+    def __init__(
+        self, kind: str, dispute: str, connection: str | None = None, text: str = "Delivered."
+    ) -> None:
+        self.kind, self.dispute = kind, dispute
+        self.connection = connection or f"{kind}_default"
+        self.run_id = uuid.uuid4().hex
+        self._case = case(kind, dispute, text)
+        self._submit: SubmitEvidenceOperator | None = None
+
+    def stage(self) -> dict[str, Any]:
+        return self._run(StageEvidenceOperator(task_id="stage", cases=[self._case], conn_id=self.connection))
+
+    def review(self, staged: dict[str, Any]) -> dict[str, Any]:
+        return self._run(ReviewEvidenceOperator(task_id="review", staged=[staged], policy=ALL))
+
+    def ask(self, staged: dict[str, Any], answer: str = "Submit") -> dict[str, Any]:
+        """Return the record as a person answers its review.
+
+        :param answer: how the option begins that is chosen.
+        """
+        review = ReviewEvidenceOperator(task_id="review", staged=[staged])
+        form: dict[str, Any] = {}
+        with pytest.MonkeyPatch.context() as patch:
+            # Airflow's own call that puts a form before people.
+            patch.setattr(hitl, "upsert_hitl_detail", lambda **given: form.update(given))
+            with pytest.raises(TaskAwaitingInput) as parked:
+                self._run(review)
+        [option] = [option for option in form["options"] if option.startswith(answer)]
+        event = {
+            "chosen_options": [option],
+            "params_input": {"concede_confirm": self.dispute} if answer == "Concede" else {},
+            "responded_by_user": {"id": "ana", "name": "ana"},
+            "responded_at": datetime.now(UTC),
+        }
+        review.execute = lambda context: review.execute_complete(  # type: ignore[method-assign]
+            context, event, **(parked.value.kwargs or {})
+        )
+        return self._run(review)
+
+    def approve(self, *, asking: bool = False) -> dict[str, Any]:
+        """Stage and review; returns the approved record.
+
+        :param asking: whether a person approves; by default a policy does.
+        """
+        staged = self.stage()
+        assert staged["state"] == "staged", staged["reason"]
+        approved = self.ask(staged) if asking else self.review(staged)
+        assert approved["state"] == "approved", approved["reason"]
+        return approved
+
+    def submit(self, approved: dict[str, Any], try_number: int = 1) -> dict[str, Any]:
+        """Return what the submit task returns; called again it is a later try of the same task."""
+        return self._run(SubmitEvidenceOperator(task_id="submit", approved=[approved]), try_number)
+
+    def _run(self, operator: BaseOperator, try_number: int = 1) -> dict[str, Any]:
+        value = run(operator, try_number, self.run_id)
+        [record] = json.loads(value) if isinstance(value, str) else value
+        return dict(record)
