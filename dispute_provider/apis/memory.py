@@ -15,15 +15,23 @@ class DisputeMemory(Protocol):
     :param first_seen: the API's ids of what stood there before we first uploaded to it: what came later and
         equals the case is ours. None if nothing was uploaded yet.
     :param ours: marks of what we put there, in earlier runs too: the rest is somebody else's.
+    :param link: the number of the link in the ledger under which uploads are begun.
     """
 
     first_seen: frozenset[str] | None
+    link: int
 
     @property
     def ours(self) -> frozenset[str]: ...
 
     def look_again(self) -> None:
         """Read what another task has noted since this one began."""
+
+    def forget_tries_before(self, link: int) -> None:
+        """Forget what was noted before a staging that has ended well: what stands there was there first.
+
+        :param link: the number of its link in the ledger.
+        """
 
     def begin(self, items: frozenset[str]) -> None:
         """Note what is there, before anything is uploaded; the first note stays."""
@@ -54,9 +62,13 @@ class NoMemory:
 
     def __init__(self) -> None:
         self.first_seen: frozenset[str] | None = None
+        self.link = 0
         self.ours: frozenset[str] = frozenset()
 
     def look_again(self) -> None:
+        """Nothing is noted."""
+
+    def forget_tries_before(self, link: int) -> None:
         """Nothing is noted."""
 
     def begin(self, items: frozenset[str]) -> None:

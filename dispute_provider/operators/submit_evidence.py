@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from airflow.sdk import BaseAsyncOperator
 from msgspec.structs import replace
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider.evidence.record import Record
+
+    # A record whose approval does not hold any more, ended, and the signature under which it was approved.
+    _Void: TypeAlias = tuple[Record, str | None]
 
 
 class SubmitEvidenceOperator(BaseAsyncOperator):
@@ -67,23 +70,25 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         from dispute_provider.evidence.record import State
 
         signer = Signer(run_key(context))
-        records = list(signer.verified(records_of(resolve(self.approved, context)), "review it again"))
+        given = list(records_of(resolve(self.approved, context)))
+        records = list(signer.verified(given, "review it again"))
         to_send = sum(record.state == State.APPROVED for record in records)
         receipts = Receipts()
         async with Apis() as apis, BatchProgress(context, "submitting", to_send) as progress:
-            answered = (State.APPROVED, State.REJECTED)
-            results = [record for record in records if record.state not in answered]
-            valid, void = self._check(context, [record for record in records if record.state in answered])
+            answered, void, results = _sorted(given, records)
+            valid, outdated = self._check(context, answered)
+            void += [(end, end.signature) for end in outdated if end.approval]
+            results += [end for end in outdated if not end.approval]
             is_retry = context["ti"].try_number > 1
             try:
                 ledgers = Ledgers(context)
             except LedgerError as error:
                 self.log.error("%s: nothing is sent", error)
                 results += [replace(not_noted(record, error), maybe_ours=is_retry) for record in valid]
-                results += void
+                results += [end for end, _ in void]
                 self._log_lines(results)
             else:
-                results += await self._sent_before(ledgers, void)
+                results += await self._sent_before(ledgers, receipts, void)
                 rejected = [record for record in valid if record.state == State.REJECTED]
                 results += await self._reject(apis, ledgers, receipts, rejected)
                 self._log_lines(results)
@@ -125,20 +130,20 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
         return await all_of(rejected, end)
 
-    async def _sent_before(self, ledgers: Ledgers, void: list[Record]) -> list[Record]:
+    async def _sent_before(self, ledgers: Ledgers, receipts: Receipts, void: list[_Void]) -> list[Record]:
         """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""
-        from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.workflow.sending.in_ledger import sent_before
 
-        async def look(end: Record) -> Record:
-            if end.state == State.REJECTED or not end.approval:
-                return end
+        async def look(each: _Void) -> Record:
+            end, signature = each
             try:
                 ledger = ledgers.of(api_of(end.connection), end.dispute)
-                return await sent_before(end, ledger, ledgers.task)
+                end = await sent_before(end, ledger, ledgers.task, signature)
             except (LedgerError, ConnectionConfigError) as error:
                 return replace(not_noted(end, error), maybe_ours=True)
+            receipts.write(end)
+            return end
 
         return await all_of(void, look)
 
@@ -175,3 +180,24 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             reason = f"its {what} is not this run's last answer: the review was opened again; review it again"
             void.append(record.ended(State.REFUSED, reason))
         return valid, void
+
+
+def _sorted(given: list[Record], checked: list[Record]) -> tuple[list[Record], list[_Void], list[Record]]:
+    """Return the answered records, those whose approval cannot be checked any more, and the others.
+
+    :param given: the records as they were handed over.
+    :param checked: the same, as far as their signatures hold.
+    """
+    from dispute_provider.evidence.record import State
+
+    answered: list[Record] = []
+    void: list[_Void] = []
+    others: list[Record] = []
+    for record, found in zip(given, checked, strict=True):
+        if found.unverified and record.state == State.APPROVED:
+            void.append((found, record.signature))
+        elif found.state in (State.APPROVED, State.REJECTED):
+            answered.append(found)
+        else:
+            others.append(found)
+    return answered, void, others

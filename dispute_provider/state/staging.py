@@ -81,12 +81,13 @@ class StagingMemory:
         begun = {"until": self._opened, **begun} if begun else None
         return StoredDisputeMemory(self, dispute, begun)
 
-    def look_again(self, dispute: str) -> frozenset[str] | None:
-        """Return what was on a dispute before anybody's unfinished uploads; None if there are none."""
-        if entry := load(self._shared, self._begun_key).get(dispute):
-            self._begun[dispute] = entry
+    def look_again(self, dispute: str) -> Mapping[str, Any] | None:
+        """Return the entry of anybody's unfinished uploads to a dispute; None if there is none."""
+        entry: Mapping[str, Any] | None = load(self._shared, self._begun_key).get(dispute)
+        if entry:
+            self._begun[dispute] = dict(entry)
         self._ours.pop(self._bucket(dispute), None)
-        return frozenset(entry["items"]) if entry else None
+        return entry
 
     def marks(self, dispute: str) -> frozenset[str]:
         """What earlier runs have put there."""
@@ -96,9 +97,12 @@ class StagingMemory:
         _, *marks = self._ours[key].get(dispute, "").split(" ")
         return frozenset(marks)
 
-    def begin(self, dispute: str, items: Iterable[str]) -> None:
-        """Record what is there, before anything is uploaded."""
-        self._begun[dispute] = {"since": now(), "items": sorted(items)}
+    def begin(self, dispute: str, items: Iterable[str], link: int = 0) -> None:
+        """Record what is there, before anything is uploaded.
+
+        :param link: the number of the ledger's link under which it is; 0, the default, where there is none.
+        """
+        self._begun[dispute] = {"since": now(), "items": sorted(items), "link": link}
         self._own_begun.add(dispute)
         self._save_begun({})
 
@@ -115,6 +119,10 @@ class StagingMemory:
                 self._staged.add(record.dispute)
             else:
                 self._begun[record.dispute]["until"] = now()
+                if record.dispute in self._own_begun:
+                    # Now, and not again: by the time the task ends, another may have begun or tidied up.
+                    self._save_begun({})
+            self._own_begun.discard(record.dispute)
         if len(self._new) >= self._save_at:
             # Where it cannot be recorded now, it is when as many more have come.
             self._save_at = len(self._new) + _KEPT_BACK
@@ -174,7 +182,6 @@ class StagingMemory:
         self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
         if self._begun:
             self._save_begun({name: self._begun.pop(name) for name in self._staged})
-            self._own_begun -= self._staged
             self._staged.clear()
 
     def _save_begun(self, staged: Mapping[str, Any]) -> None:
@@ -209,8 +216,9 @@ class StoredDisputeMemory:
     """
 
     def __init__(self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None) -> None:
-        self._staging, self._dispute = staging, dispute
+        self._staging, self._dispute, self._begun = staging, dispute, begun
         self.first_seen = frozenset(begun["items"]) if begun else None
+        self.link = 0
         self.seconds_until_settled = seconds_until_settled(begun) if begun else 0.0
 
     @property
@@ -218,12 +226,19 @@ class StoredDisputeMemory:
         return self._staging.marks(self._dispute)
 
     def look_again(self) -> None:
-        if (items := self._staging.look_again(self._dispute)) is not None:
-            self.first_seen = items
+        if begun := self._staging.look_again(self._dispute):
+            self._begun, self.first_seen = begun, frozenset(begun["items"])
+
+    def forget_tries_before(self, link: int) -> None:
+        if self._begun is None:
+            return
+        self.look_again()
+        if self._begun.get("link", link) < link:
+            self.first_seen = None
 
     def begin(self, items: frozenset[str]) -> None:
         self.first_seen = items if self.first_seen is None else self.first_seen
-        self._staging.begin(self._dispute, self.first_seen)
+        self._staging.begin(self._dispute, self.first_seen, self.link)
 
     def remember(self, marks: frozenset[str]) -> None:
         self._staging.remember(self._dispute, marks)

@@ -228,7 +228,10 @@ class Ends:
         )
 
     def _receipts(self) -> Iterator[Finding]:
-        """What a run sent, and has named since, has a receipt that names the run's review."""
+        """What a run sent, and has named since, has a receipt that names the run's review.
+
+        Where the record of its approval cannot be checked any more, there is nothing to write a receipt of.
+        """
         sent = [(one.dispute, one.run or "", one.time) for one in self.facts.ours]
         sent += [(entry["dispute"], sender_of(entry), entry["time"]) for entry in self.facts.concessions]
         have = {(receipt["dispute"], _run_of_receipt(receipt)) for receipt in self.transcript.receipts}
@@ -239,7 +242,7 @@ class Ends:
                 for completion in self.transcript.completions
                 if run_of(completion.run) == run and completion.at >= time
                 for record in completion.records
-                if record["dispute"] == dispute
+                if record["dispute"] == dispute and not record.get("unverified")
             ]
             # A task that was marked as success in the middle has named nothing.
             if records and (dispute, run) not in have and run not in self.transcript.marked:

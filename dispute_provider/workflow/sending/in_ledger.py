@@ -19,14 +19,15 @@ def claimant_of(record: Record, kind: Kind, task: str) -> Claimant:
     return Claimant(kind, record.stage, approval, record.digest, record.ledger_end)
 
 
-async def sent_before(end: Record, ledger: DisputeLedger, task: str) -> Record:
+async def sent_before(end: Record, ledger: DisputeLedger, task: str, signature: str | None) -> Record:
     """Return the end of a record whose approval does not hold any more: an earlier try may have sent it.
 
     :param end: the record, refused or held for that.
+    :param signature: of the record as it was approved.
     :raises LedgerError: if the ledger cannot be read.
     """
     chain = await ledger.look()
-    claimants = [claimant_of(end, kind, task) for kind in FINAL]
+    claimants = [claimant_of(replace(end, signature=signature), kind, task) for kind in FINAL]
     if own := next(filter(None, map(chain.end_of, claimants)), None):
         return end.ended(State(own.state), f"{own.reason}; since then: {end.reason}", own.request_id)
     if any(tried(chain, claimant) for claimant in claimants):

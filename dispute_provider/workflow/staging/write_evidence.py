@@ -21,7 +21,7 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.replacing import Replacement, marks_of
 from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, contents
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
-from dispute_provider.ledger.chain import Claimant, Kind
+from dispute_provider.ledger.chain import Chain, Claimant, Kind, Link
 from dispute_provider.ledger.ledger import DisputeLedger, LinkClaim
 from dispute_provider.workflow.failures import failed
 from dispute_provider.workflow.refusals import cannot_be_answered
@@ -71,7 +71,9 @@ async def stage(
     try:
         claimant = Claimant(Kind.STAGE, None, task, record.case_digest)
         chain = await free_chain(api, ledger, claimant)
-        if (last := chain.last) and not (last.end and last.end.state == State.STAGED):
+        if tidied := _tidied(chain, record.case_digest):
+            memory.forget_tries_before(tidied.number)
+        elif chain.links:
             # Another task may have begun to stage it since this one was started.
             memory.look_again()
         before = await api.read(case.dispute, case.account, details=True)
@@ -119,6 +121,7 @@ async def stage(
             return record.ended(State.REFUSED, refusal)
         record = _keep_what_is_replaced(record, before, merged, noted, memory)
         claim = ledger.claim(chain, claimant, {}, None)
+        memory.link = claim.place.link
         uploaded = await api.under(claim).write(case, merged, before, memory)
         after = await api.read(case.dispute, case.account, details=True)
     except InvalidCaseError as error:
@@ -155,6 +158,16 @@ def _staged_end(record: Record, merged: Merged, after: Snapshot, rules: Rules) -
         # The switch did not hold: what is staged would go out unapproved.
         return record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
     return record.ended(State.STAGED, _summary(merged, after))
+
+
+def _tidied(chain: Chain, case_digest: str | None) -> Link | None:
+    """Return the link of the last staging, of any deployment, if it was of this case and ended well.
+
+    Then a staging that had broken before has left nothing that would be taken for this case's.
+    """
+    stagings = [link for link in chain.links if link.end is None or link.end.by.kind is Kind.STAGE]
+    end = stagings[-1].end if stagings else None
+    return stagings[-1] if end and end.state == State.STAGED and end.by.digest == case_digest else None
 
 
 def _part_for_its_stage(

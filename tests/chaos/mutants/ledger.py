@@ -218,8 +218,8 @@ def _held_for_good() -> None:
 def _void_is_unsent() -> None:
     from dispute_provider.operators.submit_evidence import SubmitEvidenceOperator
 
-    async def sent_before(self: Any, ledgers: Any, void: list[Any]) -> list[Any]:
-        return void
+    async def sent_before(self: Any, ledgers: Any, receipts: Any, void: list[Any]) -> list[Any]:
+        return [end for end, _ in void]
 
     SubmitEvidenceOperator._sent_before = sent_before  # type: ignore[method-assign]
 
