@@ -54,6 +54,8 @@ _DEFAULT_RATE = 10.0
 # Above this a token's expires_in is a moment in Unix seconds, below it a duration: it is documented as both.
 _ABSOLUTE_FROM = 1e9
 _RENEW_EARLY = 60.0
+# Seconds between the listings that wait for an upload to be listed.
+_CATCHES_UP_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
 class MoovApi(Api):
@@ -204,7 +206,7 @@ class MoovApi(Api):
             known = set(there)
             for piece in merged.missing:
                 known.add(await self._upload(case.dispute, piece, known))
-            held = await self._items(case.dispute)
+            held = await self._items_with(case.dispute, known - there)
         copies = _copies(held, merged.wanted, foreign(before, memory))
         held = await self._without(case.dispute, held, [*merged.stale, *copies])
         return {
@@ -252,6 +254,15 @@ class MoovApi(Api):
         if any(item.item in gone for item in items):
             raise AmbiguousError("a deleted item is still there.", operation="deleteDisputeEvidenceFile")
         return items
+
+    async def _items_with(self, dispute: str, uploaded: Collection[str]) -> list[Evidence]:
+        """Return what is uploaded, once the listing has caught up with what this try has uploaded."""
+        for pause in _CATCHES_UP_AFTER:
+            await self.wait(pause)
+            items = await self._items(dispute)
+            if {item.item for item in items}.issuperset(uploaded):
+                return items
+        raise AmbiguousError("what was just uploaded is not listed.", operation="listDisputeEvidence")
 
     async def _items(self, dispute: str) -> list[Evidence]:
         """What is uploaded, oldest first."""

@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.chaos.facts import (
-    ADMITTED,
     FALSE_END,
     LOST,
     NO_RECEIPT,
-    STALE_READING,
     UNAPPROVED,
-    UNATTRIBUTED,
     Facts,
     Finding,
     difference,
+    is_final,
     run_of,
     says_approved,
     sender_of,
@@ -88,8 +86,7 @@ class Ends:
             yield Finding(FALSE_END, dispute, f"{label}, but nobody submitted it")
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
         if state == "already-submitted" and own and not self._others(completion, dispute):
-            kind = self._apart(completion) if "or this one" in record["reason"] else FALSE_END
-            yield Finding(kind, dispute, f"{label}, but nobody else did")
+            yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
             yield Finding(FALSE_END, dispute, f"{label}, but it was not")
         if state in _SAYS_NOT_SENT and not self._twin_was_sent(completion, dispute):
@@ -112,6 +109,13 @@ class Ends:
         """Whether it was sent since it was approved, as it was approved, and by us."""
         dispute = record["dispute"]
         given = self.facts.approvals(completion.run, dispute)
+        if record.get("unverified"):
+            # What an earlier part of the run has sent, of which no more is known than that.
+            given = [
+                one
+                for one in self.transcript.approvals
+                if run_of(one.run) == run_of(completion.run) and one.dispute == dispute
+            ]
         of_it = [
             one for one in self.facts.submissions if one.dispute == dispute and one.time <= completion.at
         ]
@@ -122,22 +126,25 @@ class Ends:
         if record["state"] == "submitted" and not any(
             says_approved(one, approval) for one in since for approval in given
         ):
-            kind = STALE_READING if self.facts.was_read_stale(completion.run, since[-1]) else UNAPPROVED
-            yield Finding(kind, dispute, f"{label}, but {difference(since[-1], given[-1])}")
+            yield Finding(UNAPPROVED, dispute, f"{label}, but {difference(since[-1], given[-1])}")
         ours = any(run_of(one.run or "") == run_of(completion.run) for one in since)
-        if not ours:
-            kind = self._apart(completion) if _admits_another(record["reason"]) else FALSE_END
-            yield Finding(kind, dispute, f"{label}, but another submitted it")
+        if not ours and not (_admits_another(record["reason"]) and self._has_asked(completion, dispute)):
+            yield Finding(FALSE_END, dispute, f"{label}, but another submitted it")
 
-    def _apart(self, completion: Completion) -> str:
-        return UNATTRIBUTED if completion.run in self.transcript.killed_submitting else ADMITTED
+    def _has_asked(self, completion: Completion, dispute: str) -> bool:
+        """Whether a run has asked for the submission, or may have: then nothing tells it from another's."""
+        run = run_of(completion.run)
+        was_killed = any(run_of(each) == run for each in self.transcript.killed_submitting)
+        return was_killed or any(
+            is_final(entry) and entry["dispute"] == dispute and run_of(sender_of(entry)) == run
+            for entry in self.transcript.journal
+        )
 
     def _twin_was_sent(self, completion: Completion, dispute: str) -> bool:
         """Whether another record of the same dispute says that it was sent, conceded, or may have been."""
         of_it = [record for record in completion.records if record["dispute"] == dispute]
         return len(of_it) > 1 and any(
-            record["state"] in {*_SAYS_SENT, "conceded", "unknown"} or "or this one" in record["reason"]
-            for record in of_it
+            record["state"] in {*_SAYS_SENT, "conceded", "unknown"} for record in of_it
         )
 
     def _others(self, completion: Completion, dispute: str) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tests.chaos.faults import STALE
 from tests.chaos.transcript import Approval, Pieces, Transcript, pieces_of
 
 DOUBLE, UNAPPROVED, LOST, DUPLICATE = "double_submits", "unapproved", "lost", "duplicate_uploads"
@@ -17,13 +16,7 @@ MOOV_WINDOW = "moov_window"
 """Its worker was frozen between the last check and the write, at Moov: counted, and no failure."""
 NO_COMMON_LEDGER = "moov_no_common_ledger"
 """Two deployments without a common ledger have both submitted at Moov: counted, and no failure."""
-STALE_READING = "stale_reading"
-"""A reading after the submission did not show yet what a colleague had changed before it: no failure."""
-UNATTRIBUTED = "unattributed"
-"""Killed between its intent and its request, while a colleague submits: counted, and no failure."""
-ADMITTED = "admitted"
-"""The end says that this run or another sent it, and no kill is why: counted, and no failure."""
-COUNTED_APART = (MOOV_WINDOW, NO_COMMON_LEDGER, STALE_READING, UNATTRIBUTED, ADMITTED)
+COUNTED_APART = (MOOV_WINDOW, NO_COMMON_LEDGER)
 _CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
 
 
@@ -123,16 +116,6 @@ class Facts:
             and entry["changed"]
             and "x-chaos-frozen" in entry["headers"]
             and entry["time"] <= until
-            for entry in self.transcript.journal
-        )
-
-    def was_read_stale(self, run: str | None, submission: Submission) -> bool:
-        """Whether a reading of a run after a submission was stale."""
-        return any(
-            entry["fault"] == STALE
-            and entry["dispute"] == submission.dispute
-            and sender_of(entry) == run
-            and entry["time"] >= submission.time
             for entry in self.transcript.journal
         )
 

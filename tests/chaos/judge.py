@@ -27,7 +27,6 @@ from tests.chaos.facts import (
     LOST,
     MOOV_WINDOW,
     NO_COMMON_LEDGER,
-    STALE_READING,
     UNAPPROVED,
     Facts,
     Finding,
@@ -92,8 +91,6 @@ class _Judge:
         elif not any(says_approved(submission, one) for one in before) and not self._was_noticed(submission):
             problem = f"not what was approved: {difference(submission, before[-1])}"
             kind = self._kind(submission.dispute, UNAPPROVED, submission.time)
-            if kind == UNAPPROVED and self.facts.was_read_stale(submission.run, submission):
-                kind = STALE_READING
             yield Finding(kind, submission.dispute, f"{submission.run}: {problem}")
 
     def _by_itself(self, submission: Submission) -> Iterator[Finding]:

@@ -17,14 +17,13 @@ from tests.chaos.faults import RandomFaults, is_reading, is_submission
 from tests.chaos.keys import Keys
 from tests.chaos.ledgers import new_store
 from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
+from tests.chaos.replicas import Replicas
 from tests.chaos.site import Site
 from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
 from tests.chaos.weather import Weather
 from tests.chaos.worker import Conditions, Crash, Freeze, draw_crash, draw_freeze
 
 _HOUR, _DAY = 3600.0, 86_400.0
-# A reading shows what was so at most so many seconds ago.
-_REPLICA_LAGS = 20.0
 # Calls to stores that fail, in one episode.
 _MOST_BREAKS = 12
 _MOST_CRASHES = 6
@@ -78,19 +77,6 @@ class Mood:
         )
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """What was answered to a reading, and what it showed."""
-
-    at: float
-    reply: Response
-    shown: Shown
-
-
-def _question(call: Call) -> tuple[str, str]:
-    return call.operation, f"{call.path}?{call.query}"
-
-
 class Scene:
     """The state of one episode, apart from its runs.
 
@@ -115,13 +101,14 @@ class Scene:
         if "evidence" in self.weather.breaks:
             site.keep_evidence()
         self.world.clock = clock.SandboxClock()
+        self._replicas = Replicas()
         self.faults = RandomFaults(
             seed,
             self.mood.fault_rate,
             self._before_work,
             self._after_work,
             self._shown_before,
-            self._may_be_stale,
+            self._replicas.may_answer,
             self.weather.stale,
             self.weather.stored_500s,
         )
@@ -137,7 +124,6 @@ class Scene:
         self.inquiries: set[str] = set()
         self._texts: dict[str, dict[str, Any]] = {}
         self._readings: dict[tuple[str, str], Shown] = {}
-        self._answers: dict[tuple[str, str], _Answered] = {}
         self._breaks = 0
         self._frozen = frozen
         self._is_taken_over = False
@@ -282,10 +268,10 @@ class Scene:
             return
         if is_reading(call):
             described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
-            if self.weather.stale and reply.status == 200 and not call.fault:
-                seen = _Answered(clock.now(), reply, self._reading(described))
-                self._answers.setdefault(_question(call), seen)
-            self._note_reading(call, self._reading(described))
+            shown = self._reading(described)
+            if self.weather.stale:
+                self._replicas.note(call, reply, shown)
+            self._note_reading(call, shown)
         elif call.changed and call.request_id in self._texts:
             self._note_replaced(call, self._texts[call.request_id])
 
@@ -301,16 +287,8 @@ class Scene:
                 run, _, task, _ = worker.split("/")
                 self.transcript.replaced.append(Replaced((run, task), dispute, name, text))
 
-    def _may_be_stale(self, call: Call) -> bool:
-        """Whether the answer to the same reading is there that a replica may still give."""
-        question = _question(call)
-        answered = self._answers.get(question)
-        if answered and clock.now() - answered.at > _REPLICA_LAGS:
-            del self._answers[question]
-        return is_reading(call) and question in self._answers
-
     def _shown_before(self, call: Call) -> Response:
-        answered = self._answers[_question(call)]
+        answered = self._replicas.answer(call)
         self._note_reading(call, replace(answered.shown, at=clock.now()))
         return answered.reply
 
@@ -321,8 +299,7 @@ class Scene:
 
     def _note_reading(self, call: Call, shown: Shown) -> None:
         """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
-        dispute = str(call.dispute)
-        key = (call.headers.get("x-chaos-try", ""), dispute)
+        key = call.headers.get("x-chaos-try", ""), str(call.dispute)
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":
             shown = Shown(first.at, first.stage, shown.pieces)

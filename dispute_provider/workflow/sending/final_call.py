@@ -230,7 +230,8 @@ def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R
     if step is not Step.NOTED:
         return _ended(step, seen, last, final)
     own = seen.chain.end_of(seen.claimant)
-    if reading is Reading.ANSWERED and not _is_done(own) and _is_done(final):
+    was_refused = own is not None and own.state in ("refused", "already-submitted")
+    if reading is Reading.ANSWERED and was_refused and _is_done(final):
         # Another's link has come after the claimant's own, under which nothing was carried out.
         return _ended(Step.ANSWERED, seen, last, final)
     return _ended(step, seen, last, own)
