@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from airflow.sdk import BaseAsyncOperator
 from msgspec.structs import replace
 
-from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.exceptions import DisputeError
 from dispute_provider.ledger.stores import LedgerError
 from dispute_provider.state.approvals import SUBMISSIONS, last_opening
 from dispute_provider.state.evidence_store import EvidenceStoreError
@@ -88,7 +88,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 results += [end for end, _ in void]
                 self._log_lines(results)
             else:
-                results += await self._sent_before(ledgers, receipts, void)
+                # The first try has none before it.
+                results += (
+                    await self._sent_before(ledgers, receipts, void) if is_retry else [e for e, _ in void]
+                )
                 rejected = [record for record in valid if record.state == State.REJECTED]
                 results += await self._reject(apis, ledgers, receipts, rejected)
                 self._log_lines(results)
@@ -132,6 +135,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
     async def _sent_before(self, ledgers: Ledgers, receipts: Receipts, void: list[_Void]) -> list[Record]:
         """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""
+        from dispute_provider.evidence.record import State
         from dispute_provider.hooks.connections import api_of
         from dispute_provider.workflow.sending.in_ledger import sent_before
 
@@ -140,8 +144,9 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             try:
                 ledger = ledgers.of(api_of(end.connection), end.dispute)
                 end = await sent_before(end, ledger, ledgers.task, signature)
-            except (LedgerError, ConnectionConfigError) as error:
-                return replace(not_noted(end, error), maybe_ours=True)
+            except DisputeError as error:
+                held = end if end.state == State.HELD else not_noted(end, error)
+                return replace(held, maybe_ours=True)
             receipts.write(end)
             return end
 
