@@ -109,13 +109,17 @@ class Facts:
             if entry["operation"] in _CONCEDING and entry["changed"] and sender_of(entry)
         ]
 
-    def was_frozen(self, dispute: str, until: float) -> bool:
-        """Whether a worker was frozen between check and write of a request that changed a dispute."""
+    def was_frozen(self, dispute: str, until: float, *, final: bool) -> bool:
+        """Whether a worker was frozen between check and write of a request that changed a dispute.
+
+        :param final: whether only submissions count.
+        """
         return any(
             entry["dispute"] == dispute
             and entry["changed"]
             and "x-chaos-frozen" in entry["headers"]
             and entry["time"] <= until
+            and (is_final(entry) or not final)
             for entry in self.transcript.journal
         )
 

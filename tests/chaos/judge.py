@@ -73,13 +73,18 @@ class _Judge:
         stages = Counter((submission.dispute, submission.stage) for submission in self.facts.ours)
         for (dispute, stage), count in stages.items():
             for _ in range(count - 1):
-                yield Finding(self._kind(dispute, DOUBLE), dispute, f"{stage} was submitted {count} times")
+                yield Finding(
+                    self._kind(dispute, DOUBLE, final=True), dispute, f"{stage} was submitted {count} times"
+                )
 
-    def _kind(self, dispute: str, kind: str, until: float = inf) -> str:
-        """What a double or unapproved submission counts as, where the ledger cannot prevent it at Moov."""
+    def _kind(self, dispute: str, kind: str, until: float = inf, *, final: bool = False) -> str:
+        """What a double or unapproved submission counts as, where the ledger cannot prevent it at Moov.
+
+        :param final: whether only a frozen submission explains it; otherwise a frozen upload does, too.
+        """
         if self.transcript.disputes[dispute]["api"] != "moov":
             return kind
-        if self.facts.was_frozen(dispute, until):
+        if self.facts.was_frozen(dispute, until, final=final):
             return MOOV_WINDOW
         return NO_COMMON_LEDGER if self.transcript.two_ledgers else kind
 
@@ -136,8 +141,11 @@ class _Judge:
             yield Finding(UNAPPROVED, dispute, f"{run}: conceded, and nobody had said so twice")
 
     def _was_noticed(self, submission: Submission) -> bool:
-        """Whether a state names the difference, or says that a person must look."""
-        return any(
+        """Whether a state names the difference, or says that a person must look.
+
+        Somebody who marks a task as success while it sends has no state.
+        """
+        return run_of(submission.run or "") in self.transcript.marked or any(
             record["state"] in ("submitted-differs", "unknown")
             or (record["state"] == "already-submitted" and names_difference(record["reason"]))
             for completion in self.transcript.completions
@@ -166,7 +174,9 @@ class _Judge:
                 again = sender_of(entry) == completion.run and entry["time"] > completion.at
                 if again and entry["dispute"] in unknown and is_final(entry):
                     problem = f"{completion.run}: it ended unknown, and was sent again"
-                    yield Finding(UNAPPROVED, entry["dispute"], problem)
+                    was_frozen = "x-chaos-frozen" in entry["headers"]
+                    kind = self._kind(entry["dispute"], UNAPPROVED, final=True) if was_frozen else UNAPPROVED
+                    yield Finding(kind, entry["dispute"], problem)
 
     def _replaced(self) -> Iterator[Finding]:
         """Some record says which of a colleague's texts was replaced, whatever happens on the way.
@@ -174,21 +184,21 @@ class _Judge:
         A task whose dispute has closed before it could return such a record has staged nothing.
         """
         last = {(each.dispute, each.name): each for each in self.transcript.replaced}
+        stagings = [
+            (at, task, record) for at, task, record in self.transcript.stagings if record["state"] == "staged"
+        ]
         reported = {
             (record["dispute"], difference["name"])
-            for records in self.transcript.stagings.values()
-            for record in records
+            for _, _, record in stagings
             for difference in record.get("differences", ())
             if difference["kind"] == "overwritten"
         }
-        staged = {
-            (task, record["dispute"])
-            for task, records in self.transcript.stagings.items()
-            for record in records
-            if record["state"] == "staged"
-        }
         for (dispute, name), each in last.items():
-            if (each.task, dispute) in staged and (dispute, name) not in reported:
+            was_staged = any(
+                at >= each.at and (task, record["dispute"]) == (each.task, dispute)
+                for at, task, record in stagings
+            )
+            if was_staged and (dispute, name) not in reported:
                 problem = f"{each.task[0]}: {name} of a colleague was replaced, and no record says so"
                 yield Finding(LOST, dispute, problem)
 

@@ -183,10 +183,9 @@ class Run:
         outside.staging.update(self.disputes)
         await asyncio.gather(*(self._task(name, stage(each)) for name, each in self._stagings.items()))
         outside.staging.subtract(self.disputes)
-        records = []
-        for name in self._stagings:
-            records += (returned := self._xcom(name))
-            self.scene.transcript.stagings.setdefault((self.name, name), []).extend(returned)
+        returned = [((self.name, name), record) for name in self._stagings for record in self._xcom(name)]
+        self.scene.transcript.stagings += [(clock.now(), *each) for each in returned]
+        records = [record for _, record in returned]
         unclean = {record["dispute"] for record in records if record["state"] != "staged"}
         outside.unclean -= {record["dispute"] for record in records} - unclean
         outside.unclean |= unclean

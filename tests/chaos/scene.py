@@ -276,16 +276,20 @@ class Scene:
             self._note_replaced(call, self._texts[call.request_id])
 
     def _note_replaced(self, call: Call, before: dict[str, Any]) -> None:
-        """Which of a colleague's texts a request of ours has replaced while staging."""
+        """Which of a colleague's texts a request of ours has replaced while staging.
+
+        What was written between the worker's last reading and its request, nobody can have seen.
+        """
         worker = call.headers.get("x-chaos-try", "")
         dispute = str(call.dispute)
         if "/stage" not in worker:
             return
         after = self.world.stripe[dispute].evidence
+        shown = self._readings[worker, dispute].pieces if (worker, dispute) in self._readings else ()
         for name, text in before.items():
-            if isinstance(text, str) and people.is_a_colleagues(text) and after.get(name) != text:
+            if (name, text) in shown and people.is_a_colleagues(text) and after.get(name) != text:
                 run, _, task, _ = worker.split("/")
-                self.transcript.replaced.append(Replaced((run, task), dispute, name, text))
+                self.transcript.replaced.append(Replaced(clock.now(), (run, task), dispute, name, text))
 
     def _shown_before(self, call: Call) -> Response:
         answered = self._replicas.answer(call)

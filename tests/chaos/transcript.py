@@ -77,6 +77,7 @@ class Replaced:
     :param task: the name of its run, and the task.
     """
 
+    at: float
     task: tuple[str, str]
     dispute: str
     name: str
@@ -131,8 +132,8 @@ class Transcript:
     replaced: list[Replaced] = field(default_factory=list)
     rejections: list[tuple[str, str]] = field(default_factory=list)
     """Run and generation, and dispute, of what a person rejected."""
-    stagings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    """All records that a staging task has returned, the last one last, by the name of its run, and task."""
+    stagings: list[tuple[float, tuple[str, str], dict[str, Any]]] = field(default_factory=list)
+    """All records that staging tasks have returned: when, the name of the run and the task, the record."""
     sweeps: list[Sweep] = field(default_factory=list)
     killed_submitting: set[str] = field(default_factory=set)
     """Runs and generations of which a worker was killed at the submission."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from dispute_provider.evidence.record import Record, State
@@ -40,7 +42,7 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
     """Write the end of a final call into the ledger; what cannot be written is kept with the record."""
     if end.state == State.HELD or not (outcome.claim or outcome.link):
         return end
-    sent = outcome.sent
+    sent, is_unknown = outcome.sent, end.state == State.UNKNOWN
     if sent and sent.never_left:
         return end
     try:
@@ -49,7 +51,8 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
             await outcome.claim.end(
                 str(end.state), end.reason, end.request_id, end.to_dict(), is_settled=is_settled
             )
-        elif outcome.link and outcome.link.last.by and outcome.step is Step.EARLIER:
+        elif outcome.link and outcome.link.last.by and (outcome.step is Step.EARLIER or is_unknown):
+            # An earlier try, frozen meanwhile, must not go on under it.
             by = outcome.link.last.by
             await ledger.end(
                 outcome.link.number,
@@ -58,9 +61,20 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
                 str(end.state),
                 end.reason,
                 request_id=end.request_id,
-                is_settled=True,
+                before=_approved_on(end),
+                is_settled=not is_unknown,
                 record=end.to_dict(),
             )
     except TryAgainError as error:
         return replace(end, notes=(*end.notes, f"its end is not in the ledger yet: {error}"))
     return end
+
+
+def _approved_on(record: Record) -> dict[str, Any]:
+    """Return what the claim on an approved dispute is made on: the facts that it was approved on."""
+    return {
+        "stage": record.stage,
+        "submissions": record.submissions or 0,
+        "submitted_at": record.submitted_at,
+        "due": record.due_at.isoformat() if record.due_at else None,
+    }
