@@ -52,10 +52,11 @@ class Contest:
     def review(self, staged: dict[str, Any]) -> dict[str, Any]:
         return self._run(ReviewEvidenceOperator(task_id="review", staged=[staged], policy=ALL))
 
-    def ask(self, staged: dict[str, Any], answer: str = "Submit") -> dict[str, Any]:
+    def ask(self, staged: dict[str, Any], answer: str = "Submit", **event: Any) -> dict[str, Any]:
         """Return the record as a person answers its review.
 
         :param answer: how the option begins that is chosen.
+        :param event: what else Airflow resumes the task with, as it has it.
         """
         review = ReviewEvidenceOperator(task_id="review", staged=[staged])
         form: dict[str, Any] = {}
@@ -70,6 +71,7 @@ class Contest:
             "params_input": {"concede_confirm": self.dispute} if answer == "Concede" else {},
             "responded_by_user": {"id": "ana", "name": "ana"},
             "responded_at": datetime.now(UTC),
+            **event,
         }
         review.execute = lambda context: review.execute_complete(  # type: ignore[method-assign]
             context, event, **(parked.value.kwargs or {})

@@ -35,12 +35,12 @@ class Row:
         for each in words:
             assert each in record["reason"], record["reason"]
             assert each in seen, each
-        quoted = re.findall(r"\*([^*]+)\*", seen)
-        assert words or any(re.search(_pattern(each), record["reason"]) for each in quoted), record["reason"]
+        assert words or self.quotes(record["reason"]), record["reason"]
 
-
-def _pattern(quoted: str) -> str:
-    return ".*".join(map(re.escape, quoted.split("…")))
+    def quotes(self, text: str) -> bool:
+        """Return whether one of the quotations of what is seen is in a text."""
+        quoted = re.findall(r"\*([^*]+)\*", self.cells[0])
+        return any(re.search(".*".join(map(re.escape, each.split("…"))), text) for each in quoted)
 
 
 @cache

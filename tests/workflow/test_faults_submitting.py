@@ -184,7 +184,10 @@ def test_a_killed_try_and_a_dispute_that_nobody_may_read(run, sandbox):
     title = f"{KILLED} … and no later try can read the dispute, or is allowed to"
     ROWS[title].check(run.submit(approved, 2))
     sandbox.clear_faults()
-    assert run.submit(approved, 3)["state"] == "submitted"
+    # Clearing the task looks again, and never sends again.
+    assert run.submit(approved, 3)["state"] == "unknown"
+    again = Contest(run.kind, run.dispute)
+    assert again.submit(again.approve(asking=True))["state"] == "submitted"
     assert submissions(sandbox, run) == 1
 
 

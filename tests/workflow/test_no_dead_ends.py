@@ -10,6 +10,7 @@ import flows
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from faults_page import rows
 from flows import SMALL
 from msgspec.structs import replace
 from sweeping import write_case
@@ -73,6 +74,40 @@ def test_the_next_sweep_says_what_became_of_an_unknown_end(
     now, end, sweep, engine, sandbox, cases, stripe_connection
 ):
     dispute = f"du_unknown_{now}"
+    opening = ended_unknown(dispute, sweep, engine, sandbox, cases, stripe_connection)
+    sandbox.edit_dispute(dispute, status=now)
+
+    run = sweep.run()
+
+    [record] = records(engine, run, "find", "no_longer_open")
+    assert (record.dispute, record.state) == (dispute, end)
+    assert record.reason.startswith("it ended unknown before; ")
+    assert run.state == ("failed" if end == "refused" else "success")
+    assert records(engine, sweep.run(), "find", "no_longer_open") == [], "once"
+    assert in_store(engine, SUBMISSIONS, lambda store: store.get(opening)) is None, "nobody needs it any more"
+
+
+def test_an_unknown_end_that_cannot_be_read_is_read_by_the_next_sweep(
+    sweep, engine, sandbox, cases, stripe_connection, caplog
+):
+    dispute = "du_unknown_unread"
+    ended_unknown(dispute, sweep, engine, sandbox, cases, stripe_connection)
+    sandbox.edit_dispute(dispute, status="under_review")
+    sandbox.fault(operation="GetDisputesDispute", dispute=dispute, effect="status", status=403, times=None)
+
+    assert records(engine, sweep.run(), "find", "no_longer_open") == []
+    title = "Between sweeps: A dispute that ended `unknown` is no longer open, and cannot be read"
+    assert rows()[title].quotes(caplog.text)
+
+    sandbox.clear_faults()
+    [record] = records(engine, sweep.run(), "find", "no_longer_open")
+    assert (record.dispute, record.state) == (dispute, "already-submitted")
+
+
+def ended_unknown(
+    dispute: str, sweep: Any, engine: Any, sandbox: Any, cases: Any, stripe_connection: str
+) -> str:
+    """Have the review of a dispute end unknown; returns the key of which of its openings counts."""
     sandbox.create_dispute(api="stripe", id=dispute)
     write_case(cases, dispute)
     sweep.run()
@@ -85,16 +120,7 @@ def test_the_next_sweep_says_what_became_of_an_unknown_end(
     in_store(engine, ENDED, lambda store: store.set(review, {key: {**answer, "state": "unknown"}}))
     in_store(engine, ANSWERED, lambda store: store.set(f"reviews of {review}", {"review/-1": True}))
     in_store(engine, SUBMISSIONS, lambda store: store.set(opening, "review/-1/first"))
-    sandbox.edit_dispute(dispute, status=now)
-
-    run = sweep.run()
-
-    [record] = records(engine, run, "find", "no_longer_open")
-    assert (record.dispute, record.state) == (dispute, end)
-    assert record.reason.startswith("it ended unknown before; ")
-    assert run.state == ("failed" if end == "refused" else "success")
-    assert records(engine, sweep.run(), "find", "no_longer_open") == [], "once"
-    assert in_store(engine, SUBMISSIONS, lambda store: store.get(opening)) is None, "nobody needs it any more"
+    return opening
 
 
 @pytest.mark.parametrize(("hours", "state"), [(50, "failed"), (300, "success")])

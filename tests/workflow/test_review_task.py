@@ -23,7 +23,6 @@ from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
 )
-from dispute_provider.state.approvals import count_unknown_ends
 from dispute_provider.state.sweep_store import ANSWERED, ENDED, note_answers
 from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 from dispute_provider.tasks.signing import STAGED, Signer
@@ -97,12 +96,8 @@ def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(st
     record = staged("du_1", stripe_connection)
     [held], _ = resume(TIMEOUT, [record], at_deadline=SMALL, four_eyes_from={"USD": 1200})
     assert "four eyes" in held["reason"]
-    with DAG("contest", schedule=None):
-        operator = ReviewEvidenceOperator(task_id="review", staged=[], at_deadline=SMALL)
-    given = context()
-    count_unknown_ends(given, [Record.from_dict(record)])
-    shown = {"review": "review/-1/first", "records": [record], "others": []}
-    [held] = operator.execute_complete(given, TIMEOUT, shown)
+    ended = staged("du_1", stripe_connection, last_end="unknown")
+    [held], _ = resume(TIMEOUT, [ended], at_deadline=SMALL)
     assert "whether it was sent before" in held["reason"]
 
 

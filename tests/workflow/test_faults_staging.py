@@ -1,0 +1,165 @@
+"""Rows of ``docs/faults.md`` about staging and reviewing that no other module drives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import running
+from contesting import READ, TEXT, Contest
+from faults_page import rows
+from state_stores import AssetStores, StateStore
+from support import Connect, pass_time
+
+from dispute_provider.operators.evidence import StageEvidenceOperator
+from dispute_provider.sandbox import Sandbox
+from dispute_provider.transport import timeouts
+from dispute_provider.transport.client import Client
+from dispute_provider.transport.http import HttpTransport
+from dispute_provider.transport.transport import HttpRequest, HttpResponse
+from dispute_provider.workflow.reviewing.four_eyes import ANONYMOUS
+
+ROWS = rows()
+UNREACHABLE = "The API cannot be reached, answers 429, or a read fails with 5xx"
+
+
+@pytest.fixture(params=["stripe", "moov"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def waited(monkeypatch: pytest.MonkeyPatch, impatient: None) -> list[float]:
+    # What a test leaves half done is no other's.
+    monkeypatch.setattr(running, "ASSETS", AssetStores())
+    return pass_time(monkeypatch)
+
+
+@pytest.fixture
+def run(kind: str, sandbox: Sandbox, connect: Connect) -> Contest:
+    """A run of a dispute that is open."""
+    connect(kind)
+    return Contest(kind, sandbox.create_dispute(api=kind, amount=100)["id"])
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_api_that_cannot_be_read_is_asked_again(status, run, sandbox):
+    sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
+    held = run.stage()
+    ROWS[UNREACHABLE].check(held, "not staged")
+    assert held["retry_after"] == 0.0, "Airflow tries again"
+    sandbox.clear_faults()
+    assert run.stage()["state"] == "staged"
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_review_that_cannot_read_its_dispute_is_cleared(status, run, sandbox):
+    staged = run.stage()
+    sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
+    held = run.review(staged)
+    ROWS[f"{UNREACHABLE} … when a review opens"].check(held)
+    sandbox.clear_faults()
+    approved = run.review(staged)
+    assert run.submit(approved)["state"] == "submitted"
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 422])
+def test_what_the_api_refuses_is_refused_and_can_be_staged_again(status, run, sandbox):
+    sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
+    ROWS["The API refuses a request (400, 402, 404, 422)"].check(run.stage(), "not staged")
+    sandbox.clear_faults()
+    assert run.stage()["state"] == "staged"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_may_not_is_corrected(status, run, sandbox):
+    sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
+    held = run.stage()
+    ROWS["A key is wrong, revoked or not allowed to do this (401, 403)"].check(held, "not staged")
+    assert "retry_after" not in held, "Airflow does not try again"
+    sandbox.clear_faults()
+    assert run.stage()["state"] == "staged"
+
+
+def test_a_dispute_that_stripe_switches_back_is_refused_and_named(sandbox, connect, monkeypatch):
+    connect("stripe")
+    dispute = sandbox.create_dispute(api="stripe", intended_submission_method="smart_disputes")["id"]
+
+    class Switching(HttpTransport):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            response = await super().send(request)
+            if request.method == "POST":
+                sandbox.edit_dispute(dispute, intended_submission_method="smart_disputes")
+            return response
+
+    def stage() -> dict[str, Any]:
+        case = {"provider": "stripe", "dispute": dispute, "evidence": {TEXT["stripe"]: "Delivered."}}
+        operator = StageEvidenceOperator(
+            task_id="stage", cases=[case], conn_id="stripe_default", switch_to_manual=True
+        )
+        [record] = running.run(operator)
+        return dict(record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "transport", Switching)
+        end = stage()
+    title = "Stripe answers by itself again, though staging has switched the dispute to manual"
+    ROWS[title].check(end)
+    sandbox.edit_dispute(dispute, intended_submission_method="manual")
+    assert stage()["state"] == "staged"
+
+
+def test_a_state_store_that_fails_for_a_dispute_holds_it(run, sandbox, monkeypatch):
+    sandbox.edit_dispute(run.dispute, evidence={TEXT[run.kind]: "A colleague's."})
+    get = StateStore.get
+
+    def fail(self: StateStore, key: str, default: Any = None) -> Any:
+        if key.startswith("ours"):
+            raise ConnectionError("the API server is away")
+        return get(self, key, default)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "get", fail)
+        held = run.stage()
+    ROWS["Airflow's own stores fail for one dispute"].check(held)
+    assert run.stage()["state"] == "staged"
+
+
+def test_what_cannot_be_recorded_as_ours_is_said(run, monkeypatch, capfd):
+    row = ROWS["What was staged cannot be recorded as ours"]
+    # The next try waits until what this one has left unrecorded must have arrived.
+    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
+    write = StateStore.set
+
+    def fail(self: StateStore, key: str, value: Any, **options: Any) -> None:
+        if key.startswith("ours"):
+            raise ConnectionError("the API server is away")
+        write(self, key, value, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "set", fail)
+        assert run.stage()["state"] == "staged"
+    assert row.quotes(capfd.readouterr().out)
+    # Clearing the task records it.
+    assert run.stage()["state"] == "staged"
+    assert not row.quotes(capfd.readouterr().out)
+
+
+def test_an_answer_without_a_login_is_void_and_a_new_review_counts(run, sandbox):
+    title = "An answer without a login, to an older form, or that contradicts itself"
+    staged = run.stage()
+    held = run.ask(staged, responded_by_user={"id": ANONYMOUS, "name": ANONYMOUS})
+    ROWS[title].check(held, "answered without a login; ")
+    assert run.submit(run.ask(staged))["state"] == "submitted"
+
+
+@pytest.mark.parametrize("what", ["an older form", "contradicts itself"])
+def test_an_answer_that_is_void_is_given_again(what, run):
+    title = "An answer without a login, to an older form, or that contradicts itself"
+    staged = run.stage()
+    if what == "an older form":
+        held = run.ask(staged, chosen_options=["Approve it"])
+    else:
+        held = run.ask(staged, params_input={"concede_confirm": run.dispute})
+    ROWS[title].check(held)
+    assert run.submit(run.ask(staged))["state"] == "submitted"
