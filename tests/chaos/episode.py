@@ -20,7 +20,7 @@ from tests.chaos.site import Site
 from tests.chaos.stagings import Twins
 from tests.chaos.transcript import Sweep, Transcript
 from tests.chaos.weather import Weather
-from tests.chaos.worker import Freeze, Worker, own_tasks
+from tests.chaos.worker import Crash, Freeze, Worker, own_tasks
 
 # Seconds after which nothing is in flight any more.
 _SETTLED = 600.0
@@ -48,8 +48,9 @@ class Episode:
     """The runs of one episode, on its scene.
 
     :param mood: None, as for the weather, to draw it.
-    :param api: of a single chargeback with a single run; None for several disputes of both, and many runs.
-    :param frozen: where the worker of the first submission is frozen.
+    :param api: of a single chargeback; None for several disputes of both, and many runs.
+    :param runs: how many there are of a single chargeback.
+    :param first: where the worker of the first submission is frozen or killed.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Episode:
         mood: Mood | None = None,
         weather: Weather | None = None,
         api: str | None = None,
-        frozen: Freeze | None = None,
+        runs: int = 1,
+        first: Freeze | Crash | None = None,
     ) -> None:
-        self.scene = Scene(seed, site, mood, weather, frozen)
+        self.scene = Scene(seed, site, mood, weather, first)
+        self._count = runs
         self._api = api
         self.runs: list[Run] = []
         self._hurried: list[asyncio.Task[None]] = []
@@ -73,7 +76,7 @@ class Episode:
         disputes = list(scene.cases)
         if self._api:
             scene.world.settings.permissive = True
-            await self._start(disputes)
+            await asyncio.gather(*[self._start(disputes) for _ in range(self._count)])
             await asyncio.sleep(_SETTLED)
             return
         first = [self._start(disputes)]

@@ -27,6 +27,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 # Calls to stores that fail, in one episode.
 _MOST_BREAKS = 12
 _MOST_CRASHES = 6
+_MOST_STRAYS = 4
 _AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
 _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
 
@@ -80,7 +81,7 @@ class Mood:
 class Scene:
     """The state of one episode, apart from its runs.
 
-    :param frozen: where the worker of the first submission is frozen; None to draw it.
+    :param first: where the worker of the first submission is frozen or killed; None to draw it.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Scene:
         site: Site,
         mood: Mood | None = None,
         weather: Weather | None = None,
-        frozen: Freeze | None = None,
+        first: Freeze | Crash | None = None,
     ) -> None:
         random.seed(seed)
         self.dice = random.Random(seed)
@@ -125,7 +126,7 @@ class Scene:
         self._texts: dict[str, dict[str, Any]] = {}
         self._readings: dict[tuple[str, str], Shown] = {}
         self._breaks = 0
-        self._frozen = frozen
+        self._first = first
         self._is_taken_over = False
         self.mood.together |= self.weather.takeover
         self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -142,11 +143,14 @@ class Scene:
         weather = self.weather
         rate = self.mood.crash_rate if self.transcript.crashes < _MOST_CRASHES else 0.0
         crash, freeze = draw_crash(dice, rate), draw_freeze(dice, weather.freezes)
-        if self._frozen and task == "submit":
-            freeze, self._frozen = self._frozen, None
+        if self._first and task == "submit":
+            freeze = self._first if isinstance(self._first, Freeze) else None
+            crash = self._first if isinstance(self._first, Crash) else None
+            self._first = None
         if weather.takeover and task == "submit" and not self._is_taken_over:
             crash, self._is_taken_over = Crash("after ledger"), True
         is_stray = dice.random() < weather.strays and bool(airflow.assets.get(LEDGER.uri))
+        is_stray &= self.transcript.drawn["stray"] < _MOST_STRAYS
         ledger = new_store(0.0) if is_stray else airflow.ledger
         skew = dice.uniform(-weather.skew, weather.skew)
 

@@ -63,6 +63,23 @@ def _keep_inspections() -> None:
     Renderer.render = lambda self, content, *page: drawn[content]  # type: ignore[method-assign]
 
 
+def _keep_settings() -> None:
+    """Look each option up once for each of its values, and do not ask which proxies the machine has."""
+    from dispute_provider.config import Option
+    from dispute_provider.transport import network
+
+    original, kept = Option._text, dict[tuple[str, str | None], str]()
+
+    def text(self: Option) -> str:
+        key = self.name, os.environ.get(f"AIRFLOW__DISPUTE__{self.name.upper()}")
+        if key not in kept:
+            kept[key] = original(self)
+        return kept[key]
+
+    Option._text = text  # type: ignore[method-assign]
+    network.getproxies_environment = dict
+
+
 class Site:
     """Made once; every episode gets a new world."""
 
@@ -97,6 +114,7 @@ class Site:
             os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
         self.connections = _keep_connections(list(connections))
         _keep_inspections()
+        _keep_settings()
         clock.install()
         airflow.install()
         worker.install()

@@ -35,6 +35,6 @@ def force(site: Site) -> dict[str, int]:
 
 def _play(site: Site, api: str) -> Verdict:
     def make() -> Episode:
-        return Episode(_SEED, site, mood=Mood.calm(), weather=Weather(), api=api, frozen=_FROZEN)
+        return Episode(_SEED, site, mood=Mood.calm(), weather=Weather(), api=api, first=_FROZEN)
 
     return conclude(_SEED, make)

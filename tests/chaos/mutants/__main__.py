@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from functools import partial
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,8 @@ SAFEGUARDS = {
     **submission.SAFEGUARDS,
 }
 _site: Any = None
+# How often each rare situation is forced before episodes are drawn.
+_FORCED = 12
 
 # What a safeguard that is knocked out wrongly makes of a task: no finding of the judge's.
 _OURS = ("TypeError", "AttributeError", "KeyError", "NameError", "ImportError")
@@ -43,17 +46,20 @@ def _catch(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
     """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
     from tests.chaos.episode import play
     from tests.chaos.facts import COUNTED_APART
+    from tests.chaos.situations import play_all
 
     known = _names()
     SAFEGUARDS[name]()
     if strange := _names() - known:
         raise AssertionError(f"{name}: knocks out what is not there (any more): {sorted(strange)}")
-    for count in range(1, most + 1):
-        findings = [each for each in play(seed + count - 1, _site).findings if each.kind not in COUNTED_APART]
+    forced = play_all(range(_FORCED), _site)
+    drawn = ((str(at), play(at, _site)) for at in range(seed, seed + most))
+    for count, (what, verdict) in enumerate(chain(forced, drawn), 1):
+        findings = [each for each in verdict.findings if each.kind not in COUNTED_APART]
         if any(error in finding.text for finding in findings for error in _OURS):
             raise AssertionError(f"{name}: knocked out in a way that does not work: {findings[0]}")
         if findings:
-            return name, count, f"{seed + count - 1}: {findings[0]}"
+            return name, count, f"{what}: {findings[0]}"
     return name, most, None
 
 
