@@ -74,6 +74,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.wire_names
 
 format: $(READY)
 	$(BIN)/ruff format .

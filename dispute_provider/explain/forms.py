@@ -77,8 +77,9 @@ def fields(operation: Operation) -> Iterator[RequestField]:
                 inner_schema = _within(schema, operation.contract.resolve(given))
                 inner_example = (example or {}).get(inner)
                 section = inner_schema.get("x-section", schema["title"])
+                required = name in required_in_body and inner in schema.get("required", ())
                 yield RequestField(
-                    f"{name}.{inner}", (name, inner), inner_schema, section, False, inner_example
+                    f"{name}.{inner}", (name, inner), inner_schema, section, required, inner_example
                 )
         else:
             yield RequestField(name, (name,), schema, "Body", name in required_in_body, example)

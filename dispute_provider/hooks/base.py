@@ -18,6 +18,7 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
+from dispute_provider.contracts.headers import header
 from dispute_provider.exceptions import ApiError, DisputeError
 from dispute_provider.hooks.blocking import BlockingSession
 from dispute_provider.transport.connection_settings import ConnectionSettings
@@ -186,7 +187,7 @@ class DisputeHook(HttpHook):
 
     def check_response(self, response: requests.Response) -> None:
         if response.status_code >= 300:
-            request_id = response.headers.get("Request-Id") or response.headers.get("x-request-id")
+            request_id = header(self.api.contract, "request-id", response.headers)
             raise ApiError(
                 "the call was refused or redirected.",
                 operation=f"{response.request.method} {response.request.path_url.partition('?')[0]}",

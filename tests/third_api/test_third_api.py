@@ -1,0 +1,245 @@
+"""An API that differs in all that an API can differ in, and needs no change of the package."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acme_server import Acme
+from airflow.sdk import DAG, BaseHook
+from PIL import Image
+from running import run
+from support import register
+
+from dispute_provider.contracts import contract
+from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.evidence.record import Record
+from dispute_provider.exceptions import InvalidRequestError, NotFoundError
+from dispute_provider.explain.forms import case_from_form, case_params
+from dispute_provider.hooks.connections import api_of
+from dispute_provider.operators.call import CallOperator
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+from dispute_provider.operators.request import RequestOperator, form
+from dispute_provider.ui import describe, reading
+
+DAGS = Path(__file__).parents[2] / "dags"
+SECRET = "Jane Roe of 1 Elm Street"
+POLICY = ApprovalPolicy("small sums", {"eur": 10_000}, verdicts=("ready", "weak", "missing", "unknown", None))
+
+
+def gif() -> bytes:
+    written = io.BytesIO()
+    Image.new("P", (8, 8)).save(written, "GIF")
+    return written.getvalue()
+
+
+def xcom(run: Any, task: str) -> Any:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(XComModel).filter_by(run_id=run.run_id, task_id=task, key="return_value")
+        value = session.scalars(query).one().value
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def make(operation_id: str, **values: Any) -> Any:
+    """What a test request returns whose form was left as it is, but for these values."""
+    params = {name: param.value for name, param in form(contract.load("acme")[operation_id]).items()}
+    operator = RequestOperator(task_id="request", api="acme", operation_id=operation_id)
+    return run(operator, params=params | values)
+
+
+def call(operation_id: str, **options: Any) -> Any:
+    return run(CallOperator(task_id="call", api="acme", operation_id=operation_id, **options))
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_from_the_case_to_the_receipt(acme: Acme, acme_connection: str, cases: Path) -> None:
+    ref = acme.open_case("cs_1")
+    (cases / "door.gif").write_bytes(gif())
+    case = {
+        "provider": "acme",
+        "dispute": ref,
+        "evidence": {"explanation": f"Delivered to {SECRET}.", "proof": {"file": "door.gif"}},
+    }
+    (cases / "case.json").write_text(json.dumps(case))
+    with DAG("contest_acme", schedule=None) as dag:
+        stage = StageEvidenceOperator(
+            task_id="stage", cases=[str(cases / "case.json")], conn_id=acme_connection
+        )
+        review = ReviewEvidenceOperator(task_id="review", staged=stage.output, policy=POLICY)
+        submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+    register(dag)
+
+    finished = dag.test()
+
+    [record] = xcom(finished, "submit")
+    assert (finished.state, record["state"], acme.sent) == ("success", "submitted", [ref])
+    assert acme.papers["fl_1"]["state"] == "ready"
+    assert acme.cases[ref]["draft"] == {"explanation": f"Delivered to {SECRET}.", "proof": "fl_1"}
+    [staged] = xcom(finished, "stage")
+    assert (staged["amount"], staged["currency"]) == (4999, "eur")
+    assert SECRET not in json.dumps([staged, record])
+    again = dag.test()
+    assert xcom(again, "submit") == [] or xcom(again, "submit")[0]["state"] != "submitted"
+    assert acme.sent == [ref]
+
+
+def test_an_evidence_view(acme: Acme, acme_connection: str) -> None:
+    import asyncio
+
+    acme.open_case("cs_1", draft={"explanation": "Delivered."})
+    record = Record("acme", acme_connection, "cs_1", "staged", "", amount=4999, currency="eur")  # type: ignore[arg-type]
+    found = asyncio.run(reading.read(record))
+    shown = describe.reading(record, found, {})
+    assert [(piece["name"], piece["text"]) for piece in shown["pieces"]] == [("explanation", "Delivered.")]
+
+
+def test_the_list_goes_on_behind_a_header(acme: Acme, acme_connection: str) -> None:
+    for number in range(5):
+        acme.open_case(f"cs_{number}")
+    acme.cases["cs_3"]["amount"] = None
+    listing = BaseHook.get_hook(acme_connection).with_api(lambda api: api.list_open())
+    assert [each.id for each in listing.disputes] == ["cs_0", "cs_1", "cs_2", "cs_4"]
+    assert [each.dispute for each in listing.unreadable] == ["cs_3"]
+
+
+def test_a_case_form() -> None:
+    assert {"dispute", "explanation", "trackingCode", "proof"} <= case_params("acme").keys()
+    typed = {"dispute": "cs_1", "explanation": "Delivered.", "proof": "door.gif"}
+    assert case_from_form("acme", typed)["evidence"] == {
+        "explanation": "Delivered.",
+        "proof": {"file": "door.gif"},
+    }
+
+
+def test_the_dags_have_it() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    for file in ("api_requests.py", "dispute_evidence.py"):
+        bag = DagBag(dag_folder=str(DAGS / file), bundle_name="dags-folder")
+        assert bag.import_errors == {}
+        own = {name: dag for name, dag in bag.dags.items() if name.startswith("acme_")}
+        assert all(dag.dag_display_name.startswith("Acme · ") for dag in own.values())
+        expected = len(contract.load("acme").operations) if file == "api_requests.py" else 1
+        assert len(own) == expected
+
+
+def test_each_request_can_be_previewed(acme: Acme, acme_connection: str) -> None:
+    for operation_id in contract.load("acme").operations:
+        shown = make(operation_id)
+        assert (shown["violations"], acme.calls) == ([], [])
+        assert shown["curl"].startswith("curl -X")
+        assert "CallOperator" in shown["python"] or "call(" in shown["python"]
+
+
+class TestConfirming:
+    def test_the_reference_typed_once_more(self, acme: Acme, acme_connection: str) -> None:
+        acme.open_case("cs_1")
+        with pytest.raises(InvalidRequestError, match="/confirm"):
+            make("sendAnswer", dry_run=False, caseRef="cs_1", confirm="cs_2")
+        assert acme.calls == []
+        told = make("sendAnswer", dry_run=False, caseRef="cs_1", confirm="cs_1", requestKey=None)
+        assert (told["sent"], acme.sent) == (True, ["cs_1"])
+        [key] = acme.keys
+        assert key.startswith("submit-")
+
+
+class TestTheKeyInTheBody:
+    def test_an_upload_gets_one(self, acme: Acme, acme_connection: str, tmp_path: Path) -> None:
+        path = tmp_path / "door.gif"
+        path.write_bytes(gif())
+        arguments = {"details": {"name": "door.gif", "note": SECRET}, "content": str(path)}
+        first = call("sendPaper", arguments=arguments)
+        assert call("sendPaper", arguments=arguments) == first
+        assert len(acme.papers) == 1
+        assert acme.papers["fl_1"]["note"] == SECRET, "a JSON part arrived as JSON"
+        assert SECRET not in json.dumps(first)
+
+    def test_one_of_ones_own(self, acme: Acme, acme_connection: str) -> None:
+        acme.open_case("cs_1")
+        call("sendAnswer", arguments={"caseRef": "cs_1", "requestKey": "mine"})
+        assert list(acme.keys) == ["mine"]
+
+
+class TestRedaction:
+    def test_of_an_answer(self, acme: Acme, acme_connection: str) -> None:
+        acme.open_case(
+            "cs_1",
+            claim=SECRET,
+            holder={"fullName": SECRET},
+            draft={"explanation": SECRET},
+            unknown={"deep": [SECRET]},
+        )
+        answer = call("getCase", arguments={"caseRef": "cs_1"})
+        assert (answer["caseRef"], answer["motive"]) == ("cs_1", "goods not received")
+        assert SECRET not in json.dumps(answer)
+        whole = call("getCase", arguments={"caseRef": "cs_1"}, return_evidence=True)
+        assert whole["claim"] == SECRET
+
+    def test_of_a_preview(self, acme_connection: str, capsys: pytest.CaptureFixture[str]) -> None:
+        shown = make("sendPaper", **{"details.note": SECRET, "details.name": "a.gif"})
+        assert SECRET not in json.dumps(shown) + capsys.readouterr().out
+        [details] = [line for line in shown["body"] if line.startswith("details: ")]
+        assert json.loads(details.partition(": ")[2])["name"] == "a.gif"
+
+
+def test_an_error_is_read_in_acme_s_form(acme: Acme, acme_connection: str) -> None:
+    with pytest.raises(NotFoundError) as refused:
+        call("getCase", arguments={"caseRef": "cs_9"})
+    error = refused.value
+    assert (error.message, error.code, error.param) == ("there is no such case", "no_such_case", "x")
+    assert error.request_id == "tr_1"
+
+
+def test_advice_by_code(acme: Acme, acme_connection: str) -> None:
+    acme.open_case("cs_1", state="answered")
+    with pytest.raises(Exception, match="ask Acme to thaw the case"):
+        call("saveDraft", arguments={"caseRef": "cs_1", "explanation": "x"})
+
+
+def test_the_shown_commands_do_what_the_operator_does(
+    acme_connection: str,
+) -> None:
+    """The shell's command of an upload sends its JSON part as JSON."""
+    shown = make("sendPaper", requestKey="k-9", **{"details.name": 'do"or;.gif', "details.note": None})
+    command = shlex.split(shown["curl"].replace("\\\n", " "))
+    assert command[:3] == ["curl", "-X", "POST"]
+    [details] = [part for part in command if part.startswith("details=")]
+    assert details == 'details="{\\"name\\":\\"do\\\\\\"or;.gif\\"}";type=application/json'
+
+
+def test_it_needs_four_files_and_two_entries() -> None:
+    added = sorted(
+        str(path.relative_to(Path(__file__).with_name("added")))
+        for path in Path(__file__).with_name("added").rglob("*")
+        if path.is_file() and path.suffix in (".py", ".json")
+    )
+    assert added == ["apis/acme.py", "hooks/acme.py", "schemas/acme.openapi.json"]
+    found = subprocess.run(
+        ["grep", "-rliE", "acme", "dispute_provider", "dags", "schemas"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env=dict(os.environ),
+    )
+    assert [line for line in found.stdout.splitlines() if line.endswith((".py", ".json"))] == []
+
+
+def test_a_connection_of_its_type_opens_it(acme_connection: str) -> None:
+    assert api_of(acme_connection).name == "acme"
+    assert BaseHook.get_hook(acme_connection).test_connection() == (True, "Reached Acme merchant m_1.")
