@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import steps
 from airflow.providers.standard.operators import hitl
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskAwaitingInput
 from running import run
 
 from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider.evidence.record import Record
+from dispute_provider.hooks.connections import api_of
+from dispute_provider.ledger.chain import Kind
+from dispute_provider.ledger.ledger import LinkClaim
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
@@ -92,6 +99,23 @@ class Contest:
     def submit(self, approved: dict[str, Any], try_number: int = 1) -> dict[str, Any]:
         """Return what the submit task returns; called again it is a later try of the same task."""
         return self._run(SubmitEvidenceOperator(task_id="submit", approved=[approved]), try_number)
+
+    def break_off(self, approved: dict[str, Any]) -> None:
+        """Leave what a try of the submit task leaves that is killed once it has claimed the dispute."""
+        asyncio.run(self._claim(approved))
+
+    def end(self, approved: dict[str, Any], state: str, reason: str, *, is_settled: bool = True) -> None:
+        """Leave in the ledger that the submit task has ended."""
+
+        async def end() -> None:
+            claim = await self._claim(approved)
+            await claim.end(state, reason, None, {}, is_settled=is_settled)
+
+        asyncio.run(end())
+
+    async def _claim(self, approved: dict[str, Any]) -> LinkClaim:
+        task = hashlib.sha256(f"test/{self.run_id}/submit/-1".encode()).hexdigest()[:32]
+        return await steps.claim(api_of(self.connection), Record.from_dict(approved), Kind.SUBMIT, task)
 
     def _run(self, operator: BaseOperator, try_number: int = 1) -> dict[str, Any]:
         value = run(operator, try_number, self.run_id)

@@ -15,7 +15,7 @@ from dispute_provider.evidence.documents import Document
 from dispute_provider.evidence.record import Record
 from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.ledger.chain import Kind
-from dispute_provider.ledger.ledger import DisputeLedger, Ledger
+from dispute_provider.ledger.ledger import DisputeLedger, Ledger, LinkClaim
 from dispute_provider.ledger.seal import KeySeal
 from dispute_provider.ledger.stores import FolderStore
 from dispute_provider.tasks.ledgers import environment_of
@@ -72,11 +72,13 @@ async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None)
     return await taking_back.take_back(api, record, earlier, chain_of(api, record.dispute), next(_tasks))
 
 
-async def claim(api: Api, record: Record, kind: Kind, task: str) -> None:
-    """Leave behind what a try leaves that is killed after its claim."""
+async def claim(api: Api, record: Record, kind: Kind, task: str) -> LinkClaim:
+    """Leave behind what a try leaves that is killed after its claim; return that."""
     chain = chain_of(api, record.dispute)
     claimant = claimant_of(record, kind, task)
-    await chain.claim(await chain.look(), claimant, {}, None).take("")
+    claim = chain.claim(await chain.look(), claimant, {}, None)
+    await claim.take("")
+    return claim
 
 
 async def read_for_review(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -14,15 +12,11 @@ from typing import Any
 
 import pytest
 import running
-import steps
 from contesting import READ, SUBMIT, TEXT, Contest
 from faults_page import rows
 from state_stores import AssetStores
 from support import Connect, pass_time
 
-from dispute_provider.evidence.record import Record
-from dispute_provider.hooks.connections import api_of
-from dispute_provider.ledger.chain import Kind
 from dispute_provider.ledger.stores import FolderStore
 from dispute_provider.sandbox import Sandbox
 from dispute_provider.transport.client import Client
@@ -53,12 +47,6 @@ def run(kind: str, sandbox: Sandbox, connect: Connect) -> Contest:
 
 def submissions(sandbox: Sandbox, run: Contest) -> int:
     return len(sandbox.dispute(run.dispute)["submissions"])
-
-
-def killed_before_the_send(run: Contest, approved: dict[str, Any]) -> None:
-    """Leave what a try of the submit task leaves that is killed once it has claimed the dispute."""
-    task = hashlib.sha256(f"test/{run.run_id}/submit/-1".encode()).hexdigest()[:32]
-    asyncio.run(steps.claim(api_of(run.connection), Record.from_dict(approved), Kind.SUBMIT, task))
 
 
 def at_the_send(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
@@ -129,7 +117,7 @@ def test_a_stored_500_is_left_behind_by_a_new_review(run, sandbox):
 
 def test_a_try_that_follows_on_a_killed_one_sends_what_never_arrived(run, sandbox, waited):
     approved = run.approve()
-    killed_before_the_send(run, approved)
+    run.break_off(approved)
     ROWS[KILLED].check(run.submit(approved, 2))
     assert submissions(sandbox, run) == 1
     assert (sum(waited) > 204) == (run.kind == "moov")
@@ -137,7 +125,7 @@ def test_a_try_that_follows_on_a_killed_one_sends_what_never_arrived(run, sandbo
 
 def test_a_try_that_follows_on_a_killed_one_finds_what_arrived(run, sandbox):
     approved = run.approve()
-    killed_before_the_send(run, approved)
+    run.break_off(approved)
     sandbox.edit_dispute(run.dispute, submit=True)
     ROWS[KILLED].check(run.submit(approved, 2), "an earlier try of this task, or somebody else meanwhile")
     assert submissions(sandbox, run) == 1
@@ -147,7 +135,7 @@ def test_a_killed_try_and_a_due_date_that_is_near(run, sandbox, connect):
     dispute = sandbox.create_dispute(api=run.kind, amount=100, due_in=150)["id"]
     near = Contest(run.kind, dispute)
     approved = near.approve()
-    killed_before_the_send(near, approved)
+    near.break_off(approved)
     if run.kind == "moov":
         ROWS[f"{KILLED} … and its due date comes before that"].check(near.submit(approved, 2))
         assert submissions(sandbox, near) == 0
@@ -157,7 +145,7 @@ def test_a_killed_try_and_a_due_date_that_is_near(run, sandbox, connect):
 
 def test_a_killed_try_and_other_evidence(run, sandbox):
     approved = run.approve()
-    killed_before_the_send(run, approved)
+    run.break_off(approved)
     sandbox.edit_dispute(run.dispute, evidence={TEXT[run.kind]: "A colleague's."})
     sandbox.edit_dispute(run.dispute, submit=True)
     ROWS[f"{KILLED} … and it shows other evidence than approved"].check(run.submit(approved, 2))
@@ -165,7 +153,7 @@ def test_a_killed_try_and_other_evidence(run, sandbox):
 
 def test_a_killed_try_of_a_dispute_that_has_moved_on(run, sandbox):
     approved = run.approve()
-    killed_before_the_send(run, approved)
+    run.break_off(approved)
     sandbox.edit_dispute(run.dispute, submit=True)
     sandbox.edit_dispute(run.dispute, reopen=True, due_in=86_400 * 9)
     title = (
@@ -179,7 +167,7 @@ def test_a_killed_try_of_a_dispute_that_has_moved_on(run, sandbox):
 
 def test_a_killed_try_and_a_dispute_that_nobody_may_read(run, sandbox):
     approved = run.approve()
-    killed_before_the_send(run, approved)
+    run.break_off(approved)
     sandbox.fault(operation=READ[run.kind], effect="status", status=401, times=None)
     title = f"{KILLED} … and no later try can read the dispute, or is allowed to"
     ROWS[title].check(run.submit(approved, 2))
@@ -364,7 +352,7 @@ def test_a_dispute_that_another_task_works_on_and_goes_on(run, sandbox, monkeypa
     other = Contest(run.kind, run.dispute)
     claimed = other.approve()
     monkeypatch.setattr(FolderStore, "now", lambda self: time.time())
-    killed_before_the_send(other, claimed)
+    other.break_off(claimed)
     end = run.submit(approved)
     ROWS["Another task is staging or submitting the dispute, and goes on for minutes"].check(end)
     assert submissions(sandbox, run) == 0

@@ -1,0 +1,109 @@
+"""Each cell of the table *How a final call is decided*, driven through the submit operator."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from contesting import TEXT, Contest
+from support import Connect, pass_time
+
+from dispute_provider.ledger.chain import Standing
+from dispute_provider.ledger.stores import FolderStore
+from dispute_provider.sandbox import Sandbox
+from dispute_provider.workflow.sending.decisions import Reading, Step, next_step
+
+LAPSED = 300.0
+# How a chain stands once a wait has ended in which nobody has changed it.
+LATER = {
+    Standing.OURS: Standing.OURS_LAPSED,
+    Standing.TAKEN: Standing.LAPSED,
+    Standing.SETTLING: Standing.UNSEEN,
+}
+ENDS: dict[Step, tuple[str, str]] = {
+    Step.SEND: ("submitted", "confirmed by reading back"),
+    Step.EARLIER: ("submitted", "an earlier try of this task, or somebody else meanwhile, sent it"),
+    Step.ANSWERED: ("already-submitted", "it was answered since it was approved"),
+    Step.NOTED: ("refused", "as it ended before"),
+    Step.UNSEEN: ("refused", "another final call for this dispute ended unknown since it was approved"),
+    Step.REFUSED: ("refused", "the evidence has changed since it was approved"),
+    Step.DAMAGED: ("held", "the ledger's files of this dispute were edited or cannot be read"),
+}
+
+
+@pytest.fixture(autouse=True)
+def waited(monkeypatch: pytest.MonkeyPatch, impatient: None) -> list[float]:
+    return pass_time(monkeypatch)
+
+
+@pytest.mark.parametrize(("stands", "reading"), product(Standing, Reading))
+@pytest.mark.parametrize("kind", ["stripe", "moov"])
+def test_a_cell(
+    kind: str,
+    stands: Standing,
+    reading: Reading,
+    sandbox: Sandbox,
+    connect: Connect,
+    waited: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect(kind)
+    step = next_step(reading, stands, has_key=kind == "stripe")
+    dispute = sandbox.create_dispute(api=kind, amount=100)["id"]
+    ours, another = Contest(kind, dispute), Contest(kind, dispute)
+    approved, others = ours.approve(), another.approve()
+    stand(stands, ours, approved, another, others, waited, monkeypatch)
+    if reading is Reading.ANSWERED:
+        sandbox.edit_dispute(dispute, submit=True)
+    if reading is Reading.REFUSED:
+        sandbox.edit_dispute(dispute, evidence={TEXT[kind]: "A colleague's."})
+
+    before = sum(waited)
+    end = ours.submit(approved, 2)
+
+    assert (sum(waited) - before > 204) == (step is Step.WAIT)
+    if step is Step.WAIT:
+        step = next_step(reading, LATER[stands], has_key=kind == "stripe")
+    state, words = ENDS[step]
+    assert end["state"] == state, end["reason"]
+    assert words in end["reason"]
+    was_sent = step is Step.SEND or reading is Reading.ANSWERED
+    assert len(sandbox.dispute(dispute)["submissions"]) == was_sent
+    assert len(sandbox.journal(submitted=True)) == (step is Step.SEND)
+
+
+def stand(
+    stands: Standing,
+    ours: Contest,
+    approved: dict[str, Any],
+    another: Contest,
+    others: dict[str, Any],
+    waited: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Have a dispute's chain stand like that to our task."""
+    match stands:
+        case Standing.OURS | Standing.OURS_LAPSED:
+            ours.break_off(approved)
+        case Standing.TAKEN | Standing.LAPSED:
+            another.break_off(others)
+        case Standing.SETTLING:
+            another.end(others, "unknown", "nobody knows", is_settled=False)
+        case Standing.ENDED:
+            ours.end(approved, "refused", "as it ended before")
+        case Standing.UNSEEN:
+            another.end(others, "unknown", "nobody knows")
+        case Standing.DAMAGED:
+            another.break_off(others)
+            read = FolderStore.read
+            monkeypatch.setattr(
+                FolderStore,
+                "read",
+                lambda self, paths: {
+                    path: content if path == "ledger.json" else b"edited"
+                    for path, content in read(self, paths).items()
+                },
+            )
+    if stands in (Standing.OURS_LAPSED, Standing.LAPSED):
+        waited.append(LAPSED)
