@@ -273,14 +273,15 @@ class LinkClaim:
         record: Mapping[str, Any],
         *,
         is_settled: bool = True,
-    ) -> None:
+    ) -> bool:
         """End the link, if the claim was taken.
 
         :param is_settled: whether nothing that was sent under it can arrive any more; True, the default,
             where the answer or a reading shows what came of it.
+        :returns: False if another task has gone on with the link, or ended it.
         :raises LedgerError: if that cannot be written.
         """
-        if self.is_taken:
+        return not self.is_taken or (
             await self._ledger.end(
                 self.place.link,
                 self._take + 1,
@@ -292,6 +293,7 @@ class LinkClaim:
                 is_settled=is_settled,
                 record=record,
             )
+        )
 
 
 class Ledger:

@@ -58,7 +58,7 @@ async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) ->
         end = record.ended(State.CONCEDED, reason, outcome.before.request_id if outcome.before else None)
     else:
         end = not_sent(api, record, outcome, "not conceded", refuse_concession)
-    return await noted(ledger, outcome, end)
+    return await noted(api, ledger, outcome, end)
 
 
 def refuse_concession(record: Record, found: Snapshot) -> Record | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot, sha256_of
 from dispute_provider.exceptions import TryAgainError
@@ -38,7 +39,7 @@ async def sent_before(end: Record, ledger: DisputeLedger, task: str, signature: 
     return end
 
 
-async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) -> Record:
+async def noted(api: Api, ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) -> Record:
     """Write the end of a final call into the ledger; what cannot be written is kept with the record."""
     if end.state == State.HELD or not (outcome.claim or outcome.link):
         return end
@@ -48,9 +49,11 @@ async def noted(ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) 
     try:
         if outcome.claim:
             is_settled = outcome.is_settled or outcome.after is not None
-            await outcome.claim.end(
+            is_ended = await outcome.claim.end(
                 str(end.state), end.reason, end.request_id, end.to_dict(), is_settled=is_settled
             )
+            if not is_ended and not api.submits_under_a_key and sent and sent.is_confirmed:
+                return _sent_twice(end)
         elif outcome.link and outcome.link.last.by and (outcome.step is Step.EARLIER or is_unknown):
             # An earlier try, frozen meanwhile, must not go on under it.
             by = outcome.link.last.by
@@ -78,3 +81,11 @@ def _approved_on(record: Record) -> dict[str, Any]:
         "submitted_at": record.submitted_at,
         "due": record.due_at.isoformat() if record.due_at else None,
     }
+
+
+def _sent_twice(end: Record) -> Record:
+    """Return the end of a call that the API carried out although another task had taken its claim over."""
+    if end.state not in (State.SUBMITTED, State.SUBMITTED_DIFFERS):
+        return end
+    reason = "another task had taken its claim over, and may have submitted it as well; look at it now"
+    return end.ended(State.SUBMITTED_DIFFERS, f"{end.reason}; {reason}", end.request_id)

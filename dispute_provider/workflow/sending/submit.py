@@ -59,4 +59,4 @@ async def submit(api: Api, record: Record, ledger: DisputeLedger, task: str) -> 
         end = earlier_end(record, outcome.before)
     else:
         end = not_sent(api, record, outcome, "not submitted")
-    return await noted(ledger, outcome, end)
+    return await noted(api, ledger, outcome, end)
