@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,58 @@ from typing import Any
 import pytest
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_ACCOUNT, Sandbox
-from tests.harness.lab import KEYS, PUBLIC_KEY, Lab
+from tests.harness.lab import KEYS, PUBLIC_KEY, SIGNING_KEYS, Lab
 from tests.harness.site import running
 
 _HERE = Path(__file__).parent
 _DAGS = (_HERE / "dags", _HERE.parents[1] / "dags")
-_POOLS = ("dispute_submit", *(f"dispute_submit_{lane}" for lane in range(6)))
+_NEEDED = (
+    "contest",
+    "contest_batch",
+    "contest_frozen",
+    "contest_timed",
+    "contest_twice",
+    "dispute_sweep",
+)
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Airflow, ready, with connections to the sandbox and the pools of the DAGs."""
+    """Airflow, ready, with two connections to each account of the sandbox."""
     folder = tmp_path_factory.mktemp("engine")
-    settings = {
+    (folder / SIGNING_KEYS).write_text(secrets.token_hex(32))
+    with Sandbox() as sandbox:
+        # The APIs' own guard against a second submission must not hide the lack of ours.
+        sandbox.settings(permissive=True)
+        sandbox.add_account(api="stripe", id=STRIPE_ACCOUNT, keys={KEYS["stripe"]: "write"})
+        sandbox.add_account(api="moov", id=MOOV_ACCOUNT, keys={PUBLIC_KEY: KEYS["moov"]})
+        with running(sandbox, folder, _DAGS, _settings(folder), needed=_NEEDED) as lab:
+            _add_connections(lab)
+            yield lab
+
+
+@pytest.fixture(scope="module")
+def deployment(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A second Airflow: its own database and state stores, but the same ledger, cases and accounts."""
+    folder = tmp_path_factory.mktemp("deployment")
+    settings = {**_settings(lab.folder), "AIRFLOW__DISPUTE__CASE_ROOTS": str(lab.cases)}
+    with running(lab.sandbox, folder, _DAGS[:1], settings, needed=("contest_batch",)) as other:
+        _add_connections(other)
+        yield other
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Airflow's settings.
+
+    :param folder: of what all deployments share.
+    """
+    return {
         "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_default,moov_default",
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
+        "AIRFLOW__DISPUTE__LEDGER": str(folder / "ledger"),
+        # Read anew by each task, so that a test can replace it.
+        "AIRFLOW__DISPUTE__SIGNING_KEY_CMD": f"cat {folder / SIGNING_KEYS}",
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
         "AIRFLOW__CORE__PARALLELISM": "16",
         # Each heartbeat is a write, and so many tasks at once are many.
@@ -36,36 +73,25 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
     }
-    with Sandbox() as sandbox:
-        # The APIs' own guard against a second submission must not hide the lack of ours.
-        sandbox.settings(permissive=True)
-        sandbox.add_account(api="stripe", id=STRIPE_ACCOUNT, keys={KEYS["stripe"]: "write"})
-        sandbox.add_account(api="moov", id=MOOV_ACCOUNT, keys={PUBLIC_KEY: KEYS["moov"]})
-        with running(
-            sandbox, folder, _DAGS, settings, needed=("contest", "contest_twice", "dispute_sweep")
-        ) as lab:
-            for pool in _POOLS:
-                lab.admin.add("pools", {"name": pool, "slots": 1})
-            for connection in _connections(sandbox.url):
-                lab.admin.add("connections", {**connection, "port": 0})
-            yield lab
+
+
+def _add_connections(lab: Lab) -> None:
+    for connection in _connections(lab.sandbox.url):
+        lab.admin.add("connections", connection)
 
 
 def _connections(sandbox: str) -> list[dict[str, Any]]:
-    """One to each API."""
+    """Two to the one account of each API."""
+    stripe = {"conn_type": "stripe", "host": sandbox, "password": KEYS["stripe"]}
+    moov = {
+        "conn_type": "moov",
+        "host": sandbox,
+        "login": PUBLIC_KEY,
+        "password": KEYS["moov"],
+        "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2"}),
+    }
     return [
-        {
-            "connection_id": "stripe_default",
-            "conn_type": "stripe",
-            "host": sandbox,
-            "password": KEYS["stripe"],
-        },
-        {
-            "connection_id": "moov_default",
-            "conn_type": "moov",
-            "host": sandbox,
-            "login": PUBLIC_KEY,
-            "password": KEYS["moov"],
-            "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2"}),
-        },
+        {"connection_id": f"{connection['conn_type']}_{name}", "port": 0, **connection}
+        for connection in (stripe, moov)
+        for name in ("default", "other")
     ]

@@ -45,6 +45,13 @@ def store(folder: Path) -> Iterator[tuple[Place, str]]:
             yield ("store", "evidence"), file.read_text(errors="replace")
 
 
+def ledger(folder: Path) -> Iterator[tuple[Place, str]]:
+    """The chains of disputes: claims, and what came of them, with the records."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            yield ("ledger", "chains"), file.read_text()
+
+
 def receipts(folder: Path) -> Iterator[tuple[Place, str]]:
     """What is written for the audit, and outlives Airflow's own rows."""
     for file in folder.rglob("*.json"):

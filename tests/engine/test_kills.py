@@ -62,18 +62,10 @@ def _kill(lab: Lab, run: Run, kill: Kill) -> End:
     return End(run.record, state, tries, len(lab.submissions(run.dispute)), seconds)
 
 
-def _dag(api: str, lane: int) -> str:
-    return "contest" if api == "stripe" else f"contest_{lane}"
-
-
 @pytest.fixture(scope="module")
 def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
     """All of them side by side: a try that follows on a broken send waits for minutes."""
-    runs = {
-        (api, name): lab.contest(api, lab.dispute(api), _dag(api, lane))
-        for api in APIS
-        for lane, name in enumerate(KILLS)
-    }
+    runs = {(api, name): lab.contest(api, lab.dispute(api)) for api in APIS for name in KILLS}
     lab.wait_for_reviews(*runs.values())
     with ThreadPoolExecutor(len(runs)) as threads:
         return {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in runs.items()}

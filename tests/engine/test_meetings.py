@@ -15,17 +15,14 @@ from tests.harness.lab import Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)
 RUNS = 8
-# Stripe's key is the lock between runs; Moov has none, there it is a pool of one slot.
-DAGS = {"stripe": "contest", "moov": "contest_locked"}
-# The pair of which one is killed keeps its lock for minutes.
-PAIRS = {"stripe": "contest", "moov": "contest_0"}
+APIS = ("stripe", "moov")
 INQUIRIES: dict[str, dict[str, Any]] = {
     "stripe": {"status": "warning_needs_response", "outcome": "escalate"},
     "moov": {"phase": "inquiry"},
 }
 
 
-@pytest.fixture(scope="module", params=["stripe", "moov"])
+@pytest.fixture(scope="module", params=APIS)
 def api(request: pytest.FixtureRequest) -> str:
     """All tests of one API come before those of the other."""
     return str(request.param)
@@ -34,9 +31,9 @@ def api(request: pytest.FixtureRequest) -> str:
 def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
     """Kill the worker of a run while its POST is under way, and another run waits to send the same."""
     dispute = lab.dispute(api)
-    first = lab.contest(api, dispute, PAIRS[api])
+    first = lab.contest(api, dispute)
     lab.wait_for_reviews(first)
-    second = lab.contest(api, dispute, PAIRS[api])
+    second = lab.contest(api, dispute)
     lab.wait_for_reviews(second)
     task = first.task("submit")["id"]
     rule = lab.hold("submission", api, dispute)
@@ -52,13 +49,13 @@ def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
 @pytest.fixture(scope="module", autouse=True)
 def killed(lab: Lab) -> Iterator[dict[str, Future[list[Run]]]]:
     """In the background: what follows on a broken send waits for minutes."""
-    with ThreadPoolExecutor(len(DAGS)) as threads:
-        yield {api: threads.submit(_kill_one_of_two, lab, api) for api in DAGS}
+    with ThreadPoolExecutor(len(APIS)) as threads:
+        yield {api: threads.submit(_kill_one_of_two, lab, api) for api in APIS}
 
 
 def submit(lab: Lab, api: str, dispute: str) -> Run:
     """A run whose review is answered with yes, at its end."""
-    run = lab.contest(api, dispute, DAGS[api])
+    run = lab.contest(api, dispute)
     lab.wait_for_reviews(run)
     run.approve()
     assert run.wait_for_end() == "success"
@@ -80,21 +77,20 @@ def test_a_task_that_is_cleared_after_its_success_sends_nothing(api: str, lab: L
 
 def test_eight_runs_at_once_submit_one_time(api: str, lab: Lab) -> None:
     dispute = lab.dispute(api)
-    first = lab.contest(api, dispute, DAGS[api])
+    first = lab.contest(api, dispute)
     # Staged by one of them: the others find everything there.
     lab.wait_for_reviews(first)
-    runs = [first, *(lab.contest(api, dispute, DAGS[api]) for _ in range(RUNS - 1))]
+    runs = [first, *(lab.contest(api, dispute) for _ in range(RUNS - 1))]
     lab.wait_for_reviews(*runs)
 
-    # All have read that the dispute is open before the first of them is let go on to its send; as far as the
-    # pool lets them.
-    between = RUNS if api == "stripe" else 1
-    rule = lab.hold("reading's answer", api, dispute, times=between)
+    # All have read that the dispute is open before the first of them is let go on to its send.
+    rule = lab.hold("reading's answer", api, dispute, times=RUNS)
     lab.hold("submission", api, dispute, seconds=5.0)
     for run in runs:
         run.approve()
-    lab.until("all to be between reading and sending", lambda: lab.held(rule) == between)
+    lab.until("all to be between reading and sending", lambda: lab.held(rule) == RUNS)
     assert lab.submissions(dispute) == []
+    lab.release(rule)
     ends = [run.wait_for_end() for run in runs]
 
     records = [run.record for run in runs]

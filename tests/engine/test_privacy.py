@@ -163,7 +163,13 @@ def _is_tried_again(run: Run) -> bool:
 
 def kept(lab: Lab) -> Iterator[tuple[Place, str]]:
     home = lab.airflow.home
-    return chain(scan.database(home), scan.logs(home), scan.receipts(lab.receipts), scan.store(lab.store))
+    return chain(
+        scan.database(home),
+        scan.logs(home),
+        scan.receipts(lab.receipts),
+        scan.ledger(lab.ledger),
+        scan.store(lab.store),
+    )
 
 
 def places(texts: Iterable[tuple[Place, str]]) -> dict[str, set[Place]]:
@@ -188,6 +194,7 @@ def secret_words(lab: Lab) -> dict[str, str]:
             for api in APIS
         },
         **{f"token {number}": token for number, token in enumerate(lab.minted())},
+        **{f"signing key {number}": key for number, key in enumerate(lab.signing_keys())},
     }
 
 

@@ -45,6 +45,28 @@ def supervisor_of(task: psutil.Process) -> psutil.Process:
     return parent
 
 
+def is_stopped(task_instance: str) -> bool:
+    """Return whether the process that runs a task instance is stopped, as by SIGSTOP."""
+    try:
+        return bool(task_of(task_instance).status() == psutil.STATUS_STOPPED)
+    except (LookupError, psutil.NoSuchProcess):
+        return False
+
+
+def is_gone(task_instance: str) -> bool:
+    """Return whether no process runs a task instance any more."""
+    try:
+        task_of(task_instance)
+    except LookupError:
+        return True
+    return False
+
+
+def terminate_supervisor(task_instance: str) -> None:
+    """SIGTERM the supervisor, as whoever ends a worker in order does; it hands that on to its task."""
+    supervisor_of(task_of(task_instance)).terminate()
+
+
 def kill_task(task_instance: str) -> None:
     """SIGKILL the task's own process."""
     task_of(task_instance).kill()

@@ -31,6 +31,8 @@ KEYS = {
     "moov": secrets.token_hex(16),
 }
 PUBLIC_KEY = "engine_public"
+# The file that ``[dispute] signing_key`` is read from, in a lab's folder.
+SIGNING_KEYS = "signing_keys"
 _ENDED = ("success", "failed")
 _OVER = (*_ENDED, "skipped", "upstream_failed")
 _SUBMISSION = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
@@ -69,6 +71,10 @@ class Lab:
         return self.folder / "receipts"
 
     @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger"
+
+    @property
     def store(self) -> Path:
         return self.folder / "evidence"
 
@@ -89,15 +95,29 @@ class Lab:
         """Start a run."""
         return Run(self, api, dispute, dag_id, self.ana.start(dag_id, dict(conf)))
 
-    def contest(self, api: str, dispute: str, dag_id: str = "contest") -> Run:
-        """Start a run that contests a dispute with its case."""
-        conf = {"conn_id": f"{api}_default", "case_path": str(self.case(dispute))}
+    def contest(self, api: str, dispute: str, dag_id: str = "contest", **params: Any) -> Run:
+        """Start a run that contests a dispute with its case.
+
+        :param params: of the run, besides or instead of its connection and its case.
+        """
+        conf = {"conn_id": f"{api}_default", "case_path": str(self.case(dispute)), **params}
         return self.run(dag_id, conf, api, dispute)
 
     def wait_for_reviews(self, *runs: Run) -> None:
         """Until the reviews of all these runs are open, and can be answered."""
         for run in runs:
             self.until(f"the review of {run.run_id}", run.is_parked)
+
+    def signing_keys(self) -> list[str]:
+        """The keys that records are signed under, the newest first."""
+        return (self.folder / SIGNING_KEYS).read_text().split(",")
+
+    def rotate_signing_key(self) -> None:
+        """Sign with a new key from now on; all earlier ones still verify."""
+        new = self.folder / "new_signing_keys"
+        new.write_text(",".join([secrets.token_hex(32), *self.signing_keys()]))
+        # A task may be reading just now: it finds the old keys or the new ones.
+        new.replace(self.folder / SIGNING_KEYS)
 
     def submissions(self, dispute: str) -> list[dict[str, Any]]:
         """The requests that submitted a dispute's evidence, from the sandbox's journal."""
@@ -108,8 +128,13 @@ class Lab:
         world = self.sandbox._server.config.app.control.world  # type: ignore[union-attr]  # any application
         return list(world.tokens)
 
-    def hold(self, point: str, api: str, dispute: str, seconds: float = HOLD_SECONDS, times: int = 1) -> str:
-        """Have the sandbox keep back the next request of a kind, or its answer; returns the rule's name."""
+    def hold(
+        self, point: str, api: str, dispute: str, seconds: float = HOLD_SECONDS, times: int = 1, nth: int = 1
+    ) -> str:
+        """Have the sandbox keep back the next request of a kind, or its answer; returns the rule's name.
+
+        :param nth: the first of them that is kept back, from 1.
+        """
         operation = (_SUBMISSION if point.startswith("submission") else _READING)[api]
         name = f"{point} of {dispute}"
         self.sandbox.fault(
@@ -117,11 +142,15 @@ class Lab:
             effect="delay-after" if point.endswith("answer") else "delay",
             operation=operation,
             dispute=dispute,
-            nth=2 if point == "reading back" else 1,
+            nth=2 if point == "reading back" else nth,
             times=times,
             seconds=seconds,
         )
         return name
+
+    def release(self, name: str) -> None:
+        """Let the answers go that a rule keeps back."""
+        self.sandbox.remove_fault(name)
 
     def held(self, name: str) -> int:
         """How many requests a rule has kept back so far."""
@@ -169,7 +198,7 @@ class Run:
     run_id: str
 
     def approve(self, note: str = "", map_index: int = -1) -> None:
-        """Answer its review, or one of its mapped reviews, with a yes."""
+        """Answer its review, or one of its mapped reviews, with a yes to all that it asks about."""
         review = f"review/{map_index}"
         form = self.lab.ana.form(self.dag_id, self.run_id, review)
         assert form is not None
@@ -216,8 +245,23 @@ class Run:
         """Have tasks run again."""
         self.lab.ana.clear(self.dag_id, self.run_id, list(tasks))
 
+    def mark(self, task: str, state: str = "success") -> None:
+        """Give a task a state by hand."""
+        self.lab.ana.mark(self.dag_id, self.run_id, task, state)
+
+    def log(self, task: str) -> str:
+        """What a task has logged, in all of its tries."""
+        folder = self.lab.airflow.home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
+        return "".join(file.read_text() for file in sorted((folder / f"task_id={task}").glob("*.log")))
+
+    @property
+    def records(self) -> list[Record]:
+        """What its submit task says of its disputes."""
+        found = self.lab.ana.xcom(self.dag_id, self.run_id, "submit") or []
+        return [Record.from_dict(record) for record in found]
+
     @property
     def record(self) -> Record:
-        """What its submit task says of the dispute."""
-        (record,) = self.lab.ana.xcom(self.dag_id, self.run_id, "submit")
-        return Record.from_dict(record)
+        """What its submit task says of its only dispute."""
+        (record,) = self.records
+        return record

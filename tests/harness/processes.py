@@ -81,6 +81,7 @@ class Airflow:
         self.passwords = {name: secrets.token_hex(4) for name in ("ana", "vic", "admin")}
         self._logs = home / "logs" / "processes"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._sessions: set[int] = set()
         passwords = home / "passwords.json"
         own = {
             "AIRFLOW_HOME": str(home),
@@ -116,6 +117,7 @@ class Airflow:
         :raises DemoError: if the database cannot be made.
         """
         adopt_orphans()
+        _started.append(self)
         database = self._run("db-migrate", ["db", "migrate"])
         while database.poll() is None:
             progress.wait("Airflow makes its database")
@@ -127,7 +129,7 @@ class Airflow:
     def _run(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         database = f"sqlite:///{self.home}/airflow.db?timeout={_SQLITE_SECONDS.get(name, 60)}"
         with (self._logs / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(  # our own interpreter and arguments
+            process = subprocess.Popen(  # our own interpreter and arguments
                 [sys.executable, "-m", "airflow", *arguments],
                 env={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database, **self._environment},
                 stdin=subprocess.DEVNULL,
@@ -136,6 +138,8 @@ class Airflow:
                 # Ctrl-C goes to the terminal's whole group; this one is stopped by us, in order.
                 start_new_session=True,
             )
+        self._sessions.add(process.pid)
+        return process
 
     def check(self) -> None:
         """Notice a part that has ended by itself.
@@ -160,15 +164,34 @@ class Airflow:
     def stop(self) -> list[str]:
         """End everything that was started, children of children too; returns what could not be ended."""
         for kind, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-            running = psutil.Process().children(recursive=True)
+            running = self._running()
             for process in running:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(kind)
             psutil.wait_procs(running, timeout=patience)
-            if not psutil.Process().children(recursive=True):
+            if not self._running():
                 break
-        left = [f"process {p.pid} {p.name()}" for p in psutil.Process().children(recursive=True)]
+        left = [f"process {process.pid} {process.name()}" for process in self._running()]
+        if self in _started:
+            _started.remove(self)
         return left if is_free(self.port) else [*left, f"port {self.port}"]
+
+    def _running(self) -> list[psutil.Process]:
+        """All children, and children of children, but for those of another Airflow that runs beside it."""
+        others = {session for other in _started if other is not self for session in other._sessions}
+        return [each for each in psutil.Process().children(recursive=True) if not _is_of(each, others)]
+
+
+_started: list[Airflow] = []
+"""All that run, in the order in which they were started."""
+
+
+def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
+    """Return whether a process, or one that it comes from, belongs to one of some sessions."""
+    try:
+        return any(os.getsid(each.pid) in sessions for each in (process, *process.parents()))
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
 
 
 def _errors(log: Path) -> list[str]:

@@ -239,8 +239,11 @@ def test_a_worker_that_is_frozen_in_the_window_that_cannot_be_closed(run, sandbo
         assert other.submit(two)["state"] == "submitted"
 
     at_the_send(monkeypatch, take_over)
-    run.submit(one)
+    end = run.submit(one)
     assert submissions(sandbox, run) == {"stripe": 1, "moov": 2}[run.kind]
+    assert end["state"] == {"stripe": "submitted", "moov": "submitted-differs"}[run.kind]
+    if run.kind == "moov":
+        ROWS[title].check(end)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
@@ -19,6 +20,8 @@ _ANY = ("ready", "weak", "missing", "unknown")
 with DAG(
     "contest_twice",
     schedule=None,
+    # Of two chunks that stage one dispute at the same moment, one is tried again.
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=2)},
     params={"conn_id": Param("", type="string"), "chunks": Param([], type="array")},
 ) as dag:
 
@@ -28,11 +31,11 @@ with DAG(
         found: list[list[str]] = context["params"]["chunks"]
         return found
 
-    stage = StageEvidenceOperator.partial(
-        task_id="stage", conn_id="{{ params.conn_id }}", pool="dispute_submit"
-    ).expand(cases=chunks())
+    stage = StageEvidenceOperator.partial(task_id="stage", conn_id="{{ params.conn_id }}").expand(
+        cases=chunks()
+    )
     review = ReviewEvidenceOperator.partial(
         task_id="review", policy=ApprovalPolicy("all", below={"usd": 1_000_000}, verdicts=_ANY)
     ).expand(staged=stage.output)
-    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output, pool="dispute_submit")
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
     ReportOutcomeOperator(task_id="outcome", results=submit.output)

@@ -1,0 +1,72 @@
+"""The shipped flow, whose submit task stops its own process (SIGSTOP) next to the check of its claim.
+
+From outside, nobody can stop a process within the microseconds between the check and the write. And because a
+claim lapses after 205 seconds, the terms of the ledger are a tenth of that in the processes of these tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Param
+
+from dispute_provider.cases.form import FormCase, form_params
+from dispute_provider.ledger import terms
+from dispute_provider.ledger.ledger import LinkClaim
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+terms.WRITE_WITHIN, terms.READING_HOLDS, terms.RENEWED_AFTER = 4.0, 6.0, 2.0
+terms.SETTLES_AFTER = 15.0
+terms.LAPSES_AFTER = terms.WRITE_WITHIN + terms.SETTLES_AFTER + 1.0
+
+
+class FreezingSubmitOperator(SubmitEvidenceOperator):
+    """Submits; in its first try the process stops once, where its run says."""
+
+    async def aexecute(self, context: Context) -> Any:
+        if context["ti"].try_number == 1:
+            _stop_next_to_the_check(context["params"]["freeze"])
+        return await super().aexecute(context)
+
+
+def _stop_next_to_the_check(point: str) -> None:
+    check = LinkClaim.check
+
+    def stop_and_check(self: LinkClaim, operation: str) -> None:
+        LinkClaim.check = check  # type: ignore[method-assign]  # once
+        if point == "before":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        check(self, operation)
+        if point == "after":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    if point:
+        LinkClaim.check = stop_and_check  # type: ignore[method-assign]
+
+
+with DAG(
+    "contest_frozen",
+    schedule=None,
+    max_active_runs=32,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=2)},
+    params={
+        "conn_id": Param("", type="string"),
+        "freeze": Param("", type="string", enum=["", "before", "after"]),
+        **form_params(),
+    },
+) as dag:
+    stage = StageEvidenceOperator(task_id="stage", cases=FormCase("stripe"), conn_id="{{ params.conn_id }}")
+    review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
+    submit = FreezingSubmitOperator(task_id="submit", approved=review.output)
+    ReportOutcomeOperator(task_id="outcome", results=submit.output)
