@@ -197,6 +197,36 @@ def test_what_stays_open_returns_at_the_second_hour_too(
     assert seen == [1, 2, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("option", "reviews"), [("Reject", [1, 2, 2]), ("Submit", [1, 1, 1])], ids=["rejected", "submitted"]
+)
+def test_what_was_rejected_returns_at_the_first_hour_only_and_what_was_submitted_never(
+    option, reviews, sweep, engine, sandbox, cases, stripe_connection, points
+):
+    dispute = f"du_{option.lower()}"
+    sandbox.create_dispute(api="stripe", id=dispute, due_in=100 * HOUR)
+    write_case(cases, dispute)
+
+    def answer(form: Any) -> dict[str, Any]:
+        [chosen] = [each for each in form["options"] if each.startswith(option)]
+        return {"chosen_options": [chosen], "params_input": {}}
+
+    seen: list[int] = []
+    sweep.run()
+    answer_last(sweep, engine, stripe_connection, dispute, answer)
+    sweep.run()
+    seen.append(len(sweep.reviews()))
+    points(dispute)
+    sweep.run()
+    seen.append(len(sweep.reviews()))
+    if option == "Reject":
+        answer_last(sweep, engine, stripe_connection, dispute, answer)
+        points(dispute)
+    sweep.run()
+    seen.append(len(sweep.reviews()))
+    assert seen == reviews
+
+
 def test_what_was_held_returns_at_the_hours_that_nobody_has_set(
     sweep, engine, sandbox, cases, stripe_connection
 ):
