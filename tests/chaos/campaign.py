@@ -84,6 +84,8 @@ class Campaign:
     def run(self, seed: int, episodes: int, traces: Path | None = None) -> int:
         """Play, print what went wrong and, last, one line of JSON; returns the exit code.
 
+        ``rough`` is the share of the episodes that draw from anything of :class:`~tests.chaos.weather.Weather`.
+
         :param traces: a file for the digests of each dispute's requests, a line for each episode.
         """
         from tests.chaos.facts import COUNTED_APART, KINDS
@@ -96,6 +98,7 @@ class Campaign:
         states: Counter[str] = Counter()
         weather: Counter[str] = Counter()
         drawn: Counter[str] = Counter()
+        rough = 0
         failing: dict[int, list[str]] = {}
         traced: dict[int, dict[str, str]] = {}
         began = spoken = time.monotonic()
@@ -104,7 +107,7 @@ class Campaign:
             totals.update(kind for kind, _ in played["findings"])
             states.update(played["states"])
             weather.update(played["weather"])
-            weather["any"] += bool(played["weather"])
+            rough += bool(played["weather"])
             drawn.update(played["drawn"])
             traced[played["seed"]] = played["trace"]
             if wrong := [text for kind, text in played["findings"] if kind not in COUNTED_APART]:
@@ -126,6 +129,7 @@ class Campaign:
             **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, *COUNTED_APART)},
             "forced": forced,
             "states": dict(sorted(states.items())),
+            "rough": round(rough / episodes, 3),
             "weather": dict(sorted(weather.items())),
             "drawn": dict(sorted(drawn.items())),
         }

@@ -220,6 +220,9 @@ class Ends:
     def _has_excuse(self, completion: Completion, approval: Approval) -> bool:
         """Whether anybody or anything else touched the dispute or the run meanwhile."""
         dispute, run = approval.dispute, run_of(completion.run)
+        if any(at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed):
+            # An edited ledger stays so until somebody has looked at it.
+            return True
         if any(
             approval.shown.at <= at <= completion.at and which in (dispute, run, "*")
             for at, which, _ in self.transcript.disturbed

@@ -29,8 +29,9 @@ class WorkersStore:
 
     def _create(self, path: str, content: bytes) -> bool:
         created = self._store.create(path, content)
-        if "/take-" in path and self._worker.is_forged:
-            self._store.create(path.replace("/take-", "/released-"), _forged(content))
+        if _is_submission(content) and self._worker.is_forged:
+            link, _, entry = path.rpartition("/")
+            self._store.create(f"{link}/{int(entry) + 1}", _forged(content))
         # Its client may have repeated the request after the answer to the first was lost.
         return self._store.create(path, content) if self._worker.repeats_creates else created
 
@@ -44,10 +45,17 @@ class WorkersStore:
         return self._worker.try_store("ledger", self._store.now)
 
 
+def _is_submission(content: bytes) -> bool:
+    """Whether a file claims a dispute for a submission."""
+    facts = json.loads(content).get("signed", {})
+    return (facts.get("what"), facts.get("kind")) == ("take", "submit")
+
+
 def _forged(content: bytes) -> bytes:
     """Return a file that says as much as a release, by somebody who does not have the key."""
     name, _, signature = str(json.loads(content)["signature"]).partition(":")
-    return json.dumps({"signed": {"nonce": None}, "signature": f"{name}:{signature[::-1]}"}).encode()
+    facts = {"what": "release", "nonce": None}
+    return json.dumps({"signed": facts, "signature": f"{name}:{signature[::-1]}"}).encode()
 
 
 def install() -> None:

@@ -156,7 +156,8 @@ class Scene:
 
         def noted(what: str) -> None:
             self._breaks += what.endswith("down")
-            self.transcript.disturbed.append((clock.now(), run, what))
+            # Whoever comes to an edited ledger is held.
+            self.transcript.disturbed.append((clock.now(), "*" if what == "forged" else run, what))
             self.transcript.drawn[what] += 1
 
         if is_stray:

@@ -77,4 +77,5 @@ class Weather:
     @property
     def drawn(self) -> list[str]:
         """The names of what the episode draws from."""
-        return [each.name for each in fields(self) if getattr(self, each.name) not in (0, False, 1, {})]
+        calm = Weather()
+        return [each.name for each in fields(self) if getattr(self, each.name) != getattr(calm, each.name)]
