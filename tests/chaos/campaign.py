@@ -84,7 +84,7 @@ class Campaign:
     def run(self, seed: int, episodes: int, traces: Path | None = None) -> int:
         """Play, print what went wrong and, last, one line of JSON; returns the exit code.
 
-        ``rough`` is the share of the episodes that draw from anything of :class:`~tests.chaos.weather.Weather`.
+        ``rough`` is the share of the episodes that draw from :class:`~tests.chaos.weather.Weather`.
 
         :param traces: a file for the digests of each dispute's requests, a line for each episode.
         """

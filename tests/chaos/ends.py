@@ -101,7 +101,7 @@ class Ends:
                 yield Finding(
                     FALSE_END, dispute, f"{label}, but this run had submitted it before it was cleared"
                 )
-        answered = state == "conceded" or self._twin_was_sent(completion, dispute)
+        answered = state in ("conceded", "unknown") or self._twin_was_sent(completion, dispute)
         if not answered and self._conceded_by(completion, dispute):
             yield Finding(FALSE_END, dispute, f"{label}, but this very run conceded it")
 

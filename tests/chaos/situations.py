@@ -55,7 +55,7 @@ SITUATIONS = {
     "the ledger fails": Situation(Weather(breaks={"ledger": 0.1}), runs=3),
     "clocks are wrong": Situation(Weather(skew=60.0), runs=2, first=Crash("during final")),
     "some workers have another ledger": Situation(Weather(strays=0.5), runs=3),
-    "releases are forged": Situation(Weather(forgeries=1.0), runs=3),
+    "releases are forged": Situation(Weather(forgeries=1.0), runs=3, first=Crash("during final")),
     "two deployments": Situation(Weather(deployments=2), runs=4),
     "two connections": Situation(Weather(connections=0.5), runs=4),
     "records are edited": Situation(mood=replace(_calm, tampering=1.0), runs=2),

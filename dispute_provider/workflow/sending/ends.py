@@ -92,6 +92,8 @@ def not_sent(
             return record.ended(State.REFUSED, reason)
         case Step.DAMAGED:
             reason = "the ledger's files of this dispute were edited or cannot be read; look at them"
+            if was_tried:
+                return record.ended(State.UNKNOWN, f"an earlier try may have sent it; {reason}")
             return record.ended(State.HELD, f"{what}: {reason}")
         case Step.WAIT if outcome.unread:
             return unread(record, what, outcome.unread, was_tried)
