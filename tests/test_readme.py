@@ -56,7 +56,8 @@ def test_its_policy_is_one():
 
 def test_every_class_that_it_names_can_be_imported_from_where_it_says():
     found = set(re.findall(r"^(?:    |from \S+ import )(\w+),?$", "".join(blocks("python")), re.MULTILINE))
-    for module in ("dispute_provider.operators.stripe", "dispute_provider.operators.moov"):
+    for name in ("stripe", "moov", "call"):
+        module = f"dispute_provider.operators.{name}"
         assert f"`{module}`" in README or f"`.{module.split('.')[-1]}`" in README
         found |= vars(importlib.import_module(module)).keys()
     named = set(re.findall(r"\b([A-Z]\w+(?:Operator|Policy))\b", README))

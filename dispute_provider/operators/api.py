@@ -28,11 +28,12 @@ class ApiOperator(BaseOperator):
 
     What customers wrote comes in through ``unrendered``, never through a template field: it is neither
     rendered as a template nor stored with the task. (Of a mapped task Airflow stores all that stands in its
-    ``partial`` and ``expand``: hand texts on from another task there.) An answer goes to XCom without the
-    texts of its evidence; its metadata stays.
+    ``partial`` and ``expand``: hand texts on from another task there.) An answer goes to XCom without
+    the texts that its contract does not show: enums, dates, ids and metadata stay.
 
     :param conn_id: Airflow connection (templated).
-    :param return_evidence: give back the texts of evidence as well: they are then stored as an XCom.
+    :param return_evidence: return the whole answer, False by default: all its texts are then stored as an
+        XCom.
     """
 
     api: ClassVar[str]
