@@ -20,6 +20,7 @@ Ratios = dict[str, float | int | None]
 _NAMES = (
     *("stage_vs_raw", "stage_vs_best_client", "stage_vs_raw_50ms", "limiter_25", "limiter_100", "own_429"),
     *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
+    *("ledger_cpu", "ledger_calls"),
 )
 # Some hundred requests of each way in a round, less of the slow ones.
 _DISPUTES = {
@@ -65,7 +66,7 @@ def _configure(home: str) -> None:
 
 
 def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> Ratios:
-    from bench import costs, dag, limits, memory, ours, peers, server
+    from bench import costs, dag, ledger, limits, memory, ours, peers, server
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
@@ -105,6 +106,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
     ratios["memory_100k_vs_1k"] = memory.growth(table, cases)
+    ratios |= ledger.cost(table)
     with server.running() as url:
         ratios["dag_vs_http_operator"] = dag.ratio(table, url)
     table.show()
