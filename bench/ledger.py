@@ -1,4 +1,4 @@
-"""Measure what the ledger adds to a dispute that is staged and submitted: seconds, CPU, calls to the store."""
+"""Measure what the ledger adds to a dispute that is staged and submitted: time, CPU, calls to the store."""
 
 from __future__ import annotations
 
