@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from papers import pdf
+from running import ASSETS
 
 from dispute_provider.exceptions import TryAgainError
 from dispute_provider.operators.evidence import (
@@ -21,6 +22,7 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.state import evidence_store
+from dispute_provider.state.ledger_id import LEDGER
 
 POST = "PostDisputesDispute"
 
@@ -270,9 +272,13 @@ def test_a_state_store_that_cannot_be_written_loses_no_record(kind, sandbox, con
     with DAG("contest", schedule=None):
         operator = StageEvidenceOperator(task_id="stage", cases=cases, conn_id=connect(kind))
 
+    def store_of(_: Any, asset: Any) -> Any:
+        # Earlier tasks have noted which ledger this is.
+        return ASSETS[asset] if asset.uri == LEDGER.uri else Failing()
+
     def execute(try_number: int) -> Any:
         instance = SimpleNamespace(task_id="stage", map_index=-1, try_number=try_number, max_tries=1)
-        stores = type("Stores", (), {"__getitem__": lambda self, asset: Failing()})()
+        stores = type("Stores", (), {"__getitem__": store_of})()
         context: Any = {
             "ti": instance,
             "dag_run": SimpleNamespace(dag_id="contest", run_id="run"),
