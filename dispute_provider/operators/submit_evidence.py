@@ -85,7 +85,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             except LedgerError as error:
                 self.log.error("%s: nothing is sent", error)
                 results += [replace(not_noted(record, error), maybe_ours=is_retry) for record in valid]
-                results += [end for end, _ in void]
+                results += [replace(not_noted(e, error), maybe_ours=True) if is_retry else e for e, _ in void]
                 self._log_lines(results)
             else:
                 # The first try has none before it.

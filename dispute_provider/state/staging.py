@@ -193,6 +193,10 @@ class StagingMemory:
         begun = fresh(load(self._shared, self._begun_key))
         left = {name: entry for name, entry in begun.items() if (name, entry["since"]) not in over}
         own = {name: self._begun[name] for name in self._own_begun if name in self._begun}
+        for name, entry in own.items():
+            # Of two that claim one link, one is refused: what it saw last is not what was there first.
+            if entry["link"] and (other := left.get(name)) and other.get("link") == entry["link"]:
+                entry["items"] = other["items"]
         self._shared.set(self._begun_key, left | own)
 
     def _load(self, key: str) -> dict[str, str]:

@@ -167,11 +167,14 @@ class _Judge:
                 read_late.add((dispute, sender))
 
     def _again(self) -> Iterator[Finding]:
-        """What ended unknown is not sent again without another approval."""
+        """What ended unknown is not sent again without another approval; under a key that is no harm."""
         for completion in self.transcript.completions:
             unknown = {record["dispute"] for record in completion.records if record["state"] == "unknown"}
             for entry in self.transcript.journal:
                 again = sender_of(entry) == completion.run and entry["time"] > completion.at
+                has_key = self.transcript.disputes.get(entry["dispute"], {}).get("api") == "stripe"
+                if has_key and not entry["changed"]:
+                    continue
                 if again and entry["dispute"] in unknown and is_final(entry):
                     problem = f"{completion.run}: it ended unknown, and was sent again"
                     was_frozen = "x-chaos-frozen" in entry["headers"]
