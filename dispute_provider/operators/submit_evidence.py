@@ -188,7 +188,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
 
 def _sorted(given: list[Record], checked: list[Record]) -> tuple[list[Record], list[_Void], list[Record]]:
-    """Return the answered records, those whose approval cannot be checked any more, and the others.
+    """Return the answered records, those that cannot be checked any more, and the others.
 
     :param given: the records as they were handed over.
     :param checked: the same, as far as their signatures hold.
@@ -199,7 +199,7 @@ def _sorted(given: list[Record], checked: list[Record]) -> tuple[list[Record], l
     void: list[_Void] = []
     others: list[Record] = []
     for record, found in zip(given, checked, strict=True):
-        if found.unverified and record.state == State.APPROVED:
+        if found.unverified:
             void.append((found, record.signature))
         elif found.state in (State.APPROVED, State.REJECTED):
             answered.append(found)

@@ -28,6 +28,8 @@ NAMED_ENDS = {
 }  # fmt: skip
 # So many seconds after a worker was killed, what it had sent may still be carried out.
 _LATEST = 180.0
+# A record that cannot be checked may not be ended by what the ledger says; its reason names it.
+_SUBMITTED_BEFORE = ("has submitted its", "the ledger has a final call for it")
 _SAYS_SENT = {"submitted", "submitted-differs"}
 _SAYS_NOT_SENT = {"staged", "held", "rejected", "refused", "conceded"}
 
@@ -95,6 +97,7 @@ class Ends:
                 yield Finding(FALSE_END, dispute, f"{label}, but this very run submitted it")
             elif (
                 state == "refused"
+                and not any(words in record["reason"] for words in _SUBMITTED_BEFORE)
                 and not self._was_edited(run_of(completion.run))
                 and self._answered_by_run_before(completion, dispute)
             ):

@@ -117,10 +117,12 @@ def test_a_sweep_puts_nothing_forged_to_a_review_and_remembers_none_of_it(
 ):
     class Watched(OpenReviewOperator):
         def execute(self, context: Any) -> None:
+            stores = context["asset_state_store"]
+            # Other tests sweep this connection as well.
+            stores[REVIEWED].delete("stripe_default")
             try:
                 super().execute(context)
             finally:
-                stores = context["asset_state_store"]
                 before.append(stores[REVIEWED].get("stripe_default"))
 
     before: list[Any] = []

@@ -10,7 +10,7 @@ from dispute_provider.apis.api import Api
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot, sha256_of
 from dispute_provider.exceptions import TryAgainError
-from dispute_provider.ledger.chain import FINAL, Claimant, Kind
+from dispute_provider.ledger.chain import FINAL, Claimant, Kind, Trust
 from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.workflow.sending.decisions import Step
 from dispute_provider.workflow.sending.outcome import Outcome, tried
@@ -36,6 +36,15 @@ async def sent_before(end: Record, ledger: DisputeLedger, task: str, signature: 
     if any(tried(chain, claimant) for claimant in claimants):
         reason = f"an earlier try may have sent it; since then: {end.reason}. Look at the dispute"
         return end.ended(State.UNKNOWN, reason)
+    last = chain.final_end
+    if last and last.state in (State.SUBMITTED, State.SUBMITTED_DIFFERS):
+        before = f"a task of ours has submitted its {last.by.stage} before ({last.reason})"
+        if last.by.stage == end.stage:
+            return end.ended(State.ALREADY_SUBMITTED, f"{before}; since then: {end.reason}", last.request_id)
+        return replace(end, reason=f"{end.reason}; {before}")
+    if last and last.trust is Trust.UNKNOWN_KEY:
+        before = "the ledger has a final call for it, under a key that is not known; look at the dispute"
+        return replace(end, reason=f"{end.reason}; {before}")
     return end
 
 
