@@ -28,6 +28,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 _MOST_BREAKS = 12
 _MOST_CRASHES = 6
 _MOST_STRAYS = 4
+_MOST_FREEZES = 8
 _AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
 _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
 
@@ -143,6 +144,8 @@ class Scene:
         weather = self.weather
         rate = self.mood.crash_rate if self.transcript.crashes < _MOST_CRASHES else 0.0
         crash, freeze = draw_crash(dice, rate), draw_freeze(dice, weather.freezes)
+        if self.transcript.drawn["frozen"] >= _MOST_FREEZES:
+            freeze = None
         if self._first and task == "submit":
             freeze = self._first if isinstance(self._first, Freeze) else None
             crash = self._first if isinstance(self._first, Crash) else None
