@@ -31,10 +31,14 @@ def register(dag: Any) -> None:
     sync_bag_to_db(bag, "dags-folder", None)
 
 
+def chains_of(sandbox: Sandbox) -> Path:
+    """Return the folder of the ledger that holds the chains of the sandbox's disputes."""
+    return Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", quote(urlsplit(sandbox.url).netloc, safe=""))
+
+
 def forget_chains(sandbox: Sandbox) -> None:
     """Remove from the ledger what it holds of the sandbox's disputes."""
-    chains = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", quote(urlsplit(sandbox.url).netloc))
-    shutil.rmtree(chains, ignore_errors=True)
+    shutil.rmtree(chains_of(sandbox), ignore_errors=True)
 
 
 def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -7,7 +7,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -27,18 +26,10 @@ from dispute_provider.ledger.chain import (
     hash_of,
 )
 from dispute_provider.ledger.stores import LedgerError, LedgerStore
+from dispute_provider.ledger.threads import in_thread
 from dispute_provider.transport.claim import NotClaimedError
 
 T = TypeVar("T")
-
-
-# A store on a network takes tens of milliseconds for each call: as many at a time as requests to an API.
-_THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="ledger")
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Return what some blocking work returns, without blocking the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
 
 
 class Seal(Protocol):
@@ -194,7 +185,7 @@ class DisputeLedger:
         signature = self._seal.sign(canonical_json([path, facts]))
         content = canonical_json({"signed": facts, "signature": signature})
         try:
-            if await _in_thread(lambda: self._store.create(path, content)):
+            if await in_thread(lambda: self._store.create(path, content)):
                 return True
         except Exception as error:
             problem: Exception | None = error
@@ -207,7 +198,7 @@ class DisputeLedger:
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
-            return await _in_thread(question)
+            return await in_thread(question)
         except LedgerError:
             raise
         except Exception as error:

@@ -135,13 +135,16 @@ def test_it_waits_no_longer_than_our_own_calls(stripe_connection: str) -> None:
     assert hook.merged_extra["timeout"] == 5
 
 
+REQUEST_ID = {"stripe": "Request-Id", "moov": "x-request-id"}
+
+
 def test_the_body_of_an_error_is_neither_logged_nor_raised(
     api: str, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
     def refuse(asked: Asked) -> Reply:
-        return Reply(400, f"{CANARY} {asked.headers}".encode(), {"Request-Id": "req_1"})
+        return Reply(400, f"{CANARY} {asked.headers}".encode(), {REQUEST_ID[api]: "req_1"})
 
     with Peer(refuse) as peer:
         conn_id = connect(api, host=peer.url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseOperator
 from running import run
-from support import Connect, pass_time
+from support import Connect, chains_of, pass_time
 
 from dispute_provider.contracts import contract
 from dispute_provider.exceptions import (
@@ -126,7 +125,7 @@ def test_a_killed_try_and_the_next_one_send_once(
 
 def takes(sandbox: Sandbox) -> list[Path]:
     """The claims that stand in the ledger."""
-    return [*Path(os.environ["AIRFLOW_HOME"], "dispute_ledger").glob("*/*/*/*/*")]
+    return [*chains_of(sandbox).glob("*/*/*/*")]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ import running
 from contesting import READ, SUBMIT, TEXT, Contest
 from faults_page import rows
 from state_stores import AssetStores
-from support import Connect, pass_time
+from support import Connect, chains_of, pass_time
 
 from dispute_provider.ledger.stores import FolderStore
 from dispute_provider.sandbox import Sandbox
@@ -340,8 +338,7 @@ def test_a_ledger_that_is_another(change, run, sandbox, monkeypatch, tmp_path):
 
 def test_a_file_of_the_ledger_that_was_edited(run, sandbox):
     approved = run.approve()
-    ledger = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger")
-    [*_, last] = sorted(ledger.glob(f"*/*/{run.dispute}/*/*"))
+    [*_, last] = sorted(chains_of(sandbox).glob(f"*/{run.dispute}/*/*"))
     whole = last.read_bytes()
     last.write_bytes(whole.replace(b'"staged"', b'"failed"'))
     ROWS["A file of the ledger was edited, or cannot be read"].check(run.submit(approved))

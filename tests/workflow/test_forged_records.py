@@ -145,12 +145,12 @@ def test_a_sweep_puts_nothing_forged_to_a_review_and_remembers_none_of_it(
             trigger_rule="all_done",
         )
         opened >> remember >> remind
-    runs = engine.api.get("/api/v2/dags/dispute_review/dagRuns").json()["total_entries"]
+    runs = engine.api.get("/api/v2/dags/dispute_review/dagRuns").json().get("total_entries", 0)
 
     run = engine.run(dag)
 
     assert run.state == "success"
-    assert engine.api.get("/api/v2/dags/dispute_review/dagRuns").json()["total_entries"] == runs
+    assert engine.api.get("/api/v2/dags/dispute_review/dagRuns").json().get("total_entries", 0) == runs
     assert result(engine, run, "remind") == 0
     assert REMINDED.name and before == [None]
 

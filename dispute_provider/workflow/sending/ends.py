@@ -11,7 +11,7 @@ from dispute_provider.evidence.record import Record, State
 from dispute_provider.evidence.snapshot import Snapshot, differing_names
 from dispute_provider.exceptions import AmbiguousError, ConflictError, RateLimitedError
 from dispute_provider.ledger import terms
-from dispute_provider.ledger.chain import End
+from dispute_provider.ledger.chain import End, Link, Trust
 from dispute_provider.workflow.failures import failed, unread
 from dispute_provider.workflow.refusals import (
     cannot_be_answered,
@@ -118,14 +118,19 @@ def _noted_end(record: Record, end: End, found: Snapshot | None) -> Record:
     return record.ended(state, end.reason, end.request_id)
 
 
-def earlier_end(record: Record, found: Snapshot) -> Record:
-    """Return the end of a record that an earlier try, or somebody else meanwhile, has submitted."""
+def earlier_end(record: Record, found: Snapshot, link: Link | None = None) -> Record:
+    """Return the end of a record that an earlier try, or somebody else meanwhile, has submitted.
+
+    :param link: under which the earlier try may have sent it.
+    """
     if not found.dispute.is_at(record.stage, record.due_at):
         return record.ended(State.UNKNOWN, f"an earlier try may have sent it, {stage_unclear(found)}")
     if is_as_approved(record, found):
         return _resumed_end(record)
     reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
-    return record.ended(State.SUBMITTED_DIFFERS, reason)
+    # Where a file of the ledger was edited, what it would say of another task's submission is not known.
+    is_damaged = link is not None and any(take.trust is Trust.BAD for take in link.takes)
+    return record.ended(State.UNKNOWN if is_damaged else State.SUBMITTED_DIFFERS, reason)
 
 
 def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:

@@ -233,9 +233,9 @@ def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R
     if step is not Step.NOTED:
         return _ended(step, seen, last, final)
     own = seen.chain.end_of(seen.claimant)
-    was_refused = own is not None and own.state in ("refused", "already-submitted")
-    if reading is Reading.ANSWERED and was_refused and _is_done(final):
-        # Another's link has come after the claimant's own, under which nothing was carried out.
+    is_unsent = own is not None and own.state in ("refused", "already-submitted", "unknown")
+    if reading is Reading.ANSWERED and is_unsent and _is_done(final):
+        # Another's link has come after the claimant's own; the dispute was open still when it was claimed.
         return _ended(Step.ANSWERED, seen, last, final)
     return _ended(step, seen, last, own)
 

@@ -56,7 +56,7 @@ async def submit(api: Api, record: Record, ledger: DisputeLedger, task: str) -> 
         end = shown_end(api, record, outcome)
     elif outcome.step is Step.EARLIER:
         assert outcome.before is not None
-        end = earlier_end(record, outcome.before)
+        end = earlier_end(record, outcome.before, outcome.link)
     else:
         end = not_sent(api, record, outcome, "not submitted")
     return await noted(api, ledger, outcome, end)
