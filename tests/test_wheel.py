@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.compat.rows import TESTS
 from tests.compat.wheel import build_wheel
 
 ROOT = Path(__file__).parents[1]
@@ -231,3 +232,8 @@ def test_the_example_dags_are_loaded_from_the_wheel(found: dict[str, Any]) -> No
     assert {"dispute_review", "dispute_sweep", "stripe_dispute_evidence", "moov_dispute_evidence"} <= {
         *found["dags"]
     }
+
+
+@pytest.mark.parametrize("path", TESTS)
+def test_what_is_tested_with_each_release_exists(path: str) -> None:
+    assert (ROOT / path).exists()
