@@ -14,5 +14,3 @@ _ROUNDING = 5.0
 LAPSES_AFTER = WRITE_WITHIN + SETTLES_AFTER + _ROUNDING
 # A holder that goes on writing renews its claim at this age.
 RENEWED_AFTER = 10.0
-# Stripe keeps the answer to a key for at least 24 hours.
-KEY_HOLDS = 23 * 3600.0

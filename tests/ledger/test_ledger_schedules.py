@@ -17,7 +17,8 @@ from schedules import StormyStore, Weather, World, play
 from dispute_provider.evidence.record import Record, State
 from dispute_provider.ledger import ledger, terms
 from dispute_provider.ledger.chain import Kind
-from dispute_provider.workflow.sending.submit import claimant_of, submit
+from dispute_provider.workflow.sending.in_ledger import claimant_of
+from dispute_provider.workflow.sending.submit import submit
 
 FULL = os.environ.get("LEDGER_RACES") == "full"
 PARTS, SCHEDULES = (20, 1000) if FULL else (2, 100)

@@ -1,32 +1,24 @@
-"""Concede a dispute, or take back what was staged: what a review can decide besides submitting."""
+"""Concede a dispute: give it up for good, as a reviewer has decided."""
 
 from __future__ import annotations
 
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.ledger.chain import Kind
 from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.workflow.refusals import refuse_submission
 from dispute_provider.workflow.sending.decisions import Reading, Step
 from dispute_provider.workflow.sending.ends import not_sent
-from dispute_provider.workflow.sending.final_call import FinalCall
-from dispute_provider.workflow.sending.in_ledger import claimant_of, noted
+from dispute_provider.workflow.sending.in_ledger import noted
+from dispute_provider.workflow.sending.record_call import RecordCall
 
 
-class Concession(FinalCall[Snapshot]):
+class Concession(RecordCall):
     """The call that gives up the dispute of a record."""
 
-    def __init__(self, api: Api, ledger: DisputeLedger, task: str, record: Record) -> None:
-        super().__init__(api, ledger, claimant_of(record, Kind.CONCEDE, task))
-        self._record = record
-
-    async def read(self) -> Snapshot:
-        return await self._api.read(self._record.dispute, self._record.account)
-
-    def dispute(self, found: Snapshot) -> Dispute:
-        return found.dispute
+    kind = Kind.CONCEDE
 
     async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
         return await api.concession(before, self._record, ordinal)

@@ -8,28 +8,21 @@ from __future__ import annotations
 from dispute_provider.apis.api import Api
 from dispute_provider.contracts.answers import Answer
 from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider.evidence.snapshot import Snapshot
 from dispute_provider.ledger.chain import Kind
 from dispute_provider.ledger.ledger import DisputeLedger
 from dispute_provider.workflow.refusals import refuse_submission, was_answered
 from dispute_provider.workflow.sending.decisions import Reading, Step
 from dispute_provider.workflow.sending.ends import earlier_end, not_sent, shown_end
-from dispute_provider.workflow.sending.final_call import FinalCall, answered
-from dispute_provider.workflow.sending.in_ledger import claimant_of, noted
+from dispute_provider.workflow.sending.final_call import answered
+from dispute_provider.workflow.sending.in_ledger import noted
+from dispute_provider.workflow.sending.record_call import RecordCall
 
 
-class Submission(FinalCall[Snapshot]):
+class Submission(RecordCall):
     """The call that submits what a record approves."""
 
-    def __init__(self, api: Api, ledger: DisputeLedger, task: str, record: Record) -> None:
-        super().__init__(api, ledger, claimant_of(record, Kind.SUBMIT, task))
-        self._record = record
-
-    async def read(self) -> Snapshot:
-        return await self._api.read(self._record.dispute, self._record.account)
-
-    def dispute(self, found: Snapshot) -> Dispute:
-        return found.dispute
+    kind = Kind.SUBMIT
 
     async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
         return await api.submission(before, self._record, ordinal)
