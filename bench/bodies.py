@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Request
-from dispute_provider.sandbox.objects.stripe import FILES, StripeCharge, StripeDispute
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Request
+from dispute_provider.sandbox._objects.stripe import FILES, StripeCharge, StripeDispute
 
 KEY = "sk_test_benchmark"
 REQUESTS = 3

@@ -12,9 +12,9 @@ from typing import Any
 
 from bench.bodies import EVIDENCE, Shop
 from bench.timing import Table
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.reading import read
-from dispute_provider.contracts.validation import violations
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.reading import read
+from dispute_provider._contracts.validation import violations
 
 _TIMES, _SLICES = 5, 200
 _IMPORTS = 5

@@ -55,7 +55,7 @@ def cost(table: Table) -> dict[str, float]:
 
     :returns: per dispute, of the ledger on disk over that in memory: seconds of CPU as a ratio, and calls.
     """
-    from dispute_provider.ledger.stores import FolderStore, MemoryStore
+    from dispute_provider._ledger.stores import FolderStore, MemoryStore
     from dispute_provider.sandbox import Sandbox
 
     seconds: dict[str, list[float]] = {}
@@ -88,14 +88,14 @@ def cost(table: Table) -> dict[str, float]:
 
 async def _contest(sandbox: Any, store: Any) -> None:
     """Stage and submit disputes side by side, each of which must end as submitted."""
-    from dispute_provider.evidence.case import Case
-    from dispute_provider.evidence.record import Record, State
-    from dispute_provider.ledger.ledger import Ledger
-    from dispute_provider.ledger.seal import KeySeal
-    from dispute_provider.signatures import Keyring
-    from dispute_provider.tasks.batch import Apis, all_of
-    from dispute_provider.workflow.sending.submit import submit
-    from dispute_provider.workflow.staging.write_evidence import stage
+    from dispute_provider._evidence.case import Case
+    from dispute_provider._evidence.record import Record, State
+    from dispute_provider._ledger.ledger import Ledger
+    from dispute_provider._ledger.seal import KeySeal
+    from dispute_provider._signatures import Keyring
+    from dispute_provider._tasks.batch import Apis, all_of
+    from dispute_provider._workflow.sending.submit import submit
+    from dispute_provider._workflow.staging.write_evidence import stage
 
     connection = {
         "conn_type": "stripe",

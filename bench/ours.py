@@ -75,7 +75,7 @@ def _connection(url: str, rate: float = _OFF) -> str:
 
 def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
     """Through the operator; every dispute must end as staged."""
-    from dispute_provider.tasks.record_lists import records_of
+    from dispute_provider._tasks.record_lists import records_of
 
     task = operator(url, cases(disputes), rate)
 
@@ -90,7 +90,7 @@ def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
 
 def calls(url: str, disputes: list[str]) -> Work:
     """Its calls alone, encoded, checked and within the rate; nothing of what staging does between them."""
-    from dispute_provider.tasks.batch import Apis, all_of
+    from dispute_provider._tasks.batch import Apis, all_of
 
     conn_id = _connection(url)
 

@@ -7,13 +7,13 @@ from importlib.util import find_spec
 
 from airflow.sdk import DAG
 
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Operation
-from dispute_provider.explain.reference import reference
-from dispute_provider.explain.wording import GENERIC
-from dispute_provider.operators.api import ApiOperator
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Operation
+from dispute_provider._explain.reference import reference
+from dispute_provider._explain.wording import GENERIC
+from dispute_provider._registry import APIS
+from dispute_provider.operators._api import ApiOperator
 from dispute_provider.operators.request import RequestOperator, form
-from dispute_provider.registry import APIS
 
 
 def _operators(api: str) -> dict[str, str]:

@@ -12,18 +12,18 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from dispute_provider import config
-from dispute_provider.cases.form import FormCase, form_params
-from dispute_provider.contracts import contract
-from dispute_provider.explain.forms import case_params
+from dispute_provider import _config as config
+from dispute_provider._cases.form import FormCase, form_params
+from dispute_provider._contracts import contract
+from dispute_provider._explain.forms import case_params
+from dispute_provider._registry import APIS
+from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.registry import APIS
-from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 
 def contest_by_hand(api: str, name: str) -> DAG:

@@ -11,12 +11,12 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
+from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
 
 
 @dag(

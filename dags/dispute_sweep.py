@@ -22,7 +22,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task, task_group
 
-from dispute_provider import config
+from dispute_provider import _config as config
 from dispute_provider.operators.evidence import ReportOutcomeOperator, StageEvidenceOperator
 from dispute_provider.operators.remind import RemindOperator
 from dispute_provider.operators.sweep import (

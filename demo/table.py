@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.cases import DemoDispute
-from dispute_provider.evidence.record import Record, by_due_date
+from dispute_provider._evidence.record import Record, by_due_date
 
 _IRREVERSIBLE = {"PostDisputesDisputeClose", "acceptDispute"}
 _DECISIONS = {"submit": "approved", "reject": "rejected", "hold": "held"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dispute_provider.config import OPTIONS
+from dispute_provider._config import OPTIONS
 
 # The Test button of Airflow 3.3.2 sends a port of 0 where none is stored, and is refused for it
 # (apache/airflow#73298).
 _PORT = "0, or Test fails in Airflow 3.3.2"
 
-# Either type of connection takes these; hooks/network.py reads them.
+# Either type of connection takes these; _transport/network.py reads them.
 _NETWORK = {
     "proxy": {
         "label": "Proxy",
@@ -63,8 +63,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [api["connection"] for api in apis],
         "extra-links": [
-            "dispute_provider.tasks.links.DisputeLink",
-            "dispute_provider.tasks.links.ReviewRunLink",
+            "dispute_provider._tasks.links.DisputeLink",
+            "dispute_provider._tasks.links.ReviewRunLink",
         ],
         "config": {
             "dispute": {

@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dispute_provider.contracts import contract
-from dispute_provider.evidence.completeness import PRODUCTS, Assessment, assess
-from dispute_provider.evidence.snapshot import Dispute
-from dispute_provider.explain.markdown import table
-from dispute_provider.ledger import terms
-from dispute_provider.ledger.chain import Standing
-from dispute_provider.workflow.failures import LEAVES
-from dispute_provider.workflow.sending.decisions import AFTER, KEYED_STEPS, STEPS, Reading
+from dispute_provider._contracts import contract
+from dispute_provider._evidence.completeness import PRODUCTS, Assessment, assess
+from dispute_provider._evidence.snapshot import Dispute
+from dispute_provider._explain.markdown import table
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.chain import Standing
+from dispute_provider._workflow.failures import LEAVES
+from dispute_provider._workflow.sending.decisions import AFTER, KEYED_STEPS, STEPS, Reading
 
 PAGES = [Path(__file__).parent / name for name in ("evidence.md", "faults.md")]
 STANDINGS = {

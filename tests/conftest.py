@@ -20,6 +20,10 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 from drivers import AsyncDriver, Driver, SyncDriver  # the environment comes first
 
+from dispute_provider._transport import retries
+from dispute_provider._transport.client import Client
+from dispute_provider._transport.http import HttpTransport
+from dispute_provider._transport.transport import HttpRequest, HttpResponse
 from dispute_provider.sandbox import (
     MOOV_ACCOUNT,
     MOOV_PUBLIC_KEY,
@@ -27,10 +31,6 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
-from dispute_provider.transport import retries
-from dispute_provider.transport.client import Client
-from dispute_provider.transport.http import HttpTransport
-from dispute_provider.transport.transport import HttpRequest, HttpResponse
 
 _KEYS: dict[str, dict[str, Any]] = {
     "stripe": {"password": STRIPE_KEY},

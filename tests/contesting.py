@@ -16,11 +16,11 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskAwaitingInput
 from running import run
 
-from dispute_provider.evidence.policy import ApprovalPolicy
-from dispute_provider.evidence.record import Record
-from dispute_provider.hooks.connections import api_of
-from dispute_provider.ledger.chain import Kind
-from dispute_provider.ledger.ledger import LinkClaim
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.record import Record
+from dispute_provider._ledger.chain import Kind
+from dispute_provider._ledger.ledger import LinkClaim
+from dispute_provider.hooks._connections import api_of
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,

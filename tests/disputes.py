@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
 
 DUE = datetime(2026, 12, 1, tzinfo=UTC)
 

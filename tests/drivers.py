@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from dispute_provider.apis.api import Api
-from dispute_provider.contracts.answers import Answer
-from dispute_provider.hooks.base import DisputeHook
+from dispute_provider._apis.api import Api
+from dispute_provider._contracts.answers import Answer
+from dispute_provider.hooks._base import DisputeHook
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider.evidence.record import Record
+from dispute_provider._evidence.record import Record
 
 Data = dict[str, Any]
 # What would start a line of its own in a log, or colour one.

@@ -8,25 +8,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dispute_provider.apis.api import Api
-from dispute_provider.apis.memory import DisputeMemory
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.record import Record
-from dispute_provider.evidence.snapshot import Snapshot
-from dispute_provider.ledger.chain import Kind
-from dispute_provider.ledger.ledger import DisputeLedger, Ledger, LinkClaim
-from dispute_provider.ledger.seal import KeySeal
-from dispute_provider.ledger.stores import FolderStore
-from dispute_provider.tasks.ledgers import environment_of
-from dispute_provider.tasks.signing import keyring_of
-from dispute_provider.workflow.reviewing import read_for_review as reading
-from dispute_provider.workflow.sending import concede as conceding
-from dispute_provider.workflow.sending import submit as submitting
-from dispute_provider.workflow.sending import take_back as taking_back
-from dispute_provider.workflow.sending.in_ledger import claimant_of
-from dispute_provider.workflow.staging import write_evidence
-from dispute_provider.workflow.staging.write_evidence import Rules
+from dispute_provider._apis.api import Api
+from dispute_provider._apis.memory import DisputeMemory
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.record import Record
+from dispute_provider._evidence.snapshot import Snapshot
+from dispute_provider._ledger.chain import Kind
+from dispute_provider._ledger.ledger import DisputeLedger, Ledger, LinkClaim
+from dispute_provider._ledger.seal import KeySeal
+from dispute_provider._ledger.stores import FolderStore
+from dispute_provider._tasks.ledgers import environment_of
+from dispute_provider._tasks.signing import keyring_of
+from dispute_provider._workflow.reviewing import read_for_review as reading
+from dispute_provider._workflow.sending import concede as conceding
+from dispute_provider._workflow.sending import submit as submitting
+from dispute_provider._workflow.sending import take_back as taking_back
+from dispute_provider._workflow.sending.in_ledger import claimant_of
+from dispute_provider._workflow.staging import write_evidence
+from dispute_provider._workflow.staging.write_evidence import Rules
 
 _tasks = (f"task {number}" for number in itertools.count(1))
 

@@ -16,10 +16,10 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from dispute_provider.ledger.ledger import DisputeLedger
-from dispute_provider.ledger.stores import FolderStore
+from dispute_provider._ledger.ledger import DisputeLedger
+from dispute_provider._ledger.stores import FolderStore
+from dispute_provider._transport.client import Client
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport.client import Client
 
 
 def register(dag: Any) -> None:

@@ -7,7 +7,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowConfigException
 from airflow.secrets.base_secrets import BaseSecretsBackend
 
-from dispute_provider import config
+from dispute_provider import _config as config
 
 
 @pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)

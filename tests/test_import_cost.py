@@ -14,14 +14,14 @@ from types import ModuleType
 import dispute_provider.example_dags
 import pytest
 
-import dispute_provider.apis
-import dispute_provider.cases
+import dispute_provider._apis
+import dispute_provider._cases
+import dispute_provider._state
+import dispute_provider._tasks
+import dispute_provider._transport
+import dispute_provider._workflow
 import dispute_provider.hooks
 import dispute_provider.operators
-import dispute_provider.state
-import dispute_provider.tasks
-import dispute_provider.transport
-import dispute_provider.workflow
 from dispute_provider.sandbox import Sandbox
 
 
@@ -35,9 +35,9 @@ def _modules(*packages: ModuleType) -> list[str]:
 
 MODULES = _modules(
     dispute_provider.operators,
-    dispute_provider.tasks,
-    dispute_provider.state,
-    dispute_provider.cases,
+    dispute_provider._tasks,
+    dispute_provider._state,
+    dispute_provider._cases,
     dispute_provider.example_dags,
 )
 # What a DAG file that asks a person something has imported anyway.
@@ -57,13 +57,13 @@ print(json.dumps(costs))
 HEAVY = (
     "aiohttp",
     "airflow.providers.http",
-    "dispute_provider.apis",
-    "dispute_provider.contracts.validation",
+    "dispute_provider._apis",
+    "dispute_provider._contracts.validation",
     "dispute_provider.hooks",
     "dispute_provider.sandbox",
-    "dispute_provider.transport",
-    "dispute_provider.workflow.staging.write_evidence",
-    "dispute_provider.workflow.sending.submit",
+    "dispute_provider._transport",
+    "dispute_provider._workflow.staging.write_evidence",
+    "dispute_provider._workflow.sending.submit",
     "jsonschema",
     "requests",
     "tenacity",
@@ -96,14 +96,14 @@ for name in others:
 print(json.dumps([record["state"], sorted(set(sys.modules) - before)]))
 """
 OTHER_CLIENT = {"requests", "urllib3", "airflow.providers.http.hooks.http"}
-OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("base", "stripe", "moov")}
+OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("_base", "stripe", "moov")}
 OF_TASKS = [
     module
     for module in _modules(
-        dispute_provider.apis,
+        dispute_provider._apis,
         dispute_provider.hooks,
-        dispute_provider.transport,
-        dispute_provider.workflow,
+        dispute_provider._transport,
+        dispute_provider._workflow,
     )
     if module not in OF_HOOKS
 ]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
-from dispute_provider.cases import files as case_files
-from dispute_provider.evidence.record import State
+from dispute_provider._cases import files as case_files
+from dispute_provider._evidence.record import State
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_provider.evidence.record import Approval, Difference, Record, State
-from dispute_provider.signatures import Check, Keyring, key_id_of
+from dispute_provider._evidence.record import Approval, Difference, Record, State
+from dispute_provider._signatures import Check, Keyring, key_id_of
 
 KEYS = Keyring([b"key"])
 RECORD = Record(

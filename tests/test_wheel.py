@@ -139,7 +139,7 @@ def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, A
         "stripe": "dispute_provider.hooks.stripe.StripeHook",
         "moov": "dispute_provider.hooks.moov.MoovHook",
     }
-    assert "dispute_provider.tasks.links.DisputeLink" in found["links"]
+    assert "dispute_provider._tasks.links.DisputeLink" in found["links"]
     airflow = find_spec("airflow")
     assert airflow is not None
     [folder] = airflow.submodule_search_locations or []

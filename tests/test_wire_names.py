@@ -1,4 +1,4 @@
-"""No wire name outside of schemas/ and apis/: the check that holds it, and that it sees one."""
+"""No wire name outside of schemas/ and _apis/: the check that holds it, and that it sees one."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def test_english_is_none(line: str, checkout: Path) -> None:
 
 
 def test_an_api_s_own_modules_may_hold_its_names(checkout: Path) -> None:
-    (checkout / "dispute_provider" / "apis" / "planted.py").write_text('x = "Stripe-Account"\n')
+    (checkout / "dispute_provider" / "_apis" / "planted.py").write_text('x = "Stripe-Account"\n')
     assert wire_names.check(checkout) == []

@@ -1,6 +1,6 @@
 """Fail on the names of an API's wire outside of its contract and modules: ``python -m tests.wire_names``.
 
-What an API calls its parameters, headers, fields, operations and schemas is in ``schemas/`` and ``apis/``.
+What an API calls its parameters, headers, fields, operations and schemas is in ``schemas/`` and ``_apis/``.
 Everything else finds them by ``x-role``, so that another API needs no change there.
 
 A name of several words (``accountID``, ``Stripe-Account``, ``customer_name``) means nothing else: no text of
@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 # An API's own operators have the names of its operations; the sandbox stands in for the APIs.
-OWN = ("dispute_provider/apis/", "dispute_provider/sandbox/", "dispute_provider/operators/{api}.py")
+OWN = ("dispute_provider/_apis/", "dispute_provider/sandbox/", "dispute_provider/operators/{api}.py")
 # What holds an API's names as keys: variables, and attributes.
 VARIABLES = {"answer", "arguments", "body", "headers", "parameters", "typed"}
 ATTRIBUTES = {*VARIABLES, "data", "raw"}
@@ -118,5 +118,5 @@ def check(root: Path) -> list[str]:
 
 if __name__ == "__main__":
     found = check(ROOT)
-    print("\n".join(found) or "No wire name outside of schemas/ and apis/.")
+    print("\n".join(found) or "No wire name outside of schemas/ and _apis/.")
     sys.exit(bool(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.configuration import conf
 
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dispute_provider.apis.moov import MoovApi
-from dispute_provider.hooks.base import DisputeHook
+from dispute_provider._apis.moov import MoovApi
+from dispute_provider.hooks._base import DisputeHook
 
 
 class MoovHook(DisputeHook):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.operators.api import DisputeOperator, as_arguments
+from dispute_provider.operators._api import DisputeOperator, as_arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import XComArg
 
-    from dispute_provider.contracts.contract import Operation
+    from dispute_provider._contracts.contract import Operation
 
 
 class CallOperator(DisputeOperator):

@@ -5,10 +5,10 @@ Each operator returns one record per dispute, with its state and reason; a bad o
 
 from __future__ import annotations
 
-from dispute_provider.operators.report_outcome import ReportOutcomeOperator
-from dispute_provider.operators.review_evidence import ReviewEvidenceOperator
-from dispute_provider.operators.stage_evidence import StageEvidenceOperator
-from dispute_provider.operators.submit_evidence import SubmitEvidenceOperator
+from dispute_provider.operators._report_outcome import ReportOutcomeOperator
+from dispute_provider.operators._review_evidence import ReviewEvidenceOperator
+from dispute_provider.operators._stage_evidence import StageEvidenceOperator
+from dispute_provider.operators._submit_evidence import SubmitEvidenceOperator
 
 __all__ = [
     "ReportOutcomeOperator",

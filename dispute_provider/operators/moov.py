@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider.operators.api import ApiOperator, DisputeOperator, DownloadOperator
+from dispute_provider.operators._api import ApiOperator, DisputeOperator, DownloadOperator
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.xcom_arg import XComArg

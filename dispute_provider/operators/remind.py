@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, XComNotFound
 
-from dispute_provider import config
-from dispute_provider.state.evidence_store import EvidenceStoreError
-from dispute_provider.state.stores import run_key
-from dispute_provider.state.sweep_store import (
+from dispute_provider import _config as config
+from dispute_provider._state.evidence_store import EvidenceStoreError
+from dispute_provider._state.stores import run_key
+from dispute_provider._state.sweep_store import (
     ANSWERED,
     ENDED,
     LAST_REMINDERS,
@@ -25,17 +25,17 @@ from dispute_provider.state.sweep_store import (
     load,
     save,
 )
-from dispute_provider.tasks.batch import Given, accept_upstream, resolve
-from dispute_provider.tasks.notifications import ConfiguredNotifier, address, notify
-from dispute_provider.tasks.record_lists import records_of
-from dispute_provider.tasks.signing import Signer
+from dispute_provider._tasks.batch import Given, accept_upstream, resolve
+from dispute_provider._tasks.notifications import ConfiguredNotifier, address, notify
+from dispute_provider._tasks.record_lists import records_of
+from dispute_provider._tasks.signing import Signer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.evidence.record import Record
-    from dispute_provider.evidence.snapshot import Dispute
-    from dispute_provider.state.sweep import LastReview, ReviewAnswer
+    from dispute_provider._evidence.record import Record
+    from dispute_provider._evidence.snapshot import Dispute
+    from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
 # Lines of one message; more of them no channel takes, and nobody reads.
 _LINES = 25
@@ -83,7 +83,7 @@ class RemindOperator(BaseOperator):
         self.notifiers = [ConfiguredNotifier()] if notifiers is None else list(notifiers)
 
     def execute(self, context: Context) -> int:
-        from dispute_provider.evidence.record import by_due_date
+        from dispute_provider._evidence.record import by_due_date
 
         try:
             soon = by_due_date(list(self._verified(context, self.disputes)))
@@ -111,8 +111,8 @@ class RemindOperator(BaseOperator):
         return len(reminders)
 
     def _due(self, context: Context, soon: list[Record], reminded: dict[str, Any]) -> list[_Reminder]:
-        from dispute_provider.evidence.deadlines import threshold_reached
-        from dispute_provider.state.sweep import LastReview
+        from dispute_provider._evidence.deadlines import threshold_reached
+        from dispute_provider._state.sweep import LastReview
 
         named = {record.dispute for record in soon}
         staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}
@@ -172,8 +172,8 @@ def _state(
     record: Record, staged: Record | None, last_review: LastReview | None, answer: ReviewAnswer | None
 ) -> tuple[str, str]:
     """Why a dispute is open, and the address where something can be done; no reason if nothing should be."""
-    from dispute_provider.evidence.record import State
-    from dispute_provider.explain.markdown import one_line
+    from dispute_provider._evidence.record import State
+    from dispute_provider._explain.markdown import one_line
 
     own_page = record.url or ""
     if record.reason:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
 
-from dispute_provider.explain.forms import arguments_from_form, request_params
-from dispute_provider.operators.api import document, hook_for, page_of, send
-from dispute_provider.state.ledger_id import LEDGER
-from dispute_provider.tasks.links import DisputeLink
-from dispute_provider.tasks.operator_defaults import with_defaults
+from dispute_provider._explain.forms import arguments_from_form, request_params
+from dispute_provider._state.ledger_id import LEDGER
+from dispute_provider._tasks.links import DisputeLink
+from dispute_provider._tasks.operator_defaults import with_defaults
+from dispute_provider.operators._api import document, hook_for, page_of, send
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.contracts.answers import Answer
-    from dispute_provider.contracts.contract import Operation
-    from dispute_provider.contracts.encoding import FilePart
+    from dispute_provider._contracts.answers import Answer
+    from dispute_provider._contracts.contract import Operation
+    from dispute_provider._contracts.encoding import FilePart
     from dispute_provider.exceptions import Violation
-    from dispute_provider.hooks.base import DisputeHook
+    from dispute_provider.hooks._base import DisputeHook
 
 # One page that says nothing, for an upload without a document of one's own.
 _BLANK_PAGE = (
@@ -83,7 +83,7 @@ class RequestOperator(BaseOperator):
         self.dispute_url = ""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from dispute_provider.contracts import contract
+        from dispute_provider._contracts import contract
 
         operation = contract.load(self.api)[self.operation_id]
         values = context["params"]
@@ -97,10 +97,10 @@ class RequestOperator(BaseOperator):
     ) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowException
 
-        from dispute_provider.apis.idempotency import with_own_key
-        from dispute_provider.contracts.redaction import SECRET
+        from dispute_provider._apis.idempotency import with_own_key
+        from dispute_provider._contracts.redaction import SECRET
+        from dispute_provider._explain.preview import preview
         from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
-        from dispute_provider.explain.preview import preview
 
         violations: list[Violation] = []
         server, scheme, conn_id = operation.server, "", values["conn_id"]
@@ -164,8 +164,8 @@ class RequestOperator(BaseOperator):
 
     def _storable(self, operation: Operation, answer: Answer) -> Any:
         """Return what may be stored of an answer."""
-        from dispute_provider.contracts.redaction import redacted_answer
-        from dispute_provider.evidence.documents import Document
+        from dispute_provider._contracts.redaction import redacted_answer
+        from dispute_provider._evidence.documents import Document
 
         if isinstance(answer.data, bytes):
             found = Document("", answer.data)
@@ -178,9 +178,9 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
 
     :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
     """
-    from dispute_provider import config
-    from dispute_provider.cases.files import require_within_roots
-    from dispute_provider.contracts.encoding import FilePart
+    from dispute_provider import _config as config
+    from dispute_provider._cases.files import require_within_roots
+    from dispute_provider._contracts.encoding import FilePart
     from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
 
     for name, schema in operation.schema["properties"].items():

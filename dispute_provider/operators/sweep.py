@@ -11,13 +11,11 @@ from urllib.parse import quote
 from airflow.sdk import BaseAsyncOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
-from dispute_provider import config
-from dispute_provider.evidence.deadlines import BUFFER, is_urgent, review_end
-from dispute_provider.exceptions import DisputeError
-from dispute_provider.operators.remind import due_soon
-from dispute_provider.state.approvals import SUBMISSIONS
-from dispute_provider.state.stores import run_key
-from dispute_provider.state.sweep_store import (
+from dispute_provider import _config as config
+from dispute_provider._evidence.deadlines import BUFFER, is_urgent, review_end
+from dispute_provider._state.approvals import SUBMISSIONS
+from dispute_provider._state.stores import run_key
+from dispute_provider._state.sweep_store import (
     ANSWERED,
     ENDED,
     LAST_REVIEWS,
@@ -29,27 +27,29 @@ from dispute_provider.state.sweep_store import (
     past_answers,
     save,
 )
-from dispute_provider.tasks.batch import Apis, Given, accept_upstream, all_of, resolve
-from dispute_provider.tasks.links import ReviewRunLink
-from dispute_provider.tasks.past_reviews import ended_runs, settle_unknown
-from dispute_provider.tasks.record_lists import Value, records_of, return_value
-from dispute_provider.tasks.retry import ApiRetryPolicy
-from dispute_provider.tasks.signing import STAGED as SCOPE
-from dispute_provider.tasks.signing import Signer
+from dispute_provider._tasks.batch import Apis, Given, accept_upstream, all_of, resolve
+from dispute_provider._tasks.links import ReviewRunLink
+from dispute_provider._tasks.past_reviews import ended_runs, settle_unknown
+from dispute_provider._tasks.record_lists import Value, records_of, return_value
+from dispute_provider._tasks.retry import ApiRetryPolicy
+from dispute_provider._tasks.signing import STAGED as SCOPE
+from dispute_provider._tasks.signing import Signer
+from dispute_provider.exceptions import DisputeError
+from dispute_provider.operators.remind import due_soon
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider.apis.api import Api
-    from dispute_provider.cases.open_disputes import Candidate
-    from dispute_provider.evidence.record import Record
+    from dispute_provider._apis.api import Api
+    from dispute_provider._cases.open_disputes import Candidate
+    from dispute_provider._evidence.record import Record
 
 LARGEST_SWEEP = 100
 
 
 def _staged(context: Context, given: Given) -> list[Record]:
     """Return what was staged, without what is not as staging signed it: the outcome names that as refused."""
-    from dispute_provider.evidence.record import State
+    from dispute_provider._evidence.record import State
 
     records = records_of(resolve(given, context))
     verified = Signer(run_key(context)).verified(records, "stage it again")
@@ -89,8 +89,8 @@ class FindCasesOperator(BaseAsyncOperator):
         self.folder = folder
 
     async def aexecute(self, context: Context) -> list[str]:
-        from dispute_provider.cases.open_disputes import read_cases
-        from dispute_provider.evidence.record import Record, State, by_due_date, record_of
+        from dispute_provider._cases.open_disputes import read_cases
+        from dispute_provider._evidence.record import Record, State, by_due_date, record_of
 
         now = datetime.now(UTC)
         async with Apis() as apis:
@@ -160,8 +160,8 @@ class FindCasesOperator(BaseAsyncOperator):
         self, context: Context, api: Api, found: list[Candidate], now: datetime
     ) -> tuple[list[Candidate], list[Record]]:
         """Those to stage now, and records of those that cannot be read."""
-        from dispute_provider.evidence.record import State, record_of
-        from dispute_provider.state.sweep import LastReview
+        from dispute_provider._evidence.record import State, record_of
+        from dispute_provider._state.sweep import LastReview
 
         memory = _memory(context, self.conn_id)
         last_reviews = {
@@ -202,7 +202,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
         """Push records; those that no store takes go through XCom, however many they are."""
-        from dispute_provider.state.evidence_store import EvidenceStoreError
+        from dispute_provider._state.evidence_store import EvidenceStoreError
 
         signer = Signer(run_key(context))
         value: Value
@@ -250,7 +250,7 @@ class OpenReviewOperator(BaseOperator):
         self.urgent = urgent
 
     def execute(self, context: Context) -> None:
-        from dispute_provider.state.sweep import review_name
+        from dispute_provider._state.sweep import review_name
 
         staged = _staged(context, self.staged)
         if self.urgent is not None:
@@ -285,7 +285,7 @@ class OpenReviewOperator(BaseOperator):
         self, context: Context, memory: Mapping[str, Any], staged: list[Record]
     ) -> Iterator[Record]:
         """Yield the records, those that were reviewed before with notes of it."""
-        from dispute_provider.state.sweep import with_history
+        from dispute_provider._state.sweep import with_history
 
         asked = {record.dispute: memory.get(record.dispute) for record in staged}
         answers = past_answers(context, self.conn_id, asked)
@@ -327,7 +327,7 @@ class RememberReviewOperator(BaseOperator):
         self.buffer = buffer
 
     def execute(self, context: Context) -> None:
-        from dispute_provider.state.sweep import remember
+        from dispute_provider._state.sweep import remember
 
         staged = _staged(context, self.staged)
         now = datetime.now(UTC)
@@ -346,6 +346,6 @@ class RememberReviewOperator(BaseOperator):
 
 def _reviews(memory: Mapping[str, Any]) -> set[str]:
     """The reviews that are remembered."""
-    from dispute_provider.state.sweep import LastReview
+    from dispute_provider._state.sweep import LastReview
 
     return {last_review.review for dispute in memory if (last_review := LastReview.of(memory, dispute))}

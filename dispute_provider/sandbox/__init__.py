@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispute_provider.sandbox.accounts import (
+from dispute_provider.sandbox._accounts import (
     MOOV_ACCOUNT,
     MOOV_MERCHANT,
     MOOV_PUBLIC_KEY,
@@ -11,7 +11,7 @@ from dispute_provider.sandbox.accounts import (
     STRIPE_KEY,
     STRIPE_READONLY_KEY,
 )
-from dispute_provider.sandbox.server import Sandbox, SandboxError
+from dispute_provider.sandbox._server import Sandbox, SandboxError
 
 __all__ = [
     "MOOV_ACCOUNT",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 
-from dispute_provider.sandbox.app import SandboxApp
-from dispute_provider.sandbox.server import bind, server, url_of
+from dispute_provider.sandbox._app import SandboxApp
+from dispute_provider.sandbox._server import bind, server, url_of
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ import pytest
 from drivers import Driver
 from support import Connect
 
-from dispute_provider.apis.stripe_charges import unmet_by
-from dispute_provider.apis.stripe_compelling import claim_of, standing
-from dispute_provider.evidence.snapshot import Dispute, Programme
+from dispute_provider._apis.stripe_charges import unmet_by
+from dispute_provider._apis.stripe_compelling import claim_of, standing
+from dispute_provider._evidence.snapshot import Dispute, Programme
 from dispute_provider.exceptions import PermissionDeniedError
 from dispute_provider.sandbox import Sandbox
 

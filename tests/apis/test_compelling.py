@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.apis.stripe_compelling import Charge, charges_of, claim_of, standing, unmet
-from dispute_provider.evidence.snapshot import Dispute, Programme
+from dispute_provider._apis.stripe_compelling import Charge, charges_of, claim_of, standing, unmet
+from dispute_provider._evidence.snapshot import Dispute, Programme
 
 BOUGHT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 DISPUTE = Dispute(

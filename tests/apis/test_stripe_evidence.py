@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_provider.apis.stripe_evidence import held, sendable
-from dispute_provider.contracts import contract
+from dispute_provider._apis.stripe_evidence import held, sendable
+from dispute_provider._contracts import contract
 
 STRIPE = contract.load("stripe")
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispute_provider.cases import files as case_files
+from dispute_provider._cases import files as case_files
 from dispute_provider.exceptions import InvalidCaseError
 
 CASE = {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}}

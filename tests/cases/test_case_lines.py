@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from support import memory_store
 
-from dispute_provider.cases import lines as case_lines
-from dispute_provider.cases.files import LARGEST_CASE
-from dispute_provider.evidence.case import Case
+from dispute_provider._cases import lines as case_lines
+from dispute_provider._cases.files import LARGEST_CASE
+from dispute_provider._evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 
 

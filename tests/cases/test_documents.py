@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from papers import jpeg, pdf, picture, png, tiff
 
-from dispute_provider.cases.documents import CaseDocuments, read_documents
-from dispute_provider.documents import Renderer
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document, Inspection, shown
+from dispute_provider._cases.documents import CaseDocuments, read_documents
+from dispute_provider._documents import Renderer
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document, Inspection, shown
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 CARD = "4242 4242 4242 4242"

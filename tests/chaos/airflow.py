@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.util import await_only
 
-from dispute_provider.ledger.stores import MemoryStore
+from dispute_provider._ledger.stores import MemoryStore
 from tests.chaos.clock import now
 from tests.chaos.worker import Worker, here
 
@@ -22,7 +22,7 @@ def install() -> None:
     """Have reviews park here instead of in Airflow, and read inside the episode's event loop, for good."""
     from airflow.providers.standard.operators import hitl
 
-    from dispute_provider.operators import review_evidence
+    from dispute_provider.operators import _review_evidence as review_evidence
 
     hitl.upsert_hitl_detail = _keep_form  # type: ignore[assignment]
     review_evidence.asyncio = SimpleNamespace(run=await_only)  # type: ignore[assignment]

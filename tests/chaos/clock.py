@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from tenacity.wait import wait_random
 
-from dispute_provider.sandbox.clock import Clock
+from dispute_provider.sandbox._clock import Clock
 
 T = TypeVar("T")
 EPOCH = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
@@ -199,7 +199,7 @@ def install() -> None:
             loaded.datetime = _VirtualDatetime
         if getattr(loaded, "time", None) is time:
             loaded.time = virtual
-    from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.ledger import DisputeLedger
 
     DisputeLedger.clock = staticmethod(boot_time)
     # What is drawn for a pause must not depend on the order of the requests before it.

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from dispute_provider.sandbox.faults import Fault
-from dispute_provider.sandbox.moov import api as moov
-from dispute_provider.sandbox.state import World
-from dispute_provider.sandbox.stripe import api as stripe
-from dispute_provider.sandbox.wire import Call, Response
+from dispute_provider.sandbox._faults import Fault
+from dispute_provider.sandbox._moov import api as moov
+from dispute_provider.sandbox._state import World
+from dispute_provider.sandbox._stripe import api as stripe
+from dispute_provider.sandbox._wire import Call, Response
 from tests.chaos.clock import now
 
 TWICE = "carried out twice"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dispute_provider import sandbox
-from dispute_provider.sandbox.accounts import StripeKey
+from dispute_provider.sandbox._accounts import StripeKey
 from tests.chaos.names import SECOND_STRIPE_KEY
 
 if TYPE_CHECKING:
-    from dispute_provider.sandbox.state import World
+    from dispute_provider.sandbox._state import World
     from tests.chaos.site import Site
 
 

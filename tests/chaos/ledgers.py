@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from dispute_provider.ledger.stores import LedgerStore, MemoryStore
+from dispute_provider._ledger.stores import LedgerStore, MemoryStore
 from tests.chaos.clock import now
 from tests.chaos.worker import Worker, here
 
@@ -60,7 +60,7 @@ def _forged(content: bytes) -> bytes:
 
 def install() -> None:
     """Have each worker open its own deployment's ledger, for good."""
-    from dispute_provider.state import ledger_id
+    from dispute_provider._state import ledger_id
 
     ledger_id.store_at = _store_here
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispute_provider.sandbox import setup
-from dispute_provider.sandbox.objects.stripe import ANSWERABLE, StripeDispute
-from dispute_provider.sandbox.state import World
+from dispute_provider.sandbox import _setup as setup
+from dispute_provider.sandbox._objects.stripe import ANSWERABLE, StripeDispute
+from dispute_provider.sandbox._state import World
 from tests.chaos.airflow import moment
 from tests.chaos.clock import now
 from tests.chaos.transcript import Opening, Shown, Transcript

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from dispute_provider.sandbox.wire import Call, Response
+from dispute_provider.sandbox._wire import Call, Response
 from tests.chaos.clock import now
 from tests.chaos.faults import is_reading
 from tests.chaos.transcript import Shown

@@ -11,12 +11,12 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import TaskAwaitingInput
 from sqlalchemy.util import greenlet_spawn
 
+from dispute_provider._tasks.retry import ApiRetryPolicy
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.tasks.retry import ApiRetryPolicy
 from tests.chaos import clock, people
 from tests.chaos.airflow import Airflow, TaskInstance
 from tests.chaos.scene import Scene

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from dispute_provider.sandbox import setup
-from dispute_provider.sandbox.wire import Call, Response
-from dispute_provider.state.ledger_id import LEDGER
+from dispute_provider._state.ledger_id import LEDGER
+from dispute_provider.sandbox import _setup as setup
+from dispute_provider.sandbox._wire import Call, Response
 from tests.chaos import clock, people
 from tests.chaos.airflow import Airflow
 from tests.chaos.facts import stage_key

@@ -13,7 +13,7 @@ from tests.chaos.names import SECOND_STRIPE_KEY
 from tests.harness.documents import letter, picture
 
 if TYPE_CHECKING:
-    from dispute_provider.sandbox.state import World
+    from dispute_provider.sandbox._state import World
     from tests.chaos.wire import Wire
 
 _DOCUMENTS = {
@@ -54,7 +54,7 @@ def _keep_connections(names: list[str]) -> dict[str, Any]:
 
 def _keep_inspections() -> None:
     """Look into each document and draw it once: starting a process for it takes longer than an episode."""
-    from dispute_provider.documents import Renderer
+    from dispute_provider._documents import Renderer
 
     with Renderer() as renderer:
         kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
@@ -65,8 +65,8 @@ def _keep_inspections() -> None:
 
 def _keep_settings() -> None:
     """Look each option up once for each of its values, and do not ask which proxies the machine has."""
-    from dispute_provider.config import Option
-    from dispute_provider.transport import network
+    from dispute_provider._config import Option
+    from dispute_provider._transport import network
 
     original, kept = Option._text, dict[tuple[str, str | None], str]()
 
@@ -85,7 +85,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         from dispute_provider import sandbox
-        from dispute_provider.sandbox.app import SandboxApp
+        from dispute_provider.sandbox._app import SandboxApp
         from tests.chaos import airflow, clock, faults, ledgers, stores, worker
         from tests.chaos.wire import Wire
 
@@ -145,7 +145,7 @@ class Site:
             self._evidence = Path(tempfile.mkdtemp(prefix="evidence-", dir=Path(self.folder).parent))
         self.take_receipts()
         os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = ""
-        from dispute_provider.sandbox.state import World
+        from dispute_provider.sandbox._state import World
 
         self._application.control.world = World()
         return self._application.control.world

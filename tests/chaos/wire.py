@@ -13,8 +13,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import BaseConnector
 from uvicorn.server import ServerState
 
-from dispute_provider.sandbox.app import SandboxApp
-from dispute_provider.sandbox.server import _Protocol, server
+from dispute_provider.sandbox._app import SandboxApp
+from dispute_provider.sandbox._server import _Protocol, server
 from tests.chaos.clock import EPOCH, now, without_context
 from tests.chaos.worker import WorkersTransport
 
@@ -128,8 +128,8 @@ class Wire:
         self.obstacle: Obstacle = lambda: None
 
     def install(self) -> None:
-        from dispute_provider.transport.client import Client
-        from dispute_provider.transport.http import HttpTransport
+        from dispute_provider._transport.client import Client
+        from dispute_provider._transport.http import HttpTransport
 
         Client.clock = staticmethod(lambda: now() - EPOCH)
         Client.transport = lambda settings: WorkersTransport(HttpTransport(settings, _Connector(self)))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from dispute_provider.transport.transport import HttpRequest, HttpResponse, Transport
+from dispute_provider._transport.transport import HttpRequest, HttpResponse, Transport
 from tests.chaos.clock import now
 from tests.chaos.faults import HOLD
 
@@ -289,7 +289,7 @@ class WorkersTransport:
 
 def install() -> None:
     """Freeze workers around the last check of a final call, and in what they do in threads; for good."""
-    from dispute_provider.transport import http
+    from dispute_provider._transport import http
     from tests.chaos import clock
 
     checking = http._checking

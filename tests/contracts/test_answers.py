@@ -15,16 +15,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from dispute_provider.apis.api import Api, Listing
-from dispute_provider.apis.moov import MoovApi
-from dispute_provider.apis.stripe import StripeApi
-from dispute_provider.contracts.answers import Answer, read_answer, redact, retry_after_seconds
-from dispute_provider.contracts.contract import Operation, Request, encode, load
-from dispute_provider.contracts.encoding import FilePart
-from dispute_provider.evidence.snapshot import Dispute, Snapshot
+from dispute_provider._apis.api import Api, Listing
+from dispute_provider._apis.moov import MoovApi
+from dispute_provider._apis.stripe import StripeApi
+from dispute_provider._contracts.answers import Answer, read_answer, redact, retry_after_seconds
+from dispute_provider._contracts.contract import Operation, Request, encode, load
+from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._evidence.snapshot import Dispute, Snapshot
+from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
 from dispute_provider.sandbox import MOOV_ACCOUNT
-from dispute_provider.transport.connection_settings import ConnectionSettings
 
 DISPUTE = "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10"
 API_TYPES: dict[str, type[Api]] = {"stripe": StripeApi, "moov": MoovApi}

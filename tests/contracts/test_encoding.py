@@ -14,8 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from requests import Request as PlainRequest
 
-from dispute_provider.contracts.contract import encode, load
-from dispute_provider.contracts.encoding import FilePart, multipart_encode
+from dispute_provider._contracts.contract import encode, load
+from dispute_provider._contracts.encoding import FilePart, multipart_encode
 from dispute_provider.exceptions import InvalidRequestError
 from dispute_provider.sandbox import MOOV_ACCOUNT
 

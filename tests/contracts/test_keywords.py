@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from dispute_provider.contracts.contract import Contract
-from dispute_provider.contracts.json_data import Json
+from dispute_provider._contracts.contract import Contract
+from dispute_provider._contracts.json_data import Json
 
 ROOT = Path(__file__).parents[2]
 KEYWORDS: Json = json.loads((ROOT / "schemas" / "keywords.schema.json").read_bytes())

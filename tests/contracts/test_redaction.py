@@ -17,9 +17,9 @@ import structlog
 from running import run
 from support import Asked, Peer, Reply
 
-from dispute_provider.contracts.contract import Contract, Operation
-from dispute_provider.contracts.json_data import Json
-from dispute_provider.contracts.redaction import SHOWN, redacted_answer
+from dispute_provider._contracts.contract import Contract, Operation
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.redaction import SHOWN, redacted_answer
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.call import CallOperator
 

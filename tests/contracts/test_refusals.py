@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from support import Connect
 
-from dispute_provider.contracts.contract import load
-from dispute_provider.contracts.encoding import FilePart
+from dispute_provider._contracts.contract import load
+from dispute_provider._contracts.encoding import FilePart
 from dispute_provider.exceptions import ConnectionConfigError, DisputeError, InvalidRequestError
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook

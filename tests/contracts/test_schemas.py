@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from dispute_provider.contracts.json_data import Json
+from dispute_provider._contracts.json_data import Json
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 APIS = {

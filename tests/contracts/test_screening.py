@@ -13,11 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.contracts.contract import Operation, load, read_schema
-from dispute_provider.contracts.json_data import Json
-from dispute_provider.contracts.reading import Reading, read
-from dispute_provider.contracts.screening import Screen
-from dispute_provider.contracts.validation import violations
+from dispute_provider._contracts.contract import Operation, load, read_schema
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.reading import Reading, read
+from dispute_provider._contracts.screening import Screen
+from dispute_provider._contracts.validation import violations
 
 LOADED = [load("stripe"), load("moov")]
 OPERATIONS = [operation for api in LOADED for operation in api.operations.values()]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import register
 
-from dispute_provider.contracts import contract
+from dispute_provider._contracts import contract
 from dispute_provider.sandbox import STRIPE_KEY, Sandbox
 
 DAGS = Path(__file__).parents[2] / "dags"

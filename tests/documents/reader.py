@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dispute_provider.documents import Renderer, RenderingError
+from dispute_provider._documents import Renderer, RenderingError
 
 SECONDS = 6.0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.documents.card_numbers import card_numbers, has_card_number
+from dispute_provider._documents.card_numbers import card_numbers, has_card_number
 
 VISA = "4242424242424242"
 # The numbers that payment services publish for tests, a line an issuer.

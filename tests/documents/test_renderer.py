@@ -17,7 +17,7 @@ import pytest
 from papers import jpeg, pdf, picture, png, stream, tiff
 from PIL import Image
 
-from dispute_provider.documents import Inspection, Renderer, RenderingError
+from dispute_provider._documents import Inspection, Renderer, RenderingError
 
 FIRST = papers.FIRST_PAGE + 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._evidence.record import Record, State
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest
 from tests.harness.lab import Lab, Run

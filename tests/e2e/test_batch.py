@@ -11,7 +11,7 @@ import yaml
 from playwright.sync_api import expect
 
 from demo.cases import SHOP
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._evidence.record import Record, State
 from tests.e2e.pages import trigger, trigger_form
 from tests.e2e.person import Person
 from tests.e2e.review import Review

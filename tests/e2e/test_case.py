@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from demo.cases import disputes
-from dispute_provider.evidence.record import State
+from dispute_provider._evidence.record import State
 from tests.e2e.pages import box, choose, field, open_task, section, trigger, trigger_form
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from dispute_provider.evidence.record import State
+from dispute_provider._evidence.record import State
 from tests.e2e.pages import open_task
 from tests.e2e.person import Person
 from tests.e2e.review import Review, contest

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._evidence.record import Record, State
 from tests.harness.lab import Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)

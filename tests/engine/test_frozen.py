@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psutil  # type: ignore[import-untyped]  # it has no types of its own
 import pytest
 
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._evidence.record import Record, State
 from tests.engine import workers
 from tests.harness.lab import Lab, Run
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.evidence.record import State
-from dispute_provider.signatures import key_id_of
+from dispute_provider._evidence.record import State
+from dispute_provider._signatures import key_id_of
 from tests.engine import workers
 from tests.harness.lab import Lab, Run
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._evidence.record import Record, State
 from tests.engine import workers
 from tests.harness.lab import HOLD_SECONDS, Lab, Run
 

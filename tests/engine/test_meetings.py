@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.evidence.record import State
+from dispute_provider._evidence.record import State
 from tests.engine import workers
 from tests.harness.lab import Lab, Run
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.workflow.reviewing.review import HOLD_OPTION
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._workflow.reviewing.review import HOLD_OPTION
 from tests.harness import hostile
 from tests.harness.lab import Lab, Run
 from tests.harness.rest import REVIEW, SWEEP

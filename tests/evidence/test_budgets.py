@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.contracts import contract
-from dispute_provider.evidence.limits import Limits, MeasuredDocument, exceeded, to_leave_out, unfit, usage
+from dispute_provider._contracts import contract
+from dispute_provider._evidence.limits import Limits, MeasuredDocument, exceeded, to_leave_out, unfit, usage
 
 STRIPE = Limits.of(contract.load("stripe"))
 MOOV = Limits.of(contract.load("moov"))

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Contract
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.completeness import Assessment, Verdict, assess, fee_refusal
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Programme
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Contract
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.completeness import Assessment, Verdict, assess, fee_refusal
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Programme
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 STRIPE, MOOV = contract.load("stripe"), contract.load("moov")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dispute_provider.contracts import contract
+from dispute_provider._contracts import contract
 
 DOCS = Path(__file__).parents[2] / "docs"
 TABLES = runpy.run_path(str(DOCS / "tables.py"))

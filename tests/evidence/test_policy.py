@@ -7,8 +7,8 @@ from disputes import batch, record, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_provider.evidence.policy import ApprovalPolicy
-from dispute_provider.evidence.record import Difference, State
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.record import Difference, State
 
 POLICY = ApprovalPolicy("small sums", {"USD": 2000, "jpy": 500}, reasons=("fraudulent",))
 READY = {"verdict": "ready"}

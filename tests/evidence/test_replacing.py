@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.merging import Merged, MergePolicy, Piece, merge
-from dispute_provider.evidence.record import Difference
-from dispute_provider.evidence.replacing import Replacement
-from dispute_provider.evidence.snapshot import Evidence, contents
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.merging import Merged, MergePolicy, Piece, merge
+from dispute_provider._evidence.record import Difference
+from dispute_provider._evidence.replacing import Replacement
+from dispute_provider._evidence.snapshot import Evidence, contents
 
 DISPUTE = snapshot("du_1").dispute
 NAMES = ["customer_name", "product_description", "uncategorized_text", "shipping_date"]

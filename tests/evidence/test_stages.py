@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_provider.cases import lines as case_lines
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.evidence_fields import fields
-from dispute_provider.evidence import stages
-from dispute_provider.evidence.case import Case, FileReference
+from dispute_provider._cases import lines as case_lines
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.evidence_fields import fields
+from dispute_provider._evidence import stages
+from dispute_provider._evidence.case import Case, FileReference
 from dispute_provider.exceptions import InvalidCaseError
 
 STRIPE, MOOV = contract.load("stripe"), contract.load("moov")

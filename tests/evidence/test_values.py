@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.record import Approval, Record, State, by_due_date
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot, differing_names
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.record import Approval, Record, State, by_due_date
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot, differing_names
+from dispute_provider._explain.money import format_amount
 from dispute_provider.exceptions import InvalidCaseError
-from dispute_provider.explain.money import format_amount
 
 DISPUTE = Dispute(
     provider="stripe",

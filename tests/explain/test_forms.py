@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.evidence_fields import fields as evidence_fields
-from dispute_provider.evidence.case import Case
-from dispute_provider.explain.forms import (
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.evidence_fields import fields as evidence_fields
+from dispute_provider._evidence.case import Case
+from dispute_provider._explain.forms import (
     arguments_from_form,
     case_from_form,
     case_params,

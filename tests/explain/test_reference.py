@@ -8,9 +8,9 @@ import shlex
 
 import pytest
 
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Operation
-from dispute_provider.explain.reference import reference
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Operation
+from dispute_provider._explain.reference import reference
 
 OPERATIONS = [
     pytest.param(operation, id=operation.id)

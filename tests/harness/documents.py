@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dispute_provider.explain.money import format_amount
+from dispute_provider._explain.money import format_amount
 
 _PICTURES = Path(__file__).parent / "pictures"
 _WIDTH = 72

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dispute_provider.evidence.record import Record
+from dispute_provider._evidence.record import Record
 from dispute_provider.sandbox import Sandbox
 from tests.harness.client import Client
 from tests.harness.documents import letter

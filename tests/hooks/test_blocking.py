@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from dispute_provider.apis.api import Api
+from dispute_provider._apis.api import Api
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
 

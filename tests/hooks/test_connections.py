@@ -15,10 +15,11 @@ from airflow.sdk import Connection
 from intercepting import Authority, Interceptor
 from support import Connect, Peer, Reply
 
-from dispute_provider.apis.api import Api
-from dispute_provider.apis.connection import signing_secret
-from dispute_provider.apis.moov import MoovApi
-from dispute_provider.apis.stripe import StripeApi
+from dispute_provider._apis.api import Api
+from dispute_provider._apis.connection import signing_secret
+from dispute_provider._apis.moov import MoovApi
+from dispute_provider._apis.stripe import StripeApi
+from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import ConnectionConfigError, InvalidRequestError
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
@@ -30,7 +31,6 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
-from dispute_provider.transport.connection_settings import ConnectionSettings
 
 LIVE_KEY = "sk_live_51AbCdEf"
 GOOD: dict[str, dict[str, Any]] = {

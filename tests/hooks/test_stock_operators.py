@@ -19,6 +19,7 @@ from airflow.providers.http.triggers.http import HttpSensorTrigger
 from airflow.sdk.exceptions import TaskDeferred
 from support import Asked, Connect, Peer, Reply
 
+from dispute_provider._transport import timeouts
 from dispute_provider.exceptions import ApiError, ConnectionConfigError
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import (
@@ -28,7 +29,6 @@ from dispute_provider.sandbox import (
     STRIPE_KEY,
     Sandbox,
 )
-from dispute_provider.transport import timeouts
 
 CANARY = "canary-5f1c"
 # A secret in an extra: a stand-in on loopback is reached without the proxy.

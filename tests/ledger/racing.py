@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from dispute_provider.ledger.stores import LedgerStore
+from dispute_provider._ledger.stores import LedgerStore
 
 RACERS = 50
 

@@ -17,10 +17,17 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from dispute_provider.apis.idempotency import final_key
-from dispute_provider.contracts.answers import Answer
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider._apis.idempotency import final_key
+from dispute_provider._contracts.answers import Answer
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider._ledger.chain import Claimant, Kind
+from dispute_provider._ledger.ledger import DisputeLedger, Ledger
+from dispute_provider._ledger.seal import KeySeal
+from dispute_provider._ledger.stores import MemoryStore
+from dispute_provider._signatures import Keyring
+from dispute_provider._workflow.sending.submit import submit
+from dispute_provider._workflow.turns import free_chain
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -32,13 +39,6 @@ from dispute_provider.exceptions import (
     TryAgainError,
     UnreachableError,
 )
-from dispute_provider.ledger.chain import Claimant, Kind
-from dispute_provider.ledger.ledger import DisputeLedger, Ledger
-from dispute_provider.ledger.seal import KeySeal
-from dispute_provider.ledger.stores import MemoryStore
-from dispute_provider.signatures import Keyring
-from dispute_provider.workflow.sending.submit import submit
-from dispute_provider.workflow.turns import free_chain
 from tests.chaos.clock import VirtualLoop
 
 T = TypeVar("T")
@@ -244,7 +244,7 @@ record_evidence: dict[str | None, tuple[Evidence, ...]] = {}
 
 
 class BankApi:
-    """The API as one worker reaches it. See :class:`~dispute_provider.apis.api.Api`."""
+    """The API as one worker reaches it. See :class:`~dispute_provider._apis.api.Api`."""
 
     name = "bank"
     key_in_use = None

@@ -13,19 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.exceptions import (
-    AmbiguousError,
-    ApiError,
-    AuthenticationError,
-    ConflictError,
-    InvalidRequestError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ServerError,
-)
-from dispute_provider.ledger import terms
-from dispute_provider.ledger.chain import (
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.chain import (
     FINAL,
     Chain,
     Claimant,
@@ -38,18 +27,29 @@ from dispute_provider.ledger.chain import (
     Trust,
     standing,
 )
-from dispute_provider.ledger.ledger import DisputeLedger, Ledger, LinkClaim
-from dispute_provider.ledger.seal import KeySeal
-from dispute_provider.ledger.stores import MemoryStore
-from dispute_provider.signatures import Keyring
-from dispute_provider.transport.claim import NotClaimedError
-from dispute_provider.workflow.sending.decisions import (
+from dispute_provider._ledger.ledger import DisputeLedger, Ledger, LinkClaim
+from dispute_provider._ledger.seal import KeySeal
+from dispute_provider._ledger.stores import MemoryStore
+from dispute_provider._signatures import Keyring
+from dispute_provider._transport.claim import NotClaimedError
+from dispute_provider._workflow.sending.decisions import (
     STEPS,
     AfterDenial,
     Reading,
     Step,
     after_answer,
     next_step,
+)
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
 )
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from state_stores import StateStore
 
-from dispute_provider.ledger.ledger import Ledger
-from dispute_provider.ledger.stores import FolderStore, LedgerError, store_at
-from dispute_provider.state.ledger_id import LEDGER, open_ledger
+from dispute_provider._ledger.ledger import Ledger
+from dispute_provider._ledger.stores import FolderStore, LedgerError, store_at
+from dispute_provider._state.ledger_id import LEDGER, open_ledger
 
 
 @pytest.fixture

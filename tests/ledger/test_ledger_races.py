@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from racing import races
 
-from dispute_provider.ledger.stores import FolderStore, LedgerStore, MemoryStore, ObjectStore, store_at
+from dispute_provider._ledger.stores import FolderStore, LedgerStore, MemoryStore, ObjectStore, store_at
 
 FULL = os.environ.get("LEDGER_RACES") == "full"
 ON_DISK, ON_S3, OF_PROCESSES, KILLS = (400, 200, 40, 200) if FULL else (40, 5, 4, 10)
@@ -45,7 +45,7 @@ def test_of_many_threads_one_creates_a_file_in_memory() -> None:
 _RACER = """
 import sys, time
 from pathlib import Path
-from dispute_provider.ledger.stores import FolderStore
+from dispute_provider._ledger.stores import FolderStore
 root, path, racer = sys.argv[1], sys.argv[2], sys.argv[3]
 store = FolderStore(root)
 for race in range(int(sys.argv[4])):
@@ -87,7 +87,7 @@ def test_of_many_processes_one_creates_a_file_on_disk(tmp_path: Path) -> None:
 # Creates files until it is killed.
 _WRITER = """
 import sys
-from dispute_provider.ledger.stores import FolderStore
+from dispute_provider._ledger.stores import FolderStore
 store = FolderStore(sys.argv[1])
 print("ready", flush=True)
 for number in range(1, 10**9):

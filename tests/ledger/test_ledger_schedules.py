@@ -14,11 +14,11 @@ from itertools import count
 import pytest
 from schedules import StormyStore, Weather, World, play
 
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.ledger import ledger, terms
-from dispute_provider.ledger.chain import Kind
-from dispute_provider.workflow.sending.in_ledger import claimant_of
-from dispute_provider.workflow.sending.submit import submit
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._ledger import ledger, terms
+from dispute_provider._ledger.chain import Kind
+from dispute_provider._workflow.sending.in_ledger import claimant_of
+from dispute_provider._workflow.sending.submit import submit
 
 FULL = os.environ.get("LEDGER_RACES") == "full"
 PARTS, SCHEDULES = (20, 1000) if FULL else (2, 100)

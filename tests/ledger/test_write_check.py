@@ -15,19 +15,19 @@ from typing import Any
 import pytest
 from intercepting import Authority, Interceptor
 
-from dispute_provider.contracts import contract
-from dispute_provider.exceptions import AmbiguousError
-from dispute_provider.transport.claim import NotClaimedError
-from dispute_provider.transport.client import Client
-from dispute_provider.transport.connection_settings import ConnectionSettings
-from dispute_provider.transport.http import HttpTransport
-from dispute_provider.transport.network import Network
-from dispute_provider.transport.transport import (
+from dispute_provider._contracts import contract
+from dispute_provider._transport.claim import NotClaimedError
+from dispute_provider._transport.client import Client
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider._transport.http import HttpTransport
+from dispute_provider._transport.network import Network
+from dispute_provider._transport.transport import (
     HttpRequest,
     HttpResponse,
     NoResponseError,
     NotConnectedError,
 )
+from dispute_provider.exceptions import AmbiguousError
 
 # Requests per second.
 _RATE = 5.0

@@ -9,8 +9,8 @@ import pytest
 from intercepting import API_HOSTS, Authority, Interceptor
 from tenacity import wait_none
 
+from dispute_provider._transport import retries as attempts
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import retries as attempts
 
 
 @pytest.fixture(scope="session")

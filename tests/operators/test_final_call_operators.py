@@ -15,7 +15,12 @@ from airflow.sdk import BaseOperator
 from running import run
 from support import Connect, chains_of, pass_time
 
-from dispute_provider.contracts import contract
+from dispute_provider._contracts import contract
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.stores import FolderStore
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.client import Client
+from dispute_provider._workflow.sending import final_call
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -23,15 +28,10 @@ from dispute_provider.exceptions import (
     DisputeError,
     InvalidRequestError,
 )
-from dispute_provider.ledger import terms
-from dispute_provider.ledger.stores import FolderStore
 from dispute_provider.operators.moov import MoovAcceptDisputeOperator, MoovSubmitDisputeEvidenceOperator
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.transport.client import Client
-from dispute_provider.workflow.sending import final_call
 
 EVIDENCE = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "We sent it."}}
 

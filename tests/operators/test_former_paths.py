@@ -10,14 +10,14 @@ import pytest
 @pytest.mark.parametrize(
     ("former", "name", "now"),
     [
-        ("case_files", "find_cases", "dispute_provider.cases.files"),
-        ("form_case", "FormCase", "dispute_provider.cases.form"),
-        ("form_case", "form_params", "dispute_provider.cases.form"),
-        ("links", "DisputeLink", "dispute_provider.tasks.links"),
-        ("people", "ConfiguredNotifier", "dispute_provider.tasks.notifications"),
-        ("people", "reviewers", "dispute_provider.tasks.notifications"),
-        ("record_lists", "records_of", "dispute_provider.tasks.record_lists"),
-        ("retry", "ApiRetryPolicy", "dispute_provider.tasks.retry"),
+        ("case_files", "find_cases", "dispute_provider._cases.files"),
+        ("form_case", "FormCase", "dispute_provider._cases.form"),
+        ("form_case", "form_params", "dispute_provider._cases.form"),
+        ("links", "DisputeLink", "dispute_provider._tasks.links"),
+        ("people", "ConfiguredNotifier", "dispute_provider._tasks.notifications"),
+        ("people", "reviewers", "dispute_provider._tasks.notifications"),
+        ("record_lists", "records_of", "dispute_provider._tasks.record_lists"),
+        ("retry", "ApiRetryPolicy", "dispute_provider._tasks.retry"),
     ],
 )
 def test_a_former_path_leads_to_the_present_one(former: str, name: str, now: str) -> None:

@@ -13,6 +13,10 @@ import pytest
 from running import only, run
 from support import Connect, pass_time
 
+from dispute_provider._ledger import terms
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.client import Client
+from dispute_provider._workflow.sending import final_call
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -23,7 +27,6 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
 )
-from dispute_provider.ledger import terms
 from dispute_provider.operators.moov import (
     MoovAcceptDisputeOperator,
     MoovDeleteDisputeEvidenceFileOperator,
@@ -40,9 +43,6 @@ from dispute_provider.operators.moov import (
     MoovUploadDisputeEvidenceTextOperator,
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.transport.client import Client
-from dispute_provider.workflow.sending import final_call
 
 SUBMIT = "submitDisputeEvidence"
 TEXT = "Delivered – “signed” {{ by }}\nZoë"

@@ -10,6 +10,7 @@ from running import run
 from support import Connect
 from tenacity import wait_none
 
+from dispute_provider._transport import retries as attempts
 from dispute_provider.exceptions import ApiError
 from dispute_provider.operators.moov import (
     MoovGetDisputeOperator,
@@ -18,7 +19,6 @@ from dispute_provider.operators.moov import (
 )
 from dispute_provider.operators.stripe import StripeGetDisputeOperator
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import retries as attempts
 
 EVIDENCE = {"stripe": {"customer_name": "Jo Doe"}, "moov": {"receipt": "Paid."}}
 NEEDED = {

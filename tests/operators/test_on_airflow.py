@@ -13,7 +13,9 @@ import steps
 from airflow.sdk import DAG, task
 from support import pass_time, register
 
-from dispute_provider.hooks.connections import api_of
+from dispute_provider._transport import timeouts
+from dispute_provider._workflow.sending import final_call
+from dispute_provider.hooks._connections import api_of
 from dispute_provider.operators.moov import (
     MoovSubmitDisputeEvidenceOperator,
     MoovUploadDisputeEvidenceTextOperator,
@@ -24,8 +26,6 @@ from dispute_provider.operators.stripe import (
     StripeUploadFileOperator,
 )
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.workflow.sending import final_call
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 SECRET_TEXT = "Zoë's quokka {{ conn.stripe_default.password }} ate it"

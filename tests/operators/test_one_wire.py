@@ -15,19 +15,19 @@ from running import run
 from support import Connect, forget_chains
 
 from dispute_provider import __version__
-from dispute_provider.contracts import contract
-from dispute_provider.contracts.contract import Operation
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Operation
+from dispute_provider._explain.forms import arguments_from_form
+from dispute_provider._transport.transport import HttpRequest
 from dispute_provider.exceptions import DisputeError
-from dispute_provider.explain.forms import arguments_from_form
-from dispute_provider.hooks.base import DisputeHook
-from dispute_provider.hooks.connections import api_of
+from dispute_provider.hooks._base import DisputeHook
+from dispute_provider.hooks._connections import api_of
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.operators import moov, stripe
-from dispute_provider.operators.api import ApiOperator, document
+from dispute_provider.operators._api import ApiOperator, document
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport.transport import HttpRequest
 
 IDS = {"stripe": "du_1", "moov": "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50077"}
 # Of the server's own address, and what the journal shortens: that is compared as it goes out.

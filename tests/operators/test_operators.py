@@ -15,7 +15,9 @@ import pytest
 from running import run
 from support import Connect
 
-from dispute_provider.contracts import contract
+from dispute_provider._contracts import contract
+from dispute_provider._tasks.links import DisputeLink
+from dispute_provider._tasks.retry import ApiRetryPolicy
 from dispute_provider.exceptions import (
     AmbiguousError,
     AuthenticationError,
@@ -31,10 +33,8 @@ from dispute_provider.exceptions import (
     UnreachableError,
 )
 from dispute_provider.operators import moov, stripe
-from dispute_provider.operators.api import ApiOperator
+from dispute_provider.operators._api import ApiOperator
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.tasks.links import DisputeLink
-from dispute_provider.tasks.retry import ApiRetryPolicy
 
 OPERATORS = [
     found
@@ -108,7 +108,7 @@ print(*sorted(set(sys.modules) - before))
     )
     modules = loaded.stdout.split()
     assert all(name.startswith("dispute_provider") for name in modules), modules
-    assert "dispute_provider.contracts.contract" not in modules
+    assert "dispute_provider._contracts.contract" not in modules
 
 
 class TestRefusedBeforeSending:

@@ -10,7 +10,7 @@ import pytest
 from running import run
 from support import Connect
 
-from dispute_provider.contracts import contract
+from dispute_provider._contracts import contract
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, Sandbox

@@ -10,7 +10,8 @@ from airflow.sdk import Context
 from running import only, run
 from support import Connect
 
-from dispute_provider.contracts import contract
+from dispute_provider._contracts import contract
+from dispute_provider._explain.reference import reference
 from dispute_provider.exceptions import (
     ApiError,
     AuthenticationError,
@@ -18,7 +19,6 @@ from dispute_provider.exceptions import (
     InvalidRequestError,
     PermissionDeniedError,
 )
-from dispute_provider.explain.reference import reference
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import (

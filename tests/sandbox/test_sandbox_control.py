@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox, SandboxError
-from dispute_provider.sandbox.app import SandboxApp
+from dispute_provider.sandbox._app import SandboxApp
 
 
 def staged(sandbox: Sandbox, api: str) -> str:

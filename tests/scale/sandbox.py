@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from dispute_provider.sandbox.app import SandboxApp
-from dispute_provider.sandbox.server import bind, server, url_of
+from dispute_provider.sandbox._app import SandboxApp
+from dispute_provider.sandbox._server import bind, server, url_of
 
 _AT_ONCE = 500
 

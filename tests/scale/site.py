@@ -30,10 +30,10 @@ QUEUED_TIMEOUT = 60
 _XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 _IMPORTS = [
     "dispute_provider.operators.evidence",
-    "dispute_provider.hooks.connections",
-    "dispute_provider.transport.client",
-    "dispute_provider.workflow.staging.write_evidence",
-    "dispute_provider.documents",
+    "dispute_provider.hooks._connections",
+    "dispute_provider._transport.client",
+    "dispute_provider._workflow.staging.write_evidence",
+    "dispute_provider._documents",
 ]
 _DAGS = Path(__file__).parent / "dags"
 # Their environment has nothing of these: a worker talks to the API server, never to the database.

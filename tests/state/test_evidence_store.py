@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider.state import evidence_store
+from dispute_provider._state import evidence_store
 
 _NAME = "AIRFLOW__DISPUTE__EVIDENCE_STORE"
 

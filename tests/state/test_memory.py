@@ -10,8 +10,8 @@ from disputes import record, snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispute_provider.evidence.snapshot import Snapshot
-from dispute_provider.state.sweep import LastReview, ReviewAnswer, remember, review_name
+from dispute_provider._evidence.snapshot import Snapshot
+from dispute_provider._state.sweep import LastReview, ReviewAnswer, remember, review_name
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HELD = snapshot("du_1")

@@ -10,8 +10,8 @@ from typing import Any
 
 from state_stores import StateStore
 
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.state.staging import UPLOADS, StagingMemory
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._state.staging import UPLOADS, StagingMemory
 
 
 def opened(store: StateStore, provider: str = "moov", own: StateStore | None = None) -> StagingMemory:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from state_stores import StateStore
 
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.state.stores import PROGRESS
-from dispute_provider.tasks import progress as batch_progress
-from dispute_provider.tasks.progress import BatchProgress
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._state.stores import PROGRESS
+from dispute_provider._tasks import progress as batch_progress
+from dispute_provider._tasks.progress import BatchProgress
 
 
 class Clock(asyncio.SelectorEventLoop):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.evidence.record import Approval, Record, State
-from dispute_provider.state.evidence_store import EvidenceStoreError
-from dispute_provider.tasks.record_lists import (
+from dispute_provider._evidence.record import Approval, Record, State
+from dispute_provider._state.evidence_store import EvidenceStoreError
+from dispute_provider._tasks.record_lists import (
     LARGEST_LIST,
     RecordWriter,
     Reference,
@@ -19,7 +19,7 @@ from dispute_provider.tasks.record_lists import (
     records_of,
     return_value,
 )
-from dispute_provider.tasks.signing import Signer
+from dispute_provider._tasks.signing import Signer
 
 MANY = LARGEST_LIST + 50
 SIGNER = Signer("dag/run")

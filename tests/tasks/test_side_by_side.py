@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from dispute_provider._tasks.batch import CONCURRENT, Apis, all_of, each
 from dispute_provider.exceptions import AuthenticationError, ConnectionConfigError
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.tasks.batch import CONCURRENT, Apis, all_of, each
 
 
 def test_an_item_is_drawn_when_there_is_room_for_it_and_handed_on_as_it_ends() -> None:

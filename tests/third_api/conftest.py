@@ -17,9 +17,10 @@ import pytest
 from acme_server import KEY, Acme
 from support import Peer
 
-import dispute_provider.apis
+import dispute_provider._apis
 import dispute_provider.hooks
-from dispute_provider import get_provider_info, registry, schemas
+from dispute_provider import _registry as registry
+from dispute_provider import get_provider_info, schemas
 
 ADDED = Path(__file__).with_name("added")
 
@@ -51,10 +52,10 @@ def acme_added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 shutil.copy(path, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, schemas.__name__, _package(schemas.__name__, folder))
-        for package in (dispute_provider.apis, dispute_provider.hooks):
+        for package in (dispute_provider._apis, dispute_provider.hooks):
             room = ADDED / package.__name__.rpartition(".")[2]
             patch.setattr(package, "__path__", [*package.__path__, str(room)])
-        patch.setitem(registry.APIS, "acme", "dispute_provider.apis.acme.AcmeApi")
+        patch.setitem(registry.APIS, "acme", "dispute_provider._apis.acme.AcmeApi")
         patch.setattr(get_provider_info, "APIS", [*get_provider_info.APIS, _entry])
         _forget_providers()
         yield

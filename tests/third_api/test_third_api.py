@@ -17,12 +17,13 @@ from PIL import Image
 from running import run
 from support import register
 
-from dispute_provider.contracts import contract
-from dispute_provider.evidence.policy import ApprovalPolicy
-from dispute_provider.evidence.record import Record
+from dispute_provider._contracts import contract
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.record import Record
+from dispute_provider._explain.forms import case_from_form, case_params
+from dispute_provider._ui import describe, reading
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError
-from dispute_provider.explain.forms import case_from_form, case_params
-from dispute_provider.hooks.connections import api_of
+from dispute_provider.hooks._connections import api_of
 from dispute_provider.operators.call import CallOperator
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -31,7 +32,6 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 from dispute_provider.operators.request import RequestOperator, form
-from dispute_provider.ui import describe, reading
 
 DAGS = Path(__file__).parents[2] / "dags"
 SECRET = "Jane Roe of 1 Elm Street"
@@ -229,7 +229,7 @@ def test_it_needs_four_files_and_two_entries() -> None:
         for path in Path(__file__).with_name("added").rglob("*")
         if path.is_file() and path.suffix in (".py", ".json")
     )
-    assert added == ["apis/acme.py", "hooks/acme.py", "schemas/acme.openapi.json"]
+    assert added == ["_apis/acme.py", "hooks/acme.py", "schemas/acme.openapi.json"]
     found = subprocess.run(
         ["grep", "-rliE", "acme", "dispute_provider", "dags", "schemas"],
         capture_output=True,

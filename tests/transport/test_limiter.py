@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dispute_provider.contracts.contract import Operation, load
-from dispute_provider.transport.connection_settings import ConnectionSettings
-from dispute_provider.transport.limiter import Limiter
+from dispute_provider._contracts.contract import Operation, load
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider._transport.limiter import Limiter
 
 STRIPE = load("stripe")
 READ, WRITE, UPLOAD = (STRIPE[name] for name in ("GetDisputesDispute", "PostDisputesDispute", "PostFiles"))

@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from drivers import Driver, SyncDriver
 from support import Asked, Connect, Peer, Reply
 
-from dispute_provider.contracts.contract import load
+from dispute_provider._contracts.contract import load
+from dispute_provider._transport import retries as attempts
+from dispute_provider._transport import timeouts
 from dispute_provider.exceptions import (
     AmbiguousError,
     AuthenticationError,
@@ -31,8 +33,6 @@ from dispute_provider.exceptions import (
     UnreachableError,
 )
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, STRIPE_KEY, Sandbox
-from dispute_provider.transport import retries as attempts
-from dispute_provider.transport import timeouts
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

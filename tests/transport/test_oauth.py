@@ -9,7 +9,7 @@ import pytest
 from drivers import Driver
 from support import Connect
 
-from dispute_provider.apis.api import Api
+from dispute_provider._apis.api import Api
 from dispute_provider.exceptions import AuthenticationError, DisputeError
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_SECRET_KEY, Sandbox
 

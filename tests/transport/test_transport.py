@@ -13,6 +13,8 @@ from drivers import Driver
 from support import Connect
 from tenacity import Future, RetryCallState
 
+from dispute_provider._transport import retries as attempts
+from dispute_provider._transport.client import Client
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -27,8 +29,6 @@ from dispute_provider.exceptions import (
 )
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, STRIPE_READONLY_KEY, Sandbox
-from dispute_provider.transport import retries as attempts
-from dispute_provider.transport.client import Client
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

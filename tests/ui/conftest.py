@@ -15,13 +15,13 @@ from per_dag import PerDagAuthManager
 from support import Connect, register
 from viewing import DAG, ELSEWHERE, RECEIPT, USERS, Site, Staged
 
-from dispute_provider.contracts.encoding import FilePart
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._state import evidence_store
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.state import evidence_store
 
 
 @pytest.fixture(scope="package")

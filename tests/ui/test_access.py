@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 from viewing import DAG, ELSEWHERE, PREFIX, RECEIPT, Site, Staged
 
-from dispute_provider.state import evidence_store
-from dispute_provider.ui.access import HEADERS
-from dispute_provider.ui.app import create
+from dispute_provider._state import evidence_store
+from dispute_provider._ui.access import HEADERS
+from dispute_provider._ui.app import create
 
 STATIC = ("view", "view.js", "pieces.js", "dom.js", "view.css")
 # A file beside the store that no request may ever reach.
@@ -31,7 +31,7 @@ def staged(site: Site, stage_one: Callable[..., Staged], store: Path) -> Staged:
 
 def addresses(site: Site, staged: Staged) -> dict[str, str]:
     """One for each route that tells something of a task."""
-    from dispute_provider.ui.records import key_of
+    from dispute_provider._ui.records import key_of
 
     task, sha256 = site.address("stage"), staged.sha256
     return {

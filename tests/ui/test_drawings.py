@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from papers import pdf, slow_to_draw
 from viewing import RECEIPT, Site, Staged, signed
 
-from dispute_provider.cases.documents import CaseDocuments
-from dispute_provider.documents import Renderer
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document, Inspection
-from dispute_provider.state import evidence_store
-from dispute_provider.ui.document_pages import DocumentPages
-from dispute_provider.workflow.staging.draw import Drawer
+from dispute_provider._cases.documents import CaseDocuments
+from dispute_provider._documents import Renderer
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document, Inspection
+from dispute_provider._state import evidence_store
+from dispute_provider._ui.document_pages import DocumentPages
+from dispute_provider._workflow.staging.draw import Drawer
 
 SECONDS = 3.0
 

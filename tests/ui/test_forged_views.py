@@ -12,8 +12,8 @@ from forging import CONTROLS, Data, expected, forged
 from support import Connect
 from viewing import DAG, ELSEWHERE, PREFIX, Site, Staged, signed
 
+from dispute_provider._state import evidence_store
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.state import evidence_store
 
 Stage = Callable[..., Staged]
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.evidence.record import Difference, Record, State
-from dispute_provider.evidence.snapshot import Dispute, Evidence, Snapshot
-from dispute_provider.ui.judgement import Match, changed, judge
-from dispute_provider.workflow.sending.submit import refuse_submission
+from dispute_provider._evidence.record import Difference, Record, State
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider._ui.judgement import Match, changed, judge
+from dispute_provider._workflow.sending.submit import refuse_submission
 
 DUE = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
 DISPUTE = Dispute(

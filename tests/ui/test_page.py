@@ -17,14 +17,14 @@ from papers import pdf
 from support import Connect
 from viewing import DAG, RECEIPT, Site, Staged, signed
 
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.record import Approval, Record, State
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.record import Approval, Record, State
+from dispute_provider._state import evidence_store
+from dispute_provider._tasks import record_lists
+from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.state import evidence_store
-from dispute_provider.tasks import record_lists
-from dispute_provider.tasks.signing import STAGED, Signer
 
 Stage = Callable[..., Staged]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -446,7 +446,7 @@ def test_texts_arrive_as_they_are_and_as_nothing_but_data(site: Site, stage_one:
 
 
 def test_the_page_s_own_files_make_nothing_of_texts() -> None:
-    static = files("dispute_provider.ui").joinpath("static")
+    static = files("dispute_provider._ui").joinpath("static")
     for script in ("view.js", "pieces.js", "dom.js"):
         code = static.joinpath(script).read_text("utf-8")
         assert not re.search(r"(inner|outer|Adjacent)HTML|DOMParser|Fragment|srcdoc|document\.write", code), (

@@ -10,13 +10,13 @@ from typing import Any
 
 from viewing import DAG, PREFIX, Site
 
-from dispute_provider.ui.plugin import DisputeEvidencePlugin
+from dispute_provider._ui.plugin import DisputeEvidencePlugin
 
 PROBE = """
 import sys
 import airflow.plugins_manager
 before = set(sys.modules)
-import dispute_provider.ui.plugin
+import dispute_provider._ui.plugin
 print(*sorted(set(sys.modules) - before))
 """
 
@@ -25,8 +25,8 @@ def test_it_imports_nothing_but_itself() -> None:
     told = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout
     assert set(told.splitlines()[-1].split()) <= {
         "dispute_provider",
-        "dispute_provider.ui",
-        "dispute_provider.ui.plugin",
+        "dispute_provider._ui",
+        "dispute_provider._ui.plugin",
     }
 
 

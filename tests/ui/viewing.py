@@ -10,9 +10,9 @@ from urllib.parse import quote, unquote
 
 from papers import pdf
 
-from dispute_provider.evidence.record import Record
+from dispute_provider._evidence.record import Record
+from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.hooks.stripe import StripeHook
-from dispute_provider.tasks.signing import STAGED, Signer
 
 DAG, ELSEWHERE = "viewed", "viewed_elsewhere"
 USERS = {"ada": "admin", "oda": "op", "ana": "user", "bob": "user", "vic": "viewer"}

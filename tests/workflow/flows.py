@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

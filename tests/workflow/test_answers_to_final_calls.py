@@ -10,8 +10,8 @@ import pytest
 from flows import contest
 from support import pass_time
 
+from dispute_provider._transport import timeouts
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import timeouts
 
 # What a gateway, a proxy or the API itself can answer after the call was carried out.
 STATUSES = (202, 204, 303, 307, 400, 401, 402, 403, 404, 408, 410, 422, 425, 429, 451, 500, 503)

@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import DAG, Asset, task
 from sweeping import load, write_case
 
-from dispute_provider.state.sweep_store import ANSWERED, REMINDED, REVIEWED
+from dispute_provider._state.sweep_store import ANSWERED, REMINDED, REVIEWED
 
 HOUR = 3600
 

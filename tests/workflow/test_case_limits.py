@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import Connect
 
-from dispute_provider.cases.documents import read_documents
-from dispute_provider.documents import Renderer
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._cases.documents import read_documents
+from dispute_provider._documents import Renderer
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.record import Record, State
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 

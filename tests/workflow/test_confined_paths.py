@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from papers import pdf
 from support import memory_store
 
-from dispute_provider.cases import files as case_files
-from dispute_provider.cases.documents import read_documents
-from dispute_provider.documents import Inspection
-from dispute_provider.evidence.case import Case
+from dispute_provider._cases import files as case_files
+from dispute_provider._cases.documents import read_documents
+from dispute_provider._documents import Inspection
+from dispute_provider._evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.operators.evidence import StageEvidenceOperator
 

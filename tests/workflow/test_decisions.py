@@ -9,10 +9,10 @@ import pytest
 from contesting import TEXT, Contest
 from support import Connect, pass_time
 
-from dispute_provider.ledger.chain import Standing
-from dispute_provider.ledger.stores import FolderStore
+from dispute_provider._ledger.chain import Standing
+from dispute_provider._ledger.stores import FolderStore
+from dispute_provider._workflow.sending.decisions import Reading, Step, next_step
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.workflow.sending.decisions import Reading, Step, next_step
 
 LAPSED = 300.0
 # How a chain stands once a wait has ended in which nobody has changed it.

@@ -12,18 +12,18 @@ import pytest
 from airflow.sdk import DAG
 from papers import pdf, slow_to_draw
 
-from dispute_provider.cases.documents import read_documents
-from dispute_provider.documents import Renderer, renderer
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.policy import ApprovalPolicy
-from dispute_provider.evidence.record import Record
+from dispute_provider._cases.documents import read_documents
+from dispute_provider._documents import Renderer, renderer
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.record import Record
+from dispute_provider._state import drawings, evidence_store
+from dispute_provider._workflow.staging.draw import Drawer
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.state import drawings, evidence_store
-from dispute_provider.workflow.staging.draw import Drawer
 
 SECONDS = 2.0
 
@@ -158,7 +158,7 @@ def test_a_document_of_many_cases_is_drawn_once_and_a_slow_one_holds_up_no_other
 
 
 def test_all_pages_of_a_document_share_a_budget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dispute_provider.workflow.staging import draw
+    from dispute_provider._workflow.staging import draw
 
     monkeypatch.setattr(draw, "SECONDS", 0.5)
     with Renderer() as drawing:

@@ -11,13 +11,13 @@ from faults_page import rows
 from state_stores import AssetStores, StateStore
 from support import Connect, pass_time
 
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.client import Client
+from dispute_provider._transport.http import HttpTransport
+from dispute_provider._transport.transport import HttpRequest, HttpResponse
+from dispute_provider._workflow.reviewing.four_eyes import ANONYMOUS
 from dispute_provider.operators.evidence import StageEvidenceOperator
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.transport.client import Client
-from dispute_provider.transport.http import HttpTransport
-from dispute_provider.transport.transport import HttpRequest, HttpResponse
-from dispute_provider.workflow.reviewing.four_eyes import ANONYMOUS
 
 ROWS = rows()
 UNREACHABLE = "The API cannot be reached, answers 429, or a read fails with 5xx"

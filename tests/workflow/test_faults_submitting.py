@@ -15,11 +15,11 @@ from faults_page import rows
 from state_stores import AssetStores
 from support import Connect, chains_of, pass_time
 
-from dispute_provider.ledger.stores import FolderStore
+from dispute_provider._ledger.stores import FolderStore
+from dispute_provider._transport.client import Client
+from dispute_provider._transport.http import HttpTransport
+from dispute_provider._transport.transport import HttpRequest, HttpResponse
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport.client import Client
-from dispute_provider.transport.http import HttpTransport
-from dispute_provider.transport.transport import HttpRequest, HttpResponse
 
 ROWS = rows()
 SENT_UNSEEN = "The connection breaks, times out or 5xx arrives … and the dispute does not show it"

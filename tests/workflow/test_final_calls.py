@@ -9,14 +9,14 @@ import steps
 from drivers import Driver, Work
 from support import Connect, pass_time
 
-from dispute_provider.apis.api import Api
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.ledger import terms
-from dispute_provider.ledger.chain import Kind
+from dispute_provider._apis.api import Api
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.chain import Kind
+from dispute_provider._transport import timeouts
+from dispute_provider._workflow.sending import final_call
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.workflow.sending import final_call
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

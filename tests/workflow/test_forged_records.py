@@ -11,6 +11,8 @@ from flows import SMALL
 from forging import CONTROLS, Data, expected, forged, refused, values_of_every_field
 from sweeping import load
 
+from dispute_provider._state import evidence_store
+from dispute_provider._state.sweep_store import REMINDED, REVIEWED
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
@@ -19,8 +21,6 @@ from dispute_provider.operators.evidence import (
 )
 from dispute_provider.operators.remind import RemindOperator
 from dispute_provider.operators.sweep import OpenReviewOperator, RememberReviewOperator
-from dispute_provider.state import evidence_store
-from dispute_provider.state.sweep_store import REMINDED, REVIEWED
 
 CASE = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "Delivered."}}
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_review_task import context, staged
 
-from dispute_provider.evidence.record import Record
+from dispute_provider._evidence.record import Record
+from dispute_provider._workflow.reviewing.review import single_option
 from dispute_provider.operators.evidence import ReviewEvidenceOperator
-from dispute_provider.workflow.reviewing.review import single_option
 
 LIMIT = {"USD": 1000}
 ANA = {"id": "ana", "name": "ana"}

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from support import memory_store
 from sweeping import write_case
 
-from dispute_provider.cases import files as case_files
-from dispute_provider.cases.documents import read_documents
-from dispute_provider.cases.text import parse_json, parse_yaml
-from dispute_provider.documents import Renderer
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.case_size import MAX_DEPTH, MAX_VALUES
+from dispute_provider._cases import files as case_files
+from dispute_provider._cases.documents import read_documents
+from dispute_provider._cases.text import parse_json, parse_yaml
+from dispute_provider._documents import Renderer
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_size import MAX_DEPTH, MAX_VALUES
 from dispute_provider.exceptions import InvalidCaseError
 from dispute_provider.operators.evidence import StageEvidenceOperator
 from tests.harness import hostile
@@ -250,7 +250,7 @@ def test_aliases_a_mark_at_the_start_and_a_lone_sign_are_fine():
 
 def test_libyaml_is_used_where_it_is_there():
     assert yaml.__with_libyaml__, "PyYAML's wheels contain it"
-    from dispute_provider.cases import text as case_text
+    from dispute_provider._cases import text as case_text
 
     assert issubclass(case_text._loader(), yaml.CSafeLoader)
 

@@ -18,11 +18,11 @@ from test_asking_again import HOUR, in_store
 from test_returning import records
 from test_review_task import context
 
-from dispute_provider.evidence.record import Approval, Record, State
+from dispute_provider._evidence.record import Approval, Record, State
+from dispute_provider._state.approvals import SUBMISSIONS
+from dispute_provider._state.sweep_store import ANSWERED, ENDED, REMINDED
+from dispute_provider._tasks.signing import Signer
 from dispute_provider.operators.evidence import ReportOutcomeOperator
-from dispute_provider.state.approvals import SUBMISSIONS
-from dispute_provider.state.sweep_store import ANSWERED, ENDED, REMINDED
-from dispute_provider.tasks.signing import Signer
 
 
 @pytest.mark.parametrize(("marked", "state"), [("stage", None), ("review", "held"), ("submit", "unknown")])

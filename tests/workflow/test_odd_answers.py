@@ -10,11 +10,11 @@ import pytest
 from flows import VERDICTS, contest
 from sweeping import Sweep, write_case
 
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._tasks.record_lists import records_of as read_records
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import MOOV_ACCOUNT
-from dispute_provider.tasks.record_lists import records_of as read_records
 
 ANY_SUM = ApprovalPolicy("any sum", {"usd": 10_000}, verdicts=VERDICTS)
 HOOKS = {"stripe": StripeHook, "moov": MoovHook}

@@ -11,7 +11,7 @@ from airflow.sdk import DAG
 from flows import VERDICTS, contest
 from papers import pdf
 
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider.operators.evidence import StageEvidenceOperator
 
 ANY_SUM = ApprovalPolicy("any sum", {"usd": 10_000}, verdicts=VERDICTS)

@@ -12,19 +12,19 @@ from drivers import Driver, Work
 from msgspec.structs import replace
 from support import pass_time
 
-from dispute_provider.apis.api import Api
-from dispute_provider.contracts.answers import Answer
-from dispute_provider.contracts.contract import Request
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.record import Record, State
-from dispute_provider.evidence.snapshot import Dispute
-from dispute_provider.ledger import terms
-from dispute_provider.ledger.chain import Kind
+from dispute_provider._apis.api import Api
+from dispute_provider._contracts.answers import Answer
+from dispute_provider._contracts.contract import Request
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._evidence.snapshot import Dispute
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.chain import Kind
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.claim import WriteClaim
+from dispute_provider._workflow.sending import final_call
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.transport.claim import WriteClaim
-from dispute_provider.workflow.sending import final_call
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -13,7 +13,7 @@ from flows import SMALL, contest
 from running import run
 from support import pass_time
 
-from dispute_provider.ledger.stores import FolderStore
+from dispute_provider._ledger.stores import FolderStore
 from dispute_provider.operators.moov import MoovAcceptDisputeOperator
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
 

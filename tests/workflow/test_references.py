@@ -11,16 +11,16 @@ from airflow.sdk import DAG
 from flows import SMALL, contest
 from sweeping import load, write_case
 
-from dispute_provider.evidence.record import Record
+from dispute_provider._evidence.record import Record
+from dispute_provider._state.stores import PROGRESS
+from dispute_provider._tasks import progress as batch_progress
+from dispute_provider._tasks import record_lists
+from dispute_provider._tasks.record_lists import records_of
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.state.stores import PROGRESS
-from dispute_provider.tasks import progress as batch_progress
-from dispute_provider.tasks import record_lists
-from dispute_provider.tasks.record_lists import records_of
 
 FEW = 3
 
@@ -127,7 +127,7 @@ def test_what_a_parked_review_waits_with_is_as_small(engine, sandbox, stripe_con
 def test_a_review_of_more_than_people_are_asked_about_shows_those_that_are_due_first(
     engine, sandbox, stripe_connection, cases, store, monkeypatch
 ):
-    from dispute_provider.workflow.reviewing import review
+    from dispute_provider._workflow.reviewing import review
 
     monkeypatch.setattr(review, "LARGEST_REVIEW", 2)
     names = [f"du_{number}" for number in range(5)]

@@ -12,8 +12,8 @@ from airflow.sdk import Asset
 from sweeping import load, write_case
 from test_asking_again import HOUR, in_store
 
-from dispute_provider.state.sweep_store import ANSWERED, REMINDED, REVIEWED
-from dispute_provider.tasks.record_lists import LARGEST_LIST, records_of
+from dispute_provider._state.sweep_store import ANSWERED, REMINDED, REVIEWED
+from dispute_provider._tasks.record_lists import LARGEST_LIST, records_of
 
 # By its address, as it is stored.
 ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dispute_provider.explain import markdown
-from dispute_provider.workflow.reviewing import review
+from dispute_provider._explain import markdown
+from dispute_provider._workflow.reviewing import review
 
 
 def test_one_dispute_is_shown_in_full():

@@ -9,11 +9,11 @@ import pytest
 from disputes import batch, record, snapshot
 from msgspec.structs import replace
 
-from dispute_provider.evidence.deadlines import BUFFER, review_end, threshold_reached
-from dispute_provider.evidence.record import Difference
-from dispute_provider.evidence.snapshot import Evidence, Snapshot, sha256_of
-from dispute_provider.workflow.reviewing import review
-from dispute_provider.workflow.reviewing.ending import Ending
+from dispute_provider._evidence.deadlines import BUFFER, review_end, threshold_reached
+from dispute_provider._evidence.record import Difference
+from dispute_provider._evidence.snapshot import Evidence, Snapshot, sha256_of
+from dispute_provider._workflow.reviewing import review
+from dispute_provider._workflow.reviewing.ending import Ending
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -17,15 +17,15 @@ from flows import SMALL, VERDICTS
 from msgspec.structs import replace
 from state_stores import AssetStores, StateStore
 
-from dispute_provider.evidence.policy import ApprovalPolicy
-from dispute_provider.evidence.record import Approval, Record, State
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.record import Approval, Record, State
+from dispute_provider._state.sweep_store import ANSWERED, ENDED, note_answers
+from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
+from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
 )
-from dispute_provider.state.sweep_store import ANSWERED, ENDED, note_answers
-from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
-from dispute_provider.tasks.signing import STAGED, Signer
 
 TIMEOUT = {"error": "timed out", "error_type": "timeout"}
 

@@ -13,15 +13,15 @@ from flows import contest
 from running import run
 from support import forget_chains, pass_time
 
-from dispute_provider.contracts.contract import Request
-from dispute_provider.contracts.encoding import FilePart
+from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.client import Client
+from dispute_provider._transport.transport import HttpRequest
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators import moov, stripe
-from dispute_provider.operators.api import ApiOperator
+from dispute_provider.operators._api import ApiOperator
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.transport import timeouts
-from dispute_provider.transport.client import Client
-from dispute_provider.transport.transport import HttpRequest
 
 IDS = {"stripe": "du_1", "moov": "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50077"}
 EVIDENCE = {

@@ -12,9 +12,9 @@ from sweeping import load, write_case
 from test_asking_again import in_store
 from test_promised_faults import NEW_KEY, advice, record
 
+from dispute_provider._state.sweep_store import REVIEWED
 from dispute_provider.operators.evidence import StageEvidenceOperator, SubmitEvidenceOperator
 from dispute_provider.sandbox import STRIPE_ACCOUNT
-from dispute_provider.state.sweep_store import REVIEWED
 
 OLD = "the first key of the workers and the server"
 NEW = "the next key of the workers and the server"

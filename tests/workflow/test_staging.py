@@ -12,14 +12,14 @@ from drivers import Driver
 from msgspec.structs import replace
 from support import Connect, pass_time
 
-from dispute_provider.apis.memory import NoMemory
-from dispute_provider.evidence.case import Case
-from dispute_provider.evidence.documents import Document
-from dispute_provider.evidence.merging import MergePolicy
-from dispute_provider.evidence.record import Record, State
+from dispute_provider._apis.memory import NoMemory
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.merging import MergePolicy
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._workflow.sending import final_call
+from dispute_provider._workflow.staging.write_evidence import Rules
 from dispute_provider.sandbox import Sandbox
-from dispute_provider.workflow.sending import final_call
-from dispute_provider.workflow.staging.write_evidence import Rules
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

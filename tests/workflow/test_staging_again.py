@@ -14,6 +14,8 @@ from airflow.sdk import DAG
 from papers import pdf
 from running import ASSETS
 
+from dispute_provider._state import evidence_store
+from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider.exceptions import TryAgainError
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -21,8 +23,6 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.state import evidence_store
-from dispute_provider.state.ledger_id import LEDGER
 
 POST = "PostDisputesDispute"
 

@@ -11,8 +11,8 @@ from typing import Any
 import flows
 from sweeping import Sweep, write_case
 
-from dispute_provider import state
-from dispute_provider.state.stores import Key
+from dispute_provider import _state as state
+from dispute_provider._state.stores import Key
 
 PAGE = Path(__file__).parents[2] / "docs" / "state.md"
 Where = tuple[str, str]

@@ -13,14 +13,14 @@ from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from flows import SMALL, contest
 from support import pass_time
 
+from dispute_provider._transport import timeouts
+from dispute_provider._workflow.sending import final_call
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from dispute_provider.transport import timeouts
-from dispute_provider.workflow.sending import final_call
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
@@ -106,8 +106,8 @@ def test_two_spellings_of_a_uuid_and_two_connections_are_one_dispute(engine, san
     assert (first["state"], second["state"]) == ("submitted", "submitted")
     assert SENT_BUT in second["reason"]
 
-    from dispute_provider.evidence.record import Record, State
-    from dispute_provider.state.approvals import dispute_of
+    from dispute_provider._evidence.record import Record, State
+    from dispute_provider._state.approvals import dispute_of
 
     spelt = [
         Record("moov", "c", each, State.APPROVED, "", account=account)
@@ -209,8 +209,8 @@ def test_receipts_that_cannot_be_written_are_logged_and_stop_nothing(
 def test_a_half_written_receipt_is_written_anew_and_a_whole_one_is_kept(
     engine, sandbox, connect, tmp_path, monkeypatch
 ):
-    from dispute_provider.evidence.record import Record
-    from dispute_provider.state.receipts import Receipts
+    from dispute_provider._evidence.record import Record
+    from dispute_provider._state.receipts import Receipts
 
     monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
     dispute = sandbox.create_dispute(api="stripe", amount=100)["id"]

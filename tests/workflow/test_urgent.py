@@ -11,8 +11,8 @@ import pytest
 from sweeping import write_case
 from test_asking_again import HOUR, in_store
 
-from dispute_provider.state.sweep_store import REVIEWED
-from dispute_provider.tasks.notifications import ConfiguredNotifier
+from dispute_provider._state.sweep_store import REVIEWED
+from dispute_provider._tasks.notifications import ConfiguredNotifier
 
 DAY = 24 * HOUR
 

@@ -13,9 +13,9 @@ from airflow.sdk import DAG
 from flows import contest
 from running import ASSETS
 
+from dispute_provider._state.approvals import open_review
+from dispute_provider._transport import retries as attempts
 from dispute_provider.operators.evidence import SubmitEvidenceOperator
-from dispute_provider.state.approvals import open_review
-from dispute_provider.transport import retries as attempts
 
 
 def stripe_case(dispute: str, text: str = "Delivered and signed for.") -> dict[str, Any]:
@@ -230,13 +230,13 @@ def test_an_approval_that_was_edited_in_xcom_submits_nothing(forged, engine, san
     import steps
     from msgspec.structs import replace
 
-    from dispute_provider.evidence.record import Approval, Record, State
+    from dispute_provider._evidence.record import Approval, Record, State
+    from dispute_provider._tasks.signing import Signer
     from dispute_provider.hooks.stripe import StripeHook
-    from dispute_provider.tasks.signing import Signer
 
     sandbox.create_dispute(api="stripe", id="du_1")
     hook = StripeHook(http_conn_id=stripe_connection)
-    from dispute_provider.evidence.case import Case
+    from dispute_provider._evidence.case import Case
 
     case = Case.parse(stripe_case("du_1"))
     record = Record("stripe", stripe_connection, "du_1", State.STAGED, "")

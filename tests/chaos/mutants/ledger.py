@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dispute_provider.ledger.chain import What
+    from dispute_provider._ledger.chain import What
 
 
 def _no_takeover_lock() -> None:
-    from dispute_provider.ledger.chain import What
-    from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.chain import What
+    from dispute_provider._ledger.ledger import DisputeLedger
 
     original = DisputeLedger.create
 
@@ -24,7 +24,7 @@ def _no_takeover_lock() -> None:
 
 
 def _no_lock() -> None:
-    from dispute_provider.ledger.ledger import LinkClaim
+    from dispute_provider._ledger.ledger import LinkClaim
 
     async def take(self: Any, operation: str) -> None:
         self._take, self._since, self.is_taken = self._take + 1, self._ledger.clock(), True
@@ -33,7 +33,7 @@ def _no_lock() -> None:
 
 
 def _no_check() -> None:
-    from dispute_provider.ledger.ledger import LinkClaim
+    from dispute_provider._ledger.ledger import LinkClaim
 
     LinkClaim.check = lambda self, operation: None  # type: ignore[method-assign]
 
@@ -43,13 +43,13 @@ def _no_nonce() -> None:
 
 
 def _settles_soon() -> None:
-    from dispute_provider.ledger import terms
+    from dispute_provider._ledger import terms
 
     terms.LAPSES_AFTER = 20.0
 
 
 def _settles_by_the_workers_clock() -> None:
-    from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.ledger import DisputeLedger
     from tests.chaos import clock
 
     async def age(self: Any, chain: Any) -> float:
@@ -60,20 +60,20 @@ def _settles_by_the_workers_clock() -> None:
 
 
 def _no_mirror() -> None:
-    from dispute_provider.state import ledger_id
+    from dispute_provider._state import ledger_id
 
     ledger_id._check_id = lambda store, mirror: None
 
 
 def _unsigned_links() -> None:
-    from dispute_provider.ledger.chain import Trust
-    from dispute_provider.ledger.seal import KeySeal
+    from dispute_provider._ledger.chain import Trust
+    from dispute_provider._ledger.seal import KeySeal
 
     KeySeal.check = lambda self, content, signature: Trust.GOOD  # type: ignore[method-assign]
 
 
 def _no_ends() -> None:
-    from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.ledger import DisputeLedger
 
     async def end(self: Any, *given: Any, **facts: Any) -> bool:
         return True
@@ -82,7 +82,7 @@ def _no_ends() -> None:
 
 
 def _no_settling_of_ends() -> None:
-    from dispute_provider.ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.ledger import DisputeLedger
 
     original = DisputeLedger.end
 
@@ -97,7 +97,7 @@ def _unseen_ends_pass() -> None:
 
 
 def _ours_unknown() -> None:
-    from dispute_provider.ledger.chain import Link
+    from dispute_provider._ledger.chain import Link
 
     Link.may_have_sent = lambda self, claimant: False  # type: ignore[method-assign]
 
@@ -119,9 +119,9 @@ def _settling_is_free() -> None:
 
 
 def _stands_as(which: str, instead: str) -> None:
-    from dispute_provider.ledger.chain import Standing
-    from dispute_provider.workflow import turns
-    from dispute_provider.workflow.sending import final_call
+    from dispute_provider._ledger.chain import Standing
+    from dispute_provider._workflow import turns
+    from dispute_provider._workflow.sending import final_call
 
     original = final_call.standing
 
@@ -133,20 +133,20 @@ def _stands_as(which: str, instead: str) -> None:
 
 
 def _releases_what_was_sent() -> None:
-    from dispute_provider.workflow.sending.outcome import Sent
+    from dispute_provider._workflow.sending.outcome import Sent
 
     Sent.never_left = property(lambda self: self.problem is not None)  # type: ignore[method-assign,assignment]
 
 
 def _links_by_connection() -> None:
-    from dispute_provider.tasks import ledgers
+    from dispute_provider._tasks import ledgers
 
     original = ledgers.environment_of
     ledgers.environment_of = lambda settings: f"{original(settings)} {settings.connection}"
 
 
 def _links_by_run() -> None:
-    from dispute_provider.tasks.ledgers import Ledgers
+    from dispute_provider._tasks.ledgers import Ledgers
 
     original = Ledgers.of
 
@@ -159,8 +159,8 @@ def _links_by_run() -> None:
 
 
 def _stagings_unlocked() -> None:
-    from dispute_provider.ledger.chain import Kind
-    from dispute_provider.ledger.ledger import LinkClaim
+    from dispute_provider._ledger.chain import Kind
+    from dispute_provider._ledger.ledger import LinkClaim
 
     original = LinkClaim.take
 
@@ -173,8 +173,8 @@ def _stagings_unlocked() -> None:
 
 
 def _error_believed() -> None:
-    from dispute_provider.ledger.ledger import DisputeLedger
-    from dispute_provider.ledger.stores import LedgerError
+    from dispute_provider._ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.stores import LedgerError
 
     original = DisputeLedger.create
 
@@ -188,9 +188,9 @@ def _error_believed() -> None:
 
 
 def _held_ledger_ignored() -> None:
-    from dispute_provider.ledger.chain import Chain
-    from dispute_provider.ledger.ledger import DisputeLedger
-    from dispute_provider.ledger.stores import LedgerError
+    from dispute_provider._ledger.chain import Chain
+    from dispute_provider._ledger.ledger import DisputeLedger
+    from dispute_provider._ledger.stores import LedgerError
 
     original = DisputeLedger.look
 
@@ -204,19 +204,19 @@ def _held_ledger_ignored() -> None:
 
 
 def _earlier_tries_forgotten() -> None:
-    from dispute_provider.workflow.sending import in_ledger, outcome
+    from dispute_provider._workflow.sending import in_ledger, outcome
 
     outcome.tried = in_ledger.tried = lambda chain, claimant: None
 
 
 def _held_for_good() -> None:
-    from dispute_provider.operators.submit_evidence import SubmitEvidenceOperator
+    from dispute_provider.operators._submit_evidence import SubmitEvidenceOperator
 
     SubmitEvidenceOperator._given_up = lambda self, results, receipts: results  # type: ignore[method-assign]
 
 
 def _void_is_unsent() -> None:
-    from dispute_provider.operators.submit_evidence import SubmitEvidenceOperator
+    from dispute_provider.operators._submit_evidence import SubmitEvidenceOperator
 
     async def sent_before(self: Any, ledgers: Any, receipts: Any, void: list[Any]) -> list[Any]:
         return [end for end, _ in void]
@@ -225,7 +225,7 @@ def _void_is_unsent() -> None:
 
 
 def _unseen_reading_forgotten() -> None:
-    from dispute_provider.workflow.sending import final_call
+    from dispute_provider._workflow.sending import final_call
 
     final_call._unshown_submission = lambda chain, found: None
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 
 def _no_digest_check() -> None:
-    from dispute_provider.workflow import refusals
-    from dispute_provider.workflow.sending import ends, submit
+    from dispute_provider._workflow import refusals
+    from dispute_provider._workflow.sending import ends, submit
 
     original = refusals.refuse_submission
 
@@ -21,20 +21,20 @@ def _no_digest_check() -> None:
 
 
 def _no_signature() -> None:
-    from dispute_provider.signatures import Check, Keyring
+    from dispute_provider._signatures import Check, Keyring
 
     Keyring.check = lambda self, scope, content, signature: Check.GOOD  # type: ignore[method-assign]
 
 
 def _nothing_taken_back() -> None:
-    from dispute_provider.operators import submit_evidence
+    from dispute_provider.operators import _submit_evidence as submit_evidence
 
     submit_evidence.last_opening = lambda context, review: review
 
 
 def _silence_is_consent() -> None:
-    from dispute_provider.workflow.reviewing import decide as deciding
-    from dispute_provider.workflow.reviewing import review
+    from dispute_provider._workflow.reviewing import decide as deciding
+    from dispute_provider._workflow.reviewing import review
     from tests.chaos.airflow import moment
 
     original = deciding.decide
@@ -56,26 +56,26 @@ def _silence_is_consent() -> None:
 
 
 def _anybody_approves() -> None:
-    from dispute_provider.workflow.reviewing import decide as deciding
+    from dispute_provider._workflow.reviewing import decide as deciding
 
     deciding.ANONYMOUS = ""
 
 
 def _no_digest_in_the_form() -> None:
-    from dispute_provider.workflow.reviewing import review
+    from dispute_provider._workflow.reviewing import review
 
     review.short_digest = lambda digest: ""
 
 
 def _conceded_at_a_word() -> None:
-    from dispute_provider.workflow.reviewing import review
+    from dispute_provider._workflow.reviewing import review
 
     review._unconfirmed = lambda records, conceded, confirmed: None
 
 
 def _rejections_unsigned() -> None:
-    from dispute_provider.signatures import Check
-    from dispute_provider.tasks.signing import Signer
+    from dispute_provider._signatures import Check
+    from dispute_provider._tasks.signing import Signer
 
     original = Signer._check
     Signer._check = lambda self, record: (  # type: ignore[method-assign]

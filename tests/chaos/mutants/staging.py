@@ -7,8 +7,8 @@ from typing import Any
 
 
 def _nothing_of_others_protected() -> None:
-    from dispute_provider.apis import moov as moov_api
-    from dispute_provider.workflow.staging import write_evidence as staging
+    from dispute_provider._apis import moov as moov_api
+    from dispute_provider._workflow.staging import write_evidence as staging
 
     original = moov_api._copies
     moov_api._copies = lambda items, pieces, foreign: original(items, pieces, frozenset())
@@ -16,13 +16,13 @@ def _nothing_of_others_protected() -> None:
 
 
 def _copies_left() -> None:
-    from dispute_provider.apis import moov as moov_api
+    from dispute_provider._apis import moov as moov_api
 
     moov_api._copies = lambda items, pieces, foreign: []
 
 
 def _uploads_forgotten() -> None:
-    from dispute_provider.state.staging import StagingMemory, StoredDisputeMemory
+    from dispute_provider._state.staging import StagingMemory, StoredDisputeMemory
 
     def of(self: Any, dispute: str) -> StoredDisputeMemory:
         return StoredDisputeMemory(self, dispute, None)
@@ -32,25 +32,25 @@ def _uploads_forgotten() -> None:
 
 
 def _claims_unseen() -> None:
-    from dispute_provider.cases.case_batch import CaseBatch
+    from dispute_provider._cases.case_batch import CaseBatch
 
     CaseBatch.refusal = lambda self, case, place: None  # type: ignore[method-assign]
 
 
 def _replacements_forgotten() -> None:
-    from dispute_provider.state.staging import StagingMemory
+    from dispute_provider._state.staging import StagingMemory
 
     StagingMemory.note = lambda self, dispute, replacement: None  # type: ignore[method-assign]
 
 
 def _unknown_method_is_manual() -> None:
-    from dispute_provider.workflow.staging import write_evidence as staging
+    from dispute_provider._workflow.staging import write_evidence as staging
 
     staging._automatic = lambda dispute, rules: None
 
 
 def _oddities_fatal() -> None:
-    from dispute_provider.contracts import reading
+    from dispute_provider._contracts import reading
     from dispute_provider.exceptions import Violation
 
     original = reading.read

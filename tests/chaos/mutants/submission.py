@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 
 def _no_key() -> None:
-    from dispute_provider.apis.stripe import StripeApi
+    from dispute_provider._apis.stripe import StripeApi
 
     async def submission(self: Any, approved: Any, record: Any, ordinal: int) -> Any:
         evidence = {entry.name: entry.id or entry.text or entry.value for entry in approved.evidence}
@@ -22,7 +22,7 @@ def _no_key() -> None:
 
 
 def _no_stage_in_key() -> None:
-    from dispute_provider.apis import idempotency
+    from dispute_provider._apis import idempotency
 
     original = idempotency.final_key
     idempotency.final_key = lambda api, dispute, what, ordinal: original(
@@ -31,8 +31,8 @@ def _no_stage_in_key() -> None:
 
 
 def _digest_in_key() -> None:
-    from dispute_provider.apis import idempotency
-    from dispute_provider.apis.stripe import StripeApi
+    from dispute_provider._apis import idempotency
+    from dispute_provider._apis.stripe import StripeApi
 
     original, key = StripeApi.submission, idempotency.final_key
 
@@ -47,16 +47,16 @@ def _digest_in_key() -> None:
 
 
 def _no_ordinal_in_key() -> None:
-    from dispute_provider.apis import idempotency
+    from dispute_provider._apis import idempotency
 
     original = idempotency.final_key
     idempotency.final_key = lambda api, dispute, what, ordinal: original(api, dispute, what, 1)
 
 
 def _no_reading_back() -> None:
-    from dispute_provider.evidence.record import State
+    from dispute_provider._evidence.record import State
+    from dispute_provider._workflow.sending import ends, final_call
     from dispute_provider.exceptions import ConflictError
-    from dispute_provider.workflow.sending import ends, final_call
 
     async def do_not_look(api: Any, read: Any, shows: Any, looks: Any = None) -> tuple[None, None]:
         return None, None
@@ -71,8 +71,8 @@ def _no_reading_back() -> None:
 
 
 def _resent_after_504() -> None:
+    from dispute_provider._transport import retries as attempts
     from dispute_provider.exceptions import AmbiguousError
-    from dispute_provider.transport import retries as attempts
 
     original = attempts.may_resend
 
@@ -84,9 +84,9 @@ def _resent_after_504() -> None:
 
 
 def _stages_guessed() -> None:
-    from dispute_provider.evidence.snapshot import Dispute
-    from dispute_provider.workflow import refusals
-    from dispute_provider.workflow.sending import ends
+    from dispute_provider._evidence.snapshot import Dispute
+    from dispute_provider._workflow import refusals
+    from dispute_provider._workflow.sending import ends
 
     original = refusals.is_as_approved
 
@@ -99,27 +99,27 @@ def _stages_guessed() -> None:
 
 
 def _no_look_at_what_went_out() -> None:
-    from dispute_provider.workflow.sending import ends
+    from dispute_provider._workflow.sending import ends
 
     ends._differing = lambda record, before, after: []
 
 
 def _no_due_date() -> None:
-    from dispute_provider.evidence.snapshot import Dispute
+    from dispute_provider._evidence.snapshot import Dispute
 
     Dispute.past_due = lambda self, now=None: False  # type: ignore[method-assign]
 
 
 def _sent_for_each_record() -> None:
-    from dispute_provider.tasks import submitter
-    from dispute_provider.tasks.dispute_groups import DisputeGroup
+    from dispute_provider._tasks import submitter
+    from dispute_provider._tasks.dispute_groups import DisputeGroup
 
     submitter.by_dispute = lambda records: [DisputeGroup([record]) for record in records]
 
 
 def _resent_after_429() -> None:
+    from dispute_provider._transport import retries as attempts
     from dispute_provider.exceptions import RateLimitedError
-    from dispute_provider.transport import retries as attempts
 
     original = attempts.may_resend
     attempts.may_resend = lambda request, error: (
@@ -128,7 +128,7 @@ def _resent_after_429() -> None:
 
 
 def _denials_believed() -> None:
-    from dispute_provider.workflow.sending import final_call
+    from dispute_provider._workflow.sending import final_call
 
     original = final_call.read_back
 
@@ -141,7 +141,7 @@ def _denials_believed() -> None:
 
 
 def _no_receipts() -> None:
-    from dispute_provider.state.receipts import Receipts
+    from dispute_provider._state.receipts import Receipts
 
     Receipts.write = lambda self, record: None  # type: ignore[method-assign]
 

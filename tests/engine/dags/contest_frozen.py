@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param
 
-from dispute_provider.cases.form import FormCase, form_params
-from dispute_provider.ledger import terms
-from dispute_provider.ledger.ledger import LinkClaim
+from dispute_provider._cases.form import FormCase, form_params
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.ledger import LinkClaim
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

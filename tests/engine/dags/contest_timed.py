@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from dispute_provider.cases.form import FormCase, form_params
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._cases.form import FormCase, form_params
+from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

@@ -11,8 +11,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task, task_group
 
-from dispute_provider.cases.files import find_cases
-from dispute_provider.evidence.policy import ApprovalPolicy
+from dispute_provider._cases.files import find_cases
+from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dispute_provider.apis.acme import AcmeApi
+from dispute_provider._apis.acme import AcmeApi
 
-from dispute_provider.hooks.base import DisputeHook
+from dispute_provider.hooks._base import DisputeHook
 
 
 class AcmeHook(DisputeHook):

@@ -1,0 +1,352 @@
+"""Moov: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dispute_provider._apis.api import Api, BearerToken, Listing, Unreadable, readable_id
+from dispute_provider._apis.connection import (
+    Connection,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
+from dispute_provider._apis.memory import DisputeMemory, foreign
+from dispute_provider._contracts.answers import Answer, Complaint
+from dispute_provider._contracts.encoding import FilePart, segment
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.merging import Merged, Piece
+from dispute_provider._evidence.record import Record
+from dispute_provider._evidence.snapshot import UNKNOWN_REASON, Dispute, Evidence, Snapshot
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ConnectionConfigError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+
+_CLOSED = {
+    "accepted": "it was accepted, which is final",
+    "expired": "its deadline has passed",
+    "closed": "the issuer reversed it",
+    "resolved": "it was settled before it became a dispute",
+    "won": "it is decided: won",
+    "lost": "it is decided: lost",
+}
+# What the texts of a 422 are about.
+_REFUSED_PARTS = (
+    *("evidenceType", "file", "filename", "mimeType"),
+    *("scope", "refresh_token", "token", "token_type_hint"),
+)
+_DASHBOARD = "https://dashboard.moov.io"
+_PAGE = 200
+# The API's documents disagree on its limit; this is the lowest of their figures.
+_DEFAULT_RATE = 10.0
+# Above this a token's expires_in is a moment in Unix seconds, below it a duration: it is documented as both.
+_ABSOLUTE_FROM = 1e9
+_RENEW_EARLY = 60.0
+# Seconds between the listings that wait for an upload to be listed.
+_CATCHES_UP_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+
+class MoovApi(Api):
+    """Moov's disputes on one connection."""
+
+    name = "moov"
+    submits_under_a_key = False
+    holds_one_of_a_name = False
+    reads_by = "getDispute"
+    concedes_by = "acceptDispute"
+
+    @classmethod
+    def check_connection(cls, connection: Connection) -> ConnectionSettings:
+        check_extras(connection, cls.name)
+        mode = choice(connection, "mode", ("sandbox", "production"), "sandbox")
+        auth = choice(connection, "auth", ("basic", "oauth2"), "basic")
+        public, secret = connection.login or "", connection.password or ""
+        if not public or not secret or ":" in public:
+            remedy = "put the public key into the login and the secret key into the password"
+            raise refuse(connection, "it has no pair of keys", remedy)
+        # Above all the version: to a malformed one the API answers as if the dispute did not exist.
+        given = {"accountID": "account", "x-moov-version": "api_version", "Origin": "origin"}
+        headers = cls.parameters_from(connection, given)
+        if not (account := headers.pop("accountID", "")):
+            remedy = "set account to the uuid of the platform's own account, not the merchant's"
+            raise refuse(connection, "it names no account", remedy)
+        live = mode == "production"
+        return ConnectionSettings(
+            connection=connection.conn_id,
+            base_url=base_url(connection, live=live),
+            authorization="Basic " + b64encode(f"{public}:{secret}".encode()).decode(),
+            headers=headers,
+            account=account,
+            live=live,
+            rate=rate(connection, _DEFAULT_RATE),
+            oauth=auth == "oauth2",
+            network=network_of(connection),
+        )
+
+    @classmethod
+    def read_error(cls, body: Any) -> Complaint:
+        # Some say in one text what is wrong, others in a text for each part that was refused.
+        found = body.get("error", body)
+        return Complaint(found if isinstance(found, str) else "; ".join(_refused_parts(found)))
+
+    @property
+    def account(self) -> str:
+        return str(self.settings.account)
+
+    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+        arguments = super().own_arguments(operation_id, account)
+        takes_account = "accountID" in self.contract[operation_id].parameters
+        return arguments | ({"accountID": account or self.account} if takes_account else {})
+
+    def page(self, dispute: str, account: str | None = None) -> str:
+        return dashboard_url(account or self.account, dispute)
+
+    async def probe(self) -> str:
+        mode = await self._check_mode()
+        if self.settings.oauth:
+            # What was read so far was read with the keys themselves.
+            await self.call("listDisputes", accountID=self.account, count=1)
+        return f"Moov account {self.account}, {mode}"
+
+    async def prepare(self) -> None:
+        await self._check_mode()
+
+    async def _check_mode(self) -> str:
+        """Read the account with the keys: a token for transfers alone may not.
+
+        :raises ConnectionConfigError: if the account is not in the mode that the connection names.
+        """
+        request = self.contract.request("getAccount", **self.own_arguments("getAccount", None))
+        try:
+            answer = await self.client.send(request, self.settings.authorization)
+        except PermissionDeniedError:
+            if self.settings.live:
+                return "production mode by the connection's word: its keys may not read the account"
+            raise self._refuse("its keys may not read the account, so its mode cannot be checked") from None
+        mode = answer.data["mode"]
+        if (mode == "production") != self.settings.live:
+            raise self._refuse(f"the account is in {mode} mode, the connection is not")
+        return f"{mode} mode"
+
+    def _refuse(self, problem: str) -> ConnectionConfigError:
+        return ConnectionConfigError(
+            f"connection {self.settings.connection!r} refused: {problem}. To do: set its mode to what you "
+            "mean, or use other keys."
+        )
+
+    async def mint(self) -> BearerToken:
+        scopes = [f"/accounts/{self.account}/transfers.{right}" for right in ("read", "write")]
+        request = self.contract.request(
+            "createAccessToken",
+            grant_type="client_credentials",
+            scope=" ".join(scopes),
+            **self.own_arguments("createAccessToken", None),
+        )
+        answer = await self.client.send(request, self.settings.authorization)
+        expires_in = float(answer.data["expires_in"])
+        lifetime = expires_in - time.time() if expires_in > _ABSOLUTE_FROM else expires_in
+        return BearerToken(answer.data["access_token"], self.client.clock() + lifetime - _RENEW_EARLY)
+
+    async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
+        answer = await self.call(self.reads_by, accountID=self.account, disputeID=dispute)
+        items = await self._items(dispute)
+        return Snapshot(self.dispute_in(answer), tuple(items), answer.request_id)
+
+    def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
+        return self._dispute(answer.data)
+
+    async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
+        answer = await self.call(
+            "getDisputeEvidenceData", accountID=self.account, disputeID=dispute, evidenceID=document.item
+        )
+        return bytes(answer.data)
+
+    async def list_open(self) -> Listing:
+        found = Listing()
+        skip = 0
+        while True:
+            answer = await self.call(
+                "listDisputes", accountID=self.account, status="response-needed", skip=skip, count=_PAGE
+            )
+            found.disputes.extend(map(self._dispute, answer.data))
+            found.unreadable.extend(
+                Unreadable(readable_id(each.item, "disputeID"), each.problem)
+                for each in answer.items_broken_in("")
+            )
+            if len(answer.raw) < _PAGE:
+                return found
+            skip += _PAGE
+
+    def check_case(self, case: Case, found: Dispute) -> str | None:
+        if case.account and case.account.lower() != (found.merchant or "").lower():
+            against = found.merchant or "a merchant that the API does not name"
+            return f"the case is for merchant {case.account}, the dispute is against {against}"
+        return None
+
+    async def write(
+        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
+    ) -> dict[str, str]:
+        """Upload each piece that is not there yet; what is there already is recognised and left alone."""
+        held = list(before.evidence)
+        there = frozenset(item.item for item in held if item.item)
+        if merged.missing:
+            memory.begin(there)
+            known = set(there)
+            for piece in merged.missing:
+                known.add(await self._upload(case.dispute, piece, known))
+            held = await self._items_with(case.dispute, known - there)
+        copies = _copies(held, merged.wanted, foreign(before, memory))
+        held = await self._without(case.dispute, held, [*merged.stale, *copies])
+        return {
+            item.id: piece.document.sha256
+            for item in held
+            for piece in merged.wanted
+            if item.id and piece.document and piece.is_held_as(item)
+        }
+
+    async def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> str:
+        """Upload a piece; returns the API's id of it.
+
+        :param known: ids of what was there before.
+        """
+        ids = {"accountID": self.account, "disputeID": dispute}
+        try:
+            if piece.document is None:
+                answer = await self.call(
+                    "uploadDisputeEvidenceText", **ids, evidenceType=piece.name, text=piece.text
+                )
+            else:
+                document = piece.document
+                part = FilePart(document.upload_name, document.content, document.content_type)
+                answer = await self.call(
+                    "uploadDisputeEvidenceFile", **ids, evidenceType=piece.name, file=part
+                )
+        except AmbiguousError:
+            # It may have arrived: an upload has no key that would make a second one harmless.
+            for item in await self._items(dispute):
+                if item.item and item.item not in known and piece.is_held_as(item):
+                    return item.item
+            raise
+        return str(answer.data["evidenceID"])
+
+    async def _without(self, dispute: str, items: list[Evidence], unwanted: list[Evidence]) -> list[Evidence]:
+        """Delete items of ours; returns those that are left."""
+        gone = {item.item for item in unwanted}
+        if not gone:
+            return items
+        ids = {"accountID": self.account, "disputeID": dispute}
+        for item in unwanted:
+            with contextlib.suppress(NotFoundError):
+                await self.call("deleteDisputeEvidenceFile", **ids, evidenceID=item.item)
+        items = await self._items(dispute)
+        if any(item.item in gone for item in items):
+            raise AmbiguousError("a deleted item is still there.", operation="deleteDisputeEvidenceFile")
+        return items
+
+    async def _items_with(self, dispute: str, uploaded: Collection[str]) -> list[Evidence]:
+        """Return what is uploaded, once the listing has caught up with what this try has uploaded."""
+        for pause in _CATCHES_UP_AFTER:
+            await self.wait(pause)
+            items = await self._items(dispute)
+            if {item.item for item in items}.issuperset(uploaded):
+                return items
+        raise AmbiguousError("what was just uploaded is not listed.", operation="listDisputeEvidence")
+
+    async def _items(self, dispute: str) -> list[Evidence]:
+        """What is uploaded, oldest first."""
+        answer = await self.call("listDisputeEvidence", accountID=self.account, disputeID=dispute)
+        items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
+        return list(map(_evidence, items))
+
+    async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
+        return await self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
+
+    async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
+        raise NotImplementedError("nothing here is submitted by itself, or written over")
+
+    async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
+        return await self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute)
+
+    def is_conceded(self, found: Dispute) -> bool:
+        return found.status == "accepted"
+
+    def _dispute(self, data: Mapping[str, Any]) -> Dispute:
+        status, phase, submitted_on = data["status"], data["phase"], data.get("submittedOn")
+        closed = _CLOSED.get(status)
+        if phase == "pre-dispute":
+            closed = closed or "a pre-dispute is settled by the network and takes no evidence"
+        elif closed is None and status not in ("response-needed", "under-review"):
+            closed = "its status is one that this version does not know"
+        return Dispute(
+            provider=self.name,
+            account=self.account,
+            id=data["disputeID"],
+            stage=phase,
+            status=status,
+            submissions=1 if submitted_on else 0,
+            submitted=status == "under-review",
+            submitted_at=submitted_on,
+            closed=closed,
+            due=datetime.fromisoformat(data["respondBy"]),
+            amount=data["amount"]["value"],
+            currency=data["amount"]["currency"].lower(),
+            reason=data.get("networkReasonDescription") or data.get("networkReasonCode") or UNKNOWN_REASON,
+            network_code=data.get("networkReasonCode"),
+            network_description=data.get("networkReasonDescription"),
+            merchant=data.get("merchantAccountID"),
+            live=self.settings.live,
+            url=dashboard_url(self.account, data["disputeID"]),
+        )
+
+
+def _refused_parts(parts: Mapping[str, Any]) -> Iterator[str]:
+    for name in _REFUSED_PARTS:
+        part = parts.get(name)
+        if isinstance(part, Mapping):
+            yield from (f"{name} {text}" for text in _refused_parts(part))
+        elif isinstance(part, str):
+            yield f"{name}: {part}"
+
+
+def dashboard_url(account: str, dispute: str) -> str:
+    """The dispute's page in Moov's Dashboard."""
+    return f"{_DASHBOARD}/accounts/{segment(account)}/disputes/{segment(dispute)}"
+
+
+def _evidence(item: Mapping[str, Any]) -> Evidence:
+    if item.get("text") is not None:
+        return Evidence(item["evidenceType"], text=item["text"], item=item["evidenceID"])
+    return Evidence(
+        item["evidenceType"],
+        id=item["evidenceID"],
+        item=item["evidenceID"],
+        # The official Go client reads the second spelling, the documents and the Python client the first.
+        filename=item.get("filename") or item.get("fileName"),
+        size=item.get("size"),
+        content_type=item.get("mimeType"),
+    )
+
+
+def _copies(items: list[Evidence], pieces: Sequence[Piece], foreign: Collection[str]) -> list[Evidence]:
+    """The second copies that a broken upload or another run of ours has made.
+
+    The oldest is none, so that two runs that tidy up at once agree; nor is what was there first.
+    """
+    copies: list[Evidence] = []
+    for piece in pieces:
+        wanted = sum(1 for other in pieces if other == piece)
+        same = [item for item in items if piece.is_held_as(item)]
+        copies += [item for item in same[wanted:] if item.item not in foreign and item not in copies]
+    return copies

@@ -1,0 +1,337 @@
+"""Stripe: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Any
+
+from msgspec.structs import replace
+
+from dispute_provider._apis import idempotency, stripe_dispute, stripe_evidence
+from dispute_provider._apis.api import Api, Listing, Unreadable, readable_id
+from dispute_provider._apis.connection import (
+    Connection,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
+from dispute_provider._apis.memory import DisputeMemory
+from dispute_provider._apis.stripe_charges import unmet_by
+from dispute_provider._apis.stripe_compelling import TITLE, claim_of, standing
+from dispute_provider._contracts.answers import Answer, Complaint, word
+from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.evidence_fields import lists
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document
+from dispute_provider._evidence.merging import Merged
+from dispute_provider._evidence.record import Record
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
+from dispute_provider._evidence.stages import is_taken
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider.exceptions import InvalidRequestError, NotFoundError, Violation
+
+# Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
+_KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
+# The connection's extra field for each header.
+_EXTRAS = {"Stripe-Version": "api_version", "Stripe-Account": "account", "Stripe-Context": "context"}
+_KEY_HEADER = "Idempotency-Key"
+# A 429 with this code is about one object, which another request holds, and about no rate.
+_LOCKED = "lock_timeout"
+# The first version whose disputes hold their evidence field by field.
+_OLDEST_VERSION = "2014-12-08"
+# In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
+_TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
+_PAGE = 100
+# The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
+_LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
+
+
+class StripeApi(Api):
+    """Stripe's disputes on one connection."""
+
+    name = "stripe"
+    submits_under_a_key = True
+    holds_one_of_a_name = True
+    reads_by = "GetDisputesDispute"
+    concedes_by = "PostDisputesDisputeClose"
+
+    @classmethod
+    def check_connection(cls, connection: Connection) -> ConnectionSettings:
+        check_extras(connection, cls.name)
+        mode = choice(connection, "mode", ("test", "live"), "test")
+        key = connection.password or ""
+        if not (kind := _KEY.fullmatch(key)):
+            remedy = "put the secret or restricted key (sk_… or rk_…) into the password field"
+            raise refuse(connection, "its password is no Stripe key", remedy)
+        if kind[1] != mode:
+            remedy = f"use a {mode} key, or set the connection's mode to what you mean"
+            raise refuse(connection, f"its mode is {mode}, its key is a {kind[1]} key", remedy)
+        headers = cls.parameters_from(connection, _EXTRAS)
+        if headers["Stripe-Version"] < _OLDEST_VERSION:
+            problem = f"its api_version is older than {_OLDEST_VERSION}"
+            raise refuse(connection, problem, "leave api_version blank, or name a newer one")
+        context, account = headers.get("Stripe-Context"), headers.get("Stripe-Account")
+        if context and account:
+            remedy = "put the account at the end of context, after a /, and leave account blank"
+            raise refuse(connection, "it names both a context and an account", remedy)
+        # It belongs to no account: each call names one in Stripe-Context.
+        if key.startswith("sk_org_") and not context:
+            remedy = "set context to the account to act for (acct_…), or use a key of that account"
+            raise refuse(connection, "its key is an organization's, and it names no context", remedy)
+        whole = _LIVE_RATE if mode == "live" else _TEST_RATE
+        overall = rate(connection, whole)
+        return ConnectionSettings(
+            connection=connection.conn_id,
+            base_url=base_url(connection, live=mode == "live"),
+            authorization=f"Bearer {key}",
+            headers=headers,
+            account=_account_of(context) if context else account,
+            live=mode == "live",
+            rate=overall,
+            # Whoever names a rate has been given one by the API, and it is not one of an endpoint.
+            endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
+            # Tasks that share the API's rate share that of its files.
+            file_rate=_FILE_RATE * min(1.0, overall / whole),
+            network=network_of(connection),
+        )
+
+    @classmethod
+    def read_error(cls, body: Any) -> Complaint:
+        error = body["error"]
+        code = word(error.get("code"))
+        message = error.get("message")
+        return Complaint(
+            message if isinstance(message, str) else "",
+            code or word(error.get("type")),
+            word(error.get("param")),
+            is_lock=code == _LOCKED,
+        )
+
+    def request(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Request:
+        evidence = arguments.get("evidence")
+        text = evidence.get("uncategorized_text") if isinstance(evidence, Mapping) else None
+        if self.settings.live and text in _TEST_WORDS:
+            problem = "is a word that means something in test mode alone"
+            violation = Violation("/evidence/uncategorized_text", problem, "write what the bank is to read")
+            raise InvalidRequestError.before_sending(operation_id, [violation])
+        return super().request(operation_id, account, **arguments)
+
+    def complete(
+        self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None
+    ) -> dict[str, Any]:
+        account = arguments.get("Stripe-Account") or account
+        complete = super().complete(operation_id, arguments)
+        context = complete.get("Stripe-Context")
+        if context is None:
+            return complete | ({"Stripe-Account": account} if account else {})
+        # Stripe-Context takes the place of Stripe-Account: a connected account is the end of its path.
+        complete.pop("Stripe-Account", None)
+        if account and account != _account_of(context):
+            complete["Stripe-Context"] = f"{context}/{account}"
+        return complete
+
+    def page(self, dispute: str, account: str | None = None) -> str:
+        account = account or self.settings.account
+        return stripe_dispute.dashboard_url(dispute, account, live=self.settings.live)
+
+    async def probe(self) -> str:
+        answer = await self.call("GetAccount")
+        mode = "live" if self.settings.live else "test"
+        version = self.settings.headers["Stripe-Version"]
+        return f"Stripe account {answer.data['id']}, {mode} mode, API version {version}"
+
+    async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
+        expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
+        answer = await self.call(self.reads_by, account, dispute=dispute, expand=expand)
+        snapshot = self._snapshot(answer, account)
+        return await self._with_file_details(snapshot, account) if details else snapshot
+
+    def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
+        return stripe_dispute.dispute_of(
+            answer.data, account or self.settings.account, live=self.settings.live
+        )
+
+    async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
+        answer = await self.call("GetFilesFileContents", account, file=document.id)
+        return bytes(answer.data)
+
+    async def list_open(self) -> Listing:
+        found = Listing()
+        last: str | None = None
+        while True:
+            answer = await self.call("GetDisputes", limit=_PAGE, starting_after=last)
+            page = answer.raw["data"]
+            has_more = answer.data.get("has_more")
+            more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
+            ids = [readable_id(item, "id") for item in page]
+            # The next page begins after the last item with an id, and so repeats the items after that one.
+            with_id = [place for place, each in enumerate(ids, 1) if each]
+            read = max(with_id, default=0) if more else len(page)
+            found.disputes.extend(
+                stripe_dispute.dispute_of(item, self.settings.account, live=self.settings.live)
+                for item in answer.data["data"]
+                if stripe_dispute.may_be_open(item["status"])
+            )
+            found.unreadable.extend(
+                Unreadable(ids[each.index], each.problem)
+                for each in answer.items_broken_in("/data")
+                if each.index < read and stripe_dispute.may_be_open(readable_id(each.item, "status"))
+            )
+            if not more:
+                return found
+            if not read:
+                problem = "the rest of the list cannot be read: no dispute of a whole page has an id"
+                return Listing(found.disputes, [*found.unreadable, Unreadable(None, problem)])
+            last = ids[read - 1]
+
+    def check_case(self, case: Case, found: Dispute) -> str | None:
+        return None
+
+    async def unqualified(
+        self, dispute: Dispute, structured: Mapping[str, Any], account: str | None = None
+    ) -> str | None:
+        if not (claim := claim_of(structured)):
+            return None
+        problems = await unmet_by(self, dispute, claim, account)
+        return f"it does not qualify for {TITLE}: {'; '.join(problems)}" if problems else None
+
+    def notes_on(self, dispute: Dispute) -> tuple[str, ...]:
+        note = standing(dispute)
+        return (note,) if note else ()
+
+    async def write(
+        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
+    ) -> dict[str, str]:
+        uploaded = dict(merged.held)
+        # Only a whole object can be cleared; what stays behind of one is told by reading back.
+        evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
+        evidence |= _lists_to_send(before, merged, lists(self.contract))
+        for piece in merged.missing:
+            if piece.document is not None:
+                file_id = await self._upload(piece.document, case.account)
+                uploaded[file_id] = piece.document.sha256
+                if piece.name in lists(self.contract):
+                    evidence[piece.name] = [*evidence[piece.name], file_id]
+                else:
+                    evidence[piece.name] = file_id
+            elif piece.value is not None:
+                evidence[piece.name] = {**(evidence.get(piece.name) or {}), **piece.value}
+            else:
+                evidence[piece.name] = piece.text
+        for piece in merged.wanted:
+            if piece.value is not None and evidence.get(piece.name) == "":
+                del evidence[piece.name]
+        method = "manual" if before.dispute.automatic else None
+        if evidence or case.metadata or method:
+            await self.call(
+                "PostDisputesDispute",
+                case.account,
+                dispute=case.dispute,
+                evidence=stripe_evidence.nested(self.contract, evidence) or None,
+                metadata=dict(case.metadata) if case.metadata else None,
+                intended_submission_method=method,
+                submit=False,
+            )
+        return uploaded
+
+    async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
+        await self.call(
+            "PostDisputesDispute",
+            record.account,
+            dispute=record.dispute,
+            evidence=stripe_evidence.nested(self.contract, evidence) or None,
+            intended_submission_method=automatic,
+            submit=False,
+        )
+
+    async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
+        return await self.call(
+            self.concedes_by,
+            record.account,
+            dispute=record.dispute,
+            **{_KEY_HEADER: idempotency.final_key(self.name, found.dispute, "concede", ordinal)},
+        )
+
+    def is_conceded(self, found: Dispute) -> bool:
+        return found.status == "lost"
+
+    async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
+        dispute = approved.dispute
+        # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
+        evidence = stripe_evidence.sendable(self.contract, approved.evidence)
+        return await self.call(
+            "PostDisputesDispute",
+            dispute.account,
+            dispute=record.dispute,
+            evidence=evidence,
+            submit=True,
+            **{_KEY_HEADER: idempotency.final_key(self.name, dispute, "submit", ordinal)},
+        )
+
+    async def _upload(self, document: Document, account: str | None) -> str:
+        """Upload once: the same bytes for the same account get the file that the first upload made."""
+        key = idempotency.upload_key(self.settings.connection, account, document.sha256, document.upload_name)
+        answer = await self.call(
+            "PostFiles",
+            account,
+            purpose="dispute_evidence",
+            file=FilePart(document.upload_name, document.content, document.content_type),
+            **{_KEY_HEADER: key},
+        )
+        return str(answer.data["id"])
+
+    @cached_property
+    def _file_fields(self) -> list[str]:
+        known = stripe_evidence.params(self.contract)
+        return [name for name, schema in known.items() if schema.get("x-kind") == "file"]
+
+    def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
+        dispute = self.dispute_in(answer, account)
+        # At the appeal stage the evidence of the earlier ones is still there, but cannot be changed or sent;
+        # at the others Stripe takes no appeal.
+        held = tuple(
+            piece
+            for piece in stripe_evidence.held(self.contract, answer.data["evidence"])
+            if is_taken(self.contract, piece.name, dispute.stage)
+        )
+        return Snapshot(dispute, held, answer.request_id)
+
+    async def _with_file_details(self, snapshot: Snapshot, account: str | None) -> Snapshot:
+        """Read what the dispute cannot be asked to expand: the name and size of each file in a list."""
+        listed = lists(self.contract)
+        if not any(piece.name in listed for piece in snapshot.evidence):
+            return snapshot
+
+        async def detailed(piece: Evidence) -> Evidence:
+            if piece.name not in listed or piece.id is None:
+                return piece
+            try:
+                answer = await self.call("GetFilesFile", account, file=piece.id)
+            except NotFoundError:
+                return piece
+            return stripe_evidence.piece_of(piece.name, answer.data, is_file=True) or piece
+
+        return replace(snapshot, evidence=tuple([await detailed(piece) for piece in snapshot.evidence]))
+
+
+def _lists_to_send(before: Snapshot, merged: Merged, names: Collection[str]) -> dict[str, Any]:
+    """Return the lists of files that change, without what is new: a list is sent whole."""
+    gone = {held.id for held in merged.stale}
+    missing = {piece.name for piece in merged.missing}
+    changed = missing.union(held.name for held in merged.stale).intersection(names)
+    kept = {
+        name: [held.id for held in before.evidence if held.name == name and held.id not in gone]
+        for name in changed
+    }
+    return {name: files if files or name in missing else "" for name, files in kept.items()}
+
+
+def _account_of(context: str) -> str:
+    """Return the account that a Stripe-Context leads to: the end of its path."""
+    return context.rpartition("/")[2]

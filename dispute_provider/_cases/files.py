@@ -1,0 +1,162 @@
+"""Case files, wherever ``ObjectStoragePath`` reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+from dispute_provider import _config as config
+from dispute_provider._cases.storage import ANYWHERE, PathRefusedError, find_root, open_file, storage_path
+from dispute_provider._evidence.case_size import LARGEST_CASE
+from dispute_provider.exceptions import InvalidCaseError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from dispute_provider._evidence.case import Case
+
+_SUFFIXES = (".json", ".yaml", ".yml")
+_OUTSIDE = PathRefusedError(
+    "it stands outside of the case roots",
+    "move the case under a folder of [dispute] case_roots, or add its folder there",
+)
+_NOT_UTF_8 = re.compile(r"\\udc[89a-f][0-9a-f]")
+
+
+def require_within_roots(path: str) -> None:
+    """Refuse a path that a form, a row or another task named, unless it stands under a case root.
+
+    Otherwise a form could read any file of a worker.
+
+    :raises InvalidCaseError: if it does not, or could lead elsewhere than it says.
+    """
+    from dispute_provider._evidence.case import reading
+
+    with reading(path):
+        try:
+            root = find_root(path, config.case_roots())
+        except PathRefusedError as error:
+            raise _refused(path, error) from None
+        if root is None:
+            raise _refused(path, _OUTSIDE)
+
+
+def _refused(path: str, error: PathRefusedError) -> InvalidCaseError:
+    from dispute_provider._evidence.case import refused
+
+    return refused(path, error.problem, error.remedy)
+
+
+def find_cases(folder: str) -> Iterator[str]:
+    """Yield a folder's case files, in order: its own JSON and YAML files, and ``case.*`` one folder down.
+
+    A folder that cannot be listed is yielded itself: reading it as a case says why.
+    """
+    entries = _listed(folder)
+    if entries is None:
+        yield _encodable(folder)
+    for entry in entries or ():
+        if not _is_folder(entry):
+            if entry.suffix.lower() in _SUFFIXES:
+                yield _encodable(str(entry))
+        elif (files := _listed(str(entry))) is None:
+            yield _encodable(str(entry))
+        else:
+            for file in files:
+                if file.stem == "case" and file.suffix in _SUFFIXES:
+                    yield _encodable(str(file))
+
+
+def _listed(folder: str) -> list[ObjectStoragePath] | None:
+    """What a folder holds, in order; None if it cannot be listed."""
+    try:
+        return sorted(storage_path(folder).iterdir(), key=str)
+    except Exception:  # whatever its file system raises
+        return None
+
+
+def _is_folder(entry: ObjectStoragePath) -> bool:
+    try:
+        return entry.is_dir()
+    except Exception:  # likewise
+        return False
+
+
+def _encodable(path: str) -> str:
+    """A path as it can go through XCom: a name that is not UTF-8 is escaped, and no longer found."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case file that was read, but not checked.
+
+    :param source: its path.
+    :param folder: where the documents stand that it names.
+    """
+
+    source: str
+    folder: str
+    data: Any = field(repr=False)
+
+    def case(self) -> Case:
+        """Check and return the case.
+
+        :raises InvalidCaseError: with every violation in it.
+        """
+        from dispute_provider._evidence.case import Case
+
+        return Case.parse(self.data, folder=self.folder, source=self.source)
+
+
+def read_case(path: str, roots: Sequence[str] = ANYWHERE) -> Case:
+    """Read one case file.
+
+    :param roots: folders that may be read.
+    :raises InvalidCaseError: if it cannot be read, or with every violation in it.
+    """
+    return read_file(path, roots).case()
+
+
+def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
+    """Read one case file without checking what it holds.
+
+    :param roots: folders that may be read.
+    :raises InvalidCaseError: if it cannot be read.
+    """
+    from dispute_provider._evidence.case import reading, refused
+
+    with open_case_file(path, roots) as opened, reading(path):
+        content = opened.read(LARGEST_CASE + 1)
+        if len(content) > LARGEST_CASE:
+            problem = f"it has more than {LARGEST_CASE:,} bytes"
+            raise refused(path, problem, "name the case file, not a document")
+        file = storage_path(path)
+        return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path))
+
+
+def open_case_file(path: str, roots: Sequence[str] = ANYWHERE) -> IO[bytes]:
+    """Open a case file, or one that holds many.
+
+    :param roots: folders that may be read.
+    :raises InvalidCaseError: if it cannot be opened, or lies outside of them.
+    """
+    from dispute_provider._evidence.case import reading, refused
+
+    with reading(path):
+        try:
+            return open_file(path, roots)
+        except PathRefusedError as error:
+            raise _refused(path, error) from None
+        except FileNotFoundError:
+            if _NOT_UTF_8.search(path):
+                raise refused(path, "its name is not UTF-8", "rename it") from None
+            raise
+
+
+def _parse(content: bytes, suffix: str, source: str) -> Any:
+    from dispute_provider._cases.text import parse_json, parse_yaml
+
+    return (parse_json if suffix == ".json" else parse_yaml)(content, source)

@@ -1,0 +1,91 @@
+"""The cases of the disputes that are open at one API, whatever other files stand beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from dispute_provider import _config as config
+from dispute_provider._cases import documents as case_documents
+from dispute_provider._cases import files as case_files
+from dispute_provider._contracts import contract
+from dispute_provider._documents import Renderer
+from dispute_provider._evidence import stages
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.snapshot import Dispute
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An open dispute and the case that was found for it."""
+
+    dispute: Dispute
+    case: Case
+    case_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCases:
+    """The cases of open disputes.
+
+    :param found: those of disputes that have one.
+    :param refused: paths of what is not a readable case, and of the cases of a dispute that has several.
+        Staging says in their records what is wrong with them.
+    :param disputes: ids of the open disputes for which there is any case.
+    :param unsuited: of the other open disputes that have a case, why it has nothing for their stage, by id.
+    """
+
+    found: list[Candidate]
+    refused: list[str]
+    disputes: set[str]
+    unsuited: dict[str, str]
+
+
+def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str | None) -> OpenCases:
+    """Read the cases of open disputes that can be answered; a case that cannot be read stops no other.
+
+    :param folder: where the cases stand; all of ``[dispute] case_roots`` if None.
+    """
+    by_dispute: dict[str, list[Candidate]] = {}
+    refused: list[str] = []
+    unsuited: dict[str, str] = {}
+    api = contract.load(provider)
+    folders = [folder] if folder else config.case_roots()
+    with Renderer() as renderer:
+        for path in dict.fromkeys(chain.from_iterable(map(_paths, folders))):
+            try:
+                case = case_files.read_case(path, folders)
+                dispute = open_disputes.get(case.dispute)
+                if case.provider != provider or dispute is None:
+                    continue
+                if dispute.closed or dispute.unsupported:
+                    continue
+                if reason := stages.refusal(api, case, dispute.stage):
+                    unsuited[dispute.id] = reason
+                    continue
+                documents = case_documents.read_documents(case, renderer, folders).found
+                part, _ = stages.part_for(api, case, dispute.stage)
+                candidate = Candidate(dispute, case, part.digest(documents))
+            except Exception:  # staging reads it again, and says in its record what is wrong with it
+                refused.append(path)
+            else:
+                by_dispute.setdefault(dispute.id, []).append(candidate)
+    for several in by_dispute.values():
+        if len(several) > 1:
+            refused += [candidate.case.source or "" for candidate in several]
+    found = [several[0] for several in by_dispute.values() if len(several) == 1]
+    return OpenCases(
+        found,
+        refused,
+        set(by_dispute),
+        {dispute: reason for dispute, reason in unsuited.items() if dispute not in by_dispute},
+    )
+
+
+def _paths(folder: str) -> Iterator[str]:
+    """The case files of a folder; the folder itself where it cannot be listed: staging says why."""
+    try:
+        yield from case_files.find_cases(folder)
+    except Exception:  # whatever its file system raises
+        yield folder

@@ -1,0 +1,350 @@
+"""An API's contract file: its operations, and a call's arguments as a validated, encoded request. Pure.
+
+Requests are checked strictly, all violations at once. No error quotes customer text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+from dispute_provider._contracts.encoding import JSON, MULTIPART, encode_body, query_string, segment
+from dispute_provider._contracts.json_data import Json
+from dispute_provider.exceptions import InvalidRequestError, Violation
+
+Effect = Literal["read", "write", "irreversible"]
+AfterFailure = Literal["resend", "resend-same-key", "reconcile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One validated, encoded call, complete but for the host and the key.
+
+    :param path: escaped path with its query.
+    :param headers: the contract's own headers and the content type; never authentication.
+    :param arguments: what it was built from, as validated.
+    """
+
+    operation: Operation
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = field(repr=False)
+    arguments: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def method(self) -> str:
+        return self.operation.method
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it cannot be undone: it submits, concedes or accepts; staging does not."""
+        return self.operation.is_final(self.arguments)
+
+    @property
+    def dispute(self) -> str | None:
+        """The id of the dispute that it is about; None if it is about none."""
+        return cast("str | None", self.operation.given("dispute", self.arguments))
+
+    @property
+    def key(self) -> str | None:
+        """Its idempotency key; None if it has none."""
+        return cast("str | None", self.operation.given("idempotency-key", self.arguments))
+
+    def with_key(self, key: str) -> Request:
+        """Return the same call under an idempotency key, of an operation that takes one.
+
+        :param key: a valid one by the contract.
+        """
+        name = self.operation.argument("idempotency-key")
+        assert name is not None
+        if self.operation.places.get(name) != "header":
+            return encode(self.operation, {**self.arguments, name: key})
+        own = {name: key}
+        return replace(self, headers={**self.headers, **own}, arguments={**self.arguments, **own})
+
+    @property
+    def content(self) -> Json:
+        """The arguments that travel in the body: what is sensitive in a request."""
+        return {k: v for k, v in self.arguments.items() if k not in self.operation.parameters}
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation of an API, as its contract file describes it."""
+
+    api: str
+    id: str
+    method: str
+    path: str
+    document: Json = field(repr=False)
+    contract: Contract = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        return cast("str", self.document["summary"])
+
+    @property
+    def effect(self) -> Effect:
+        """What a success does: nothing, something repeatable, or something that cannot be undone."""
+        return cast("Effect", self.document["x-effect"])
+
+    @property
+    def after_failure(self) -> AfterFailure:
+        """What a failure after sending allows."""
+        return cast("AfterFailure", self.document["x-after-failure"])
+
+    @property
+    def server(self) -> str:
+        """The host that answers this operation in production."""
+        servers = self.document.get("servers") or self.contract.document["servers"]
+        return cast("str", servers[0]["url"]).rstrip("/")
+
+    @property
+    def takes_token(self) -> bool:
+        """Whether a minted token authorises it, not the key alone."""
+        return any(scheme["type"] == "oauth2" for scheme in self.security)
+
+    @cached_property
+    def security(self) -> Sequence[Json]:
+        """The security schemes that authorise it, as OpenAPI describes them; none where none is needed."""
+        known = self.contract.document["components"]["securitySchemes"]
+        return [known[name] for scheme in self.document["security"] for name in scheme]
+
+    @cached_property
+    def roles(self) -> Mapping[str, str]:
+        """The name of the argument that has a role (``x-role``), by the role.
+
+        Of several with one role, the parameters come first.
+        """
+        given = {name: parameter.get("x-role") for name, parameter in self.parameters.items()}
+        for name, schema in self.body_schema.get("properties", {}).items():
+            given.setdefault(name, self.contract.resolve(schema).get("x-role"))
+        return {role: name for name, role in reversed(given.items()) if role}
+
+    def role(self, name: str) -> str | None:
+        """Return the role of an argument; None if it has none."""
+        if name in self.parameters:
+            return cast("str | None", self.parameters[name].get("x-role"))
+        return cast("str | None", self.schema_of(name).get("x-role"))
+
+    def argument(self, role: str) -> str | None:
+        """Return the name of the argument that has a role; None if the operation takes none."""
+        return self.roles.get(role)
+
+    def given(self, role: str, arguments: Mapping[str, Any]) -> Any:
+        """Return what a call gives for a role; None if it gives nothing."""
+        name = self.argument(role)
+        return None if name is None else arguments.get(name)
+
+    def is_final(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether a call cannot be undone: it submits, concedes or accepts; staging does not."""
+        return self.effect == "irreversible" and self.given("submit", arguments) is not False
+
+    def schema_of(self, name: str) -> Json:
+        """Return the schema of an argument, its reference followed; ``{}`` if there is no such argument."""
+        return self.contract.resolve(self.schema["properties"].get(name, {}))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Json]:
+        """Path, query and header parameters by name."""
+        resolved = (self.contract.resolve(parameter) for parameter in self.document.get("parameters", ()))
+        return {parameter["name"]: parameter for parameter in resolved}
+
+    @cached_property
+    def places(self) -> Mapping[str, str]:
+        """Where each parameter stands: ``path``, ``query`` or ``header``."""
+        return {name: parameter["in"] for name, parameter in self.parameters.items()}
+
+    @cached_property
+    def joined(self) -> frozenset[str]:
+        """The parameters whose lists travel as one comma-separated value (``explode: false``)."""
+        return frozenset(name for name, each in self.parameters.items() if each.get("explode") is False)
+
+    @cached_property
+    def python_names(self) -> Mapping[str, str]:
+        """What the operators call each argument: accountID is account_id, Stripe-Account is account."""
+        return {
+            name: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+            .replace("-", "_")
+            .lower()
+            .removeprefix(f"{self.api}_")
+            for name in self.schema["properties"]
+        }
+
+    @cached_property
+    def media_type(self) -> str | None:
+        """The content type of the body; None where the operation takes no body."""
+        body = self.document.get("requestBody")
+        return next(iter(body["content"])) if body else None
+
+    @cached_property
+    def body_schema(self) -> Json:
+        """The schema of the body, ``{}`` where there is none."""
+        if self.media_type is None:
+            return {}
+        return self.contract.resolve(self.document["requestBody"]["content"][self.media_type]["schema"])
+
+    @property
+    def body_example(self) -> Json:
+        """The contract's example of a body, ``{}`` where there is none."""
+        if self.media_type is None:
+            return {}
+        return cast("Json", self.document["requestBody"]["content"][self.media_type]["example"])
+
+    @cached_property
+    def _body_properties(self) -> Json:
+        """The fields of the body; a part's allowed content types stand beside its schema in OpenAPI."""
+        properties: Json = dict(self.body_schema.get("properties", {}))
+        for part, types in self.part_types.items():
+            properties[part] = {**self.contract.resolve(properties[part]), "x-contentTypes": types}
+        return properties
+
+    @cached_property
+    def part_types(self) -> Mapping[str, list[str]]:
+        """The content types of the parts of a multipart body, by their names, where the contract says."""
+        if self.media_type != MULTIPART:
+            return {}
+        encodings = self.document["requestBody"]["content"][MULTIPART].get("encoding", {})
+        return {
+            part: [name.strip() for name in encoding["contentType"].split(",")]
+            for part, encoding in encodings.items()
+        }
+
+    @cached_property
+    def schema(self) -> Json:
+        """One closed schema for all arguments: parameters and body fields in one flat object."""
+        properties = {name: parameter["schema"] for name, parameter in self.parameters.items()}
+        required = [name for name, parameter in self.parameters.items() if parameter.get("required")]
+        return {
+            "type": "object",
+            "properties": properties | self._body_properties,
+            "required": required + self.body_schema.get("required", []),
+            "additionalProperties": False,
+            "components": self.contract.document["components"],
+        }
+
+    @cached_property
+    def success_schema(self) -> Json | None:
+        """The schema of a success's JSON, its references resolvable; None where it is a file or nothing."""
+        responses = self.document["responses"]
+        success = next(self.contract.resolve(responses[code]) for code in responses if code.startswith("2"))
+        if JSON not in success.get("content", {}):
+            return None
+        schema: Json = success["content"][JSON]["schema"]
+        return {**schema, "components": self.contract.document["components"]}
+
+
+class Contract:
+    """One API's contract file."""
+
+    def __init__(self, api: str, document: Json) -> None:
+        self.api = api
+        self.document = document
+        self.operations: dict[str, Operation] = {
+            document_of_operation["operationId"]: Operation(
+                api, document_of_operation["operationId"], method.upper(), path, document_of_operation, self
+            )
+            for path, methods in document["paths"].items()
+            for method, document_of_operation in methods.items()
+            if method in ("get", "post", "patch", "put", "delete")
+        }
+
+    def __getitem__(self, operation_id: str) -> Operation:
+        """Raises InvalidRequestError where the API has no such operation."""
+        if operation_id not in self.operations:
+            unknown = Violation(
+                "", f"no operation {operation_id!r}", f"known here: {', '.join(self.operations)}"
+            )
+            raise InvalidRequestError.before_sending(operation_id, [unknown])
+        return self.operations[operation_id]
+
+    def resolve(self, node: Json) -> Json:
+        """Follow a local ``$ref``, siblings of the reference winning over what it points to."""
+        while "$ref" in node:
+            target: Any = self.document
+            for token in node["$ref"].removeprefix("#/").split("/"):
+                target = target[token.replace("~1", "/").replace("~0", "~")]
+            node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+        return node
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Json]:
+        """The parameters that operations share, by their names on the wire."""
+        return {
+            parameter["name"]: parameter for parameter in self.document["components"]["parameters"].values()
+        }
+
+    @property
+    def title(self) -> str:
+        """The API's name for people: ``Stripe``."""
+        return cast("str", self.document["x-name"])
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """What to do about an error, by the API's error code; only for those that have their own remedy."""
+        return cast("Mapping[str, str]", self.document.get("x-advice", {}))
+
+    @cached_property
+    def evidence(self) -> Json:
+        """The schema of a case's evidence (``x-evidence``), its references resolvable."""
+        return {**self.document["x-evidence"], "components": self.document["components"]}
+
+    @cached_property
+    def named_schemas(self) -> Mapping[str, Json]:
+        """The contract's own schemas by name, each with its references resolvable."""
+        components = self.document["components"]
+        return {
+            name: {"$ref": f"#/components/schemas/{name}", "components": components}
+            for name in components["schemas"]
+        }
+
+    def request(self, operation_id: str, **arguments: Any) -> Request:
+        """Validate and encode one call; arguments that are None are left out.
+
+        :raises InvalidRequestError: with every violation; nothing was sent.
+        """
+        from dispute_provider._contracts.validation import violations
+
+        operation = self[operation_id]
+        given = {name: value for name, value in arguments.items() if value is not None}
+        if found := violations(operation.schema, given):
+            raise InvalidRequestError.before_sending(operation_id, found)
+        return encode(operation, given)
+
+
+@cache
+def load(api: str) -> Contract:
+    """Read an API's contract file.
+
+    :raises FileNotFoundError: if there is no ``schemas/<api>.openapi.json``.
+    """
+    return Contract(api, read_schema(f"{api}.openapi.json"))
+
+
+@cache
+def read_schema(name: str) -> Json:
+    """Read one file of ``schemas/``."""
+    return cast("Json", json.loads(files("dispute_provider.schemas").joinpath(name).read_bytes()))
+
+
+def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
+    """Encode validated arguments; every path segment is escaped, so an id cannot change the path."""
+    by_place: dict[str, Json] = {"path": {}, "query": {}, "header": {}, "body": {}}
+    for name, value in arguments.items():
+        by_place[operation.places.get(name, "body")][name] = value
+
+    path = operation.path
+    for name, value in by_place["path"].items():
+        path = path.replace(f"{{{name}}}", segment(str(value)))
+    if query := query_string(json.dumps(by_place["query"]), operation.joined):
+        path = f"{path}?{query}"
+    headers = {name: str(value) for name, value in by_place["header"].items()}
+    body, content_type = encode_body(operation.media_type, by_place["body"], operation.part_types)
+    if content_type:
+        headers["Content-Type"] = content_type
+    return Request(operation, path, headers, body, arguments)

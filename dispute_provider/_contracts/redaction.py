@@ -1,0 +1,129 @@
+"""Replace what may not be stored or logged of an answer, or of a request. Pure.
+
+It fails closed: a text is shown where the contract says that it may be, and nowhere else. That is so of
+enums, dates and uuids, and of what has one of the roles in ``SHOWN``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dispute_provider._contracts.contract import Contract, Operation
+from dispute_provider._contracts.formats import FORMATS
+from dispute_provider._contracts.json_data import Json
+
+SECRET = "[redacted: a secret]"  # noqa: S105  # what stands in a secret's place
+SHOWN = frozenset(("dispute", "account", "connection", "idempotency-key", "plain"))
+"""The roles whose texts are shown."""
+_FORMATS = ("uuid", "date", "date-time")
+# A value that is new in a list of known ones: a word of an API's, not a sentence of somebody's.
+_TERM = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*", re.ASCII)
+_LONGEST_TERM = 40
+# The name of a member that the contract does not know.
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$-]{0,63}", re.ASCII)
+
+
+def redacted_answer(operation: Operation, data: Any) -> Any:
+    """Return an answer of an operation without the texts that its contract does not show.
+
+    :param data: the answer's JSON as the API sent it; or its bytes, where the contract has no JSON for it.
+    """
+    if isinstance(data, bytes):
+        return f"[redacted: {len(data):,} bytes]"
+    return _shown(operation.contract, operation.success_schema or {}, data)
+
+
+def _shown(api: Contract, schema: Json, value: Any) -> Any:
+    schema = branch_for(api, schema, value)
+    if isinstance(value, str):
+        return _text(schema, value)
+    if isinstance(value, list):
+        return [_shown(api, schema.get("items", {}), item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    known, others = schema.get("properties", {}), schema.get("additionalProperties")
+    rules = others if isinstance(others, dict) else {}
+    shown: dict[str, Any] = {}
+    for name, item in value.items():
+        is_name = name in known or _NAME.fullmatch(name) or rules.get("x-role") in SHOWN
+        # Several names of a length stay several members.
+        key = name if is_name else f"{_redacted(name)} {len(shown) + 1}"
+        shown[key] = _shown(api, known.get(name, rules), item)
+    return shown
+
+
+def branch_for(api: Contract, schema: Json, value: Any) -> Json:
+    """Return a schema with its references followed; of alternatives, the first that has the value's type."""
+    schema = api.resolve(schema)
+    if "anyOf" not in schema:
+        return schema
+    kinds: dict[type, str] = {str: "string", list: "array", dict: "object"}
+    kind = kinds.get(type(value))
+    branches = (branch_for(api, branch, value) for branch in schema["anyOf"])
+    return next((branch for branch in branches if kind in _types(branch)), {})
+
+
+def _types(schema: Json) -> list[str]:
+    given = schema.get("type", [])
+    return [given] if isinstance(given, str) else given
+
+
+def _text(schema: Json, text: str) -> str:
+    if schema.get("x-role") == "secret":
+        return SECRET
+    return text if not text or _may_show(schema, text) else _redacted(text)
+
+
+def _may_show(schema: Json, text: str) -> bool:
+    if schema.get("x-role") in SHOWN or text in schema.get("enum", ()):
+        return True
+    if (known := schema.get("x-knownValues")) is not None:
+        return text in known or (len(text) <= _LONGEST_TERM and bool(_TERM.fullmatch(text)))
+    return schema.get("format") in _FORMATS and FORMATS.conforms(text, schema["format"])
+
+
+def _redacted(text: str) -> str:
+    return f"[redacted: {len(text):,} characters]"
+
+
+def redacted_arguments(
+    operation: Operation, arguments: Mapping[str, Any], *, show_texts: bool = False
+) -> dict[str, Any]:
+    """Return arguments without the texts that their contract does not show.
+
+    A text is told apart by its length and digest. Parameters are shown unless their role is ``customer-text``
+    or ``secret``, fields of the body only where the contract says so.
+
+    :param show_texts: show texts as they are, False by default; secrets never show.
+    """
+    return {
+        name: _masked(operation.contract, operation.schema_of(name), value, operation.role(name), show_texts)
+        if name not in operation.parameters or operation.role(name) in ("customer-text", "secret")
+        else value
+        for name, value in arguments.items()
+    }
+
+
+def _masked(api: Contract, schema: Json, value: Any, role: str | None, show_texts: bool) -> Any:
+    schema = branch_for(api, schema, value)
+    role = role or schema.get("x-role")
+    if role == "secret":
+        return SECRET
+    if isinstance(value, str):
+        is_document = "x-maxBytes" in schema or schema.get("x-kind") == "file"
+        if show_texts or not value or is_document or role in SHOWN or _may_show(schema, value):
+            return value
+        digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"[{len(value):,} characters, sha256 {digest[:8]}]"
+    if isinstance(value, Mapping):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties") or {}
+        return {
+            name: _masked(api, known.get(name, others), item, None, show_texts)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(api, schema.get("items", {}), item, None, show_texts) for item in value]
+    return value

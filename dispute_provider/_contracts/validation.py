@@ -1,0 +1,220 @@
+"""JSON Schema validation that names every violation at once and never quotes the text it looked at.
+
+Lengths count UTF-16 units, the most cautious reading of the APIs' "characters". Two keywords of our own:
+``x-maxTextLength`` (all text below an object together, documents aside) and ``x-maxBytes`` (a file part).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.formats import FORMATS
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.lengths import document_names, text_of_others, utf16_units
+from dispute_provider._contracts.screening import Screen
+from dispute_provider.exceptions import Violation
+
+
+def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and len(instance) * 2 > limit and (units := utf16_units(instance)) > limit:
+        yield ValidationError(f"has {units:,} characters")
+
+
+def _max_text_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, Mapping) and (units := text_of_others(document_names(schema), instance)) > limit:
+        yield ValidationError(f"holds {units:,} characters of text in all")
+
+
+def _max_bytes(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, FilePart) and (size := len(instance.content)) > limit:
+        yield ValidationError(f"has {size:,} bytes")
+
+
+def _content_types(
+    validator: Any, allowed: list[str], instance: Any, schema: Json
+) -> Iterator[ValidationError]:
+    if isinstance(instance, FilePart) and instance.content_type not in allowed:
+        yield ValidationError(f"is a file of type {ascii(instance.content_type)[1:-1][:80]}")
+
+
+def _type(validator: Any, types: Any, instance: Any, schema: Json) -> Iterator[ValidationError]:
+    """A file part stands where the contract says so, and nowhere else."""
+    if isinstance(instance, FilePart) != ("x-maxBytes" in schema):
+        yield ValidationError(
+            "", validator="type", validator_value="a file" if "x-maxBytes" in schema else types
+        )
+    elif not isinstance(instance, FilePart):
+        yield from _standard_type(validator, types, instance, schema)
+
+
+_standard_type = Draft202012Validator.VALIDATORS["type"]
+_StrictValidator = extend(
+    Draft202012Validator,
+    {
+        "maxLength": _max_length,
+        "type": _type,
+        "x-maxTextLength": _max_text_length,
+        "x-maxBytes": _max_bytes,
+        "x-contentTypes": _content_types,
+    },
+)
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """What judges by one schema; made when it is first asked for."""
+
+    schema: Json
+
+    @cached_property
+    def screen(self) -> Screen:
+        return Screen(self.schema)
+
+    @cached_property
+    def validator(self) -> Validator:
+        return _StrictValidator(self.schema, format_checker=FORMATS)
+
+
+# By the id of the schema, which stays its own as long as the schema is kept.
+_checks: dict[int, _Checks] = {}
+
+
+def _checks_of(schema: Json) -> _Checks:
+    if (checks := _checks.get(id(schema))) is None:
+        checks = _checks[id(schema)] = _Checks(schema)
+    return checks
+
+
+def violations(schema: Json, instance: Any) -> list[Violation]:
+    """Everything that is wrong with an instance, in the order of its pointers."""
+    checks = _checks_of(schema)
+    if checks.screen.passes(instance):
+        return []
+    errors = checks.validator.iter_errors(instance)
+    found = {violation for error in errors for violation in _explain(error)} | set(_unencodable(instance))
+    return sorted(found, key=lambda violation: (violation.pointer, violation.problem))
+
+
+def wrong_with_value(schema: Json, value: Any) -> list[Violation]:
+    """What is wrong with one value, by a schema that says nothing about its members or items.
+
+    Their pointers are empty. A string must also have a form in UTF-8.
+    """
+    errors = _StrictValidator(schema, format_checker=FORMATS).iter_errors(value)
+    found = [violation for error in errors for violation in _explain(error)]
+    return found + list(_unencodable(value) if isinstance(value, str) else ())
+
+
+def _unencodable(value: Any, pointer: str = "") -> Iterator[Violation]:
+    """Half a surrogate pair has no UTF-8 form: no API could be sent it as it is."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            yield Violation(
+                pointer, f"half a surrogate pair at character {error.start}", "give whole characters"
+            )
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _unencodable(str(key), f"{pointer}/{escape(key)!a}")
+            yield from _unencodable(item, f"{pointer}/{escape(key)}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unencodable(item, f"{pointer}/{index}")
+
+
+def escape(token: Any) -> str:
+    """A token of a JSON pointer (RFC 6901)."""
+    return str(token).replace("~", "~0").replace("/", "~1")
+
+
+def _pointer(path: Iterable[Any]) -> str:
+    return "".join(f"/{escape(token)}" for token in path)
+
+
+def _explain(error: ValidationError) -> Iterator[Violation]:
+    """Turn a jsonschema error into our own words, which never hold the value itself."""
+    nearest = _nearest_branch(error) if error.validator in ("anyOf", "oneOf") else []
+    if nearest:
+        for suberror in nearest:
+            yield from _explain(suberror)
+    elif [*error.relative_schema_path][-2:-1] == ["propertyNames"]:
+        about_key = _in_our_words(error)
+        yield replace(about_key, problem=f"one of its keys {about_key.problem}")
+    else:
+        yield _in_our_words(error)
+
+
+def _in_our_words(error: ValidationError) -> Violation:
+    pointer = _pointer(error.absolute_path)
+    limit: Any = error.validator_value
+    match error.validator:
+        case "required":
+            missing = [name for name in limit if name not in error.instance]
+            return Violation(pointer, "required and missing: " + ", ".join(missing), "give it a value")
+        case "additionalProperties":
+            known = sorted(error.schema.get("properties", {}))
+            unknown = sorted(str(name) for name in error.instance if name not in known)
+            return Violation(
+                pointer,
+                "unknown: " + ", ".join(ascii(name)[1:-1][:60] for name in unknown),
+                "known here: " + (", ".join(known) or "nothing"),
+            )
+        case "type":
+            wanted = limit if isinstance(limit, str) else " or ".join(limit)
+            return Violation(pointer, f"is {_type_name(error.instance)}", f"must be {wanted}")
+        case "enum" | "const":
+            choices = limit if isinstance(limit, list) else [limit]
+            return Violation(
+                pointer, "is none of the allowed values", "one of " + ", ".join(map(repr, choices))
+            )
+        case "maxLength" | "x-maxTextLength":
+            return Violation(pointer, error.message, f"at most {limit:,} are allowed; shorten it")
+        case "anyOf" | "oneOf":
+            kinds = [branch.get("type", branch.get("enum", branch.get("const"))) for branch in limit]
+            return Violation(pointer, f"is {_type_name(error.instance)}", f"must be one of {kinds}")
+        case "x-contentTypes":
+            return Violation(pointer, error.message, "must be " + " or ".join(limit))
+        case "x-maxBytes":
+            return Violation(pointer, error.message, f"at most {limit:,} are allowed; send a smaller file")
+        case "minLength" | "minItems" | "minProperties":
+            return Violation(pointer, "is too short or empty", f"at least {limit} needed")
+        case "maxItems" | "maxProperties":
+            return Violation(
+                pointer, f"has {len(error.instance):,} entries", f"at most {limit:,} are allowed"
+            )
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            return Violation(pointer, f"is {error.instance}", f"{error.validator} is {limit}")
+        case "pattern" | "format":
+            return Violation(
+                pointer, "has the wrong form", error.schema.get("x-form") or f"must be like {limit}"
+            )
+        case _:
+            return Violation(pointer, f"breaks {error.validator}", f"{error.validator}: {limit!r}"[:200])
+
+
+def _nearest_branch(error: ValidationError) -> list[ValidationError]:
+    """Of several alternatives, the one whose type the value has: the one that its author meant."""
+    branches: dict[int, list[ValidationError]] = {}
+    for suberror in error.context:
+        branches.setdefault(suberror.relative_schema_path[0], []).append(suberror)
+    meant = [
+        suberrors
+        for suberrors in branches.values()
+        if not any(s.validator in ("type", "enum", "const") and not s.relative_path for s in suberrors)
+    ]
+    return meant[0] if meant else []
+
+
+def _type_name(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number"}
+    return names.get(type(value), "empty" if value is None else type(value).__name__)

@@ -1,0 +1,122 @@
+"""PDFs, by pdfium. Runs in the child alone."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pypdfium2
+from PIL import Image
+from pypdfium2 import raw
+
+from dispute_provider._documents.card_numbers import has_card_number
+from dispute_provider._documents.messages import Refusal
+from dispute_provider._documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
+from dispute_provider._documents.refused import Refused
+from dispute_provider._evidence.file_types import PDF
+
+# More than anybody looks through before a deadline; below it, all text is searched.
+MAX_PAGES = 500
+# Somewhere in the file, or packed away in it.
+_HAS_PAGES = re.compile(rb"/Type\s*/Page\b|/ObjStm\b")
+_ACTIVE = re.compile(rb"/S\s*/(?:JavaScript|Launch)\b")
+_PACKED_OBJECTS = re.compile(rb"/ObjStm\b.{0,300}?>>\s*stream\r?\n", re.DOTALL)
+_MAX_UNPACKED = 64 * 1024 * 1024
+_XFA = (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND)
+_MEDIA = {
+    raw.FPDF_ANNOT_SOUND,
+    raw.FPDF_ANNOT_MOVIE,
+    raw.FPDF_ANNOT_SCREEN,
+    raw.FPDF_ANNOT_THREED,
+    raw.FPDF_ANNOT_RICHMEDIA,
+}
+
+
+def inspect(content: bytes) -> tuple[str, int, bool]:
+    """Its content type, its number of pages, and whether its text holds a card number."""
+    with _opened(content) as document:
+        if b"%%EOF" not in content:
+            raise Refused(Refusal.BROKEN)
+        pages = len(document)
+        if pages > MAX_PAGES:
+            raise Refused(Refusal.MANY_PAGES, pages, MAX_PAGES)
+        if document.count_attachments():
+            raise Refused(Refusal.ATTACHMENTS)
+        if raw.FPDFDoc_GetJavaScriptActionCount(document) or any(map(_ACTIVE.search, _objects(content))):
+            raise Refused(Refusal.ACTIVE)
+        if document.get_formtype() in _XFA:
+            raise Refused(Refusal.DYNAMIC_FORM)
+        # All of them: the last may be the one that cannot be read.
+        card_number = sum(_look_through(document, index) for index in range(pages)) > 0
+    return PDF.content_type, pages, card_number
+
+
+def render(content: bytes, number: int, width: int) -> Image.Image:
+    """One page with its form and its notes filled in, as a bank's program would show it."""
+    with _opened(content) as document:
+        if not 1 <= number <= len(document):
+            raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
+        document.init_forms()
+        page = document[number - 1]
+        wide, tall = page.get_size()
+        scale = min(width / wide, MAX_SHOWN_HEIGHT / tall, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
+        picture: Image.Image = page.render(scale=scale).to_pil()
+    return picture
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        # pdfium's code may be of an earlier document.
+        if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY) and b"/Encrypt" in content:
+            raise Refused(Refusal.ENCRYPTED) from None
+        raise Refused(Refusal.BROKEN if _HAS_PAGES.search(content) else Refusal.NO_PAGES) from None
+    with document:
+        if raw.FPDF_GetSecurityHandlerRevision(document) != -1:
+            raise Refused(Refusal.ENCRYPTED)
+        yield document
+
+
+def _objects(content: bytes) -> Iterator[bytes]:
+    """The objects of a PDF as they stand in it, and those packed together, as far as they can be unpacked."""
+    yield content
+    for found in _PACKED_OBJECTS.finditer(content):
+        packed = content[found.end() : content.find(b"endstream", found.end())]
+        with suppress(zlib.error):
+            yield zlib.decompressobj().decompress(packed, _MAX_UNPACKED)
+
+
+def _look_through(document: pypdfium2.PdfDocument, index: int) -> bool:
+    """Whether a page holds a card number: in its text, its notes or the fields of its form.
+
+    :raises Refused: if it has something that cannot be shown.
+    """
+    page = document[index]
+    texts = [page.get_textpage().get_text_range()]
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        note = raw.FPDFPage_GetAnnot(page, number)
+        kind = raw.FPDFAnnot_GetSubtype(note)
+        texts += (_string(note, key) for key in (b"Contents", b"V"))
+        raw.FPDFPage_CloseAnnot(note)
+        if kind == raw.FPDF_ANNOT_FILEATTACHMENT:
+            raise Refused(Refusal.ATTACHMENTS)
+        if kind in _MEDIA:
+            raise Refused(Refusal.MEDIA, index + 1)
+    for picture in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,)):
+        wide, tall = picture.get_px_size()
+        if wide * tall > MAX_PIXELS:
+            # It would be left out of the page that is shown, for want of memory.
+            raise Refused(Refusal.MANY_PIXELS, wide, tall, MAX_PIXELS)
+    page.close()
+    return any(map(has_card_number, texts))
+
+
+def _string(note: raw.FPDF_ANNOTATION, key: bytes) -> str:
+    size = raw.FPDFAnnot_GetStringValue(note, key, None, 0)
+    text = (raw.FPDF_WCHAR * (size // 2 + 1))()
+    raw.FPDFAnnot_GetStringValue(note, key, text, size)
+    return bytes(text)[:size].decode("utf-16-le", "ignore").rstrip("\0")

@@ -1,0 +1,127 @@
+"""JPEG, PNG, TIFF and GIF, by Pillow. Runs in the child alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import cast
+
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+
+from dispute_provider._documents.messages import Refusal
+from dispute_provider._documents.polyglots import has_pdf_header
+from dispute_provider._documents.refused import Refused
+from dispute_provider._evidence.file_types import GIF, JPEG, PICTURES, PNG, FileType
+
+# A3 scanned at 600 dpi has 70 million.
+MAX_PIXELS = 80_000_000
+MAX_FRAMES = 500
+# Of a page that is shown.
+MAX_SHOWN_PIXELS = 16_000_000
+MAX_SHOWN_HEIGHT = 16_000
+_FORMATS = tuple(each.name for each in PICTURES)
+# MPO: a JPEG with more pictures behind the first, as telephones take them.
+_BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in PICTURES}}
+_STARTS = tuple(start for each in PICTURES for start in each.starts)
+
+
+def prepare() -> None:
+    """Have our limit of pixels stand for Pillow's, which only warns at first."""
+    Image.MAX_IMAGE_PIXELS = None
+
+
+def samples() -> Iterator[bytes]:
+    """The smallest picture of each kind."""
+    for name in _FORMATS:
+        written = io.BytesIO()
+        Image.new("RGB", (1, 1)).save(written, name)
+        yield written.getvalue()
+
+
+def inspect(content: bytes) -> tuple[str, int]:
+    """Its content type and its number of frames, after decoding all of them."""
+    picture = _opened(content)
+    kind = _kind(picture)
+    frames = _frames(picture)
+    if frames > 1 and kind in (PNG, GIF):
+        raise Refused(Refusal.ANIMATED)
+    if frames > MAX_FRAMES:
+        raise Refused(Refusal.MANY_PAGES, frames, MAX_FRAMES)
+    for frame in range(frames):
+        _frame(picture, frame).load()
+    return kind.content_type, frames
+
+
+def render(content: bytes, number: int, width: int) -> Image.Image:
+    """One frame, upright, on white, at most ``width`` pixels wide."""
+    picture = _opened(content)
+    if not 1 <= number <= _frames(picture):
+        raise Refused(Refusal.NO_SUCH_PAGE, _frames(picture), number)
+    frame = _frame(picture, number - 1)
+    shown = ImageOps.exif_transpose(_eight_bits(frame))
+    room = (MAX_SHOWN_PIXELS / (shown.width * shown.height)) ** 0.5
+    scale = min(1, width / shown.width, MAX_SHOWN_HEIGHT / shown.height, room)
+    size = (max(1, int(shown.width * scale)), max(1, int(shown.height * scale)))
+    # Smaller first: every further step is one of few pixels.
+    return _on_white(shown.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else shown)
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as a PNG without anything beside its pixels; grey ones take a third of the time and room."""
+    written = io.BytesIO()
+    shown = picture.convert("RGB")
+    if _is_grey(shown):
+        shown = shown.getchannel("R")
+    shown.save(written, PNG.name, compress_level=3)
+    return written.getvalue()
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    red, green, blue = picture.split()
+    return not any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content), formats=_FORMATS)
+    except UnidentifiedImageError:
+        if has_pdf_header(content):
+            # A PDF behind something else.
+            raise Refused(Refusal.FOREIGN) from None
+        raise Refused(Refusal.BROKEN if content.startswith(_STARTS) else Refusal.UNKNOWN) from None
+
+
+def _kind(picture: Image.Image) -> FileType:
+    return _BY_FORMAT[picture.format or ""]
+
+
+def _frames(picture: Image.Image) -> int:
+    """Of a JPEG always one: what is behind its first picture, no program shows."""
+    return 1 if _kind(picture) is JPEG else getattr(picture, "n_frames", 1)
+
+
+def _frame(picture: Image.Image, index: int) -> Image.Image:
+    """One frame, of a size that is looked at before it is decoded."""
+    if index:
+        picture.seek(index)
+    if picture.width * picture.height > MAX_PIXELS:
+        raise Refused(Refusal.MANY_PIXELS, picture.width, picture.height, MAX_PIXELS)
+    return picture
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits and more by its brightest and darkest, which Pillow would cut off at 255."""
+    if picture.mode.startswith("I;16"):
+        return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if picture.mode in ("I", "F"):
+        low, high = cast("tuple[float, float]", picture.getextrema())
+        scale = 255 / ((high - low) or 1)
+        return picture.point(lambda value: value * scale - low * scale).convert("L")
+    return picture
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("P", "LA", "PA", "La", "RGBa", "RGBA") or "transparency" in picture.info:
+        clear = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return picture

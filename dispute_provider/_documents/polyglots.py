@@ -1,0 +1,105 @@
+"""Detect files that are two things at once: a reviewer would see only one of the two."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PNG
+
+_PADDING = b"\0\t\n\f\r \x1a"
+# Where lenient readers of PDF look for its header.
+_PDF_HEADER_WITHIN = 1024
+_PDF_END = b"%%EOF"
+_ZIP_END = struct.Struct("<4s4H2LH")
+_ZIP_END_WITHIN = _ZIP_END.size + 65_535
+_PNG_CHUNK = struct.Struct(">L4s")
+# In the coded part of a JPEG 0xff stands before zero, a restart or itself; a marker is what else follows it.
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_GIF_TRAILER, _GIF_EXTENSION = 0x3B, 0x21
+# Telephones leave smaller pictures and notes behind a JPEG, which harm nobody; these are other files.
+_OTHER_FILES = re.compile(
+    rb"PK\x03\x04|%PDF-|ftyp(?:isom|mp4|avc1|qt  )|Rar!\x1a|7z\xbc\xaf\x27|\x7fELF|^#!/"
+    rb"|<(?:!doctype|html|head|body|script|svg|iframe|\?xml|\?php)[\s>]",
+    re.IGNORECASE,
+)
+
+
+def is_polyglot(content: bytes, kind: str) -> bool:
+    """Whether a document can be opened as another kind of file too, or has one behind its end.
+
+    :param content: of a document that its own parser has read through.
+    """
+    if _ends_as_zip(content):
+        return True
+    match kind:
+        case PDF.content_type:
+            return bool(content[content.rfind(_PDF_END) + len(_PDF_END) :].strip(_PADDING))
+        case PNG.content_type:
+            behind = bool(content[_png_end(content) :].strip(_PADDING))
+        case JPEG.content_type:
+            behind = bool(_OTHER_FILES.search(content[_jpeg_end(content) :]))
+        case GIF.content_type:
+            behind = bool(content[_gif_end(content) :].strip(_PADDING))
+        case _:
+            behind = False
+    return behind or has_pdf_header(content)
+
+
+def has_pdf_header(content: bytes) -> bool:
+    """Whether lenient readers would take it for a PDF."""
+    return b"%PDF-" in content[:_PDF_HEADER_WITHIN]
+
+
+def _ends_as_zip(content: bytes) -> bool:
+    """Archives are found by their end, whatever stands before them."""
+    at = content.rfind(b"PK\x05\x06", max(0, len(content) - _ZIP_END_WITHIN))
+    if at < 0 or len(content) < at + _ZIP_END.size:
+        return False
+    *_, entries, size, _, _ = _ZIP_END.unpack_from(content, at)
+    return not entries or content[max(0, at - size) :].startswith(b"PK\x01\x02")
+
+
+def _png_end(content: bytes) -> int:
+    """Behind the last chunk and its checksum."""
+    at = 8
+    while at + _PNG_CHUNK.size <= len(content):
+        length, name = _PNG_CHUNK.unpack_from(content, at)
+        at += _PNG_CHUNK.size + length + 4
+        if name == b"IEND":
+            break
+    return at
+
+
+def _jpeg_end(content: bytes) -> int:
+    """Behind the first picture; a thumbnail inside one of its segments does not count."""
+    at = 2
+    while marker := _JPEG_MARKER.search(content, at):
+        at = marker.end()
+        kind = marker[1][0]
+        if kind == _JPEG_END:
+            return at
+        at += int.from_bytes(content[at : at + 2], "big")
+    return len(content)
+
+
+def _gif_end(content: bytes) -> int:
+    """Behind the trailer; the end of the file where there is none."""
+    at = 13 + _gif_colors(content, 10)
+    while at < len(content):
+        kind = content[at]
+        if kind == _GIF_TRAILER:
+            return at + 1
+        # An extension has its label before its blocks, a picture its place, its colors and a size of codes.
+        at += 2 if kind == _GIF_EXTENSION else 11 + _gif_colors(content, at + 9)
+        while at < len(content) and (length := content[at]):
+            at += length + 1
+        at += 1
+    return len(content)
+
+
+def _gif_colors(content: bytes, at: int) -> int:
+    """The length in bytes of a table of colors, from the flags that say so."""
+    flags = content[at] if at < len(content) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

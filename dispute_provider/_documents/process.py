@@ -1,0 +1,105 @@
+"""The child process as its parent sees it: one question, one answer, within a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from dispute_provider._documents.messages import ANSWER, QUESTION
+
+# It takes the parent's path over: a package may stand where only the parent's environment or set-up says.
+_START = "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main()"
+_PACKAGES = str(Path(__file__).parents[2])
+_START_SECONDS = 60.0
+_NO_START = (
+    "the program that reads documents does not start; to see why: "
+    f"{sys.executable} -m dispute_provider._documents.child < /dev/null"
+)
+_LARGEST_ANSWER = 64 * 1024 * 1024
+
+
+class Process:
+    """One child. It inherits no environment, no open files and no folder, and what it prints is lost.
+
+    :raises RuntimeError: if it does not start.
+    """
+
+    def __init__(self) -> None:
+        self.parent = os.getpid()
+        self.served = 0
+        self._child = subprocess.Popen(  # noqa: S603  # this interpreter, and a program of ours
+            [sys.executable, "-I", "-S", "-c", _START, _PACKAGES, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+        self._await_start()
+
+    def ask(self, what: bytes, page: int, width: int, content: bytes, seconds: float) -> tuple[bytes, bytes]:
+        """The kind of the answer, and the answer.
+
+        :raises TimeoutError: if it takes longer; the child has been killed.
+        :raises EOFError: if the child broke off.
+        """
+        assert self._child.stdin
+        with self._killed_after(seconds):
+            self._child.stdin.write(QUESTION.pack(what, page, width, len(content)) + content)
+            self._child.stdin.flush()
+            answer = self._read()
+        self.served += 1
+        return answer
+
+    def end(self) -> None:
+        """Kill it and wait for its end."""
+        self._child.kill()
+        for pipe in (self._child.stdin, self._child.stdout):
+            assert pipe
+            # What could not be written to it is not tried again.
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self._child.wait()
+
+    def _await_start(self) -> None:
+        try:
+            with self._killed_after(_START_SECONDS):
+                self._read()
+        except (EOFError, TimeoutError):
+            self.end()
+            raise RuntimeError(_NO_START) from None
+
+    def _read(self) -> tuple[bytes, bytes]:
+        kind, length = ANSWER.unpack(self._bytes(ANSWER.size))
+        return kind, self._bytes(min(length, _LARGEST_ANSWER))
+
+    def _bytes(self, length: int) -> bytes:
+        assert self._child.stdout
+        read = self._child.stdout.read(length)
+        if len(read) < length:
+            raise EOFError
+        return read
+
+    @contextlib.contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        timed_out = threading.Event()
+
+        def kill() -> None:
+            timed_out.set()
+            self._child.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (OSError, EOFError):
+            raise (TimeoutError if timed_out.is_set() else EOFError) from None
+        finally:
+            timer.cancel()

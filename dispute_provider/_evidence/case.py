@@ -1,0 +1,217 @@
+"""A case: one dispute's evidence as its owner keeps it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.evidence_fields import SEPARATOR, groups
+from dispute_provider._contracts.json_data import holds_json
+from dispute_provider._evidence.case_size import TOO_DEEP, excess
+from dispute_provider._evidence.documents import Document, shown
+from dispute_provider._evidence.snapshot import sha256_of
+from dispute_provider.exceptions import InvalidCaseError, Violation
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """A document that stands beside the case, named relative to it."""
+
+    path: str
+    optional: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One piece of evidence under the API's own name for it: text, a document or a structured object.
+
+    :param name: of a field that the API nests, its path: ``appeal/card/reason_for_filing``.
+    """
+
+    name: str
+    value: str | FileReference | Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Without what it says: that belongs in no log."""
+        return f"Entry({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One dispute's evidence.
+
+    :param provider: the API, ``stripe`` or ``moov``.
+    :param account: Stripe Connect account or Moov merchant account; None where the connection's own.
+    :param prepared_by: who put the evidence together.
+    :param customer_contacted: whether the cardholder was asked first; None if nobody said.
+    :param product: ``physical``, ``digital`` or ``service``.
+    :param folder: where its documents stand; None if it has come without a place of its own.
+    :param source: the file it was read from, if any.
+    """
+
+    provider: str
+    dispute: str
+    evidence: tuple[Entry, ...] = field(repr=False)
+    account: str | None = None
+    prepared_by: str | None = None
+    customer_contacted: bool | None = None
+    product: str | None = None
+    metadata: Mapping[str, str] | None = field(default=None, repr=False)
+    folder: str | None = None
+    source: str | None = None
+
+    @property
+    def files(self) -> tuple[FileReference, ...]:
+        return tuple(entry.value for entry in self.evidence if isinstance(entry.value, FileReference))
+
+    def digest(self, documents: Mapping[str, Document]) -> str:
+        """sha256 of the case with its documents: it changes when its owner changes anything.
+
+        :param documents: by the paths that the case names; absent ones count as absent.
+        """
+        entries = [
+            [entry.name, documents[entry.value.path].sha256 if entry.value.path in documents else None]
+            if isinstance(entry.value, FileReference)
+            else [entry.name, entry.value]
+            for entry in self.evidence
+        ]
+        return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata])
+
+    @classmethod
+    def parse(cls, data: Any, *, folder: str | None = None, source: str | None = None) -> Case:
+        """Check and read a case as it stands in a file, a row or a form.
+
+        :param source: what to call it in an error; its dispute where not given.
+        :raises InvalidCaseError: with every violation of the case schema and of the API's limits; or with the
+            bound that it exceeds; and in place of any other exception.
+        """
+        with reading(source or name_of(data)):
+            return cls._parse(data, folder, source)
+
+    @classmethod
+    def _parse(cls, data: Any, folder: str | None, source: str | None) -> Case:
+        from dispute_provider._contracts.validation import violations
+
+        name = source or name_of(data)
+        if too_much := excess(data):
+            raise InvalidCaseError(shown(name), [too_much])
+        data = _in_plain_types(data)
+        found = violations(contract.read_schema("case.schema.json"), data)
+        entries = () if found else tuple(_entries(data["evidence"], _groups(data["provider"])))
+        if found := found or _evidence_violations(data, entries):
+            raise InvalidCaseError(shown(name), found)
+        return cls(
+            provider=data["provider"],
+            dispute=dispute_id(data["dispute"]),
+            evidence=entries,
+            account=data.get("account"),
+            prepared_by=data.get("prepared_by"),
+            customer_contacted=data.get("customer_contacted"),
+            product=data.get("product"),
+            metadata=data.get("metadata"),
+            folder=folder,
+            source=source,
+        )
+
+
+def refused(source: str, problem: str, remedy: str) -> InvalidCaseError:
+    """Return the error of a case for one reason that concerns the whole of it."""
+    return InvalidCaseError(shown(source), [Violation("", problem, remedy)])
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Refuse a case for whatever goes wrong while it is read: no case may stop the others of its batch.
+
+    File systems and schemas raise what they like; the texts of their errors may quote the case.
+
+    :param source: what to call the case.
+    :raises InvalidCaseError: in place of any other exception.
+    """
+    try:
+        yield
+    except InvalidCaseError:
+        raise
+    except RecursionError:
+        raise refused(source, *TOO_DEEP) from None
+    except OSError as error:
+        problem = f"it cannot be read: {type(error).__name__}"
+        raise refused(source, problem, "check the path and the permissions") from None
+    except Exception as error:
+        problem = f"it cannot be read: {type(error).__name__}"
+        raise refused(source, problem, "check its path and its contents") from None
+
+
+def dispute_id(given: str) -> str:
+    """Return a dispute's id as its API spells it: a uuid in lower case (RFC 9562), anything else as it is."""
+    return given.lower() if _UUID.fullmatch(given) else given
+
+
+def name_of(data: Any) -> str:
+    """Return what to call a case before it is checked: its dispute, if it names one."""
+    named = data.get("dispute") if isinstance(data, Mapping) else None
+    return named if isinstance(named, str) and named else "without a dispute"
+
+
+def _in_plain_types(data: Any) -> Any:
+    """Return a case in JSON's own types: no encoder takes other libraries' strings."""
+    try:
+        return data if holds_json(data) else json.loads(json.dumps(data))
+    except (TypeError, ValueError, RecursionError):
+        # The schema tells what is wrong with it.
+        return data
+
+
+def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
+    """What is wrong with the evidence of what else is a case."""
+    from dispute_provider._contracts.validation import violations
+
+    try:
+        api = contract.load(data["provider"])
+    except FileNotFoundError:
+        return [Violation("/provider", "no such API here", "one of those with a contract file")]
+    return [
+        Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
+        for each in violations(api.evidence, data["evidence"])
+    ] + [
+        Violation(
+            f"/evidence/{entry.name}",
+            "names a path outside of the case's folder",
+            "name a file beside the case",
+        )
+        for entry in entries
+        if isinstance(entry.value, FileReference) and _leads_outside(entry.value.path)
+    ]
+
+
+def _leads_outside(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path
+
+
+def _groups(provider: str) -> frozenset[str]:
+    """Return the groups of an API's evidence; none of an API that is not known here."""
+    try:
+        return groups(contract.load(provider))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _entries(evidence: Mapping[str, Any], groups: frozenset[str], group: str = "") -> Iterator[Entry]:
+    for member, given in evidence.items():
+        name = f"{group}{member}"
+        if name in groups and isinstance(given, Mapping):
+            yield from _entries(given, groups, f"{name}{SEPARATOR}")
+            continue
+        for value in given if isinstance(given, list) else [given]:
+            if isinstance(value, Mapping) and "file" in value:
+                yield Entry(name, FileReference(value["file"], value.get("optional", False)))
+            else:
+                yield Entry(name, cast("str | Mapping[str, Any]", value))

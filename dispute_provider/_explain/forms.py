@@ -1,0 +1,309 @@
+"""Forms: a contract's fields as params of a DAG, and what was typed in as arguments or as a case. Pure.
+
+Airflow's form chooses a widget by a param's type, enum, format and items, and knows nothing nested: each
+field is one flat param. A field left empty is None and is left out.
+
+No limit stands in a param's schema. Airflow would stop at the first one that is broken, count characters
+otherwise than we do, and quote what the customer wrote in its error. The limits stand in the descriptions,
+and our own check names every violation at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from airflow.sdk import Param
+
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Operation
+from dispute_provider._contracts.encoding import FORM
+from dispute_provider._contracts.evidence_fields import SEPARATOR, text_schema
+from dispute_provider._contracts.evidence_fields import fields as evidence_fields
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._explain.wording import from_connection, limits, types_of
+
+UNSET = "unset"
+_ANSWERS = {True: "yes", False: "no"}
+_STEP = "."
+_CASE_SECTION = "The case"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestField:
+    """One field of a request's form.
+
+    :param name: its key in the run's configuration: its place in the request, joined with dots.
+    :param path: its place in the request.
+    :param example: what the contract gives as an example, None where it gives none.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    schema: Json
+    section: str | None
+    required: bool
+    example: Any
+
+
+def fields(operation: Operation) -> Iterator[RequestField]:
+    """The fields of an operation that a person fills in.
+
+    The connection gives version and origin. What is secret has no field: a run's configuration is stored.
+    """
+    for name, parameter in operation.parameters.items():
+        own, role = from_connection(operation, name), operation.role(name)
+        if role in ("connection", "secret"):
+            continue
+        schema = operation.contract.resolve(parameter["schema"])
+        schema = {**schema, "description": " ".join([parameter["description"], *_default_of(role)])}
+        required = parameter.get("required", False) and not own
+        section = {"query": "Query", "header": "Headers"}.get(parameter["in"])
+        yield RequestField(name, (name,), schema, section, required, parameter.get("example"))
+    required_in_body = operation.body_schema.get("required", ())
+    for name, schema in operation.schema["properties"].items():
+        if name in operation.parameters:
+            continue
+        schema = operation.contract.resolve(schema)
+        example = operation.body_example.get(name)
+        if (role := schema.get("x-role")) == "secret":
+            continue
+        if note := list(_default_of(role)):
+            schema = {**schema, "description": " ".join([schema.get("description", ""), *note])}
+        if types_of(schema) == ["object"] and "properties" in schema:
+            for inner, given in schema["properties"].items():
+                inner_schema = _within(schema, operation.contract.resolve(given))
+                inner_example = (example or {}).get(inner)
+                section = inner_schema.get("x-section", schema["title"])
+                required = name in required_in_body and inner in schema.get("required", ())
+                yield RequestField(
+                    f"{name}.{inner}", (name, inner), inner_schema, section, required, inner_example
+                )
+        else:
+            yield RequestField(name, (name,), schema, "Body", name in required_in_body, example)
+
+
+def _default_of(role: str | None) -> Iterator[str]:
+    if role == "account":
+        yield "Where empty, the connection's own."
+    elif role == "idempotency-key":
+        yield "Where empty, one is made from the request; staging needs none."
+
+
+def request_params(operation: Operation) -> dict[str, Param]:
+    """The params for one request: what it needs is filled in with examples, what it may have is told."""
+    params: dict[str, Param] = {}
+    clearable: list[str] = []
+    for field in fields(operation):
+        in_body = field.path[0] not in operation.parameters
+        # An example that nobody needs must not end up at a real dispute because nobody took it out. A switch
+        # starts off: left empty, ``submit`` would mean yes.
+        prefilled = field.example if field.required or field.example is False else None
+        params[field.name] = _param(field.schema, prefilled, field.section, field.required, field.example)
+        if in_body and operation.media_type == FORM and _takes_empty(field.schema):
+            clearable.append(field.name)
+    if clearable:
+        params[UNSET] = Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            examples=clearable,
+            title="Unset",
+            section="Unset",
+            description="Fields that are sent empty, whatever stands in them above: the API forgets what it "
+            "holds there. To unset one key of the metadata give it an empty value.",
+        )
+    return params
+
+
+def arguments_from_form(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of one request; a file stays the path that was typed in."""
+    arguments: dict[str, Any] = {}
+    unset = values.get(UNSET) or ()
+    for field in fields(operation):
+        value = "" if field.name in unset else values.get(field.name)
+        if isinstance(value, list):
+            # The widget for lists has one item per line, and a line too many now and then.
+            value = [item for item in value if item != ""] or None
+        if value is None:
+            continue
+        place = arguments
+        for step in field.path[:-1]:
+            place = place.setdefault(step, {})
+        place[field.path[-1]] = value
+    return arguments
+
+
+def case_params(api: str) -> dict[str, Param]:
+    """The params for a whole case of one API: who and what, and each kind of evidence."""
+    params = {
+        name: _case_param(name, schema)
+        for name, schema in contract.read_schema("case.schema.json")["properties"].items()
+        if name not in ("provider", "evidence")
+    }
+    for name, schema in _case_evidence(api):
+        if schema["x-kind"] == "text-or-file":
+            text = {"type": "string", "x-kind": "long-text", **text_schema(contract.load(api), schema)}
+            params[name] = _param({**text, **_named(schema)}, None, schema["x-section"])
+            params[_files_key(name)] = _paths_param(api, schema, f"{schema['title']}: documents")
+        elif schema["x-kind"] == "file":
+            description = f"{schema['description']} A path relative to the folder of the case."
+            params[name] = Param(
+                None,
+                type=["null", "string"],
+                title=schema["title"],
+                section=schema["x-section"],
+                description=f"{description} {_document_limits(api)}",
+            )
+        elif schema["x-kind"] == "files":
+            params[name] = _paths_param(api, schema, schema["title"])
+        else:
+            params[name] = _param(schema, None, schema["x-section"])
+    return params
+
+
+def case_from_form(api: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The case that a form holds, as ``schemas/case.schema.json`` describes it, without its empty fields."""
+    case: dict[str, Any] = {"provider": api}
+    for name in contract.read_schema("case.schema.json")["properties"]:
+        if name not in ("provider", "evidence") and _filled(values.get(name)):
+            case[name] = values[name]
+    if "customer_contacted" in case:
+        case["customer_contacted"] = case["customer_contacted"] in (True, _ANSWERS[True])
+    case["evidence"] = {}
+    for name, schema in _case_evidence(api):
+        value = values.get(name)
+        if schema["x-kind"] == "text-or-file":
+            items = [value] if _filled(value) else []
+            items += [{"file": path} for path in values.get(_files_key(name)) or () if _filled(path)]
+            if items:
+                case["evidence"][name] = items if len(items) > 1 else items[0]
+        elif schema["x-kind"] == "files":
+            if paths := list(filter(_filled, value or ())):
+                _put(case["evidence"], name, [{"file": path} for path in paths])
+        elif _filled(value):
+            _put(case["evidence"], name, {"file": value} if schema["x-kind"] == "file" else value)
+    return case
+
+
+def _put(evidence: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where its field stands in a case: in its group, if it is in one."""
+    *path, member = name.split(_STEP)
+    for step in path:
+        evidence = evidence.setdefault(step, {})
+    evidence[member] = value
+
+
+def _paths_param(api: str, schema: Json, title: str) -> Param:
+    description = schema["description"] if schema["x-kind"] == "files" else ""
+    where = f"One path a line, relative to the folder of the case. {_document_limits(api)}"
+    return Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title=title,
+        section=schema["x-section"],
+        description=" ".join(filter(None, [description, where])),
+    )
+
+
+def _param(
+    schema: Json, default: Any, section: str | None, required: bool = False, example: Any = None
+) -> Param:
+    """A param with the widget that suits a schema."""
+    if "x-maxBytes" in schema:
+        return _file_param(schema, section)
+    types = types_of(schema)
+    if "object" in types and "string" in types:
+        # The string is the empty one, which unsets: that has a field of its own.
+        types = ["object"]
+        schema = {name: value for name, value in schema.items() if name != "x-form"}
+    keywords: Json = {"type": types[0] if required else ["null", *types]}
+    if "enum" in schema:
+        keywords["enum"] = [*schema["enum"], *([] if required else [None])]
+        keywords["values_display"] = {"null": "(left out)"}
+    elif types == ["array"]:
+        keywords["items"] = {"type": "string"}
+    elif types == ["boolean"]:
+        default, keywords["type"] = bool(default), "boolean"
+    elif schema.get("x-kind") == "long-text":
+        keywords["format"] = "multiline"
+    elif schema.get("format") == "date-time":
+        keywords["format"] = "date-time"
+    elif types == ["string"] and isinstance(example, str):
+        keywords["examples"] = [example]
+    if section:
+        keywords["section"] = section
+    sentences = [schema.get("description", ""), *limits(schema)]
+    if example is not None and default is None and "examples" not in keywords:
+        shown = ", ".join(example) if isinstance(example, list) else json.dumps(example).strip('"')
+        sentences.append(f"For example: {shown}.")
+    return Param(default, " ".join(filter(None, sentences)), title=schema["title"], **keywords)
+
+
+def _file_param(schema: Json, section: str | None) -> Param:
+    where = "A path under [dispute] case_roots; where empty, a page made for tests is sent."
+    description = " ".join([schema["description"], *limits(schema), where])
+    return Param(None, description, title=schema["title"], type=["null", "string"], section=section)
+
+
+def _takes_empty(schema: Json) -> bool:
+    return "string" in types_of(schema) and "enum" not in schema and not schema.get("minLength")
+
+
+def _case_param(name: str, schema: Json) -> Param:
+    if schema["type"] == "boolean":
+        return Param(
+            None,
+            schema["description"],
+            title=schema["title"],
+            type=["null", "string"],
+            enum=[*_ANSWERS.values(), None],
+            values_display={**{word: word for word in _ANSWERS.values()}, "null": "nobody said"},
+            section=_CASE_SECTION,
+        )
+    # The dispute comes first, outside of every section.
+    return _param(schema, None, None if name == "dispute" else _CASE_SECTION)
+
+
+def _case_evidence(api: str) -> Iterator[tuple[str, Json]]:
+    """Each field of a case's evidence by its name in the form, groups resolved into their fields."""
+    loaded = contract.load(api)
+    group = loaded.resolve(loaded.evidence)
+    for path, schema in evidence_fields(loaded).items():
+        name = path.replace(SEPARATOR, _STEP)
+        top = loaded.resolve(group["properties"][name.partition(_STEP)[0]])
+        yield name, {"x-section": top["x-section"], **_within(group, schema)}
+
+
+def _within(group: Json, schema: Json) -> Json:
+    """A field's schema with the limit that it shares with the rest of its group."""
+    shared = "x-maxTextLength"
+    if shared in group and schema.get("x-kind") == "long-text":
+        return {**schema, shared: group[shared]}
+    return schema
+
+
+def _named(schema: Json) -> Json:
+    return {"title": schema["title"], "description": schema["description"]}
+
+
+def _document_limits(api: str) -> str:
+    """What the API says of documents, from the operation that uploads them."""
+    parts = (
+        schema
+        for operation in contract.load(api).operations.values()
+        for schema in operation.schema["properties"].values()
+        if "x-maxBytes" in schema
+    )
+    return cast("str", next(parts)["description"])
+
+
+def _files_key(name: str) -> str:
+    return f"{name}-files"
+
+
+def _filled(value: Any) -> bool:
+    return value not in (None, "", [], {})

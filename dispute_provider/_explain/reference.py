@@ -1,0 +1,173 @@
+"""Write the reference page of an operation in Markdown, from its contract. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dispute_provider._contracts.contract import Operation
+from dispute_provider._contracts.encoding import MULTIPART
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._explain.markdown import facts, table
+from dispute_provider._explain.wording import curl, from_connection, limits, types_of
+
+_EFFECTS = {
+    "read": "reads, changes nothing",
+    "write": "changes something that can be changed again",
+    "irreversible": "**cannot be undone**",
+}
+_AFTER_FAILURE = {
+    "resend": "it may be sent again",
+    "resend-same-key": "it may be sent again with the same Idempotency-Key, and only so",
+    "reconcile": "it may have been carried out: read the dispute before anything else",
+}
+_COUNTED = (
+    "Characters are counted in UTF-16 units, the most cautious reading of the API: an emoji counts as two."
+)
+
+
+def reference(operation: Operation, operator: str | None) -> str:
+    """The reference of one operation in Markdown.
+
+    :param operator: dotted name of the class that calls it, None where there is none.
+    """
+    return "\n\n".join(_parts(operation, operator))
+
+
+def _parts(operation: Operation, operator: str | None) -> Iterator[str]:
+    document = operation.document
+    yield f"`{operation.method} {operation.server}{operation.path}`"
+    yield document["description"]
+    yield facts(
+        {
+            "Operation": f"`{operation.id}`",
+            "Effect": _EFFECTS[operation.effect],
+            "After a failure without an answer": _AFTER_FAILURE[operation.after_failure],
+            "Authentication": "; or ".join(_scheme(operation, scheme) for scheme in document["security"]),
+            "Content type": f"`{operation.media_type}`" if operation.media_type else "no body",
+            "Operator": f"`{operator}`" if operator else "none: what it answers must not reach an XCom",
+        }.items()
+    )
+    yield "### Parameters"
+    yield table(("Name", "In", "Type", "Required", "Meaning"), _parameters(operation))
+    if operation.media_type:
+        yield f"### Body\n\n{_COUNTED}"
+        yield table(("Field", "Type", "Required", "Meaning"), _body(operation))
+    yield "### Answers"
+    yield table(("Status", "Meaning", "Headers", "Fields"), _answers(operation))
+    if operation.success_schema:
+        rows = _fields(operation, operation.success_schema, "", answer=True)
+        yield "#### Fields of a success"
+        yield table(("Field", "Type", "Always", "Meaning"), rows)
+        yield f"#### A success\n\n```json\n{json.dumps(_success(operation)['example'], indent=2)}\n```"
+    yield f"### cURL\n\n```bash\n{curl(operation, _examples(operation), operation.server)}\n```"
+
+
+def _scheme(operation: Operation, scheme: Mapping[str, Sequence[str]]) -> str:
+    if not scheme:
+        return "none, with the keys in the body"
+    ((name, scopes),) = scheme.items()
+    known = operation.contract.document["components"]["securitySchemes"]
+    description = known[name]["description"].rstrip(".")
+    return ", scope ".join([f"{name}: {description}", *(f"`{scope}`" for scope in scopes)])
+
+
+def _parameters(operation: Operation) -> Iterator[Sequence[str]]:
+    for name, parameter in operation.parameters.items():
+        schema = operation.contract.resolve(parameter["schema"])
+        meaning = [parameter["description"], *limits(schema)]
+        if from_connection(operation, name):
+            meaning.append("The connection gives it.")
+        yield (
+            f"`{name}`",
+            parameter["in"],
+            _type(schema),
+            "yes" if parameter.get("required") else "",
+            " ".join(meaning),
+        )
+
+
+def _body(operation: Operation) -> Iterator[Sequence[str]]:
+    shared = operation.body_schema
+    if "x-maxTextLength" in shared:
+        yield ("", "", "", limits(shared)[0])
+    properties = {
+        name: schema
+        for name, schema in operation.schema["properties"].items()
+        if name not in operation.parameters
+    }
+    yield from _fields(operation, {**shared, "properties": properties}, "", answer=False)
+
+
+def _fields(operation: Operation, schema: Json, prefix: str, *, answer: bool) -> Iterator[Sequence[str]]:
+    """The fields of an object and of what it holds, each under its full name."""
+    schema = operation.contract.resolve(schema)
+    if "array" in types_of(schema) and "items" in schema:
+        items = operation.contract.resolve(schema["items"])
+        yield from _fields(operation, items, f"{prefix}[]", answer=answer)
+        return
+    for name, given in schema.get("properties", {}).items():
+        inner = operation.contract.resolve(given)
+        full = f"{prefix}.{name}".lstrip(".")
+        required = "yes" if name in schema.get("required", ()) else ""
+        known = ", ".join(f"`{value}`" for value in inner.get("x-knownValues", ()))
+        meaning = [
+            inner.get("description", inner.get("title", "") if not answer else ""),
+            f"So far: {known}." if known else "",
+            # What an API answers is taken as it comes; limits are for what is sent.
+            *([] if answer else limits(inner)),
+        ]
+        yield f"`{full}`", _type(inner), required, " ".join(filter(None, meaning))
+        yield from _fields(operation, inner, full, answer=answer)
+
+
+def _answers(operation: Operation) -> Iterator[Sequence[str]]:
+    for status, given in operation.document["responses"].items():
+        response = operation.contract.resolve(given)
+        headers = ", ".join(f"`{name}`" for name in response.get("headers", {}))
+        yield f"**{status}**", response["description"], headers, _answer_fields(operation, response)
+
+
+def _answer_fields(operation: Operation, response: Json) -> str:
+    content = response.get("content", {})
+    if not content:
+        return "no body to rely on"
+    media_type, described = next(iter(content.items()))
+    if media_type != "application/json":
+        return "bytes: " + ", ".join(f"`{name}`" for name in content)
+    if "example" in described:
+        return "below"
+    names = [row[0] for row in _fields(operation, described["schema"], "", answer=True)]
+    return ", ".join(names)
+
+
+def _success(operation: Operation) -> Json:
+    responses = operation.document["responses"]
+    success = next(responses[code] for code in responses if code.startswith("2"))
+    described: Json = operation.contract.resolve(success)["content"]["application/json"]
+    return described
+
+
+def _examples(operation: Operation) -> dict[str, Any]:
+    """Return the arguments of a sample call: what is required, the API's version and an example of a body."""
+    needed = {
+        name: parameter["example"]
+        for name, parameter in operation.parameters.items()
+        if parameter.get("required") or (parameter["in"] == "header" and "default" in parameter["schema"])
+    }
+    body = dict(operation.body_example)
+    if operation.media_type == MULTIPART:
+        body = {
+            name: "document.pdf" if "x-maxBytes" in operation.schema["properties"][name] else value
+            for name, value in body.items()
+        }
+    return needed | body
+
+
+def _type(schema: Json) -> str:
+    if "x-maxBytes" in schema:
+        return "file"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(kind for branch in schema["anyOf"] for kind in types_of(branch)))
+    return " or ".join(types_of(schema)) or "any"

@@ -1,0 +1,151 @@
+"""A call in words and commands: what its fields take, the call as cURL and as Python. Pure."""
+
+from __future__ import annotations
+
+import pprint
+import re
+import shlex
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote_plus
+
+from dispute_provider._contracts.contract import Operation, Request, encode
+from dispute_provider._contracts.encoding import FORM, JSON, FilePart, part_text
+from dispute_provider._contracts.json_data import Json
+
+GENERIC = "dispute_provider.operators.call.CallOperator"
+"""The operator that calls any operation."""
+
+
+def types_of(schema: Json) -> list[str]:
+    """The JSON types that a schema takes, null aside."""
+    given = schema.get("type", [])
+    return [name for name in ([given] if isinstance(given, str) else given) if name != "null"]
+
+
+def limits(schema: Json) -> list[str]:
+    """What a schema asks for beyond its type, a sentence each."""
+    return list(_limits(schema))
+
+
+def _limits(schema: Json) -> Iterator[str]:
+    if "enum" in schema:
+        yield "One of: " + ", ".join(schema["enum"]) + "."
+    if "maxLength" in schema and f"{schema['maxLength']:,} characters" not in schema.get("description", ""):
+        yield f"At most {schema['maxLength']:,} characters."
+    if "x-maxTextLength" in schema:
+        yield f"All texts together: at most {schema['x-maxTextLength']:,} characters."
+    if "x-maxBytes" in schema:
+        yield f"At most {schema['x-maxBytes']:,} bytes."
+    if "x-contentTypes" in schema:
+        yield "One of: " + ", ".join(schema["x-contentTypes"]) + "."
+    if "maximum" in schema:
+        yield f"From {schema.get('minimum', 0)} to {schema['maximum']:,}."
+    elif "minimum" in schema:
+        yield f"{schema['minimum']} or more."
+    if "x-form" in schema:
+        yield f"It {schema['x-form']}" + ("" if schema["x-form"].endswith(".") else ".")
+    if "default" in schema:
+        yield f"Where left out: {schema['default']}."
+    if "propertyNames" in schema:
+        key, value = schema["propertyNames"]["maxLength"], schema["additionalProperties"]["maxLength"]
+        yield f"A key has at most {key} characters, a value {value}."
+
+
+def from_connection(operation: Operation, name: str) -> bool:
+    """Whether the connection gives an argument where the caller does not."""
+    return operation.role(name) in ("account", "connection")
+
+
+def form_lines(body: bytes) -> list[str]:
+    """A form-encoded body for people, one pair a line, nothing encoded but line breaks."""
+    pairs = parse_qsl(body.decode(), keep_blank_values=True)
+    return [f"{key}={text}".replace("\r", "\\r").replace("\n", "\\n") for key, text in pairs]
+
+
+def curl(operation: Operation, arguments: Mapping[str, Any], server: str) -> str:
+    """The call as a cURL command; the key stands in environment variables.
+
+    :param arguments: valid ones; a file may be its path.
+    """
+    request = encode(operation, arguments)
+    parts = [f"curl -X {operation.method} {shlex.quote(server + request.path)}", *_authorization(operation)]
+    parts += [
+        f"-H {shlex.quote(f'{name}: {value}')}"
+        for name, value in request.headers.items()
+        if name != "Content-Type" or operation.media_type == JSON
+    ]
+    return " \\\n  ".join([*parts, *_data(request)])
+
+
+def _authorization(operation: Operation) -> Iterator[str]:
+    key = operation.api.upper()
+    if any(scheme.get("scheme") == "basic" for scheme in operation.security):
+        yield f'-u "${key}_PUBLIC_KEY:${key}_SECRET_KEY"'
+    elif operation.security:
+        yield f'-H "Authorization: Bearer ${key}_KEY"'
+
+
+def _data(request: Request) -> Iterator[str]:
+    if request.body is None:
+        return
+    if request.operation.media_type == JSON:
+        yield f"--data-raw {shlex.quote(request.body.decode())}"
+    elif request.operation.media_type == FORM:
+        for key, text in parse_qsl(request.body.decode(), keep_blank_values=True):
+            # cURL encodes what follows the first equals sign, and that alone.
+            pair = f"{quote_plus(key, safe='[]')}={text}"
+            yield f"--data-urlencode {shlex.quote(pair)}"
+    else:
+        for name, value in request.content.items():
+            if "x-maxBytes" in request.operation.schema_of(name):
+                path = value.filename if isinstance(value, FilePart) else str(value)
+                kind = f";type={value.content_type}" if isinstance(value, FilePart) else ""
+                yield f"-F {shlex.quote(f'{name}=@{_quoted(path)}{kind}')}"
+                continue
+            content_type, text = part_text(value, request.operation.part_types.get(name, ()))
+            if content_type:
+                yield f"-F {shlex.quote(f'{name}={_quoted(text)};type={content_type}')}"
+            else:
+                yield f"--form-string {shlex.quote(f'{name}={text}')}"
+
+
+def _quoted(text: str) -> str:
+    """In the double quotes that cURL's forms ask for."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def python_call(
+    operation: Operation, arguments: Mapping[str, Any], conn_id: str, operator: str | None
+) -> str:
+    """The call as Python for a DAG.
+
+    :param arguments: a file as its path.
+    :param operator: dotted name of the class: one of the operation's own, or :data:`GENERIC`; None where the
+        call is for a hook, because its answer must not reach an XCom.
+    """
+    if operator == GENERIC:
+        own = {"api": operation.api, "operation_id": operation.id, "arguments": dict(arguments)}
+        return _construction(operation, own, conn_id, operator)
+    names = operation.python_names if operator else {name: name for name in arguments}
+    given = {names.get(name, name): value for name, value in arguments.items()}
+    if operator:
+        return _construction(operation, given, conn_id, operator)
+    lines = ["from airflow.sdk import BaseHook", "", f"BaseHook.get_hook({conn_id!r}).call("]
+    return "\n".join([*lines, f"    {operation.id!r},", *_keywords(given), ")"])
+
+
+def _construction(operation: Operation, given: Mapping[str, Any], conn_id: str, operator: str) -> str:
+    """The call of an operator's class."""
+    module, _, name = operator.rpartition(".")
+    task_id = re.sub(r"\W+", "_", operation.summary).strip("_").lower()
+    lines = [f"from {module} import {name}", "", f"{name}("]
+    return "\n".join([*lines, *_keywords({"task_id": task_id, "conn_id": conn_id, **given}), ")"])
+
+
+def _keywords(given: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in given.items():
+        text = pprint.pformat(value, sort_dicts=False, width=90).replace("\n", "\n" + " " * len(f"{name}="))
+        yield textwrap.indent(f"{name}={text},", "    ")

@@ -1,0 +1,25 @@
+"""Sign what stands in the ledger. Pure."""
+
+from __future__ import annotations
+
+from dispute_provider._ledger.chain import Trust
+from dispute_provider._signatures import Check, Keyring
+
+_SCOPE = "ledger"
+_TRUST = {Check.GOOD: Trust.GOOD, Check.UNKNOWN_KEY: Trust.UNKNOWN_KEY}
+
+
+class KeySeal:
+    """Signs with the newest of some keys, and knows the signatures of all.
+
+    :param keyring: the keys.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def sign(self, content: bytes) -> str:
+        return self._keyring.sign(_SCOPE, content.decode())
+
+    def check(self, content: bytes, signature: str) -> Trust:
+        return _TRUST.get(self._keyring.check(_SCOPE, content.decode(), signature), Trust.BAD)

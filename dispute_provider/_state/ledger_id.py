@@ -1,0 +1,86 @@
+"""Open the ledger, and refuse one that is not the one that earlier tasks have used.
+
+A folder on a worker's own disk locks nothing between machines, and one that was wiped has forgotten what was
+sent. So a ledger has an id, in its file ``ledger.json``, and Airflow's asset state store has the same id:
+where the two differ, nothing is staged or sent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset
+
+from dispute_provider import _config as config
+from dispute_provider._ledger.stores import LedgerError, LedgerStore, store_at
+from dispute_provider._state.stores import Key
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider._ledger.ledger import Ledger
+
+# Its state store has the mirror of the ledger's id.
+LEDGER = Asset(name="dispute ledger", uri="dispute-provider://ledger")
+_FILE = "ledger.json"
+ID = Key(LEDGER, "id")
+_DEFAULT = "dispute_ledger"
+_REMEDY = (
+    "To do: name a folder or bucket that all workers share in [dispute] ledger. If the ledger was moved, "
+    f"bring its {_FILE} and everything beside it along"
+)
+
+
+def open_ledger(context: Context) -> Ledger:
+    """Open the ledger that ``[dispute] ledger`` names.
+
+    :raises LedgerError: if it cannot be used, or is not the one that earlier tasks have used.
+    """
+    from dispute_provider._ledger.ledger import Ledger
+
+    store = store_at(config.ledger() or str(Path(airflow_home(), _DEFAULT)))
+    try:
+        _check_id(store, ID.store(context))
+    except LedgerError:
+        raise
+    except Exception as error:  # whatever a store raises
+        raise LedgerError(f"the ledger's id cannot be read: {type(error).__name__}") from error
+    return Ledger(store)
+
+
+def airflow_home() -> str:
+    """Return Airflow's home, as Airflow finds it."""
+    return str(Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow"))).expanduser())
+
+
+def _check_id(store: LedgerStore, mirror: Any) -> None:
+    known, found = mirror.get(ID.name()), _id_in(store)
+    if known is None:
+        if found is None:
+            store.create(_FILE, json.dumps({"id": secrets.token_hex(16)}).encode())
+            # Another worker may have created it first.
+            found = _id_in(store)
+        if found is None:
+            raise LedgerError(f"the ledger's {_FILE} cannot be read right after it was written. {_REMEDY}")
+        mirror.set(ID.name(), found)
+    elif found is None:
+        raise LedgerError(f"the ledger is not here: {_FILE} is missing, and earlier tasks had one. {_REMEDY}")
+    elif found != known:
+        raise LedgerError(f"this is another ledger than the one that earlier tasks have used. {_REMEDY}")
+
+
+def _id_in(store: LedgerStore) -> str | None:
+    content = store.read([_FILE]).get(_FILE)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)["id"]
+    except (ValueError, TypeError, KeyError):
+        found = None
+    if not isinstance(found, str) or not found:
+        raise LedgerError(f"the ledger's {_FILE} was edited or is damaged. {_REMEDY}")
+    return found

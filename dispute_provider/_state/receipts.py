@@ -1,0 +1,91 @@
+"""Write receipts: what was decided and sent, and by whom, kept longer than Airflow keeps its rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from dispute_provider import _config as config
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from dispute_provider._evidence.record import Record
+
+log = logging.getLogger(__name__)
+
+
+class Receipts:
+    """The receipts under ``[dispute] receipts``: one file for each final call that was or may have been
+    carried out, and for each rejection.
+
+    A receipt appears whole or not at all: a local one is written beside its place and then moved there, on
+    object storage it is one put. A complete one is never written again.
+    """
+
+    def write(self, record: Record) -> None:
+        """Write the receipt of a record, if it is one that has a receipt.
+
+        A receipt that cannot be written is logged whole: what was sent stays sent.
+        """
+        from dispute_provider._evidence.record import State
+
+        final = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.CONCEDED, State.REJECTED, State.UNKNOWN)
+        is_final = record.state in final or (record.maybe_ours and record.state != State.HELD)
+        if not is_final or not record.approval:
+            return
+        receipt = _lines({"receipt": 1, "written_at": datetime.now(UTC).isoformat(), **record.to_dict()})
+        try:
+            if self._root is not None:
+                _write(self._root, record, receipt)
+        except Exception as error:  # whatever a store raises, the submission has happened
+            log.error("no receipt could be written (%s: %s): %s", type(error).__name__, error, receipt)
+
+    @cached_property
+    def _root(self) -> ObjectStoragePath | None:
+        from dispute_provider._cases.storage import storage_path
+
+        folder = config.receipts()
+        return storage_path(folder) if folder else None
+
+
+def _write(root: ObjectStoragePath, record: Record, receipt: str) -> None:
+    name = (
+        f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{(record.signature or '')[:16]}.json"
+    )
+    # A path object for each takes longer than the writing.
+    folder = f"{root.path.rstrip('/')}/{record.provider}/{record.dispute}"
+    path = f"{folder}/{name}"
+    if root.fs.exists(path) and _is_complete(root.fs.cat_file(path)):
+        return
+    root.fs.makedirs(folder, exist_ok=True)
+    if root.protocol != "file":
+        root.fs.pipe_file(path, receipt.encode())
+        return
+    temporary = Path(folder, f".{uuid4().hex}")
+    try:
+        temporary.write_text(receipt, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_complete(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except ValueError:
+        return False
+
+
+def _lines(receipt: dict[str, Any]) -> str:
+    """As JSON, a line for each fact."""
+    return (
+        "{\n"
+        + ",\n".join(f" {json.dumps(name)}: {json.dumps(receipt[name])}" for name in sorted(receipt))
+        + "\n}"
+    )

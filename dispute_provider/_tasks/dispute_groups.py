@@ -1,0 +1,74 @@
+"""Group the approved records of one dispute: one is sent, the others share its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from dispute_provider._state.approvals import approval_of, dispute_of
+
+if TYPE_CHECKING:
+    from dispute_provider._evidence.record import Record
+
+
+class DisputeGroup:
+    """The approved records of one dispute, in the order in which they may be sent.
+
+    A record whose predecessor was refused is sent in its turn, unless it has the same evidence: of several
+    versions of a case, only one can be what the dispute holds.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._left = list(records)
+
+    @property
+    def next(self) -> Record | None:
+        """The record to send now; None once all have ended."""
+        return self._left[0] if self._left else None
+
+    def settle(self, end: Record) -> list[Record]:
+        """Take the end of the next record; returns the ends of the others that it decides.
+
+        :param end: the next record, ended.
+        """
+        from dispute_provider._evidence.record import State
+
+        first, *others = self._left
+        decided = [
+            record
+            for record in others
+            if end.state != State.REFUSED or _submission(record) == _submission(first)
+        ]
+        self._left = [record for record in others if record not in decided]
+        return [_shared_end(record, first, end) for record in decided]
+
+
+def by_dispute(records: Iterable[Record]) -> list[DisputeGroup]:
+    """Group records by the dispute that they are about; the same record given twice is one."""
+    groups: dict[str, dict[str, Record]] = {}
+    for record in records:
+        groups.setdefault(dispute_of(record), {}).setdefault(approval_of(record), record)
+    return [DisputeGroup(group.values()) for group in groups.values()]
+
+
+def _submission(record: Record) -> tuple[str | None, str | None]:
+    """What a record would send: its action and its evidence."""
+    return (record.approval.action if record.approval else None, record.digest)
+
+
+def _shared_end(record: Record, first: Record, end: Record) -> Record:
+    from dispute_provider._evidence.record import State
+
+    if _submission(record) == _submission(first):
+        reason = f"another approved record of this dispute with the same evidence came first: {end.reason}"
+        return replace(record.ended(end.state, reason, end.request_id), retry_after=end.retry_after)
+    if end.state == State.HELD:
+        reason = f"another approved record of this dispute comes first: {end.reason}"
+        return replace(record.ended(State.HELD, reason), retry_after=end.retry_after)
+    was = {State.UNKNOWN: "may have been sent", State.ALREADY_SUBMITTED: "came first"}.get(
+        end.state, "was sent"
+    )
+    reason = f"another approved record of this dispute {was} and is {end.state}; this one was not sent"
+    return record.ended(State.REFUSED, reason)

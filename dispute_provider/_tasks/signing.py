@@ -1,0 +1,159 @@
+"""Signatures on the records that tasks hand to one another, and why a record is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from dispute_provider import _config as config
+from dispute_provider.exceptions import ConnectionConfigError, DisputeError, SigningKeyError
+
+if TYPE_CHECKING:
+    from dispute_provider._evidence.record import Record
+    from dispute_provider._signatures import Check, Keyring
+
+# The scope of staging's signature: a review may belong to another run.
+STAGED = "staged"
+_SHORTEST_KEY = 32
+
+
+def keyring_of(conn_id: str) -> Keyring:
+    """Return the keys of ``[dispute] signing_key``; without them, the one of a connection's API key.
+
+    :raises SigningKeyError: if ``[dispute] signing_key`` cannot be read, or is too short.
+    :raises ConnectionConfigError: if the connection is needed and cannot be read, or has no key.
+    """
+    from dispute_provider._signatures import Keyring
+
+    try:
+        keys = config.signing_key()
+    except Exception as error:  # whatever a command or a secrets backend raises
+        raise SigningKeyError(
+            f"[dispute] signing_key cannot be read: {type(error).__name__}. "
+            "To do: mend its command or the secrets backend."
+        ) from error
+    if keys:
+        if min(map(len, keys)) < _SHORTEST_KEY:
+            raise SigningKeyError(
+                f"a key in [dispute] signing_key has fewer than {_SHORTEST_KEY} characters, so it can be "
+                "guessed. To do: make one with 'openssl rand -hex 32'."
+            )
+        return Keyring(key.encode() for key in keys)
+    return Keyring([_connection_secret(conn_id)])
+
+
+def _connection_secret(conn_id: str) -> bytes:
+    from airflow.sdk import BaseHook
+
+    from dispute_provider._apis.connection import signing_secret
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except Exception as error:  # whatever a secrets backend raises
+        raise ConnectionConfigError(
+            f"connection {conn_id!r} cannot be read: {type(error).__name__}. "
+            "To do: create it again, or mend the secrets backend."
+        ) from error
+    return signing_secret(connection)
+
+
+class Signer:
+    """Sign and check records, each under the key of its connection.
+
+    A client takes 0.1 s to import, and a review that was answered needs none: only the key is read.
+
+    :param scope: what its signatures are good for: :data:`STAGED`, or one run. It accepts those of its scope,
+        and those of staging for everything but an answer to a review.
+    """
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+        self._keyrings: dict[str, Keyring] = {}
+
+    def sign(self, record: Record) -> Record:
+        """Return a record with its signature.
+
+        :raises DisputeError: see :func:`keyring_of`.
+        """
+        from msgspec.structs import replace
+
+        keyring = self._keyring(record.connection)
+        return replace(record, signature=keyring.sign(self._scope, _signed_part(record)))
+
+    def sealed(self, record: Record) -> Record:
+        """Return a record with its signature; without one where its key cannot be read.
+
+        Whoever is handed an unsigned record refuses it, or cannot read the key either and says so.
+        """
+        from msgspec.structs import replace
+
+        try:
+            return self.sign(record)
+        except DisputeError:
+            return replace(record, signature=None)
+
+    def verified(self, records: Iterable[Record], remedy: str) -> Iterator[Record]:
+        """Yield each record that is as it was signed; of any other, only its names and why it is refused.
+
+        A record whose key cannot be read is held instead.
+
+        :param remedy: what to do about a refused one.
+        """
+        from dispute_provider._evidence.record import State, without_claims
+
+        for record in records:
+            try:
+                objection = self._objection(record)
+            except DisputeError as error:
+                yield without_claims(record, State.HELD, f"its record cannot be checked: {error}")
+            else:
+                refused = f"{objection}; {remedy}"
+                yield without_claims(record, State.REFUSED, refused) if objection else record
+
+    def _check(self, record: Record) -> Check:
+        from dispute_provider._evidence.record import State
+        from dispute_provider._signatures import Check
+
+        # No connection has such a name, so the record was edited; Airflow would log the name.
+        if not record.connection.isprintable():
+            return Check.BAD
+        keyring, content = self._keyring(record.connection), _signed_part(record)
+        checked = keyring.check(self._scope, content, record.signature)
+        if checked == Check.OTHER_SCOPE and record.state not in (State.APPROVED, State.REJECTED):
+            return keyring.check(STAGED, content, record.signature)
+        return checked
+
+    def _objection(self, record: Record) -> str | None:
+        """Return why a record is not as it was signed; None if it is."""
+        from dispute_provider._signatures import Check
+
+        return {
+            Check.GOOD: None,
+            Check.UNSIGNED: "its record is not signed: an earlier version made it, or it was edited",
+            Check.BAD: "its record was edited after it was signed",
+            Check.OTHER_SCOPE: "its record belongs to another run",
+            Check.UNKNOWN_KEY: _unknown_key(record),
+        }[self._check(record)]
+
+    def _keyring(self, conn_id: str) -> Keyring:
+        if conn_id not in self._keyrings:
+            self._keyrings[conn_id] = keyring_of(conn_id)
+        return self._keyrings[conn_id]
+
+
+def _signed_part(record: Record) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(msgspec.structs.replace(record, signature=None))
+
+
+def _unknown_key(record: Record) -> str:
+    from dispute_provider._signatures import key_id_of
+
+    key = key_id_of(record.signature or "")
+    if config.signing_key():
+        return f"its record is signed under key {key}, which [dispute] signing_key no longer has"
+    return (
+        f"its record is signed under key {key}: the API key of connection {record.connection!r} was replaced "
+        "since, and there is no [dispute] signing_key"
+    )

@@ -1,0 +1,148 @@
+"""The client: every call of this package goes through it, under its connection's rate limit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import ClassVar, Self
+
+from tenacity import AsyncRetrying
+
+from dispute_provider import __version__
+from dispute_provider._contracts.answers import Answer, ReadError, read_answer, unexplained, unreadable
+from dispute_provider._contracts.contract import Request
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.claim import WriteClaim
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider._transport.http import HttpTransport
+from dispute_provider._transport.limiter import Limiter
+from dispute_provider._transport.retries import Attempts
+from dispute_provider._transport.transport import (
+    HttpRequest,
+    NoResponseError,
+    NotConnectedError,
+    Transport,
+)
+from dispute_provider._transport.unsent import unsent
+from dispute_provider.exceptions import ApiError, LockedError, RateLimitedError
+
+USER_AGENT = f"dispute-provider/{__version__}"
+_INDEX = re.compile(r"/\d+")
+_log = logging.getLogger(__name__)
+
+
+class Client:
+    """Sends requests on one connection, many side by side; open it with ``async with``.
+
+    Tests and fault campaigns put their own transport, sleep and clock in place of these.
+
+    :param read_error: reads the API's error bodies; by default nothing is read of them.
+    :cvar transport: makes what sends.
+    :cvar sleep: waits so many seconds.
+    :cvar clock: seconds that only grow.
+    :ivar unusable: why nothing may be sent; every call meets this error. None while there is no such reason.
+    """
+
+    transport: ClassVar[Callable[[ConnectionSettings], Transport]] = HttpTransport
+    sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(self, settings: ConnectionSettings, read_error: ReadError = unexplained) -> None:
+        self.settings = settings
+        self._read_error = read_error
+        self.unusable: ApiError | None = None
+        self._limiter = Limiter(settings)
+        self._transport: Transport | None = None
+        self._warned: set[tuple[str, str]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Open it.
+
+        :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+        """
+        self._transport = type(self).transport(self.settings)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self._transport:
+            await self._transport.close()
+            self._transport = None
+
+    async def send(self, request: Request, authorization: str, claim: WriteClaim | None = None) -> Answer:
+        """Send a request; again, after a pause, where that does no harm and may help.
+
+        :param authorization: the value of its Authorization header.
+        :param claim: taken before each attempt, and checked as it is written; None, the default, for a
+            request that needs none.
+        :raises ApiError: one of the tree.
+        """
+        if self.unusable:
+            raise self.unusable
+        try:
+            return await self._attempt(request, authorization, claim)
+        except ApiError as error:
+            attempts = Attempts(request, error, is_claimed=claim is not None and request.is_final)
+
+        async def attempt() -> Answer:
+            attempts.raise_first()
+            return await self._attempt(request, authorization, claim)
+
+        try:
+            return attempts.answered(await AsyncRetrying(sleep=self.sleep, **attempts.policy)(attempt))
+        except ApiError as error:
+            raise attempts.failed(error) from None
+
+    async def _attempt(self, request: Request, authorization: str, claim: WriteClaim | None) -> Answer:
+        if self._transport is None:
+            raise RuntimeError("the client is not open: use it with `async with`")
+        operation = request.operation
+        url = (self.settings.base_url or operation.server) + request.path
+        headers = {"User-Agent": USER_AGENT, **request.headers, "Authorization": authorization}
+        turn = await self._limiter.turn(operation)
+        check = None
+        if claim:
+            await claim.take(operation.id)
+            check = partial(claim.check, operation.id)
+        try:
+            response = await self._transport.send(
+                HttpRequest(request.method, url, headers, request.body, check)
+            )
+        except NotConnectedError as error:
+            cause = error.__cause__ or error
+            raise unsent(cause, operation.id, url, self.settings.network.proxy_for(url)) from None
+        except NoResponseError as error:
+            problem = f"the connection broke before the answer was read: {type(error.__cause__).__name__}"
+            raise unreadable(request, problem, in_flight=error.late) from None
+        self._limiter.answered(operation, turn)
+        if len(response.body) > timeouts.LARGEST_RESPONSE:
+            problem = f"the answer is larger than {timeouts.LARGEST_RESPONSE:,} bytes"
+            raise unreadable(request, problem, response.status)
+        try:
+            answer = read_answer(
+                request,
+                response.status,
+                response.headers,
+                response.body,
+                authorization,
+                self.settings.authorization,
+                read_error=self._read_error,
+            )
+        except LockedError:
+            raise
+        except RateLimitedError:
+            self._limiter.slow(operation)
+            raise
+        self._warn(operation.id, answer)
+        return answer
+
+    def _warn(self, operation: str, answer: Answer) -> None:
+        """Log what is odd in an answer, each oddity once for a session, whichever item of a list has it."""
+        for warning in answer.warnings:
+            kind = (operation, _INDEX.sub("/…", warning))
+            if kind not in self._warned:
+                self._warned.add(kind)
+                _log.warning("%s, request %s: %s", operation, answer.request_id, warning)

@@ -1,0 +1,104 @@
+"""The transport over the network, by aiohttp."""
+
+from __future__ import annotations
+
+import ssl
+from math import inf
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from dispute_provider._transport import timeouts
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider._transport.transport import (
+    HttpRequest,
+    HttpResponse,
+    NoResponseError,
+    NotConnectedError,
+)
+
+# ClientHttpProxyError: a proxy's answer to CONNECT, other than that it connected.
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+_PIECE = 1 << 16
+
+
+class HttpTransport:
+    """Connects as a connection's settings say: through its proxy, with its certificates.
+
+    To be made in a running event loop. See :class:`~dispute_provider._transport.transport.Transport`.
+
+    :param connector: makes the connections; None, the default, for those of the network.
+    :raises ConnectionConfigError: if a certificate file that the settings name cannot be used.
+    """
+
+    def __init__(self, settings: ConnectionSettings, connector: aiohttp.BaseConnector | None = None) -> None:
+        self._network = settings.network
+        # True is for connections without TLS, where it has no meaning.
+        self._tls: ssl.SSLContext | bool = settings.tls() or True
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # A request without a body has no type.
+            skip_auto_headers=("Content-Type",),
+            trace_configs=[_checking()],
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
+            ),
+        )
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                ssl=self._tls,
+                trace_request_ctx=request.check,
+                **self._proxy(request.url),
+            ) as response:
+                return HttpResponse(response.status, response.headers, await _body(response))
+        except _NOT_CONNECTED as error:
+            raise NotConnectedError from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoResponseError(late=isinstance(error, TimeoutError)) from error
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    def _proxy(self, url: str) -> dict[str, Any]:
+        proxy = self._network.proxy_for(url)
+        return {"proxy": proxy, "proxy_headers": dict(self._network.proxy_headers)} if proxy else {}
+
+
+def _checking() -> aiohttp.TraceConfig:
+    """Return the trace that calls a request's check: aiohttp sends this signal just before it writes."""
+
+    async def check(
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        params: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(check)
+    return trace
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """What was answered; of what is too large, a little more than is allowed."""
+    # Most answers say how long they are. Of a compressed one that says nothing of what it unfolds to.
+    packed = "Content-Encoding" in response.headers
+    if not packed and (response.content_length or inf) <= timeouts.LARGEST_RESPONSE:
+        return await response.read()
+    body = bytearray()
+    async for piece in response.content.iter_chunked(_PIECE):
+        body += piece
+        if len(body) > timeouts.LARGEST_RESPONSE:
+            break
+    return bytes(body)

@@ -1,0 +1,145 @@
+"""Serve the evidence viewer. It only reads; nothing can be answered or changed through it."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from dispute_provider._documents import RenderingError
+from dispute_provider._documents.renderer import MAX_WIDTH
+from dispute_provider._state.evidence_store import EvidenceStoreError
+from dispute_provider._ui import describe
+from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, Guarded
+from dispute_provider._ui.document_pages import DocumentPages, MissingDocumentError
+from dispute_provider._ui.reading import UnreadableError, earlier_evidence, read
+from dispute_provider._ui.records import TaskDep
+
+_STATIC = {
+    "view": ("view.html", "text/html; charset=utf-8"),
+    "view.js": ("view.js", "text/javascript; charset=utf-8"),
+    "pieces.js": ("pieces.js", "text/javascript; charset=utf-8"),
+    "dom.js": ("dom.js", "text/javascript; charset=utf-8"),
+    "view.css": ("view.css", "text/css; charset=utf-8"),
+}
+_TASK = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/{map_index}"
+
+page = APIRouter(dependencies=[LOGGED_IN])
+data = APIRouter(prefix=_TASK, dependencies=[MAY_ANSWER])
+
+
+class AsciiJsonResponse(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which an API may have let somebody store, does not break it."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def create() -> Guarded:
+    """The application as it is mounted."""
+    app = FastAPI(
+        title="Dispute evidence", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    app.state.documents = DocumentPages()
+    app.include_router(page)
+    app.include_router(data)
+    app.add_exception_handler(MissingDocumentError, _says(404))
+    app.add_exception_handler(RenderingError, _says(422))
+    app.add_exception_handler(EvidenceStoreError, _says(424))
+    app.add_exception_handler(UnreadableError, _says(424))
+    app.add_exception_handler(RequestValidationError, _no_such_page)
+    return Guarded(app)
+
+
+def _says(status: int) -> Any:
+    def answer(request: Request, error: Exception) -> JSONResponse:
+        return AsciiJsonResponse({"detail": str(error)}, status)
+
+    return answer
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    """Answer 404 where part of a path cannot be the name of anything."""
+    assert isinstance(error, RequestValidationError)
+    if any(each["loc"][0] == "path" for each in error.errors()):
+        return AsciiJsonResponse({"detail": "There is no such page."}, 404)
+    return await request_validation_exception_handler(request, error)
+
+
+@page.get("/{name}")
+def static(name: str) -> Response:
+    """The page itself, its script and its style."""
+    if name not in _STATIC:
+        raise HTTPException(404, "There is no such page.")
+    file, media_type = _STATIC[name]
+    content = files("dispute_provider._ui").joinpath("static", file).read_bytes()
+    return Response(content, headers={"Content-Type": media_type})
+
+
+@data.get("")
+def show_task(task: TaskDep) -> Response:
+    """The disputes of a task."""
+    return AsciiJsonResponse(describe.task(task))
+
+
+@data.get("/disputes/{key}")
+async def show_dispute(task: TaskDep, key: str) -> Response:
+    """What is on a dispute now, and whether it is what was put to review."""
+    record = task.record(key)
+    if record is None:
+        raise HTTPException(404, "This task has no such dispute, or its evidence has changed; look again.")
+    if record.unverified:
+        raise HTTPException(404, record.reason)
+    return AsciiJsonResponse(describe.reading(record, await read(record), earlier_evidence(record)))
+
+
+Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+def documents_of(request: Request, task: TaskDep, sha256: Sha256) -> DocumentPages:
+    """The documents, for one that stands in the records of this very task.
+
+    :raises HTTPException: 404, if it does not.
+    """
+    if sha256 not in task.documents:
+        raise HTTPException(404, "This task has no such document.")
+    documents: DocumentPages = request.app.state.documents
+    return documents
+
+
+DocumentsDep = Annotated[DocumentPages, Depends(documents_of)]
+
+
+@data.get("/documents/{sha256}")
+async def show_document(task: TaskDep, documents: DocumentsDep, sha256: Sha256) -> Response:
+    """What a document is, by its content."""
+    inspection, size = await documents.inspect(sha256, task.drawing(sha256))
+    return AsciiJsonResponse(
+        {"content_type": inspection.content_type, "pages": inspection.pages, "size": size}
+    )
+
+
+@data.get("/documents/{sha256}/pages/{page}")
+async def show_page(
+    task: TaskDep,
+    documents: DocumentsDep,
+    sha256: Sha256,
+    page: Annotated[int, Path(ge=1, le=10_000)],
+    width: Annotated[int, Query(ge=100, le=MAX_WIDTH)] = 1200,
+) -> Response:
+    """A page of a document, drawn."""
+    png = await documents.page(sha256, task.drawing(sha256), page, width)
+    return Response(png, media_type="image/png")
+
+
+@data.get("/documents/{sha256}/original")
+async def download(task: TaskDep, documents: DocumentsDep, sha256: Sha256) -> Response:
+    """The document itself, for another program than the browser."""
+    content, name = await documents.original(sha256, task.drawing(sha256))
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/octet-stream", headers=headers)

@@ -1,0 +1,149 @@
+"""Read the records of one task instance from Airflow's database."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
+from airflow.utils.session import create_session
+from fastapi import Depends, HTTPException, Path
+from sqlalchemy import select
+
+from dispute_provider._evidence.record import Record, by_due_date
+from dispute_provider._evidence.snapshot import sha256_of
+from dispute_provider._state.evidence_store import EvidenceStoreError
+from dispute_provider._tasks.record_lists import Reference, records_of
+from dispute_provider._tasks.signing import Signer
+
+log = logging.getLogger(__name__)
+_KEY_LENGTH = 16
+# Disputes of a task that are listed beside one another: a review has no more than a hundred to decide.
+_MOST = 1000
+# What Airflow's column of map indices holds.
+_LARGEST_INDEX = 2**31 - 1
+_Name = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task instance and the disputes that it shows.
+
+    :param answer_by: when its review closes, while it waits for an answer.
+    :param records: soonest deadline first; none where the task has nothing to do with disputes. Of one that
+        is not as a task of its run signed it, only its names and the reason are left.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str | None
+    answer_by: datetime | None
+    records: tuple[Record, ...]
+
+    def record(self, key: str) -> Record | None:
+        """The record of one of its disputes."""
+        return next((record for record in self.records if key_of(record) == key), None)
+
+    @property
+    def documents(self) -> frozenset[str]:
+        """The sha256 of the documents that may be shown at this task, and of no others."""
+        return frozenset(sha256 for record in self.records for sha256 in record.documents.values())
+
+    def drawing(self, sha256: str) -> str | None:
+        """The sha256 of what staging has drawn of a document; None where it has kept nothing."""
+        return next((found for record in self.records if (found := record.drawings.get(sha256))), None)
+
+
+def key_of(record: Record) -> str:
+    """What a record is asked for by: it names this very state of the evidence."""
+    identity = [record.provider, record.connection, record.account, record.dispute, record.digest]
+    return sha256_of(identity)[:_KEY_LENGTH]
+
+
+def find_task(
+    dag_id: Annotated[str, Path(pattern=r"^[\w.-]+$")],
+    run_id: _Name,
+    task_id: _Name,
+    map_index: Annotated[int, Path(ge=-1, le=_LARGEST_INDEX)],
+) -> Task:
+    """The task instance of a path.
+
+    :raises HTTPException: 404, if there is none.
+    """
+    found = (
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == run_id,
+        TaskInstance.task_id == task_id,
+        TaskInstance.map_index == map_index,
+    )
+    returned = (
+        XComModel.dag_id == dag_id,
+        XComModel.run_id == run_id,
+        XComModel.task_id == task_id,
+        XComModel.map_index == map_index,
+        XComModel.key == XCOM_RETURN_KEY,
+    )
+    columns = (TaskInstance.state, TaskInstance.next_kwargs, TaskInstance.trigger_timeout)
+    with create_session(scoped=False) as session:
+        row = session.execute(select(*columns).where(*found)).one_or_none()
+        if row is None:
+            raise HTTPException(404, "There is no such task.")
+        state, kwargs, answer_by = row
+        records = _awaited(kwargs)
+        waits = bool(records)
+        if not waits:
+            records = _records(session.scalar(select(XComModel.value).where(*returned)))
+    verified = Signer(f"{dag_id}/{run_id}").verified(records, "it is not shown")
+    return Task(
+        dag_id=dag_id,
+        run_id=run_id,
+        task_id=task_id,
+        map_index=map_index,
+        state=str(state) if state else None,
+        answer_by=answer_by if waits else None,
+        records=tuple(by_due_date(list(verified))),
+    )
+
+
+TaskDep = Annotated[Task, Depends(find_task)]
+
+
+def _awaited(kwargs: Any) -> list[Record]:
+    """The records that a review shows while it waits: it resumes with them."""
+    shown = kwargs.get("shown") if isinstance(kwargs, Mapping) else None
+    if not isinstance(shown, Mapping):
+        return []
+    return [*_records(shown.get("records")), *_records(shown.get("others"))]
+
+
+def _records(value: Any) -> list[Record]:
+    """Return the records that a task returned, unverified; none if it returned anything else."""
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+        if not Reference.read(value) and not _looks_like_records(value):
+            return []
+        records = list(islice(records_of(value), _MOST + 1))
+    except EvidenceStoreError as error:
+        log.warning("the records of a task cannot be shown: %s", error)
+        return []
+    except ValueError:
+        return []
+    if len(records) > _MOST:
+        log.info("more than %d records are too many for a page", _MOST)
+        return []
+    return records
+
+
+def _looks_like_records(value: Any) -> bool:
+    """Return whether any item is one: what else is in the list may have been edited."""
+    return isinstance(value, list) and any(
+        isinstance(item, Mapping) and {"dispute", "state"} <= item.keys() for item in value
+    )

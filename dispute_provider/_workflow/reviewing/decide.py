@@ -1,0 +1,146 @@
+"""Decide what becomes of each dispute of a review: by an answer, by a policy, or at the deadline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from dispute_provider._evidence.deadlines import URGENT
+from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Approval, Record, State
+from dispute_provider._workflow.reviewing import review
+from dispute_provider._workflow.reviewing.four_eyes import ANONYMOUS, FourEyes
+
+_STATES = {
+    SUBMIT: State.APPROVED,
+    CONCEDE: State.APPROVED,
+    HOLD: State.HELD,
+    EDIT: State.HELD,
+    REJECT: State.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an answer has to meet.
+
+    :param four_eyes: who may approve disputes of large amounts.
+    :param at_deadline: decides about what nobody has answered in time; None to hold it.
+    :param allow_anonymous: whether an answer without a login may approve.
+    :param triggered_by: the name of the Airflow user who triggered the review's run; None if nobody did.
+    """
+
+    four_eyes: FourEyes = field(default_factory=FourEyes)
+    at_deadline: ApprovalPolicy | None = None
+    allow_anonymous: bool = False
+    triggered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of one dispute.
+
+    :param record: in its new state, not signed; with an approval if a person or a policy decided about it.
+    :param meaning: what a person decided, without the words that they added; None if none did.
+    """
+
+    record: Record
+    meaning: str | None = None
+
+
+def decide(
+    records: Sequence[Record],
+    event: Mapping[str, Any],
+    rules: Rules,
+    now: datetime,
+) -> list[Ruling]:
+    """Return what becomes of each record, in their order.
+
+    :param event: what Airflow resumes the review with: an answer, a timeout or another error.
+    """
+    user = event.get("responded_by_user")
+    if event.get("error_type") == "timeout" and rules.at_deadline:
+        return _at_deadline(records, rules.at_deadline, rules.four_eyes, now)
+    if "error" in event or not user:
+        return _all_held(records, "nobody answered in time; nothing was sent")
+    responder = f"{user.get('name')} ({user.get('id')})"
+    if user.get("id") == ANONYMOUS and not rules.allow_anonymous:
+        return _all_held(records, "answered without a login; only a person who is named can approve")
+    decisions = review.decide(records, event["chosen_options"] or [], event["params_input"] or {})
+    if isinstance(decisions, str):
+        return _all_held(records, f"the answer of {responder} is void: {decisions}")
+    answered_at = event["responded_at"].isoformat()
+    return [_by_person(r, decisions[r.dispute], user, responder, answered_at, rules) for r in records]
+
+
+def _by_person(
+    record: Record,
+    decision: review.Decision,
+    user: Mapping[str, Any],
+    responder: str,
+    answered_at: str,
+    rules: Rules,
+) -> Ruling:
+    """Return what becomes of a dispute that a person decided about.
+
+    What four eyes keep from being sent counts as not answered, so that the next sweep asks somebody else.
+    """
+    if decision.action in (SUBMIT, CONCEDE) and (
+        objection := rules.four_eyes.objection(record, user, rules.triggered_by)
+    ):
+        return Ruling(review.held(record, f"{objection} – {responder}"))
+    ended = record.ended(_STATES[decision.action], f"{decision.reason} – {responder}")
+    approval = Approval(decision.action, responder, answered_at)
+    return Ruling(replace(ended, approval=approval), decision.meaning)
+
+
+def _at_deadline(
+    records: Sequence[Record],
+    policy: ApprovalPolicy,
+    four_eyes: FourEyes,
+    now: datetime,
+) -> list[Ruling]:
+    """Return what a policy decides when nobody has answered; disputes that are due much later are held."""
+    first = min((record.due_at for record in records if record.due_at), default=None)
+    rulings: list[Ruling] = []
+    for record in records:
+        if first and record.due_at and record.due_at - first > URGENT:
+            reason = (
+                "nobody answered, and the policy decides only when the dispute itself is due; review it again"
+            )
+            rulings.append(Ruling(review.held(record, reason)))
+        else:
+            rulings += by_policy([record], policy, four_eyes, now)
+    return rulings
+
+
+def by_policy(
+    records: Sequence[Record],
+    policy: ApprovalPolicy,
+    four_eyes: FourEyes,
+    now: datetime,
+) -> list[Ruling]:
+    """Return what a policy approves, as a person's answer is; the rest is held, with the reason."""
+    rulings: list[Ruling] = []
+    for record in records:
+        objection = policy.objection(record)
+        if objection is None and four_eyes.is_required(record):
+            objection = "four eyes are required"
+        if objection is None and record.last_end == State.UNKNOWN:
+            objection = "nobody knows whether it was sent before"
+        if objection:
+            reason = f"nobody answered in time, and the {policy.approver} did not approve it: {objection}"
+            rulings.append(Ruling(review.held(record, reason)))
+        else:
+            ended = record.ended(State.APPROVED, f"approved by the {policy.approver}")
+            approval = Approval(SUBMIT, policy.approver, now.isoformat())
+            rulings.append(Ruling(replace(ended, approval=approval)))
+    return rulings
+
+
+def _all_held(records: Sequence[Record], reason: str) -> list[Ruling]:
+    return [Ruling(review.held(record, reason)) for record in records]

@@ -1,0 +1,61 @@
+"""Concede a dispute: give it up for good, as a reviewer has decided."""
+
+from __future__ import annotations
+
+from dispute_provider._apis.api import Api
+from dispute_provider._contracts.answers import Answer
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._evidence.snapshot import Snapshot
+from dispute_provider._ledger.chain import Kind
+from dispute_provider._ledger.ledger import DisputeLedger
+from dispute_provider._workflow.refusals import refuse_submission
+from dispute_provider._workflow.sending.decisions import Reading, Step
+from dispute_provider._workflow.sending.ends import not_sent
+from dispute_provider._workflow.sending.in_ledger import noted
+from dispute_provider._workflow.sending.record_call import RecordCall
+
+
+class Concession(RecordCall):
+    """The call that gives up the dispute of a record."""
+
+    kind = Kind.CONCEDE
+
+    async def send(self, api: Api, before: Snapshot, ordinal: int) -> Answer:
+        return await api.concession(before, self._record, ordinal)
+
+    def judge(self, found: Snapshot) -> Reading:
+        if self._api.is_conceded(found.dispute):
+            return Reading.ANSWERED
+        return Reading.REFUSED if refuse_concession(self._record, found) else Reading.OPEN
+
+    def shows(self, before: Snapshot, after: Snapshot) -> bool:
+        return self._api.is_conceded(after.dispute)
+
+
+async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
+    """Give a dispute up for good, as a person has decided: read, claim, one call, read back.
+
+    :param ledger: the dispute's chain.
+    :param task: names the task of a run, the same for all its tries.
+    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
+    """
+    outcome = await Concession(api, ledger, task, record).make()
+    if outcome.step is Step.SEND and outcome.after and outcome.sent:
+        sent = outcome.sent
+        after = f" after: {sent.problem.message}" if sent.problem else ""
+        reason = f"conceded, confirmed by reading back{after}"
+        end = record.ended(State.CONCEDED, reason, sent.request_id)
+    elif outcome.step is Step.EARLIER:
+        reason = "an earlier try of this task conceded it"
+        end = record.ended(State.CONCEDED, reason, outcome.before.request_id if outcome.before else None)
+    else:
+        end = not_sent(api, record, outcome, "not conceded", refuse_concession)
+    return await noted(api, ledger, outcome, end)
+
+
+def refuse_concession(record: Record, found: Snapshot) -> Record | None:
+    """Return the end of a dispute that is not to be conceded; None if it is."""
+    if found.dispute.stage == "inquiry":
+        reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
+        return record.ended(State.REFUSED, reason)
+    return refuse_submission(record, found)

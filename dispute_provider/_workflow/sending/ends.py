@@ -1,0 +1,181 @@
+"""Name the end of a record after a final call: by what the dispute shows, never by an error's text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from dispute_provider._apis.api import Api
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._evidence.snapshot import Snapshot, differing_names
+from dispute_provider._ledger import terms
+from dispute_provider._ledger.chain import End, Link, Trust
+from dispute_provider._workflow.failures import failed, unread
+from dispute_provider._workflow.refusals import (
+    cannot_be_answered,
+    is_as_approved,
+    refuse_submission,
+    stage_unclear,
+    was_answered,
+)
+from dispute_provider._workflow.sending.decisions import Step
+from dispute_provider._workflow.sending.outcome import Outcome, Sent
+from dispute_provider.exceptions import AmbiguousError, ConflictError, RateLimitedError
+
+# Returns the end of a record whose dispute refuses a call; None if it does not.
+Refuse = Callable[[Record, Snapshot], Record | None]
+
+_BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
+_BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
+
+
+def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
+    """The end of a submission that the dispute shows: by us or by another, as approved or not."""
+    assert outcome.after is not None
+    assert outcome.before is not None
+    assert outcome.sent is not None
+    resumed = outcome.claim is not None and outcome.claim.place.take > 1
+    sent, request_id = outcome.sent, outcome.sent.request_id
+    differing = _differing(record, outcome.before, outcome.after)
+    names = ", ".join(differing)
+    if not sent.is_denied:
+        doubt = "" if sent.is_confirmed else f", {_BY_US_OR_ANOTHER}"
+        if differing:
+            reason = (
+                f"submitted, but what it shows differs from what was approved in {names}{doubt}; "
+                "look at it now"
+            )
+            return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
+        after = f" after: {sent.problem.message.rstrip('. ')}" if sent.problem else ""
+        return record.ended(State.SUBMITTED, f"confirmed by reading back{after}{doubt}", request_id)
+    how = _denial(sent)
+    if not differing:
+        if resumed:
+            return _resumed_end(record, request_id)
+        reason = f"submitted with the evidence that was approved, {_BY_US_OR_ANOTHER} ({how})"
+        return record.ended(State.SUBMITTED, reason, request_id)
+    if api.holds_one_of_a_name and {each.name for each in outcome.before.evidence} & {*differing}:
+        # The request carried its own evidence, so that the dispute would show that.
+        reason = f"somebody else submitted it, with other evidence, differing in {names} ({how})"
+        return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
+    reason = (
+        f"submitted with other evidence than approved, differing in {names}, {_BY_US_OR_ANOTHER} ({how}); "
+        "look at it now"
+    )
+    return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
+
+
+def not_sent(
+    api: Api, record: Record, outcome: Outcome[Snapshot], what: str, refuse: Refuse = refuse_submission
+) -> Record:
+    """Return the end of a final call that this try has not sent, or that the dispute does not show.
+
+    :param what: ``not submitted`` or ``not conceded``.
+    :param refuse: says why a reading refuses the call.
+    """
+    found, was_tried = outcome.before, outcome.link is not None
+    match outcome.step:
+        case Step.ANSWERED | Step.REFUSED:
+            assert found is not None
+            end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
+            if outcome.step is Step.ANSWERED and outcome.end and outcome.end.by.approval:
+                end = replace(end, reason=f"{end.reason}; another run of ours {outcome.end.state} it")
+            return replace(end, maybe_ours=was_tried)
+        case Step.NOTED if outcome.end:
+            return _noted_end(record, outcome.end, found)
+        case Step.UNSEEN if outcome.end:
+            reason = (
+                f"another final call for this dispute ended {outcome.end.state} since it was approved "
+                f"({outcome.end.reason}); review it again"
+            )
+            return record.ended(State.REFUSED, reason)
+        case Step.DAMAGED:
+            reason = "the ledger's files of this dispute were edited or cannot be read; look at them"
+            if was_tried:
+                return record.ended(State.UNKNOWN, f"an earlier try may have sent it; {reason}")
+            return record.ended(State.HELD, f"{what}: {reason}")
+        case Step.WAIT if outcome.unread:
+            return unread(record, what, outcome.unread, was_tried)
+        case Step.WAIT:
+            if outcome.is_ours:
+                reason = "an earlier try may have sent it, and its due date is too near to wait for it"
+                return record.ended(State.UNKNOWN, f"{reason}; look at the dispute now")
+            held = record.ended(State.HELD, f"{what}: another task is at work on this dispute")
+            return replace(held, retry_after=terms.LAPSES_AFTER)
+        case _:
+            return not_shown(api, record, outcome, what)
+
+
+def _noted_end(record: Record, end: End, found: Snapshot | None) -> Record:
+    """Return the end of a record whose own link had ended before this try."""
+    state = State(end.state)
+    if state == State.UNKNOWN and found:
+        if was_answered(record, found.dispute):
+            return earlier_end(record, found)
+        if refusal := cannot_be_answered(record, found):
+            return record.ended(State.UNKNOWN, f"{end.reason}; it is now {refusal.reason}", end.request_id)
+    return record.ended(state, end.reason, end.request_id)
+
+
+def earlier_end(record: Record, found: Snapshot, link: Link | None = None) -> Record:
+    """Return the end of a record that an earlier try, or somebody else meanwhile, has submitted.
+
+    :param link: under which the earlier try may have sent it.
+    """
+    if not found.dispute.is_at(record.stage, record.due_at):
+        return record.ended(State.UNKNOWN, f"an earlier try may have sent it, {stage_unclear(found)}")
+    if is_as_approved(record, found):
+        return _resumed_end(record)
+    reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
+    # Where a file of the ledger was edited, what it would say of another task's submission is not known.
+    is_damaged = link is not None and any(take.trust is Trust.BAD for take in link.takes)
+    return record.ended(State.UNKNOWN if is_damaged else State.SUBMITTED_DIFFERS, reason)
+
+
+def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
+    """The end of a final call that the dispute does not show.
+
+    :param what: ``not submitted`` or ``not conceded``.
+    """
+    sent = outcome.sent or Sent()
+    problem, request_id = sent.problem, sent.request_id
+    is_repeatable = isinstance(problem, RateLimitedError) or (
+        # Another request holds the key or the dispute: the same one again does no harm.
+        isinstance(problem, ConflictError) and api.submits_under_a_key
+    )
+    if problem and is_repeatable and not outcome.unread:
+        held = record.ended(State.HELD, f"{what}: {problem}", request_id)
+        # What another request does under the key shows once that has arrived, or never will.
+        pause = terms.LAPSES_AFTER if isinstance(problem, ConflictError) else 0.0
+        return replace(held, retry_after=problem.retry_after or pause, maybe_ours=True)
+    if outcome.link and not outcome.is_settled and not (sent.never_left or outcome.unread):
+        reason = f"an earlier try may have sent it, and this one was answered: {problem or 'accepted'}"
+        return record.ended(State.UNKNOWN, f"{reason}; look at the dispute, do not send again", request_id)
+    if problem and outcome.unread is None and not isinstance(problem, AmbiguousError | ConflictError):
+        return failed(record, what, problem)
+    facts = " | ".join(str(error) for error in (problem, outcome.unread) if error) or "it was accepted"
+    reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
+    return record.ended(State.UNKNOWN, reason, request_id)
+
+
+def _resumed_end(record: Record, request_id: str | None = None) -> Record:
+    reason = f"{_BY_AN_EARLIER_TRY}, sent it as it was approved; confirmed by reading back"
+    return record.ended(State.SUBMITTED, reason, request_id)
+
+
+def _denial(sent: Sent) -> str:
+    if sent.problem:
+        return f"the API answered {sent.problem.status}: {sent.problem.message.rstrip('. ')}"
+    return "the API repeated its answer to the same request"
+
+
+def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
+    """What went out otherwise than it was approved: evidence, and the stage that it answered."""
+    moved = not after.dispute.is_at(before.dispute.stage, before.dispute.due)
+    more = after.dispute.submissions > before.dispute.submissions + 1
+    return [
+        *differing_names(before, after, record.documents),
+        *(["its stage"] if moved else []),
+        *(["its number of submissions"] if more else []),
+    ]

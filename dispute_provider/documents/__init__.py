@@ -1,8 +1,0 @@
-"""Documents that anybody may have made: parsed in a bounded child process, and nowhere else."""
-
-from __future__ import annotations
-
-from dispute_provider.documents.renderer import Budget, Renderer, RenderingError
-from dispute_provider.evidence.documents import Inspection
-
-__all__ = ["Budget", "Inspection", "Renderer", "RenderingError"]

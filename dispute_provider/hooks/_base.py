@@ -1,0 +1,211 @@
+"""The hook that Stripe's and Moov's share.
+
+The workflow's tasks do without them, and so without importing a second HTTP client: they send through
+:mod:`~dispute_provider._transport.client` alone.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
+
+import requests
+import urllib3
+from airflow.providers.http.hooks.http import HttpHook
+
+from dispute_provider._apis.api import Api
+from dispute_provider._contracts.answers import Answer
+from dispute_provider._contracts.headers import header
+from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider._transport.timeouts import CONNECT_SECONDS, READ_SECONDS
+from dispute_provider._transport.unsent import tunnel_status, unsent
+from dispute_provider.exceptions import ApiError, DisputeError
+from dispute_provider.hooks._blocking import BlockingSession
+
+T = TypeVar("T")
+
+
+def _main_url(api: Api) -> str:
+    """Where operations go that name no server of their own."""
+    return api.settings.base_url or str(api.contract.document["servers"][0]["url"]).rstrip("/")
+
+
+class _Authorization(requests.auth.AuthBase):
+    """Sets the header itself, so that neither a netrc file nor an extra can put another one in its place."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+class NetworkAdapter(requests.adapters.HTTPAdapter):
+    """Connects through the proxy of a connection, with its certificates.
+
+    :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+    """
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._network = settings.network
+        self._tls = settings.tls()
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **options)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._tls, **options)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        return dict(self._network.proxy_headers)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Do nothing: the context verifies, and would trust whatever is added here as well."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        proxy = self._network.proxy_for(request.url or "")
+        # An option of the task must not send the key elsewhere, nor unverified.
+        chosen = {"proxies": {"https": proxy} if proxy else {}, "verify": True, "cert": None}
+        return super().send(request, *args, **{**options, **chosen})
+
+
+class DisputeHook(HttpHook):
+    """The synchronous hook that Stripe's and Moov's share.
+
+    :param http_conn_id: id of the Airflow connection.
+    :raises ConnectionConfigError: on first use, if the connection must not be used as it stands.
+    """
+
+    api_type: ClassVar[type[Api]]
+
+    def __init__(self, method: str = "POST", http_conn_id: str | None = None, **options: Any) -> None:
+        super().__init__(method, http_conn_id or self.default_conn_name, **options)
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        return self.api_type.check_connection(self.get_connection(self.http_conn_id))
+
+    @cached_property
+    def api(self) -> Api:
+        return self.api_type(self.settings)
+
+    @cached_property
+    def _session(self) -> BlockingSession:
+        return BlockingSession(self.api)
+
+    def _connect_through(self, session: requests.Session) -> None:
+        """Give a session the connection's network settings, in place of what requests finds by itself."""
+        session.trust_env = False
+        session.mount("https://", self._adapter)
+
+    @cached_property
+    def _adapter(self) -> NetworkAdapter:
+        return NetworkAdapter(self.settings)
+
+    def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
+        """Make one call by the API's own name for it.
+
+        :param account: in place of the connection's own, where the operation takes one.
+        :param arguments: by the contract's names; they win over what the connection says.
+        :raises ApiError: one of the tree.
+        """
+        return self.with_api(lambda api: api.call(operation_id, account, **arguments))
+
+    def with_api(self, work: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
+        """Do asynchronous work with the API and return its result; a running event loop is no obstacle.
+
+        :param work: takes the open API.
+        """
+        return self._session.run(work)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Api]:
+        """Open the API for asynchronous code: many calls side by side, under the connection's rate limit.
+
+        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        """
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        connection = await get_async_connection(self.http_conn_id)
+        async with self.api_type(self.api_type.check_connection(connection)) as api:
+            yield api
+
+    def test_connection(self) -> tuple[bool, str]:
+        """A harmless read that says which account and mode it reached."""
+        try:
+            return True, f"Reached {self.with_api(lambda api: api.probe())}."
+        except DisputeError as error:
+            return False, str(error)
+
+    # What follows makes a stock HttpOperator on this connection safe: https, the key as the only header that
+    # comes from the connection, time limits, no redirects, no body of an error in the log.
+
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> requests.Session:
+        options = {"allow_redirects": False, "timeout": (CONNECT_SECONDS, READ_SECONDS)}
+        return super().get_conn(headers, options | (extra_options or {}))
+
+    def _set_base_url(self, connection: Any) -> None:
+        self.base_url = _main_url(self.api)
+        self._base_url_initialized = True
+
+    def _configure_session_from_auth(self, session: requests.Session, connection: Any) -> requests.Session:
+        authorization = self.settings.authorization
+        if self.settings.oauth:
+            authorization = f"Bearer {self.with_api(lambda api: api.mint()).value}"
+        session.auth = _Authorization(authorization)
+        return session
+
+    def _configure_session_from_extra(
+        self, session: requests.Session, connection: Any, extra_options: dict[str, Any]
+    ) -> requests.Session:
+        self.merged_extra = {**extra_options, "allow_redirects": False}
+        self._connect_through(session)
+        session.headers.update(self.settings.headers)
+        return session
+
+    def _configure_session_from_mount_adapters(self, session: requests.Session) -> requests.Session:
+        return session  # its adapter is mounted already
+
+    def run_and_check(
+        self, session: requests.Session, prepped_request: requests.PreparedRequest, extra_options: Any
+    ) -> Any:
+        try:
+            return super().run_and_check(session, prepped_request, extra_options)
+        except requests.exceptions.ConnectionError as error:
+            if not _never_left(error):
+                raise
+            url = prepped_request.url or ""
+            operation = f"{prepped_request.method} {prepped_request.path_url.partition('?')[0]}"
+            raise unsent(error, operation, url, self.settings.network.proxy_for(url)) from None
+
+    def check_response(self, response: requests.Response) -> None:
+        if response.status_code >= 300:
+            request_id = header(self.api.contract, "request-id", response.headers)
+            raise ApiError(
+                "the call was refused or redirected.",
+                operation=f"{response.request.method} {response.request.path_url.partition('?')[0]}",
+                status=response.status_code,
+                request_id=request_id,
+            )
+
+
+def _never_left(error: requests.exceptions.ConnectionError) -> bool:
+    """Whether there was no connection to send on: all else may have broken after the request was sent."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.ProxyError):
+        # urllib3 1.26 calls what breaks after the proxy has connected a proxy's error as well.
+        reason = reason.original_error
+        if tunnel_status(reason):
+            return True
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)

@@ -1,0 +1,266 @@
+"""One operation of an API as an operator: what the classes of each API share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.xcom_arg import XComArg
+
+from dispute_provider._cases.storage import PathRefusedError, open_file, storage_path
+from dispute_provider._tasks.links import DisputeLink
+from dispute_provider._tasks.retry import ApiRetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, RetryPolicy
+
+    from dispute_provider._contracts.answers import Answer
+    from dispute_provider._contracts.contract import Operation, Request
+    from dispute_provider._contracts.encoding import FilePart
+    from dispute_provider.hooks._base import DisputeHook
+
+T = TypeVar("T")
+
+
+class ApiOperator(BaseOperator):
+    """Calls one operation, once. A subclass names it and has an attribute for each argument.
+
+    What customers wrote comes in through ``unrendered``, never through a template field: it is neither
+    rendered as a template nor stored with the task. (Of a mapped task Airflow stores all that stands in its
+    ``partial`` and ``expand``: hand texts on from another task there.) An answer goes to XCom without
+    the texts that its contract does not show: enums, dates, ids and metadata stay.
+
+    :param conn_id: Airflow connection (templated).
+    :param return_evidence: return the whole answer, False by default: all its texts are then stored as an
+        XCom.
+    """
+
+    api: ClassVar[str]
+    operation_id: ClassVar[str]
+    may_be_final: ClassVar[bool] = False
+    template_fields: Sequence[str] = ("conn_id",)
+    ui_color = "#e8eaf6"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        return_evidence: bool = False,
+        retry_policy: RetryPolicy | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if self.may_be_final:
+            kwargs = _with_ledger(kwargs)
+        super().__init__(**{**kwargs, "retry_policy": retry_policy or ApiRetryPolicy()})
+        self.conn_id = conn_id
+        self.return_evidence = return_evidence
+        self.dispute_url = ""
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**(_with_ledger(kwargs) if cls.may_be_final else kwargs))
+
+    def unrendered(self, value: T) -> T:
+        """Accept what no template may be in: a value, or other tasks that make it or a part of it."""
+        XComArg.apply_upstream_relationship(self, value)
+        return value
+
+    def execute(self, context: Context) -> Any:
+        hook = hook_for(self.conn_id, self.api)
+        operation = hook.api.contract[self.operation_id]
+        arguments = self._arguments(operation, context)
+        self.dispute_url = page_of(hook, operation, arguments)
+        return self.result(send(context, hook, self.operation_id, arguments, self.log))
+
+    def result(self, answer: Answer) -> Any:
+        """What goes to XCom."""
+        from dispute_provider._contracts import contract
+        from dispute_provider._contracts.redaction import redacted_answer
+
+        operation = contract.load(self.api)[self.operation_id]
+        return answer.raw if self.return_evidence else redacted_answer(operation, answer.raw)
+
+    def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
+        """The arguments by the contract's names, what other tasks made filled in."""
+        given = {name: vars(self).get(attribute) for name, attribute in operation.python_names.items()}
+        return as_arguments(operation, given, context, vars(self).get("filename"))
+
+
+class DisputeOperator(ApiOperator):
+    """An operation on one dispute, with a link to its page."""
+
+    operator_extra_links = (DisputeLink(),)
+
+
+class DownloadOperator(ApiOperator):
+    """Fetches a document; gives back its ``sha256``, ``size`` in bytes, ``content_type`` and ``path``.
+
+    :param save_to: where to write it: a path or address that ObjectStoragePath reaches (templated); None to
+        write it nowhere.
+    """
+
+    template_fields: Sequence[str] = (*ApiOperator.template_fields, "save_to")
+
+    def __init__(self, *, save_to: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.save_to = save_to
+
+    def result(self, answer: Answer) -> dict[str, Any]:
+        from dispute_provider._evidence.documents import Document
+
+        found = Document(self.save_to or "", answer.data or b"")
+        if self.save_to:
+            storage_path(self.save_to).write_bytes(found.content)
+        return {
+            "sha256": found.sha256,
+            "size": len(found.content),
+            "content_type": found.content_type,
+            "path": self.save_to,
+        }
+
+
+def _with_ledger(given: dict[str, Any]) -> dict[str, Any]:
+    """Return an operator's arguments with the asset that has the ledger's id."""
+    # A task that calls nothing final does without what this imports.
+    from dispute_provider._state.ledger_id import LEDGER
+    from dispute_provider._tasks.operator_defaults import with_defaults
+
+    return with_defaults(given, LEDGER)
+
+
+def hook_for(conn_id: str, api: str) -> DisputeHook:
+    """The hook of a connection.
+
+    :raises ConnectionConfigError: if it is not a connection to this API.
+    """
+    from airflow.sdk import BaseHook
+
+    from dispute_provider.exceptions import ConnectionConfigError
+    from dispute_provider.hooks._base import DisputeHook
+    from dispute_provider.hooks._connections import foreign
+
+    hook = BaseHook.get_hook(conn_id)
+    if not isinstance(hook, DisputeHook):
+        raise foreign(conn_id)
+    if hook.api.name != api:
+        problem = f"connection {conn_id!r} is a {hook.api.name} one, nothing was sent"
+        raise ConnectionConfigError(f"{problem}. To do: name one of type {api}.")
+    return hook
+
+
+def send(
+    context: Context, hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], log: Any
+) -> Answer:
+    """Make one call, with a key that makes it safe to repeat where the API takes one, and log what happened.
+
+    A call that cannot be undone is made once, whatever becomes of its task: see
+    :mod:`~dispute_provider._tasks.single_final_call`.
+
+    :raises InvalidRequestError: with every violation, before anything is sent.
+    :raises ApiError: one of the tree.
+    """
+    from dispute_provider._apis.idempotency import with_own_key
+
+    request = with_own_key(hook.settings.connection, hook.api.request(operation_id, **arguments))
+    if request.operation.effect != "read":
+        hook.with_api(lambda api: api.prepare())
+    if request.is_final:
+        from dispute_provider._tasks import single_final_call
+
+        return single_final_call.make(context, hook, request, log)
+    answer = hook.with_api(lambda api: api.send(request))
+    log.info("%s %s: %s", operation_id, _subject(hook, request), answer.summary)
+    return answer
+
+
+def _subject(hook: DisputeHook, request: Request) -> str:
+    """Return what a call is about, for the log: a dispute, a document, an object by its id, or an account."""
+    from dispute_provider._contracts.encoding import FilePart
+
+    operation, arguments = request.operation, request.arguments
+    files = [value.filename for value in arguments.values() if isinstance(value, FilePart)]
+    ids = [
+        str(value)
+        for name, value in arguments.items()
+        if operation.places.get(name) == "path" and operation.role(name) is None
+    ]
+    found = (request.dispute, *files, *ids, hook.settings.account, hook.settings.connection)
+    return next(filter(None, found))
+
+
+def page_of(hook: DisputeHook, operation: Operation, arguments: Mapping[str, Any]) -> str:
+    """Return the address of the page of the dispute that a call is about; empty where it is about none."""
+    dispute = operation.given("dispute", arguments)
+    if not isinstance(dispute, str):
+        return ""
+    return hook.api.page(dispute, operation.given("account", arguments))
+
+
+def as_arguments(
+    operation: Operation, given: Mapping[str, Any], context: Context, filename: str | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a call, what other tasks made filled in, and documents read.
+
+    :param given: by the contract's names; None is left out.
+    :param filename: of a document, at the API; that of its path where not given.
+    :raises InvalidRequestError: if a task gave nothing, or a document cannot be read; nothing was sent.
+    """
+    from dispute_provider.exceptions import InvalidRequestError, Violation
+
+    arguments: dict[str, Any] = {}
+    for name, each in given.items():
+        if each is None:
+            continue
+        if (value := resolved(each, context)) is None:
+            problem = "the task that was to give it gave nothing"
+            violation = Violation(f"/{name}", problem, "return it from that task")
+            raise InvalidRequestError.before_sending(operation.id, [violation])
+        is_document = "x-maxBytes" in operation.schema_of(name)
+        arguments[name] = document(operation, name, value, filename) if is_document else value
+    return arguments
+
+
+def document(
+    operation: Operation,
+    name: str,
+    path: str,
+    filename: str | None = None,
+    roots: Sequence[str] | None = None,
+) -> FilePart:
+    """Read a document to upload; its first bytes say what it is.
+
+    :param name: of the argument that it is.
+    :param roots: folders that it must lie under; None for anywhere, where the DAG's author names the path.
+    :raises InvalidRequestError: if there is none.
+    """
+    from dispute_provider._contracts.encoding import FilePart
+    from dispute_provider._evidence.documents import Document
+    from dispute_provider.exceptions import InvalidRequestError, Violation
+
+    location = storage_path(path)
+    try:
+        if roots is None:
+            content = location.read_bytes()
+        else:
+            with open_file(path, roots) as opened:
+                content = opened.read()
+    except PathRefusedError as error:
+        violation = Violation(f"/{name}", error.problem, error.remedy)
+        raise InvalidRequestError.before_sending(operation.id, [violation]) from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        violation = Violation(f"/{name}", f"cannot be read: {type(error).__name__}", "check the path")
+        raise InvalidRequestError.before_sending(operation.id, [violation]) from None
+    found = Document(path, content)
+    return FilePart(filename or location.name, found.content, found.content_type)
+
+
+def resolved(value: Any, context: Context) -> Any:
+    """A value, with what other tasks made in the places where it names them."""
+    if isinstance(value, XComArg):
+        return value.resolve(context)
+    if isinstance(value, Mapping):
+        return {name: resolved(item, context) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolved(item, context) for item in value]
+    return value

@@ -1,0 +1,144 @@
+"""Report the end of a run: the outcome of its disputes, and which of them need a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from dispute_provider._state.evidence_store import EvidenceStoreError
+from dispute_provider._state.stores import run_key
+from dispute_provider._state.sweep_store import ANSWERED, ENDED, note_ends, opened_by_sweep
+from dispute_provider._tasks.batch import Apis, Given, accept_upstream, all_of, resolve
+from dispute_provider._tasks.operator_defaults import with_defaults
+from dispute_provider._tasks.record_lists import records_of
+from dispute_provider._tasks.signing import Signer
+from dispute_provider._tasks.upstream import handed_on, without_result
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider._evidence.record import Record
+
+# Disputes that an error names; the log has them all.
+_SHOWN = 100
+_LOOK = "look at the dispute"
+
+
+class ReportOutcomeOperator(BaseOperator):
+    """Log one line for each dispute, and fail the run when any of them needs a person.
+
+    It fails for ``refused``, ``unknown`` and ``submitted-differs``, and for ``held`` where nobody decided so:
+    nobody answered, or what was approved could not be carried out; and for what never came to an end, as
+    ``approved``. It fails too where a review or a submission was marked as success by hand: for the task that
+    returned nothing, and for each dispute that it left without an end. What ended ``unknown`` is read once
+    more. In a run that the sweep has started, it notes for the sweep what became of each dispute.
+
+    :param results: records, or a task that returns them; several such tasks as a list.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#cfe2f3"
+
+    def __init__(self, *, results: Given, **kwargs: Any) -> None:
+        super().__init__(**with_defaults(kwargs, ENDED, ANSWERED))
+        self.results = accept_upstream(self, results)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, ENDED, ANSWERED))
+
+    def execute(self, context: Context) -> dict[str, int]:
+        signer = Signer(run_key(context))
+        results = list(signer.verified(records_of(resolve(self.results, context)), _LOOK))
+        results += map(_end_of, signer.verified(self._without_end(context, results), _LOOK))
+        results = asyncio.run(_read_again(results))
+        note_ends(context, results)
+        for record in results:
+            self.log.info("%s", record.log_line())
+        attention = [record for record in results if _needs_person(record, opened_by_sweep(context))]
+        problems = [
+            f"  task {task!r} returned nothing: it was marked as success by hand, or its result was removed. "
+            "To do: clear it"
+            for task in without_result(self.results, context)
+        ]
+        if not attention and not problems:
+            return dict(Counter(str(record.state) for record in results))
+        shown = [f"  {record.log_line()}" for record in attention[:_SHOWN]]
+        if len(attention) > _SHOWN:
+            shown.append(f"  and {len(attention) - _SHOWN:,} more; see above")
+        head = f"{len(attention)} of {len(results)} disputes need a person:"
+        raise AirflowFailException("\n".join([head, *shown, *problems]))
+
+    def _without_end(self, context: Context, results: Sequence[Record]) -> list[Record]:
+        """Return the last record of each dispute that the tasks before had, and that has no result."""
+        known = {_key(record) for record in results}
+        found: list[Record] = []
+        try:
+            for records in handed_on(self.results, context):
+                new = [record for record in records if _key(record) not in known]
+                known.update(map(_key, new))
+                found += new
+        except EvidenceStoreError as error:
+            self.log.warning("it cannot be checked whether each dispute has come to an end: %s", error)
+        return found
+
+
+def _key(record: Record) -> tuple[str, str]:
+    from dispute_provider._evidence.case import dispute_id
+
+    return record.provider, dispute_id(record.dispute)
+
+
+def _end_of(record: Record) -> Record:
+    """Return the end of a record that was handed on and has no result."""
+    from dispute_provider._evidence.record import State
+
+    if record.state == State.APPROVED:
+        reason = (
+            "it was approved, and the submit task returned no end for it, so it may have been sent. "
+            "To do: clear the submit task"
+        )
+        return record.ended(State.UNKNOWN, reason)
+    if record.state == State.STAGED:
+        reason = "its review returned no decision, so nothing was sent. To do: clear the review task"
+        return record.ended(State.HELD, reason)
+    return record
+
+
+def _needs_person(record: Record, reviewed_for_sweep: bool) -> bool:
+    """Return whether a dispute has come to an end that somebody must look at.
+
+    :param reviewed_for_sweep: whether this is the end of a review, so that nothing may be left staged.
+    """
+    from dispute_provider._evidence.record import EDIT, HOLD, State
+
+    if record.state == State.STAGED:
+        return reviewed_for_sweep
+    if record.state == State.HELD:
+        return not record.approval or record.approval.action not in (HOLD, EDIT)
+    return record.state in (State.REFUSED, State.UNKNOWN, State.SUBMITTED_DIFFERS, State.APPROVED)
+
+
+async def _read_again(records: list[Record]) -> list[Record]:
+    """Return the records, those that ended *unknown* as their disputes show them now."""
+    from dispute_provider._evidence.record import State
+    from dispute_provider._workflow.reviewing.reread import reread
+
+    async def read(record: Record) -> Record:
+        if record.state != State.UNKNOWN or record.unverified:
+            return record
+        try:
+            api = await apis.of(record.connection)
+        except Exception:  # a connection that cannot be used leaves the end unknown
+            return record
+        return await reread(api, record)
+
+    if not any(record.state == State.UNKNOWN for record in records):
+        return records
+    async with Apis() as apis:
+        return await all_of(records, read)

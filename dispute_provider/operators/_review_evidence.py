@@ -1,0 +1,224 @@
+"""Review evidence: a person approves exactly the evidence that goes out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import TaskAwaitingInput
+from msgspec.structs import replace
+
+from dispute_provider import _config as config
+from dispute_provider._evidence.deadlines import BUFFER
+from dispute_provider._state.approvals import SUBMISSIONS, open_review
+from dispute_provider._state.ledger_id import LEDGER
+from dispute_provider._state.stores import run_key
+from dispute_provider._state.sweep_store import ANSWERED, note_answers
+from dispute_provider._tasks.batch import Given, accept_upstream, resolve, user_of_run
+from dispute_provider._tasks.notifications import form_address, notify
+from dispute_provider._tasks.operator_defaults import with_defaults
+from dispute_provider._tasks.record_lists import RecordWriter, Value, records_of, return_value
+from dispute_provider._tasks.review_reading import STAGE_AGAIN, read_for_decision
+from dispute_provider._tasks.signing import Signer
+from dispute_provider.exceptions import DisputeError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider._evidence.policy import ApprovalPolicy
+    from dispute_provider._evidence.record import Record
+    from dispute_provider._workflow.reviewing.decide import Ruling
+    from dispute_provider._workflow.reviewing.four_eyes import FourEyes
+    from dispute_provider._workflow.reviewing.review import ReviewForm
+
+
+class ReviewEvidenceOperator(HITLOperator):
+    """Ask a person what is to become of the staged disputes: submit, hold, edit, reject, concede.
+
+    One dispute is shown in full, several as a table with a choice. The task waits without holding a slot, and
+    ends with the earliest due date less the buffer; disputes due within a day do not end the review of those
+    that are due later. Nothing here ever fails the run for want of an answer.
+
+    :param staged: records, or a task that returns them; those that are not ``staged`` pass through.
+    :param buffer: the review ends so long before the earliest due date.
+    :param four_eyes_from: by currency, the amount in minor units from which on the reviewer must be somebody
+        else than who prepared the case, triggered the run that staged it, or triggered the review. Who
+        prepared it must be known: ``[dispute] people`` maps the names in cases to Airflow users. No policy
+        approves these disputes.
+    :param at_deadline: decides about what nobody has answered in time, if it is due within a day of the
+        earliest due date; what it does not approve is held. Without a policy all of it is held, and
+        :class:`ReportOutcomeOperator` fails for it. With one, the earliest due date ends the review.
+    :param policy: approves before anybody is asked; what it does not approve is put to people.
+    :param assigned_users: who may answer; everybody with the right to, where not given.
+    :param notifiers: told once, when the review is open; they find ``message`` and ``link`` in their
+        templates. One that fails fails nothing.
+    :returns: one record per dispute: ``approved`` (to be submitted, or conceded: see its approval's action),
+        ``held`` or ``rejected``, the answer signed; a reference to them where they are many.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#fff2cc"
+    passes_on: ClassVar[str] = "staged"
+
+    def __init__(
+        self,
+        *,
+        staged: Given,
+        buffer: timedelta = BUFFER,
+        four_eyes_from: Mapping[str, int] | None = None,
+        at_deadline: ApprovalPolicy | None = None,
+        policy: ApprovalPolicy | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER)
+        # Options and texts are made when the task runs; the base class wants some at parse time.
+        super().__init__(subject="Review of evidence", options=["Submit none of them"], **kwargs)
+        self.staged = accept_upstream(self, staged)
+        self.buffer = buffer
+        self.four_eyes_from = {code.lower(): amount for code, amount in (four_eyes_from or {}).items()}
+        self.at_deadline = at_deadline
+        self.policy = policy
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER))
+
+    def execute(self, context: Context) -> Value:
+        from dispute_provider._workflow.reviewing import review
+        from dispute_provider._workflow.reviewing.ending import ending_of
+
+        # A review that is opened anew takes back what was answered to it before.
+        name = open_review(context)
+        signer = Signer(run_key(context))
+        with RecordWriter(signer, self.log) as writer:
+            reading = read_for_decision(
+                context,
+                resolve(self.staged, context),
+                writer,
+                lambda *read: self._approved(context, signer, name, *read),
+            )
+            to_decide, snapshots = asyncio.run(reading)
+            others = writer.value()
+        if not to_decide:
+            note_answers(context, records_of(others), {})
+            return others
+
+        now = datetime.now(UTC)
+        policy = self.at_deadline.name if self.at_deadline else None
+        ending = ending_of(to_decide, self.buffer, now, _zone(), policy)
+        form = review.form(to_decide, snapshots, ending)
+        shown = {
+            "review": name,
+            "records": [signer.sealed(record).to_dict() for record in to_decide],
+            "others": others,
+        }
+        self._show(form)
+        self.response_timeout = max(ending.until - now, timedelta(seconds=1)) if ending.until else None
+        self.log.info("review opened: %s", form.subject)
+        notifiers, self.notifiers = self.notifiers, ()
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as waiting:
+            # The task resumes as a new instance that knows only what stands here.
+            waiting.kwargs = {**(waiting.kwargs or {}), "shown": shown}
+            message = f"A review is open{ending.notice}: {form.subject}"
+            notify(notifiers, context, message, form_address(context))
+            raise
+        raise AssertionError("the base class parks the task")
+
+    def _show(self, form: ReviewForm) -> None:
+        from airflow.sdk import Param
+        from airflow.sdk.definitions.param import ParamsDict
+
+        self.subject, self.body = form.subject, form.body
+        self.options, self.multiple = list(form.options), form.multiple
+        self.params = ParamsDict(
+            {
+                name: Param(
+                    field.default,
+                    title=field.title,
+                    description=field.description,
+                    source="task",
+                    **field.schema,
+                )
+                for name, field in form.fields.items()
+            }
+        )
+
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], shown: dict[str, Any] | None = None
+    ) -> Value:
+        from dispute_provider._workflow.reviewing.decide import Rules, decide
+
+        if shown is None:
+            raise ValueError("the task was resumed without what its review had shown")
+        records = list(records_of(shown["records"]))
+        rules = Rules(self._four_eyes(), self.at_deadline, config.allow_anonymous(), user_of_run(context))
+        rulings = decide(records, event, rules, datetime.now(UTC))
+        signer = Signer(run_key(context))
+        decided = self._signed(signer, shown["review"], rulings)
+        # A key may have been replaced while the review was open.
+        checked = signer.verified(records, STAGE_AGAIN)
+        decided = [old if old.unverified else new for old, new in zip(checked, decided, strict=True)]
+
+        def others() -> Iterator[Record]:
+            return signer.verified(records_of(shown["others"]), STAGE_AGAIN)
+
+        meanings = {ruling.record.dispute: ruling.meaning for ruling in rulings if ruling.meaning}
+        note_answers(context, chain(decided, others()), meanings)
+        for record in decided:
+            self.log.info("%s", record.log_line())
+        return return_value(chain(decided, others()), signer)
+
+    def _approved(
+        self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]
+    ) -> list[Record]:
+        """Return what the policy approves without asking; of that, people are asked about a sample."""
+        from dispute_provider._workflow.reviewing.decide import by_policy
+
+        if self.policy is None:
+            return []
+        digests = {record.signature: record.digest for record in staged}
+        candidates = [
+            record
+            for record in read
+            if record.digest == digests[record.signature] and not self.policy.is_sampled(record)
+        ]
+        rulings = by_policy(candidates, self.policy, self._four_eyes(), datetime.now(UTC))
+        return [record for record in self._signed(signer, name, rulings) if record.approval]
+
+    def _signed(self, signer: Signer, name: str, rulings: Sequence[Ruling]) -> list[Record]:
+        """Return the records of rulings, what was decided signed for this opening of the review."""
+        from dispute_provider._workflow.reviewing import review
+
+        signed: list[Record] = []
+        for record in (ruling.record for ruling in rulings):
+            if record.approval is None:
+                signed.append(record)
+                continue
+            approval = replace(record.approval, review=name)
+            try:
+                signed.append(signer.sign(replace(record, approval=approval)))
+            except DisputeError as error:
+                reason = f"{record.reason}; but nothing can be done, its answer cannot be signed: {error}"
+                signed.append(review.held(record, reason))
+        return signed
+
+    def _four_eyes(self) -> FourEyes:
+        from dispute_provider._workflow.reviewing.four_eyes import FourEyes, people_of
+
+        return FourEyes(self.four_eyes_from, people_of(config.people()))
+
+
+def _zone() -> tzinfo | None:
+    """The zone in which this Airflow tells times; None for that of its machine."""
+    name = conf.get("core", "default_timezone", fallback="utc")
+    if name == "system":
+        return None
+    return UTC if name.lower() == "utc" else ZoneInfo(name)

@@ -1,0 +1,208 @@
+"""Submit what was approved, once, and concede or take back what a review decided."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from airflow.sdk import BaseAsyncOperator
+from msgspec.structs import replace
+
+from dispute_provider._ledger.stores import LedgerError
+from dispute_provider._state.approvals import SUBMISSIONS, last_opening
+from dispute_provider._state.evidence_store import EvidenceStoreError
+from dispute_provider._state.ledger_id import LEDGER
+from dispute_provider._state.receipts import Receipts
+from dispute_provider._state.stores import run_key
+from dispute_provider._tasks.batch import (
+    Apis,
+    Given,
+    accept_upstream,
+    all_of,
+    resolve,
+    retry_held,
+)
+from dispute_provider._tasks.ledgers import Ledgers
+from dispute_provider._tasks.operator_defaults import with_defaults
+from dispute_provider._tasks.progress import BatchProgress
+from dispute_provider._tasks.record_lists import Tally, Value, records_of, return_value
+from dispute_provider._tasks.signing import Signer
+from dispute_provider._tasks.submitter import Submitter, may_have_been_sent, not_noted
+from dispute_provider.exceptions import DisputeError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from dispute_provider._evidence.record import Record
+
+    # A record whose approval does not hold any more, ended, and the signature under which it was approved.
+    _Void: TypeAlias = tuple[Record, str | None]
+
+
+class SubmitEvidenceOperator(BaseAsyncOperator):
+    """Send what was approved to the bank: read again, compare, send once, read back.
+
+    A try that follows on a broken one goes on where that one was. Between tasks, runs, connections and
+    deployments the ledger is the lock: see ``[dispute] ledger``.
+
+    It concedes what a reviewer gave up, too; and takes back what one rejected, where the API would have sent
+    it by itself.
+
+    :param approved: records, or a task that returns them; those that are not ``approved`` pass through.
+    :returns: one record per dispute: ``submitted``, ``submitted-differs``, ``already-submitted``,
+        ``conceded``, ``refused``, ``held`` or ``unknown``; a reference to them where they are many.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#f4cccc"
+    passes_on: ClassVar[str] = "approved"
+
+    def __init__(self, *, approved: Given, **kwargs: Any) -> None:
+        super().__init__(**with_defaults(kwargs, SUBMISSIONS, LEDGER))
+        self.approved = accept_upstream(self, approved)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, SUBMISSIONS, LEDGER))
+
+    async def aexecute(self, context: Context) -> Value:
+        from dispute_provider._evidence.record import State
+
+        signer = Signer(run_key(context))
+        given = list(records_of(resolve(self.approved, context)))
+        records = list(signer.verified(given, "review it again"))
+        to_send = sum(record.state == State.APPROVED for record in records)
+        receipts = Receipts()
+        async with Apis() as apis, BatchProgress(context, "submitting", to_send) as progress:
+            answered, void, results = _sorted(given, records)
+            valid, outdated = self._check(context, answered)
+            void += [(end, end.signature) for end in outdated if end.approval]
+            results += [end for end in outdated if not end.approval]
+            is_retry = context["ti"].try_number > 1
+            try:
+                ledgers = Ledgers(context)
+            except LedgerError as error:
+                self.log.error("%s: nothing is sent", error)
+                results += [replace(not_noted(record, error), maybe_ours=is_retry) for record in valid]
+                results += [replace(not_noted(e, error), maybe_ours=True) if is_retry else e for e, _ in void]
+                self._log_lines(results)
+            else:
+                # The first try has none before it.
+                results += (
+                    await self._sent_before(ledgers, receipts, void) if is_retry else [e for e, _ in void]
+                )
+                rejected = [record for record in valid if record.state == State.REJECTED]
+                results += await self._reject(apis, ledgers, receipts, rejected)
+                self._log_lines(results)
+                submitter = Submitter(self.log, apis, ledgers, receipts, progress, is_retry=is_retry)
+                results += await submitter.all(r for r in valid if r.state == State.APPROVED)
+        retry_held(context, Tally(results))
+        results = self._given_up(results, receipts)
+        try:
+            return return_value(results, signer)
+        except EvidenceStoreError as error:
+            self.log.error("%s; the records go through XCom", error)
+            return [signer.sealed(record).to_dict() for record in results]
+
+    def _log_lines(self, ends: Iterable[Record]) -> None:
+        """A line for each, as soon as it is known: whoever looks after a task that was killed finds it."""
+        for record in ends:
+            self.log.info("%s", record.log_line())
+
+    async def _reject(
+        self, apis: Apis, ledgers: Ledgers, receipts: Receipts, rejected: list[Record]
+    ) -> list[Record]:
+        """Note what was rejected, and take it back from an API that would have sent it by itself."""
+        from dispute_provider._state import evidence_store
+        from dispute_provider._workflow.sending.reject import not_in_ledger, receipt_of, reject
+        from dispute_provider._workflow.sending.take_back import left_as_it_is
+
+        async def end(record: Record) -> Record:
+            try:
+                api = await apis.of(record.connection)
+                earlier = evidence_store.get(record.earlier) if record.earlier else None
+                known = json.loads(earlier) if earlier else None
+                ledger = ledgers.of(api, record.dispute)
+                ended, receipt = await reject(api, record, known, ledger, ledgers.task)
+            except Exception as error:  # a connection or a store that cannot be used must not stop the others
+                ended = left_as_it_is(record, error) if record.automatic else not_in_ledger(record, error)
+                receipt = receipt_of(record, ended)
+            receipts.write(receipt)
+            return ended
+
+        return await all_of(rejected, end)
+
+    async def _sent_before(self, ledgers: Ledgers, receipts: Receipts, void: list[_Void]) -> list[Record]:
+        """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""
+        from dispute_provider._evidence.record import State
+        from dispute_provider._workflow.sending.in_ledger import sent_before
+        from dispute_provider.hooks._connections import api_of
+
+        async def look(each: _Void) -> Record:
+            end, signature = each
+            try:
+                ledger = ledgers.of(api_of(end.connection), end.dispute)
+                end = await sent_before(end, ledger, ledgers.task, signature)
+            except DisputeError as error:
+                held = end if end.state == State.HELD else not_noted(end, error)
+                return replace(held, maybe_ours=True)
+            receipts.write(end)
+            return end
+
+        return await all_of(void, look)
+
+    def _given_up(self, results: list[Record], receipts: Receipts) -> list[Record]:
+        """With what an earlier try may have sent, and no try could look for, as *unknown*."""
+        from dispute_provider._evidence.record import State
+
+        for place, record in enumerate(results):
+            if record.state == State.HELD and record.maybe_ours:
+                results[place] = end = may_have_been_sent(record, record.reason)
+                self._log_lines([end])
+                receipts.write(end)
+        return results
+
+    def _check(self, context: Context, answered: list[Record]) -> tuple[list[Record], list[Record]]:
+        """Return the records that the last answers of their reviews made, and the others, ended."""
+        from dispute_provider._evidence.record import State
+
+        reviews = {record.approval.review for record in answered if record.approval}
+        try:
+            last = {review for review in reviews if last_opening(context, review) == review}
+        except Exception as error:  # whatever the store raises
+            self.log.exception("Airflow's state store cannot be read: nothing is sent")
+            problem = f"Airflow's state store cannot be read ({type(error).__name__}); to do: clear the task"
+            is_retry = context["ti"].try_number > 1
+            return [], [replace(not_noted(record, problem), maybe_ours=is_retry) for record in answered]
+        valid: list[Record] = []
+        void: list[Record] = []
+        for record in answered:
+            if record.approval and record.approval.review in last:
+                valid.append(record)
+                continue
+            what = "approval" if record.state == State.APPROVED else "rejection"
+            reason = f"its {what} is not this run's last answer: the review was opened again; review it again"
+            void.append(record.ended(State.REFUSED, reason))
+        return valid, void
+
+
+def _sorted(given: list[Record], checked: list[Record]) -> tuple[list[Record], list[_Void], list[Record]]:
+    """Return the answered records, those that cannot be checked any more, and the others.
+
+    :param given: the records as they were handed over.
+    :param checked: the same, as far as their signatures hold.
+    """
+    from dispute_provider._evidence.record import State
+
+    answered: list[Record] = []
+    void: list[_Void] = []
+    others: list[Record] = []
+    for record, found in zip(given, checked, strict=True):
+        if found.unverified:
+            void.append((found, record.signature))
+        elif found.state in (State.APPROVED, State.REJECTED):
+            answered.append(found)
+        else:
+            others.append(found)
+    return answered, void, others

@@ -1,0 +1,163 @@
+"""Rules that spoil chosen requests."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from dispute_provider.sandbox._wire import Call, Response, json_bytes
+
+BEFORE = {"status", "drop-before", "reset", "redirect"}
+"""Effects that take the place of the work, unless the rule says `after`."""
+AROUND = {"delay", "stored-500"}
+AFTER = {"drop-after", "delay-after", "truncate", "wrong-json", "wrong-type", "repeat"}
+EFFECTS = BEFORE | AROUND | AFTER
+HANG_UP = {"drop-before", "drop-after", "reset", "truncate"}
+"""Effects that end the connection."""
+_OWN = {"_random", "_removed", "matched", "spoilt"}
+"""Fields that no rule is given."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One rule: which requests, which of those, and what happens to them."""
+
+    effect: str
+    name: str = ""
+    api: str | None = None
+    method: str | None = None
+    path: str | None = None
+    operation: str | None = None
+    dispute: str | None = None
+    account: str | None = None
+    nth: int = 1
+    """The first of the matching requests that is spoilt, from 1."""
+    times: int | None = 1
+    """How many are spoilt; None is all."""
+    probability: float | None = None
+    seed: int = 0
+    after: bool = False
+    """The work is done first (for status, reset and redirect)."""
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    """A string goes out as it is, anything else as JSON, None is an empty body."""
+    seconds: float = 0
+    to: str = ""
+    """Where a redirect leads: scheme and host."""
+    copies: int = 1
+    """How many more times a repeat sends the request, as a proxy would; the last answer goes out."""
+    matched: int = 0
+    spoilt: int = 0
+    _random: random.Random = field(default_factory=random.Random, repr=False)
+    _removed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> Fault:
+        """Raises ValueError on an unknown effect or field. A match may stand under `match` or beside it."""
+        flat = {**given.get("match", {}), **{key: value for key, value in given.items() if key != "match"}}
+        unknown = flat.keys() - ({item.name for item in fields(cls)} - _OWN)
+        if unknown:
+            raise ValueError(f"no fault field {', '.join(sorted(unknown))}")
+        if flat.get("effect") not in EFFECTS:
+            raise ValueError(f"effect must be one of {', '.join(sorted(EFFECTS))}")
+        if flat["effect"] == "redirect" and not flat.get("to"):
+            raise ValueError("a redirect needs `to`, a scheme and host")
+        if flat.get("probability") is not None:
+            flat.setdefault("times", None)
+        re.compile(flat.get("path") or "")
+        fault = cls(**flat)
+        fault.name = fault.name or fault.effect
+        fault._random.seed(fault.seed)
+        return fault
+
+    def hits(self, call: Call) -> bool:
+        """Whether it spoils this request; counts it if it matches."""
+        if (
+            (self.api and self.api != call.api)
+            or (self.method and self.method.upper() != call.method)
+            or (self.operation and self.operation != call.operation)
+            or (self.dispute and self.dispute != call.dispute)
+            or (self.account and self.account != call.account)
+            or (self.path and not re.search(self.path, call.path))
+        ):
+            return False
+        self.matched += 1
+        if self.matched < self.nth or (self.times is not None and self.spoilt >= self.times):
+            return False
+        if self.probability is not None and self._random.random() >= self.probability:
+            return False
+        self.spoilt += 1
+        return True
+
+    async def delay_answer(self) -> None:
+        """Keep an answer back for the rule's seconds, or until the rule is removed."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._removed.wait(), self.seconds)
+
+    @property
+    def before(self) -> bool:
+        return self.effect in BEFORE and not self.after
+
+    @property
+    def hangs_up(self) -> bool:
+        return self.effect in HANG_UP
+
+    def spoil(self, call: Call, answer: Response | None) -> Response:
+        """The answer that goes out, from the one that would have."""
+        if self.effect == "status":
+            kind = "text/plain" if isinstance(self.body, str) else "application/json"
+            return Response(
+                self.status, self._body(), dict(self.headers), kind if self.body is not None else None
+            )
+        if self.effect == "redirect":
+            status = self.status if 300 <= self.status < 400 else 307
+            query = f"?{call.query}" if call.query else ""
+            return Response(status, b"", {**self.headers, "Location": f"{self.to}{call.path}{query}"})
+        if answer is None:
+            return Response(500)
+        if self.effect == "wrong-json":
+            body = b'["not","what","was","asked","for"]' if self.body is None else self._body()
+            return Response(answer.status, body, answer.headers, "application/json")
+        if self.effect == "wrong-type":
+            page = (
+                b"<html><body>A proxy had something to say.</body></html>"
+                if self.body is None
+                else self._body()
+            )
+            return Response(answer.status, page, answer.headers, "text/html")
+        return answer
+
+    def _body(self) -> bytes:
+        if self.body is None:
+            return b""
+        return self.body.encode() if isinstance(self.body, str) else json_bytes(self.body)
+
+    def describe(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name[0] != "_"}
+
+
+class Faults:
+    """The rules in force. The first that hits is the one that acts."""
+
+    def __init__(self) -> None:
+        self.rules: list[Fault] = []
+
+    def take(self, call: Call) -> Fault | None:
+        return next((rule for rule in self.rules if rule.hits(call)), None) if self.rules else None
+
+    def remove(self, name: str | None = None) -> None:
+        """Remove the rules of a name, or all; answers that they delay go out at once.
+
+        :raises KeyError: if no rule has that name.
+        """
+        removed = [rule for rule in self.rules if name in (None, rule.name)]
+        if name is not None and not removed:
+            raise KeyError(name)
+        self.rules = [rule for rule in self.rules if rule not in removed]
+        for rule in removed:
+            rule._removed.set()

@@ -1,0 +1,123 @@
+"""Everything the sandbox remembers."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from dispute_provider.sandbox._accounts import (
+    MOOV_ACCOUNT,
+    MOOV_PUBLIC_KEY,
+    MOOV_SECRET_KEY,
+    STRIPE_ACCOUNT,
+    STRIPE_KEY,
+    STRIPE_READONLY_KEY,
+    Account,
+    StripeKey,
+)
+from dispute_provider.sandbox._clock import Clock
+from dispute_provider.sandbox._faults import Faults
+from dispute_provider.sandbox._idempotency import IdempotencyKeys
+from dispute_provider.sandbox._journal import Journal
+from dispute_provider.sandbox._objects.moov import MoovDispute, Token
+from dispute_provider.sandbox._objects.stripe import StripeCharge, StripeDispute, StripeFile
+from dispute_provider.sandbox._oddities import Oddities
+
+
+@dataclass(slots=True)
+class SandboxSettings:
+    """How both APIs behave until told otherwise."""
+
+    permissive: bool = False
+    """A second submission in the same stage is accepted, and counted."""
+    unguarded: bool = False
+    """`permissive`, and idempotency keys are ignored: whatever arrives is carried out."""
+    rate_limit: float = 0
+    """Requests an API takes in any one second; 0 is no limit."""
+    settle_after: float = 3
+    """Seconds of the sandbox's clock from a submission to its outcome."""
+    latency: float = 0
+    """Seconds every API request waits before its work is done."""
+    stale_submit: bool = False
+    """Moov's submit answers with the dispute as it was before."""
+    token_seconds: int = 3600
+    absolute_expiry: bool = True
+    """Moov's `expires_in` is a moment in unix seconds; if not, seconds from now."""
+    refresh_tokens: bool = True
+
+    def describe(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Raises ValueError on a setting that does not exist or has another type."""
+        for name, value in changes.items():
+            known = next((item for item in fields(self) if item.name == name), None)
+            if known is None:
+                raise ValueError(f"no setting {name!r}")
+            kinds: tuple[type, ...] = (
+                (int, float) if known.type in ("int", "float") else (type(known.default),)
+            )
+            if not isinstance(value, kinds) or (bool not in kinds and isinstance(value, bool)):
+                raise ValueError(f"{name} cannot be {value!r}")
+            setattr(self, name, value)
+
+
+@dataclass(slots=True)
+class World:
+    """All state. One event loop owns it, so nothing is locked."""
+
+    clock: Clock = field(default_factory=Clock)
+    settings: SandboxSettings = field(default_factory=SandboxSettings)
+    journal: Journal = field(default_factory=Journal)
+    faults: Faults = field(default_factory=Faults)
+    oddities: Oddities = field(default_factory=Oddities)
+    idempotency: IdempotencyKeys = field(default_factory=IdempotencyKeys)
+    accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    stripe_keys: dict[str, StripeKey] = field(default_factory=dict)
+    moov_keys: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    stripe: dict[str, StripeDispute] = field(default_factory=dict)
+    moov: dict[str, MoovDispute] = field(default_factory=dict)
+    files: dict[str, StripeFile] = field(default_factory=dict)
+    charges: dict[str, StripeCharge] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    sequence: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _arrivals: dict[str, deque[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.add_account("stripe", STRIPE_ACCOUNT)
+        self.stripe_keys[STRIPE_KEY] = StripeKey(STRIPE_ACCOUNT, livemode=False, writes=True)
+        self.stripe_keys[STRIPE_READONLY_KEY] = StripeKey(STRIPE_ACCOUNT, livemode=False, writes=False)
+        self.add_account("moov", MOOV_ACCOUNT)
+        self.moov_keys[MOOV_PUBLIC_KEY] = MOOV_SECRET_KEY
+
+    def add_account(self, api: str, identifier: str) -> Account:
+        return self.accounts.setdefault((api, identifier), Account(identifier, api))
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        """Have something happen once the clock has reached a moment."""
+        heapq.heappush(self._due, (moment, next(self.sequence), action))
+
+    def tick(self) -> None:
+        """Let everything happen that the clock has passed, in its order."""
+        while self._due and self._due[0][0] <= self.clock.now():
+            heapq.heappop(self._due)[2]()
+
+    def over_limit(self, api: str) -> bool:
+        """Whether this request is one too many for its second. Counted on the real clock."""
+        if not self.settings.rate_limit:
+            return False
+        arrivals = self._arrivals.setdefault(api, deque())
+        now = time.monotonic()
+        while arrivals and arrivals[0] <= now - 1:
+            arrivals.popleft()
+        if len(arrivals) >= self.settings.rate_limit:
+            return True
+        arrivals.append(now)
+        return False
