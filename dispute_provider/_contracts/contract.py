@@ -99,6 +99,11 @@ class Operation:
         return cast("AfterFailure", self.document["x-after-failure"])
 
     @property
+    def has_file_rate(self) -> bool:
+        """Whether it counts against the API's separate rate for files (``x-file-rate``)."""
+        return bool(self.document.get("x-file-rate"))
+
+    @property
     def server(self) -> str:
         """The host that answers this operation in production."""
         servers = self.document.get("servers") or self.contract.document["servers"]

@@ -138,10 +138,11 @@ def arguments_from_form(operation: Operation, values: Mapping[str, Any]) -> dict
 
 def case_params(api: str) -> dict[str, Param]:
     """The params for a whole case of one API: who and what, and each kind of evidence."""
+    account = contract.load(api).document.get("x-case-account")
     params = {
-        name: _case_param(name, schema)
+        name: _case_param(name, {**schema, "description": account} if name == "account" else schema)
         for name, schema in contract.read_schema("case.schema.json")["properties"].items()
-        if name not in ("provider", "evidence")
+        if name not in ("provider", "evidence") and (name != "account" or account)
     }
     for name, schema in _case_evidence(api):
         if schema["x-kind"] == "text-or-file":

@@ -141,7 +141,7 @@ class Limiter:
 
     def _rates(self, operation: Operation) -> tuple[_Rate, _Rate]:
         """What all such calls share, and what this endpoint has; the same where it has none."""
-        if "files" in operation.document["tags"]:
+        if operation.has_file_rate:
             return self._files, self._files
         if self._endpoint_rate is None:
             return self._all, self._all
