@@ -23,7 +23,7 @@ from dispute_provider._apis.memory import DisputeMemory, foreign
 from dispute_provider._contracts.answers import Answer, Complaint
 from dispute_provider._contracts.encoding import FilePart, segment
 from dispute_provider._evidence.case import Case
-from dispute_provider._evidence.merging import Merged, Piece
+from dispute_provider._evidence.merging import Merged, Piece, is_copy
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import UNKNOWN_REASON, Dispute, Evidence, Snapshot
 from dispute_provider._transport.connection_settings import ConnectionSettings
@@ -342,11 +342,15 @@ def _evidence(item: Mapping[str, Any]) -> Evidence:
 def _copies(items: list[Evidence], pieces: Sequence[Piece], foreign: Collection[str]) -> list[Evidence]:
     """The second copies that a broken upload or another run of ours has made.
 
-    The oldest is none, so that two runs that tidy up at once agree; nor is what was there first.
+    The oldest is none, so that two runs that tidy up at once agree; nor is a text that was there first.
     """
     copies: list[Evidence] = []
     for piece in pieces:
         wanted = sum(1 for other in pieces if other == piece)
-        same = [item for item in items if piece.is_held_as(item)]
-        copies += [item for item in same[wanted:] if item.item not in foreign and item not in copies]
+        second = [item for item in items if piece.is_held_as(item)][wanted:]
+        copies += [
+            item
+            for item in second
+            if item not in copies and (item.item not in foreign or is_copy(item, [piece]))
+        ]
     return copies

@@ -70,7 +70,7 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
 
     :param wanted: all pieces of the case that are to be there in the end.
     :param missing: those of them that are to be written.
-    :param stale: what an earlier version of the case left behind.
+    :param stale: what an earlier version of the case left behind, and second copies of its documents.
     :param replaced: what is there and makes room for a missing piece; another's unless also in ``stale``.
     :param staying: what somebody else has put there, and stays.
     :param held: the API's document ids of those documents of the case that are there, by sha256.
@@ -153,8 +153,10 @@ def merge(
             differences.append(_difference("added", piece, None))
         wanted.append(piece)
         missing.append(piece)
-    stale = [there for there in left if there.mark in ours]
-    others = [there for there in left if there.mark not in ours]
+    stale: list[Evidence] = []
+    others: list[Evidence] = []
+    for there in left:
+        (stale if there.mark in ours or is_copy(there, pieces) else others).append(there)
     differences += [
         Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
     ]
@@ -189,6 +191,15 @@ def found(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[tuple[Piece
     return [
         (piece, [part for part in there.get(piece.name, ()) if piece.is_held_as(part)]) for piece in pieces
     ]
+
+
+def is_copy(held: Evidence, pieces: Iterable[Piece]) -> bool:
+    """Return whether this package uploaded a piece, whatever is remembered: it is a document of the case.
+
+    The name under which a document is uploaded contains its digest; no one else gives it that name. Of two
+    equal texts, nothing shows who wrote which.
+    """
+    return any(piece.document is not None and piece.is_held_as(held) for piece in pieces)
 
 
 def _taken(left: list[Evidence], fits: Callable[[Evidence], bool]) -> Evidence | None:

@@ -224,14 +224,34 @@ class _Judge:
                     yield from self._copies(dispute, made["evidence"], "submitted")
 
     def _copies(self, dispute: str, items: list[dict[str, Any]], what: str) -> Iterator[Finding]:
-        ours: Counter[Piece] = Counter(
-            (item["evidenceType"], item_of(item))
-            for item in items
-            if item["evidenceID"] not in self.transcript.foreign
-        )
+        ours: Counter[Piece] = Counter()
+        texts: set[Piece] = set()
+        for item in items:
+            if item["evidenceID"] not in self.transcript.foreign:
+                piece = (item["evidenceType"], item_of(item))
+                ours[piece] += 1
+                texts |= {piece} if "text" in item else set()
         for piece, count in ours.items():
+            if piece in texts and self._is_named_after_purge(dispute, piece):
+                continue
             for _ in range(count - max(1, self.transcript.wanted[dispute][piece])):
                 yield Finding(DUPLICATE, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
+
+    def _is_named_after_purge(self, dispute: str, piece: Piece) -> bool:
+        """Return whether a staging after a purge of the state stores has named a second copy of a text.
+
+        What was uploaded before is forgotten then; of two equal texts nothing shows who wrote which, so both
+        stay and the record names the second one for the reviewer. A document is recognised by its name.
+        """
+        purged = min((at for at, _, what in self.transcript.disturbed if what == "purged"), default=inf)
+        return any(
+            at > purged
+            and record["dispute"] == dispute
+            and any(
+                (each["name"], each["kind"]) == (piece[0], "theirs") for each in record.get("differences", ())
+            )
+            for at, _, record in self.transcript.stagings
+        )
 
 
 def _stages(entry: dict[str, Any], submission: Submission) -> bool:

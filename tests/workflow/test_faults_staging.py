@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 import running
 from contesting import READ, TEXT, Contest
 from faults_page import rows
+from papers import pdf
 from state_stores import AssetStores, StateStore
 from support import Connect, pass_time
 
@@ -123,6 +126,40 @@ def test_a_state_store_that_fails_for_a_dispute_holds_it(run, sandbox, monkeypat
         held = run.stage()
     ROWS["Airflow's own stores fail for one dispute"].check(held)
     assert run.stage()["state"] == "staged"
+
+
+def test_a_second_copy_of_a_document_is_removed_after_the_state_store_was_purged(
+    sandbox, connect, cases, monkeypatch
+):
+    connect("moov")
+    (Path(cases) / "receipt.pdf").write_bytes(pdf())
+    dispute = sandbox.create_dispute(api="moov")["id"]
+    evidence = {"receipt": {"file": "receipt.pdf"}, "cover-letter": "Delivered."}
+    case = {"provider": "moov", "dispute": dispute, "evidence": evidence}
+
+    def stage() -> dict[str, Any]:
+        operator = StageEvidenceOperator(
+            task_id="stage", cases=[case], conn_id="moov_default", folder=str(cases)
+        )
+        [record] = running.run(operator)
+        return dict(record)
+
+    for operation in ("uploadDisputeEvidenceFile", "uploadDisputeEvidenceText"):
+        sandbox.fault(operation=operation, effect="repeat", copies=1, times=1)
+    sandbox.fault(operation="deleteDisputeEvidenceFile", effect="status", status=429, times=None)
+    assert stage()["state"] == "held"
+    assert len(sandbox.dispute(dispute)["evidence"]) == 4
+    sandbox.clear_faults()
+    monkeypatch.setattr(running, "ASSETS", AssetStores())
+
+    record = stage()
+
+    assert record["state"] == "staged"
+    held = Counter(item["evidenceType"] for item in sandbox.dispute(dispute)["evidence"])
+    # Of two equal texts nothing shows who wrote which: the review names the second one.
+    assert held == {"receipt": 1, "cover-letter": 2}
+    kinds = {(each["name"], each["kind"]) for each in record["differences"]}
+    assert {("receipt", "removed"), ("cover-letter", "theirs")} <= kinds
 
 
 def test_what_cannot_be_recorded_as_ours_is_said(run, monkeypatch, capfd):
