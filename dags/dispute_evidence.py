@@ -12,17 +12,19 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from dispute_provider import _config as config
-from dispute_provider._cases.form import FormCase, form_params
-from dispute_provider._contracts import contract
-from dispute_provider._explain.forms import case_params
-from dispute_provider._registry import APIS
-from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
-from dispute_provider.operators.evidence import (
+from dispute_provider import (
+    APIS,
+    ConfiguredNotifier,
+    FormCase,
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     StageEvidenceOperator,
     SubmitEvidenceOperator,
+    case_params,
+    config,
+    form_params,
+    load_contract,
+    reviewers,
 )
 
 
@@ -62,4 +64,4 @@ def contest_by_hand(api: str, name: str) -> DAG:
 
 
 for _api in APIS:
-    globals()[f"{_api}_dispute_evidence"] = contest_by_hand(_api, contract.load(_api).title)
+    globals()[f"{_api}_dispute_evidence"] = contest_by_hand(_api, load_contract(_api).title)

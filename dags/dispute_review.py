@@ -11,11 +11,12 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
-from dispute_provider.operators.evidence import (
+from dispute_provider import (
+    ConfiguredNotifier,
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
     SubmitEvidenceOperator,
+    reviewers,
 )
 
 

@@ -22,13 +22,14 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task, task_group
 
-from dispute_provider import _config as config
-from dispute_provider.operators.evidence import ReportOutcomeOperator, StageEvidenceOperator
-from dispute_provider.operators.remind import RemindOperator
-from dispute_provider.operators.sweep import (
+from dispute_provider import (
     FindCasesOperator,
     OpenReviewOperator,
     RememberReviewOperator,
+    RemindOperator,
+    ReportOutcomeOperator,
+    StageEvidenceOperator,
+    config,
 )
 
 

@@ -11,7 +11,7 @@ import httpx
 
 from demo import table
 from demo.cases import DemoDispute
-from dispute_provider._evidence.record import Record
+from dispute_provider import Record
 from dispute_provider.sandbox import Sandbox
 from tests.harness.processes import Airflow
 from tests.harness.progress import DemoError, Progress

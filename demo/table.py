@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.cases import DemoDispute
-from dispute_provider._evidence.record import Record, by_due_date
+from dispute_provider import Record
 
 _IRREVERSIBLE = {"PostDisputesDisputeClose", "acceptDispute"}
 _DECISIONS = {"submit": "approved", "reject": "rejected", "hold": "held"}
@@ -23,7 +23,7 @@ def show(records: Sequence[Record], held_by_api: Mapping[str, Mapping[str, Any]]
     for heading in ("Dispute", "API", "Stage", "Amount", "Due", "Verdict", "Reviewer", "State", "At the API"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Amount" else "left")
     table.add_column("Request id", overflow="fold")
-    for record in by_due_date(list(records)):
+    for record in sorted(records, key=lambda record: (record.due is None, record.due or "", record.dispute)):
         approval = record.approval
         table.add_row(
             record.dispute,

@@ -130,6 +130,28 @@ def test_a_module_imports_nothing_heavy(module: str, costs: dict[str, list[str]]
     assert not heavy
 
 
+def imported_by(code: str) -> set[str]:
+    """The modules that code imports in a fresh interpreter."""
+    printed = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", printed], capture_output=True, text=True, check=True).stdout
+    return {*json.loads(out.splitlines()[-1])}
+
+
+def test_the_package_and_its_provider_info_import_no_airflow() -> None:
+    imported = imported_by("from dispute_provider.get_provider_info import get_provider_info as info; info()")
+    ours = {name for name in imported if name.partition(".")[0] in ("airflow", "dispute_provider")}
+    expected = {"_config", "_former_paths", "get_provider_info"}
+    assert ours == {"dispute_provider", *(f"dispute_provider.{name}" for name in expected)}
+
+
+def test_a_public_name_imports_what_its_own_module_does() -> None:
+    names = [name for name in dispute_provider.__all__ if not name.endswith("Hook")]
+    imported = imported_by(f"{BASELINE}\nfrom dispute_provider import {', '.join(names)}")
+    # The contract of an answer is read with it; everything else that is heavy stays out.
+    heavy = [name for name in HEAVY if name != "dispute_provider._contracts.validation"]
+    assert not imported.intersection(heavy) - imported_by(BASELINE)
+
+
 def test_a_task_of_the_workflow_imports_one_http_client(sandbox: Sandbox, stripe_connection: str) -> None:
     sandbox.create_dispute(api="stripe", id="du_1")
     text = {"uncategorized_text": "Delivered and signed for."}

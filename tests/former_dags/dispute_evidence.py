@@ -1,0 +1,65 @@
+"""Contest one dispute by hand: fill in the form, or name a case, and review it before it is sent.
+
+The evidence is first staged: it stands at the dispute, sent to nobody. The run then waits for a review,
+under *Required Actions*. What is approved there is submitted, once.
+
+What is typed into the form stays in this run's configuration; a case file does not.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+from dispute_provider.cases.form import FormCase, form_params
+from dispute_provider.contracts import contract
+from dispute_provider.explain.forms import case_params
+from dispute_provider.registry import APIS
+from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
+
+from dispute_provider import config
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+
+def contest_by_hand(api: str, name: str) -> DAG:
+    """The DAG for one API; its form is made from the API's contract."""
+    with DAG(
+        dag_id=f"{api}_dispute_evidence",
+        dag_display_name=f"{name} · Contest a dispute",
+        schedule=None,
+        default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
+        params={
+            "conn_id": Param(f"{api}_default", type="string", title="Connection"),
+            **form_params(),
+            **case_params(api),
+        },
+        tags=["disputes", api],
+        doc_md=__doc__,
+    ) as dag:
+        stage = StageEvidenceOperator(
+            task_id="stage",
+            cases=FormCase(api),
+            conn_id="{{ params.conn_id }}",
+            folder="{{ params.folder or '' }}",
+            merge=config.merge(),
+            switch_to_manual=config.switch_to_manual(),
+            allow_unknown_submission_method=config.allow_unknown_submission_method(),
+        )
+        review = ReviewEvidenceOperator(
+            task_id="review",
+            staged=stage.output,
+            assigned_users=reviewers(),
+            notifiers=[ConfiguredNotifier()],
+        )
+        submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+        ReportOutcomeOperator(task_id="outcome", results=submit.output)
+    return dag
+
+
+for _api in APIS:
+    globals()[f"{_api}_dispute_evidence"] = contest_by_hand(_api, contract.load(_api).title)

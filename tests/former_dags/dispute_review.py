@@ -1,0 +1,46 @@
+"""One review and what follows from it. Runs of it are started by ``dispute_sweep``; it may wait for days.
+
+Who may answer stands in ``[dispute] reviewers``, who is told when it opens, with its link, in
+``[dispute] notifiers``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import dag, task
+from dispute_provider.tasks.notifications import ConfiguredNotifier, reviewers
+
+from dispute_provider.operators.evidence import (
+    ReportOutcomeOperator,
+    ReviewEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+
+@dag(
+    dag_id="dispute_review",
+    dag_display_name="Disputes · Review and submit",
+    schedule=None,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
+    max_active_runs=16,
+    tags=["disputes"],
+    doc_md=__doc__,
+)
+def dispute_review() -> None:
+    @task(show_return_value_in_logs=False)
+    def staged(**context: Any) -> Any:
+        return context["dag_run"].conf["staged"]
+
+    review = ReviewEvidenceOperator(
+        task_id="review",
+        staged=staged(),
+        assigned_users=reviewers(),
+        notifiers=[ConfiguredNotifier()],
+    )
+    submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    ReportOutcomeOperator(task_id="outcome", results=submit.output)
+
+
+dispute_review()
