@@ -91,7 +91,7 @@ async def _contest(sandbox: Any, store: Any) -> None:
     from dispute_provider._evidence.case import Case
     from dispute_provider._evidence.record import Record, State
     from dispute_provider._ledger.ledger import Ledger
-    from dispute_provider._ledger.seal import KeySeal
+    from dispute_provider._ledger.signing import KeyringSigner
     from dispute_provider._signatures import Keyring
     from dispute_provider._tasks.batch import Apis, all_of
     from dispute_provider._workflow.sending.submit import submit
@@ -105,12 +105,12 @@ async def _contest(sandbox: Any, store: Any) -> None:
     }
     os.environ["AIRFLOW_CONN_BENCH_LEDGER"] = json.dumps(connection)
     disputes = [sandbox.create_dispute(api="stripe")["id"] for _ in range(_DISPUTES)]
-    ledger, seal = Ledger(store), KeySeal(Keyring([b"a key of the bench"]))
+    ledger, signer = Ledger(store), KeyringSigner(Keyring([b"a key of the bench"]))
     async with Apis() as apis:
         api = await apis.of("bench_ledger")
 
         async def contest(dispute: str) -> Record:
-            chain = ledger.of("bench", "stripe", dispute, seal)
+            chain = ledger.for_dispute("bench", "stripe", dispute, signer)
             case = Case.parse({"provider": "stripe", "dispute": dispute, "evidence": EVIDENCE})
             record = Record("stripe", "bench_ledger", dispute, State.STAGED, "")
             staged = await stage(api, case, {}, record, chain, "stage")

@@ -16,7 +16,7 @@ from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Snapshot
 from dispute_provider._ledger.chain import Kind
 from dispute_provider._ledger.ledger import DisputeLedger, Ledger, LinkClaim
-from dispute_provider._ledger.seal import KeySeal
+from dispute_provider._ledger.signing import KeyringSigner
 from dispute_provider._ledger.stores import FolderStore
 from dispute_provider._tasks.ledgers import environment_of
 from dispute_provider._tasks.signing import keyring_of
@@ -34,8 +34,8 @@ _tasks = (f"task {number}" for number in itertools.count(1))
 def chain_of(api: Api, dispute: str) -> DisputeLedger:
     """Return the chain of a dispute."""
     ledger = Ledger(FolderStore(str(Path(os.environ["AIRFLOW_HOME"], "dispute_ledger"))))
-    seal = KeySeal(keyring_of(api.settings.connection))
-    return ledger.of(environment_of(api.settings), api.name, dispute, seal)
+    signer = KeyringSigner(keyring_of(api.settings.connection))
+    return ledger.for_dispute(environment_of(api.settings), api.name, dispute, signer)
 
 
 async def stage(
@@ -77,7 +77,7 @@ async def claim(api: Api, record: Record, kind: Kind, task: str) -> LinkClaim:
     chain = chain_of(api, record.dispute)
     claimant = claimant_of(record, kind, task)
     claim = chain.claim(await chain.look(), claimant, {}, None)
-    await claim.take("")
+    await claim.acquire("")
     return claim
 
 

@@ -1,1 +1,1 @@
-"""Lock each dispute between tasks, runs, connections and deployments, and keep what came of each claim."""
+"""Lock each dispute across tasks, runs, connections and deployments, and record the result of each claim."""

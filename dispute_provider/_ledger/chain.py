@@ -1,9 +1,9 @@
-"""The chain of one dispute: its links, each with takes, releases and an end. Pure.
+"""Model one dispute's chain in the ledger: its links, each with claims, releases and an end. Pure.
 
-A link is one intention: to stage, submit, concede, or put evidence back. Its entries are the files ``1``,
-``2``, …: takes, each the claim of one holder; a release after a take whose holder has sent nothing; an end,
-what came of it. An entry is created once and never changed. All share their numbers, so that of two tasks,
-one of which ends a link while the other takes it, one wins.
+A link represents one action: staging, submitting, conceding, or putting evidence back. Its entries are files
+named ``1``, ``2``, and so on. A claim allows its holder to send. A release follows a claim whose holder sent
+nothing. An end records the result. An entry is created once and never changed. All entries of a link share
+one sequence of numbers, so if one task ends a link while another claims it, exactly one of them succeeds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dispute_provider._ledger import terms
 
 
 class Kind(StrEnum):
-    """What a link is about. A rejection has no take, because it sends nothing."""
+    """The action that a link represents. A rejection needs no claim, because it sends nothing."""
 
     STAGE = "stage"
     SUBMIT = "submit"
@@ -29,10 +29,10 @@ class Kind(StrEnum):
     REJECT = "reject"
 
 
-class What(StrEnum):
-    """What an entry of a link is."""
+class EntryKind(StrEnum):
+    """The kinds of entries in a link."""
 
-    TAKE = "take"
+    CLAIM = "take"
     RELEASE = "release"
     END = "end"
 
@@ -41,9 +41,10 @@ FINAL = (Kind.SUBMIT, Kind.CONCEDE)
 
 
 class Trust(StrEnum):
-    """What a signature proves.
+    """The result of checking a signature.
 
-    ``UNKNOWN_KEY``: it names a key that is not known here, of another connection or before a rotation.
+    ``UNKNOWN_KEY``: the signature names a key that this task does not have, because it belongs to another
+    connection or was rotated out.
     """
 
     GOOD = "good"
@@ -52,13 +53,13 @@ class Trust(StrEnum):
 
 
 class Claimant(msgspec.Struct, frozen=True):
-    """What is claimed, and in whose name.
+    """The identity of a task that claims a dispute, and the action that it claims.
 
-    :param kind: see :class:`Kind`.
-    :param stage: the dispute's stage; None where that is not known yet.
-    :param approval: names what gives the right to it: an approval's signature, or a task.
-    :param digest: of what is to be sent; None where nothing is.
-    :param seen: hash of the last end of a final link that the approval was given on; None if there was none.
+    :param kind: the action.
+    :param stage: the dispute's stage; None while it is not known.
+    :param approval: identifies the approval or the task that allows the action.
+    :param digest: digest of what will be sent; None if nothing is sent.
+    :param seen: hash of the last end of a final call when the approval was given; None if there was none.
     """
 
     kind: Kind
@@ -69,12 +70,12 @@ class Claimant(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """One claim on a link.
+class Claim:
+    """An entry that claims a link.
 
-    :param number: of the entry, from 1.
-    :param by: what was claimed; None where the file cannot be read.
-    :param created: by the store's clock.
+    :param number: the entry's number, from 1.
+    :param by: the claimant; None if the file cannot be read.
+    :param created: creation time by the store's clock, in seconds since the epoch.
     """
 
     number: int
@@ -85,13 +86,13 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What came of a link.
+    """An entry that ends a link.
 
-    :param state: the state of the record that it ended with.
-    :param before: stage, number of submissions and due date that the claim was taken on.
-    :param is_settled: whether nothing that was sent under the link can arrive any more.
-    :param created: by the store's clock.
-    :param hash: of the file; an approval that was given on it names it.
+    :param state: the state that the record ended in.
+    :param before: the dispute's stage, number of submissions and due date when it was claimed.
+    :param is_settled: whether no request sent under the link can still arrive.
+    :param created: creation time by the store's clock, in seconds since the epoch.
+    :param hash: hash of the file; a later approval stores it in :attr:`Claimant.seen`.
     """
 
     by: Claimant
@@ -107,56 +108,56 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of a chain, as far as it has come.
+    """One link of a chain.
 
-    :param number: from 1.
-    :param takes: at least one; empty where the link has ended, after which they decide nothing.
-    :param released: numbers of the takes under which nothing was sent.
+    :param number: the link's number, from 1.
+    :param claims: its claims, at least one; empty if the link has ended, because they no longer matter.
+    :param released: numbers of the claims under which nothing was sent.
     """
 
     number: int
-    takes: tuple[Take, ...]
+    claims: tuple[Claim, ...]
     released: frozenset[int] = frozenset()
     end: End | None = None
 
     @property
-    def last(self) -> Take:
-        return self.takes[-1]
+    def last(self) -> Claim:
+        return self.claims[-1]
 
     @property
-    def holder(self) -> Take | None:
-        """The last take under which something may have been sent; None if all are released."""
-        return next((take for take in reversed(self.takes) if take.number not in self.released), None)
+    def holder(self) -> Claim | None:
+        """The last claim under which a request may have been sent; None if all claims are released."""
+        return next((claim for claim in reversed(self.claims) if claim.number not in self.released), None)
 
     @property
     def next_entry(self) -> int:
-        """The number of the entry that comes next."""
+        """The number of the next entry."""
         return self.last.number + (2 if self.last.number in self.released else 1)
 
-    def takes_on(self, claimant: Claimant) -> bool:
-        """Return whether a claimant may go on with it; otherwise it is ended first.
+    def can_be_continued_by(self, claimant: Claimant) -> bool:
+        """Return whether a claimant may add its claim to this link; if not, the link must be ended first.
 
-        A link under which something may have been sent is gone on with for the same thing only, because the
-        request then has the same idempotency key.
+        If a request may have been sent, only the same action at the same stage may continue the link: its
+        request has the same idempotency key.
         """
-        sent = [take for take in self.takes if take.number not in self.released]
+        sent = [claim for claim in self.claims if claim.number not in self.released]
         return all(
-            take.by is None or (take.by.kind, take.by.stage) == (claimant.kind, claimant.stage)
-            for take in sent
+            claim.by is None or (claim.by.kind, claim.by.stage) == (claimant.kind, claimant.stage)
+            for claim in sent
         )
 
     def may_have_sent(self, claimant: Claimant) -> bool:
-        """Return whether an earlier try of a claimant may have sent something under it."""
-        return any(take.number not in self.released and is_by(take, claimant) for take in self.takes)
+        """Return whether an earlier try of a claimant may have sent a request under this link."""
+        return any(claim.number not in self.released and is_by(claim, claimant) for claim in self.claims)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a claim is created.
+    """The place in a chain where a claim is created.
 
     :param link: the link's number.
-    :param take: the entry's number within it.
-    :param ordinal: 1, and one more for each final link of the same stage that has ended before.
+    :param take: the entry's number in the link.
+    :param ordinal: 1 plus the number of final calls at the same stage that have ended.
     """
 
     link: int
@@ -166,7 +167,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """All links of one dispute, in order."""
+    """All links of one dispute, oldest first."""
 
     links: tuple[Link, ...] = ()
 
@@ -176,67 +177,67 @@ class Chain:
 
     @property
     def open_link(self) -> Link | None:
-        """The link that has not ended; None if all have."""
+        """The link that has not ended; None if all links have ended."""
         return self.last if self.last and self.last.end is None else None
 
     @property
     def final_end(self) -> End | None:
-        """The end of the last final link that has ended."""
+        """The end of the last submission or concession; None if none has ended."""
         return next((x.end for x in reversed(self.links) if x.end and x.end.by.kind in FINAL), None)
 
     @property
     def in_flight_since(self) -> float | None:
-        """When the last claim was created under which something may be in flight, by the store's clock."""
+        """Creation time of the last claim that may have a request in flight, by the store's clock."""
         if link := self.open_link:
             return link.holder.created if link.holder else None
         end = self.final_end
         return end.created if end and not end.is_settled else None
 
     def ordinal(self, stage: str | None) -> int:
-        """Return which final link of a stage the next one is, from 1."""
+        """Return the number of the next final call at a stage, from 1."""
         ends = (link.end for link in self.links if link.end)
         return 1 + sum(end.by.kind in FINAL and end.by.stage == stage for end in ends)
 
     def place(self, stage: str | None) -> Place:
-        """Return where the next claim is created: on the open link, or on a new one."""
+        """Return the place of the next claim: in the open link, or in a new one."""
         ordinal = self.ordinal(stage)
         if link := self.open_link:
             return Place(link.number, link.next_entry, ordinal)
         return Place((self.last.number if self.last else 0) + 1, 1, ordinal)
 
     def end_of(self, claimant: Claimant) -> End | None:
-        """Return how a claimant's own final link ended; None if it has not."""
+        """Return the end of a claimant's own link; None if it has not ended."""
         ends = (link.end for link in reversed(self.links) if link.end)
-        return next((end for end in ends if is_same(end.by, claimant)), None)
+        return next((end for end in ends if is_same_claimant(end.by, claimant)), None)
 
 
 class Standing(StrEnum):
-    """How a chain stands to somebody who wants to claim a dispute."""
+    """The status of a chain for a task that wants to claim the dispute."""
 
     FREE = "free"
-    """Nobody has a claim."""
+    """No task holds a claim."""
     OURS = "ours, in flight"
-    """An earlier try of the same claimant may have sent its request, and that may still arrive."""
+    """An earlier try of this claimant may have sent its request, and the request may still arrive."""
     OURS_LAPSED = "ours, lapsed"
-    """An earlier try of the same claimant may have sent its request; if so, it has arrived."""
+    """An earlier try of this claimant may have sent its request, which can no longer be in flight."""
     TAKEN = "taken"
-    """Somebody else has a claim."""
+    """Another claimant holds a claim."""
     LAPSED = "lapsed"
-    """Somebody else had a claim, long enough ago that nothing of it is in flight."""
+    """Another claimant's claim is so old that nothing sent under it can still be in flight."""
     SETTLING = "settling"
-    """A final link has ended, and what was sent under it may still arrive."""
+    """A final call has ended, but its request may still arrive."""
     ENDED = "ended"
-    """The claimant's own link has ended."""
+    """This claimant's own link has ended."""
     UNSEEN = "unseen"
-    """A final link has ended that the claimant's approval was not given on."""
+    """Another final call has ended since this claimant's approval was given."""
     DAMAGED = "damaged"
     """A file of the chain was edited or cannot be read."""
 
 
 def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
-    """Return how a chain stands to a claimant.
+    """Return the status of a chain for a claimant.
 
-    :param age: seconds since :attr:`Chain.in_flight_since`, by the store's clock; ignored where that is None.
+    :param age: seconds since :attr:`Chain.in_flight_since`, by the store's clock; ignored if that is None.
     """
     if any(map(_is_bad, chain.links)) or any(link.end is None for link in chain.links[:-1]):
         return Standing.DAMAGED
@@ -255,21 +256,23 @@ def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
     return Standing.FREE if (last.hash if last else None) == claimant.seen else Standing.UNSEEN
 
 
-def is_by(take: Take, claimant: Claimant) -> bool:
-    """Return whether a take was created in a claimant's name."""
-    return take.by is not None and is_same(take.by, claimant)
+def is_by(claim: Claim, claimant: Claimant) -> bool:
+    """Return whether a claim was made by a claimant."""
+    return claim.by is not None and is_same_claimant(claim.by, claimant)
 
 
-def is_same(one: Claimant, other: Claimant) -> bool:
-    """Return whether two claims are made in one name for one thing, as by two tries of a task."""
+def is_same_claimant(one: Claimant, other: Claimant) -> bool:
+    """Return whether two claimants are the same, as in two tries of one task."""
     return (one.kind, one.approval) == (other.kind, other.approval)
 
 
 def _is_bad(link: Link) -> bool:
     end = link.end
-    return any(take.trust is Trust.BAD for take in link.takes) or (end is not None and end.trust is Trust.BAD)
+    return any(claim.trust is Trust.BAD for claim in link.claims) or (
+        end is not None and end.trust is Trust.BAD
+    )
 
 
 def hash_of(content: bytes) -> str:
-    """Return what a file of a chain is known by: sha256 of its bytes, hexadecimal."""
+    """Return the sha256 of a file of a chain, hexadecimal."""
     return hashlib.sha256(content).hexdigest()

@@ -16,13 +16,13 @@ from dispute_provider._evidence.snapshot import canonical_json
 from dispute_provider._ledger import terms
 from dispute_provider._ledger.chain import (
     Chain,
+    Claim,
     Claimant,
     End,
+    EntryKind,
     Link,
     Place,
-    Take,
     Trust,
-    What,
     hash_of,
 )
 from dispute_provider._ledger.stores import LedgerError, LedgerStore
@@ -32,40 +32,41 @@ from dispute_provider._transport.claim import NotClaimedError
 T = TypeVar("T")
 
 
-class Seal(Protocol):
-    """Signs the files of a chain, and checks the signatures of others."""
+class LedgerSigner(Protocol):
+    """Signs the files of a chain and checks their signatures."""
 
     def sign(self, content: bytes) -> str:
-        """Return a signature that names its key."""
+        """Return a signature that contains the id of its key."""
 
     def check(self, content: bytes, signature: str) -> Trust:
-        """Return what a signature proves of a content."""
+        """Check the signature of a file's content."""
 
 
 def boot_time() -> float:
-    """Return seconds since the machine was started, time in suspension included where it is known."""
+    """Return the seconds since boot, including time in suspend where the system counts it."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class DisputeLedger:
-    """The chain of one dispute, in a store.
+    """The stored chain of one dispute.
 
-    :param store: where the chains are kept.
-    :param folder: of this dispute's chain.
-    :cvar clock: seconds that only grow, also while the machine is suspended.
+    :param store: the store of all chains.
+    :param folder: the path of this dispute's chain in the store.
+    :param signer: signs new files and checks existing ones.
+    :cvar clock: a monotonic clock, in seconds; it also runs while the machine is suspended.
     """
 
     clock: Callable[[], float] = staticmethod(boot_time)
 
-    def __init__(self, store: LedgerStore, folder: str, seal: Seal) -> None:
-        self._store, self._folder, self._seal = store, folder, seal
+    def __init__(self, store: LedgerStore, folder: str, signer: LedgerSigner) -> None:
+        self._store, self._folder, self._signer = store, folder, signer
 
     async def look(self) -> Chain:
-        """Return the chain as it is now.
+        """Read the chain from the store.
 
-        :raises LedgerError: if it cannot be read.
+        :raises LedgerError: if the store cannot be read.
         """
-        files = await self._ask(lambda: self._store.list(self._folder))
+        files = await self._read(lambda: self._store.list(self._folder))
         links: dict[int, dict[int, float]] = {}
         for path, created in files.items():
             number, _, entry = path.removeprefix(f"{self._folder}/").partition("/")
@@ -76,67 +77,66 @@ class DisputeLedger:
             for number, entries in links.items()
             for entry in (entries if number == max(links) else (max(entries),))
         ]
-        contents = await self._ask(lambda: self._store.read(wanted)) if wanted else {}
+        contents = await self._read(lambda: self._store.read(wanted)) if wanted else {}
         return Chain(tuple(self._link(number, links[number], contents) for number in sorted(links)))
 
     def _path(self, link: int, entry: int) -> str:
         return f"{self._folder}/{link}/{entry}"
 
     def _link(self, number: int, entries: Mapping[int, float], contents: Mapping[str, bytes]) -> Link:
-        takes: list[Take] = []
+        claims: list[Claim] = []
         released: set[int] = set()
         for entry, created in sorted(entries.items()):
             path = self._path(number, entry)
             if path not in contents:
-                # Of a link with a successor the last entry alone is read.
+                # Only the last entry of an earlier link is read.
                 continue
             facts, trust = self._open(path, contents[path])
             what, by = facts.get("what"), _claimant(facts)
-            if what == What.END and by:
+            if what == EntryKind.END and by:
                 return Link(number, (), end=_end(facts, by, trust, created, hash_of(contents[path])))
-            if what == What.RELEASE and trust is Trust.GOOD and takes:
-                first = facts.get("first", takes[-1].number)
-                released.update(take.number for take in takes if take.number >= first)
+            if what == EntryKind.RELEASE and trust is Trust.GOOD and claims:
+                first = facts.get("first", claims[-1].number)
+                released.update(claim.number for claim in claims if claim.number >= first)
             else:
-                # Whatever this is, it keeps its place.
-                takes.append(Take(entry, by if what == What.TAKE else None, trust, created))
-        if not takes:
-            # A release without its take, or a file that is gone, is no chain of ours.
-            takes = [Take(max(entries), None, Trust.BAD, max(entries.values()))]
-        return Link(number, tuple(takes), frozenset(released))
+                # An entry that cannot be used still occupies its number and locks the dispute.
+                claims.append(Claim(entry, by if what == EntryKind.CLAIM else None, trust, created))
+        if not claims:
+            # A release without a claim, or a missing file, means that the folder was changed by hand.
+            claims = [Claim(max(entries), None, Trust.BAD, max(entries.values()))]
+        return Link(number, tuple(claims), frozenset(released))
 
     def _open(self, path: str, content: bytes) -> tuple[dict[str, Any], Trust]:
-        """Return the facts of a file and what its signature proves.
+        """Return the facts in a file, and whether its signature holds.
 
-        An empty one was left by a writer that was killed; nobody knows whose it is.
+        A writer that was killed may leave an empty file, which does not show who created it.
         """
         if not content:
             return {}, Trust.UNKNOWN_KEY
         try:
             envelope = json.loads(content)
             facts, signature = dict(envelope["signed"]), str(envelope["signature"])
-            return facts, self._seal.check(canonical_json([path, facts]), signature)
+            return facts, self._signer.check(canonical_json([path, facts]), signature)
         except (ValueError, TypeError, KeyError, RecursionError):
             return {}, Trust.BAD
 
     async def age(self, chain: Chain) -> float:
-        """Return how many seconds ago the last claim was created of which something may be in flight.
+        """Return the age of the last claim that may have a request in flight.
 
-        By the store's clock; 0 where nothing is.
-
-        :raises LedgerError: if the store does not say.
+        :returns: seconds, measured by the store's clock; 0 if nothing can be in flight.
+        :raises LedgerError: if the store's clock cannot be read.
         """
         since = chain.in_flight_since
-        return await self._ask(self._store.now) - since if since is not None else 0.0
+        return await self._read(self._store.now) - since if since is not None else 0.0
 
     def claim(
         self, chain: Chain, claimant: Claimant, before: Mapping[str, Any], read_at: float | None
     ) -> LinkClaim:
-        """Return a claim that can be taken next.
+        """Return a claim that can be acquired next; nothing is written yet.
 
-        :param before: stage, number of submissions and due date that it is made on.
-        :param read_at: when the reading began that it is made on, by :attr:`clock`; None for a claim under
-            which no final call is sent.
+        :param before: the dispute's stage, number of submissions and due date when it was read.
+        :param read_at: when that reading began, by :attr:`clock`; None if no final call is sent under the
+            claim.
         """
         return LinkClaim(self, chain.place(claimant.stage), claimant, before, read_at)
 
@@ -153,12 +153,15 @@ class DisputeLedger:
         is_settled: bool = False,
         record: Mapping[str, Any] | None = None,
     ) -> bool:
-        """End a link, if nobody has gone on with it or ended it.
+        """End a link, unless another task has added an entry to it.
 
-        :param entry: the number that the end gets in the link: the next one.
-        :returns: whether this ended it.
-        :param is_settled: whether nothing that was sent under it can arrive any more.
-        :raises LedgerError: if that cannot be written.
+        :param entry: the number of the new entry: the link's next one.
+        :param by: the claimant whose action ends.
+        :param state: the state that the record ended in.
+        :param is_settled: whether no request sent under the link can still arrive; False by default.
+        :param record: the whole record, kept as the receipt; none by default.
+        :returns: False if another task has continued or ended the link.
+        :raises LedgerError: if the entry cannot be written.
         """
         facts = {
             **msgspec.to_builtins(by),
@@ -169,20 +172,22 @@ class DisputeLedger:
             "is_settled": is_settled,
             "record": dict(record or {}),
         }
-        return await self.create(link, entry, What.END, facts)
+        return await self.create(link, entry, EntryKind.END, facts)
 
-    async def create(self, link: int, entry: int, what: What, facts: Mapping[str, Any]) -> bool:
-        """Create the next entry of a link, signed. Of two writers one wins, whatever each writes.
+    async def create(self, link: int, entry: int, what: EntryKind, facts: Mapping[str, Any]) -> bool:
+        """Create and sign the next entry of a link. If two tasks try, exactly one succeeds.
 
-        Whatever the store answers, the file is read where that is not clear: the answer to the request that
-        created it may have been lost, and the client may have repeated it.
+        If the store does not confirm the creation, the file is read back: the store's answer may have been
+        lost, and its client may have repeated the request.
 
-        :returns: whether it is this very file; False where another was there before.
-        :raises LedgerError: if nobody can tell.
+        :param entry: the number of the new entry.
+        :param what: its kind.
+        :returns: True if this call created the entry; False if another task did.
+        :raises LedgerError: if the store shows neither.
         """
         path = self._path(link, entry)
         facts = {**facts, "what": what, "nonce": secrets.token_hex(8)}
-        signature = self._seal.sign(canonical_json([path, facts]))
+        signature = self._signer.sign(canonical_json([path, facts]))
         content = canonical_json({"signed": facts, "signature": signature})
         try:
             if await in_thread(lambda: self._store.create(path, content)):
@@ -191,14 +196,14 @@ class DisputeLedger:
             problem: Exception | None = error
         else:
             problem = None
-        found = (await self._ask(lambda: self._store.read([path]))).get(path)
+        found = (await self._read(lambda: self._store.read([path]))).get(path)
         if found is None:
             raise LedgerError(f"the ledger cannot be written: {type(problem).__name__}") from problem
         return found == content
 
-    async def _ask(self, question: Callable[[], T]) -> T:
+    async def _read(self, work: Callable[[], T]) -> T:
         try:
-            return await in_thread(question)
+            return await in_thread(work)
         except LedgerError:
             raise
         except Exception as error:
@@ -208,8 +213,8 @@ class DisputeLedger:
 class LinkClaim:
     """A claim on one link of a dispute; see :class:`~dispute_provider._transport.claim.WriteClaim`.
 
-    :ivar place: where it is created.
-    :ivar is_taken: whether it was created.
+    :ivar place: the place in the chain where it is created.
+    :ivar is_acquired: whether it has been created.
     """
 
     def __init__(
@@ -221,50 +226,51 @@ class LinkClaim:
         read_at: float | None,
     ) -> None:
         self.place, self.claimant, self.before = place, claimant, before
-        self.is_taken = False
+        self.is_acquired = False
         self._ledger, self._read_at = ledger, read_at
-        self._take = place.take - 1
-        self._since = 0.0
+        self._entry = place.take - 1
+        self._acquired_at = 0.0
         self._renewing = asyncio.Lock()
 
-    async def take(self, operation: str) -> None:
+    async def acquire(self, operation: str) -> None:
         async with self._renewing:
             now = self._ledger.clock()
-            if self.is_taken and now - self._since < terms.RENEWED_AFTER:
+            if self.is_acquired and now - self._acquired_at < terms.RENEWED_AFTER:
                 return
+            link, entry = self.place.link, self._entry + 1
             facts = {**msgspec.to_builtins(self.claimant), "before": dict(self.before)}
             try:
-                is_ours = await self._ledger.create(self.place.link, self._take + 1, What.TAKE, facts)
+                is_created = await self._ledger.create(link, entry, EntryKind.CLAIM, facts)
             except LedgerError as error:
                 raise NotClaimedError(
                     f"nothing was sent: {error}", operation=operation, is_lost=False
                 ) from None
-            if not is_ours:
+            if not is_created:
                 raise NotClaimedError(
-                    "nothing was sent: another task has just claimed this dispute",
+                    "nothing was sent, because another task has just claimed this dispute",
                     operation=operation,
                     is_lost=True,
                 )
-            self._take, self._since, self.is_taken = self._take + 1, now, True
+            self._entry, self._acquired_at, self.is_acquired = entry, now, True
 
     def check(self, operation: str) -> None:
         now = self._ledger.clock()
-        late = now - self._since > terms.WRITE_WITHIN
+        late = now - self._acquired_at > terms.WRITE_WITHIN
         if late or (self._read_at is not None and now - self._read_at > terms.READING_HOLDS):
             raise NotClaimedError(
-                "nothing was sent: it took too long since the dispute was read",
+                "nothing was sent, because the dispute was read or claimed too long ago",
                 operation=operation,
                 is_lost=False,
             )
 
     async def release(self) -> None:
-        """Note that nothing was sent under any of its takes.
+        """Release the claim and its renewals: nothing was sent under them.
 
-        :raises LedgerError: if that cannot be written.
+        :raises LedgerError: if the release cannot be written.
         """
-        if self.is_taken:
+        if self.is_acquired:
             first = {"first": self.place.take}
-            await self._ledger.create(self.place.link, self._take + 1, What.RELEASE, first)
+            await self._ledger.create(self.place.link, self._entry + 1, EntryKind.RELEASE, first)
 
     async def end(
         self,
@@ -275,17 +281,19 @@ class LinkClaim:
         *,
         is_settled: bool = True,
     ) -> bool:
-        """End the link, if the claim was taken.
+        """End the link, if the claim was acquired.
 
-        :param is_settled: whether nothing that was sent under it can arrive any more; True, the default,
-            where the answer or a reading shows what came of it.
-        :returns: False if another task has gone on with the link, or ended it.
-        :raises LedgerError: if that cannot be written.
+        :param state: the state that the record ended in.
+        :param record: the whole record, kept as the receipt.
+        :param is_settled: whether no request sent under the link can still arrive; True, the default, if the
+            API's answer or a reading shows the result.
+        :returns: False if another task has continued or ended the link.
+        :raises LedgerError: if the end cannot be written.
         """
-        return not self.is_taken or (
+        return not self.is_acquired or (
             await self._ledger.end(
                 self.place.link,
-                self._take + 1,
+                self._entry + 1,
                 self.claimant,
                 state,
                 reason,
@@ -300,26 +308,26 @@ class LinkClaim:
 class Ledger:
     """The chains of all disputes.
 
-    :param store: where they are kept.
+    :param store: the store that keeps them.
     """
 
     def __init__(self, store: LedgerStore) -> None:
         self._store = store
 
-    def of(self, environment: str, api: str, dispute: str, seal: Seal) -> DisputeLedger:
-        """Return the chain of a dispute.
+    def for_dispute(self, environment: str, api: str, dispute: str, signer: LedgerSigner) -> DisputeLedger:
+        """Return the chain of one dispute.
 
-        :param environment: ``live``, ``test``, or the host of a stand-in: each has chains of its own.
-        :param dispute: its id, as the API spells it.
+        :param environment: ``live``, ``test``, or the host of a sandbox; each has separate chains.
+        :param dispute: the dispute's id, spelled as the API spells it.
         """
         folder = "/".join(quote(part, safe="") for part in (environment, api, dispute))
-        return DisputeLedger(self._store, folder, seal)
+        return DisputeLedger(self._store, folder, signer)
 
 
 def _end(facts: Mapping[str, Any], by: Claimant, trust: Trust, created: float, content_hash: str) -> End:
-    """Return an end. Of one that is not signed under a known key only the lock holds."""
+    """Return an end. If its key is not known, the end still locks the dispute, but its facts are not used."""
     if trust is not Trust.GOOD:
-        reason = "it is signed under a key that is not known"
+        reason = "it was signed with an unknown key"
         return End(by, "unknown", reason, None, {}, False, trust, created, content_hash)
     return End(
         by,

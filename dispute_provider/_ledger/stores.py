@@ -1,4 +1,4 @@
-"""Create files that never change, each by one writer: on disk, in memory, on object storage."""
+"""Create files exclusively, so that exactly one writer succeeds: on disk, in memory or on object storage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from dispute_provider.exceptions import TryAgainError
 
-# Object stores that create a file only if there is none, with the package and version that first do.
+# Object stores that can create a file only if it does not exist, with the first package version that does so.
 _EXCLUSIVE = {
     "s3": ("s3fs", (2024, 12)),
     "s3a": ("s3fs", (2024, 12)),
@@ -24,33 +24,35 @@ _TRIES = 4
 
 
 class LedgerError(TryAgainError):
-    """The ledger cannot be read or written, or must not be used: nothing is sent."""
+    """The ledger cannot be read or written, or is the wrong one. Nothing is sent without it."""
 
 
 class LedgerStore(Protocol):
-    """Files by path, each created once. Every method may raise whatever the store raises."""
+    """Files by path, each created once and never changed. Methods may raise any error of the store."""
 
     def create(self, path: str, content: bytes) -> bool:
-        """Create a file whole.
+        """Create a complete file.
 
-        :returns: False if there is one already.
+        :returns: False if the file already exists.
         """
 
     def list(self, folder: str) -> dict[str, float]:
-        """Return the paths of all files under a folder, with when each was created by the store's clock."""
+        """List all files under a folder: path to creation time, in seconds by the store's clock."""
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return what files hold, those that do not exist left out."""
+        """Read files: path to content; missing files are omitted."""
 
     def now(self) -> float:
-        """Return the time by the store's clock, in seconds."""
+        """Return the store's current time, in seconds since the epoch."""
 
 
 class FolderStore:
-    """A folder on this machine, or on one that all workers mount.
+    """A local folder, or a shared folder that all workers mount.
 
-    A file is written under another name and linked to its own: it appears whole, and linking fails where
-    there is one.
+    A file is written under a temporary name, then hard-linked to its final name. The link appears as a
+    complete file, and fails if the name exists.
+
+    :param root: the folder's path.
     """
 
     def __init__(self, root: str) -> None:
@@ -102,10 +104,10 @@ class FolderStore:
 
 
 class ObjectStore:
-    """A bucket, by an fsspec file system that creates files exclusively.
+    """A bucket, through an fsspec file system that can create files exclusively.
 
     :param fs: the file system.
-    :param root: its path there.
+    :param root: the ledger's path in it.
     """
 
     def __init__(self, fs: Any, root: str) -> None:
@@ -119,7 +121,7 @@ class ObjectStore:
             except FileExistsError:
                 return False
             except OSError as error:
-                # S3 answers 409 while another writer is at work: whether it was first shows the next time.
+                # S3 answers 409 while another write is in progress; the next attempt shows who was first.
                 if not left or ("409" not in str(error) and "Conflict" not in str(error)):
                     raise
             else:
@@ -127,9 +129,8 @@ class ObjectStore:
         raise AssertionError("unreachable")
 
     def list(self, folder: str) -> dict[str, float]:
-        place = f"{self._root}/{folder}"
         self._fs.invalidate_cache()
-        found = self._fs.find(place, detail=True)
+        found = self._fs.find(f"{self._root}/{folder}", detail=True)
         start = len(self._root) + 1
         return {path[start:]: _modified(info) for path, info in found.items()}
 
@@ -166,14 +167,14 @@ def _modified(info: dict[str, Any]) -> float:
 
         moment = datetime.fromisoformat(moment)
     if moment is None:
-        raise LedgerError("the ledger's store does not say when a file was created")
+        raise LedgerError("the ledger's store does not report when a file was created")
     return float(moment.timestamp())
 
 
 class MemoryStore:
-    """A store that one process keeps, for tests and simulations.
+    """A store in memory, for tests and simulations.
 
-    :param clock: the store's clock.
+    :param clock: the store's clock, in seconds; the system's by default.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -195,17 +196,17 @@ class MemoryStore:
 
 
 def store_at(address: str) -> LedgerStore:
-    """Return the store at an address: a folder, or a bucket of S3 or Google Cloud Storage.
+    """Return the store at an address: a folder, or a bucket on S3 or Google Cloud Storage.
 
-    :raises LedgerError: if it does not create files exclusively, as far as is known.
+    :raises LedgerError: if the store is not known to create files exclusively.
     """
     protocol, separator, rest = address.partition("://")
     if not separator or protocol == "file":
         return FolderStore(rest if separator else address)
     if protocol not in _EXCLUSIVE:
         raise LedgerError(
-            f"[dispute] ledger cannot be kept at {protocol}://: that store is not known to create a file "
-            "only if there is none. To do: name a folder that all workers share, or a bucket of s3:// or gs://"
+            f"[dispute] ledger does not support {protocol}://, because that store is not known to create "
+            "files exclusively. To do: name a folder that all workers share, or an s3:// or gs:// bucket"
         )
     package, floor = _EXCLUSIVE[protocol]
     needed = ".".join(map(str, floor))
@@ -213,13 +214,13 @@ def store_at(address: str) -> LedgerStore:
         version = metadata.version(package)
     except metadata.PackageNotFoundError:
         raise LedgerError(
-            f"[dispute] ledger at {protocol}:// needs {package} {needed} or newer, which is not installed. "
-            "To do: install it with Airflow's provider for that store"
+            f"[dispute] ledger needs {package} {needed} or newer for {protocol}://, but it is not installed. "
+            "To do: install Airflow's provider for that store"
         ) from None
     if tuple(int(part) for part in version.split(".")[:2]) < floor:
         raise LedgerError(
-            f"[dispute] ledger needs {package} {needed} or newer, which creates a file only if there is "
-            f"none; {version} is installed. To do: upgrade {package}"
+            f"[dispute] ledger needs {package} {needed} or newer; {version} is installed, which overwrites "
+            f"existing files. To do: upgrade {package}"
         )
     from airflow.sdk import ObjectStoragePath
 
@@ -228,6 +229,6 @@ def store_at(address: str) -> LedgerStore:
         return ObjectStore(path.fs, path.path)
     except ValueError as error:
         raise LedgerError(
-            f"[dispute] ledger cannot be kept at {protocol}://: {error}. "
+            f"[dispute] ledger cannot use {protocol}://: {error}. "
             "To do: install Airflow's provider for that store"
         ) from error

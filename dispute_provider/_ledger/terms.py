@@ -1,16 +1,17 @@
-"""Define the times of a claim, in seconds."""
+"""Define the timing rules of claims, in seconds."""
 
 from __future__ import annotations
 
-# After its claim was taken, a request is written within so many seconds or not at all.
+# A request must be written within this time after its claim was acquired.
 WRITE_WITHIN = 20.0
-# A final call is written on a reading of the dispute that is no older.
+# A final call must be based on a reading of the dispute that is no older than this.
 READING_HOLDS = 30.0
-# A request that has not arrived after so many seconds never will: twice the longest time limit of a call.
+# A request that has not arrived after this time never will: twice the longest time limit of a call.
 SETTLES_AFTER = 180.0
-# What two times of a store can be apart by its own rounding.
+# The rounding error between two timestamps of one store.
 _ROUNDING = 5.0
-# The age of a claim, by its store's own clock, from which on nothing written under it is in flight.
+# Once a claim is this old by its store's clock, nothing sent under it can be in flight, and another task may
+# take it over.
 LAPSES_AFTER = WRITE_WITHIN + SETTLES_AFTER + _ROUNDING
-# A holder that goes on writing renews its claim at this age.
+# A holder that keeps writing renews its claim at this age.
 RENEWED_AFTER = 10.0

@@ -1,4 +1,4 @@
-"""Run blocking calls of a ledger's store side by side, without blocking the event loop."""
+"""Run blocking calls to the ledger's store concurrently, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# A store on a network takes tens of milliseconds for each call: as many at a time as requests to an API.
-_SIDE_BY_SIDE = 32
+# A call to a store on a network takes tens of milliseconds, so allow as many at once as requests to an API.
+_MAX_THREADS = 32
 
 
 class _Threads:
-    """The threads of this process; they do not survive a fork."""
+    """The thread pool of this process; a forked process needs a new one."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        self.pool = ThreadPoolExecutor(_SIDE_BY_SIDE, "ledger")
+        self.pool = ThreadPoolExecutor(_MAX_THREADS, "ledger")
 
 
 _threads = _Threads()
@@ -29,5 +29,5 @@ os.register_at_fork(after_in_child=_threads.renew)
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Return what some blocking work returns."""
+    """Run a blocking function in a thread and return its result."""
     return await asyncio.get_running_loop().run_in_executor(_threads.pool, work)

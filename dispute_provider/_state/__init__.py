@@ -1,1 +1,1 @@
-"""Memory between tries, between runs, and for good."""
+"""Store data between tries of a task, between runs, and permanently."""

@@ -1,4 +1,4 @@
-"""Track which answers of a run count."""
+"""Track which answers to a run's reviews are valid."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-# An asset is what Airflow keeps state for between runs.
+# Airflow keeps state between runs only for assets.
 SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissions")
-# The name of the last opening of a review.
+# The name of a review's last opening.
 OPENING = Key(SUBMISSIONS, "answers {run}/{place}")
 
 
 def open_review(context: Context) -> str:
-    """Note that a review is opened; what was answered to it before is taken back. Returns its name.
+    """Store a new opening of a review, which voids the answers to earlier openings. Return its name.
 
-    The name says which opening of which review of the run it is, and every answer is signed with it: one
-    write for all of its answers, before any of them is given.
+    The name identifies the review and this opening. Every answer is signed with it, so one write before the
+    first answer covers all of them.
     """
     place = place_of(context)
     name = f"{place}/{context['ti'].id}"
@@ -33,21 +33,24 @@ def open_review(context: Context) -> str:
 
 
 def last_opening(context: Context, review: str) -> str | None:
-    """The name of the last opening of a review of this run, by the name of any of its openings."""
+    """Return the name of the last opening of a review in this run.
+
+    :param review: the name of any of its openings.
+    """
     place, _, _ = review.rpartition("/")
     last = OPENING.store(context).get(_opening(run_key(context), place))
     return last if isinstance(last, str) else None
 
 
 def place_of(context: Context) -> str:
-    """Return the task and map index of a review in its run: ``review/-1``."""
+    """Return the task id and map index of a review: ``review/-1``."""
     return f"{context['ti'].task_id}/{context['ti'].map_index}"
 
 
 def forget_opening(context: Context, run: str, place: str) -> None:
-    """Delete which opening of a review counts: what was answered to it sends nothing any more.
+    """Delete the last opening of a review, which voids all its answers.
 
-    :param run: the run of the review, its DAG's id before it.
+    :param run: DAG id and run id of the review, as ``dag_id/run_id``.
     """
     OPENING.store(context).delete(_opening(run, place))
 
@@ -57,14 +60,14 @@ def _opening(run: str, place: str) -> str:
 
 
 def approval_of(record: Record) -> str:
-    """Names an approval: a new one, once the task was cleared, is not answered with the end of an old one."""
+    """Return the name of an approval; a new approval, after the task was cleared, has another name."""
     return (record.signature or "")[:16] if record.approval else record.dispute
 
 
 def dispute_of(record: Record) -> str:
-    """Names a dispute among all of both APIs: by its API and its id, whichever connection leads to it."""
+    """Return a dispute's name across all APIs: the API and the dispute's id, without the connection."""
     try:
-        # A uuid is the same in capitals.
+        # Uppercase and lowercase spellings of a UUID name the same dispute.
         return f"{record.provider}/{UUID(record.dispute)}"
     except ValueError:
         return f"{record.provider}/{record.dispute}"

@@ -1,4 +1,4 @@
-"""Pages of documents as pictures, kept in the evidence store for the tab *Evidence*."""
+"""Store the rendered pages of documents in the evidence store, for the *Evidence* tab."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dispute_provider._state import evidence_store
 from dispute_provider._state.evidence_store import EvidenceStoreError
 
 WIDTH = 1200
-"""Pixels across a page, as the tab shows it: 145 dpi of an A4 page."""
+"""Width of a rendered page in pixels: 145 dpi for A4."""
 
 
 class Drawing(msgspec.Struct, frozen=True, gc=False):
-    """A document's pages as pictures.
+    """The rendered pages of a document.
 
-    :param size: bytes of the document.
-    :param pages: sha256 of each page's PNG in the evidence store.
+    :param content_type: the document's MIME type.
+    :param size: the document's size in bytes.
+    :param pages: the sha256 of each page's PNG in the evidence store.
     """
 
     content_type: str
@@ -25,27 +26,27 @@ class Drawing(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def inspection(self) -> Inspection:
-        """What the document is; one that holds a card number is never drawn."""
+        """The document's inspection. A document with a card number is never drawn, so it has none."""
         return Inspection(self.content_type, len(self.pages), card_number=False)
 
 
 def keep(drawing: Drawing) -> str | None:
-    """Keep a drawing whose pages are kept.
+    """Store a drawing; its pages must already be stored.
 
-    :returns: the sha256 that it is found by; None where no store is configured.
-    :raises EvidenceStoreError: if it cannot be written.
+    :returns: the drawing's sha256, which :func:`load` takes; None if no evidence store is configured.
+    :raises EvidenceStoreError: if the evidence store cannot be written.
     """
     return evidence_store.put(msgspec.json.encode(drawing))
 
 
 def load(sha256: str) -> Drawing | None:
-    """Return a drawing; None if the store does not hold it.
+    """Load a drawing; return None if the evidence store does not have it.
 
-    :raises EvidenceStoreError: if the store cannot be read, or holds something else under this name.
+    :raises EvidenceStoreError: if the evidence store cannot be read, or the file is not a drawing.
     """
-    if (kept := evidence_store.get(sha256)) is None:
+    if (stored := evidence_store.get(sha256)) is None:
         return None
     try:
-        return msgspec.json.decode(kept, type=Drawing)
+        return msgspec.json.decode(stored, type=Drawing)
     except msgspec.MsgspecError:
-        raise EvidenceStoreError("what the evidence store holds is no drawing of a document") from None
+        raise EvidenceStoreError("a file of the evidence store is not the drawing of a document") from None

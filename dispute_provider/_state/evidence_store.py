@@ -1,6 +1,6 @@
-"""Documents, and lists of records, by the sha256 of their bytes.
+"""Store documents and lists of records under the sha256 of their bytes.
 
-Workers write them; documents are read by whoever shows them to a reviewer.
+Workers write them. Later tasks and the *Evidence* tab read them.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class EvidenceStoreError(TryAgainError):
-    """The evidence store cannot be used, or what it holds is not what was put there."""
+    """The evidence store cannot be used, or a file in it has changed."""
 
 
 def is_configured() -> bool:
-    """Whether ``[dispute] evidence_store`` names a folder."""
+    """Return whether ``[dispute] evidence_store`` is set."""
     return bool(config.evidence_store())
 
 
 def put(content: bytes) -> str | None:
-    """Keep a document; what is there already is left alone.
+    """Store a document, unless the store already has it.
 
-    :returns: the sha256 that it is found by; None where no store is configured.
-    :raises EvidenceStoreError: if it cannot be written.
+    :returns: the document's sha256; None if no evidence store is configured.
+    :raises EvidenceStoreError: if the evidence store cannot be written.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     return sha256 if _put(sha256, lambda path: path.write_bytes(content)) else None
 
 
 def put_file(file: IO[bytes], sha256: str) -> bool:
-    """Keep the rest of a file, a chunk at a time; what is there already is left alone.
+    """Store a file from its current position to its end, in chunks, unless the store already has it.
 
-    :param sha256: of that; it is found by it.
-    :returns: False where no store is configured.
-    :raises EvidenceStoreError: if it cannot be written.
+    :param sha256: the sha256 of that content.
+    :returns: False if no evidence store is configured.
+    :raises EvidenceStoreError: if the evidence store cannot be written.
     """
 
     def write(path: ObjectStoragePath) -> None:
@@ -62,11 +62,11 @@ def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> bool:
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Under another name until it is whole: a writer that is killed leaves no half document behind.
+            # Write under a temporary name, so that a killed writer leaves no partial document.
             unfinished = path.with_name(f"{sha256}.{secrets.token_hex(8)}.part")
             write(unfinished)
             unfinished.replace(path)
-    except Exception as error:  # whatever a store raises
+    except Exception as error:  # stores raise errors of many types
         raise EvidenceStoreError(
             f"[dispute] evidence_store cannot be written: {type(error).__name__}"
         ) from error
@@ -74,11 +74,11 @@ def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> bool:
 
 
 def get(sha256: str) -> bytes | None:
-    """A document.
+    """Load a document.
 
-    :returns: its bytes; None where no store is configured, or it holds no such document.
-    :raises ValueError: if that is no sha256: nothing else is looked for.
-    :raises EvidenceStoreError: if the store cannot be read, or holds other bytes under this name.
+    :returns: its bytes; None if no evidence store is configured, or it does not have the document.
+    :raises ValueError: if ``sha256`` is not 64 hexadecimal digits.
+    :raises EvidenceStoreError: if the evidence store cannot be read, or the file's bytes have changed.
     """
     if (path := _place(sha256)) is None:
         return None
@@ -86,18 +86,18 @@ def get(sha256: str) -> bytes | None:
         content: bytes = path.read_bytes()
     except FileNotFoundError:
         return None
-    except Exception as error:  # whatever a store raises
+    except Exception as error:  # stores raise errors of many types
         raise _unreadable(error) from error
     _check(hashlib.sha256(content), sha256)
     return content
 
 
 def fetch(sha256: str, into: IO[bytes]) -> bool:
-    """Copy what may be large, a chunk at a time.
+    """Copy a document into an open file, in chunks.
 
-    :returns: False where no store is configured, or it holds nothing under this name.
-    :raises EvidenceStoreError: if the store cannot be read, or holds other bytes under this name: what was
-        copied is nothing to go by then.
+    :returns: False if no evidence store is configured, or it does not have the document.
+    :raises EvidenceStoreError: if the evidence store cannot be read, or the file's bytes have changed. The
+        copied bytes must not be used then.
     """
     if (path := _place(sha256)) is None:
         return False
@@ -109,7 +109,7 @@ def fetch(sha256: str, into: IO[bytes]) -> bool:
                 into.write(chunk)
     except FileNotFoundError:
         return False
-    except Exception as error:  # whatever a store raises
+    except Exception as error:  # stores raise errors of many types
         raise _unreadable(error) from error
     _check(found, sha256)
     return True
@@ -120,8 +120,8 @@ def _check(found: hashlib._Hash, sha256: str) -> None:
 
     if found.hexdigest() != sha256:
         raise EvidenceStoreError(
-            f"the evidence store holds other bytes under {short_digest(sha256)}; "
-            "to do: remove that file, stage again"
+            f"the file {short_digest(sha256)} in the evidence store has changed. "
+            "To do: delete it, then stage again"
         )
 
 
@@ -133,6 +133,6 @@ def _place(sha256: str) -> ObjectStoragePath | None:
     from dispute_provider._cases.storage import storage_path
 
     if not SHA256.fullmatch(sha256):
-        raise ValueError("a document is found by 64 hexadecimal digits and by nothing else")
+        raise ValueError("a document's sha256 must be 64 hexadecimal digits")
     folder = config.evidence_store()
     return storage_path(folder) / sha256[:2] / sha256 if folder else None

@@ -1,8 +1,8 @@
-"""Open the ledger, and refuse one that is not the one that earlier tasks have used.
+"""Open the ledger, and refuse it unless earlier tasks used the same one.
 
-A folder on a worker's own disk locks nothing between machines, and one that was wiped has forgotten what was
-sent. So a ledger has an id, in its file ``ledger.json``, and Airflow's asset state store has the same id:
-where the two differ, nothing is staged or sent.
+A folder on one worker's disk locks nothing for other machines, and a wiped folder no longer shows what was
+sent. So each ledger has an id in its file ``ledger.json``, and Airflow's asset state store has a copy. If the
+two differ, nothing is staged or sent.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
     from dispute_provider._ledger.ledger import Ledger
 
-# Its state store has the mirror of the ledger's id.
+# The state store of this asset has a copy of the ledger's id.
 LEDGER = Asset(name="dispute ledger", uri="dispute-provider://ledger")
 _FILE = "ledger.json"
 ID = Key(LEDGER, "id")
 _DEFAULT = "dispute_ledger"
 _REMEDY = (
-    "To do: name a folder or bucket that all workers share in [dispute] ledger. If the ledger was moved, "
-    f"bring its {_FILE} and everything beside it along"
+    "To do: set [dispute] ledger to a folder or bucket that all workers share. If the ledger was moved, "
+    f"move all its files, including {_FILE}"
 )
 
 
 def open_ledger(context: Context) -> Ledger:
     """Open the ledger that ``[dispute] ledger`` names.
 
-    :raises LedgerError: if it cannot be used, or is not the one that earlier tasks have used.
+    :raises LedgerError: if the ledger cannot be used, or is not the one that earlier tasks used.
     """
     from dispute_provider._ledger.ledger import Ledger
 
@@ -47,13 +47,13 @@ def open_ledger(context: Context) -> Ledger:
         _check_id(store, ID.store(context))
     except LedgerError:
         raise
-    except Exception as error:  # whatever a store raises
+    except Exception as error:  # stores raise errors of many types
         raise LedgerError(f"the ledger's id cannot be read: {type(error).__name__}") from error
     return Ledger(store)
 
 
 def airflow_home() -> str:
-    """Return Airflow's home, as Airflow finds it."""
+    """Return Airflow's home folder, by the same rule as Airflow."""
     return str(Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow"))).expanduser())
 
 
@@ -65,12 +65,12 @@ def _check_id(store: LedgerStore, mirror: Any) -> None:
             # Another worker may have created it first.
             found = _id_in(store)
         if found is None:
-            raise LedgerError(f"the ledger's {_FILE} cannot be read right after it was written. {_REMEDY}")
+            raise LedgerError(f"the ledger's {_FILE} could not be read after it was written. {_REMEDY}")
         mirror.set(ID.name(), found)
     elif found is None:
-        raise LedgerError(f"the ledger is not here: {_FILE} is missing, and earlier tasks had one. {_REMEDY}")
+        raise LedgerError(f"the ledger is missing: there is no {_FILE}, but earlier tasks had one. {_REMEDY}")
     elif found != known:
-        raise LedgerError(f"this is another ledger than the one that earlier tasks have used. {_REMEDY}")
+        raise LedgerError(f"this is not the ledger that earlier tasks used: its id differs. {_REMEDY}")
 
 
 def _id_in(store: LedgerStore) -> str | None:

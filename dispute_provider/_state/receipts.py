@@ -1,4 +1,4 @@
-"""Write receipts: what was decided and sent, and by whom, kept longer than Airflow keeps its rows."""
+"""Write receipts: what was decided, by whom, and what was sent. They outlive Airflow's database rows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 
 
 class Receipts:
-    """The receipts under ``[dispute] receipts``: one file for each final call that was or may have been
-    carried out, and for each rejection.
+    """The receipts in the folder ``[dispute] receipts``.
 
-    A receipt appears whole or not at all: a local one is written beside its place and then moved there, on
-    object storage it is one put. A complete one is never written again.
+    There is one file for each rejection and for each final call that was, or may have been, carried out.
+    Receipts are written atomically: on disk by a rename, on object storage by a single put. Once complete, a
+    receipt is never written again.
     """
 
     def write(self, record: Record) -> None:
-        """Write the receipt of a record, if it is one that has a receipt.
+        """Write the receipt of a record, if its state needs one.
 
-        A receipt that cannot be written is logged whole: what was sent stays sent.
+        A receipt that cannot be written is logged in full instead, because the call cannot be undone.
         """
         from dispute_provider._evidence.record import State
 
@@ -43,8 +43,15 @@ class Receipts:
         try:
             if self._root is not None:
                 _write(self._root, record, receipt)
-        except Exception as error:  # whatever a store raises, the submission has happened
-            log.error("no receipt could be written (%s: %s): %s", type(error).__name__, error, receipt)
+        except Exception as error:  # stores raise errors of many types; the call has already been made
+            log.error(
+                "dispute=%s: its receipt could not be written to [dispute] receipts (%s: %s). "
+                "To do: copy it from this log entry: %s",
+                record.dispute,
+                type(error).__name__,
+                error,
+                receipt,
+            )
 
     @cached_property
     def _root(self) -> ObjectStoragePath | None:
@@ -58,7 +65,7 @@ def _write(root: ObjectStoragePath, record: Record, receipt: str) -> None:
     name = (
         f"{record.stage}-{(record.submissions or 0) + 1}-{record.state}-{(record.signature or '')[:16]}.json"
     )
-    # A path object for each takes longer than the writing.
+    # Creating an ObjectStoragePath per receipt takes longer than writing the receipt.
     folder = f"{root.path.rstrip('/')}/{record.provider}/{record.dispute}"
     path = f"{folder}/{name}"
     if root.fs.exists(path) and _is_complete(root.fs.cat_file(path)):
@@ -83,7 +90,7 @@ def _is_complete(content: bytes) -> bool:
 
 
 def _lines(receipt: dict[str, Any]) -> str:
-    """As JSON, a line for each fact."""
+    """Format a receipt as JSON with one line per key."""
     return (
         "{\n"
         + ",\n".join(f" {json.dumps(name)}: {json.dumps(receipt[name])}" for name in sorted(receipt))

@@ -1,4 +1,4 @@
-"""Remember between tries and runs which uploads are in flight, and what on a dispute is ours."""
+"""Track uploads in flight, and the evidence that this package wrote, between tries and runs."""
 
 from __future__ import annotations
 
@@ -19,40 +19,41 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.record import Record
     from dispute_provider._evidence.replacing import Replacement
 
-# Its state store names the disputes that are just being staged, at an API whose uploads have no key, and the
-# marks of what we have put on each.
+# The state store of this asset has the uploads in flight, for APIs whose uploads have no idempotency key, and
+# the marks (hashes) of the evidence that this package wrote.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
-# Disputes whose documents are being uploaded, with what they held before.
+# Disputes whose documents are being uploaded, with the items that they held before.
 UPLOADING = Key(UPLOADS, "uploading {provider}")
-# What we have put on disputes; a bucket holds those of many.
+# The marks of our evidence; each bucket has the marks of many disputes.
 OURS = Key(UPLOADS, "ours {provider} {bucket}")
 # Tasks that are about to replace evidence.
 REPLACING = Key(UPLOADS, "replacing {provider}")
-# What one of them is about to replace on a dispute.
+# The evidence that such a task is about to replace on one dispute.
 REPLACEMENT = Key(UPLOADS, "replacing {provider} {dispute}")
-# The same, kept with the task for its later tries; a page holds those of many disputes.
+# The same, in the task's own store for its later tries; each page has many disputes.
 REPLACED = Key(None, "replaced {page}")
-# Marks of many disputes stand under one key: a write to a store costs as much as a request.
+# Many disputes share a key, because each write to a store takes as long as a request to an API.
 _BUCKETS = 8
-# The marks of so many disputes are kept back before they are written: a write is of all that stands there.
-_KEPT_BACK = 4000
-# Notes of what was replaced under one key of the task: that stays below the size that Airflow warns of.
-_NOTES_PER_KEY = 50
-# Longer than any network lets a dispute go on.
-_FORGOTTEN_AFTER = timedelta(days=400)
+# Each write replaces the whole bucket, so marks are written for this many disputes at a time.
+_MARKS_PER_WRITE = 4000
+# Replacements per key of the task's own store; more would exceed the size at which Airflow warns.
+_REPLACEMENTS_PER_KEY = 50
+# Longer than a dispute can last at any network.
+_MARKS_KEPT_FOR = timedelta(days=400)
 
 
 class StagingMemory:
     """The memory of one staging task.
 
-    What is being uploaded is recorded before the first upload, for the next run to tidy up; what is ours is
-    recorded for some thousand disputes at a time: what a broken try has left is recognised by its contents.
+    Uploads are stored before the first of them is sent, so that the next run can clean up after a failure.
+    The marks of our own evidence are stored for thousands of disputes at a time, because a later try also
+    recognises evidence by its content.
 
-    What is about to be replaced is noted before the write, under a key of its own for each dispute. The note
-    stays until the task has ended, and is then kept with the task: a later try of it finds it there. To look
-    for a note takes as long as a request, so one more key names the tasks that have any.
+    Evidence that is about to be replaced is stored before the write, under one key per dispute. When the task
+    ends, the entry moves to the task's own store, for its later tries. Reading an entry takes as long as a
+    request to an API, so one more key has the names of the tasks that have entries.
 
-    A dispute's marks are one string, the day first: a hundred thousand of them must fit beside the rest.
+    The marks of a dispute are stored as one string that begins with the date, to keep them small.
     """
 
     def __init__(self, context: Context, provider: str) -> None:
@@ -60,29 +61,29 @@ class StagingMemory:
         self._provider = provider
         self._begun_key = UPLOADING.name(provider=provider)
         self._begun = fresh(load(self._shared, self._begun_key))
-        # What a broken try has left under way is waited for from here on: once, not anew for each dispute.
+        # Uploads of a failed try are waited for from this time on, once for all disputes.
         self._opened = now()
         self._today = datetime.now(UTC).date().isoformat()
         self._ours: dict[str, dict[str, str]] = {}
         self._new: dict[str, str] = {}
         self._staged: set[str] = set()
         self._own_begun: set[str] = set()
-        self._save_at = _KEPT_BACK
+        self._save_at = _MARKS_PER_WRITE
         self._own = REPLACED.store(context)
         self._replaced: dict[str, Any] = _pages(self._own)
-        self._noted: dict[str, Any] = {}
+        self._replacing: dict[str, Any] = {}
         self._context = context
-        self._noting_key = REPLACING.name(provider=provider)
-        self._others_noted = bool(load(self._shared, self._noting_key))
+        self._replacing_key = REPLACING.name(provider=provider)
+        self._others_replace = bool(load(self._shared, self._replacing_key))
 
     def of(self, dispute: str) -> StoredDisputeMemory:
-        """What is remembered of one dispute."""
+        """Return the memory of one dispute."""
         begun = self._begun.get(dispute)
         begun = {"until": self._opened, **begun} if begun else None
         return StoredDisputeMemory(self, dispute, begun)
 
     def look_again(self, dispute: str) -> Mapping[str, Any] | None:
-        """Return the entry of anybody's unfinished uploads to a dispute; None if there is none."""
+        """Reload the entry of unfinished uploads to a dispute, by any task; None if there is none."""
         entry: Mapping[str, Any] | None = load(self._shared, self._begun_key).get(dispute)
         if entry:
             self._begun[dispute] = dict(entry)
@@ -90,7 +91,7 @@ class StagingMemory:
         return entry
 
     def marks(self, dispute: str) -> frozenset[str]:
-        """What earlier runs have put there."""
+        """Return the marks of the evidence that earlier runs wrote to a dispute."""
         key = self._bucket(dispute)
         if key not in self._ours:
             self._ours[key] = self._load(key)
@@ -98,20 +99,20 @@ class StagingMemory:
         return frozenset(marks)
 
     def begin(self, dispute: str, items: Iterable[str], link: int = 0) -> None:
-        """Record what is there, before anything is uploaded.
+        """Store the items that a dispute holds before the first upload.
 
-        :param link: the number of the ledger's link under which it is; 0, the default, where there is none.
+        :param link: the number of the ledger's link for these uploads; 0, the default, if there is none.
         """
         self._begun[dispute] = {"since": now(), "items": sorted(items), "link": link}
         self._own_begun.add(dispute)
         self._save_begun({})
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
-        """Take down what is ours, to be recorded later."""
+        """Keep the marks of our evidence on a dispute, to be stored later."""
         self._new[dispute] = " ".join([self._today, *sorted(marks)])
 
     def end(self, record: Record) -> None:
-        """Take down how staging ended; what is not staged may have left something behind."""
+        """Keep the end of a staging. Uploads of a failed staging may have reached the dispute."""
         from dispute_provider._evidence.record import State
 
         if record.dispute in self._begun:
@@ -120,63 +121,65 @@ class StagingMemory:
             else:
                 self._begun[record.dispute]["until"] = now()
                 if record.dispute in self._own_begun:
-                    # Now, and not again: by the time the task ends, another may have begun or tidied up.
+                    # Store it now: when this task ends, another may already have started or cleaned up.
                     self._save_begun({})
             self._own_begun.discard(record.dispute)
         if len(self._new) >= self._save_at:
-            # Where it cannot be recorded now, it is when as many more have come.
-            self._save_at = len(self._new) + _KEPT_BACK
-            self._save({name: entry for name, entry in self._new.items() if name not in self._noted})
-            self._save_at = len(self._new) + _KEPT_BACK
+            # If this write fails, the next one follows after as many disputes again.
+            self._save_at = len(self._new) + _MARKS_PER_WRITE
+            self._save({name: entry for name, entry in self._new.items() if name not in self._replacing})
+            self._save_at = len(self._new) + _MARKS_PER_WRITE
 
     def replacement(self, dispute: str, marks: frozenset[str]) -> Replacement | None:
-        """Return what a broken try, of this task or another, has noted that it was about to replace.
+        """Return the replacement that a failed try, of this task or another, stored before its write.
 
-        :param marks: of what the dispute holds: what is not ours may be that of a broken task.
+        :param marks: the marks of the dispute's evidence. Unknown marks may be those of a failed task.
         """
         from dispute_provider._evidence.replacing import Replacement
 
         stored = self._replaced.get(dispute)
-        if stored is None and (self._others_noted or marks - self.marks(dispute)):
-            stored = self._shared.get(self._note_key(dispute))
+        if stored is None and (self._others_replace or marks - self.marks(dispute)):
+            stored = self._shared.get(self._replacement_key(dispute))
         return Replacement.read(stored)
 
     def note(self, dispute: str, replacement: Replacement) -> None:
-        """Record what is about to be replaced."""
-        if not self._noted:
-            noting = fresh(load(self._shared, self._noting_key))
-            self._shared.set(self._noting_key, {**noting, _name_of(self._context): {"since": now()}})
-        self._noted[dispute] = {"by": self._opened, **replacement.to_dict()}
-        self._shared.set(self._note_key(dispute), self._noted[dispute])
+        """Store the evidence that is about to be replaced."""
+        if not self._replacing:
+            tasks = fresh(load(self._shared, self._replacing_key))
+            self._shared.set(self._replacing_key, {**tasks, _name_of(self._context): {"since": now()}})
+        self._replacing[dispute] = {"by": self._opened, **replacement.to_dict()}
+        self._shared.set(self._replacement_key(dispute), self._replacing[dispute])
 
     def finish(self) -> None:
-        """Record what is ours, now that all disputes have ended."""
-        noted = {
-            name: {**entry, "is_written": True} for name, entry in self._noted.items() if name in self._new
+        """Store all marks and replacements after the last dispute of the task."""
+        written = {
+            name: {**entry, "is_written": True}
+            for name, entry in self._replacing.items()
+            if name in self._new
         }
-        if noted:
-            # First of all: once it is ours, nobody looks for a note.
-            entries = list({**self._replaced, **noted}.items())
-            for page, start in enumerate(range(0, len(entries), _NOTES_PER_KEY)):
-                self._own.set(REPLACED.name(page=page), dict(entries[start : start + _NOTES_PER_KEY]))
+        if written:
+            # Do this before the marks are stored: evidence with known marks is not looked up again.
+            entries = list({**self._replaced, **written}.items())
+            for page, start in enumerate(range(0, len(entries), _REPLACEMENTS_PER_KEY)):
+                self._own.set(REPLACED.name(page=page), dict(entries[start : start + _REPLACEMENTS_PER_KEY]))
         self._save(self._new)
-        for dispute, entry in noted.items():
-            # Another task may have noted its own meanwhile.
-            if load(self._shared, self._note_key(dispute)).get("by") == entry["by"]:
-                self._shared.delete(self._note_key(dispute))
-        if noted and len(noted) == len(self._noted):
-            noting = load(self._shared, self._noting_key)
-            noting.pop(_name_of(self._context), None)
-            self._shared.set(self._noting_key, noting)
+        for dispute, entry in written.items():
+            # Keep the entry if another task has stored its own since.
+            if load(self._shared, self._replacement_key(dispute)).get("by") == entry["by"]:
+                self._shared.delete(self._replacement_key(dispute))
+        if written and len(written) == len(self._replacing):
+            tasks = load(self._shared, self._replacing_key)
+            tasks.pop(_name_of(self._context), None)
+            self._shared.set(self._replacing_key, tasks)
 
     def _save(self, marks: Mapping[str, str]) -> None:
-        """Record what is ours, and then forget that what is staged was under way."""
-        oldest = (datetime.now(UTC) - _FORGOTTEN_AFTER).date().isoformat()
+        """Store marks, then delete the upload entries of staged disputes."""
+        oldest = (datetime.now(UTC) - _MARKS_KEPT_FOR).date().isoformat()
         new: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         for dispute, entry in marks.items():
             new[self._bucket(dispute)][dispute] = entry
         for key in sorted(new):
-            # Another task may have written meanwhile.
+            # Another task may have written to the bucket since.
             known = {dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest}
             self._shared.set(key, known | new[key])
         self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
@@ -185,26 +188,26 @@ class StagingMemory:
             self._staged.clear()
 
     def _save_begun(self, staged: Mapping[str, Any]) -> None:
-        """Record what this task has begun; what other tasks have begun meanwhile stays.
+        """Store this task's upload entries, and keep those of other tasks.
 
-        :param staged: entries, of this task or of others, that are over.
+        :param staged: finished entries to delete, of this task or of others.
         """
         over = {(name, entry["since"]) for name, entry in staged.items()}
         begun = fresh(load(self._shared, self._begun_key))
         left = {name: entry for name, entry in begun.items() if (name, entry["since"]) not in over}
         own = {name: self._begun[name] for name in self._own_begun if name in self._begun}
         for name, entry in own.items():
-            # Of two that claim one link, one is refused: what it saw last is not what was there first.
+            # If two tasks claim one link, keep the items of the first, because the second will be refused.
             if entry["link"] and (other := left.get(name)) and other.get("link") == entry["link"]:
                 entry["items"] = other["items"]
         self._shared.set(self._begun_key, left | own)
 
     def _load(self, key: str) -> dict[str, str]:
-        """The marks under a key, the day before them."""
+        """Load the marks of a bucket; each entry begins with its date."""
         return {name: entry for name, entry in load(self._shared, key).items() if isinstance(entry, str)}
 
-    def _note_key(self, dispute: str) -> str:
-        # A dispute's id may be longer than a key.
+    def _replacement_key(self, dispute: str) -> str:
+        # A dispute's id may be longer than a key may be.
         short = hashlib.sha256(dispute.encode()).hexdigest()[:32]
         return REPLACEMENT.name(provider=self._provider, dispute=short)
 
@@ -214,9 +217,10 @@ class StagingMemory:
 
 
 class StoredDisputeMemory:
-    """Memory in Airflow's state stores; see :class:`~dispute_provider._apis.memory.DisputeMemory`.
+    """One dispute's memory in Airflow's state stores; see
+    :class:`~dispute_provider._apis.memory.DisputeMemory`.
 
-    :param seconds_until_settled: seconds until an upload of an earlier try has arrived or never will.
+    :ivar seconds_until_settled: seconds until an upload of an earlier try can no longer arrive.
     """
 
     def __init__(self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None) -> None:
@@ -267,17 +271,17 @@ class StoredDisputeMemory:
 
 
 def _name_of(context: Context) -> str:
-    """Return what names a task of a run, the same for all its tries."""
+    """Return the name of a task in a run, which is the same for all its tries."""
     instance = context["ti"]
     name = f"{run_key(context)}/{instance.task_id}/{instance.map_index}"
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _pages(store: Any) -> dict[str, Any]:
-    """Return the notes that earlier tries of this task have kept with it."""
-    notes: dict[str, Any] = {}
+    """Return the replacements that earlier tries of this task stored, by dispute."""
+    replacements: dict[str, Any] = {}
     page = 0
     while entries := load(store, REPLACED.name(page=page)):
-        notes |= entries
+        replacements |= entries
         page += 1
-    return notes
+    return replacements

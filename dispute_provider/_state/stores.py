@@ -1,4 +1,4 @@
-"""Name the keys of Airflow's state stores, and read what they hold. docs/state.md lists them all."""
+"""Define the keys of Airflow's state stores and read their values. docs/state.md lists all keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
 
-# What nobody has looked at for so long is forgotten.
+# Older entries are ignored.
 _STALE_AFTER = timedelta(days=30)
 
 
@@ -18,8 +18,9 @@ _STALE_AFTER = timedelta(days=30)
 class Key:
     """A key of one of Airflow's state stores.
 
-    :param asset: the asset whose store has it, for all runs; None for the task's own, for all its tries.
-    :param pattern: its name, with ``{…}`` for each part that varies.
+    :param asset: the asset whose store has the key, for all runs; None for the task's own store, for all its
+        tries.
+    :param pattern: the key's name, with ``{…}`` for each variable part.
     """
 
     asset: Asset | None
@@ -30,35 +31,38 @@ class Key:
         return self.pattern.format(**parts)
 
     def store(self, context: Context) -> Any:
-        """Return the state store that has it."""
+        """Return the state store that has the key."""
         if self.asset is None:
             return context["task_state_store"]
         return context["asset_state_store"][self.asset]
 
 
-# How far a batch has come, for the tab Storage of its task.
+# The progress of a batch, for the Storage tab of its task.
 PROGRESS = Key(None, "progress")
 
 
 def load(store: Any, key: str) -> dict[str, Any]:
-    """What a store holds under a key; nothing, if it is no mapping."""
+    """Return the mapping stored under a key; an empty one if there is none."""
     stored = store.get(key)
     return stored if isinstance(stored, dict) else {}
 
 
 def now() -> str:
-    """ISO 8601, UTC."""
+    """Return the current time in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
 def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str, Any]:
-    """Those that have been there no longer than this."""
+    """Return the entries whose ``since`` is not older than ``age``; 30 days by default."""
     oldest = datetime.now(UTC) - age
     return {name: entry for name, entry in entries.items() if datetime.fromisoformat(entry["since"]) > oldest}
 
 
 def seconds_until_settled(entry: Mapping[str, Any]) -> float:
-    """Seconds; all of them where no end was noted, for the worker may have died just now."""
+    """Return the seconds until an earlier upload has arrived or can no longer arrive.
+
+    Without a stored end, the full time is returned, because the worker may have died just now.
+    """
     from dispute_provider._transport import timeouts
 
     if not (until := entry.get("until")):
@@ -69,6 +73,6 @@ def seconds_until_settled(entry: Mapping[str, Any]) -> float:
 
 
 def run_key(context: Context) -> str:
-    """What an approval is bound to: it is good in its own run only."""
+    """Return ``dag_id/run_id``. An approval is valid only in its own run."""
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"

@@ -1,18 +1,18 @@
-"""Decide what the sweep puts to review again, from what it remembers of earlier reviews. Pure.
+"""Decide which disputes the sweep submits for review again, from its memory of earlier reviews. Pure.
 
-Airflow's store between runs has no lock, and the last write wins, so each key has one writer:
+Airflow's asset state store has no lock and the last write wins, so each key has one writer:
 
 ===========  =============  =================================  ==========================================
-Asset        Key            Holds                              Writer
+Asset        Key            Value                              Writer
 ===========  =============  =================================  ==========================================
-reviewed     connection     :class:`LastReview`, by dispute    the sweep, of which one runs at a time
+reviewed     connection     :class:`LastReview`, by dispute    the sweep, which runs once at a time
 reminded     connection     the last reminder, by dispute      the sweep
 answered     review         :class:`ReviewAnswer`, by dispute  that review, when it was answered
 ended        review         :class:`ReviewAnswer`, by dispute  the last task of that review's run
 ===========  =============  =================================  ==========================================
 
-An entry that is missing, or cannot be read, costs a second review at most: the API says what is open, and
-what is open returns to a person before its due date.
+A missing or unreadable entry causes at most one more review: the API shows which disputes are open, and each
+open dispute returns to a reviewer before its due date.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from dispute_provider._evidence.record import CONCEDE, REJECT, SUBMIT, Record, S
 from dispute_provider._evidence.snapshot import Dispute, Snapshot, sha256_of
 from dispute_provider._explain.markdown import one_line
 
-# Enough of a digest to tell two readings of one dispute apart; the whole would only fill the store.
-_KEPT = 16
-# Time for the answer of a review to be noted after the review has ended.
+# Characters of a digest that are stored: enough to distinguish two readings of one dispute.
+_DIGEST_LENGTH = 16
+# After a review has ended, its answer may take this long to be stored.
 _GRACE = timedelta(minutes=10)
-# Earlier reviews that the history of a dispute names.
+# The most earlier reviews in a dispute's history, and the most characters of a reason in it.
 _LONGEST_HISTORY = 3
 _LONGEST_REASON = 300
-# Sent or given up by somebody: this stage needs no answer any more.
+# States after which this stage needs no answer.
 _SETTLED = (State.SUBMITTED, State.SUBMITTED_DIFFERS, State.ALREADY_SUBMITTED, State.CONCEDED)
-# Approved, but surely not sent.
+# States of an approved dispute that was certainly not sent.
 _FAILED = (State.REFUSED, State.HELD)
 
 Reviewed = dict[str, dict[str, Any]]
@@ -49,14 +49,14 @@ _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 class LastReview:
     """The last review of a dispute.
 
-    :param case: the start of the sha256 of the case.
-    :param held: of all that the API held for it.
-    :param opening: of its stage, due date and number of earlier submissions.
-    :param review: the run of the review, its DAG's id before it.
-    :param until: when the review ends; None if it waits for ever.
+    :param case: the start of the case's digest.
+    :param held: the start of the digest of the dispute's evidence at the API.
+    :param opening: the start of the digest of its stage, due date and number of earlier submissions.
+    :param review: DAG id and run id of the review, as ``dag_id/run_id``.
+    :param until: when the review times out; None if it never does.
     :param at: when the review was opened; None in entries of an earlier version.
-    :param failed: whether the review before this one, of the same evidence, was approved and not sent.
-    :param history: how the reviews of this stage before this one ended, a line for each, oldest first.
+    :param failed: whether the previous review approved the same evidence and it was not sent.
+    :param history: one line per earlier review of this stage, oldest first.
     """
 
     case: str
@@ -69,15 +69,15 @@ class LastReview:
     history: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, memory: Mapping[str, Any], dispute: str) -> LastReview | None:
-        """Return what is remembered of a dispute; None if that is nothing, or cannot be read."""
+    def find(cls, memory: Mapping[str, Any], dispute: str) -> LastReview | None:
+        """Return a dispute's entry in the sweep's memory; None if it is missing or unreadable."""
         try:
             return msgspec.convert(memory.get(dispute), cls)
         except msgspec.ValidationError:
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as an entry of the store, which takes no tuples."""
+        """Return the entry as it is stored; the store accepts no tuples."""
         return {**msgspec.to_builtins(self), "history": list(self.history)}
 
     def is_settled(
@@ -89,16 +89,19 @@ class LastReview:
         hours: Sequence[float] = (),
         ended: bool = False,
     ) -> bool:
-        """Return whether there is nothing to ask now.
+        """Return whether the dispute needs no new review now.
 
-        A new stage, case or evidence at the API is asked about at once; so is a review that ended without an
-        answer, and once what was approved but ``refused`` or ``held`` on its way. Everything else that is
-        still open is asked about again when one of ``hours`` before its due date has passed since the last
-        time; what a person rejected, at the first of them only, and whatever the API holds for it by then.
+        A new review is opened at once if the stage, the case or the evidence at the API changed, or if the
+        last review ended without an answer. It is opened at once, but only once, if the dispute was approved
+        and then ended ``refused`` or ``held``. Any other open dispute is reviewed again when one of ``hours``
+        before its due date has passed since the last review. A rejected dispute is reviewed again only at the
+        first of these hours, even if the evidence at the API changed.
 
-        :param answer: how its review ended; None while nobody has answered.
-        :param hours: before the due date.
-        :param ended: whether the run of its review has ended.
+        :param answer: the result of the last review; None while it has none.
+        :param case_digest: the digest of the case.
+        :param found: the dispute and its evidence at the API.
+        :param hours: hours before the due date at which to ask again; none by default.
+        :param ended: whether the run of the last review has ended; False by default.
         """
         answered = answer if answer and answer.review == self.review else None
         if opening(found.dispute) != self.opening:
@@ -115,27 +118,30 @@ class LastReview:
         points = sorted(hours, reverse=True)[: 1 if rejected else None]
         return not point_passed(found.dispute.due, points, self.at, now)
 
-    def past(self, answer: ReviewAnswer | None) -> tuple[str, ...]:
-        """Return its history with this review, however it ended, at the end."""
+    def history_with(self, answer: ReviewAnswer | None) -> tuple[str, ...]:
+        """Return the history of the dispute with this review added.
+
+        :param answer: the result of this review; None if it has none.
+        """
         if answer and answer.review == self.review:
-            line = answer.account
+            line = answer.summary
         else:
             when = f" on {_minute(self.at)}" if self.at else ""
-            line = f"put to review{when}, not answered"
+            line = f"review opened{when}, not answered"
         return (*self.history, line)[-_LONGEST_HISTORY:]
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewAnswer:
-    """How a review ended for one dispute.
+    """The result of a review for one dispute.
 
-    :param review: the run of the review, its DAG's id before it.
-    :param action: what was decided; None if nobody did.
-    :param who: who decided.
-    :param why: what was decided, in words of ours: none of the reviewer's or the customer's.
-    :param at: when it was decided.
-    :param state: what became of the dispute by the end of the run; None while that is not known.
-    :param reason: why, where it was approved.
+    :param review: DAG id and run id of the review, as ``dag_id/run_id``.
+    :param action: the reviewer's choice; None if there was no answer.
+    :param who: the reviewer.
+    :param why: a description of the choice, without any text of the reviewer or the customer.
+    :param at: when the reviewer answered.
+    :param state: the dispute's state at the end of the run; None while it is not known.
+    :param reason: the reason of that state, if the dispute was approved.
     """
 
     review: str
@@ -148,50 +154,50 @@ class ReviewAnswer:
 
     @classmethod
     def read(cls, stored: Any) -> ReviewAnswer | None:
-        """Return an entry of the store; None if it cannot be read."""
+        """Parse a stored entry; return None if it is unreadable."""
         try:
             return msgspec.convert(stored, cls)
         except msgspec.ValidationError:
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as an entry of the store, without what is empty."""
+        """Return the entry as it is stored, without empty values."""
         stored: dict[str, Any] = msgspec.to_builtins(self)
         return {name: value for name, value in stored.items() if value or name == "action"}
 
     def with_end(self, end: ReviewAnswer | None) -> ReviewAnswer:
-        """Return it with what became of the dispute, unless that followed from an earlier answer."""
+        """Return the answer with the dispute's end, unless that end belongs to an earlier answer."""
         if end is None or (end.action, end.at) != (self.action, self.at):
             return self
         return replace(self, state=end.state, reason=end.reason)
 
     @property
-    def sends(self) -> bool:
-        """Whether something was to be sent."""
+    def is_final_call(self) -> bool:
+        """Whether the reviewer chose to submit or to concede."""
         return self.action in (SUBMIT, CONCEDE)
 
     @property
     def failed(self) -> bool:
-        """Whether it was approved, and is known not to have been sent."""
-        return self.sends and self.state in _FAILED
+        """Whether the dispute was approved but certainly not sent."""
+        return self.is_final_call and self.state in _FAILED
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be done about this stage: it was answered, given up or rejected."""
+        """Whether this stage needs no further action: it was answered, conceded or rejected."""
         return self.action == REJECT or self.state in _SETTLED
 
     @property
-    def account(self) -> str:
-        """What was decided, by whom and when, and what became of it."""
+    def summary(self) -> str:
+        """The decision, who made it and when, and how the dispute ended, in one line."""
         if self.action is None:
-            return one_line(self.why) or "nobody has answered its review"
+            return one_line(self.why) or "no reviewer answered"
         by = ", ".join([*([self.who] if self.who else []), *([_minute(self.at)] if self.at else [])])
-        account = f"{self.why or self.action}{f' ({by})' if by else ''}"
-        if self.sends and self.state:
-            account += f", then {self.state}: {self.reason[:_LONGEST_REASON]}"
-        elif self.sends:
-            account += ", but what became of it is not known"
-        return one_line(account)
+        summary = f"{self.why or self.action}{f' ({by})' if by else ''}"
+        if self.is_final_call and self.state:
+            summary += f", then {self.state}: {self.reason[:_LONGEST_REASON]}"
+        elif self.is_final_call:
+            summary += ", but how it ended is not known"
+        return one_line(summary)
 
 
 def remember(
@@ -203,12 +209,17 @@ def remember(
     answers: Mapping[str, ReviewAnswer] | None = None,
     at: datetime | None = None,
 ) -> Reviewed:
-    """Return the memory with what was put to a review, and without what is no longer open.
+    """Return the sweep's memory after opening a review, without disputes that are no longer open.
 
-    A review that is remembered already keeps its entry, however often a sweep is tried again.
+    If a sweep is retried, entries of the same review stay unchanged.
 
-    :param answers: how the reviews before this one ended, by dispute.
-    :param at: when the review was opened.
+    :param memory: the memory before.
+    :param records: the staged records under review.
+    :param still_open: the ids of all other open disputes.
+    :param review: DAG id and run id of the review, as ``dag_id/run_id``.
+    :param until: when the review times out; None if it never does.
+    :param answers: the results of earlier reviews, by dispute; none by default.
+    :param at: when the review was opened; None by default.
     """
     kept = set(still_open)
     after = dict(memory)
@@ -216,7 +227,7 @@ def remember(
         if not record.case_digest or not record.fingerprint:
             continue
         kept.add(record.dispute)
-        before = LastReview.of(memory, record.dispute)
+        before = LastReview.find(memory, record.dispute)
         if before is None or before.review != review:
             answer = (answers or {}).get(record.dispute)
             after[record.dispute] = _last_review(record, review, until, at, before, answer).to_dict()
@@ -236,26 +247,26 @@ def _last_review(
         return new
     same = (before.case, before.held) == (new.case, new.held)
     failed = same and answer is not None and answer.review == before.review and answer.failed
-    return replace(new, failed=failed, history=before.past(answer))
+    return replace(new, failed=failed, history=before.history_with(answer))
 
 
 def with_history(memory: Mapping[str, Any], answers: Mapping[str, ReviewAnswer], record: Record) -> Record:
-    """Return a record whose notes say how the earlier reviews of its stage ended."""
-    before = LastReview.of(memory, record.dispute)
+    """Return a record with one note for each earlier review of its stage."""
+    before = LastReview.find(memory, record.dispute)
     if before is None or before.opening != opening(record):
         return record
-    past = [f"reviewed before: {line}" for line in before.past(answers.get(record.dispute))]
+    past = [f"reviewed before: {line}" for line in before.history_with(answers.get(record.dispute))]
     return msgspec.structs.replace(record, notes=(*record.notes, *past))
 
 
 def review_name(memory: Mapping[str, Any], records: Iterable[Record]) -> str:
-    """Return what tells one review from another, hexadecimal: what it is about, and which came before it.
+    """Return the name of a review, hexadecimal, from its records and their previous reviews.
 
-    The same for a sweep that is tried again; another one for what is asked anew.
+    A retried sweep gets the same name; a later review of the same records gets another.
     """
 
     def about(record: Record) -> list[str]:
-        before = LastReview.of(memory, record.dispute)
+        before = LastReview.find(memory, record.dispute)
         named = (record.connection, record.dispute, record.stage, record.digest, record.case_digest)
         return [*(part or "-" for part in named), before.review if before else "-"]
 
@@ -263,13 +274,14 @@ def review_name(memory: Mapping[str, Any], records: Iterable[Record]) -> str:
 
 
 def opening(found: Dispute | Record) -> str:
-    """Return the start of a digest of what is to be answered: stage, due date, earlier submissions."""
+    """Return the start of the digest of a dispute's stage, due date and number of submissions."""
     due = found.due.isoformat() if isinstance(found.due, datetime) else found.due
     return short(sha256_of([found.stage, due, found.submissions]))
 
 
 def short(digest: str | None) -> str:
-    return (digest or "")[:_KEPT]
+    """Return the part of a digest that is stored."""
+    return (digest or "")[:_DIGEST_LENGTH]
 
 
 def _minute(at: datetime) -> str:

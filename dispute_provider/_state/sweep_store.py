@@ -1,6 +1,6 @@
-"""Read and write what the sweep remembers, and how its reviews ended, in Airflow's store for assets.
+"""Read and write the sweep's memory and the results of its reviews in Airflow's asset state stores.
 
-See :mod:`dispute_provider._state.sweep` for who writes what, and why no lock is needed.
+See :mod:`dispute_provider._state.sweep` for the writer of each key and why no lock is needed.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed
 REMINDED = Asset(name="disputes reminded of", uri="dispute-provider://reminded")
 ANSWERED = Asset(name="disputes answered for", uri="dispute-provider://answered")
 ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")
-# What the sweep has put to review; written by the sweep alone.
+# The last review of each dispute; written only by the sweep.
 LAST_REVIEWS = Key(REVIEWED, "{connection}")
-# What the sweep has reminded of; written by the sweep alone.
+# The last reminder of each dispute; written only by the sweep.
 LAST_REMINDERS = Key(REMINDED, "{connection}")
-# How a review that the sweep has opened ended for each of its disputes; written by that review alone.
+# The answer to a sweep's review for each of its disputes; written only by that review.
 ANSWERS = Key(ANSWERED, "{review}")
-# The tasks of such a review's run that asked people; written by them.
+# The review tasks of such a review's run; written by them.
 PLACES = Key(ANSWERED, "reviews of {review}")
-# What became of each dispute of such a review; written by its run's last task.
+# The end of each dispute of such a review; written only by the last task of its run.
 ENDS = Key(ENDED, "{review}")
 
-# Under this key, a run's configuration holds what the sweep has put to its review.
+# The key of a run's configuration for the records that the sweep wants reviewed.
 STAGED = "staged"
 
 _log = logging.getLogger(__name__)
 
 
 def load(context: Context, key: Key, **parts: str) -> dict[str, Any]:
-    """Return what is remembered of a connection, or a review."""
+    """Load the stored mapping of a connection or a review; an empty one if there is none."""
     stored = key.store(context).get(key.name(**parts))
     return stored if isinstance(stored, dict) else {}
 
 
 def save(context: Context, key: Key, memory: Mapping[str, Any], **parts: str) -> None:
-    """Remember it of a connection, or a review."""
+    """Store the mapping of a connection or a review."""
     key.store(context).set(key.name(**parts), dict(memory))
 
 
 def answers_to(
     context: Context, conn_id: str, last_reviews: Mapping[str, LastReview]
 ) -> dict[str, ReviewAnswer]:
-    """Return how the reviews ended that disputes were put to, by dispute; those that are open are left out.
+    """Return the result of each dispute's last review, by dispute; open reviews are omitted.
 
-    :param last_reviews: by dispute; two reads for each of their reviews.
+    :param last_reviews: the last review of each dispute. Each distinct review costs two reads.
     """
     from dispute_provider._state.sweep import ReviewAnswer
 
@@ -77,21 +77,21 @@ def answers_to(
 
 
 def past_answers(context: Context, conn_id: str, memory: Mapping[str, Any]) -> dict[str, ReviewAnswer]:
-    """Return how the reviews ended that a memory names, by dispute."""
+    """Return the result of the last review of each dispute in the sweep's memory, by dispute."""
     from dispute_provider._state.sweep import LastReview
 
-    last_reviews = {dispute: each for dispute in memory if (each := LastReview.of(memory, dispute))}
+    last_reviews = {dispute: each for dispute in memory if (each := LastReview.find(memory, dispute))}
     return answers_to(context, conn_id, last_reviews)
 
 
-def note_answers(context: Context, records: Iterable[Record], why: Mapping[str, str]) -> None:
-    """Note how a review that the sweep has opened was answered.
+def save_answers(context: Context, records: Iterable[Record], why: Mapping[str, str]) -> None:
+    """Store the answers to a review that the sweep opened.
 
-    :param why: by dispute, what a person decided, without the words that they wrote to it.
+    :param why: the reviewer's choice by dispute, without the reviewer's comment.
     """
     from msgspec import structs
 
-    _note(
+    _save_all(
         context,
         ANSWERS,
         (structs.replace(r, reason=why.get(r.dispute, r.reason)) for r in records),
@@ -104,43 +104,48 @@ def note_answers(context: Context, records: Iterable[Record], why: Mapping[str, 
         places = {**load(context, PLACES, review=review), place_of(context): True}
         save(context, PLACES, places, review=review)
     except Exception as error:
-        _log.warning("which answers count stays in Airflow's store for good: %s", error)
+        _log.warning("review=%s: its openings will stay in Airflow's state store: %s", review, error)
 
 
-def note_ends(context: Context, records: Iterable[Record]) -> None:
-    """Note what became of the disputes of a review that the sweep has opened."""
-    _note(context, ENDS, records, ended=True)
+def save_ends(context: Context, records: Iterable[Record]) -> None:
+    """Store the ends of the disputes of a review that the sweep opened."""
+    _save_all(context, ENDS, records, ended=True)
 
 
-def _note(context: Context, key: Key, records: Iterable[Record], *, ended: bool) -> None:
-    """A note that cannot be written costs a second question; failing for it would cost the answer itself."""
+def _save_all(context: Context, key: Key, records: Iterable[Record], *, ended: bool) -> None:
+    """Store answers or ends. A failed write only repeats a question, so it must not fail the task."""
     from dispute_provider._state.sweep import ReviewAnswer
 
     if not opened_by_sweep(context):
         return
     review = run_key(context)
-    # What has no digest was never staged, so nobody was to be asked; its dispute may be no more than a path.
-    noted: dict[str, Any] = {}
+    # A record without a digest was never staged, so there was no review; its dispute may be only a path.
+    entries: dict[str, Any] = {}
     try:
         answered = load(context, ANSWERS, review=review) if ended else {}
-        # Of several records of one dispute, that which was answered counts.
+        # If several records are for one dispute, use the answered one.
         for record in sorted(records, key=lambda record: record.approval is not None):
             name = _key(record.connection, record.dispute)
             if record.digest:
-                noted[name] = _answer(review, record, ended=ended).to_dict()
+                entries[name] = _answer(review, record, ended=ended).to_dict()
             elif record.unverified and (answer := ReviewAnswer.read(answered.get(name))):
-                # The record does not say what was answered, the note of the answer does.
-                noted[name] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
-        # A run may have several reviews, and each of them may be answered again.
-        save(context, key, {**load(context, key, review=review), **noted}, review=review)
+                # The record does not contain the answer, but the stored answer does.
+                entries[name] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
+        # A run may have several reviews, and each may be answered again.
+        save(context, key, {**load(context, key, review=review), **entries}, review=review)
     except Exception as error:
-        _log.warning("review=%s: its %d answers are not noted for the sweep: %s", review, len(noted), error)
+        _log.warning(
+            "review=%s: its %d answers could not be stored for the sweep, which may ask again: %s",
+            review,
+            len(entries),
+            error,
+        )
 
 
 def _answer(review: str, record: Record, *, ended: bool) -> ReviewAnswer:
-    """What a record says of its answer; of its end, if this is where its run ends.
+    """Return the answer that a record contains, with its end if the run has ended.
 
-    Of what is held or rejected, the reason quotes the reviewer by then, and the answer says it already.
+    The reason of a held or rejected record quotes the reviewer, so it is not stored again.
     """
     from dispute_provider._state.sweep import ReviewAnswer
 
@@ -150,11 +155,11 @@ def _answer(review: str, record: Record, *, ended: bool) -> ReviewAnswer:
     answer = ReviewAnswer(review, given.action, given.responder, at=_moment(given.responded_at))
     if not ended:
         return replace(answer, why=record.reason)
-    return replace(answer, state=str(record.state), reason=record.reason if answer.sends else "")
+    return replace(answer, state=str(record.state), reason=record.reason if answer.is_final_call else "")
 
 
 def _moment(text: str) -> datetime | None:
-    """Return a moment in ISO 8601; None if it is none, as in a record that was edited."""
+    """Parse an ISO 8601 time; return None if it is invalid, as in an edited record."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -163,7 +168,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def forget_answers(context: Context, reviews: Iterable[str]) -> None:
-    """Forget how reviews ended that nothing open was put to, and which of their answers count."""
+    """Delete the results and openings of reviews that have no open dispute left."""
     for review in reviews:
         for place in load(context, PLACES, review=review):
             forget_opening(context, review, place)
@@ -172,7 +177,7 @@ def forget_answers(context: Context, reviews: Iterable[str]) -> None:
 
 
 def opened_by_sweep(context: Context) -> bool:
-    """Whether it is the sweep that waits for this run's answers: then it has handed over what it staged."""
+    """Return whether the sweep started this run: its configuration then has the staged records."""
     return STAGED in (context["dag_run"].conf or {})
 
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from dispute_provider._apis.api import Api
     from dispute_provider._ledger.ledger import DisputeLedger, Ledger
-    from dispute_provider._ledger.seal import KeySeal
+    from dispute_provider._ledger.signing import KeyringSigner
     from dispute_provider._transport.connection_settings import ConnectionSettings
 
 
 class Ledgers:
-    """The ledger of one task, with a seal for each of its connections.
+    """The ledger of one task, with one signer per connection.
 
     :ivar task: names the task of a run, the same for all its tries.
     :raises LedgerError: if the ledger cannot be used.
@@ -29,7 +29,7 @@ class Ledgers:
     def __init__(self, context: Context) -> None:
         self._ledger: Ledger = open_ledger(context)
         self.task = name_of(context)
-        self._seals: dict[str, KeySeal] = {}
+        self._signers: dict[str, KeyringSigner] = {}
 
     def of(self, api: Api, dispute: str) -> DisputeLedger:
         """Return the chain of a dispute.
@@ -39,16 +39,16 @@ class Ledgers:
         from dispute_provider._evidence.case import dispute_id
 
         environment = environment_of(api.settings)
-        return self._ledger.of(
-            environment, api.name, dispute_id(dispute), self._seal(api.settings.connection)
+        return self._ledger.for_dispute(
+            environment, api.name, dispute_id(dispute), self._signer(api.settings.connection)
         )
 
-    def _seal(self, conn_id: str) -> KeySeal:
-        from dispute_provider._ledger.seal import KeySeal
+    def _signer(self, conn_id: str) -> KeyringSigner:
+        from dispute_provider._ledger.signing import KeyringSigner
 
-        if conn_id not in self._seals:
-            self._seals[conn_id] = KeySeal(keyring_of(conn_id))
-        return self._seals[conn_id]
+        if conn_id not in self._signers:
+            self._signers[conn_id] = KeyringSigner(keyring_of(conn_id))
+        return self._signers[conn_id]
 
 
 def environment_of(settings: ConnectionSettings) -> str:

@@ -45,11 +45,11 @@ async def settle_unknown(
     asked = {
         dispute: before
         for dispute in memory
-        if dispute not in still_open and (before := LastReview.of(memory, dispute))
+        if dispute not in still_open and (before := LastReview.find(memory, dispute))
     }
     ended = ended_runs(context, {before.review for before in asked.values()})
     answers = answers_to(context, conn_id, asked)
-    sent = {dispute for dispute, answer in answers.items() if answer.sends}
+    sent = {dispute for dispute, answer in answers.items() if answer.is_final_call}
     running = {d for d in sent if answers[d].state is None and asked[d].review not in ended}
     unknown = {d for d in sent - running if answers[d].state in (None, State.UNKNOWN)}
 

@@ -26,8 +26,8 @@ class NotClaimedError(ApiError):
 class WriteClaim(Protocol):
     """The right to write to one dispute for a short time."""
 
-    async def take(self, operation: str) -> None:
-        """Take the claim, or renew it; called when nothing but the connection stands before the write.
+    async def acquire(self, operation: str) -> None:
+        """Acquire the claim, or renew it; called as the last step before the request is written.
 
         :param operation: the API's operationId, for errors.
         :raises NotClaimedError: if another claim stands in the way.

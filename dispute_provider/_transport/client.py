@@ -105,7 +105,7 @@ class Client:
         turn = await self._limiter.turn(operation)
         check = None
         if claim:
-            await claim.take(operation.id)
+            await claim.acquire(operation.id)
             check = partial(claim.check, operation.id)
         try:
             response = await self._transport.send(

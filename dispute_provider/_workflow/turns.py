@@ -41,7 +41,7 @@ async def free_chain(api: Api, ledger: DisputeLedger, claimant: Claimant) -> Cha
                 )
             waited += await until_changed(api, ledger, chain, max(0.0, terms.LAPSES_AFTER - age))
             continue
-        if (link := chain.open_link) and not link.takes_on(claimant):
+        if (link := chain.open_link) and not link.can_be_continued_by(claimant):
             await give_up(ledger, link, claimant)
             continue
         return chain

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dispute_provider._state.evidence_store import EvidenceStoreError
 from dispute_provider._state.stores import run_key
-from dispute_provider._state.sweep_store import ANSWERED, ENDED, note_ends, opened_by_sweep
+from dispute_provider._state.sweep_store import ANSWERED, ENDED, opened_by_sweep, save_ends
 from dispute_provider._tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.record_lists import records_of
@@ -57,7 +57,7 @@ class ReportOutcomeOperator(BaseOperator):
         results = list(signer.verified(records_of(resolve(self.results, context)), _LOOK))
         results += map(_end_of, signer.verified(self._without_end(context, results), _LOOK))
         results = asyncio.run(_read_again(results))
-        note_ends(context, results)
+        save_ends(context, results)
         for record in results:
             self.log.info("%s", record.log_line())
         attention = [record for record in results if _needs_person(record, opened_by_sweep(context))]

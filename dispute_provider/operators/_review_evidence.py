@@ -19,7 +19,7 @@ from dispute_provider._evidence.deadlines import BUFFER
 from dispute_provider._state.approvals import SUBMISSIONS, open_review
 from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider._state.stores import run_key
-from dispute_provider._state.sweep_store import ANSWERED, note_answers
+from dispute_provider._state.sweep_store import ANSWERED, save_answers
 from dispute_provider._tasks.batch import Given, accept_upstream, resolve, user_of_run
 from dispute_provider._tasks.notifications import form_address, notify
 from dispute_provider._tasks.operator_defaults import with_defaults
@@ -106,7 +106,7 @@ class ReviewEvidenceOperator(HITLOperator):
             to_decide, snapshots = asyncio.run(reading)
             others = writer.value()
         if not to_decide:
-            note_answers(context, records_of(others), {})
+            save_answers(context, records_of(others), {})
             return others
 
         now = datetime.now(UTC)
@@ -171,7 +171,7 @@ class ReviewEvidenceOperator(HITLOperator):
             return signer.verified(records_of(shown["others"]), STAGE_AGAIN)
 
         meanings = {ruling.record.dispute: ruling.meaning for ruling in rulings if ruling.meaning}
-        note_answers(context, chain(decided, others()), meanings)
+        save_answers(context, chain(decided, others()), meanings)
         for record in decided:
             self.log.info("%s", record.log_line())
         return return_value(chain(decided, others()), signer)

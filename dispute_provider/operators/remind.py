@@ -118,7 +118,7 @@ class RemindOperator(BaseOperator):
         staged = {record.dispute: record for record in self._staged(context) if record.dispute in named}
         now, hours = datetime.now(UTC), config.reminders()
         reviewed = load(context, LAST_REVIEWS, connection=self.conn_id)
-        last_reviews = {dispute: each for dispute in named if (each := LastReview.of(reviewed, dispute))}
+        last_reviews = {dispute: each for dispute in named if (each := LastReview.find(reviewed, dispute))}
         answers = answers_to(context, self.conn_id, last_reviews)
         due: list[_Reminder] = []
         for record in soon:
@@ -185,7 +185,7 @@ def _state(
     if answer and answer.is_over:
         return "", ""
     if answer:
-        why = answer.account
+        why = answer.summary
     else:
         until = f" until {last_review.until:%Y-%m-%d %H:%M} UTC" if last_review.until else ""
         why = f"its review is open{until}"

@@ -167,7 +167,7 @@ class FindCasesOperator(BaseAsyncOperator):
         last_reviews = {
             candidate.dispute.id: before
             for candidate in found
-            if (before := LastReview.of(memory, candidate.dispute.id))
+            if (before := LastReview.find(memory, candidate.dispute.id))
         }
         # Before the answers: a run that ends in between has noted them by then.
         ended = ended_runs(context, {each.review for each in last_reviews.values()})
@@ -348,4 +348,4 @@ def _reviews(memory: Mapping[str, Any]) -> set[str]:
     """The reviews that are remembered."""
     from dispute_provider._state.sweep import LastReview
 
-    return {last_review.review for dispute in memory if (last_review := LastReview.of(memory, dispute))}
+    return {last_review.review for dispute in memory if (last_review := LastReview.find(memory, dispute))}

@@ -23,7 +23,7 @@ from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider._ledger.chain import Claimant, Kind
 from dispute_provider._ledger.ledger import DisputeLedger, Ledger
-from dispute_provider._ledger.seal import KeySeal
+from dispute_provider._ledger.signing import KeyringSigner
 from dispute_provider._ledger.stores import MemoryStore
 from dispute_provider._signatures import Keyring
 from dispute_provider._workflow.sending.submit import submit
@@ -48,7 +48,7 @@ LATEST_ARRIVAL = 180.0
 _READ_TIMEOUT = 80.0
 _DUE = datetime(2199, 1, 1, tzinfo=UTC)
 _OPERATION = "submit"
-_SEAL = KeySeal(Keyring([b"secret"]))
+_SIGNER = KeyringSigner(Keyring([b"secret"]))
 # After so many seconds nobody comes any more.
 _END = 6 * 3600.0
 
@@ -279,7 +279,7 @@ class BankApi:
         for is_last in (False, False, True):
             # The limiter's turn.
             await self._sleep(self._lot(0.0, 12.0 if self._happens(0.1) else 0.3))
-            await self._claim.take(_OPERATION)
+            await self._claim.acquire(_OPERATION)
             await self._sleep(self._lot(0.0, 0.2))
             if self._happens(weather.unreachable):
                 if not is_last and self._happens(0.7):
@@ -329,7 +329,7 @@ class BankApi:
     async def put(self, letter: str) -> None:
         """Stage a letter, under the claim."""
         await self._sleep(self._lot(0.0, 0.3))
-        await self._claim.take("stage")
+        await self._claim.acquire("stage")
         await self._sleep(self._lot(0.0, 0.2))
         if self._happens(self._world.weather.freeze_before_check):
             self._worker.freeze(self._lot(1.0, 500.0))
@@ -434,7 +434,7 @@ class World:
         await work
 
     def ledger(self) -> DisputeLedger:
-        ledger = Ledger(self.store).of("test", "bank", "d_1", _SEAL)
+        ledger = Ledger(self.store).for_dispute("test", "bank", "d_1", _SIGNER)
         since_boot = self.rng.uniform(0.0, 1e6)
         ledger.clock = lambda: since_boot + self.loop.time()
         return ledger

@@ -1,4 +1,4 @@
-"""The chain of a dispute: who may claim next, row by row, and whatever the store holds."""
+"""Test which claimant may claim a dispute, for each status of its chain and any content of the store."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dispute_provider._ledger import terms
 from dispute_provider._ledger.chain import (
     FINAL,
     Chain,
+    Claim,
     Claimant,
     End,
     Kind,
     Link,
     Place,
     Standing,
-    Take,
     Trust,
     standing,
 )
 from dispute_provider._ledger.ledger import DisputeLedger, Ledger, LinkClaim
-from dispute_provider._ledger.seal import KeySeal
+from dispute_provider._ledger.signing import KeyringSigner
 from dispute_provider._ledger.stores import MemoryStore
 from dispute_provider._signatures import Keyring
 from dispute_provider._transport.claim import NotClaimedError
@@ -60,8 +60,8 @@ CONCEDER = Claimant(Kind.CONCEDE, "chargeback", "conceder")
 YOUNG, LAPSED = terms.LAPSES_AFTER - 0.001, terms.LAPSES_AFTER
 
 
-def take(by: Claimant | None, number: int = 1, trust: Trust = Trust.GOOD) -> Take:
-    return Take(number, by, trust, 0.0)
+def claim_of(by: Claimant | None, number: int = 1, trust: Trust = Trust.GOOD) -> Claim:
+    return Claim(number, by, trust, 0.0)
 
 
 def end(
@@ -75,8 +75,8 @@ def end(
     return End(by, state, "a reason", None, {}, is_settled, trust, 0.0, name)
 
 
-def opened(*takes: Take, released: tuple[int, ...] = (), number: int = 1) -> Link:
-    return Link(number, takes, frozenset(released))
+def opened(*claims: Claim, released: tuple[int, ...] = (), number: int = 1) -> Link:
+    return Link(number, claims, frozenset(released))
 
 
 def ended(by: Claimant, number: int = 1, **facts: Any) -> Link:
@@ -87,44 +87,51 @@ def seeing(claimant: Claimant, seen: str | None) -> Claimant:
     return msgspec.structs.replace(claimant, seen=seen)
 
 
-# Chain, claimant, age of what may be in flight, how the chain stands.
-STANDINGS = [
+UNREADABLE = claim_of(None, trust=Trust.UNKNOWN_KEY)
+# Chain, claimant, age of the last claim that may have a request in flight, status.
+STATUSES = [
     ("nothing", Chain(), ANA, 0.0, Standing.FREE),
     ("nothing, to stage", Chain(), STAGER, 0.0, Standing.FREE),
-    ("own take", Chain((opened(take(ANA)),)), ANA, YOUNG, Standing.OURS),
-    ("own take, old", Chain((opened(take(ANA)),)), ANA, LAPSED, Standing.OURS_LAPSED),
-    ("another's take", Chain((opened(take(BEN)),)), ANA, YOUNG, Standing.TAKEN),
-    ("another's take, old", Chain((opened(take(BEN)),)), ANA, LAPSED, Standing.LAPSED),
-    ("stager's take", Chain((opened(take(STAGER)),)), ANA, YOUNG, Standing.TAKEN),
-    ("a submitter's take, to stage", Chain((opened(take(ANA)),)), STAGER, YOUNG, Standing.TAKEN),
-    ("nobody's take", Chain((opened(take(None, trust=Trust.UNKNOWN_KEY)),)), ANA, YOUNG, Standing.TAKEN),
+    ("own claim", Chain((opened(claim_of(ANA)),)), ANA, YOUNG, Standing.OURS),
+    ("own claim, old", Chain((opened(claim_of(ANA)),)), ANA, LAPSED, Standing.OURS_LAPSED),
+    ("another's claim", Chain((opened(claim_of(BEN)),)), ANA, YOUNG, Standing.TAKEN),
+    ("another's claim, old", Chain((opened(claim_of(BEN)),)), ANA, LAPSED, Standing.LAPSED),
+    ("stager's claim", Chain((opened(claim_of(STAGER)),)), ANA, YOUNG, Standing.TAKEN),
+    ("a submitter's claim, to stage", Chain((opened(claim_of(ANA)),)), STAGER, YOUNG, Standing.TAKEN),
     (
-        "nobody's take, old",
-        Chain((opened(take(None, trust=Trust.UNKNOWN_KEY)),)),
+        "unreadable claim",
+        Chain((opened(UNREADABLE),)),
+        ANA,
+        YOUNG,
+        Standing.TAKEN,
+    ),
+    (
+        "unreadable claim, old",
+        Chain((opened(UNREADABLE),)),
         ANA,
         LAPSED,
         Standing.LAPSED,
     ),
-    ("another's, released", Chain((opened(take(BEN), released=(1,)),)), ANA, 0.0, Standing.FREE),
-    ("own, released", Chain((opened(take(ANA), released=(1,)),)), ANA, 0.0, Standing.FREE),
-    ("own, taken over", Chain((opened(take(ANA), take(BEN, 2)),)), ANA, YOUNG, Standing.TAKEN),
+    ("another's, released", Chain((opened(claim_of(BEN), released=(1,)),)), ANA, 0.0, Standing.FREE),
+    ("own, released", Chain((opened(claim_of(ANA), released=(1,)),)), ANA, 0.0, Standing.FREE),
+    ("own, taken over", Chain((opened(claim_of(ANA), claim_of(BEN, 2)),)), ANA, YOUNG, Standing.TAKEN),
     (
         "own, taken over and released",
-        Chain((opened(take(ANA), take(BEN, 2), released=(2,)),)),
+        Chain((opened(claim_of(ANA), claim_of(BEN, 2), released=(2,)),)),
         ANA,
         YOUNG,
         Standing.OURS,
     ),
     (
         "another's, repeated and released",
-        Chain((opened(take(BEN), take(BEN, 2), released=(2,)),)),
+        Chain((opened(claim_of(BEN), claim_of(BEN, 2), released=(2,)),)),
         ANA,
         YOUNG,
         Standing.TAKEN,
     ),
     (
         "another's, repeated and released, to stage",
-        Chain((opened(take(BEN), take(BEN, 2), released=(2,)),)),
+        Chain((opened(claim_of(BEN), claim_of(BEN, 2), released=(2,)),)),
         STAGER,
         YOUNG,
         Standing.TAKEN,
@@ -133,7 +140,7 @@ STANDINGS = [
     ("own end, in flight", Chain((ended(ANA, is_settled=False),)), ANA, 0.0, Standing.ENDED),
     ("another's end, unseen", Chain((ended(BEN),)), ANA, 0.0, Standing.UNSEEN),
     ("another's end, seen", Chain((ended(BEN),)), seeing(ANA, "hash"), 0.0, Standing.FREE),
-    ("an end that is not there any more", Chain(), seeing(ANA, "hash"), 0.0, Standing.UNSEEN),
+    ("an end that was deleted", Chain(), seeing(ANA, "hash"), 0.0, Standing.UNSEEN),
     (
         "seen, in flight",
         Chain((ended(BEN, is_settled=False),)),
@@ -152,11 +159,11 @@ STANDINGS = [
         0.0,
         Standing.UNSEEN,
     ),
-    ("edited take", Chain((opened(take(ANA, trust=Trust.BAD)),)), ANA, LAPSED, Standing.DAMAGED),
+    ("edited claim", Chain((opened(claim_of(ANA, trust=Trust.BAD)),)), ANA, LAPSED, Standing.DAMAGED),
     ("edited end", Chain((ended(ANA, trust=Trust.BAD),)), ANA, LAPSED, Standing.DAMAGED),
     (
         "an end is gone",
-        Chain((opened(take(BEN)), ended(BEN, 2))),
+        Chain((opened(claim_of(BEN)), ended(BEN, 2))),
         seeing(ANA, "hash"),
         LAPSED,
         Standing.DAMAGED,
@@ -173,17 +180,17 @@ STANDINGS = [
 
 
 @pytest.mark.parametrize(
-    ("chain", "claimant", "age", "stands"), [row[1:] for row in STANDINGS], ids=[row[0] for row in STANDINGS]
+    ("chain", "claimant", "age", "status"), [row[1:] for row in STATUSES], ids=[row[0] for row in STATUSES]
 )
-def test_how_a_chain_stands(chain: Chain, claimant: Claimant, age: float, stands: Standing) -> None:
-    assert standing(chain, claimant, age) is stands
+def test_the_status_of_a_chain(chain: Chain, claimant: Claimant, age: float, status: Standing) -> None:
+    assert standing(chain, claimant, age) is status
 
 
-def test_every_standing_has_a_row() -> None:
-    assert {row[4] for row in STANDINGS} == {*Standing}
+def test_every_status_has_a_row() -> None:
+    assert {row[4] for row in STATUSES} == {*Standing}
 
 
-# What to do by how the chain stands: as approved, answered, refused; and as approved under a key.
+# The next step by status: as approved, answered, refused; and as approved with an idempotency key.
 NEXT = {
     Standing.FREE: (Step.SEND, Step.ANSWERED, Step.REFUSED, Step.SEND),
     Standing.OURS: (Step.WAIT, Step.EARLIER, Step.WAIT, Step.SEND),
@@ -197,19 +204,19 @@ NEXT = {
 }
 
 
-@pytest.mark.parametrize("stands", Standing)
-def test_what_to_do_next(stands: Standing) -> None:
-    steps = [next_step(reading, stands, has_key=False) for reading in Reading]
-    assert (*steps, next_step(Reading.OPEN, stands, has_key=True)) == NEXT[stands]
+@pytest.mark.parametrize("status", Standing)
+def test_the_next_step(status: Standing) -> None:
+    steps = [next_step(reading, status, has_key=False) for reading in Reading]
+    assert (*steps, next_step(Reading.OPEN, status, has_key=True)) == NEXT[status]
     # A key changes nothing else.
-    assert [next_step(reading, stands, has_key=True) for reading in Reading][1:] == steps[1:]
+    assert [next_step(reading, status, has_key=True) for reading in Reading][1:] == steps[1:]
 
 
 def test_the_table_has_every_cell_and_sends_only_what_is_as_approved() -> None:
     assert STEPS.keys() == {*product(Reading, Standing)}
     sends = {cell for cell, step in STEPS.items() if step is Step.SEND}
     may = {Standing.FREE, Standing.OURS_LAPSED, Standing.LAPSED}
-    assert sends == {(Reading.OPEN, stands) for stands in may}
+    assert sends == {(Reading.OPEN, status) for status in may}
 
 
 def _error(kind: type[ApiError], status: int, **facts: Any) -> ApiError:
@@ -217,7 +224,7 @@ def _error(kind: type[ApiError], status: int, **facts: Any) -> ApiError:
 
 
 AGAIN, LATER, SETTLE, STOP = AfterDenial.AGAIN, AfterDenial.LATER, AfterDenial.SETTLE, AfterDenial.STOP
-# Under a key; without; without, where a new token may be had.
+# With a key; without one; without one, if the token can be renewed.
 DENIALS = [
     (None, STOP, STOP, STOP),
     (_error(RateLimitedError, 429), AGAIN, LATER, LATER),
@@ -233,7 +240,7 @@ DENIALS = [
 
 
 @pytest.mark.parametrize(("problem", "keyed", "bare", "renewing"), DENIALS)
-def test_what_to_do_after_an_answer(
+def test_the_step_after_an_answer(
     problem: ApiError | None, keyed: AfterDenial, bare: AfterDenial, renewing: AfterDenial
 ) -> None:
     assert after_answer(problem, has_key=True, renews_token=False) is keyed
@@ -241,22 +248,22 @@ def test_what_to_do_after_an_answer(
     assert after_answer(problem, has_key=False, renews_token=True) is renewing
 
 
-def test_who_goes_on_with_a_link() -> None:
-    assert opened(take(ANA)).takes_on(BEN)
-    assert not opened(take(ANA)).takes_on(CONCEDER)
-    assert not opened(take(ANA)).takes_on(STAGER)
-    assert not opened(take(ANA)).takes_on(msgspec.structs.replace(BEN, stage="appeal"))
-    assert opened(take(ANA), released=(1,)).takes_on(CONCEDER)
-    assert opened(take(None)).takes_on(CONCEDER)
-    # Each take counts, not the last alone.
-    assert not opened(take(ANA), take(CONCEDER, 2)).takes_on(CONCEDER)
-    assert opened(take(ANA), take(CONCEDER, 3), released=(1,)).takes_on(CONCEDER)
+def test_who_may_continue_a_link() -> None:
+    assert opened(claim_of(ANA)).can_be_continued_by(BEN)
+    assert not opened(claim_of(ANA)).can_be_continued_by(CONCEDER)
+    assert not opened(claim_of(ANA)).can_be_continued_by(STAGER)
+    assert not opened(claim_of(ANA)).can_be_continued_by(msgspec.structs.replace(BEN, stage="appeal"))
+    assert opened(claim_of(ANA), released=(1,)).can_be_continued_by(CONCEDER)
+    assert opened(claim_of(None)).can_be_continued_by(CONCEDER)
+    # Every claim counts, not only the last.
+    assert not opened(claim_of(ANA), claim_of(CONCEDER, 2)).can_be_continued_by(CONCEDER)
+    assert opened(claim_of(ANA), claim_of(CONCEDER, 3), released=(1,)).can_be_continued_by(CONCEDER)
 
 
 def test_where_the_next_claim_is_created() -> None:
     assert Chain().place("chargeback") == Place(1, 1, 1)
-    assert Chain((opened(take(ANA)),)).place("chargeback") == Place(1, 2, 1)
-    assert Chain((opened(take(ANA), released=(1,)),)).place("chargeback") == Place(1, 3, 1)
+    assert Chain((opened(claim_of(ANA)),)).place("chargeback") == Place(1, 2, 1)
+    assert Chain((opened(claim_of(ANA), released=(1,)),)).place("chargeback") == Place(1, 3, 1)
     assert Chain((ended(ANA),)).place("chargeback") == Place(2, 1, 2)
     assert Chain((ended(STAGER), ended(ANA, 2))).place("appeal") == Place(3, 1, 1)
 
@@ -266,45 +273,45 @@ _CLAIMANTS = st.sampled_from([ANA, BEN, STAGER, CONCEDER])
 
 @st.composite
 def chains(draw: st.DrawFn) -> Chain:
-    """Chains as claims, releases and ends in any order make them."""
+    """Build chains from claims, releases and ends in any order."""
     links = [
         ended(draw(_CLAIMANTS), number, name=f"end-{number}", is_settled=draw(st.booleans()))
         for number in range(1, draw(st.integers(0, 4)) + 1)
     ]
     if draw(st.booleans()):
-        takes, released, entry = [], set(), 1
+        claims, released, entry = [], set(), 1
         for by in draw(st.lists(_CLAIMANTS, min_size=1, max_size=4)):
-            takes.append(take(by, entry))
+            claims.append(claim_of(by, entry))
             if draw(st.booleans()):
                 released.add(entry)
                 entry += 1
             entry += 1
-        links.append(Link(len(links) + 1, tuple(takes), frozenset(released)))
+        links.append(Link(len(links) + 1, tuple(claims), frozenset(released)))
     return Chain(tuple(links))
 
 
 @given(chains(), _CLAIMANTS, st.sampled_from([0.0, YOUNG, LAPSED]))
-def test_a_stranger_claims_nothing_under_a_request_in_flight(chain: Chain, who: Claimant, age: float) -> None:
+def test_another_claimant_waits_while_a_request_is_in_flight(chain: Chain, who: Claimant, age: float) -> None:
     link = chain.open_link
     if link and link.holder and link.holder.by and link.holder.by.approval != who.approval:
         assert standing(chain, who, age) is (Standing.TAKEN if age < LAPSED else Standing.LAPSED)
 
 
 @given(chains(), _CLAIMANTS, st.sampled_from(["chargeback", "appeal"]))
-def test_a_key_changes_with_each_final_end_of_its_stage_and_with_nothing_else(
+def test_a_key_changes_only_when_a_final_call_of_its_stage_ends(
     chain: Chain, who: Claimant, stage: str
 ) -> None:
     ends = [link.end for link in chain.links if link.end]
     expected = 1 + sum(each.by.kind in FINAL and each.by.stage == stage for each in ends)
     assert chain.place(stage).ordinal == expected
     if not chain.open_link:
-        more = Chain((*chain.links, opened(take(who), number=len(chain.links) + 1)))
+        more = Chain((*chain.links, opened(claim_of(who), number=len(chain.links) + 1)))
         assert more.ordinal(stage) == expected
 
 
-# The ledger itself, over a store in memory.
+# The ledger itself, with a store in memory.
 
-_SEAL = KeySeal(Keyring([b"new", b"old"]))
+_SIGNER = KeyringSigner(Keyring([b"new", b"old"]))
 
 
 class Clock:
@@ -325,60 +332,60 @@ def store(clock: Clock) -> MemoryStore:
     return MemoryStore(clock)
 
 
-def ledger_in(store: MemoryStore, seal: KeySeal = _SEAL) -> DisputeLedger:
-    return Ledger(store).of("test", "stripe", "du_1", seal)
+def ledger_in(store: MemoryStore, signer: KeyringSigner = _SIGNER) -> DisputeLedger:
+    return Ledger(store).for_dispute("test", "stripe", "du_1", signer)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-async def taken(ledger: DisputeLedger, who: Claimant) -> LinkClaim:
+async def acquired(ledger: DisputeLedger, who: Claimant) -> LinkClaim:
     claim = ledger.claim(await ledger.look(), who, {}, None)
-    await claim.take("submit")
+    await claim.acquire("submit")
     return claim
 
 
-async def stands(ledger: DisputeLedger, who: Claimant) -> Standing:
+async def status_of(ledger: DisputeLedger, who: Claimant) -> Standing:
     chain = await ledger.look()
     return standing(chain, who, await ledger.age(chain))
 
 
 _ACTS = st.lists(
-    st.tuples(st.sampled_from(["look", "take", "release", "end", "give up", "pass"]), st.integers(0, 3)),
+    st.tuples(st.sampled_from(["read", "claim", "release", "end", "abandon", "wait"]), st.integers(0, 3)),
     max_size=40,
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(_ACTS)
-def test_two_claimants_never_have_one_place_and_nobody_takes_what_has_ended(
+def test_one_claimant_wins_each_entry_and_no_claimant_claims_an_ended_link(
     acts: list[tuple[str, int]],
 ) -> None:
     run(_play(acts))
 
 
 async def _play(acts: list[tuple[str, int]]) -> None:
-    """Any order of acts of four claimants, each of whom may act on an old look at the chain."""
+    """Play actions of four claimants in any order; each may act on an old reading of the chain."""
     clock = Clock()
     store = MemoryStore(clock)
     ledger = ledger_in(store)
-    people = [ANA, BEN, STAGER, CONCEDER]
-    looks: dict[int, Chain] = {}
+    claimants = [ANA, BEN, STAGER, CONCEDER]
+    readings: dict[int, Chain] = {}
     claims: dict[int, LinkClaim] = {}
     places: dict[tuple[int, int], int] = {}
     for act, who in acts:
-        look = looks.setdefault(who, Chain())
+        chain = readings.setdefault(who, Chain())
         match act:
-            case "look":
-                looks[who] = await ledger.look()
+            case "read":
+                readings[who] = await ledger.look()
                 claims.pop(who, None)
-            case "take":
-                claim = claims.get(who) or ledger.claim(look, people[who], {}, None)
+            case "claim":
+                claim = claims.get(who) or ledger.claim(chain, claimants[who], {}, None)
                 before = set(store.files)
-                with_luck = await _luck(claim)
-                assert with_luck == (len(store.files) > len(before))
-                if with_luck:
+                is_acquired = await _is_acquired(claim)
+                assert is_acquired == (len(store.files) > len(before))
+                if is_acquired:
                     claims[who] = claim
                     [path] = set(store.files) - before
                     link, entry = map(int, path.split("/")[-2:])
@@ -387,9 +394,9 @@ async def _play(acts: list[tuple[str, int]]) -> None:
                 await claims.pop(who).release()
             case "end" if who in claims:
                 await claims.pop(who).end("unknown", "", None, {})
-            case "give up" if look.open_link:
-                link = look.open_link
-                await ledger.end(link.number, link.next_entry, people[who], "unknown", "gone")
+            case "abandon" if chain.open_link:
+                link = chain.open_link
+                await ledger.end(link.number, link.next_entry, claimants[who], "unknown", "gone")
             case _:
                 clock.now += 100.0
         _check_files(store)
@@ -398,19 +405,19 @@ async def _play(acts: list[tuple[str, int]]) -> None:
         assert all(link.end for link in now.links[:-1])
 
 
-async def _luck(claim: LinkClaim) -> bool:
-    was_taken = claim.is_taken
+async def _is_acquired(claim: LinkClaim) -> bool:
+    was_acquired = claim.is_acquired
     try:
-        # Renewed each time, so that every take creates a file.
-        claim._since = -1e9
-        await claim.take("submit")
+        # Force a renewal, so that each claim creates a file.
+        claim._acquired_at = -1e9
+        await claim.acquire("submit")
     except NotClaimedError:
         return False
-    return claim.is_taken or was_taken
+    return claim.is_acquired or was_acquired
 
 
 def _check_files(store: MemoryStore) -> None:
-    """Nothing comes after an end, and no number is left out."""
+    """Check that nothing follows an end and that no number is missing."""
     links: dict[str, dict[int, str]] = {}
     for path, (content, _) in store.files.items():
         folder, _, entry = path.rpartition("/")
@@ -422,51 +429,51 @@ def _check_files(store: MemoryStore) -> None:
         assert "end" not in whats[:-1]
 
 
-def test_a_claim_is_aged_by_the_store_s_clock_whatever_the_worker_s(store: MemoryStore, clock: Clock) -> None:
+def test_the_age_of_a_claim_comes_from_the_store_s_clock(store: MemoryStore, clock: Clock) -> None:
     ledger = ledger_in(store)
     ledger.clock = lambda: -5e6
-    run(taken(ledger, BEN))
-    assert run(stands(ledger, ANA)) is Standing.TAKEN
+    run(acquired(ledger, BEN))
+    assert run(status_of(ledger, ANA)) is Standing.TAKEN
     clock.now += YOUNG
-    assert run(stands(ledger, ANA)) is Standing.TAKEN
+    assert run(status_of(ledger, ANA)) is Standing.TAKEN
     clock.now += 0.001
-    assert run(stands(ledger, ANA)) is Standing.LAPSED
+    assert run(status_of(ledger, ANA)) is Standing.LAPSED
 
 
-def test_an_empty_take_locks_until_it_has_lapsed(store: MemoryStore, clock: Clock) -> None:
+def test_an_empty_claim_locks_until_it_may_be_taken_over(store: MemoryStore, clock: Clock) -> None:
     store.create("test/stripe/du_1/1/1", b"")
     ledger = ledger_in(store)
-    assert run(stands(ledger, ANA)) is Standing.TAKEN
+    assert run(status_of(ledger, ANA)) is Standing.TAKEN
     clock.now += LAPSED
-    assert run(stands(ledger, ANA)) is Standing.LAPSED
-    assert run(taken(ledger, ANA)).is_taken
-    assert run(stands(ledger, ANA)) is Standing.OURS
+    assert run(status_of(ledger, ANA)) is Standing.LAPSED
+    assert run(acquired(ledger, ANA)).is_acquired
+    assert run(status_of(ledger, ANA)) is Standing.OURS
 
 
-def test_a_link_signed_under_a_key_that_is_gone_locks_lapses_and_ends(
+def test_a_link_with_a_dropped_key_locks_and_can_be_taken_over_and_ended(
     store: MemoryStore, clock: Clock
 ) -> None:
-    gone, here = ledger_in(store, KeySeal(Keyring([b"gone"]))), ledger_in(store)
-    claim = run(taken(gone, BEN))
-    assert run(stands(here, ANA)) is Standing.TAKEN
+    gone, here = ledger_in(store, KeyringSigner(Keyring([b"gone"]))), ledger_in(store)
+    claim = run(acquired(gone, BEN))
+    assert run(status_of(here, ANA)) is Standing.TAKEN
     clock.now += LAPSED
-    assert run(stands(here, ANA)) is Standing.LAPSED
+    assert run(status_of(here, ANA)) is Standing.LAPSED
     run(claim.end("submitted", "forged", "req_forged", {}))
-    assert run(stands(here, ANA)) is Standing.SETTLING
+    assert run(status_of(here, ANA)) is Standing.SETTLING
     clock.now += LAPSED
-    assert run(stands(here, ANA)) is Standing.UNSEEN
+    assert run(status_of(here, ANA)) is Standing.UNSEEN
     last = run(here.look()).final_end
     assert last is not None
     assert last.trust is Trust.UNKNOWN_KEY
-    # What it says is read from the API.
+    # Its facts are not used: the API is read instead.
     assert (last.state, last.request_id, last.before) == ("unknown", None, {})
-    assert run(stands(here, seeing(ANA, last.hash))) is Standing.FREE
+    assert run(status_of(here, seeing(ANA, last.hash))) is Standing.FREE
 
 
-def test_a_key_that_was_rotated_is_known(store: MemoryStore) -> None:
-    claim = run(taken(ledger_in(store, KeySeal(Keyring([b"old"]))), BEN))
+def test_a_rotated_key_is_accepted(store: MemoryStore) -> None:
+    claim = run(acquired(ledger_in(store, KeyringSigner(Keyring([b"old"]))), BEN))
     run(claim.release())
-    assert run(stands(ledger_in(store), ANA)) is Standing.FREE
+    assert run(status_of(ledger_in(store), ANA)) is Standing.FREE
 
 
 def _edited(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -485,9 +492,9 @@ def _edited(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("entry", [1, 2])
-def test_an_edited_file_is_held_whatever_was_edited(store: MemoryStore, clock: Clock, entry: int) -> None:
+def test_any_edit_of_a_file_is_noticed(store: MemoryStore, clock: Clock, entry: int) -> None:
     ledger = ledger_in(store)
-    run(run(taken(ledger, BEN)).end("refused", "why", "req_1", {}))
+    run(run(acquired(ledger, BEN)).end("refused", "why", "req_1", {}))
     if entry == 1:
         del store.files["test/stripe/du_1/1/2"]
     path = f"test/stripe/du_1/1/{entry}"
@@ -495,73 +502,74 @@ def test_an_edited_file_is_held_whatever_was_edited(store: MemoryStore, clock: C
     clock.now += LAPSED
     for what, content in _edited(good):
         store.files[path] = (content, created)
-        assert run(stands(ledger, ANA)) is Standing.DAMAGED, what
+        assert run(status_of(ledger, ANA)) is Standing.DAMAGED, what
     store.files[path] = (good, created)
-    assert run(stands(ledger, ANA)) is (Standing.LAPSED if entry == 1 else Standing.UNSEEN)
+    assert run(status_of(ledger, ANA)) is (Standing.LAPSED if entry == 1 else Standing.UNSEEN)
 
 
-def test_a_file_from_another_place_is_held(store: MemoryStore) -> None:
-    """A release or an end that was copied from another link or dispute frees nothing."""
-    other = Ledger(store).of("test", "stripe", "du_2", _SEAL)
-    run(run(taken(other, BEN)).release())
+def test_a_file_copied_from_another_dispute_releases_nothing(store: MemoryStore) -> None:
+    other = Ledger(store).for_dispute("test", "stripe", "du_2", _SIGNER)
+    run(run(acquired(other, BEN)).release())
     ledger = ledger_in(store)
-    run(taken(ledger, BEN))
+    run(acquired(ledger, BEN))
     store.files["test/stripe/du_1/1/2"] = store.files["test/stripe/du_2/1/2"]
-    assert run(stands(ledger, ANA)) is Standing.DAMAGED
+    assert run(status_of(ledger, ANA)) is Standing.DAMAGED
 
 
 def test_a_release_without_a_good_signature_releases_nothing(store: MemoryStore, clock: Clock) -> None:
-    here, gone = ledger_in(store), ledger_in(store, KeySeal(Keyring([b"gone"])))
-    run(run(taken(gone, BEN)).release())
-    assert run(stands(here, ANA)) is Standing.TAKEN
+    here, gone = ledger_in(store), ledger_in(store, KeyringSigner(Keyring([b"gone"])))
+    run(run(acquired(gone, BEN)).release())
+    assert run(status_of(here, ANA)) is Standing.TAKEN
     clock.now += LAPSED
-    assert run(stands(here, ANA)) is Standing.LAPSED
-    assert run(taken(here, ANA)).place == Place(1, 3, 1)
+    assert run(status_of(here, ANA)) is Standing.LAPSED
+    assert run(acquired(here, ANA)).place == Place(1, 3, 1)
 
 
-def test_a_release_is_for_all_takes_of_its_holder_and_for_no_other(store: MemoryStore, clock: Clock) -> None:
+def test_a_release_covers_its_own_claim_and_renewals_only(store: MemoryStore, clock: Clock) -> None:
     ledger = ledger_in(store)
     now = 0.0
     ledger.clock = lambda: now
-    run(taken(ledger, BEN))
+    run(acquired(ledger, BEN))
     clock.now += 1.0
-    # The same task again, as it may be under a key; then it renews its claim, and sends nothing.
-    again = run(taken(ledger, BEN))
+    # The same task claims again, as it may with an idempotency key, then renews its claim and sends nothing.
+    again = run(acquired(ledger, BEN))
     now = terms.RENEWED_AFTER
-    run(again.take("submit"))
+    run(again.acquire("submit"))
     run(again.release())
     assert [link.released for link in run(ledger.look()).links] == [{2, 3}]
-    assert run(stands(ledger, ANA)) is Standing.TAKEN
+    assert run(status_of(ledger, ANA)) is Standing.TAKEN
     clock.now += LAPSED - 1.0
-    assert run(stands(ledger, ANA)) is Standing.LAPSED
+    assert run(status_of(ledger, ANA)) is Standing.LAPSED
 
 
-def test_a_holder_that_comes_back_late_ends_and_releases_nothing(store: MemoryStore, clock: Clock) -> None:
+def test_a_holder_that_was_taken_over_ends_and_releases_nothing(store: MemoryStore, clock: Clock) -> None:
     ledger = ledger_in(store)
-    late = run(taken(ledger, BEN))
+    late = run(acquired(ledger, BEN))
     clock.now += LAPSED
-    run(taken(ledger, ANA))
+    run(acquired(ledger, ANA))
     run(late.end("unknown", "", None, {}))
     run(late.release())
-    assert run(stands(ledger, BEN)) is Standing.TAKEN
+    assert run(status_of(ledger, BEN)) is Standing.TAKEN
     assert run(ledger.look()).open_link is not None
 
 
-def test_who_looked_before_a_link_was_given_up_does_not_take_it(store: MemoryStore, clock: Clock) -> None:
+def test_a_claimant_with_an_old_reading_cannot_claim_a_link_that_has_ended(
+    store: MemoryStore, clock: Clock
+) -> None:
     ledger = ledger_in(store)
-    run(taken(ledger, BEN))
+    run(acquired(ledger, BEN))
     clock.now += LAPSED
     claim = ledger.claim(run(ledger.look()), ANA, {}, None)
     link = run(ledger.look()).open_link
     assert link is not None
     assert run(ledger.end(link.number, link.next_entry, BEN, "unknown", "gone", is_settled=True))
     with pytest.raises(NotClaimedError) as raised:
-        run(claim.take("submit"))
+        run(claim.acquire("submit"))
     assert raised.value.is_lost
     assert not run(ledger.end(link.number, link.next_entry, BEN, "unknown", "gone"))
 
 
-def test_a_claim_is_written_on_within_its_time_and_on_a_young_reading(store: MemoryStore) -> None:
+def test_a_request_is_written_only_within_the_time_limits(store: MemoryStore) -> None:
     ledger = ledger_in(store)
     now = 0.0
     ledger.clock = lambda: now
@@ -574,7 +582,7 @@ def test_a_claim_is_written_on_within_its_time_and_on_a_young_reading(store: Mem
         now = 0.0
         chain = run(ledger.look())
         claim = ledger.claim(chain, ANA, {}, read_at)
-        run(claim.take("submit"))
+        run(claim.acquire("submit"))
         now = after
         if may:
             claim.check("submit")
@@ -584,29 +592,27 @@ def test_a_claim_is_written_on_within_its_time_and_on_a_young_reading(store: Mem
             assert not raised.value.is_lost
 
 
-def test_a_claim_is_renewed_where_it_is_old_and_lost_where_another_has_it(
-    store: MemoryStore, clock: Clock
-) -> None:
+def test_an_old_claim_is_renewed_unless_another_task_took_it_over(store: MemoryStore, clock: Clock) -> None:
     ledger = ledger_in(store)
     now = 0.0
     ledger.clock = lambda: now
-    claim = run(taken(ledger, ANA))
-    run(claim.take("submit"))
+    claim = run(acquired(ledger, ANA))
+    run(claim.acquire("submit"))
     assert len(store.files) == 1
     now = terms.RENEWED_AFTER
-    run(claim.take("submit"))
+    run(claim.acquire("submit"))
     assert len(store.files) == 2
     clock.now += LAPSED
-    run(taken(ledger, BEN))
+    run(acquired(ledger, BEN))
     now *= 3
     with pytest.raises(NotClaimedError) as raised:
-        run(claim.take("submit"))
+        run(claim.acquire("submit"))
     assert raised.value.is_lost
 
 
-def test_disputes_modes_and_apis_have_chains_of_their_own(store: MemoryStore) -> None:
+def test_each_dispute_mode_and_api_has_its_own_chain(store: MemoryStore) -> None:
     ledger = Ledger(store)
-    run(taken(ledger.of("test", "stripe", "du_1", _SEAL), BEN))
+    run(acquired(ledger.for_dispute("test", "stripe", "du_1", _SIGNER), BEN))
     others = [("live", "stripe", "du_1"), ("test", "moov", "du_1"), ("test", "stripe", "du_11")]
     others += [
         ("test", "stripe", "../stripe/du_1"),
@@ -614,11 +620,11 @@ def test_disputes_modes_and_apis_have_chains_of_their_own(store: MemoryStore) ->
         ("test", "stripe", "du_1/1"),
     ]
     for environment, api, dispute in others:
-        assert run(stands(ledger.of(environment, api, dispute, _SEAL), ANA)) is Standing.FREE
+        assert run(status_of(ledger.for_dispute(environment, api, dispute, _SIGNER), ANA)) is Standing.FREE
 
 
 class LosingStore(MemoryStore):
-    """A store whose answer to a create is lost; its client repeats it where ``repeats`` says so."""
+    """A store whose answer to a create is lost; its client repeats the request if ``repeats`` is set."""
 
     repeats = False
     arrives = True
@@ -632,20 +638,20 @@ class LosingStore(MemoryStore):
 
 
 @pytest.mark.parametrize("repeats", [True, False], ids=["repeated", "not repeated"])
-def test_one_s_own_claim_is_known_where_the_answer_was_lost(repeats: bool) -> None:
+def test_a_claim_is_recognised_after_the_store_s_answer_was_lost(repeats: bool) -> None:
     store = LosingStore()
     store.repeats = repeats
-    assert run(taken(ledger_in(store), ANA)).is_taken
-    # The same task a second time is another claim, all that it says being equal.
+    assert run(acquired(ledger_in(store), ANA)).is_acquired
+    # A second claim of the same task has equal facts, but is another claim.
     with pytest.raises(NotClaimedError) as raised:
-        run(ledger_in(store).claim(Chain(), ANA, {}, None).take("submit"))
+        run(ledger_in(store).claim(Chain(), ANA, {}, None).acquire("submit"))
     assert raised.value.is_lost
 
 
-def test_a_claim_that_did_not_arrive_is_none() -> None:
+def test_a_claim_that_never_reached_the_store_is_not_acquired() -> None:
     store = LosingStore()
     store.arrives = False
     with pytest.raises(NotClaimedError) as raised:
-        run(taken(ledger_in(store), ANA))
+        run(acquired(ledger_in(store), ANA))
     assert not raised.value.is_lost
     assert "nothing was sent" in str(raised.value)

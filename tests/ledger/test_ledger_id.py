@@ -67,9 +67,7 @@ def test_a_ledger_without_a_mirror_is_adopted(folder: Path, mirror: StateStore) 
 def test_a_mirror_without_the_ledger_is_refused(folder: Path, mirror: StateStore) -> None:
     """As on a second machine with a folder of its own, or after a pod was wiped."""
     mirror["id"] = "a" * 32
-    with pytest.raises(
-        LedgerError, match=r"ledger\.json is missing, and earlier tasks had one\. To do: name a folder"
-    ):
+    with pytest.raises(LedgerError, match=r"no ledger\.json, but earlier tasks had one\. To do: set"):
         _open(mirror)
     assert not (folder / "ledger.json").exists(), "a new one would be taken for the old one by the next task"
     assert mirror == {"id": "a" * 32}
@@ -79,7 +77,7 @@ def test_another_ledger_is_refused(folder: Path, mirror: StateStore) -> None:
     _open(StateStore())
     mirror["id"] = "a" * 32
     with pytest.raises(
-        LedgerError, match=r"another ledger than the one that earlier tasks have used\. To do: "
+        LedgerError, match=r"not the ledger that earlier tasks used: its id differs\. To do: "
     ):
         _open(mirror)
     assert mirror == {"id": "a" * 32}
@@ -157,7 +155,7 @@ def test_a_store_that_is_not_known_to_lock_is_refused(
 ) -> None:
     _name(monkeypatch, address)
     protocol = address.partition("://")[0]
-    with pytest.raises(LedgerError, match=f"cannot be kept at {protocol}://.*To do: name a folder"):
+    with pytest.raises(LedgerError, match=f"does not support {protocol}://.*To do: name a folder"):
         _open(mirror)
     assert not mirror
 
@@ -184,7 +182,8 @@ def test_a_client_that_is_not_installed_is_asked_for(
 ) -> None:
     _name(monkeypatch, "gs://bucket/ledger")
     with pytest.raises(
-        LedgerError, match=r"needs gcsfs 2024\.12 or newer, which is not installed\. To do: install"
+        LedgerError,
+        match=r"needs gcsfs 2024\.12 or newer for gs://, but it is not installed\. To do: install",
     ):
         _open(mirror)
 
@@ -195,6 +194,6 @@ def test_a_store_that_airflow_does_not_know_is_asked_for(
     _name(monkeypatch, "gs://bucket/ledger")
     monkeypatch.setattr(metadata, "version", lambda name: "2026.9.0")
     with pytest.raises(
-        LedgerError, match=r"cannot be kept at gs://: No filesystem.*To do: install Airflow's provider"
+        LedgerError, match=r"cannot use gs://: No filesystem.*To do: install Airflow's provider"
     ):
         _open(mirror)

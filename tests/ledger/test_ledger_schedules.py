@@ -69,7 +69,7 @@ def test_who_cannot_wait_for_an_earlier_try_before_the_due_date_says_so_at_once(
         ledger = world.ledger()
         # The first was killed with its claim.
         claim = ledger.claim(await ledger.look(), claimant_of(record, Kind.SUBMIT, "task"), {}, None)
-        await claim.take("submit")
+        await claim.acquire("submit")
         return await submit(world.api("task"), record, ledger, "task")
 
     end = world.run(second_try())

@@ -179,7 +179,7 @@ class Claim:
         self._refuses = refuses
         self.asked: list[tuple[str, float]] = []
 
-    async def take(self, operation: str) -> None:
+    async def acquire(self, operation: str) -> None:
         self._note("take", operation)
 
     def check(self, operation: str) -> None:

@@ -1,4 +1,4 @@
-"""The evidence store: bytes by sha256, never others."""
+"""Test the evidence store: it returns only the bytes that belong to a sha256."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return folder[request.param]
 
 
-def test_a_document_is_found_by_its_digest(store: str) -> None:
+def test_a_document_is_stored_under_its_digest(store: str) -> None:
     sha256 = evidence_store.put(b"receipt")
     assert sha256 == hashlib.sha256(b"receipt").hexdigest()
     assert evidence_store.put(b"receipt") == sha256
@@ -34,7 +34,7 @@ def test_a_document_is_found_by_its_digest(store: str) -> None:
     assert evidence_store.get(hashlib.sha256(b"another").hexdigest()) is None
 
 
-def test_without_a_store_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_evidence_store_nothing_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(_NAME, raising=False)
     assert not evidence_store.is_configured()
     assert evidence_store.put(b"receipt") is None
@@ -45,7 +45,7 @@ def test_without_a_store_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     "name",
     ["", "..", "../../etc/passwd", "0" * 63, "0" * 65, "A" * 64, "0" * 62 + "/.", "0" * 64 + "\n", "٠" * 64],
 )
-def test_nothing_but_a_digest_is_looked_for(
+def test_a_name_that_is_not_a_digest_is_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(_NAME, str(tmp_path))
@@ -55,22 +55,20 @@ def test_nothing_but_a_digest_is_looked_for(
 
 @settings(max_examples=50)
 @given(name=st.text(max_size=80))
-def test_no_name_leads_out_of_the_store(name: str) -> None:
+def test_no_name_reads_outside_the_store(name: str) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
         evidence_store.get(name)
 
 
-def test_other_bytes_under_a_digest_are_not_handed_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(_NAME, str(tmp_path))
     sha256 = evidence_store.put(b"receipt") or ""
     (tmp_path / sha256[:2] / sha256).write_bytes(b"forged")
-    with pytest.raises(evidence_store.EvidenceStoreError, match="other bytes"):
+    with pytest.raises(evidence_store.EvidenceStoreError, match="has changed"):
         evidence_store.get(sha256)
 
 
-def test_what_is_there_is_never_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stored_document_is_never_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(_NAME, str(tmp_path))
     file = tmp_path / (sha256 := evidence_store.put(b"receipt") or "")[:2] / sha256
     before = file.stat()
@@ -78,7 +76,7 @@ def test_what_is_there_is_never_written_again(tmp_path: Path, monkeypatch: pytes
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_many_writers_of_one_document_leave_it_whole_and_alone(
+def test_concurrent_writers_of_one_document_leave_one_complete_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(_NAME, str(tmp_path))
@@ -93,7 +91,7 @@ def test_many_writers_of_one_document_leave_it_whole_and_alone(
     assert [file.name for file in (tmp_path / sha256[:2]).iterdir()] == [sha256]
 
 
-def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_written_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "store").write_text("a file where a folder should be")
     monkeypatch.setenv(_NAME, str(tmp_path / "store"))
     with pytest.raises(evidence_store.EvidenceStoreError, match="cannot be written"):

@@ -1,4 +1,4 @@
-"""The sweep remembers who was asked, and asks again in time."""
+"""Test when the sweep opens a new review, given its memory of earlier ones."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ CASE = "c" * 64
 RUN = "dispute_review/review__stripe_default__1"
 
 
-def asked(until: datetime | None = NOW + timedelta(days=1)) -> LastReview:
+def reviewed(until: datetime | None = NOW + timedelta(days=1)) -> LastReview:
     memory = remember({}, [record(HELD, case_digest=CASE)], ["du_1"], RUN, until)
-    found = LastReview.of(memory, "du_1")
+    found = LastReview.find(memory, "du_1")
     assert found
     return found
 
 
-def test_what_is_in_an_open_review_is_left_alone_until_something_changes():
-    assert asked().is_settled(None, CASE, HELD, NOW)
-    assert not asked().is_settled(None, "d" * 64, HELD, NOW), "its case changed"
+def test_a_dispute_under_review_gets_no_second_review_until_it_changes():
+    assert reviewed().is_settled(None, CASE, HELD, NOW)
+    assert not reviewed().is_settled(None, "d" * 64, HELD, NOW), "its case changed"
     for change in (
         snapshot("du_1", text="a colleague's"),
         snapshot("du_1", stage="appeal"),
         snapshot("du_1", due=HELD.dispute.due + timedelta(days=1)),
         snapshot("du_1", submissions=1),
     ):
-        assert not asked().is_settled(None, CASE, change, NOW)
+        assert not reviewed().is_settled(None, CASE, change, NOW)
 
 
-def test_a_review_that_ended_unanswered_is_asked_anew_and_one_that_is_answered_is_not():
+def test_only_a_review_without_an_answer_is_repeated_when_it_ends():
     late = NOW + timedelta(days=1, minutes=11)
-    assert asked().is_settled(None, CASE, HELD, NOW + timedelta(days=1)), "it may just be answered"
-    assert not asked().is_settled(None, CASE, HELD, late)
-    assert asked(until=None).is_settled(None, CASE, HELD, late), "it waits for ever"
+    assert reviewed().is_settled(None, CASE, HELD, NOW + timedelta(days=1)), "an answer may have just arrived"
+    assert not reviewed().is_settled(None, CASE, HELD, late)
+    assert reviewed(until=None).is_settled(None, CASE, HELD, late), "it never times out"
     for action in ("submit", "hold", "edit", "reject", "concede"):
-        assert asked().is_settled(ReviewAnswer(RUN, action), CASE, HELD, late)
-    assert not asked().is_settled(ReviewAnswer(RUN), CASE, HELD, NOW), "nobody decided: why wait for its end"
+        assert reviewed().is_settled(ReviewAnswer(RUN, action), CASE, HELD, late)
+    assert not reviewed().is_settled(ReviewAnswer(RUN), CASE, HELD, NOW), "no decision: the wait is over"
 
 
-def test_the_answer_of_another_review_counts_for_nothing():
+def test_the_answer_to_another_review_is_ignored():
     other = ReviewAnswer("dispute_review/another", "hold")
-    assert not asked().is_settled(other, CASE, HELD, NOW + timedelta(days=2))
-    assert asked().is_settled(replace(other, action=None), CASE, HELD, NOW)
+    assert not reviewed().is_settled(other, CASE, HELD, NOW + timedelta(days=2))
+    assert reviewed().is_settled(replace(other, action=None), CASE, HELD, NOW)
 
 
-def test_of_what_was_rejected_only_the_case_and_the_stage_count():
+def test_a_rejected_dispute_is_reviewed_again_only_for_a_new_case_or_stage():
     rejected = ReviewAnswer(RUN, "reject")
-    taken_back = Snapshot(HELD.dispute, ())
-    assert asked().is_settled(rejected, CASE, taken_back, NOW)
-    assert not asked().is_settled(rejected, "d" * 64, taken_back, NOW)
-    assert not asked().is_settled(rejected, CASE, snapshot("du_1", stage="appeal"), NOW)
-    assert not asked().is_settled(ReviewAnswer(RUN, "hold"), CASE, taken_back, NOW)
+    restored = Snapshot(HELD.dispute, ())
+    assert reviewed().is_settled(rejected, CASE, restored, NOW)
+    assert not reviewed().is_settled(rejected, "d" * 64, restored, NOW)
+    assert not reviewed().is_settled(rejected, CASE, snapshot("du_1", stage="appeal"), NOW)
+    assert not reviewed().is_settled(ReviewAnswer(RUN, "hold"), CASE, restored, NOW)
 
 
-def test_what_is_no_longer_open_is_forgotten_and_what_others_wrote_is_kept():
+def test_closed_disputes_are_deleted_and_other_entries_are_kept():
     before = remember({}, [record(snapshot(f"du_{n}"), case_digest=CASE) for n in (1, 2)], [], RUN, NOW)
     after = remember(before, [record(snapshot("du_3"), case_digest=CASE)], ["du_2"], "r/2", None)
     assert set(after) == {"du_2", "du_3"}
@@ -71,13 +71,13 @@ def test_what_is_no_longer_open_is_forgotten_and_what_others_wrote_is_kept():
 
 
 @pytest.mark.parametrize("stored", [["x", "y"], None, {}, {"case": "x"}])
-def test_what_an_earlier_version_wrote_is_asked_about_anew(stored):
-    assert LastReview.of({"du_1": stored}, "du_1") is None
+def test_an_unreadable_entry_is_treated_as_missing(stored):
+    assert LastReview.find({"du_1": stored}, "du_1") is None
     assert ReviewAnswer.read(stored) is None
 
 
 @given(st.permutations(range(4)))
-def test_a_review_has_one_name_whatever_the_order_and_another_one_after_it_ended(order):
+def test_the_name_of_a_review_depends_on_its_records_and_not_on_their_order(order):
     records = [record(snapshot(f"du_{n}"), case_digest=CASE) for n in range(4)]
     name = review_name({}, records)
     assert review_name({}, [records[n] for n in order]) == name
@@ -91,21 +91,21 @@ HOURS = (24.0, 6.0)
 
 
 def at(hours: float) -> datetime:
-    """So many hours before the due date."""
+    """Return the time this many hours before the due date."""
     return HELD.dispute.due - timedelta(hours=hours)
 
 
-def asked_at(hours: float, **more: object) -> LastReview:
-    return replace(asked(), at=at(hours), **more)
+def reviewed_at(hours: float, **more: object) -> LastReview:
+    return replace(reviewed(), at=at(hours), **more)
 
 
 @pytest.mark.parametrize(
     ("action", "state"),
     [("hold", "held"), ("edit", "held"), ("submit", "unknown"), ("submit", None), ("concede", "unknown")],
 )
-def test_whatever_is_still_open_returns_once_at_each_of_the_hours(action, state):
+def test_an_open_dispute_is_reviewed_once_at_each_hour(action, state):
     answer = ReviewAnswer(RUN, action, state=state)
-    for asked_before, now, settled in [
+    for hours_before, now, settled in [
         (60, 25, True),
         (60, 24, False),
         (60, 1, False),
@@ -113,48 +113,48 @@ def test_whatever_is_still_open_returns_once_at_each_of_the_hours(action, state)
         (23, 5, False),
         (5, 1, True),
     ]:
-        assert asked_at(asked_before).is_settled(answer, CASE, HELD, at(now), HOURS) is settled
-    assert asked_at(60).is_settled(answer, CASE, HELD, at(1), ()), "no hours, no return"
+        assert reviewed_at(hours_before).is_settled(answer, CASE, HELD, at(now), HOURS) is settled
+    assert reviewed_at(60).is_settled(answer, CASE, HELD, at(1), ()), "no hours are set"
 
 
 @pytest.mark.parametrize("state", ["refused", "held"])
-def test_what_was_approved_and_not_sent_returns_at_once_and_the_second_time_at_the_hours(state):
+def test_an_approved_dispute_that_was_not_sent_is_reviewed_at_once_then_at_the_hours(state):
     answer = ReviewAnswer(RUN, "submit", state=state)
-    assert not asked_at(90).is_settled(answer, CASE, HELD, at(80), HOURS)
-    assert asked_at(90, failed=True).is_settled(answer, CASE, HELD, at(80), HOURS)
-    assert not asked_at(90, failed=True).is_settled(answer, CASE, HELD, at(20), HOURS)
+    assert not reviewed_at(90).is_settled(answer, CASE, HELD, at(80), HOURS)
+    assert reviewed_at(90, failed=True).is_settled(answer, CASE, HELD, at(80), HOURS)
+    assert not reviewed_at(90, failed=True).is_settled(answer, CASE, HELD, at(20), HOURS)
 
 
-def test_what_was_rejected_returns_at_the_first_of_the_hours_only():
+def test_a_rejected_dispute_is_reviewed_only_at_the_first_hour():
     rejected = ReviewAnswer(RUN, "reject", state="rejected")
-    assert asked_at(60).is_settled(rejected, CASE, HELD, at(25), HOURS)
-    assert not asked_at(60).is_settled(rejected, CASE, HELD, at(20), HOURS)
-    assert asked_at(20).is_settled(rejected, CASE, HELD, at(1), HOURS)
+    assert reviewed_at(60).is_settled(rejected, CASE, HELD, at(25), HOURS)
+    assert not reviewed_at(60).is_settled(rejected, CASE, HELD, at(20), HOURS)
+    assert reviewed_at(20).is_settled(rejected, CASE, HELD, at(1), HOURS)
 
 
 @pytest.mark.parametrize("state", ["submitted", "submitted-differs", "already-submitted", "conceded"])
-def test_what_was_answered_never_returns_but_at_another_stage(state):
+def test_an_answered_dispute_is_reviewed_only_at_another_stage(state):
     answer = ReviewAnswer(RUN, "submit", state=state)
     changed = snapshot("du_1", text="changed")
-    assert asked_at(60).is_settled(answer, "d" * 64, changed, at(1), HOURS)
-    assert not asked_at(60).is_settled(answer, CASE, snapshot("du_1", stage="appeal"), at(1), HOURS)
+    assert reviewed_at(60).is_settled(answer, "d" * 64, changed, at(1), HOURS)
+    assert not reviewed_at(60).is_settled(answer, CASE, snapshot("du_1", stage="appeal"), at(1), HOURS)
 
 
-def test_an_entry_of_an_earlier_version_is_read_and_returns_within_the_hours():
+def test_an_entry_of_an_earlier_version_is_read():
     stored = {"case": "c", "held": "h", "opening": "o", "review": "r", "until": "2026-11-22T12:00:00+00:00"}
-    before = LastReview.of({"du_1": stored}, "du_1")
+    before = LastReview.find({"du_1": stored}, "du_1")
     assert before
     assert (before.at, before.until) == (None, NOW)
-    assert LastReview.of({"du_1": {**stored, "until": "soon"}}, "du_1") is None
-    assert not replace(asked(), at=None).is_settled(ReviewAnswer(RUN, "hold"), CASE, HELD, at(20), HOURS)
-    assert replace(asked(), at=None).is_settled(ReviewAnswer(RUN, "hold"), CASE, HELD, at(30), HOURS)
+    assert LastReview.find({"du_1": {**stored, "until": "soon"}}, "du_1") is None
+    assert not replace(reviewed(), at=None).is_settled(ReviewAnswer(RUN, "hold"), CASE, HELD, at(20), HOURS)
+    assert replace(reviewed(), at=None).is_settled(ReviewAnswer(RUN, "hold"), CASE, HELD, at(30), HOURS)
 
 
-def test_a_review_whose_run_has_ended_without_an_answer_is_asked_anew():
-    assert not asked().is_settled(None, CASE, HELD, NOW, HOURS, True)
+def test_a_review_whose_run_ended_without_an_answer_is_repeated():
+    assert not reviewed().is_settled(None, CASE, HELD, NOW, HOURS, True)
 
 
-def test_a_sweep_that_is_tried_again_keeps_what_it_remembers():
+def test_a_retried_sweep_keeps_its_memory():
     records = [record(HELD, case_digest=CASE)]
     held = {"du_1": ReviewAnswer(RUN, "hold", "ana (7)", "held by the reviewer, decide later")}
     first = remember({}, records, ["du_1"], RUN, NOW, {}, NOW)

@@ -1,4 +1,4 @@
-"""Staging remembers a broken try, and what is ours."""
+"""Test the memory of staging: uploads of failed tries, and the marks of our own evidence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ended(dispute: str, state: State = State.STAGED) -> Record:
     return Record("moov", "moov_default", dispute, state, "")
 
 
-def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispute() -> None:
+def test_the_wait_for_earlier_uploads_starts_once_for_all_disputes() -> None:
     store = StateStore()
     broken = opened(store)
     broken.begin("first", [])
@@ -43,34 +43,34 @@ def test_the_uploads_of_a_broken_try_are_waited_for_once_not_anew_for_each_dispu
     assert memory.of("untouched").seconds_until_settled == 0
 
 
-def test_what_is_staged_is_ours_in_the_next_run_and_no_longer_under_way() -> None:
+def test_staged_evidence_is_ours_in_the_next_run_and_no_longer_in_flight() -> None:
     store = StateStore()
     memory = opened(store)
-    memory.begin("staged", ["theirs"])
-    memory.begin("held", ["theirs"])
+    memory.begin("staged", ["foreign"])
+    memory.begin("held", ["foreign"])
     memory.remember("staged", frozenset({"one", "two"}))
     memory.end(ended("staged"))
     memory.end(ended("held", State.HELD))
-    assert opened(store).of("staged").first_seen == {"theirs"}, "a try that is killed here goes on from it"
+    assert opened(store).of("staged").first_seen == {"foreign"}, "a killed try continues from here"
     memory.finish()
 
     following = opened(store)
     assert following.of("staged").ours == {"one", "two"}
     assert following.of("staged").first_seen is None
     assert following.of("staged").seconds_until_settled == 0
-    assert following.of("held").first_seen == {"theirs"}
+    assert following.of("held").first_seen == {"foreign"}
     assert following.of("held").seconds_until_settled > 150
     assert following.of("unknown").ours == frozenset()
 
 
-def test_a_try_that_finds_all_uploads_there_ends_what_a_broken_one_has_begun() -> None:
+def test_a_try_that_finds_all_uploads_ends_those_of_a_failed_try() -> None:
     store = StateStore()
-    opened(store).begin("staged", ["theirs"])
-    opened(store).begin("begun anew", ["theirs"])
+    opened(store).begin("staged", ["foreign"])
+    opened(store).begin("begun again", ["foreign"])
 
     memory = opened(store)
-    opened(store).begin("begun anew", ["theirs", "more"])
-    for dispute in ("staged", "begun anew"):
+    opened(store).begin("begun again", ["foreign", "more"])
+    for dispute in ("staged", "begun again"):
         memory.remember(dispute, frozenset({"one"}))
         memory.end(ended(dispute))
     memory.finish()
@@ -78,10 +78,10 @@ def test_a_try_that_finds_all_uploads_there_ends_what_a_broken_one_has_begun() -
     following = opened(store)
     assert following.of("staged").first_seen is None
     assert following.of("staged").seconds_until_settled == 0
-    assert following.of("begun anew").first_seen == {"theirs", "more"}, "another task's own is not over"
+    assert following.of("begun again").first_seen == {"foreign", "more"}, "the other task has not ended"
 
 
-def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
+def test_old_marks_are_deleted_and_invalid_ones_are_ignored() -> None:
     store = StateStore()
     first = opened(store)
     names = ["kept", "old", "broken", "new"]
@@ -94,7 +94,7 @@ def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
     assert memory.of("kept").ours == {"a", "b"}
     assert memory.of("broken").ours == frozenset()
     for name in ("kept", "old", "broken"):
-        # Something is written under each of their keys.
+        # Write something to each of their buckets.
         other = next(f"new {n}" for n in range(1000) if memory._bucket(f"new {n}") == keys[name])
         memory.remember(other, frozenset({"c"}))
     memory.finish()
@@ -106,7 +106,7 @@ def test_old_marks_are_forgotten_and_what_are_none_are_not_read() -> None:
     assert all(isinstance(entry, str) for entry in stored)
 
 
-def test_many_marks_are_written_as_they_come_in_few_writes() -> None:
+def test_many_marks_take_few_writes() -> None:
     store = StateStore()
     memory = opened(store, "stripe")
     for number in range(20_000):

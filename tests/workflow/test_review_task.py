@@ -19,7 +19,7 @@ from state_stores import AssetStores, StateStore
 
 from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider._evidence.record import Approval, Record, State
-from dispute_provider._state.sweep_store import ANSWERED, ENDED, note_answers
+from dispute_provider._state.sweep_store import ANSWERED, ENDED, save_answers
 from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
 from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.operators.evidence import (
@@ -140,7 +140,7 @@ def test_an_end_whose_key_was_replaced_is_noted_as_refused(stripe_connection, co
     at = "2026-11-01T09:30:00+00:00"
     signed = Signer("contest/this-run").sign(replace(record, approval=Approval("submit", "ana (7)", at)))
     given = context()
-    note_answers(given, [signed], {})
+    save_answers(given, [signed], {})
     connect("stripe", password="sk_test_51TheKeyAfterThat")
     with DAG("contest", schedule=None):
         outcome = ReportOutcomeOperator(task_id="outcome", results=[signed.to_dict()])

@@ -202,7 +202,7 @@ def test_receipts_that_cannot_be_written_are_logged_and_stop_nothing(
     said = capfd.readouterr().out + caplog.text
     # A record may be captured as output and as a log.
     written = {line.split('"')[3] for line in said.splitlines() if line.lstrip().startswith('"dispute":')}
-    assert "no receipt could be written" in said
+    assert "its receipt could not be written" in said
     assert written == {*disputes}
 
 

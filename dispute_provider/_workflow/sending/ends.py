@@ -129,7 +129,7 @@ def earlier_end(record: Record, found: Snapshot, link: Link | None = None) -> Re
         return _resumed_end(record)
     reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
     # Where a file of the ledger was edited, what it would say of another task's submission is not known.
-    is_damaged = link is not None and any(take.trust is Trust.BAD for take in link.takes)
+    is_damaged = link is not None and any(claim.trust is Trust.BAD for claim in link.claims)
     return record.ended(State.UNKNOWN if is_damaged else State.SUBMITTED_DIFFERS, reason)
 
 

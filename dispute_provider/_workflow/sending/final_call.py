@@ -144,7 +144,7 @@ class FinalCall(abc.ABC, Generic[R]):
         """End an open link of another that this call cannot go on with; return whether there was one."""
         link = seen.chain.open_link
         claimant = msgspec.structs.replace(seen.claimant, stage=self.dispute(found).stage)
-        if link is None or link.takes_on(claimant):
+        if link is None or link.can_be_continued_by(claimant):
             return False
         await give_up(self._ledger, link, claimant)
         return True

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dispute_provider._ledger.chain import What
+    from dispute_provider._ledger.chain import EntryKind
 
 
 def _no_takeover_lock() -> None:
-    from dispute_provider._ledger.chain import What
+    from dispute_provider._ledger.chain import EntryKind
     from dispute_provider._ledger.ledger import DisputeLedger
 
     original = DisputeLedger.create
 
-    async def create(self: Any, link: int, entry: int, what: What, facts: Mapping[str, Any]) -> bool:
-        is_takeover = what is What.TAKE and entry > 1
+    async def create(self: Any, link: int, entry: int, what: EntryKind, facts: Mapping[str, Any]) -> bool:
+        is_takeover = what is EntryKind.CLAIM and entry > 1
         return await original(self, link, entry, what, facts) or is_takeover
 
     DisputeLedger.create = create  # type: ignore[method-assign]
@@ -26,10 +26,10 @@ def _no_takeover_lock() -> None:
 def _no_lock() -> None:
     from dispute_provider._ledger.ledger import LinkClaim
 
-    async def take(self: Any, operation: str) -> None:
-        self._take, self._since, self.is_taken = self._take + 1, self._ledger.clock(), True
+    async def acquire(self: Any, operation: str) -> None:
+        self._entry, self._acquired_at, self.is_acquired = self._entry + 1, self._ledger.clock(), True
 
-    LinkClaim.take = take  # type: ignore[method-assign]
+    LinkClaim.acquire = acquire  # type: ignore[method-assign]
 
 
 def _no_check() -> None:
@@ -67,9 +67,9 @@ def _no_mirror() -> None:
 
 def _unsigned_links() -> None:
     from dispute_provider._ledger.chain import Trust
-    from dispute_provider._ledger.seal import KeySeal
+    from dispute_provider._ledger.signing import KeyringSigner
 
-    KeySeal.check = lambda self, content, signature: Trust.GOOD  # type: ignore[method-assign]
+    KeyringSigner.check = lambda self, content, signature: Trust.GOOD  # type: ignore[method-assign]
 
 
 def _no_ends() -> None:
@@ -162,14 +162,14 @@ def _stagings_unlocked() -> None:
     from dispute_provider._ledger.chain import Kind
     from dispute_provider._ledger.ledger import LinkClaim
 
-    original = LinkClaim.take
+    original = LinkClaim.acquire
 
-    async def take(self: Any, operation: str) -> None:
+    async def acquire(self: Any, operation: str) -> None:
         if self.claimant.kind is not Kind.STAGE:
             await original(self, operation)
-        self._since = self._ledger.clock()
+        self._acquired_at = self._ledger.clock()
 
-    LinkClaim.take = take  # type: ignore[method-assign]
+    LinkClaim.acquire = acquire  # type: ignore[method-assign]
 
 
 def _error_believed() -> None:

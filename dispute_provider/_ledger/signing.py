@@ -1,4 +1,4 @@
-"""Sign what stands in the ledger. Pure."""
+"""Sign the files of the ledger, and check their signatures. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _SCOPE = "ledger"
 _TRUST = {Check.GOOD: Trust.GOOD, Check.UNKNOWN_KEY: Trust.UNKNOWN_KEY}
 
 
-class KeySeal:
-    """Signs with the newest of some keys, and knows the signatures of all.
+class KeyringSigner:
+    """Signs with the newest key of a keyring, and accepts the signatures of all its keys.
 
     :param keyring: the keys.
     """
