@@ -18,7 +18,7 @@ def test_its_tables_are_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("name", ["steps", "after", "leaves"])
-def test_a_table_that_is_not_would_be_noticed(name: str) -> None:
+def test_an_outdated_table_is_detected(name: str) -> None:
     stale, replaced = re.subn(rf"(<!-- {name} -->\n.*?\n).*?\n(?=<!-- /{name})", r"\1", TEXT, flags=re.DOTALL)
     assert replaced == 1
     assert TABLES["page"](stale) == TEXT

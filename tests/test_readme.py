@@ -85,5 +85,5 @@ def test_it_explains_every_state_that_a_dispute_can_end_in():
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!https?:)[^)]+)\)", README))
-def test_what_it_links_to_is_there(target):
+def test_every_link_target_exists(target):
     assert (ROOT / target).is_file()

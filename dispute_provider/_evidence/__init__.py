@@ -1,1 +1,1 @@
-"""Evidence as values: cases, snapshots, digests, records, reviews. Pure; knows no Airflow and no HTTP."""
+"""Model cases, evidence, digests and records as values. Pure: imports neither Airflow nor HTTP."""

@@ -1,4 +1,4 @@
-"""A case: one dispute's evidence as its owner keeps it."""
+"""Read and check a case: one dispute's evidence as its owner keeps it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,28 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A document that stands beside the case, named relative to it."""
+    """A document in the case's folder.
+
+    :param path: relative to the case's folder.
+    :param optional: whether the case can be staged without it.
+    """
 
     path: str
     optional: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One piece of evidence under the API's own name for it: text, a document or a structured object.
+    """One piece of evidence under the API's name for it: text, a document or a structured object.
 
-    :param name: of a field that the API nests, its path: ``appeal/card/reason_for_filing``.
+    :param name: the API's name of the field; for a nested field its path, such as
+        ``appeal/card/reason_for_filing``.
     """
 
     name: str
     value: str | FileReference | Mapping[str, Any]
 
     def __repr__(self) -> str:
-        """Without what it says: that belongs in no log."""
+        """Omit the value: customer text must not be logged."""
         return f"Entry({self.name!r})"
 
 
@@ -49,12 +54,12 @@ class Case:
     """One dispute's evidence.
 
     :param provider: the API, ``stripe`` or ``moov``.
-    :param account: Stripe Connect account or Moov merchant account; None where the connection's own.
-    :param prepared_by: who put the evidence together.
-    :param customer_contacted: whether the cardholder was asked first; None if nobody said.
-    :param product: ``physical``, ``digital`` or ``service``.
-    :param folder: where its documents stand; None if it has come without a place of its own.
-    :param source: the file it was read from, if any.
+    :param account: the Stripe Connect account or Moov merchant account; None for the connection's account.
+    :param prepared_by: the person who prepared the evidence.
+    :param customer_contacted: whether the customer was contacted first; None if the case does not state it.
+    :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
+    :param folder: the folder of its documents; None for a case that was not read from a file.
+    :param source: the file it was read from; None for a case that was not read from a file.
     """
 
     provider: str
@@ -73,9 +78,9 @@ class Case:
         return tuple(entry.value for entry in self.evidence if isinstance(entry.value, FileReference))
 
     def digest(self, documents: Mapping[str, Document]) -> str:
-        """sha256 of the case with its documents: it changes when its owner changes anything.
+        """Return the sha256 of the case with its documents, which changes with any of them.
 
-        :param documents: by the paths that the case names; absent ones count as absent.
+        :param documents: by the paths that the case names; a path without a document is hashed as absent.
         """
         entries = [
             [entry.name, documents[entry.value.path].sha256 if entry.value.path in documents else None]
@@ -87,11 +92,11 @@ class Case:
 
     @classmethod
     def parse(cls, data: Any, *, folder: str | None = None, source: str | None = None) -> Case:
-        """Check and read a case as it stands in a file, a row or a form.
+        """Check the data of a file, a row or a form, and return it as a case.
 
-        :param source: what to call it in an error; its dispute where not given.
-        :raises InvalidCaseError: with every violation of the case schema and of the API's limits; or with the
-            bound that it exceeds; and in place of any other exception.
+        :param source: its name in errors; by default, its dispute.
+        :raises InvalidCaseError: with every violation of the case schema and of the API's limits, or with the
+            size limit that it exceeds. No other exception is raised.
         """
         with reading(source or name_of(data)):
             return cls._parse(data, folder, source)
@@ -123,17 +128,18 @@ class Case:
 
 
 def refused(source: str, problem: str, remedy: str) -> InvalidCaseError:
-    """Return the error of a case for one reason that concerns the whole of it."""
+    """Return an error that refuses a case as a whole, for one reason."""
     return InvalidCaseError(shown(source), [Violation("", problem, remedy)])
 
 
 @contextmanager
 def reading(source: str) -> Iterator[None]:
-    """Refuse a case for whatever goes wrong while it is read: no case may stop the others of its batch.
+    """Turn any exception while a case is read into a refusal, so that the rest of its batch goes on.
 
-    File systems and schemas raise what they like; the texts of their errors may quote the case.
+    File systems and parsers raise exceptions of many types. Their messages are dropped, because they may
+    quote the case.
 
-    :param source: what to call the case.
+    :param source: the case's name in the error.
     :raises InvalidCaseError: in place of any other exception.
     """
     try:
@@ -151,27 +157,27 @@ def reading(source: str) -> Iterator[None]:
 
 
 def dispute_id(given: str) -> str:
-    """Return a dispute's id as its API spells it: a uuid in lower case (RFC 9562), anything else as it is."""
+    """Return a dispute's id as its API spells it: a UUID in lower case (RFC 9562), any other id unchanged."""
     return given.lower() if _UUID.fullmatch(given) else given
 
 
 def name_of(data: Any) -> str:
-    """Return what to call a case before it is checked: its dispute, if it names one."""
+    """Return the name of an unchecked case for errors: its dispute, if it has one."""
     named = data.get("dispute") if isinstance(data, Mapping) else None
-    return named if isinstance(named, str) and named else "without a dispute"
+    return named if isinstance(named, str) and named else "without a dispute id"
 
 
 def _in_plain_types(data: Any) -> Any:
-    """Return a case in JSON's own types: no encoder takes other libraries' strings."""
+    """Return a case in JSON's own types, because the encoder refuses subclasses of str and the like."""
     try:
         return data if holds_json(data) else json.loads(json.dumps(data))
     except (TypeError, ValueError, RecursionError):
-        # The schema tells what is wrong with it.
+        # The schema reports the wrong type with its pointer.
         return data
 
 
 def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
-    """What is wrong with the evidence of what else is a case."""
+    """Return what is wrong with the evidence of a case that is otherwise valid."""
     from dispute_provider._contracts.validation import violations
 
     try:
@@ -184,8 +190,8 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
     ] + [
         Violation(
             f"/evidence/{entry.name}",
-            "names a path outside of the case's folder",
-            "name a file beside the case",
+            "is a path outside the case's folder",
+            "name a file in the case's folder",
         )
         for entry in entries
         if isinstance(entry.value, FileReference) and _leads_outside(entry.value.path)
@@ -197,7 +203,7 @@ def _leads_outside(path: str) -> bool:
 
 
 def _groups(provider: str) -> frozenset[str]:
-    """Return the groups of an API's evidence; none of an API that is not known here."""
+    """Return the names of an API's nested evidence fields; empty for an unknown API."""
     try:
         return groups(contract.load(provider))
     except FileNotFoundError:

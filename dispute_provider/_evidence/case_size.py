@@ -1,7 +1,7 @@
-"""Bound the size of a case, before anything works on its contents.
+"""Limit the size of a case before its contents are processed.
 
-A case is small: its documents are files of their own, and Stripe allows 150,000 characters of text in all the
-evidence of a dispute (Moov less). What exceeds a bound is no case, and would only cost time and memory.
+A case is small: its documents are separate files, and Stripe accepts 150,000 characters of text per dispute
+(Moov fewer). Data beyond these limits is not a case, and would only take time and memory.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from typing import Any
 from dispute_provider.exceptions import Violation
 
 LARGEST_CASE = 1024 * 1024
-"""Bytes of a case file. 150,000 characters take at most 900,000 as JSON escapes (``\\u00e9``)."""
+"""Bytes of a case file. 150,000 characters take at most 900,000 bytes as JSON escapes (``\\u00e9``)."""
 MAX_VALUES = 10_000
-"""Keys, texts, lists and objects of a case, aliases expanded. Far more than either API has fields for."""
+"""Keys, texts, lists and objects of a case, with aliases expanded. Either API has far fewer fields."""
 MAX_DEPTH = 32
-"""Lists and objects in one another. The deepest evidence of either API needs 7."""
+"""Levels of nested lists and objects. The deepest evidence of either API has 7."""
 LONGEST_NUMBER = 64
-"""Digits of a number. No field of a case is one, and parsing takes time that grows by their square."""
+"""Digits of a number. No field of a case is a number, and parsing takes quadratic time."""
 
 TOO_MANY_VALUES = (
-    f"it has more than {MAX_VALUES:,} values, aliases (*name) expanded",
-    "keep one dispute's evidence in a case; write texts out in place of aliases",
+    f"it has more than {MAX_VALUES:,} values, counting those that aliases (*name) repeat",
+    "keep the evidence of one dispute in a case, and replace aliases by their text",
 )
 TOO_DEEP = (
-    f"it nests lists or objects more than {MAX_DEPTH} deep",
+    f"it nests lists or objects more than {MAX_DEPTH} levels deep",
     "nest them only as the API's evidence does; an object must not contain itself",
 )
-TOO_LONG_A_NUMBER = (f"a number has more than {LONGEST_NUMBER} digits", "put it in quotes if it is a text")
+TOO_LONG_A_NUMBER = (f"a number has more than {LONGEST_NUMBER} digits", "put it in quotes if it is text")
 
 _LARGEST_NUMBER = 10**LONGEST_NUMBER
 
 
 def excess(data: Any) -> Violation | None:
-    """Return the bound that a case in Python's types exceeds, None if it is within all of them.
+    """Return the limit that the data of a case exceeds; None if it is within all of them.
 
-    The cost is bounded even if an object contains itself, or the same object many times.
+    The cost is limited even if an object contains itself, or the same object many times.
     """
     values, level = 0, [data]
     for _ in range(MAX_DEPTH + 1):

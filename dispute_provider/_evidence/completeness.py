@@ -1,6 +1,6 @@
-"""Assess whether evidence suits the reason of its dispute: what is missing, and why it matters. Pure.
+"""Assess whether evidence suits the reason of its dispute, and name what is missing and why. Pure.
 
-What suits which reason is data: it stands in each API's contract, under ``x-completeness``.
+The evidence recommended for each reason is data in each API's contract, under ``x-completeness``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ import msgspec
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.json_data import Json
 from dispute_provider._evidence.snapshot import Dispute
+from dispute_provider._explain.labels import label
 
 PRODUCTS = ("physical", "digital", "service")
-# For an API whose contract says nothing of this.
-_NOTHING: Json = {"decides": "reason", "codes": {}, "background": (), "more": (), "warnings": ()}
+# For an API whose contract has no completeness rules.
+_NO_RULES: Json = {"decides": "reason", "codes": {}, "background": (), "more": (), "warnings": ()}
 
 
 class Verdict(StrEnum):
-    """How much is there of what suits the reason: all, some, nothing; or nobody knows what suits."""
+    """How much of the recommended evidence is present.
+
+    ``ready``: all of it; ``weak``: some of it; ``missing``: none of it; ``unknown``: no evidence is
+    recommended for this reason.
+    """
 
     READY = "ready"
     WEAK = "weak"
@@ -35,9 +40,10 @@ class Verdict(StrEnum):
 class Assessment(msgspec.Struct, frozen=True, gc=False):
     """A verdict and its grounds.
 
-    :param missing: names of evidence that suits the reason and is not there, each with why it matters.
-    :param more: names of evidence that helps with any reason and is not there; it decides nothing.
-    :param warnings: what costs money, or makes the evidence worthless.
+    :param missing: names of missing evidence that is recommended for the reason, each with why it matters.
+    :param more: names of missing evidence that helps with any reason; it does not affect the verdict.
+    :param notes: what the reviewer should know about the verdict.
+    :param warnings: fees, and conditions under which the evidence is ignored.
     """
 
     verdict: Verdict
@@ -48,33 +54,33 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
 
 
 class NamedEvidence(Protocol):
-    """One piece of evidence, of a case or of what an API holds."""
+    """One piece of evidence, of a case or of a dispute."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def value(self) -> object:
-        """A mapping where it is structured."""
+        """Return its value: a mapping for structured evidence."""
 
 
 def assess(
     api: Contract, dispute: Dispute, product: str | None, evidence: Iterable[NamedEvidence]
 ) -> Assessment:
-    """Compare evidence with what suits the reason of its dispute.
+    """Compare evidence with what is recommended for the reason of its dispute.
 
-    A stage that takes evidence of its own has a list of its own, whatever the reason.
-    Where the kind of product is not said, and decides, ``missing`` names what every kind asks for, and the
-    verdict is *weak* unless it is the same for every kind.
+    A stage that accepts other evidence than the rest has one list for all reasons. If the recommended
+    evidence depends on the product and none is given, ``missing`` names what all products need, and the
+    verdict is ``weak`` unless it is the same for all of them.
 
-    :param product: ``physical``, ``digital`` or ``service``; None where nobody said.
-    :param evidence: all that a submission would send; of several pieces of one name each counts.
+    :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
+    :param evidence: everything that a submission would send; several pieces of one name count separately.
     """
-    table: Json = api.document.get("x-completeness", _NOTHING)
+    table: Json = api.document.get("x-completeness", _NO_RULES)
     held = _held(evidence)
     if own := table.get("stages", {}).get(dispute.stage):
         return _assess_stage(table, own["evidence"], dispute, held)
-    code = getattr(dispute, table["decides"]) or "that nobody tells"
+    code = getattr(dispute, table["decides"]) or ""
     key = _key(api, code)
     lists: list[Json] = [table["lists"][name] for name in table["codes"].get(key, ())]
     kinds = (product,) if product in PRODUCTS else PRODUCTS
@@ -91,65 +97,77 @@ def assess(
         verdict=verdicts.pop() if len(verdicts) == 1 else Verdict.WEAK,
         missing=tuple((name, table["why"][name]) for name in _lacking(wanted, held)),
         more=tuple(more),
-        notes=(*_doubts(code, lists, rows, unsure), *_said(rules, dispute, held)),
-        warnings=(*_said(table["warnings"], dispute, held), *filter(None, [_fee_in_words(table, dispute)])),
+        notes=(*_doubts(api, code, lists, rows, unsure), *_texts(rules, dispute, held)),
+        warnings=(
+            *_texts(table["warnings"], dispute, held),
+            *(f"Contesting {fee}" for fee in [_fee_in_words(table, dispute)] if fee),
+        ),
     )
 
 
 def _assess_stage(table: Json, suits: Sequence[str], dispute: Dispute, held: Counter[str]) -> Assessment:
-    """Compare evidence with what suits a stage that takes evidence of its own, whatever the reason."""
+    """Compare evidence with what is recommended at a stage that has one list for all reasons."""
     row = Counter(suits)
     return Assessment(
         verdict=_verdict(row, held),
         missing=tuple((name, table["why"][name]) for name in _lacking(row, held)),
-        warnings=tuple(_said(table["warnings"], dispute, held)),
+        warnings=tuple(_texts(table["warnings"], dispute, held)),
     )
 
 
 def _doubts(
-    code: str, lists: Sequence[Json], rows: Sequence[Counter[str]], unsure: str | None
+    api: Contract, code: str, lists: Sequence[Json], rows: Sequence[Counter[str]], unsure: str | None
 ) -> Iterator[str]:
-    """What the verdict does not know."""
+    """Return why the verdict is uncertain."""
     titles = " or ".join(each["title"].lower() for each in lists)
     if unsure:
-        yield f"{unsure}; were it {titles}: {', '.join(rows[0])}"
+        names = ", ".join(label(name, api.api) for name in rows[0])
+        yield f"{unsure}. Recommended for {titles}: {names}"
     elif not any(rows):
-        yield f"no list says which evidence suits the reason {code}"
+        reason = f"the reason {label(code, api.api)}" if code else "a dispute without a reason"
+        yield f"No evidence is recommended for {reason}"
     elif len(lists) > 1:
-        yield f"the code {code} stands for {titles}: what any of them asks for is listed"
+        yield f"The code {code} covers {titles}; the evidence recommended for each of them is listed"
     if len(rows) > 1:
-        yield "the case does not say its product, physical, digital or service, which decides what suits"
+        yield (
+            "The case states no product (physical, digital or service); only the evidence recommended for "
+            "all of them is listed"
+        )
 
 
 def fee_refusal(api: Contract, dispute: Dispute, evidence: Iterable[NamedEvidence]) -> str | None:
-    """Why a case must not be staged as it stands, for a network's fee; None if nothing speaks against it.
+    """Return why a case must not be staged because of a network's fee; None if it may be.
 
-    Contesting a compliance case costs a fee, and the case has to agree to that network's by name.
+    Contesting a compliance case costs a network fee, which the case must accept in that network's own field.
 
-    :param evidence: the case's own; what a colleague agreed to on the dispute is no agreement.
+    :param evidence: the evidence of the case; a fee that a colleague accepted on the dispute does not count.
     """
-    table: Json = api.document.get("x-completeness", _NOTHING)
+    table: Json = api.document.get("x-completeness", _NO_RULES)
     if dispute.stage in table.get("stages", {}):
-        # It takes no agreement to a fee.
+        # This stage has no field that accepts a fee.
         return None
     fees: Json = table.get("fees", {}).get("networks", {})
     held = _held(piece for piece in evidence if piece.value)
     due = _network_of_fee(table, dispute)
     problems = [
-        f"it agrees to {fee['title']}'s fee, which is not asked for: take {fee['agreement']} out of the case"
+        f"its case accepts {fee['title']}'s fee, which does not apply; "
+        f"remove {fee['agreement']} from the case"
         for name, fee in fees.items()
         if name != due and fee["agreement"] in held
     ]
     if due is None and _is_compliance(table, dispute):
-        problems.append("contesting a compliance case costs a fee, and the API does not say which network's")
+        problems.append("contesting a compliance case costs a fee, and the API does not name the network")
     elif due is not None and fees[due]["agreement"] not in held:
-        to_do = f"to agree to it, set {fees[due]['agreement']} to true in the case"
-        problems.append(f"{_fee_in_words(table, dispute)}; {to_do}")
+        to_do = f"to accept it, set {fees[due]['agreement']} to true in the case"
+        problems.append(f"contesting {_fee_in_words(table, dispute)}; {to_do}")
     return "; ".join(problems) or None
 
 
 def longest_match(codes: Iterable[str], given: str) -> str | None:
-    """The code that the given one begins with, none of its numbers cut: 12.6 of 12.6.1, not 13.1 of 13.10."""
+    """Return the longest code that the given code starts with, comparing whole numbers.
+
+    ``12.6.1`` starts with ``12.6``; ``13.10`` does not start with ``13.1``.
+    """
     parts = _parts(given)
     return max(
         (code for code in codes if _parts(code) == parts[: len(_parts(code))]),
@@ -160,7 +178,7 @@ def longest_match(codes: Iterable[str], given: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _key(api: Contract, code: str) -> str | None:
-    return longest_match(api.document.get("x-completeness", _NOTHING)["codes"], code)
+    return longest_match(api.document.get("x-completeness", _NO_RULES)["codes"], code)
 
 
 @lru_cache(maxsize=1024)
@@ -169,7 +187,7 @@ def _parts(code: str) -> list[str]:
 
 
 def _held(evidence: Iterable[NamedEvidence]) -> Counter[str]:
-    """How often each name is there; what a structure says counts under its path."""
+    """Count the pieces of evidence by name; the members of structured evidence count by their paths."""
     pieces = list(evidence)
     held = Counter([piece.name for piece in pieces])
     for piece in pieces:
@@ -190,8 +208,8 @@ def _paths(at: str, value: object) -> Iterator[str]:
 def _rows(
     api: Contract, code: str | None, products: Sequence[str], network: str | None
 ) -> tuple[tuple[Counter[str], ...], Counter[str]]:
-    """What suits each kind of product, where two are the same only once; and what suits all of them."""
-    table: Json = api.document.get("x-completeness", _NOTHING)
+    """Return the distinct lists of evidence recommended for some products, and what they have in common."""
+    table: Json = api.document.get("x-completeness", _NO_RULES)
     lists = [table["lists"][name] for name in table["codes"].get(code, ())]
     rows = [_row(lists, product, network) for product in products]
     different = tuple(row for place, row in enumerate(rows) if row not in rows[:place])
@@ -199,7 +217,7 @@ def _rows(
 
 
 def _row(lists: Iterable[Json], product: str, network: str | None) -> Counter[str]:
-    """What suits, and how many of each: of several lists, what any of them asks for."""
+    """Return how many pieces of each name are recommended: the most that any of the lists asks for."""
     rows = (
         each.get("evidence") or each.get("byProduct", {}).get(product) or each["byNetwork"].get(network, ())
         for each in lists
@@ -214,20 +232,20 @@ def _verdict(row: Counter[str], held: Counter[str]) -> Verdict:
 
 
 def _lacking(row: Counter[str], held: Counter[str]) -> list[str]:
-    """What there is not enough of."""
+    """Return the names of which too few pieces are present."""
     return [name for name, count in row.items() if held.get(name, 0) < count]
 
 
-def _said(rules: Iterable[Json], dispute: Dispute, held: Counter[str]) -> list[str]:
-    """What those rules say that are about this dispute, and that its evidence does not make idle."""
+def _texts(rules: Iterable[Json], dispute: Dispute, held: Counter[str]) -> list[str]:
+    """Return the texts of the rules whose ``when`` matches the dispute and whose ``unless`` is absent."""
     return [
         rule["text"]
         for rule in rules
-        if _is_so(rule.get("when", {}), dispute) and rule.get("unless") not in held
+        if _matches(rule.get("when", {}), dispute) and rule.get("unless") not in held
     ]
 
 
-def _is_so(facts: Json, dispute: Dispute) -> bool:
+def _matches(facts: Json, dispute: Dispute) -> bool:
     return all(
         value in _programmes(dispute) if name == "programmes" else getattr(dispute, name) == value
         for name, value in facts.items()
@@ -240,7 +258,7 @@ def _programmes(dispute: Dispute) -> list[str]:
 
 def _is_compliance(table: Json, dispute: Dispute) -> bool:
     fees: Json = table.get("fees", {})
-    return any(_is_so(facts, dispute) for facts in fees.get("of", ())) or (
+    return any(_matches(facts, dispute) for facts in fees.get("of", ())) or (
         _network_by_programme(fees, dispute) is not None
     )
 
@@ -252,7 +270,7 @@ def _network_by_programme(fees: Json, dispute: Dispute) -> str | None:
 
 
 def _network_of_fee(table: Json, dispute: Dispute) -> str | None:
-    """Whose fee contesting it costs; None where it costs none, or nobody says whose."""
+    """Return the network whose fee the dispute costs; None if it costs none or the network is not known."""
     fees: Json = table.get("fees", {})
     if not _is_compliance(table, dispute):
         return None
@@ -265,4 +283,4 @@ def _fee_in_words(table: Json, dispute: Dispute) -> str | None:
     if network is None:
         return None
     fee = table["fees"]["networks"][network]
-    return f"contesting this {fee['title']} compliance case costs {fee['fee']}"
+    return f"this {fee['title']} compliance case costs {fee['fee']}"

@@ -1,4 +1,4 @@
-"""Every time limit comes from the dispute's own due date. Pure."""
+"""Derive the time limits of a review from the due dates of its disputes. Pure."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 BUFFER = timedelta(hours=6)
-# What is due within this time gets a review of its own.
+# A dispute that is due within this time gets a separate review.
 URGENT = timedelta(days=1)
 _SHORTEST_REVIEW = timedelta(minutes=5)
-# A review that would be open for less than this does without its buffer.
+# A review that would be open for less than this drops its buffer.
 _USABLE_REVIEW = timedelta(hours=1)
 
 
 def is_urgent(due: datetime | None, now: datetime) -> bool:
-    """Return whether a dispute is due so soon that it gets a review of its own; see :data:`URGENT`."""
+    """Return whether a dispute is due so soon that it gets a separate review; see :data:`URGENT`."""
     return due is not None and due - now <= URGENT
 
 
 def review_end(dues: Iterable[datetime | None], buffer: timedelta, now: datetime) -> datetime | None:
-    """When a review of disputes with these due dates ends; None if none of them has one.
+    """Return when a review of disputes with these due dates ends; None if none of them has one.
 
-    The earliest date less the buffer. Where that is less than an hour away, or has passed, the review is the
-    last chance to answer: it ends five minutes before the date.
+    It ends a buffer before the earliest date. If less than an hour would remain, the review is the last
+    chance to answer, and ends five minutes before that date.
+
+    :param dues: the due dates; None for a dispute without one.
+    :param buffer: time between the end of the review and the earliest due date.
     """
     known = [due for due in dues if due is not None]
     if not known:
@@ -34,12 +37,13 @@ def review_end(dues: Iterable[datetime | None], buffer: timedelta, now: datetime
 
 
 def point_passed(due: datetime | None, hours: Iterable[float], since: datetime | None, now: datetime) -> bool:
-    """Return whether one of these hours before the due date has passed since another time.
+    """Return whether one of some times before the due date has passed since an earlier look.
 
-    However late that is noticed: a sweep may not have run for a while.
+    A time that passed while no sweep ran counts at the next one.
 
-    :param due: when the answer must have arrived; without a due date none of the hours passes.
-    :param since: if None, whether one has passed at all.
+    :param due: None for a dispute without a due date, for which no time passes.
+    :param hours: the times, in hours before the due date.
+    :param since: the earlier look; None if there was none, so that every time in the past counts.
     """
     if due is None:
         return False
@@ -50,11 +54,12 @@ def point_passed(due: datetime | None, hours: Iterable[float], since: datetime |
 def threshold_reached(
     due: datetime, hours: Iterable[float], reported: float | None, now: datetime
 ) -> float | None:
-    """The hours before the due date that have just been reached; None if none has, or all have been reported.
+    """Return the threshold before the due date that was reached and not reported yet; None if there is none.
 
-    Of several that passed since the last look, the nearest to the date counts for all of them.
+    If several passed since the last report, only the one nearest to the due date is returned.
 
-    :param reported: the nearest that was reported before; None if none was.
+    :param hours: the thresholds, in hours before the due date.
+    :param reported: the threshold that was reported last; None if none was.
     """
     left = (due - now).total_seconds() / 3600
     passed = [each for each in hours if left <= each]

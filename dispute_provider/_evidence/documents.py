@@ -1,4 +1,4 @@
-"""Documents: told apart by what they hold, named by their digest."""
+"""Model the documents of a case: recognised by their content, named by their digest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LONGEST_PATH = 200
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a document is, by its content.
+    """The type and size of a document, found by parsing it.
 
     :param content_type: one of :data:`~dispute_provider._evidence.file_types.BY_CONTENT_TYPE`.
-    :param pages: of a PDF; the frames of a TIFF; 1 for other pictures.
-    :param card_number: whether the text of a PDF holds a card number. Nobody reads the text in pictures.
+    :param pages: the pages of a PDF, the frames of a TIFF; 1 for other pictures.
+    :param card_number: whether the text of a PDF has a card number. Text in pictures is not read.
     """
 
     content_type: str
@@ -33,7 +33,7 @@ class Document:
     """One document of a case with its bytes.
 
     :param path: as the case names it.
-    :param inspection: what was found on reading it, None if nobody has.
+    :param inspection: the result of parsing it; None if it was not parsed.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Document:
 
     @property
     def content_type(self) -> str:
-        """What it is, whatever its name says; by its first bytes if it was not read."""
+        """Return its type by its content, not its name; by its first bytes if it was not parsed."""
         if self.inspection:
             return self.inspection.content_type
         known = recognize(self.content)
@@ -54,16 +54,16 @@ class Document:
 
     @property
     def pages(self) -> int | None:
-        """Its pages or frames; None if it was not read."""
+        """Return the number of its pages or frames; None if it was not parsed."""
         return self.inspection.pages if self.inspection else None
 
     @property
     def upload_name(self) -> str:
-        """Its own name with its digest, so that a repeated upload is recognised."""
+        """Return its name with its digest, by which a repeated upload is recognised."""
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(self.path).stem).strip("-.")[:60] or "document"
         return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}.{suffix_of(self.content_type)}"
 
 
 def shown(path: str) -> str:
-    """A path as it can stand in a message: what does not print, or turns the writing around, is spelt out."""
+    """Return a path for a message, with characters escaped that do not print or change the text direction."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in path[:_LONGEST_PATH])

@@ -1,4 +1,4 @@
-"""The types of document that evidence may hold: how each is named and recognized. Pure."""
+"""Define the file types that evidence can have, and recognise them. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class FileType:
     """A type of document.
 
-    :param name: for people; Pillow has the same name for it.
-    :param suffixes: endings of its file names; the first is for names that we make.
-    :param starts: the first bytes of a file of this type, one of these.
+    :param name: its name in messages, which is also Pillow's name.
+    :param suffixes: its file name extensions; the first is used for uploads.
+    :param starts: the byte sequences with which a file of this type can start.
     """
 
     name: str
@@ -34,11 +34,11 @@ BY_SUFFIX = {suffix: each for each in FILE_TYPES for suffix in each.suffixes}
 
 
 def recognize(content: bytes) -> FileType | None:
-    """Return the type that the first bytes of a file show; None if it is none of ours."""
+    """Return the type of a file by its first bytes; None if it is not one of :data:`FILE_TYPES`."""
     return next((each for each in FILE_TYPES if content.startswith(each.starts)), None)
 
 
 def suffix_of(content_type: str) -> str:
-    """Return the ending for a file name, without its dot; ``bin`` for a type that is none of ours."""
+    """Return a type's file name extension without its dot; ``bin`` for an unknown type."""
     known = BY_CONTENT_TYPE.get(content_type)
     return known.suffixes[0] if known else "bin"

@@ -1,4 +1,4 @@
-"""Check that a case and what stays on its dispute fit into the API's limits together. Pure."""
+"""Check a case, together with what stays on its dispute, against the API's limits. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from dispute_provider._evidence.snapshot import Evidence, Snapshot
 from dispute_provider.exceptions import Violation
 
 
-def without_what_is_too_much(
+def drop_optional_over_limits(
     api: Contract, case: Case, documents: Mapping[str, Document], network: str | None
 ) -> tuple[dict[str, Document], list[str]]:
-    """The documents but for optional ones that the network has no room for, and a note on each of these."""
+    """Return the documents without optional ones over the network's limits, and a note on each of those."""
     if not documents:
         return {}, []
     needed = {reference.path for reference in case.files if not reference.optional}
@@ -41,24 +41,24 @@ def without_what_is_too_much(
 
 
 def over_limits(api: Contract, merged: Merged, network: str | None) -> list[Violation]:
-    """Every limit that the case is over together with what stays on the dispute, with the arithmetic."""
+    """Return every limit that the case exceeds together with the evidence that stays on the dispute."""
     limits = Limits.of(api)
     pieces: list[Piece | Evidence] = [*merged.wanted, *merged.staying]
     documents = [_held(each) for each in pieces if _is_document(each)]
     found = exceeded(limits, documents, network)
     units, most = sum([text_length(each.text or each.value) for each in pieces]), limits.total_text
     if most is not None and units > most:
-        problem = f"{units:,} of {most:,} characters, with what is on the dispute already"
-        found.append(Violation("/evidence", problem, "shorten it; nothing is cut off for you"))
+        problem = f"{units:,} characters with the texts already on the dispute, and the limit is {most:,}"
+        found.append(Violation("/evidence", problem, "shorten the texts; they are never cut off"))
     return found
 
 
 def usage_text(
     api: Contract, held: Snapshot, pages: Mapping[str, int | None], network: str | None
 ) -> tuple[str, int]:
-    """How much of the limits a dispute's evidence takes, in words; and the pages that are known of.
+    """Return how much of the limits a dispute's evidence uses, as text, and its known number of pages.
 
-    :param pages: of documents, by the API's id.
+    :param pages: the pages of each document, by the API's id; None if they are not known.
     """
     documents = [
         MeasuredDocument(each.name, each.size, pages.get(each.id))

@@ -1,6 +1,6 @@
-"""Read an API's limits of texts and documents, and measure a case against them. Pure.
+"""Read an API's limits for texts and documents, and measure evidence against them. Pure.
 
-The limits stand in the API's contract: ``x-documents`` and the lengths of its texts.
+The limits come from the API's contract: ``x-documents`` and the maximum lengths of its texts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dispute_provider._contracts.evidence_fields import fields, lists
 from dispute_provider._contracts.json_data import Json
 from dispute_provider._contracts.lengths import text_length
 from dispute_provider._evidence.documents import shown
+from dispute_provider._explain.labels import label
 from dispute_provider.exceptions import Violation
 
 _MEGABYTE = 1_000_000
@@ -26,17 +27,17 @@ _ALL_PLACES = 6
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """One API's limits; None where it has none.
+    """The limits of one API; None for a limit that it does not have.
 
-    :param types: content types of documents.
-    :param document_bytes: of each document.
-    :param total_bytes: of all documents of a dispute.
-    :param total_pages: of all documents of a dispute.
-    :param total_pages_by_network: the same for networks that take other numbers.
-    :param documents_per_name: how many documents one name takes.
-    :param lists: the names that take any number of documents.
-    :param total_text: UTF-16 units of all texts of a dispute.
-    :param text: UTF-16 units of one text, by its name.
+    :param types: the content types that documents may have.
+    :param document_bytes: most bytes of one document.
+    :param total_bytes: most bytes of all documents of a dispute.
+    :param total_pages: most pages of all documents of a dispute.
+    :param total_pages_by_network: most pages for networks with another limit.
+    :param documents_per_name: most documents of one field.
+    :param lists: names of the fields that accept any number of documents.
+    :param total_text: most UTF-16 code units of all texts of a dispute.
+    :param text: most UTF-16 code units of one text, by the name of its field.
     """
 
     types: tuple[str, ...]
@@ -52,7 +53,7 @@ class Limits:
     @classmethod
     @cache
     def of(cls, api: Contract) -> Limits:
-        """The limits that a contract names."""
+        """Return the limits of a contract."""
         evidence = api.resolve(api.evidence)
         documents = evidence["x-documents"]
         return cls(
@@ -70,19 +71,19 @@ class Limits:
         )
 
     def pages(self, network: str | None) -> int | None:
-        """How many pages all documents of a dispute may have."""
+        """Return how many pages all documents of a dispute may have together."""
         return self.total_pages_by_network.get((network or "").lower(), self.total_pages)
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDocument:
-    """One document, by what the limits count.
+    """The size of one document.
 
-    :param name: the API's name of the evidence.
-    :param size: bytes, None where nobody knows.
-    :param pages: None where nobody knows.
-    :param path: as the case names it; None for what is on the dispute already.
-    :param optional: whether it may be left out.
+    :param name: the API's name of its field.
+    :param size: bytes; None if not known.
+    :param pages: None if not known.
+    :param path: as the case names it; None for a document already on the dispute.
+    :param optional: whether the case can be staged without it.
     """
 
     name: str
@@ -93,12 +94,14 @@ class MeasuredDocument:
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """How much of an API's limits evidence uses; a limit is None where there is none.
+    """How much of an API's limits evidence uses; a limit is None if the API does not have it.
 
-    :param units: UTF-16 units of all texts.
-    :param longest: of each name's longest text, with its limit.
+    :param units: UTF-16 code units of all texts.
+    :param longest: the length of each field's longest text, with its limit.
     :param size: bytes of the documents whose size is known.
-    :param pages: of the documents whose pages are known.
+    :param all_sizes: whether the size of every document is known.
+    :param pages: pages of the documents whose number of pages is known.
+    :param all_pages: whether the number of pages of every document is known.
     """
 
     units: int
@@ -114,8 +117,9 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """``texts 12,034 of 150,000 characters · documents 3 · 1.2 of 4.5 MB · 7 of 49 pages``."""
-        parts = [f"texts {_used(self.units, self.most_units)} characters", f"documents {self.documents}"]
+        """Return ``12,034 of 150,000 characters · 3 documents · 1.2 of 4.5 MB · 7 of 49 pages``."""
+        documents = "1 document" if self.documents == 1 else f"{self.documents} documents"
+        parts = [f"{_used(self.units, self.most_units)} characters", documents]
         if self.documents:
             size = _used(self.size, self.most_size, _megabytes)
             parts.append(f"{'' if self.all_sizes else 'at least '}{size} MB")
@@ -130,10 +134,10 @@ def usage(
     texts: Iterable[tuple[str, Any]],
     network: str | None = None,
 ) -> Usage:
-    """How much evidence uses of the limits.
+    """Return how much of the limits evidence uses.
 
-    :param texts: name and text, or structure of texts, of each.
-    :param network: the card's network, where it is known.
+    :param texts: name and content of each text or structured object.
+    :param network: the card network; None, the default, applies the limits of most networks.
     """
     longest: dict[str, tuple[int, int]] = {}
     units = 0
@@ -159,35 +163,39 @@ def usage(
 
 
 def unfit(limits: Limits, size: int, content_type: str | None = None) -> tuple[str, str] | None:
-    """What is wrong with one document by itself, and what to do; None if nothing is.
+    """Return what is wrong with one document, and the remedy; None if it is within the limits.
 
-    :param content_type: None where it is not known yet.
+    :param size: bytes.
+    :param content_type: None, the default, if it is not known yet.
     """
     if size > limits.document_bytes:
         return (
-            f"it has {size:,} of {limits.document_bytes:,} bytes",
-            "save it smaller; nobody shrinks it for you",
+            f"it has {size:,} bytes, and the limit is {limits.document_bytes:,}",
+            "save a smaller copy; documents are sent unchanged",
         )
     if content_type is not None and content_type not in limits.types:
-        types = ", ".join(map(type_name, limits.types))
-        return f"it is a {type_name(content_type)}", f"save it as one of {types}"
+        *types, last = map(type_name, limits.types)
+        accepted = f"{', '.join(types)} or {last}" if types else last
+        return f"it is a {type_name(content_type)}, which the API does not accept", f"save it as {accepted}"
     return None
 
 
 def exceeded(
     limits: Limits, documents: Sequence[MeasuredDocument], network: str | None = None
 ) -> list[Violation]:
-    """Every limit that documents are over together, with the arithmetic.
+    """Return every limit that documents exceed together, with the arithmetic.
 
-    What nobody knows counts as nothing: the API knows, and refuses it.
+    An unknown size or number of pages counts as zero; the API refuses what exceeds a limit with it.
 
-    :param network: the card's network; without it, the limits that hold for most.
+    :param network: the card network; None, the default, applies the limits of most networks.
     """
     most = limits.documents_per_name
     names = Counter(document.name for document in documents)
     found = [
         Violation(
-            f"/evidence/{name}", f"{count} documents of {most}", "join them into one, or leave some out"
+            f"/evidence/{name}",
+            f"{count} documents, and the limit is {most}",
+            "combine them into one, or remove some",
         )
         for name, count in names.items()
         if most is not None and count > most and name not in limits.lists
@@ -198,7 +206,7 @@ def exceeded(
 def to_leave_out(
     limits: Limits, documents: Sequence[MeasuredDocument], network: str | None = None
 ) -> dict[str, str]:
-    """Which optional documents have to go for the others to fit: why, by path. The last go first."""
+    """Return the optional documents to leave out so that the others fit: the reason by path, last first."""
     gone: dict[str, str] = {}
     for document in reversed(documents):
         over = _in_all(limits, [each for each in documents if each.path not in gone], network)
@@ -208,12 +216,12 @@ def to_leave_out(
 
 
 def left_out(path: str, problem: str) -> str:
-    """What a reviewer is told of an optional document that does not go out."""
-    return f"{shown(path)} is optional, and left out: {problem}"
+    """Return the note for the reviewer on an optional document that is not sent."""
+    return f"{shown(path)} is optional and was left out: {problem}"
 
 
 def type_name(content_type: str) -> str:
-    """Return the name of a type for people: ``PDF``, ``JPEG``."""
+    """Return the name of a content type for messages: ``PDF``, ``JPEG``."""
     return content_type.rpartition("/")[2].upper()
 
 
@@ -225,32 +233,32 @@ def _in_all(limits: Limits, documents: Sequence[MeasuredDocument], network: str 
         places = _places([size for _, size in sizes], most_size)
         addends = [(each, _megabytes(size, places)) for each, size in sizes]
         problem = _sum(addends, "MB", _megabytes(size, places), _megabytes(most_size, places))
-        found.append(Violation("/evidence", problem, "leave documents out, or save them smaller"))
+        found.append(Violation("/evidence", problem, "remove documents, or save smaller copies"))
     counts = [(each, each.pages) for each in documents if each.pages is not None]
     pages, most_pages = sum(count for _, count in counts), limits.pages(network)
     if most_pages is not None and pages > most_pages:
         addends = [(each, f"{count:,}") for each, count in counts]
         problem = _sum(addends, "pages", f"{pages:,}", f"{most_pages:,}")
         if most_pages != limits.total_pages:
-            problem += f" that {network} takes"
-        found.append(Violation("/evidence", problem, "leave out pages that do not matter"))
+            problem += f" for {label(network or '')}"
+        found.append(Violation("/evidence", problem, "remove pages that the bank does not need"))
     return found
 
 
 def _sum(addends: Sequence[tuple[MeasuredDocument, str]], unit: str, total: str, most: str) -> str:
-    """``receipt 3.1 + refund_policy 1.9 MB = 5.0 of 4.5 MB``."""
-    result = f"{total} of {most} {unit}"
+    """Return ``receipt 3.1 + refund_policy 1.9 = 5.0 MB, and the limit is 4.5 MB``."""
+    result = f"{total} {unit}, and the limit is {most} {unit}"
     if len(addends) == 1:
-        return f"{_label(addends[0][0])}: {result}"
-    return " + ".join(f"{_label(each)} {number}" for each, number in addends) + f" {unit} = {result}"
+        return f"{_named(addends[0][0])} has {result}"
+    return " + ".join(f"{_named(each)} {number}" for each, number in addends) + f" = {result}"
 
 
-def _label(document: MeasuredDocument) -> str:
+def _named(document: MeasuredDocument) -> str:
     return f"{shown(document.path)} ({document.name})" if document.path else document.name
 
 
 def _places(sizes: Sequence[int], limit: int) -> int:
-    """The fewest decimal places of a megabyte with which the sum is right, and over the limit."""
+    """Return the fewest decimal places with which the rounded sum adds up and exceeds the limit."""
     for places in range(1, _ALL_PLACES):
         *parts, total, most = (_rounded(size, places) for size in (*sizes, sum(sizes), limit))
         if sum(parts) == total > most:
@@ -259,7 +267,7 @@ def _places(sizes: Sequence[int], limit: int) -> int:
 
 
 def _rounded(size: int, places: int) -> int:
-    """In the smallest units of a megabyte that these decimal places show."""
+    """Return a size rounded to some decimal places of a megabyte, as a whole number of the last place."""
     return (size * int(10**places) + _MEGABYTE // 2) // _MEGABYTE
 
 
@@ -272,7 +280,7 @@ def _used(used: int, most: int | None, shown: Callable[[int], str] = "{:,}".form
 
 
 def _longest_text(api: Contract, schema: Json) -> int | None:
-    """The limit of a text, wherever its schema has it: what is a text or a document has branches."""
+    """Return the maximum length of a text, from any branch of its schema: text or document."""
     schema = api.resolve(schema)
     branches = (schema[branch] for branch in ("then", "else", "items") if branch in schema)
     return schema.get("maxLength") or next(

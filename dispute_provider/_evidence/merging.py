@@ -1,4 +1,4 @@
-"""Merge a case's evidence with what the dispute holds, without losing a colleague's text. Pure."""
+"""Merge a case's evidence with the evidence on its dispute, without losing a colleague's text. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from dispute_provider._evidence.snapshot import Evidence, sha256_of, short_diges
 
 
 class MergePolicy(StrEnum):
-    """Whose evidence stands where a dispute holds other than a case has, and it is nothing older of ours."""
+    """Which evidence wins where a dispute holds a foreign value other than the case's.
+
+    ``keep``: the foreign value; ``overwrite``: the case's; ``fail``: neither, and the case is not staged.
+    Evidence that an earlier version of the case left on the dispute is always replaced.
+    """
 
     KEEP = "keep"
     OVERWRITE = "overwrite"
@@ -26,7 +30,7 @@ class MergePolicy(StrEnum):
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
-    """One piece of a case: a text, a part of a structured object, or a document with its bytes."""
+    """One piece of a case: a text, one member of a structured object, or a document with its bytes."""
 
     name: str
     text: str | None = None
@@ -34,7 +38,7 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     document: Document | None = None
 
     def __repr__(self) -> str:
-        """Without what it says: that belongs in no log."""
+        """Omit the value: customer text must not be logged."""
         return f"Piece({self.name!r}, document={self.document!r})"
 
     @property
@@ -48,11 +52,11 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
         return sha256_of(self.text if self.text is not None else self.value)
 
     def is_held_as(self, held: Evidence, until: datetime | None = None) -> bool:
-        """Whether the API holds just this.
+        """Return whether a piece on the dispute is the same as this one.
 
-        A document is recognised by its name, which has its digest in it, and its size.
+        A document is recognised by its size and its name, which contains its digest.
 
-        :param until: when it must be there still.
+        :param until: a time before which the API must not delete it; None, the default, for any time.
         """
         if held.name != self.name:
             return False
@@ -66,14 +70,15 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
 
 
 class Merged(msgspec.Struct, frozen=True, gc=False):
-    """What is to be done so that a dispute holds a case's evidence.
+    """The writes that make a dispute hold a case's evidence.
 
-    :param wanted: all pieces of the case that are to be there in the end.
-    :param missing: those of them that are to be written.
-    :param stale: what an earlier version of the case left behind, and second copies of its documents.
-    :param replaced: what is there and makes room for a missing piece; another's unless also in ``stale``.
-    :param staying: what somebody else has put there, and stays.
-    :param held: the API's document ids of those documents of the case that are there, by sha256.
+    :param wanted: the pieces of the case that the dispute must hold in the end.
+    :param missing: those of them that must be written.
+    :param stale: evidence that an earlier version of the case left on the dispute, and second copies of
+        its documents.
+    :param replaced: evidence on the dispute that a missing piece replaces; foreign unless also in ``stale``.
+    :param staying: foreign evidence that stays on the dispute.
+    :param held: the sha256 of the case's documents that are already on the dispute, by the API's document id.
     """
 
     wanted: tuple[Piece, ...]
@@ -85,12 +90,12 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
     differences: tuple[Difference, ...]
 
     def of_kind(self, kind: str) -> list[str]:
-        """The names of the evidence that a kind of difference was found in, sorted."""
+        """Return the sorted names of the evidence with one kind of difference."""
         return sorted({difference.name for difference in self.differences if difference.kind == kind})
 
 
 def pieces_of(case: Case, documents: Mapping[str, Document]) -> tuple[Piece, ...]:
-    """The pieces of a case; optional documents that are absent are none."""
+    """Return the pieces of a case, without the documents that are absent."""
 
     def pieces() -> Iterator[Piece]:
         for entry in case.evidence:
@@ -115,13 +120,13 @@ def merge(
     lists: Collection[str] = (),
     until: datetime | None = None,
 ) -> Merged:
-    """Compare piece by piece.
+    """Compare a case's evidence with its dispute's, piece by piece.
 
-    :param held: what the dispute holds.
-    :param ours: marks of what we wrote to it earlier: that may be replaced, it is not a colleague's.
-    :param single: whether the API holds one piece of a name, so that another one takes its place.
-    :param lists: the names of which it holds several all the same.
-    :param until: when documents must be there still.
+    :param held: the evidence on the dispute.
+    :param ours: marks of the evidence that this package wrote earlier, which may be replaced.
+    :param single: whether the API holds one piece per name, so that writing it replaces another.
+    :param lists: names with several pieces although ``single`` is true.
+    :param until: a time before which the API must not delete documents; None, the default, for any time.
     """
     left = [part for evidence in held for part in parts(evidence)]
     wanted: list[Piece] = []
@@ -160,13 +165,13 @@ def merge(
     differences += [
         Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
     ]
-    # Where a name holds several, a colleague's piece stands beside the case's.
-    beside = {piece.name for piece in pieces if not single or piece.name in lists}
+    # A name with several pieces keeps a colleague's along with the case's.
+    shared = {piece.name for piece in pieces if not single or piece.name in lists}
     fails = policy == MergePolicy.FAIL
     differences += [
         Difference(
             _label_of(there),
-            "conflict" if fails and there.name in beside else "theirs",
+            "conflict" if fails and there.name in shared else "theirs",
             None,
             short_digest(there.sha256),
         )
@@ -184,7 +189,7 @@ def merge(
 
 
 def found(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[tuple[Piece, list[Evidence]]]:
-    """Each piece with what the dispute holds of it, just as it is."""
+    """Return each piece with the pieces on the dispute that are the same."""
     there: dict[str, list[Evidence]] = {}
     for evidence in held:
         there.setdefault(evidence.name, []).extend(parts(evidence))
@@ -194,16 +199,16 @@ def found(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[tuple[Piece
 
 
 def is_copy(held: Evidence, pieces: Iterable[Piece]) -> bool:
-    """Return whether this package uploaded a piece, whatever is remembered: it is a document of the case.
+    """Return whether a piece is a document of the case that this package uploaded, by its name and size.
 
-    The name under which a document is uploaded contains its digest; no one else gives it that name. Of two
-    equal texts, nothing shows who wrote which.
+    The upload name contains the document's digest, which no other uploader adds. For two equal texts, nothing
+    shows who wrote which.
     """
     return any(piece.document is not None and piece.is_held_as(held) for piece in pieces)
 
 
 def _taken(left: list[Evidence], fits: Callable[[Evidence], bool]) -> Evidence | None:
-    """The first that fits, out of the list; None if none does."""
+    """Remove and return the first piece that fits; None if none does."""
     for there in left:
         if fits(there):
             left.remove(there)
@@ -212,30 +217,30 @@ def _taken(left: list[Evidence], fits: Callable[[Evidence], bool]) -> Evidence |
 
 
 def parts(evidence: Evidence) -> Iterator[Evidence]:
-    """Yield a structured object by its parts, without those that say nothing; anything else as it is."""
+    """Yield the non-empty members of a structured object; any other evidence unchanged."""
     if evidence.value is None:
         yield evidence
         return
     for part, value in evidence.value.items():
-        if _says_something(value):
+        if _has_content(value):
             yield replace(evidence, value={part: value})
 
 
-def _says_something(value: Any) -> bool:
+def _has_content(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any(map(_says_something, value.values()))
+        return any(map(_has_content, value.values()))
     if isinstance(value, list):
-        return any(map(_says_something, value))
+        return any(map(_has_content, value))
     return bool(value)
 
 
 def _is_within(wanted: Any, held: Any) -> bool:
-    """Whether all of a structure is in another one, which may say more."""
+    """Return whether a structure is contained in another one, which may have more members."""
     if isinstance(wanted, Mapping) and isinstance(held, Mapping):
         return all(_is_within(value, held.get(name)) for name, value in wanted.items())
     if isinstance(wanted, list) and isinstance(held, list):
         return len(wanted) == len(held) and all(map(_is_within, wanted, held))
-    return bool(wanted == held) or not (_says_something(wanted) or _says_something(held))
+    return bool(wanted == held) or not (_has_content(wanted) or _has_content(held))
 
 
 def _label(name: str, value: Mapping[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""A named, written-down policy that approves what a person need not look at; none unless a DAG names one."""
+"""Approve disputes by a named policy instead of a reviewer, if a DAG has one. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import sha256_of
+from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalPolicy:
-    """What may be submitted without a person's yes; it never concedes anything.
+    """Which disputes may be submitted without a reviewer's approval. A policy never concedes a dispute.
 
-    :param name: what stands as the approver: ``policy <name>``.
-    :param below: by currency, the amount in minor units that a dispute must stay under; what is in a currency
-        that is not named is never approved.
-    :param verdicts: of the evidence; any other is never approved.
-    :param reasons: of the disputes; all of them where None.
-    :param sample: the fraction, from 0 to 1, of what it approves that people are asked about all the same;
-        always the same disputes, however often they are looked at.
-    :raises ValueError: for a policy without a name or amounts, or a fraction that is none.
+    :param name: its name; ``policy <name>`` is recorded as the approver.
+    :param below: for each currency, such as ``usd``, the amount in minor units that a dispute must be below.
+        Disputes in other currencies are not approved.
+    :param verdicts: the verdicts on the evidence that are approved; by default only ``ready``.
+    :param reasons: the dispute reasons that are approved, such as ``product_not_received``; by default all.
+    :param sample: the fraction of the disputes it would approve that go to a reviewer instead, from 0, the
+        default, to 1. The choice for a dispute is always the same.
+    :raises ValueError: if the name is empty, ``below`` is empty or ``sample`` is not between 0 and 1.
     """
 
     name: str
@@ -32,35 +33,41 @@ class ApprovalPolicy:
 
     def __post_init__(self) -> None:
         if not self.name.strip() or not self.below:
-            raise ValueError("a policy needs a name, and an amount for each currency that it approves")
+            raise ValueError(
+                "ApprovalPolicy needs a name, and in 'below' an amount for at least one currency"
+            )
         if not 0 <= self.sample <= 1:
-            raise ValueError(f"sample={self.sample!r} is no fraction from 0 to 1")
+            raise ValueError(f"sample must be a fraction from 0 to 1, not {self.sample!r}")
 
     @property
     def approver(self) -> str:
+        """Return the name that is recorded as the approver."""
         return f"policy {self.name}"
 
     def objection(self, record: Record) -> str | None:
-        """Why it does not approve a staged record; None if it does."""
+        """Return why the policy does not approve a staged record; None if it does."""
         limits = {currency.lower(): amount for currency, amount in self.below.items()}
         limit = limits.get((record.currency or "").lower())
         if record.state != State.STAGED or not record.digest:
             return "it is not staged"
         if record.warnings:
-            return "there are warnings to read"
+            return "it has warnings for the reviewer"
         if any(difference.kind == "kept" for difference in record.differences):
-            return "somebody else's evidence stands in place of the case's"
-        if limit is None or record.amount is None or record.currency is None:
-            return f"it names no amount in {(record.currency or 'an unknown currency').upper()}"
+            return "a colleague's evidence was kept in place of the case's"
+        if record.amount is None or not record.currency:
+            return "its amount is not known"
+        if limit is None:
+            return f"the policy has no limit in {record.currency.upper()}"
         if record.amount >= limit:
-            return f"{record.money} is not below {format_amount(limit, record.currency)}"
+            return f"{record.money} is not below the limit of {format_amount(limit, record.currency)}"
         if record.verdict not in self.verdicts:
-            return f"the evidence is {record.verdict or 'not assessed'}"
+            return f"the verdict on its evidence is {record.verdict or 'not known'}"
         if self.reasons is not None and record.dispute_reason not in self.reasons:
-            return f"it says nothing of the reason {record.dispute_reason}"
+            reason = label(record.dispute_reason or "unknown", record.provider)
+            return f"the policy does not cover the reason {reason}"
         return None
 
     def is_sampled(self, record: Record) -> bool:
-        """Whether people are asked all the same; whoever prepares a case cannot change it."""
+        """Return whether a reviewer decides instead of the policy; nothing in a case changes the choice."""
         drawn = sha256_of([self.name, record.provider, record.dispute, record.stage, record.submissions])
         return int(drawn[:8], 16) < self.sample * 16**8

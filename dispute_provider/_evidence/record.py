@@ -1,4 +1,4 @@
-"""Define the record of one dispute that goes from task to task: references and digests, no texts."""
+"""Define the record that tasks hand on about one dispute: references and digests, no texts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dispute_provider._evidence.snapshot import Dispute, Snapshot, short_digest
 from dispute_provider._explain.markdown import one_line
 from dispute_provider._explain.money import format_amount
 
-# What a review decides about a dispute.
+# A reviewer's choices for a dispute.
 SUBMIT, HOLD, EDIT, REJECT, CONCEDE = "submit", "hold", "edit", "reject", "concede"
-# Characters of a name that was not verified, as people are shown it.
+# Characters shown of an unverified name.
 _LONGEST_NAME = 100
 # The kinds of difference that staging writes.
 WRITTEN = ("added", "overwritten", "renewed")
@@ -25,7 +25,7 @@ _LISTS = {"notes", "missing", "warnings", "differences", "undrawn"}
 
 
 class State(StrEnum):
-    """Every dispute that enters a run leaves it in one of these (but for *approved*, which is on its way)."""
+    """The state of a dispute in a run. Every state except ``approved`` can be its last."""
 
     STAGED = "staged"
     APPROVED = "approved"
@@ -40,11 +40,12 @@ class State(StrEnum):
 
 
 class Approval(msgspec.Struct, frozen=True, gc=False):
-    """A person's yes to exactly one evidence digest.
+    """A reviewer's approval of one evidence digest.
 
-    :param responder: who answered, as Airflow names them.
+    :param action: the reviewer's choice: ``submit``, ``concede``, …
+    :param responder: Airflow's name of the reviewer, or ``policy <name>``.
     :param responded_at: ISO 8601.
-    :param review: which of the run's reviews was answered.
+    :param review: the review of the run that was answered.
     """
 
     action: str
@@ -54,13 +55,14 @@ class Approval(msgspec.Struct, frozen=True, gc=False):
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
-    """What staging did to one piece of evidence that the dispute held, or that the case has.
+    """What staging did with one piece of evidence of the case or the dispute.
 
-    :param kind: ``added``, ``same``, ``kept`` (somebody else's, the case has another), ``overwritten`` (the
-        case's, somebody else had another), ``conflict`` (nothing was written), ``renewed`` and ``removed``
-        (ours, of an earlier version of the case) or ``theirs`` (somebody else's, beside the case's).
-    :param case: the start of the sha256 of what the case has, None where it has none.
-    :param held: the same of what the dispute held before.
+    :param kind: ``added``, ``same``; ``kept`` (the foreign value, instead of the case's), ``overwritten``
+        (the foreign value, by the case's), ``conflict`` (nothing was written), ``theirs`` (a foreign value
+        that the case has nothing for); ``renewed`` and ``removed`` (written for an earlier version of the
+        case).
+    :param case: the start of the sha256 of the case's value; None, the default, if it has none.
+    :param held: the start of the sha256 of the dispute's earlier value; None, the default, if it had none.
     """
 
     name: str
@@ -70,45 +72,47 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One dispute's way through a run.
+    """What a run knows about one dispute.
 
     :param connection: id of the Airflow connection.
     :param state: see :class:`State`.
-    :param reason: why it is in this state, for people.
+    :param reason: why the dispute is in this state.
     :param amount: minor currency units.
-    :param submitted_at: when an earlier stage was answered, where the API says so.
+    :param submitted_at: when an earlier stage was answered, if the API reports it.
     :param due: ISO 8601, UTC.
     :param digest: sha256 of the manifest of what a submission would send.
-    :param fingerprint: the digest as it is without knowing any document's bytes; any reading can be compared
-        with it.
-    :param case: the file that the case stands in, None where it has come without one.
+    :param fingerprint: the digest computed without any document's bytes, comparable with any later reading.
+    :param case: the path of the case file; None for a case that was not read from a file.
     :param case_digest: sha256 of the case and its documents.
-    :param documents: sha256 by the API's document id, of the documents that we uploaded.
-    :param prepared_by: who prepared the case, as the case says.
+    :param documents: sha256 of the documents that this package uploaded, by the API's document id.
+    :param prepared_by: the person who prepared the case, as given in the case.
+    :param notes: what else the reviewer should know.
     :param triggered_by: the Airflow user who triggered the run that staged it; None for a scheduled run.
-    :param staged_as: the fingerprint of what staging left on the dispute.
-    :param automatic: how the API would have submitted by itself what is staged, had we not switched it off.
-    :param earlier: sha256 of the evidence that the dispute had before, in the evidence store.
-    :param charged: minor currency units of the charge, where the API tells.
-    :param refunded: of these, what was paid back.
-    :param verdict: ``ready``, ``weak``, ``missing`` or ``unknown``: whether the evidence suits the reason.
-    :param missing: what is not there and worth having, and why.
-    :param warnings: what costs money, or makes the evidence worthless.
+    :param staged_as: the fingerprint of the dispute right after staging.
+    :param automatic: how the API would have submitted the staged evidence automatically, if staging switched
+        that off.
+    :param earlier: sha256 of the dispute's earlier evidence, in the evidence store.
+    :param charged: amount of the charge in minor currency units, if the API reports it.
+    :param refunded: the refunded part of it, in minor currency units.
+    :param verdict: ``ready``, ``weak``, ``missing`` or ``unknown``; see
+        :class:`~dispute_provider._evidence.completeness.Verdict`.
+    :param missing: recommended evidence that is missing, and why it matters.
+    :param warnings: fees, and conditions under which the evidence is ignored.
     :param differences: what staging changed, piece by piece.
-    :param usage: how much of the API's limits the evidence takes.
-    :param pages: of the documents whose bytes we have.
-    :param drawings: sha256 of a document's drawing by its own, where staging kept one; see
+    :param usage: how much of the API's limits the evidence uses.
+    :param pages: pages of the documents whose bytes are known.
+    :param drawings: sha256 of the drawing of each document that staging kept, by the document's sha256; see
         :mod:`dispute_provider._state.drawings`.
-    :param undrawn: documents of the case that nobody can see, and that the DAG's author allows.
-    :param retry_after: for what is held because it could not be reached: seconds after which to try again.
-    :param request_id: the API's id of the request that brought it into this state.
-    :param maybe_ours: whether this run may have sent what its state says another did, or did not; it has a
-        receipt then.
-    :param ledger_end: hash of the end of the dispute's last final call in the ledger, as its review has seen
-        it; None where there was none.
-    :param last_end: the state of that end, where it is one of the dispute's present stage.
-    :param unverified: whether its signature did not hold: nothing of what it claimed is left but its names.
-    :param signature: of all other fields, by the task that handed the record on; see
+    :param undrawn: documents of the case that cannot be drawn, and that the DAG's author accepts undrawn.
+    :param retry_after: seconds after which to try again, for a dispute that could not be reached.
+    :param request_id: the API's id of the request that led to this state.
+    :param maybe_ours: whether this run may have sent the call that its state attributes to another, or to
+        none; it has a receipt then.
+    :param ledger_end: hash of the end of the dispute's last final call in the ledger when it was reviewed;
+        None if there was none.
+    :param last_end: the state of that end, if it belongs to the dispute's current stage.
+    :param unverified: whether its signature is invalid; only its names are left.
+    :param signature: signature of all other fields by the task that handed on the record; see
         :mod:`dispute_provider._signatures`.
     """
 
@@ -160,18 +164,18 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        """Read a record from XCom or a run's configuration; unknown keys of a later version are ignored."""
+        """Read a record from XCom or a run's configuration, ignoring the keys of later versions."""
         return msgspec.convert(data, cls)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-compatible values, absent ones left out."""
+        """Return the record as JSON-compatible values, without defaults."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         for name in _LISTS & data.keys():
             data[name] = list(data[name])
         return data
 
     def seen(self, snapshot: Snapshot) -> Record:
-        """With the facts of a fresh reading of the dispute."""
+        """Return the record updated by a new reading of the dispute."""
         dispute = snapshot.dispute
         digest = snapshot.digest(self.documents)
         return replace(
@@ -194,7 +198,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         )
 
     def ended(self, state: State, reason: str, request_id: str | None = None) -> Record:
-        """In another state, and why."""
+        """Return the record in another state, with the reason for it."""
         return replace(
             self, state=state, reason=reason, request_id=request_id or self.request_id, retry_after=None
         )
@@ -211,11 +215,11 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def due_text(self) -> str:
-        """``2026-11-30 14:00 UTC``."""
+        """Return the due date as ``2026-11-30 14:00 UTC``."""
         return self.due_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if self.due_at else "no due date"
 
     def log_line(self) -> str:
-        """The one line that tells the person on call what happened to this dispute, printable throughout."""
+        """Return the log line on what happened to this dispute, in printable characters."""
         facts = [
             f"dispute={self.dispute}",
             f"state={self.state}",
@@ -231,18 +235,18 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def by_due_date(records: list[Record]) -> list[Record]:
-    """Soonest deadline first, those without one last."""
+    """Sort records by due date; those without one come last."""
     return sorted(records, key=lambda record: (record.due is None, record.due or "", record.dispute))
 
 
 def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> Record:
-    """A record of a dispute for which there is no evidence of ours."""
+    """Return the record of a dispute for which this package has staged nothing."""
     record = Record(dispute.provider, connection, dispute.id, state, reason)
     return replace(record.seen(Snapshot(dispute, ())), digest=None)
 
 
 def without_claims(record: Record, state: State, reason: str) -> Record:
-    """Return the names of a record whose signature does not hold, printable; the rest may be forged."""
+    """Return only the printable names of a record with an invalid signature; the rest may be forged."""
     provider, connection, dispute = (
         one_line(name)[:_LONGEST_NAME] for name in (record.provider, record.connection, record.dispute)
     )

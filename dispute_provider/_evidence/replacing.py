@@ -1,4 +1,4 @@
-"""Note what staging replaces on a dispute before it writes, so that a broken try does not lose it. Pure."""
+"""Note what staging is about to replace on a dispute, so that an interrupted try does not lose it. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dispute_provider._evidence.snapshot import Dispute, Evidence
 
 
 class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a dispute held before staging wrote to it, and what was about to be written.
+    """A note of what a dispute held before staging wrote to it, and of what was about to be written.
 
-    :param stage: the dispute's stage; a note of another stage no longer holds.
+    :param stage: the dispute's stage; the note does not apply to another stage.
     :param submissions: how many times evidence had been submitted.
-    :param automatic: how the API was going to submit by itself; None if it was not.
-    :param earlier: sha256 of the evidence in the evidence store; None if it is kept nowhere.
-    :param differences: those that writing makes.
-    :param marks: of the texts and structures that were about to be written.
-    :param is_written: whether the dispute was seen to hold it; False, the default, before that.
+    :param automatic: how the API would have submitted automatically; None if it would not.
+    :param earlier: sha256 of the earlier evidence in the evidence store; None if it was not kept.
+    :param differences: the differences that the write makes.
+    :param marks: marks of the texts and structured objects that were about to be written.
+    :param is_written: whether a reading has shown the write on the dispute; False by default.
     """
 
     stage: str
@@ -56,14 +56,14 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @classmethod
     def read(cls, stored: Any) -> Replacement | None:
-        """Return what a store holds; None if it is no such note."""
+        """Return the note in a stored value; None if the value is not a note."""
         try:
             return msgspec.convert(stored, cls)
         except msgspec.ValidationError:
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the note as JSON-compatible values, absent ones left out."""
+        """Return the note as JSON-compatible values, without defaults."""
         data: dict[str, Any] = msgspec.to_builtins(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
@@ -72,17 +72,17 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return (dispute.stage, dispute.submissions) == (self.stage, self.submissions)
 
     def arrived(self, differences: Iterable[Difference]) -> list[Difference]:
-        """Return what the note says of the pieces that the dispute holds as they were to be written.
+        """Return the noted differences of the pieces that the dispute now holds as noted.
 
-        Where the note replaced a colleague's piece, what another task of ours has written or cleared since
-        counts too.
+        Where the write replaced a colleague's piece, a later write or removal by another of our tasks counts
+        too.
 
-        :param differences: between the case and what the dispute holds now.
+        :param differences: between the case and the dispute's current evidence.
         """
         return [before for each in differences if (before := self._arrival(each))]
 
     def _arrival(self, now: Difference) -> Difference | None:
-        """Return what the note says of a piece that has arrived; None if it has not, or is not noted."""
+        """Return the noted difference of a piece that has arrived; None if it has not, or was not noted."""
         return next(
             (each for each in self.differences if each.name == now.name and self._has_arrived(each, now)),
             None,
@@ -96,7 +96,7 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return noted.case == now.held or (now.kind == "same" and noted.case == now.case)
 
     def restated(self, differences: Iterable[Difference]) -> tuple[Difference, ...]:
-        """Return the differences to what the dispute held before our own earlier write."""
+        """Return the differences relative to what the dispute held before the noted write."""
 
         def restate(each: Difference) -> Difference:
             before = self._arrival(each)
@@ -107,26 +107,26 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return tuple(map(restate, differences))
 
     def automatic_before(self, differences: Iterable[Difference]) -> str | None:
-        """Return how the API was going to submit by itself, if the noted write has arrived."""
+        """Return how the API would have submitted automatically, if the noted write has arrived."""
         return self.automatic if not self.differences or self.arrived(differences) else None
 
     def evidence_before(
         self, held: Mapping[str, Any], kept: Mapping[str, Any] | None, differences: Iterable[Difference]
     ) -> dict[str, Any] | None:
-        """Return the evidence without our own earlier write; None if what it replaced is kept nowhere.
+        """Return the evidence as it was before the noted write; None if what that replaced was not kept.
 
-        :param held: the evidence that the dispute holds now, by name.
-        :param kept: the evidence that it held before that write.
+        :param held: the evidence now on the dispute, by name.
+        :param kept: the evidence before the write, from the evidence store; None if it was not kept.
         """
         evidence = dict(held)
         for each in self.arrived(differences):
             name, _, part = each.name.partition(".")
-            # A colleague's document may stand in one list with those that were added.
+            # A list may hold a colleague's documents along with those that were added.
             if kept is None and (each.kind != "added" or isinstance(evidence.get(name), list)):
                 return None
             before = (kept or {}).get(name)
             if part and isinstance(evidence.get(name), Mapping):
-                # Of a structure, only the part that was written.
+                # Only one member of the structured object was written.
                 others = {key: value for key, value in evidence[name].items() if key != part}
                 before = others | ({part: before[part]} if before and part in before else {})
             evidence[name] = before
@@ -134,5 +134,5 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def marks_of(held: Iterable[Evidence]) -> frozenset[str]:
-    """Return the marks of what a dispute holds, piece by piece."""
+    """Return the mark of each piece of evidence on a dispute."""
     return frozenset(part.mark for evidence in held for part in parts(evidence))

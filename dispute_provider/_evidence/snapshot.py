@@ -1,4 +1,4 @@
-"""A dispute and its evidence as an API holds them at one moment, in terms that all APIs share."""
+"""Model a dispute and its evidence at one moment, in terms that all APIs share. Pure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 
 import msgspec
 
-# Forty bits: no two of a dispute's few dozen pieces ever meet, and a hundred thousand disputes have marks.
+# Hexadecimal digits, so 40 bits: enough to distinguish a dispute's few dozen pieces, and short to store.
 _MARK_LENGTH = 10
 _SHOWN_DIGEST = 12
-# Stands for the reason of a dispute for which the API gives none.
+# The reason of a dispute for which the API gives none.
 UNKNOWN_REASON = "unknown"
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
 class Programme(msgspec.Struct, frozen=True, gc=False):
-    """How a dispute stands in one of the networks' programmes, in the API's own words.
+    """A dispute's status in one of the networks' programmes, in the API's terms.
 
-    :param status: ``qualified``, ``requires_fee_acknowledgement``, …; None where the API does not say.
-    :param required: what is missing still.
+    :param status: ``qualified``, ``requires_fee_acknowledgement``, …; None if the API does not report it.
+    :param required: what is still required for it to qualify.
     """
 
     name: str
@@ -32,30 +32,29 @@ class Programme(msgspec.Struct, frozen=True, gc=False):
 
 
 class Dispute(msgspec.Struct, frozen=True, gc=False):
-    """What is disputed, by when it must be answered, and whether it still can be.
+    """A dispute as its API reports it.
 
-    :param account: the account whose dispute it is: Stripe Connect account, Moov platform account; None for
-        the connection's own.
-    :param stage: ``inquiry``, ``chargeback``, ``appeal``, … : each may be answered once.
-    :param submissions: how many times evidence was submitted before.
-    :param submitted: whether this stage was answered already.
-    :param submitted_at: when, where the API says so; any change of it is a submission.
-    :param closed: why it can no longer be answered, None if it can.
+    :param account: the account that owns it: Stripe Connect account, Moov platform account; None for the
+        connection's account.
+    :param stage: ``inquiry``, ``chargeback``, ``appeal``, …; each can be answered once.
+    :param submissions: how many times evidence has been submitted.
+    :param submitted: whether the current stage has been answered.
+    :param submitted_at: when it was answered, if the API reports it; any change of it shows a submission.
+    :param closed: why it can no longer be answered; None if it can.
     :param due: when the answer must have arrived.
     :param amount: minor currency units.
-    :param network_description: what the network code means, in the API's words.
-    :param merchant: whose sale it was, where the API says so.
-    :param url: its page in the API's own dashboard.
-    :param charged: minor currency units of the charge that is disputed, where it was read along.
-    :param refunded: of these, what was paid back.
-    :param automatic: how the API is going to submit by itself what is staged, None if it is not.
-    :param automatic_known: whether the API says if it submits by itself what is staged; where it does not,
-        ``automatic`` is None and proves nothing.
-    :param unsupported: why this stage has to be answered elsewhere, with what to do; None if it can be
-        answered here.
-    :param charge: the API's id of the charge that is disputed.
-    :param payment_method: how it was paid: ``card``, ``klarna``, …
-    :param programmes: the networks' programmes that take structured evidence for it.
+    :param network_description: the API's description of the network code.
+    :param merchant: the merchant who made the sale, if the API reports it.
+    :param url: its page in the API's dashboard.
+    :param charged: amount of the disputed charge in minor currency units, if the charge was read too.
+    :param refunded: the refunded part of it, in minor currency units.
+    :param automatic: how the API will submit the staged evidence automatically; None if it will not.
+    :param automatic_known: whether the API reports automatic submission; if not, ``automatic`` is None but
+        the API may still submit.
+    :param unsupported: why this package cannot answer the stage, and where to answer it; None if it can.
+    :param charge: the API's id of the disputed charge.
+    :param payment_method: how the customer paid: ``card``, ``klarna``, …
+    :param programmes: the networks' programmes that accept structured evidence for it.
     """
 
     provider: str
@@ -91,17 +90,17 @@ class Dispute(msgspec.Struct, frozen=True, gc=False):
         return self.due is not None and self.due <= (now or datetime.now(UTC))
 
     def is_at(self, stage: str | None, due: datetime | None) -> bool:
-        """Whether it is still at a stage: one that is opened again has its name, and another due date."""
+        """Return whether it is still at a stage; a reopened stage has the same name and another due date."""
         return self.stage == stage and (self.due is None or due is None or self.due == due)
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """One piece of evidence that an API holds.
+    """One piece of evidence on a dispute.
 
     :param id: the API's immutable id of a document; None for texts.
-    :param item: the API's id of the piece itself, texts included, where it has one.
+    :param item: the API's id of the piece, whether text or document, if it has one.
     :param size: bytes.
-    :param expires: when the API forgets a document, if it does.
+    :param expires: when the API deletes a document; None if it does not.
     """
 
     name: str
@@ -115,36 +114,36 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     expires: datetime | None = None
 
     def __repr__(self) -> str:
-        """Without what it says: that belongs in no log."""
+        """Omit the value: customer text must not be logged."""
         return f"Evidence({self.name!r}, id={self.id!r}, item={self.item!r})"
 
     @property
     def content(self) -> str | Mapping[str, Any] | None:
-        """What it says; of a document, the API's id of it."""
+        """Return its text or structured object; for a document the API's id."""
         return self.text if self.text is not None else self.value or self.id
 
     @property
     def sha256(self) -> str:
-        """Of its content."""
+        """Return the sha256 of its content."""
         return sha256_of(self.content)
 
     @property
     def mark(self) -> str:
-        """What it is recognised by later, when nothing but marks is remembered."""
+        """Return a short name by which the piece is recognised later."""
         return self.item or sha256_of([self.name, self.content])[:_MARK_LENGTH]
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
-    """A dispute with all that a submission made now would send."""
+    """A dispute with all the evidence that a submission would send now."""
 
     dispute: Dispute
     evidence: tuple[Evidence, ...]
     request_id: str | None = None
 
     def manifest(self, documents: Mapping[str, str]) -> dict[str, Any]:
-        """Everything that a submission would send, canonical: its digest is what a reviewer approves.
+        """Return everything that a submission would send, in canonical form; a reviewer approves its digest.
 
-        :param documents: sha256 by the API's document id, for the documents whose bytes we had.
+        :param documents: sha256 of the documents whose bytes are known, by the API's document id.
         """
         dispute = self.dispute
         return {
@@ -160,12 +159,12 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
         }
 
     def digest(self, documents: Mapping[str, str]) -> str:
-        """sha256 of the canonical manifest, hexadecimal."""
+        """Return the sha256 of the canonical manifest, in hexadecimal."""
         return sha256_of(self.manifest(documents))
 
 
 def contents(evidence: Iterable[Evidence]) -> dict[str, Any]:
-    """Return what evidence says, by name; a list where several pieces have the same name."""
+    """Return the content of evidence by name; a list for several pieces of the same name."""
     found: dict[str, list[Any]] = {}
     for piece in evidence:
         found.setdefault(piece.name, []).append(piece.content)
@@ -181,7 +180,7 @@ def _manifest_entry(entry: Evidence, documents: Mapping[str, str]) -> dict[str, 
 
 
 def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, str]) -> list[str]:
-    """The names of the evidence that differs between two readings, sorted."""
+    """Return the sorted names of the evidence that differs between two readings."""
 
     def entries(snapshot: Snapshot) -> Counter[bytes]:
         return Counter(map(canonical_json, snapshot.manifest(documents)["evidence"]))
@@ -191,15 +190,15 @@ def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, s
 
 
 def canonical_json(value: Any) -> bytes:
-    """One spelling for one value, as UTF-8: sorted keys, no spaces, no escapes."""
+    """Return a value's canonical JSON in UTF-8: keys sorted, without spaces or escapes."""
     return _canonical.encode(value)
 
 
 def sha256_of(value: Any) -> str:
-    """sha256 of a value's canonical JSON, hexadecimal."""
+    """Return the sha256 of a value's canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def short_digest(digest: str | None) -> str:
-    """Return the start of a digest, as people are shown it and as differences name it; empty for None."""
+    """Return the start of a digest, for display and for differences; empty for None."""
     return (digest or "")[:_SHOWN_DIGEST]

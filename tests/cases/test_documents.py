@@ -118,7 +118,7 @@ def test_documents_are_what_they_hold_not_what_they_are_called(folder):
     assert found.notes == ()
 
 
-def test_everything_that_is_wrong_is_named_at_once_where_it_stands(folder):
+def test_every_problem_is_reported_at_once_with_its_pointer(folder):
     folder.put(a=b"<svg/>", b=tiff(), c=pdf(size=5_000_001), d=pdf(text=CARD))
     found = folder.refuse(
         {
@@ -132,8 +132,8 @@ def test_everything_that_is_wrong_is_named_at_once_where_it_stands(folder):
     )
     assert {each.pointer: each.problem for each in found} == {
         "/evidence/receipt": "a.pdf: it is no PDF, JPEG, PNG, TIFF or GIF, whatever its name says",
-        "/evidence/customer_signature": "b.pdf: it is a TIFF",
-        "/evidence/refund_policy": "c.pdf: it has 5,000,001 of 5,000,000 bytes",
+        "/evidence/customer_signature": "b.pdf: it is a TIFF, which the API does not accept",
+        "/evidence/refund_policy": "c.pdf: it has 5,000,001 bytes, and the limit is 5,000,000",
         "/evidence/uncategorized_file": "d.pdf: it holds a card number",
         "/evidence/service_documentation": "e.pdf: there is no such file",
         "/evidence/uncategorized_text": "holds a card number, from character 15 on",
@@ -141,19 +141,21 @@ def test_everything_that_is_wrong_is_named_at_once_where_it_stands(folder):
     assert all(each.remedy for each in found)
 
 
-def test_several_of_a_kind_are_told_apart(folder):
+def test_the_pointer_has_the_index_of_one_of_several_documents(folder):
     found = folder.put(a=pdf(), b=png()).refuse({"receipt": [file("a.pdf"), "Text.", file("b.pdf")]}, "moov")
-    assert [(each.pointer, each.problem) for each in found] == [("/evidence/receipt/2", "b.pdf: it is a PNG")]
+    assert [(each.pointer, each.problem) for each in found] == [
+        ("/evidence/receipt/2", "b.pdf: it is a PNG, which the API does not accept")
+    ]
 
 
 def test_a_sum_is_refused_with_its_arithmetic(folder):
     folder.put(a=pdf(30, size=3_100_000), b=pdf(20, size=1_900_000))
     found = folder.refuse({"receipt": file("a.pdf"), "refund_policy": file("b.pdf")})
     assert [str(each) for each in found] == [
-        "/evidence: a.pdf (receipt) 3.1 + b.pdf (refund_policy) 1.9 MB = 5.0 of 4.5 MB; "
-        "leave documents out, or save them smaller",
-        "/evidence: a.pdf (receipt) 30 + b.pdf (refund_policy) 20 pages = 50 of 49 pages; "
-        "leave out pages that do not matter",
+        "/evidence: a.pdf (receipt) 3.1 + b.pdf (refund_policy) 1.9 = 5.0 MB, and the limit is 4.5 MB; "
+        "remove documents, or save smaller copies",
+        "/evidence: a.pdf (receipt) 30 + b.pdf (refund_policy) 20 = 50 pages, and the limit is 49 pages; "
+        "remove pages that the bank does not need",
     ]
 
 
@@ -165,16 +167,16 @@ def test_a_sum_is_refused_with_its_arithmetic(folder):
         (b"<html>", "it is no PDF"),
         (pdf()[:300], "it is damaged"),
         (tiff(), "it is a TIFF"),
-        (png(5_000_001), "it has 5,000,001 of 5,000,000 bytes"),
-        (pdf(50), "b.pdf (refund_policy) 50 pages = 51 of 49 pages"),
+        (png(5_000_001), "it has 5,000,001 bytes, and the limit is 5,000,000"),
+        (pdf(50), "b.pdf (refund_policy) 50 = 51 pages, and the limit is 49 pages"),
     ],
 )
-def test_an_optional_document_that_fails_is_left_out_and_told(folder, content, why):
+def test_an_optional_document_that_fails_is_left_out_with_a_note(folder, content, why):
     folder.put(a=pdf(), **({"b": content} if content is not None else {}))
     found = folder.read({"receipt": file("a.pdf"), "refund_policy": file("b.pdf", optional=True)})
     assert [*found.found] == ["a.pdf"]
     [note] = found.notes
-    assert note.startswith("b.pdf is optional, and left out: ")
+    assert note.startswith("b.pdf is optional and was left out: ")
     assert why in note
 
 
@@ -194,7 +196,7 @@ def test_what_is_needed_elsewhere_is_not_left_out(folder):
 
 def test_a_document_that_goes_out_twice_counts_twice(folder):
     [found] = folder.put(a=pdf(25)).refuse({"receipt": file("a.pdf"), "refund_policy": file("a.pdf")})
-    assert "25 + a.pdf (refund_policy) 25 pages = 50 of 49" in found.problem
+    assert "25 + a.pdf (refund_policy) 25 = 50 pages, and the limit is 49" in found.problem
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Verdicts against the tables of the APIs' guides, written down here a second time, by hand."""
+"""Compare the verdicts with the tables of the APIs' guides, copied here by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DISPUTE = Dispute(
 )
 KINDS = ("physical", "digital", "service")
 
-# One line a row: reasons, product kinds by their first letters, evidence.
+# One row per line: reasons, first letters of the products, evidence.
 STRIPE_ROWS = """
 credit_not_processed p    refund_policy refund_policy_disclosure refund_refusal_explanation customer_communication
 credit_not_processed d,s  refund_policy refund_policy_disclosure refund_refusal_explanation customer_communication cancellation_policy cancellation_policy_disclosure cancellation_rebuttal
@@ -66,8 +66,8 @@ BACKGROUND = {
 }  # fmt: skip
 IN_EVERY_ROW = {"uncategorized_text", "uncategorized_file"}
 
-# Categories as the guide has them; where it says "as 10.x" or "as 13.x", the row of that range that the code
-# means, or several where the code does not tell.
+# Categories as in the guide; for "as 10.x" or "as 13.x", the row of that range that the code
+# means, or several if the code does not determine it.
 MOOV_ROWS = {
     "present": "receipt cover-letter",
     "absent": "proof-of-delivery receipt customer-communication generic-evidence",
@@ -96,7 +96,7 @@ MOOV_CODES = {
     "4853 4854": "not received+cancelled+not as described+no credit",
     "R03 R13": "no reply",
 }
-# Every code that the facts name, as they name it, to hold the table above against.
+# Every known code, to compare with the table above.
 NAMED = """10.1 10.2 10.3 10.4 11.1 12.1 12.6 13.1 13.9 13.2 13.7 13.3 13.4 13.5 13.6 13.8
 4837 4840 4849 4863 4870 4871 4807 4808 4812 4853 4854 4831 4834 4842 4846 F10 F14 F24 F29 F30 F31
 C02 C04 C05 C08 C18 C28 C31 C32 P05 P08 R03 R13 UA01 UA02 UA05 UA06 AT DA NA EX RM AP DP RG RN2"""
@@ -123,7 +123,7 @@ def moov_rows() -> dict[str, list[str]]:
 
 
 def pieces(names: Iterable[str]) -> list[Evidence]:
-    """Evidence of these names; a path becomes the structure that it leads into."""
+    """Return evidence of these names; a path becomes structured evidence."""
     found = []
     for name in names:
         first, *path = name.split(".")
@@ -149,23 +149,23 @@ def missing(assessment: Assessment) -> list[str]:
 class TestAppeals:
     @pytest.mark.parametrize("reason", ["fraudulent", "general", "noncompliant", "of a later version"])
     @pytest.mark.parametrize("product", [None, "physical"])
-    def test_what_suits_an_appeal_is_the_same_for_every_reason(
+    def test_the_evidence_for_an_appeal_is_the_same_for_every_reason(
         self, reason: str, product: str | None
     ) -> None:
         names = ["appeal/card/reason_for_filing", "appeal/card/supporting_files"]
         for count, verdict in enumerate(("missing", "weak", "ready")):
             found = about(reason, product, names[:count], stage="appeal")
             assert (found.verdict, missing(found), found.more) == (verdict, names[count:], ())
-            assert found.warnings == ("the card network decides an appeal, and can charge a high fee for it",)
+            assert found.warnings == ("The card network decides an appeal, and can charge a high fee for it",)
 
-    def test_it_asks_for_no_agreement_to_the_fee_of_a_compliance_case(self) -> None:
+    def test_an_appeal_of_a_compliance_case_needs_no_accepted_fee(self) -> None:
         dispute = replace(DISPUTE, reason="noncompliant", network="visa", stage="appeal")
         assert fee_refusal(STRIPE, dispute, []) is None
         assert fee_refusal(STRIPE, replace(dispute, stage="compliance"), [])
 
 
 class TestReasons:
-    def test_there_are_fifteen_with_three_kinds_each(self) -> None:
+    def test_there_are_fifteen_reasons_with_three_products_each(self) -> None:
         known = STRIPE.document["components"]["schemas"]["Dispute"]["properties"]["reason"]["x-knownValues"]
         assert {reason for reason, _ in stripe_rows()} == set(known) == set(table(STRIPE)["codes"])
         assert len(stripe_rows()) == 45
@@ -184,7 +184,9 @@ class TestReasons:
             assert (rest.verdict, missing(rest)) == ("weak" if len(row) > 1 else "missing", [name])
 
     @pytest.mark.parametrize(("reason", "kind"), list(stripe_rows()))
-    def test_what_helps_with_any_reason_decides_nothing(self, reason: str, kind: str) -> None:
+    def test_evidence_that_helps_with_any_reason_does_not_affect_the_verdict(
+        self, reason: str, kind: str
+    ) -> None:
         row = set(stripe_rows()[reason, kind])
         assert set(about(reason, kind, []).more) == (BACKGROUND | IN_EVERY_ROW) - row
         others = about(reason, kind, (BACKGROUND | IN_EVERY_ROW) - row)
@@ -192,15 +194,15 @@ class TestReasons:
         assert others.more == ()
 
     @pytest.mark.parametrize("reason", sorted({reason for reason, _ in stripe_rows()}))
-    def test_a_product_that_is_not_said(self, reason: str) -> None:
-        """What every kind asks for is missing; nothing but what suits every kind is ready."""
+    def test_a_case_without_a_product(self, reason: str) -> None:
+        """Only evidence recommended for every product counts as missing, and only all of it is ready."""
         rows = [stripe_rows()[reason, kind] for kind in KINDS]
         shared = set(rows[0]).intersection(*rows[1:])
         decides = any(set(row) != shared for row in rows)
         nothing = about(reason, None, [])
         assert nothing.verdict == ("missing" if any(rows) else "unknown")
         assert missing(nothing) == sorted(shared)
-        assert any("does not say its product" in note for note in nothing.notes) == decides
+        assert any("states no product" in note for note in nothing.notes) == decides
         if not any(rows):
             return
         for row in rows:
@@ -208,13 +210,13 @@ class TestReasons:
             assert about(reason, None, row).verdict == expected
         assert about(reason, None, {name for row in rows for name in row}).verdict == "ready"
 
-    def test_a_reason_that_nobody_knows(self) -> None:
+    def test_an_unknown_reason(self) -> None:
         new = about("buyer_remorse", "physical", ["receipt"])
         assert (new.verdict, new.missing) == ("unknown", ())
-        assert new.notes == ("no list says which evidence suits the reason buyer_remorse",)
+        assert new.notes == ("No evidence is recommended for the reason Buyer remorse",)
 
     @given(st.lists(st.sampled_from([*BACKGROUND, *IN_EVERY_ROW, "shipping_date"]), unique=True))
-    def test_more_evidence_never_makes_it_worse(self, names: list[str]) -> None:
+    def test_more_evidence_never_worsens_the_verdict(self, names: list[str]) -> None:
         order = ["missing", "weak", "ready"]
         for kind in KINDS:
             before, after = (
@@ -226,7 +228,7 @@ class TestReasons:
 
 
 class TestCodes:
-    def test_every_code_of_the_facts_is_here(self) -> None:
+    def test_every_known_code_has_a_list(self) -> None:
         assert set(NAMED.split()) <= {*moov_rows(), "4863"}
 
     @pytest.mark.parametrize("code", list(moov_rows()))
@@ -242,24 +244,24 @@ class TestCodes:
             assert about_code(code, rest).verdict == ("weak" if rest else "missing")
             assert missing(about_code(code, rest)) == [name]
 
-    def test_one_receipt_is_half_of_a_duplicate(self) -> None:
+    def test_a_duplicate_needs_two_receipts(self) -> None:
         half = about_code("12.6.1", ["receipt", "generic-evidence"])
         assert (half.verdict, missing(half)) == ("weak", ["receipt"])
-        assert "two receipts, one of each payment" in half.notes
+        assert "Add two receipts, one for each payment" in half.notes
 
     def test_a_code_of_two_networks_is_unknown(self) -> None:
         found = about_code("4863", ["receipt"])
         assert (found.verdict, found.missing) == ("unknown", ())
-        assert "Mastercard" in found.notes[0] and "Discover" in found.notes[0] and "receipt" in found.notes[0]
+        assert "Mastercard" in found.notes[0] and "Discover" in found.notes[0] and "Receipt" in found.notes[0]
 
-    def test_a_code_for_several_kinds_says_so(self) -> None:
+    def test_a_code_for_several_kinds_of_dispute_has_a_note(self) -> None:
         (note, *_) = about_code("4837", []).notes
-        assert note.startswith("the code 4837 stands for card-present fraud or card-absent fraud: ")
+        assert note.startswith("The code 4837 covers card-present fraud or card-absent fraud; ")
 
     @pytest.mark.parametrize(
         "code", ["", "10", "10.5", "13.10", "13", "1.1", "48370", "ATM", "99", "UA", "F"]
     )
-    def test_a_code_that_nobody_knows(self, code: str) -> None:
+    def test_an_unknown_code(self, code: str) -> None:
         assert about_code(code, ["receipt"]).verdict == "unknown"
 
     @pytest.mark.parametrize("code", ["c08", " C08 ", "C08-1"])
@@ -283,24 +285,28 @@ class TestFees:
     @pytest.mark.parametrize(
         ("network", "own", "other"), [("visa", VISA, MASTERCARD), ("mastercard", MASTERCARD, VISA)]
     )
-    def test_it_is_agreed_to_by_name(self, facts: dict[str, str], network: str, own: str, other: str) -> None:
+    def test_each_network_s_fee_is_accepted_in_its_own_field(
+        self, facts: dict[str, str], network: str, own: str, other: str
+    ) -> None:
         silent = self.refused(["customer_name"], network=network, **facts)
         assert silent is not None and "500 USD" in silent and f"set {own} to true" in silent
         assert other not in silent
         wrong = self.refused([other], network=network, **facts)
-        assert wrong is not None and f"take {other} out" in wrong and f"set {own} to true" in wrong
+        assert (
+            wrong is not None and f"remove {other} from the case" in wrong and f"set {own} to true" in wrong
+        )
         both = self.refused([own, other], network=network, **facts)
-        assert both is not None and f"take {other} out" in both and f"set {own}" not in both
+        assert both is not None and f"remove {other} from the case" in both and f"set {own}" not in both
         assert self.refused([own], network=network, **facts) is None
 
     @pytest.mark.parametrize(
         "value", [{}, {"visa_compliance": {}}, {"visa_compliance": {"fee_acknowledged": False}}]
     )
-    def test_false_is_no_agreement(self, value: Mapping[str, Any]) -> None:
+    def test_false_does_not_accept_a_fee(self, value: Mapping[str, Any]) -> None:
         case = [Evidence("enhanced_evidence", value=value)]
         assert fee_refusal(STRIPE, replace(DISPUTE, reason="noncompliant"), case)
 
-    def test_a_case_as_its_owner_writes_it(self) -> None:
+    def test_a_case_file_accepts_the_fee(self) -> None:
         evidence = {"enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}}}
         case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": evidence})
         dispute = replace(DISPUTE, reason="noncompliant")
@@ -308,25 +314,25 @@ class TestFees:
         assert assess(STRIPE, dispute, None, case.evidence).verdict == "ready"
 
     def test_the_api_names_the_programme(self) -> None:
-        """Where the network is not told, or the reason is another."""
+        """For a dispute without a network, or with another reason."""
         programmes = (Programme("mastercard_compliance", "requires_fee_acknowledgement"),)
         assert self.refused([self.MASTERCARD], network=None, programmes=programmes) is None
         refused = self.refused([], network=None, programmes=programmes)
         assert refused is not None and "Mastercard" in refused
 
     @pytest.mark.parametrize("network", [None, "amex"])
-    def test_nobody_knows_whose_fee_it_is(self, network: str | None) -> None:
+    def test_a_fee_of_an_unknown_network_cannot_be_accepted(self, network: str | None) -> None:
         refused = self.refused([self.VISA], reason="noncompliant", network=network)
         assert (
             refused is not None
-            and "does not say which network's" in refused
-            and f"take {self.VISA} out" in refused
+            and "does not name the network" in refused
+            and f"remove {self.VISA} from the case" in refused
         )
         assert about("noncompliant", None, [], network=network).verdict == "unknown"
 
-    def test_no_fee_is_agreed_to_where_none_is_asked_for(self) -> None:
+    def test_accepting_a_fee_that_does_not_apply_is_refused(self) -> None:
         assert self.refused([self.VISA]) == (
-            f"it agrees to Visa's fee, which is not asked for: take {self.VISA} out of the case"
+            f"its case accepts Visa's fee, which does not apply; remove {self.VISA} from the case"
         )
         assert self.refused(["customer_name"]) is None
 
@@ -334,7 +340,7 @@ class TestFees:
         assert fee_refusal(MOOV, replace(DISPUTE, reason="noncompliant"), []) is None
 
     @pytest.mark.parametrize("names", [[], [VISA]])
-    def test_it_is_a_warning_whatever_the_case_says(self, names: list[str]) -> None:
+    def test_the_fee_is_a_warning_with_or_without_acceptance(self, names: list[str]) -> None:
         (warning,) = about("noncompliant", None, names).warnings
         assert "Visa" in warning and "500 USD" in warning
         assert about("fraudulent", None, names).warnings == ()
@@ -348,14 +354,14 @@ class TestKlarna:
     @pytest.mark.parametrize(
         ("method", "stage"), [("klarna", "chargeback"), ("card", "inquiry"), (None, "inquiry")]
     )
-    def test_others_are_read(self, method: str | None, stage: str) -> None:
+    def test_other_disputes_have_no_warning(self, method: str | None, stage: str) -> None:
         assert about("fraudulent", "digital", [], payment_method=method, stage=stage).warnings == ()
 
 
 class TestCompellingEvidence:
     PROGRAMMES = (Programme("visa_compelling_evidence_3", "requires_action"),)
 
-    def test_it_is_pointed_out_where_it_is_open(self) -> None:
+    def test_a_note_suggests_it_if_the_dispute_may_qualify(self) -> None:
         (note,) = about("fraudulent", "digital", [], programmes=self.PROGRAMMES).notes
         assert note.startswith("Visa Compelling Evidence 3.0")
         closed = (Programme("visa_compelling_evidence_3", "not_qualified"),)
@@ -363,22 +369,22 @@ class TestCompellingEvidence:
             notes = about("fraudulent", "digital", [], programmes=programmes).notes
             assert not any("Compelling" in note for note in notes)
 
-    def test_not_where_the_case_has_it(self) -> None:
+    def test_a_case_that_has_it_needs_no_note(self) -> None:
         claim = "enhanced_evidence.visa_compelling_evidence_3.prior_undisputed_transactions"
         assert about("fraudulent", "digital", [claim], programmes=self.PROGRAMMES).notes == ()
 
 
 class TestData:
-    """The tables in the contracts: a third API brings its own."""
+    """The rules in the contracts; each API has its own."""
 
     @pytest.mark.parametrize("api", [STRIPE, MOOV], ids=["stripe", "moov"])
-    def test_its_form(self, api: Contract) -> None:
+    def test_the_rules_match_their_schema(self, api: Contract) -> None:
         schema = json.loads((SCHEMAS / "completeness.schema.json").read_text("utf-8"))
         Draft202012Validator.check_schema(schema)
         assert [error.message for error in Draft202012Validator(schema).iter_errors(table(api))] == []
 
     @pytest.mark.parametrize("api", [STRIPE, MOOV], ids=["stripe", "moov"])
-    def test_it_names_what_there_is(self, api: Contract) -> None:
+    def test_the_rules_name_existing_lists_and_fields(self, api: Contract) -> None:
         data = table(api)
         named = {name for code in data["codes"].values() for name in code}
         assert named == set(data["lists"]) and set(data.get("unsure", {})) <= set(data["codes"])
@@ -394,12 +400,12 @@ class TestData:
         for fee in data.get("fees", {}).get("networks", {}).values():
             assert fee["agreement"] in wanted
 
-    def test_an_api_without_a_table(self) -> None:
+    def test_an_api_without_rules(self) -> None:
         document = {key: value for key, value in STRIPE.document.items() if key != "x-completeness"}
         bare = Contract("stripe", document)
         found = assess(bare, DISPUTE, "physical", pieces(["receipt"]))
         assert found == Assessment(
-            Verdict.UNKNOWN, notes=("no list says which evidence suits the reason fraudulent",)
+            Verdict.UNKNOWN, notes=("No evidence is recommended for the reason Fraudulent",)
         )
         assert fee_refusal(bare, replace(DISPUTE, reason="noncompliant"), []) is None
 

@@ -1,4 +1,4 @@
-"""The page on evidence says what the contracts say."""
+"""The tables of docs/evidence.md match the contracts."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def test_its_tables_are_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("name", ["stripe", "moov", "why-stripe", "why-moov"])
-def test_a_table_that_is_not_would_be_noticed(name: str) -> None:
+def test_an_outdated_table_is_detected(name: str) -> None:
     stale, replaced = re.subn(rf"(<!-- {name} -->\n.*?\n).*?\n(?=<!-- /{name})", r"\1", TEXT, flags=re.DOTALL)
     assert replaced == 1 and TABLES["page"](stale) == TEXT
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
-def test_no_reason_and_no_code_is_left_out(api: str) -> None:
+def test_every_reason_and_code_is_listed(api: str) -> None:
     (table,) = re.findall(rf"<!-- {api} -->(.*?)<!-- /{api} -->", TEXT, re.DOTALL)
     first_cells = " ".join(row.split("|")[1] for row in table.strip().splitlines())
     assert set(re.findall(r"`([^`]+)`", first_cells)) == codes(api)
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(((?!https?:|#)[^)]+)\)", TEXT))
-def test_what_it_links_to_is_there(target: str) -> None:
+def test_every_link_target_exists(target: str) -> None:
     assert (DOCS / target).is_file()
 
 

@@ -1,4 +1,4 @@
-"""A policy approves what it names, and nothing else."""
+"""A policy approves the disputes that it covers, and no others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLICY = ApprovalPolicy("small sums", {"USD": 2000, "jpy": 500}, reasons=("fraud
 READY = {"verdict": "ready"}
 
 
-def test_it_approves_what_it_names():
+def test_it_approves_a_covered_dispute():
     assert POLICY.objection(record(snapshot("du_1"), **READY)) is None
     assert POLICY.approver == "policy small sums"
 
@@ -22,31 +22,31 @@ def test_it_approves_what_it_names():
 @pytest.mark.parametrize(
     ("facts", "more", "why"),
     [
-        ({"amount": 2000}, READY, "20.00 USD is not below 20.00 USD"),
-        ({"currency": "jpy"}, READY, "1,200 JPY is not below 500 JPY"),
-        ({"currency": "eur"}, READY, "no amount in EUR"),
-        ({}, {"verdict": "weak"}, "the evidence is weak"),
-        ({}, {}, "not assessed"),
-        ({"reason": "duplicate"}, READY, "duplicate"),
+        ({"amount": 2000}, READY, "20.00 USD is not below the limit of 20.00 USD"),
+        ({"currency": "jpy"}, READY, "1,200 JPY is not below the limit of 500 JPY"),
+        ({"currency": "eur"}, READY, "the policy has no limit in EUR"),
+        ({}, {"verdict": "weak"}, "the verdict on its evidence is weak"),
+        ({}, {}, "not known"),
+        ({"reason": "duplicate"}, READY, "the policy does not cover the reason Duplicate"),
         ({}, {**READY, "warnings": ("a fee",)}, "warnings"),
-        ({}, {**READY, "differences": (Difference("receipt", "kept"),)}, "somebody else's"),
+        ({}, {**READY, "differences": (Difference("receipt", "kept"),)}, "a colleague's"),
         ({}, {**READY, "state": State.HELD}, "not staged"),
         ({}, {**READY, "digest": None}, "not staged"),
-        ({}, {**READY, "amount": None}, "no amount"),
+        ({}, {**READY, "amount": None}, "amount is not known"),
     ],
 )
-def test_it_says_why_not(facts, more, why):
+def test_an_objection_gives_the_reason(facts, more, why):
     assert why in POLICY.objection(record(snapshot("du_1", **facts), **more))
 
 
 @given(st.integers(-10, 10**6), st.sampled_from(["usd", "JPY", "eur", ""]))
-def test_it_approves_no_amount_from_its_limit_on(amount, currency):
+def test_it_approves_only_amounts_below_its_limit(amount, currency):
     held = record(snapshot("du_1", amount=amount, currency=currency), **READY)
     if POLICY.objection(held) is None:
         assert amount < {"usd": 2000, "jpy": 500}[currency.lower()]
 
 
-def test_a_sample_is_always_the_same_and_about_as_large_as_asked_for():
+def test_a_sample_is_stable_and_of_about_the_requested_size():
     records, _ = batch(400)
     policy = ApprovalPolicy("small sums", {"usd": 1}, sample=0.25)
     drawn = [record.dispute for record in records if policy.is_sampled(record)]
@@ -57,6 +57,6 @@ def test_a_sample_is_always_the_same_and_about_as_large_as_asked_for():
 
 
 @pytest.mark.parametrize("wrong", [{"name": " "}, {"below": {}}, {"sample": 1.1}, {"sample": -0.1}])
-def test_a_policy_that_says_nothing_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"policy needs|no fraction"):
+def test_a_policy_without_name_limits_or_a_valid_sample_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"ApprovalPolicy needs|sample must be"):
         ApprovalPolicy(**{"name": "x", "below": {"usd": 1}, **wrong})

@@ -1,4 +1,4 @@
-"""A note tells what a broken staging has replaced from what the dispute holds afterwards."""
+"""A note, with the dispute's evidence afterwards, shows what an interrupted staging replaced."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def merged(case: dict[str, Any], there: dict[str, Any], ours: Any = ()) -> Merge
 
 
 def written(case: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
-    """What the dispute holds once the case was written over it."""
+    """Return the dispute's evidence after the case was written to it."""
     both = {**there, **case}
     if "enhanced" in both:
         both["enhanced"] = {**there.get("enhanced", {}), **case.get("enhanced", {})}
@@ -64,16 +64,16 @@ def note(case: dict[str, Any], there: dict[str, Any], automatic: str | None = No
     return read
 
 
-def told(differences: Any) -> set[Difference]:
+def kinds_of(differences: Any) -> set[Difference]:
     return set(differences)
 
 
 @given(CONTENTS, CONTENTS)
-def test_a_second_try_reports_what_the_first_one_replaced(there, case):
+def test_a_second_try_reports_what_the_first_try_replaced(there, case):
     noted = note(case, there, "smart_disputes")
     now = written(case, there)
     second = merged(case, now, noted.marks)
-    assert told(noted.restated(second.differences)) == told(merged(case, there).differences)
+    assert kinds_of(noted.restated(second.differences)) == kinds_of(merged(case, there).differences)
     assert noted.evidence_before(now, there, second.differences) == there
     assert noted.automatic_before(second.differences) == "smart_disputes"
 
@@ -82,12 +82,12 @@ def test_a_second_try_reports_what_the_first_one_replaced(there, case):
 def test_a_note_whose_write_never_arrived_changes_nothing(there, case):
     noted = note(case, there)
     second = merged(case, there, noted.marks)
-    assert told(noted.restated(second.differences)) == told(merged(case, there).differences)
+    assert kinds_of(noted.restated(second.differences)) == kinds_of(merged(case, there).differences)
     assert noted.evidence_before(there, there, second.differences) == there
 
 
 @given(TEXTS, TEXTS, st.sampled_from(NAMES))
-def test_what_a_third_party_writes_meanwhile_is_theirs(there, case, name):
+def test_a_value_that_a_third_party_writes_meanwhile_is_foreign(there, case, name):
     noted = note(case, there)
     now = {**written(case, there), name: "a third party's"}
     second = merged(case, now, noted.marks)
@@ -98,7 +98,7 @@ def test_what_a_third_party_writes_meanwhile_is_theirs(there, case, name):
 
 
 @given(TEXTS, TEXTS, TEXTS)
-def test_a_case_that_is_edited_between_two_tries_still_tells_what_was_replaced(there, case, edited):
+def test_a_case_edited_between_two_tries_still_reports_what_was_replaced(there, case, edited):
     noted = note(case, there)
     now = written(case, there)
     second = merged(edited, now, noted.marks)
@@ -111,14 +111,14 @@ def test_a_case_that_is_edited_between_two_tries_still_tells_what_was_replaced(t
     assert noted.evidence_before(now, there, second.differences) == there
 
 
-def test_where_the_replaced_text_is_kept_nowhere_nothing_is_known_of_it():
+def test_replaced_text_that_was_not_kept_is_unknown():
     noted = note({"customer_name": "Ours"}, {"customer_name": "Theirs"})
     now = {"customer_name": "Ours"}
     second = merged(now, now, noted.marks)
     assert noted.evidence_before(now, None, second.differences) is None
 
 
-def test_a_note_of_another_stage_does_not_count_and_what_is_none_is_not_read():
+def test_notes_of_another_stage_and_invalid_notes_are_ignored():
     noted = note({"customer_name": "Ours"}, {})
     assert noted.is_about(DISPUTE)
     assert not noted.is_about(replace(DISPUTE, submissions=1))
@@ -131,8 +131,8 @@ DOCUMENT_SETS = st.lists(st.sampled_from(["slip", "label", "photo"]), unique=Tru
 
 
 @given(theirs=DOCUMENT_SETS, ours=DOCUMENT_SETS)
-def test_a_list_of_documents_is_told_as_it_was_before_the_first_try(theirs, ours):
-    """A colleague's documents stand in one list with those that a broken try has added."""
+def test_a_list_of_documents_is_reported_as_before_the_first_try(theirs, ours):
+    """A list holds a colleague's documents along with those that an interrupted try added."""
     documents = [Document(f"{name}.pdf", name.encode()) for name in ours]
     pieces = [Piece("files", document=each) for each in documents]
     there = [Evidence("files", id=f"their {name}", filename=name, size=1) for name in theirs]
@@ -146,7 +146,7 @@ def test_a_list_of_documents_is_told_as_it_was_before_the_first_try(theirs, ours
     )
     noted = Replacement.of(DISPUTE, "smart_disputes", "f" * 64, first.differences, first)
     restated = noted.restated(second.differences)
-    assert told(restated) == told(first.differences) and len(restated) == len(first.differences)
+    assert kinds_of(restated) == kinds_of(first.differences) and len(restated) == len(first.differences)
     before, now = contents(there), contents([*there, *uploaded])
     assert noted.evidence_before(now, before, second.differences) == before
     unknown = noted.evidence_before(now, None, second.differences)

@@ -1,4 +1,4 @@
-"""Each stage gets the evidence that it takes, and nothing of a case is dropped without being named."""
+"""Each stage gets the evidence that it accepts; the rest of a case is named, never silently dropped."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def test_a_case_is_read_with_all_its_pieces_in_their_order(given_evidence: dict[
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_field_of_stripe_is_taken_somewhere_and_never_both_here_and_there(stage: str) -> None:
+def test_every_field_of_stripe_is_accepted_either_for_appeals_or_otherwise(stage: str) -> None:
     for name in fields(STRIPE):
         assert stages.is_taken(STRIPE, name, stage) == (name.startswith("appeal/") == (stage == "appeal"))
 
 
 @pytest.mark.parametrize("phase", ["pre-dispute", "inquiry", "chargeback", "unknown", "appeal"])
-def test_moov_takes_the_same_evidence_in_every_phase(phase: str) -> None:
+def test_moov_accepts_the_same_evidence_in_every_phase(phase: str) -> None:
     assert all(stages.is_taken(MOOV, name, phase) for name in fields(MOOV))
 
 
@@ -123,7 +123,7 @@ def test_an_appeal_on_a_line_is_read_as_in_a_file(cases: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_appeal_is_refused_with_its_place(appeal: Any, at: str) -> None:
+def test_an_invalid_appeal_is_refused_with_its_pointer(appeal: Any, at: str) -> None:
     with pytest.raises(InvalidCaseError) as caught:
         case({"customer_name": "Zoë", "appeal": appeal})
     assert at in [violation.pointer for violation in caught.value.violations]

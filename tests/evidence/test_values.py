@@ -1,4 +1,4 @@
-"""Cases, snapshots, digests, records: the values that everything else is made of."""
+"""Cases, snapshots, digests and records."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SNAPSHOT = Snapshot(DISPUTE, EVIDENCE)
         (5, "eur", "0.05 EUR"),
     ],
 )
-def test_amounts_are_written_with_their_currencys_decimals(minor, currency, text):
+def test_amounts_have_the_decimals_of_their_currency(minor, currency, text):
     assert format_amount(minor, currency) == text
 
 
@@ -62,17 +62,17 @@ def test_amounts_are_written_with_their_currencys_decimals(minor, currency, text
         {"evidence": (EVIDENCE[0], Evidence("receipt", id="file_2"))},
     ],
 )
-def test_whatever_a_submission_would_send_changes_the_digest(change):
+def test_the_digest_covers_everything_that_a_submission_sends(change):
     assert replace(SNAPSHOT, **change).digest({}) != SNAPSHOT.digest({})
 
 
-def test_a_document_counts_by_its_bytes_where_they_are_known():
+def test_a_document_is_digested_by_its_bytes_if_they_are_known():
     again = replace(SNAPSHOT, evidence=(EVIDENCE[0], Evidence("receipt", id="file_2")))
     assert SNAPSHOT.digest({"file_1": "abc"}) == again.digest({"file_2": "abc"})
     assert SNAPSHOT.digest({"file_1": "abc"}) != SNAPSHOT.digest({})
 
 
-def test_the_order_of_evidence_changes_no_digest_and_differences_are_named():
+def test_the_order_of_evidence_does_not_change_the_digest_and_differences_are_named():
     assert replace(SNAPSHOT, evidence=EVIDENCE[::-1]).digest({}) == SNAPSHOT.digest({})
     other = replace(SNAPSHOT, evidence=(Evidence("customer_name", text="Ann"), EVIDENCE[1]))
     assert differing_names(SNAPSHOT, other, {}) == ["customer_name"]
@@ -93,7 +93,7 @@ def test_a_record_survives_xcom():
     assert Record.from_dict({**approved.to_dict(), "of_a_later_version": 1}) == approved
 
 
-def test_the_log_line_says_which_dispute_and_what_happened():
+def test_the_log_line_names_the_dispute_and_its_state():
     line = RECORD.ended(State.REFUSED, "it is decided: won", "req_9").log_line()
     for fact in (
         "dispute=du_1",
@@ -115,7 +115,7 @@ def case(**changes: object) -> dict[str, object]:
     return {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}, **changes}
 
 
-def test_every_fault_of_a_case_is_named_at_once_without_its_text():
+def test_every_problem_of_a_case_is_reported_at_once_without_its_text():
     faulty = case(
         evidence={"customer_name": "secret text" * 1000, "unknown_field": "x", "receipt": "no file"},
     )
@@ -129,22 +129,22 @@ def test_every_fault_of_a_case_is_named_at_once_without_its_text():
 @pytest.mark.parametrize(
     "path", ["../x.pdf", "/etc/passwd", "a/../../x.pdf", "s3://bucket/x.pdf", "..\\x.pdf"]
 )
-def test_a_document_stands_beside_its_case(path):
+def test_a_document_must_be_in_the_folder_of_its_case(path):
     with pytest.raises(InvalidCaseError):
         Case.parse(case(evidence={"receipt": {"file": path}}))
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {}, {"provider": "paypal", "dispute": "1", "evidence": {}}])
-def test_what_is_no_case_is_refused(data):
+def test_invalid_cases_are_refused(data):
     with pytest.raises(InvalidCaseError):
         Case.parse(data)
 
 
 class Marked(str):
-    """A text of another library's type, as templates and arrays have them."""
+    """A subclass of str, as templates and arrays produce."""
 
 
-def test_a_case_made_in_python_is_what_it_would_be_in_a_file():
+def test_a_case_made_in_python_equals_the_same_case_in_a_file():
     in_python = case(dispute=Marked("du_1"), evidence={Marked("customer_name"): Marked("Zoë")})
     assert Case.parse(in_python) == Case.parse(case())
     assert type(Case.parse(in_python).dispute) is str
@@ -153,7 +153,7 @@ def test_a_case_made_in_python_is_what_it_would_be_in_a_file():
             Case.parse(case(evidence=strange))
 
 
-def test_the_digest_of_a_case_follows_its_texts_and_documents():
+def test_the_digest_of_a_case_covers_its_texts_and_documents():
     with_document = Case.parse(case(evidence={"receipt": {"file": "r.pdf"}}))
     one, other = Document("r.pdf", b"%PDF-1"), Document("r.pdf", b"%PDF-2")
     digests = {
@@ -166,7 +166,7 @@ def test_the_digest_of_a_case_follows_its_texts_and_documents():
 
 
 @given(st.binary(max_size=40), st.text(min_size=1, max_size=80))
-def test_any_document_gets_a_safe_name_that_carries_its_digest(content, name):
+def test_the_upload_name_of_a_document_is_safe_and_has_its_digest(content, name):
     document = Document(name, content)
     assert document.sha256[:16] in document.upload_name
     assert document.upload_name.isascii()

@@ -240,14 +240,14 @@ def test_an_appeal_is_sent_by_name(sandbox: Sandbox, stripe_connection: str) -> 
             "appeal_needs_response",
             {"customer_name": "Zoë", "receipt": ""},
             [
-                "/evidence/customer_name: it is at the appeal stage, which takes only appeal; leave it out",
-                "/evidence/receipt: it is at the appeal stage, which takes only appeal; leave it out",
+                "/evidence/customer_name: it is at the appeal stage, which accepts only appeal; remove it",
+                "/evidence/receipt: it is at the appeal stage, which accepts only appeal; remove it",
             ],
         ),
         (
             "needs_response",
             {"customer_name": "Zoë", "appeal": {"card": {"reason_for_filing": "Signed for."}}},
-            ["/evidence/appeal: it is at the chargeback stage, which does not take appeal; leave it out"],
+            ["/evidence/appeal: it is at the chargeback stage, which does not accept appeal; remove it"],
         ),
     ],
 )

@@ -17,7 +17,7 @@ from dispute_provider.sandbox import Sandbox
 
 REASON = "appeal/card/reason_for_filing"
 FILES = "appeal/card/supporting_files"
-ONLY_APPEAL = "it is at the appeal stage, which takes only appeal"
+ONLY_APPEAL = "it is at the appeal stage, which accepts only appeal"
 WHY = "The bank overlooked the signed delivery slip."
 
 
@@ -331,7 +331,9 @@ def test_the_stages_do_not_share_their_limits(engine, sandbox, stripe_connection
     (place / "slip.pdf").write_bytes(pdf(50, text="Too long."))
     [record] = stage(engine, stripe_connection, str(place / "case.json"))
     assert record["state"] == "refused"
-    assert "slip.pdf (appeal/card/supporting_files): 50 of 49 pages" in record["reason"]
+    assert (
+        "slip.pdf (appeal/card/supporting_files) has 50 pages, and the limit is 49 pages" in record["reason"]
+    )
 
 
 def test_every_fault_of_an_appeal_is_named_at_once_and_nothing_is_sent(

@@ -73,7 +73,7 @@ def test_an_optional_one_is_left_out_and_the_reviewer_is_told(
     sandbox.create_dispute(api="stripe", id="du_1")
     [record] = stage(engine, case("du_1", optional=True), folder=folder)
     assert record.state == "staged"
-    assert "slow.pdf is optional, and left out: its page 1 cannot be drawn" in record.notes[0]
+    assert "slow.pdf is optional and was left out: its page 1 cannot be drawn" in record.notes[0]
     assert not sandbox.dispute("du_1")["evidence"].get("receipt")
 
 
@@ -126,7 +126,7 @@ def test_no_policy_approves_what_nobody_can_see(
     [record] = stage(engine, case("du_1"), folder=folder, allow_undrawn=True)
     assert record.undrawn == ("slow.pdf",)
     policy = ApprovalPolicy("small sums", {"usd": 2000}, verdicts=("ready", "weak", "missing", "unknown"))
-    assert policy.objection(record) == "there are warnings to read"
+    assert policy.objection(record) == "it has warnings for the reviewer"
 
 
 def test_a_document_of_many_cases_is_drawn_once_and_a_slow_one_holds_up_no_other(folder: Path) -> None:

@@ -26,12 +26,12 @@ def anchors(levels: int) -> bytes:
 
 ANCHORS = {"seven.yaml": anchors(7), "eight.yaml": anchors(8)}
 REFUSED = {
-    "seven.yaml": ("line 6: it has more than 10,000 values", "write texts out in place of aliases"),
-    "eight.yaml": ("line 6: it has more than 10,000 values", "write texts out in place of aliases"),
+    "seven.yaml": ("line 6: it has more than 10,000 values", "replace aliases by their text"),
+    "eight.yaml": ("line 6: it has more than 10,000 values", "replace aliases by their text"),
     "itself.yaml": ("line 3: the alias *'m' refers to what contains it", "write it out"),
     "sixty.yaml": ("line 3: a number has more than 64 digits", "put it in quotes"),
     "digits.json": ("a number has more than 64 digits", "put it in quotes"),
-    "deep.yaml": ("line 1: it nests lists or objects more than 32 deep", "nest them only as"),
+    "deep.yaml": ("line 1: it nests lists or objects more than 32 levels deep", "nest them only as"),
     "python.yaml": ("line 1: a tag that a case cannot hold", "remove it"),
     "bool.yaml": ("line 3: a tag that does not suit its value", "remove it"),
     "large.yaml": ("it has more than 1,048,576 bytes", "name the case file"),

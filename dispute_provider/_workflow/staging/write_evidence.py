@@ -20,6 +20,7 @@ from dispute_provider._evidence.merging import Merged, MergePolicy, Piece
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.replacing import Replacement, marks_of
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot, contents
+from dispute_provider._explain.labels import label
 from dispute_provider._ledger.chain import Chain, Claimant, Kind, Link
 from dispute_provider._ledger.ledger import DisputeLedger, LinkClaim
 from dispute_provider._workflow.failures import failed
@@ -84,7 +85,7 @@ async def stage(
             return record.ended(State.REFUSED, misfit)
         case, record = _part_for_its_stage(api, case, documents, before.dispute, record)
         network = before.dispute.network
-        documents, left_out = fitting.without_what_is_too_much(api.contract, case, documents, network)
+        documents, left_out = fitting.drop_optional_over_limits(api.contract, case, documents, network)
         if left_out:
             record = replace(record, notes=(*record.notes, *left_out))
         pieces = merging.pieces_of(case, documents)
@@ -210,7 +211,7 @@ def _assessed(record: Record, assessment: Assessment, notes: Sequence[str]) -> R
     return replace(
         record,
         verdict=str(assessment.verdict),
-        missing=tuple(f"{name}: {why}" for name, why in assessment.missing),
+        missing=tuple(f"{label(name, record.provider)}: {why}" for name, why in assessment.missing),
         warnings=(*record.warnings, *assessment.warnings),
         notes=(*record.notes, *assessment.notes, *notes),
     )
