@@ -7,6 +7,7 @@
 #   make races  50 writers for one claim, 400 times on disk and 200 on an S3 stand-in; 20,000 simulated schedules
 #   make scale  5,000 disputes through Celery workers that are killed; needs PostgreSQL and Redis
 #   make bench  staging beside raw aiohttp, the official client and HttpHook; rates, memory: ten minutes
+#   make third-api  a third API added to a copy of this checkout: the diff, and its tests
 #   make drift  our contracts beside reference copies of the APIs' own: SPECS=folder
 #   make compat the wheel with old and new releases of Airflow and of everything else; ROW=oldest for one row
 #   make lock   renew requirements.lock             make PYTHON=python3.13 …   with another Python
@@ -17,7 +18,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: bench chaos chaos-teeth compat demo drift e2e engine format lint lock races scale test
+.PHONY: bench chaos chaos-teeth compat demo drift e2e engine format lint lock races scale test third-api
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -53,6 +54,9 @@ bench: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
+
+third-api: $(READY)
+	$(BIN)/python -m tests.third_api
 
 drift: $(READY)
 	DISPUTE_SPECS="$(SPECS)" $(BIN)/pytest tests/drift

@@ -184,8 +184,8 @@ class Operation:
     @cached_property
     def media_type(self) -> str | None:
         """The content type of the body; None where the operation takes no body."""
-        body = self.document.get("requestBody")
-        return next(iter(body["content"])) if body else None
+        described = self.document.get("requestBody")
+        return next(iter(described["content"])) if described else None
 
     @cached_property
     def body_schema(self) -> Json:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import email
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from support import Asked, Reply
+import pytest
+from support import Asked, Peer, Reply
 
 KEY = "acme_key_of_these_tests"
 PAGE = 2
@@ -143,6 +145,15 @@ class Acme:
 
     def _paper(self, ref: str) -> dict[str, Any]:
         return {name: value for name, value in self.papers[ref].items() if name != "content"}
+
+
+@contextmanager
+def connected(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve Acme on loopback, and yield the id of a connection to it."""
+    with Peer(acme) as peer:
+        connection = {"conn_type": "acme", "host": peer.url, "password": KEY}
+        monkeypatch.setenv("AIRFLOW_CONN_ACME_DEFAULT", json.dumps(connection))
+        yield "acme_default"
 
 
 def _parts(asked: Asked) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,7 @@ from support import register
 
 from dispute_provider._contracts import contract
 from dispute_provider._evidence.policy import ApprovalPolicy
-from dispute_provider._evidence.record import Record
 from dispute_provider._explain.forms import case_from_form, case_params
-from dispute_provider._ui import describe, reading
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError
 from dispute_provider.hooks._connections import api_of
 from dispute_provider.operators.call import CallOperator
@@ -97,16 +93,6 @@ def test_from_the_case_to_the_receipt(acme: Acme, acme_connection: str, cases: P
     again = dag.test()
     assert xcom(again, "submit") == [] or xcom(again, "submit")[0]["state"] != "submitted"
     assert acme.sent == [ref]
-
-
-def test_an_evidence_view(acme: Acme, acme_connection: str) -> None:
-    import asyncio
-
-    acme.open_case("cs_1", draft={"explanation": "Delivered."})
-    record = Record("acme", acme_connection, "cs_1", "staged", "", amount=4999, currency="eur")  # type: ignore[arg-type]
-    found = asyncio.run(reading.read(record))
-    shown = describe.reading(record, found, {})
-    assert [(piece["name"], piece["text"]) for piece in shown["pieces"]] == [("explanation", "Delivered.")]
 
 
 def test_the_list_goes_on_behind_a_header(acme: Acme, acme_connection: str) -> None:
@@ -224,23 +210,6 @@ def test_the_shown_commands_do_what_the_operator_does(
     assert command[:3] == ["curl", "-X", "POST"]
     [details] = [part for part in command if part.startswith("details=")]
     assert details == 'details="{\\"name\\":\\"do\\\\\\"or;.gif\\"}";type=application/json'
-
-
-def test_it_needs_four_files_and_two_entries() -> None:
-    added = sorted(
-        str(path.relative_to(Path(__file__).with_name("added")))
-        for path in Path(__file__).with_name("added").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".json")
-    )
-    assert added == ["_apis/acme.py", "hooks/acme.py", "schemas/acme.openapi.json"]
-    found = subprocess.run(
-        ["grep", "-rliE", "acme", "dispute_provider", "dags", "schemas"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env=dict(os.environ),
-    )
-    assert [line for line in found.stdout.splitlines() if line.endswith((".py", ".json"))] == []
 
 
 def test_a_connection_of_its_type_opens_it(acme_connection: str) -> None:

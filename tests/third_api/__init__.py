@@ -1,0 +1,1 @@
+"""A third API as a change of a checkout: ``added/`` holds its files, ``entries.patch`` its two entries."""
