@@ -1,1 +1,1 @@
-"""Compare staging with what else a DAG could be made of: ``python -m bench``."""
+"""Compare staging with other ways to call an API from a DAG: ``python -m bench``."""

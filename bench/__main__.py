@@ -1,7 +1,7 @@
-"""``python -m bench``: stage the same disputes in every way there is, side by side, and compare.
+"""``python -m bench``: stage the same disputes with our operators, other clients and HttpHook, and compare.
 
-One JSON line per figure, a table, and a line of ratios; what is not measured is null there. The ways take
-turns, several rounds of each, so that whatever else the machine does falls on all of them; a figure is the
+Prints one JSON line per figure, a table, and one JSON line of ratios; a ratio that was not measured is null.
+The ways take turns for several rounds, so that other load on the machine affects all of them. A figure is the
 median of its rounds, a ratio the median of the ratios of each round.
 """
 
@@ -22,11 +22,11 @@ _NAMES = (
     *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
     *("ledger_cpu", "ledger_calls"),
 )
-# Some hundred requests of each way in a round, less of the slow ones.
+# Disputes of each way in a round, fewer for slow ones.
 _DISPUTES = {
     "raw aiohttp": 400,
     "ours": 400,
-    "ours, its calls alone": 400,
+    "ours, calls only": 400,
     "Stripe client, async": 60,
     "Stripe client, threads": 60,
     "HttpHook": 60,
@@ -40,10 +40,13 @@ def main() -> int:
         prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else ""
     )
     parser.add_argument(
-        "--base-url", help="a server that answers Stripe's dispute calls for any id; else our own"
+        "--base-url",
+        help="a server that answers Stripe's dispute calls for any id (default: the bench's own)",
     )
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long each rate is held (default 60)")
-    parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"of each way (default {_ROUNDS})")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="seconds for which each rate is held (default 60)"
+    )
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"rounds of each way (default {_ROUNDS})")
     parser.add_argument(
         "--cases", type=int, default=100_000, help="largest batch whose memory is measured (default 100000)"
     )
@@ -56,7 +59,7 @@ def main() -> int:
 
 
 def _configure(home: str) -> None:
-    """Give Airflow a home of its own, before it is imported; what is logged of calls is nobody's speed."""
+    """Set Airflow's home before it is imported; log only warnings, so that log lines slow down no call."""
     os.environ |= {
         "AIRFLOW_HOME": home,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -70,16 +73,16 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
-    table = Table(_tell)
+    table = Table(_report)
     ways: Mapping[str, Callable[..., Any]] = {
         "raw aiohttp": peers.raw_aiohttp,
         "ours": ours.stage,
-        "ours, its calls alone": ours.calls,
+        "ours, calls only": ours.calls,
         "Stripe client, async": peers.stripe_async,
         "Stripe client, threads": peers.stripe_threads,
         "HttpHook": peers.http_hook,
     }
-    with server.somewhere(base_url) as url:
+    with server.given_or_own(base_url) as url:
         speeds = table.race(
             f"staging at {'--base-url' if base_url else 'a server without delay'}",
             url,
@@ -117,7 +120,7 @@ def _ratio(ours: list[float], others: list[float]) -> float:
     return round(median(one / other for one, other in zip(ours, others, strict=True)), 3)
 
 
-def _tell(figure: dict[str, Any]) -> None:
+def _report(figure: dict[str, Any]) -> None:
     print(json.dumps(figure), flush=True)
 
 

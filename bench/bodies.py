@@ -1,4 +1,4 @@
-"""Define the requests and answers that every measurement uses."""
+"""Define the requests and answers of all measurements."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dispute_provider.sandbox._objects.stripe import FILES, StripeCharge, Stripe
 
 KEY = "sk_test_benchmark"
 REQUESTS = 3
-"""Staging reads a dispute, writes to it, and reads it back."""
+"""Requests per staged dispute: read, write, read back."""
 
 EVIDENCE = {
     "customer_name": "Jane Roe",
     "customer_email_address": "jane.roe@example.com",
     "billing_address": "12 Mill Lane, 4020 Linz, Austria",
-    "product_description": "One kettle, steel, 1.7 litres, with a filter of its own.",
+    "product_description": "One kettle, steel, 1.7 litres, with a built-in filter.",
     "shipping_address": "12 Mill Lane, 4020 Linz, Austria",
     "shipping_carrier": "Post",
     "shipping_date": "2026-10-02",
@@ -30,7 +30,7 @@ EVIDENCE = {
     * 8,
 }
 EXPAND = ["charge", *(f"evidence.{name}" for name in FILES)]
-"""What staging asks for with a dispute: what the reviewer is told, and what its documents are named."""
+"""Objects that staging reads with a dispute: its charge and its documents."""
 
 _WEEK = 7 * 86_400
 _numbers = itertools.count(1)
@@ -53,7 +53,7 @@ class Calls:
 
 
 def new_disputes(count: int) -> list[str]:
-    """Ids that nobody has used yet, so that nothing is staged there."""
+    """Return ids that no measurement has used, so that no evidence is staged there."""
     return [f"du_bench{next(_numbers):012}" for _ in range(count)]
 
 
@@ -62,7 +62,7 @@ def cases(disputes: list[str]) -> list[dict[str, Any]]:
 
 
 class Shop:
-    """What a server knows: the evidence of each dispute, and how it looks from outside."""
+    """The server's data: the evidence of each dispute, and its rendered JSON."""
 
     def __init__(self) -> None:
         created = int(time.time())
@@ -101,7 +101,7 @@ class Shop:
         self._evidence[dispute] = json.dumps(self._nothing | evidence)
 
     def show(self, dispute: str, *, expanded: bool) -> bytes:
-        """A dispute as Stripe shows it, as JSON."""
+        """Return a dispute as Stripe's JSON."""
         shown = self._shown[dispute in self.submissions, expanded].replace("{dispute}", dispute)
         evidence = self._evidence.get(dispute) or json.dumps(self._nothing)
         return f'{shown[:-1]}, "evidence": {evidence}}}'.encode()

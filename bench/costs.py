@@ -1,4 +1,4 @@
-"""Measure costs besides requests: the import of a DAG, the validation of a request and of an answer."""
+"""Measure the import of a DAG file, and the validation of a request and of an answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dispute_provider._contracts.validation import violations
 
 _TIMES, _SLICES = 5, 200
 _IMPORTS = 5
-# What any DAG with a review in it pays is not ours.
+# Airflow's own imports, which any DAG with a review needs, are not counted.
 _IMPORT = """
 import time
 import airflow.sdk
@@ -30,7 +30,7 @@ print((time.perf_counter() - began) * 1000)
 
 
 def import_cost(table: Table) -> float:
-    """Milliseconds that a DAG pays for our operators, over Airflow's SDK and its operator for reviews."""
+    """Return the milliseconds that a DAG file spends on importing our operators, without Airflow's SDK."""
     command = [sys.executable, "-c", _IMPORT]
     milliseconds = median(float(subprocess.check_output(command)) for _ in range(_IMPORTS))  # noqa: S603  # ourselves
     table.add("import in a DAG", "ours", milliseconds, "ms", rounds=_IMPORTS)
@@ -38,7 +38,7 @@ def import_cost(table: Table) -> float:
 
 
 def validation(table: Table) -> None:
-    """Microseconds, the least of many tries; beside it jsonschema alone, which explains what is wrong."""
+    """Measure validation in microseconds, the least of many tries, next to jsonschema."""
     from jsonschema import Draft202012Validator
 
     shop = Shop()
@@ -58,9 +58,9 @@ def validation(table: Table) -> None:
             lambda: list(Draft202012Validator(success).iter_errors(answer)),
         ),
     }
-    for what, (ours, theirs) in ways.items():
+    for what, (ours, reference) in ways.items():
         table.add(f"validation of {what}", "ours", _least(ours), "us")
-        table.add(f"validation of {what}", "jsonschema", _least(theirs), "us")
+        table.add(f"validation of {what}", "jsonschema", _least(reference), "us")
 
 
 def _least(work: Callable[[], Any]) -> float:

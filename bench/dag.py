@@ -1,4 +1,4 @@
-"""Whole DAGs on a real Airflow: ours, and one of a stock operator with one call for each task."""
+"""Measure whole DAGs on a real Airflow: ours, and a stock operator with one task per call."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CALLS = 100
 _DISPUTES, _ROUNDS = 1000, 3
 _OFF = 10_000
 _MINUTES = 15
-# Each look costs the API server what it could do for tasks.
+# Each request takes time of the API server that tasks need.
 _LOOK = 1.0
 _WHOLE = "bench_whole"
-_STOCK = {"bench_http_operator": "as it comes", "bench_http_operator_3": "3 tasks at a time"}
+_STOCK = {"bench_http_operator": "16 tasks at a time", "bench_http_operator_3": "3 tasks at a time"}
 # As many as the DAG has files of cases.
 _CHUNKS = 2
 _SUBMIT = "submit"
@@ -38,7 +38,7 @@ _ABOUT = "whole DAG on Airflow"
 
 
 def ratio(table: Table, url: str) -> float:
-    """How many times as long as our whole DAG for a dispute a stock operator takes for a staging call."""
+    """Return the time of a stock operator's staging call as a multiple of our DAG's time per dispute."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-dag-") as folder,
         contextlib.redirect_stdout(sys.stderr),
@@ -48,23 +48,23 @@ def ratio(table: Table, url: str) -> float:
         for _ in range(1 + _ROUNDS):
             disputes = site.write_cases(_DISPUTES)
             runs.append(site.run(_WHOLE))
-            # Whoever ends Airflow ends every process that we have started, the server too.
+            # Stopping Airflow stops all our processes, the server too: check before.
             _check(url, disputes)
         stock = {dag_id: site.run(dag_id) for dag_id in _STOCK}
-    # What is compiled, opened or read once is not what is measured.
+    # The first run, which compiles and opens everything once, is not counted.
     per_dispute = _ours(table, runs[1:])
     per_call = [_stock(table, run, _STOCK[dag_id]) for dag_id, run in stock.items()]
     return round(per_call[0] / per_dispute, 1)
 
 
 class _Site:
-    """An Airflow, and who works with it."""
+    """An Airflow, its client and its cases."""
 
     def __init__(self, airflow: Airflow, client: Client, cases: Path, progress: Progress) -> None:
         self._airflow, self._client, self._cases, self._progress = airflow, client, cases, progress
 
     def write_cases(self, count: int) -> list[str]:
-        """Cases of new disputes, a line each, in as many files as the DAG reads; returns their ids."""
+        """Write cases of new disputes, one per line, into the files that the DAG reads; return their ids."""
         disputes = new_disputes(count)
         for chunk in range(_CHUNKS):
             lines = "".join(json.dumps(case) + "\n" for case in cases(disputes[chunk::_CHUNKS]))
@@ -72,7 +72,7 @@ class _Site:
         return disputes
 
     def run(self, dag_id: str) -> _Run:
-        """Run a DAG to its end; once all reviews wait, each is answered with a yes to all.
+        """Run a DAG to its end; once all reviews are open, approve each.
 
         :raises RuntimeError: if it fails.
         """
@@ -95,21 +95,21 @@ class _Site:
         return _Run(self._client.tasks(dag_id, run_id), answered)
 
     def _parked(self, run_id: str) -> set[str]:
-        """The chunks whose review waits or has ended, and the scheduler knows it.
+        """Return the chunks whose review is open or has ended, by the scheduler's log.
 
-        An answer that is quicker than the scheduler fails the task.
+        An answer before the scheduler knows of the review fails the task.
         """
         ended = re.compile(
             rf"TaskInstance Finished: .*task_id=(chunk_[0-9])\.review, run_id={re.escape(run_id)},"
         )
-        return {told[1] for told in map(ended.search, self._airflow.log("scheduler")) if told}
+        return {match[1] for match in map(ended.search, self._airflow.log("scheduler")) if match}
 
 
 class _Run:
     """A run that has ended.
 
-    :param tasks: its task instances, as Airflow's REST API tells them.
-    :param forms: of its reviews that asked somebody, by chunk.
+    :param tasks: its task instances, from Airflow's REST API.
+    :param forms: its reviews that a person answered, by chunk.
     """
 
     def __init__(self, tasks: list[dict[str, Any]], forms: Mapping[str, Mapping[str, Any]]) -> None:
@@ -117,9 +117,9 @@ class _Run:
         self._forms = forms
 
     def seconds(self, last: str = "") -> float:
-        """From the first task's start to the last one's end, but for when all that was left was a person's.
+        """Return the seconds from the first task's start to the last one's end, without waits for a reviewer.
 
-        :param last: up to the ends of this task; of all of them where not given.
+        :param last: stop at the ends of this task; the default stops at the ends of all.
         """
         at_work = []
         for chunk in {_chunk(task) for task in self.tasks}:
@@ -133,9 +133,9 @@ class _Run:
         return _covered(at_work)
 
     def spans(self, name: str) -> tuple[float, float]:
-        """Seconds until a task of a chunk starts, and seconds that it works; both in the mean of the chunks.
+        """Return the seconds until a chunk's task starts, and the seconds that it runs; means of the chunks.
 
-        A review starts twice: once more, when it was answered.
+        A review starts twice: the second time after its answer.
         """
         idle, busy = [], []
         tasks = {task["task_id"]: task for task in self.tasks}
@@ -145,7 +145,7 @@ class _Run:
             place = _TASKS.index(name)
             ready = _moment(tasks[f"{chunk}.{_TASKS[place - 1]}"]["end_date"]) if place else begin
             if name == "review":
-                # Airflow keeps the last of the moments at which a task was queued: the one after the answer.
+                # Airflow keeps only the last time at which a task was queued: the one after the answer.
                 again = _moment(task["queued_when"])
                 ready -= again - _moment(form["responded_at"])
                 end -= again - _moment(form["created_at"])
@@ -159,7 +159,7 @@ def _chunk(task: Mapping[str, Any]) -> str:
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:
-    """Seconds that any of the spans holds."""
+    """Return the seconds that the spans cover together."""
     covered, until = 0.0, -math.inf
     for begin, end in sorted(spans):
         covered += max(0.0, end - max(begin, until))
@@ -168,18 +168,16 @@ def _covered(spans: Iterable[tuple[float, float]]) -> float:
 
 
 def _ours(table: Table, runs: list[_Run]) -> float:
-    """Tell where the time of the run in the middle went; its seconds for a dispute, until it is submitted."""
+    """Report the times of the median run; return its seconds per dispute, until the submission."""
     runs.sort(key=lambda run: run.seconds(_SUBMIT))
     run = runs[len(runs) // 2]
     for name in _TASKS:
         idle, busy = run.spans(name)
-        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{name}, until it starts", idle, "s")
-        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{name}, at work", busy, "s")
+        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{name}, wait for its start", idle, "s")
+        table.add(f"{_ABOUT}: ours, mean of the chunks", f"{name}, run time", busy, "s")
     least, *_, most = (round(each.seconds(_SUBMIT) / _DISPUTES * 1000, 2) for each in runs)
     facts = {"disputes": _DISPUTES, "chunks": _CHUNKS, "rounds": len(runs)}
-    table.add(
-        _ABOUT, "ours, to the outcome's report", run.seconds() / _DISPUTES * 1000, "ms/dispute", **facts
-    )
+    table.add(_ABOUT, "ours, stage to outcome", run.seconds() / _DISPUTES * 1000, "ms/dispute", **facts)
     each = run.seconds(_SUBMIT) / _DISPUTES
     spread = {"least": least, "most": most}
     table.add(_ABOUT, "ours, stage to submit", each * 1000, "ms/dispute", **spread, **facts)
@@ -193,12 +191,12 @@ def _stock(table: Table, run: _Run, how: str) -> float:
 
 
 def _check(url: str, disputes: list[str]) -> None:
-    """Every dispute was submitted, once."""
+    """Check that every dispute was submitted once."""
     with urlopen(f"{url}/_bench") as answer:  # noqa: S310  # the bench's own server
         submissions: Mapping[str, int] = json.load(answer)["submissions"]
     wrong = [dispute for dispute in disputes if submissions.get(dispute) != 1]
     if wrong:
-        raise RuntimeError(f"{len(wrong)} of {len(disputes)} were not submitted once: {wrong[:5]}")
+        raise RuntimeError(f"{len(wrong)} of {len(disputes)} disputes were not submitted once: {wrong[:5]}")
 
 
 def _moment(at: str) -> float:
@@ -206,7 +204,7 @@ def _moment(at: str) -> float:
 
 
 def _calls() -> dict[str, Any]:
-    """The requests of a stock operator: made before, so that its tasks need nothing of ours."""
+    """Return the requests of a stock operator, encoded: its tasks import nothing of ours."""
     calls = [Calls.of(dispute).write for dispute in new_disputes(_CALLS)]
     assert calls[0].body is not None
     return {
@@ -218,7 +216,7 @@ def _calls() -> dict[str, Any]:
 
 @contextmanager
 def _airflow(folder: Path, url: str) -> Iterator[_Site]:
-    """An Airflow with our DAGs and connections, and a folder for all that its tasks keep."""
+    """Start an Airflow with our DAGs and connections, and a folder for its tasks' files."""
     store = folder / "store"
     (store / "cases").mkdir(parents=True)
     (store / "cases" / "calls.json").write_text(json.dumps(_calls()))
@@ -228,10 +226,10 @@ def _airflow(folder: Path, url: str) -> Iterator[_Site]:
     }
     settings = {
         **{f"AIRFLOW_CONN_BENCH_{name}": json.dumps(each) for name, each in connections.items()},
-        # As Airflow comes; the demo makes do with less.
+        # Airflow's defaults; the demo sets less.
         "AIRFLOW__CORE__PARALLELISM": "32",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
-        # As docs/scale.md says; a stock operator's hundred tasks leave the scheduler no time to sleep.
+        # As docs/scale.md recommends. With the stock operator's hundred tasks the scheduler never sleeps.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "AIRFLOW__DISPUTE__CASE_ROOTS": str(store / "cases"),
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(store / "evidence"),

@@ -1,4 +1,4 @@
-"""Measure what the ledger adds to a dispute that is staged and submitted: time, CPU, calls to the store."""
+"""Measure what the ledger adds per dispute that is staged and submitted: time, CPU, calls to its store."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _RATE = 10_000
 
 
 class _Counted:
-    """A store that counts its calls and answers each later.
+    """A store that counts and delays its calls.
 
-    :param delay: seconds.
+    :param delay: seconds per call.
     """
 
     def __init__(self, store: Any, delay: float) -> None:
@@ -76,9 +76,9 @@ def cost(table: Table) -> dict[str, float]:
                 cpu.setdefault(name, []).append((time.process_time() - worked) / _DISPUTES)
                 calls[name] = store.calls / _DISPUTES
     for name in seconds:
-        table.add("the ledger, a dispute", name, median(seconds[name]) * 1000, "ms", rounds=_ROUNDS)
-        table.add("the ledger, a dispute", name, median(cpu[name]) * 1000, "ms CPU", rounds=_ROUNDS)
-        table.add("the ledger, a dispute", name, calls[name], "calls")
+        table.add("ledger, per dispute", name, median(seconds[name]) * 1000, "ms", rounds=_ROUNDS)
+        table.add("ledger, per dispute", name, median(cpu[name]) * 1000, "ms CPU", rounds=_ROUNDS)
+        table.add("ledger, per dispute", name, calls[name], "calls")
     pairs = zip(cpu["on disk"], cpu["in memory"], strict=True)
     return {
         "ledger_cpu": round(median(one / other for one, other in pairs), 3),
@@ -87,7 +87,7 @@ def cost(table: Table) -> dict[str, float]:
 
 
 async def _contest(sandbox: Any, store: Any) -> None:
-    """Stage and submit disputes side by side, each of which must end as submitted."""
+    """Stage and submit disputes concurrently; each must end as submitted."""
     from dispute_provider._evidence.case import Case
     from dispute_provider._evidence.record import Record, State
     from dispute_provider._ledger.ledger import Ledger

@@ -1,4 +1,4 @@
-"""Check that a connection's rate is held, at a server that refuses what is over it in any one second."""
+"""Measure a connection's rate at a server that refuses requests over it in any one second."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from bench.timing import Table
 
 
 def hold(table: Table, rate: int, seconds: float) -> tuple[float, int]:
-    """Stage at a rate for so long.
+    """Stage at a rate for a while.
 
-    :returns: which part of the rate was reached, and how many requests were refused.
+    :param rate: requests per second.
+    :returns: the part of the rate that was reached, and the number of refused requests.
     """
     with server.running(rate=rate) as url:
         ours.stage(url, new_disputes(round(rate * seconds / REQUESTS)), rate)()

@@ -1,7 +1,7 @@
-"""Measure the memory of staging by the number of cases: read from JSON Lines, written to a reference.
+"""Measure the memory of staging by the number of cases, read from JSON Lines and returned as a reference.
 
-Each number is staged by a process of its own. What it keeps between runs stands on disk, as it would at a
-worker, where Airflow's API server has it.
+Each number is staged by a new process. Its state is stored on disk: in production, Airflow's API server
+stores it, outside of the worker's memory.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _STATUS = Path("/proc/self/status")
 
 
 def growth(table: Table, most: int = SIZES[-1]) -> float | None:
-    """How many times the memory of the least number of cases the greatest takes.
+    """Return the peak memory of the largest number of cases as a multiple of that of the smallest.
 
     :param most: larger numbers are left out.
-    :returns: None where the greatest was left out, or nothing tells.
+    :returns: None if the largest was left out, or the system does not report memory.
     """
     if not _STATUS.exists():
         return None
@@ -50,7 +50,7 @@ def growth(table: Table, most: int = SIZES[-1]) -> float | None:
 
 
 class _OnDisk:
-    """A state store that takes no memory."""
+    """A state store on disk."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder / sha256(name.encode()).hexdigest()
@@ -84,9 +84,9 @@ def _stage(url: str, home: Path) -> dict[str, Any]:
 
 
 def _peak() -> float:
-    """The most memory that this process has ever had resident, in MiB.
+    """Return this process's peak resident memory in MiB.
 
-    Not getrusage's: that of a process begins with what its parent had.
+    getrusage does not do: its figure starts with the parent's memory.
     """
     kib = next(line.split()[1] for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
     return round(int(kib) / 1024, 1)
@@ -94,7 +94,7 @@ def _peak() -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
-    parser.add_argument("--home", type=Path, required=True, help="a folder with cases.jsonl in it")
+    parser.add_argument("--home", type=Path, required=True, help="a folder that contains cases.jsonl")
     parser.add_argument("--base-url", required=True, help="a server that answers Stripe's dispute calls")
     options = parser.parse_args()
     print(json.dumps(_stage(options.base_url, options.home)))

@@ -1,4 +1,4 @@
-"""Our operator, as a worker runs it, but for Airflow around it: what it keeps is kept in memory."""
+"""Run our operator as a worker does, without Airflow: its state is kept in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OFF = 10_000
 
 
 class _Store:
-    """A state store; values go through JSON, as on their way to the API server."""
+    """A state store whose values pass through JSON, as on their way to the API server."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
@@ -31,7 +31,7 @@ class _Store:
 
 
 class _Stores(dict[str, Any]):
-    """Those of assets, each made when it is first asked for."""
+    """The state stores of assets, each made on first use."""
 
     def __init__(self, make: Callable[[str], Any]) -> None:
         self._make = make
@@ -43,9 +43,9 @@ class _Stores(dict[str, Any]):
 
 
 def context(store: Callable[[str], Any] = lambda name: _Store()) -> Any:
-    """What Airflow gives a task.
+    """Return the context that Airflow passes to a task.
 
-    :param store: makes a state store, by its name.
+    :param store: makes a state store by its name.
     """
     instance = SimpleNamespace(task_id="stage", run_id="bench", map_index=-1, try_number=1, max_tries=0)
     return {
@@ -89,7 +89,7 @@ def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
 
 
 def calls(url: str, disputes: list[str]) -> Work:
-    """Its calls alone, encoded, checked and within the rate; nothing of what staging does between them."""
+    """Make staging's calls only: encoded, checked and within the rate, without the work between them."""
     from dispute_provider._tasks.batch import Apis, all_of
 
     conn_id = _connection(url)

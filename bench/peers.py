@@ -16,14 +16,14 @@ from dispute_provider._contracts.contract import Request
 
 Work = Callable[[], None]
 Way = Callable[[str, list[str]], Work]
-"""Makes ready to stage disputes at an address; what it returns does it."""
+"""Prepares to stage disputes at an address, and returns a function that does."""
 CONCURRENT = 32
-"""As many calls side by side as our operators make."""
+"""Concurrent calls, as many as our operators make."""
 _THREADS = 50
 
 
 def raw_aiohttp(url: str, disputes: list[str]) -> Work:
-    """The limit: encoded requests, decoded answers, and nothing between."""
+    """Send encoded requests and decode the answers with aiohttp: the upper bound."""
     calls = [Calls.of(dispute) for dispute in disputes]
     return lambda: asyncio.run(_raw_aiohttp(url, calls))
 
@@ -53,7 +53,7 @@ async def _raw_aiohttp(url: str, calls: list[Calls]) -> None:
 
 
 def stripe_async(url: str, disputes: list[str]) -> Work:
-    """The official client, asynchronous."""
+    """Use the official client, asynchronously."""
     return lambda: asyncio.run(_stripe_async(url, disputes))
 
 
@@ -76,7 +76,7 @@ async def _stripe_async(url: str, disputes: list[str]) -> None:
 
 
 def stripe_threads(url: str, disputes: list[str]) -> Work:
-    """The official client in 50 threads."""
+    """Use the official client in 50 threads."""
     import stripe
 
     calls = stripe.StripeClient(KEY, base_addresses={"api": url}).v1.disputes
@@ -95,7 +95,7 @@ def stripe_threads(url: str, disputes: list[str]) -> Work:
 
 
 def http_hook(url: str, disputes: list[str]) -> Work:
-    """Airflow's own HTTP hook in a loop."""
+    """Use Airflow's HTTP hook in a loop."""
     from airflow.providers.http.hooks.http import HttpHook
 
     os.environ["AIRFLOW_CONN_BENCH_HTTP"] = json.dumps(

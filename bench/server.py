@@ -1,6 +1,6 @@
-"""A server that answers Stripe's dispute calls for any id, as fast as Python can; a process of its own.
+"""Answer Stripe's dispute calls for any id as fast as Python can, in a separate process.
 
-It remembers what was staged and submitted, and says what it has counted under ``/_bench``.
+The server remembers staged evidence and submissions, and returns its counters at ``/_bench``.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _DISPUTES = "/v1/disputes/"
 
 
 class _Counters:
-    """What has come in.
+    """Count requests.
 
-    :param rate: requests that any one second may have; 0 for any number.
+    :param rate: the most requests in any one second; 0 for no limit.
     """
 
     def __init__(self, rate: float) -> None:
@@ -53,7 +53,7 @@ class _Counters:
 
 
 class _Protocol(asyncio.Protocol):
-    """One connection: requests one after the other, each whole before it is answered."""
+    """One connection: it answers one request after another, each once it is complete."""
 
     transport: asyncio.Transport
 
@@ -90,8 +90,8 @@ class _Protocol(asyncio.Protocol):
     def _answer(self, method: str, path: str, body: bytes) -> tuple[str, bytes]:
         path, _, query = path.partition("?")
         if path == "/_bench":
-            told = vars(self._counters) | {"submissions": self._shop.submissions}
-            return "200 OK", json.dumps(told, default=list).encode()
+            counted = vars(self._counters) | {"submissions": self._shop.submissions}
+            return "200 OK", json.dumps(counted, default=list).encode()
         if self._counters.is_one_too_many():
             return "429 Too Many Requests", _TOO_MANY
         dispute = path.removeprefix(_DISPUTES)
@@ -107,13 +107,13 @@ class _Protocol(asyncio.Protocol):
 
 @contextmanager
 def running(*, delay: float = 0.0, rate: float = 0.0) -> Iterator[str]:
-    """A server for a while; yields its address.
+    """Start a server; yield its address.
 
     :param delay: seconds that each answer takes.
-    :param rate: requests that any one second may have before they are refused; 0 for any number.
+    :param rate: requests in any one second above which they are refused; 0 for no limit.
     """
     command = [sys.executable, "-m", "bench.server", "--delay", str(delay), "--rate", str(rate)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # ourselves
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own module
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()
@@ -122,8 +122,8 @@ def running(*, delay: float = 0.0, rate: float = 0.0) -> Iterator[str]:
 
 
 @contextmanager
-def somewhere(base_url: str | None) -> Iterator[str]:
-    """The server that somebody has named, else one of our own."""
+def given_or_own(base_url: str | None) -> Iterator[str]:
+    """Yield the address of the given server, or of a new one."""
     if base_url:
         yield base_url.rstrip("/")
         return
@@ -144,6 +144,6 @@ async def _serve(delay: float, rate: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that each answer takes")
-    parser.add_argument("--rate", type=float, default=0.0, help="requests that any one second may have")
+    parser.add_argument("--rate", type=float, default=0.0, help="most requests in any one second")
     options = parser.parse_args()
     asyncio.run(_serve(options.delay, options.rate))

@@ -1,4 +1,4 @@
-"""Figures: taken in turns, told at once, shown in a table at the end."""
+"""Take figures in turns, report each at once, and print a table at the end."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from bench.peers import Way
 class Table:
     """All figures of one run.
 
-    :param tell: what to do with each as soon as it is there.
+    :param report: is called with each new figure.
     """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
+        self._report = report
         self._rows: list[dict[str, Any]] = []
 
     def add(self, about: str, way: str, value: float, unit: str, **more: Any) -> None:
         row = {"about": about, "way": way, "value": round(value, 4), "unit": unit, **more}
         self._rows.append(row)
-        self._tell(row)
+        self._report(row)
 
     def race(
         self, about: str, url: str, ways: Mapping[str, Way], disputes: Mapping[str, int], rounds: int
     ) -> dict[str, list[float]]:
-        """Let the ways take turns; the requests per second of each, round by round."""
+        """Let the ways take turns; return the requests per second of each, by round."""
         speeds: dict[str, list[float]] = {name: [] for name in ways}
         processor: dict[str, list[float]] = {name: [] for name in ways}
         for way in ways.values():
-            # What is imported, compiled or connected once is not what is measured.
+            # Warm up: imports, compiling and connecting happen once and are not measured.
             way(url, new_disputes(5))()
         for _ in range(rounds):
             for name, way in ways.items():

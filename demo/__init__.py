@@ -1,1 +1,1 @@
-"""Disputes of both APIs on a real Airflow, from sweep to outcome, against the sandbox: ``python -m demo``."""
+"""Contest the sandbox's disputes on a real Airflow, from sweep to outcome: ``python -m demo``."""

@@ -1,4 +1,4 @@
-"""Sandbox, Airflow and a sweep; then the reviews are yours, or answered by themselves with ``--auto``."""
+"""Start a sandbox, Airflow and a sweep; then answer the reviews yourself, or let ``--auto`` do it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ _LIMIT = 600.0
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--auto", action="store_true", help="answer the reviews, check everything and end")
     parser.add_argument(
-        "--port", type=int, default=8080, help="Airflow's; any free one if taken (%(default)s)"
+        "--auto", action="store_true", help="answer the reviews, check every outcome and exit"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8080,
+        help="port of Airflow; any free port if it is in use (default: %(default)s)",
     )
     options = parser.parse_args()
 
@@ -45,13 +50,13 @@ def main() -> int:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """The demo's folder, empty, and nobody else's while we run."""
+    """Empty the demo's folder, and lock it while the demo runs."""
     _FOLDER.mkdir(exist_ok=True)
     with (_FOLDER / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError("a demo of this clone is running already") from None
+            raise DemoError("a demo of this checkout is already running") from None
         for entry in _FOLDER.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
@@ -65,7 +70,9 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
         dispute.write_case(cases)
     with Sandbox() as sandbox:
         sandbox.create_disputes([{"id": dispute.id, **dispute.made} for dispute in all_disputes])
-        progress.tell(f"sandbox of both APIs at {sandbox.url}, {len(all_disputes)} disputes on it")
+        progress.report(
+            f"the sandbox runs at {sandbox.url}, with {len(all_disputes)} disputes at Stripe and Moov"
+        )
         made = connections(sandbox.url)
         settings = {
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
@@ -84,7 +91,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             flow.open_reviews(progress)
             return flow.answer_and_check(progress) if auto else flow.stand_by(progress)
         except KeyboardInterrupt:
-            progress.tell("stopping")
+            progress.report("stopping")
             return 130 if auto else 0
         except (DemoError, httpx.HTTPError) as error:
             log = getattr(error, "log", "") or airflow.tail()
@@ -93,9 +100,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             ) from error
         finally:
             left = airflow.stop()
-            progress.tell(
-                f"LEFT BEHIND: {', '.join(left)}" if left else "all stopped, no process or port left"
-            )
+            progress.report(f"STILL RUNNING: {', '.join(left)}" if left else "all processes stopped")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""The demo's disputes: how the sandbox holds them, the case that is kept for each, and how it has to end."""
+"""The demo's disputes: their data at the sandbox, their cases, and their expected ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
+from demo.dispute import DemoDispute
 from dispute_provider.sandbox import MOOV_MERCHANT
 from tests.harness.documents import letter, picture, receipt
 
@@ -16,59 +14,8 @@ _HOUR = 3600
 _DAY = 24 * _HOUR
 
 
-@dataclass(frozen=True)
-class DemoDispute:
-    """One dispute of the demo.
-
-    :param about: what it is in the demo for.
-    :param made: its fields, as the sandbox takes them.
-    :param evidence: of its case; None where nobody has written one.
-    :param later: evidence that is added once its inquiry has become a chargeback.
-    :param documents: bytes by file name, beside the case.
-    :param rejected: whether the reviewer says no to it in ``--auto``.
-    :param stages: those in which it has to be submitted, once each.
-    :param state: what Airflow has to say of it in the end.
-    :param status: what the API has to say of it in the end.
-    """
-
-    id: str
-    about: str
-    connection: str
-    made: Mapping[str, Any]
-    evidence: Mapping[str, Any] | None
-    stages: tuple[str, ...]
-    state: str
-    status: str
-    later: Mapping[str, Any] | None = None
-    documents: Mapping[str, bytes] = field(default_factory=dict)
-    about_case: Mapping[str, Any] = field(default_factory=dict)
-    rejected: bool = False
-
-    @property
-    def provider(self) -> str:
-        return str(self.made["api"])
-
-    def write_case(self, root: Path, *, escalated: bool = False) -> None:
-        """Put its case and documents into a folder of their own; what is there already is replaced."""
-        if self.evidence is None:
-            return
-        import yaml
-
-        folder = root / self.id
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in self.documents.items():
-            (folder / name).write_bytes(content)
-        evidence = {**self.evidence, **(self.later or {} if escalated else {})}
-        case = {"provider": self.provider, "dispute": self.id, **self.about_case, "evidence": evidence}
-        text = yaml.safe_dump(case, allow_unicode=True, sort_keys=False, width=90)
-        # A sweep may be reading just now: it finds the old case or the new one.
-        unfinished = folder / "unfinished"
-        unfinished.write_text(f"# {self.about}\n{text}", encoding="utf-8")
-        unfinished.replace(folder / "case.yaml")
-
-
 def disputes(now: datetime | None = None) -> list[DemoDispute]:
-    """All of them, with dates around today."""
+    """Return all disputes, with dates around today."""
     today = now or datetime.now(UTC)
 
     def day(offset: int) -> str:
@@ -111,7 +58,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="du_demo_chairs",
-            about="A partial amount, 45.00 of 180.00 EUR; the bank finds for the customer",
+            about="A partial amount, 45.00 of 180.00 EUR; the bank decides for the customer",
             connection="stripe_default",
             made={
                 "api": "stripe", "amount": 4500, "currency": "eur", "reason": "product_unacceptable",
@@ -165,7 +112,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="du_demo_course",
-            about="A colleague has written something in the Dashboard already; it is kept, shown and sent",
+            about="A colleague has already written evidence in the Dashboard; it is kept, shown and sent",
             connection="stripe_default",
             made={
                 "api": "stripe", "amount": 24900, "currency": "gbp", "reason": "subscription_canceled",
@@ -189,7 +136,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="du_demo_inquiry",
-            about="An inquiry that becomes a chargeback in spite of the answer, and is answered again",
+            about="An inquiry that is answered, becomes a chargeback, and is answered again",
             connection="stripe_default",
             made={
                 "api": "stripe", "amount": 6400, "currency": "usd", "reason": "unrecognized",
@@ -200,7 +147,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
             evidence={
                 "customer_name": "Robin Larsen",
                 "product_description": "Running shoes, size 43, and two pairs of socks.",
-                # These two texts decide in Stripe's test mode what becomes of a dispute; so they do here.
+                # In Stripe's test mode, and here, these texts decide how a dispute ends.
                 "uncategorized_text": "escalate_inquiry_evidence",
                 "receipt": {"file": "receipt.pdf"},
             },
@@ -231,14 +178,14 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
             },
             documents={
                 "policy.pdf": letter(
-                    "Returns", "What was made to order cannot be returned, engraved pieces included.",
+                    "Returns", "Items made to order cannot be returned, including engraved pieces.",
                 ),
             },
             stages=("chargeback",), state="submitted", status="won",
         ),
         DemoDispute(
             id="du_demo_jacket",
-            about="The evidence speaks for the customer: the reviewer says no",
+            about="The evidence supports the customer: the reviewer rejects it",
             connection="stripe_default",
             made={
                 "api": "stripe", "amount": 18950, "currency": "aud", "reason": "fraudulent",
@@ -260,7 +207,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="du_demo_lamp",
-            about="Nobody has written a case for it",
+            about="It has no case",
             connection="stripe_default",
             made={
                 "api": "stripe", "amount": 5900, "currency": "eur", "reason": "duplicate",
@@ -271,7 +218,7 @@ def _stripe(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="du_demo_snowboard",
-            about="On a connected account, by a connection of its own; alone, so it is reviewed in full",
+            about="On a connected account, with its own connection; the only one, so it is reviewed in full",
             connection="stripe_shop",
             made={
                 "api": "stripe", "account": SHOP, "amount": 74500, "currency": "cad",
@@ -337,7 +284,7 @@ def _moov(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="d15b07e5-0000-4000-8000-000000000002",
-            about="Texts alone; the bank finds for the customer",
+            about="Texts only; the bank decides for the customer",
             connection="moov_default",
             made={
                 "api": "moov", "amount": 3900, "currency": "USD", "networkReasonCode": "13.2",
@@ -354,7 +301,7 @@ def _moov(day: Callable[[int], str]) -> list[DemoDispute]:
         ),
         DemoDispute(
             id="d15b07e5-0000-4000-8000-000000000003",
-            about="A Visa RDR pre-dispute: the network settles it; it is never contested",
+            about="A Visa RDR pre-dispute: the network settles it, and it cannot be contested",
             connection="moov_default",
             made={
                 "api": "moov", "amount": 1500, "currency": "USD", "networkReasonCode": "10.4",

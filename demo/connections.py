@@ -1,4 +1,4 @@
-"""The connections to the sandbox, as Airflow's REST API takes them."""
+"""Define the connections to the sandbox for Airflow's REST API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_PUBLIC_KEY, MOOV_SECRET_
 
 
 def connections(sandbox: str) -> list[dict[str, Any]]:
-    """One to each API and one to a connected account; ``sandbox`` is its address."""
+    """Return a connection to each API, and one to a connected account.
+
+    :param sandbox: its address.
+    """
     stripe = {"conn_type": "stripe", "password": STRIPE_KEY}
     moov = {"conn_type": "moov", "login": MOOV_PUBLIC_KEY, "password": MOOV_SECRET_KEY}
     made = [
@@ -22,5 +25,5 @@ def connections(sandbox: str) -> list[dict[str, Any]]:
             "extra": json.dumps({"account": MOOV_ACCOUNT, "auth": "oauth2"}),
         },
     ]
-    # Without a port of 0 the Test button of Airflow 3.3.2 is refused (apache/airflow#73298).
+    # Without port 0, the Test button of Airflow 3.3.2 is refused (apache/airflow#73298).
     return [{**connection, "host": sandbox, "port": 0} for connection in made]

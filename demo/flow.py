@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 from demo import table
-from demo.cases import DemoDispute
+from demo.dispute import DemoDispute
 from dispute_provider import Record
 from dispute_provider.sandbox import Sandbox
 from tests.harness.processes import Airflow
 from tests.harness.progress import DemoError, Progress
 from tests.harness.rest import REVIEW, SWEEP, Rest
 
-# Airflow 3.3 fails a task whose answer comes before the scheduler has heard that the task is waiting.
+# Airflow 3.3 fails a task if its answer arrives before the scheduler knows that the task waits for one.
 _BEFORE_ANSWERING = 5.0
 _FOR_OUTCOMES = 30.0
 
@@ -42,42 +42,42 @@ class Flow:
         self._quiet_since: float | None = None
 
     def wait_for_airflow(self, progress: Progress) -> None:
-        """Until all of it is at work and has read its DAGs."""
+        """Wait until all components are healthy and the DAGs are read."""
         while not self.rest.is_healthy():
             self._wait(progress, "Airflow starts")
         for dag in (SWEEP, REVIEW):
             while not self.rest.has_dag(dag):
                 if errors := self.rest.unreadable_dags():
                     raise DemoError("Airflow cannot read a DAG", errors)
-                self._wait(progress, f"Airflow reads its DAGs, {dag} is not there yet")
-        progress.tell(f"Airflow is ready at {self.airflow.url}")
+                self._wait(progress, f"Airflow reads its DAGs, {dag} is missing")
+        progress.report(f"Airflow is ready at {self.airflow.url}")
 
     def open_reviews(self, progress: Progress) -> None:
-        """Start a sweep, and wait for the reviews that it opens."""
+        """Start a sweep, and wait until it has opened its reviews."""
         self._statuses = {dispute["id"]: dispute["status"] for dispute in self.sandbox.disputes()}
         self._sweep(progress)
         expected = len({dispute.connection for dispute in self.disputes})
-        # Counted by their runs: a person may answer one before the last is open.
+        # Count their runs: a person may answer one before the last is open.
         while (opened := len(self.rest.runs(REVIEW))) < expected:
             if all(self.rest.runs(SWEEP).values()) and len(self.rest.runs(REVIEW)) < expected:
                 raise DemoError(f"the sweep has ended and opened {opened} of {expected} reviews")
             self._wait(progress, f"the sweep stages the cases, {opened} of {expected} reviews are open")
 
     def stand_by(self, progress: Progress) -> int:
-        """Leave the reviews to a person, and tell what comes of the answers, until interrupted."""
+        """Leave the reviews to a person, and report changes, until interrupted."""
         progress.unlimited()
         page = f"{self.airflow.url}/required_actions?response_received=false"
         login = f"log in as ana with the password {self.airflow.passwords['ana']}"
-        what = "click a review, read it, choose under Options at its end and press Respond"
-        progress.tell(f"Open {page} – {login}, {what}. Ctrl-C ends the demo.")
+        how = "click a review, read it, choose under Options at its end and press Respond"
+        progress.report(f"Open {page} – {login}, {how}. Ctrl-C ends the demo.")
         while True:
             self._follow(progress)
-            self._wait(progress, f"{len(self.rest.reviews())} reviews wait for you", 2.0)
+            self._wait(progress, f"{len(self.rest.reviews())} reviews wait for your answer", 2.0)
 
     def answer_and_check(self, progress: Progress) -> int:
-        """Answer all reviews as the reviewer would, wait for the outcomes, show and check them.
+        """Answer all reviews, wait for the outcomes, show and check them.
 
-        :returns: 0 if every dispute is where it should be.
+        :returns: 0 if every dispute has ended as expected, else 1.
         """
         while waiting := self._waiting_for():
             self._follow(progress)
@@ -85,12 +85,12 @@ class Flow:
             self._wait(progress, waiting)
         records = self._records()
         held = {dispute["id"]: dispute for dispute in self.sandbox.disputes()}
-        progress.tell("every review is answered and every outcome known")
+        progress.report("all reviews are answered and all outcomes known")
         table.show(records, held)
         mistakes = table.mistakes(self.disputes, records, self.sandbox.journal(), held)
         for mistake in mistakes:
-            print(f"NOT AS IT SHOULD BE: {mistake}")
-        verdict = "wrong" if mistakes else "every dispute is where it should be, by the sandbox's journal"
+            print(f"MISTAKE: {mistake}")
+        verdict = "wrong" if mistakes else "every dispute ended as expected, by the sandbox's journal"
         print(f"{verdict}; it took {progress.minutes:.1f} minutes", flush=True)
         return 1 if mistakes else 0
 
@@ -99,34 +99,34 @@ class Flow:
         progress.wait(what, seconds)
 
     def _sweep(self, progress: Progress) -> None:
-        progress.tell(f"{SWEEP} is started: {self.rest.trigger(SWEEP)}")
+        progress.report(f"{SWEEP} is started: {self.rest.trigger(SWEEP)}")
 
     def _follow(self, progress: Progress) -> None:
-        """Tell what the banks decide. An inquiry that became a chargeback gets more evidence and a sweep."""
+        """Report changes; add evidence to an inquiry that has become a chargeback, and start a sweep."""
         for held in self.sandbox.disputes():
             # A person may create disputes on the sandbox meanwhile.
             before, now = self._statuses.get(held["id"]), held["status"]
             self._statuses[held["id"]] = now
             if before is None:
-                progress.tell(f"{held['id']}: new, {now}; the next run of {SWEEP} looks for its case")
+                progress.report(f"{held['id']}: new, {now}; the next run of {SWEEP} will look for its case")
             elif before != now:
-                progress.tell(f"{held['id']}: {before} → {now}")
+                progress.report(f"{held['id']}: {before} → {now}")
         for dispute in self.disputes:
             became_chargeback = dispute.later and self._statuses.get(dispute.id) == "needs_response"
             if became_chargeback and dispute.id not in self._escalated:
                 self._escalated.add(dispute.id)
                 dispute.write_case(self.cases, escalated=True)
-                progress.tell(f"{dispute.id}: its case gets more evidence, for the chargeback")
+                progress.report(f"{dispute.id}: added evidence for the chargeback to its case")
                 self._sweep(progress)
 
     def _answer(self, progress: Progress) -> None:
-        """Approve what is not to be rejected, in all reviews that have been open long enough."""
+        """Approve or reject disputes in all reviews that have been open long enough."""
         rejected = {dispute.id for dispute in self.disputes if dispute.rejected}
         for review in self.rest.reviews():
             run = review["task_instance"]["dag_run_id"]
             if time.monotonic() < self._answer_from.setdefault(run, time.monotonic() + _BEFORE_ANSWERING):
                 continue
-            # A batch names its disputes in its options; a dispute alone stands in the subject.
+            # A batch names its disputes in its options, a single dispute in its subject.
             named = {
                 dispute.id: option
                 for dispute in self.disputes
@@ -134,23 +134,23 @@ class Flow:
                 if dispute.id in (option if review["multiple"] else review["subject"])
             }
             chosen = [option for dispute, option in named.items() if dispute not in rejected]
-            fields: dict[str, Any] = {"note": "Read against the documents."}
+            fields: dict[str, Any] = {"note": "Compared with the documents."}
             if "reject" in review["params"]:
                 fields["reject"] = sorted(rejected & named.keys())
-            # Should the review be opened again, it is answered again, after the same pause.
+            # If the review opens again, it is answered again, after the same pause.
             del self._answer_from[run]
             try:
                 self.rest.answer(run, chosen, fields)
             except httpx.HTTPError as error:
-                progress.tell(f"the answer did not get through, once more in a moment: {error}")
+                progress.report(f"the answer failed and will be repeated: {error}")
             else:
-                progress.tell(f"ana approved {len(chosen)} of {len(named)}: {review['subject']}")
+                progress.report(f"ana approved {len(chosen)} of {len(named)}: {review['subject']}")
 
     def _waiting_for(self) -> str:
-        """What is still to come; empty when there is nothing, or when nothing more will."""
+        """Return what is still missing; empty if nothing is, or if the outcomes take too long."""
         if not all(self.rest.runs(SWEEP).values()):
             self._quiet_since = None
-            return "a sweep looks for disputes that are new or have changed"
+            return "a sweep looks for new and changed disputes"
         if unfinished := [done for done in self.rest.runs(REVIEW).values() if not done]:
             self._quiet_since = None
             return f"{len(unfinished)} reviews are open"
@@ -158,10 +158,10 @@ class Flow:
         self._quiet_since = self._quiet_since or time.monotonic()
         if not open_ends or time.monotonic() - self._quiet_since > _FOR_OUTCOMES:
             return ""
-        return f"the banks decide about {open_ends} disputes"
+        return f"the banks decide on {open_ends} disputes"
 
     def _records(self) -> list[Record]:
-        """The last record of each stage of each dispute, from all runs."""
+        """Return the last record of each stage of each dispute, from all runs."""
         lists: list[Any] = []
         for run in self.rest.runs(SWEEP):
             for index in range(len({dispute.connection for dispute in self.disputes})):
@@ -173,6 +173,6 @@ class Flow:
             self.rest.xcom(REVIEW, run, "submit") or self.rest.xcom(REVIEW, run, "review")
             for run in self.rest.runs(REVIEW)
         ]
-        # What a person adds may make a list so long that it is a reference; none of the demo's is.
+        # With many disputes that a person has added, a list may be a reference instead.
         records = [Record.from_dict(each) for found in lists if isinstance(found, list) for each in found]
         return list({(record.dispute, record.stage): record for record in records}.values())

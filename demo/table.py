@@ -1,4 +1,4 @@
-"""The final table, and whether everything is where it should be."""
+"""Print the final table, and check every dispute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from demo.cases import DemoDispute
+from demo.dispute import DemoDispute
 from dispute_provider import Record
 
 _IRREVERSIBLE = {"PostDisputesDisputeClose", "acceptDispute"}
@@ -19,7 +19,7 @@ _DECISIONS = {"submit": "approved", "reject": "rejected", "hold": "held"}
 
 def show(records: Sequence[Record], held_by_api: Mapping[str, Mapping[str, Any]]) -> None:
     """Print a line for each stage of each dispute, soonest deadline first."""
-    table = Table(title="Every dispute, by its records in Airflow and its status at the API")
+    table = Table(title="Disputes: their records in Airflow, their status at the API")
     for heading in ("Dispute", "API", "Stage", "Amount", "Due", "Verdict", "Reviewer", "State", "At the API"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "Amount" else "left")
     table.add_column("Request id", overflow="fold")
@@ -34,11 +34,11 @@ def show(records: Sequence[Record], held_by_api: Mapping[str, Mapping[str, Any]]
             _DECISIONS.get(approval.action, approval.action) if approval else "–",
             approval.responder if approval else "–",
             str(record.state),
-            # A record of a case that cannot be read names its file.
+            # The record of an unreadable case has the file's path instead of a dispute.
             str(held_by_api[record.dispute]["status"]) if record.dispute in held_by_api else "–",
             record.request_id or "–",
         )
-    # Without a terminal nothing may be folded away: whoever reads a log has no wider window.
+    # A log file cannot be widened: leave room for all columns.
     console = Console(width=None if sys.stdout.isatty() else 220)
     console.print(table)
     for record in records:
@@ -52,10 +52,10 @@ def mistakes(
     journal: Sequence[Mapping[str, Any]],
     held_by_api: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
-    """What is not as it should be: by the sandbox first, then by what Airflow says of it.
+    """Return the differences from the expected ends, at the sandbox and in Airflow's records.
 
-    :param journal: every request that the sandbox got.
-    :param held_by_api: each dispute as the sandbox holds it, with its submissions.
+    :param journal: every request that the sandbox received.
+    :param held_by_api: the sandbox's disputes with their submissions, by id.
     """
     found: list[str] = []
     sent = Counter(entry["dispute"] for entry in journal if entry["submitted"])
@@ -66,14 +66,14 @@ def mistakes(
         if sent.pop(dispute.id, 0) != len(dispute.stages) or stages != dispute.stages:
             found.append(f"{dispute.id}: submitted in {stages or 'no stage'}, expected {dispute.stages}")
         if held["status"] != dispute.status:
-            found.append(f"{dispute.id}: the API says {held['status']}, expected {dispute.status}")
+            found.append(f"{dispute.id}: its status is {held['status']}, expected {dispute.status}")
         if states != {dispute.state}:
             found.append(
-                f"{dispute.id}: Airflow says {sorted(states) or 'nothing'}, expected {dispute.state}"
+                f"{dispute.id}: its records are {sorted(states) or 'missing'}, expected {dispute.state}"
             )
-    found += [f"{other}: submitted, and is none of the demo's" for other in sent]
+    found += [f"{other}: submitted, but not part of the demo" for other in sent]
     found += [
-        f"{entry['dispute']}: {entry['operation']} was called; nothing is to be conceded"
+        f"{entry['dispute']}: {entry['operation']} was called; none may be conceded"
         for entry in journal
         if entry["operation"] in _IRREVERSIBLE
     ]

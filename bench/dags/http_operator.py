@@ -1,6 +1,6 @@
 """Stage without this provider: one task for each call.
 
-At most 16 at a time, as Airflow comes; or three, which two cores are quicker with.
+At most 16 tasks at a time, Airflow's default, or three, which is faster on two cores.
 """
 
 from __future__ import annotations

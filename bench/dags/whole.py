@@ -1,6 +1,6 @@
-"""The whole workflow as a user has it, for a file of cases on each core.
+"""Run the whole workflow as users do, with one file of cases per core.
 
-What a policy approves is submitted, of a sample a person is asked.
+A policy approves, and a reviewer decides on a sample.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Does the wheel install, pass its tests and run the demo with old and new releases of what it requires?"""
+"""Check that the wheel works with old and new releases of its requirements: install, tests, demo."""

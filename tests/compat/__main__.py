@@ -1,4 +1,4 @@
-"""Install the wheel into fresh environments, old and new; test it there and run the demo."""
+"""Install the wheel into new environments with old and new releases; run tests and the demo there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row: an environment, the package's wheel in it, the chosen tests and the demo."""
+"""Check one row: an environment with the wheel, the chosen tests and the demo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.compat.wheel import ROOT
 
 _HERE = Path(__file__).parent
 _FOLDER = ROOT / ".compat"
-# Constraints of each row, in tests/compat/constraints; None takes the newest release of everything.
+# Each row's constraints file in tests/compat/constraints; None installs the newest releases.
 ROWS: Mapping[str, str | None] = {
     "oldest": "3.3.0.txt",
     "3.3.1": "3.3.1.txt",
@@ -26,7 +26,7 @@ ROWS: Mapping[str, str | None] = {
     "lowest": "lowest.txt",
     "newest": None,
 }
-# What depends on Airflow's, its providers' and the libraries' releases. Everything else is plain Python.
+# Tests that depend on the releases of Airflow, its providers and the libraries. All others test plain Python.
 TESTS = (
     "tests/apis",
     "tests/cases/test_case_files.py",
@@ -58,12 +58,12 @@ _TAIL = 40
 
 
 class _StepError(Exception):
-    """A command failed; its log has been shown."""
+    """A command failed; its log was printed."""
 
 
 @dataclass
 class Result:
-    """How far a row came: ``–`` stands for what was not reached.
+    """The result of a row; ``–`` marks steps that were not reached.
 
     :param versions: of Airflow's packages, by name without ``apache-airflow``.
     """
@@ -77,7 +77,7 @@ class Result:
 
 
 def check(row: str, wheel: Path) -> Result:
-    """Check one row in ``.compat/<row>``, made anew; failures are shown, not raised."""
+    """Check one row in a new ``.compat/<row>``; failures are printed, not raised."""
     result = Result(row)
     began = time.monotonic()
     folder = _FOLDER / row
@@ -98,14 +98,14 @@ def check(row: str, wheel: Path) -> Result:
 
 
 def _copy_tests(tree: Path) -> None:
-    """Copy what tests and demo need, without the package: only the installed one can be imported there."""
+    """Copy tests and demo without the package, so that only the installed package can be imported."""
     for name in ("tests", "demo", "dags"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
 
 
 def _install(folder: Path, wheel: Path, constraints: str | None) -> Path:
-    """Make the environment and return its Python."""
+    """Create the environment and return its Python."""
     uv = (sys.executable, "-m", "uv")
     log = folder / "install.log"
     _run(log, *uv, "venv", "--python", sys.executable, folder / "venv", cwd=folder)
@@ -129,7 +129,7 @@ def _versions(python: Path) -> dict[str, str]:
 
 
 def _test(folder: Path, python: Path) -> str:
-    """Run the chosen tests; returns their counts."""
+    """Run the chosen tests; return their counts."""
     report = folder / "tests.xml"
     options = ("-q", "--disable-warnings", "-n", "2", "--dist", "worksteal", f"--junitxml={report}")
     _run(folder / "tests.log", python, "-m", "pytest", *options, *TESTS, cwd=folder / "tree")
@@ -141,9 +141,9 @@ def _test(folder: Path, python: Path) -> str:
 
 
 def _run(log: Path, *command: str | Path, cwd: Path) -> None:
-    """Run a command to its end, its output into the log.
+    """Run a command to its end, and append its output to the log.
 
-    Not by ``subprocess.run``: on Ctrl-C it kills the demo, which then leaves its Airflow behind.
+    ``subprocess.run`` would kill the demo on Ctrl-C, and leave its Airflow running.
 
     :raises _StepError: if it fails.
     """
@@ -169,7 +169,7 @@ def _output(*command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, without what would lead to another package or another Airflow."""
+    """Return the caller's environment, without settings for another package or another Airflow."""
     return {
         name: value
         for name, value in os.environ.items()

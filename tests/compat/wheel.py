@@ -15,7 +15,7 @@ _BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(
 def build_wheel(folder: Path) -> Path:
     """Build the wheel into ``folder`` and return its path.
 
-    :raises subprocess.CalledProcessError: if the build fails; its output holds the build's.
+    :raises subprocess.CalledProcessError: if the build fails; it has the build's output.
     """
     with tempfile.TemporaryDirectory() as name:
         source = Path(name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from demo.cases import DemoDispute, disputes
+from demo.cases import disputes
+from demo.dispute import DemoDispute
 from tests.e2e.pages import box, choose, field
 from tests.e2e.person import Person
 from tests.harness.lab import Lab, Run

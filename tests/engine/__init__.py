@@ -1,1 +1,1 @@
-"""Tests on the real engine: Airflow's own processes, its database, its retries. ``make engine``."""
+"""Tests on a real Airflow: its processes, its database, its retries. Run them with ``make engine``."""

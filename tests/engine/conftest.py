@@ -1,4 +1,4 @@
-"""One Airflow for the whole session, and one sandbox of both APIs that accepts a second submission."""
+"""Provide one Airflow for the session, and one sandbox of both APIs that accepts a second submission."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _NEEDED = (
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Airflow, ready, with two connections to each account of the sandbox."""
+    """Start Airflow and the sandbox, with two connections to each account."""
     folder = tmp_path_factory.mktemp("engine")
     (folder / SIGNING_KEYS).write_text(secrets.token_hex(32))
     with Sandbox() as sandbox:
-        # The APIs' own guard against a second submission must not hide the lack of ours.
+        # The APIs' guard against a second submission must not hide a failure of ours.
         sandbox.settings(permissive=True)
         sandbox.add_account(api="stripe", id=STRIPE_ACCOUNT, keys={KEYS["stripe"]: "write"})
         sandbox.add_account(api="moov", id=MOOV_ACCOUNT, keys={PUBLIC_KEY: KEYS["moov"]})
@@ -43,7 +43,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def deployment(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A second Airflow: its own database and state stores, but the same ledger, cases and accounts."""
+    """Start a second Airflow with its own database; it shares the ledger, cases and accounts of the first."""
     folder = tmp_path_factory.mktemp("deployment")
     settings = {**_settings(lab.folder), "AIRFLOW__DISPUTE__CASE_ROOTS": str(lab.cases)}
     with running(lab.sandbox, folder, _DAGS[:1], settings, needed=("contest_batch",)) as other:
@@ -52,22 +52,22 @@ def deployment(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    """Airflow's settings.
+    """Return Airflow's settings.
 
-    :param folder: of what all deployments share.
+    :param folder: shared by all deployments.
     """
     return {
         "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_default,moov_default",
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
         "AIRFLOW__DISPUTE__LEDGER": str(folder / "ledger"),
-        # Read anew by each task, so that a test can replace it.
+        # Each task runs the command, so a test can replace the key.
         "AIRFLOW__DISPUTE__SIGNING_KEY_CMD": f"cat {folder / SIGNING_KEYS}",
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
         "AIRFLOW__CORE__PARALLELISM": "16",
-        # Each heartbeat is a write, and so many tasks at once are many.
+        # Each heartbeat is a write to SQLite, and up to 16 tasks run at once.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
-        # More than the API server has threads: who waits for a connection keeps what its holder waits for.
+        # More connections than the API server has threads: a thread that waits for one may block its holder.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "50",
         # By default a lost worker is noticed after five minutes.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
@@ -81,7 +81,7 @@ def _add_connections(lab: Lab) -> None:
 
 
 def _connections(sandbox: str) -> list[dict[str, Any]]:
-    """Two to the one account of each API."""
+    """Return two connections to the account of each API."""
     stripe = {"conn_type": "stripe", "host": sandbox, "password": KEYS["stripe"]}
     moov = {
         "conn_type": "moov",

@@ -1,4 +1,4 @@
-"""Looks for words in everything that Airflow keeps: its database, its logs, the answers of its REST API."""
+"""Search everything that Airflow keeps: its database, its logs and the responses of its REST API."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from urllib.parse import quote
 from tests.harness.client import Client
 
 Place = tuple[str, str]
-"""A kind of place and which: ("xcom", "value"), ("logs", "dag_id=…"), ("REST", "dags/{dag_id}")."""
+"""The kind and name of a place: ("xcom", "value"), ("logs", "task"), ("REST", "dags/{dag_id}")."""
 
 
 def database(home: Path) -> Iterator[tuple[Place, str]]:
-    """Every cell of every table of the metadata database, as text."""
+    """Yield every cell of every table of the metadata database, as text."""
     with closing(sqlite3.connect(f"file:{home / 'airflow.db'}?mode=ro", uri=True)) as connection:
         tables = [
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -31,7 +31,7 @@ def database(home: Path) -> Iterator[tuple[Place, str]]:
 
 
 def logs(home: Path) -> Iterator[tuple[Place, str]]:
-    """Every log file: those of tasks, and what Airflow's own processes print."""
+    """Yield every log file: those of tasks and of Airflow's processes."""
     for file in sorted((home / "logs").rglob("*")):
         if file.is_file():
             kind = "task" if "dag_id=" in str(file) else file.relative_to(home / "logs").parts[0]
@@ -39,37 +39,37 @@ def logs(home: Path) -> Iterator[tuple[Place, str]]:
 
 
 def store(folder: Path) -> Iterator[tuple[Place, str]]:
-    """The documents that are kept for reviewers to see."""
+    """Yield the documents that are stored for reviewers."""
     for file in folder.rglob("*"):
         if file.is_file():
             yield ("store", "evidence"), file.read_text(errors="replace")
 
 
 def ledger(folder: Path) -> Iterator[tuple[Place, str]]:
-    """The chains of disputes: claims, and what came of them, with the records."""
+    """Yield the chains of disputes: claims and ends, with their records."""
     for file in folder.rglob("*"):
         if file.is_file():
             yield ("ledger", "chains"), file.read_text()
 
 
 def receipts(folder: Path) -> Iterator[tuple[Place, str]]:
-    """What is written for the audit, and outlives Airflow's own rows."""
+    """Yield the audit receipts, which outlive Airflow's rows."""
     for file in folder.rglob("*.json"):
         yield ("receipts", file.name), file.read_text()
 
 
 def answers(client: Client, runs: Iterable[tuple[str, str]]) -> Iterator[tuple[Place, str]]:
-    """What the REST API answers to every question about some runs, by the paths of its own description."""
+    """Yield the responses to every GET request about some runs, for all paths of the OpenAPI document."""
     paths = [path for path, methods in client.description()["paths"].items() if "get" in methods]
     filled = _fillings(client, list(runs))
     for path in paths:
         if path.endswith(("/wait", "/logout", "/login")):
             continue
         wanted = set(re.findall(r"{(\w+)}", path))
-        # Which of a mapped task's instances is meant stands in the query where it does not stand in the path.
+        # The map index of a task instance is a query parameter where the path has none.
         names = sorted(wanted | ({"map_index"} if "task_id" in wanted else set()))
-        asked = {tuple(each[name] for name in names) for each in filled if wanted <= each.keys()}
-        for values in sorted(asked):
+        requests = {tuple(each[name] for name in names) for each in filled if wanted <= each.keys()}
+        for values in sorted(requests):
             given = dict(zip(names, values, strict=True))
             query = {name: given[name] for name in names if name not in wanted}
             filled_in = path.format_map({name: quote(value) for name, value in given.items()})
@@ -78,7 +78,7 @@ def answers(client: Client, runs: Iterable[tuple[str, str]]) -> Iterator[tuple[P
 
 
 def _fillings(client: Client, runs: list[tuple[str, str]]) -> list[dict[str, str]]:
-    """The values that the paths can be filled with, for each task of each run."""
+    """Return the values of path parameters, for each task of each run."""
     found: list[dict[str, str]] = [{}, *({"connection_id": each} for each in client.connections())]
     for dag_id, run_id in runs:
         for task in client.tasks(dag_id, run_id):
@@ -94,11 +94,11 @@ def _fillings(client: Client, runs: list[tuple[str, str]]) -> list[dict[str, str
     return found
 
 
-def found(words: Collection[str], places: Iterable[tuple[Place, str]]) -> dict[str, set[Place]]:
-    """The places that each word stands in; a word that stands nowhere is left out."""
-    standing: dict[str, set[Place]] = {}
+def occurrences(words: Collection[str], places: Iterable[tuple[Place, str]]) -> dict[str, set[Place]]:
+    """Return the places in which each word occurs; words that do not occur are left out."""
+    found: dict[str, set[Place]] = {}
     for place, text in places:
         for word in words:
             if word in text:
-                standing.setdefault(word, set()).add(place)
-    return standing
+                found.setdefault(word, set()).add(place)
+    return found

@@ -11,7 +11,7 @@ from tests.harness.lab import Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")
-# Of each API; a task reads so many at a time that all of them are kept back together.
+# Of each API. A task reads up to 32 at once, so the sandbox can hold all of them at the same time.
 DISPUTES = 25
 
 
@@ -25,11 +25,11 @@ def test_two_deployments_submit_the_same_disputes_once(lab: Lab, deployment: Lab
     runs: list[Run] = []
     for site in (lab, deployment):
         own = [_batch(site, api, [str(lab.case(each)) for each in disputes[api]]) for api in APIS]
-        # The second one finds everything staged.
+        # The second deployment finds everything staged.
         site.wait_for_reviews(*own)
         runs += own
 
-    # Both have read that each dispute is open before either is let go on to its send.
+    # Both read that each dispute is open before either may send.
     every = [(api, dispute) for api in APIS for dispute in disputes[api]]
     rules = [lab.hold("reading's answer", api, dispute, times=2) for api, dispute in every]
     for run in runs:
@@ -41,12 +41,12 @@ def test_two_deployments_submit_the_same_disputes_once(lab: Lab, deployment: Lab
 
     assert [run.wait_for_end() for run in runs] == ["success"] * len(runs)
     sent = {dispute: lab.submissions(dispute) for _, dispute in every}
-    print(f"\n{len(every)} disputes, submitted so many times: {dict(Counter(map(len, sent.values())))}")
+    print(f"\n{len(every)} disputes, by number of submissions: {dict(Counter(map(len, sent.values())))}")
     assert {dispute: len(requests) for dispute, requests in sent.items()} == {
         dispute: 1 for _, dispute in every
     }
     ends = _ends(runs)
-    print("of these by", dict(Counter(_submitter(runs, dispute) for dispute in sent)))
+    print("by submitter:", dict(Counter(_submitter(runs, dispute) for dispute in sent)))
     for dispute, (request,) in sent.items():
         assert Counter(end.state for end in ends[dispute]) == {
             State.SUBMITTED: 1,
@@ -57,7 +57,7 @@ def test_two_deployments_submit_the_same_disputes_once(lab: Lab, deployment: Lab
 
 
 def _ends(runs: list[Run]) -> dict[str, list[Record]]:
-    """The records that runs ended with, by dispute."""
+    """Return the final records of runs, by dispute."""
     ends: dict[str, list[Record]] = {}
     for run in runs:
         for record in run.records:
@@ -66,7 +66,7 @@ def _ends(runs: list[Run]) -> dict[str, list[Record]]:
 
 
 def _submitter(runs: list[Run], dispute: str) -> str:
-    """The address of the deployment that submitted a dispute."""
+    """Return the address of the deployment that submitted a dispute."""
     return next(
         run.lab.airflow.url
         for run in runs

@@ -1,13 +1,12 @@
-"""Workers that are stopped next to the check of their claim, and go on when another has taken over.
+"""Stop workers just before or after they check their claim, and continue them after a takeover.
 
-The check is the last thing before the write. Who is stopped before it, for longer than the claim is good for,
-sends nothing. Who is stopped after it writes whenever it goes on: Stripe's key makes both writes one. At Moov
-this is the one window that cannot be closed, and docs/faults.md names it.
+The check is the last step before the socket write. A worker that is stopped before it, for longer than its
+claim lasts, sends nothing. One that is stopped after it still writes when it continues: Stripe's idempotency
+key makes both writes one submission. At Moov this window cannot be closed, and docs/faults.md names it.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ DAG = "contest_frozen"
 
 @dataclass(frozen=True)
 class End:
-    """What became of a run whose worker was stopped, and of the one that met it."""
+    """How a run whose worker was stopped ended, and the run that met it."""
 
     frozen: Record
     other: Record | None
@@ -37,7 +36,7 @@ class End:
 
 
 def _taken_over(lab: Lab, run: Run, other: Run | None, task: psutil.Process) -> None:
-    """Let another run take the claim over and submit, before the process goes on."""
+    """Let another run take over the claim and submit, then continue the process."""
     assert other is not None
     other.approve()
     other.wait_for_end()
@@ -45,40 +44,31 @@ def _taken_over(lab: Lab, run: Run, other: Run | None, task: psutil.Process) -> 
 
 
 def _in_time(lab: Lab, run: Run, other: Run | None, task: psutil.Process) -> None:
-    """Let the process go on while its claim is good; another run comes meanwhile."""
+    """Continue the process while its claim is valid; another run starts to submit at the same time."""
     assert other is not None
     other.approve()
     task.resume()
 
 
 def _tried_again(lab: Lab, run: Run, other: Run | None, task: psutil.Process) -> None:
-    """Stop the supervisor too, so that Airflow loses the worker; its next try ends before it goes on."""
+    """Stop the supervisor too, so that Airflow starts another try; continue both after that try has ended."""
     supervisor = workers.supervisor_of(task)
     supervisor.suspend()
     run.wait_for_end()
     supervisor.resume()
     task.resume()
-    # The supervisor hears that its task is over, and ends it; if the task is not quicker.
-    lab.until("the stopped worker to end", lambda: not task.is_running() or _is_dead(task))
-
-
-def _is_dead(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """Where a worker is stopped, and what happens until it goes on.
+    """Where a worker is stopped, and what happens before it continues.
 
-    :param comes_to: the states of the run that was stopped, and of the one that met it if there is one.
+    :param states: of the run that was stopped, and of the run that met it, if any.
     """
 
     point: str
     meanwhile: Callable[[Lab, Run, Run | None, psutil.Process], None]
-    comes_to: tuple[State, State | None]
+    states: tuple[State, State | None]
 
 
 _OTHER_SENT = (State.ALREADY_SUBMITTED, State.SUBMITTED)
@@ -90,7 +80,7 @@ FREEZES = {
         "after", _in_time, (State.SUBMITTED, State.ALREADY_SUBMITTED)
     ),
     "after the check, the whole worker": Freeze("after", _tried_again, _ALONE),
-    # Both have sent it, under one key.
+    # Both send it, under one key.
     "after the check, until another has taken over": Freeze(
         "after", _taken_over, (State.SUBMITTED, State.SUBMITTED)
     ),
@@ -108,8 +98,8 @@ def _freeze(lab: Lab, freeze: Freeze, run: Run, other: Run | None) -> End:
     lab.until(f"the process of {run.run_id} to stop", lambda: workers.is_stopped(instance))
     freeze.meanwhile(lab, run, other, workers.task_of(instance))
     states = {each.wait_for_end() for each in (run, other) if each}
-    # What a process that went on has still to write arrives, before it is counted.
-    time.sleep(3.0)
+    # Its supervisor may end it before it does: only then has it written all that it ever will.
+    lab.until("the stopped process to end", lambda: workers.is_gone(instance))
     return End(
         run.record,
         other.record if other else None,
@@ -122,7 +112,7 @@ def _freeze(lab: Lab, freeze: Freeze, run: Run, other: Run | None) -> End:
 
 @pytest.fixture(scope="module")
 def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
-    """All of them side by side."""
+    """Run all cases at the same time."""
     disputes = {(api, name): lab.dispute(api) for api in APIS for name in FREEZES}
     runs = {
         key: lab.contest(key[0], dispute, DAG, freeze=FREEZES[key[1]].point)
@@ -132,7 +122,7 @@ def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
     others = {
         key: lab.contest(key[0], dispute, DAG)
         for key, dispute in disputes.items()
-        if FREEZES[key[1]].comes_to[1]
+        if FREEZES[key[1]].states[1]
     }
     lab.wait_for_reviews(*others.values())
     with ThreadPoolExecutor(len(runs)) as threads:
@@ -147,11 +137,11 @@ def test_a_frozen_worker(api: str, name: str, ends: dict[tuple[str, str], Future
     end = _shown(api, name, ends)
     assert end.submissions == 1
     assert end.states == {"success"}
-    assert (end.frozen.state, end.other and end.other.state) == FREEZES[name].comes_to
+    assert (end.frozen.state, end.other and end.other.state) == FREEZES[name].states
 
 
 @pytest.mark.parametrize(("api", "name"), WINDOW)
-def test_the_one_window_is_not_passed_over_in_silence(
+def test_a_second_submission_in_the_window_that_cannot_be_closed_is_reported(
     api: str, name: str, ends: dict[tuple[str, str], Future[End]]
 ) -> None:
     end = _shown(api, name, ends)

@@ -1,4 +1,4 @@
-"""Tasks that are interrupted during the send, marked as success by hand, or signed under a new key."""
+"""Interrupt tasks during the send, mark them as success by hand, rotate the signing key."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ APIS = ("stripe", "moov")
 
 
 def _approved(lab: Lab, run: Run, rule: str) -> str:
-    """Approve a run; return the id of its submit task as soon as a rule keeps something of it back."""
+    """Approve a run; return the id of its submit task once a rule holds one of its requests."""
     task = str(run.task("submit")["id"])
     run.approve()
-    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    lab.until(f"{rule} to be held", lambda: lab.held(rule))
     return task
 
 
@@ -46,13 +46,12 @@ def _terminate(lab: Lab, api: str) -> Run:
 def _time_out(lab: Lab, api: str) -> Run:
     """Have the run time out while the answer to its POST is in flight; a policy approves it."""
     dispute = lab.dispute(api, amount=2500)
-    # At Stripe the same operation stages.
+    # At Stripe the first call of this operation stages.
     rule = lab.hold("submission's answer", api, dispute, nth={"stripe": 2, "moov": 1}[api])
     run = lab.contest(api, dispute, "contest_timed")
-    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    lab.until(f"{rule} to be held", lambda: lab.held(rule))
     task = run.task("submit")["id"]
     run.wait_for_end()
-    # The answer finds nobody any more.
     lab.until("the task to be killed", lambda: workers.is_gone(task))
     lab.release(rule)
     return run
@@ -84,7 +83,7 @@ _WAYS: tuple[Callable[[Lab, str], Run], ...] = (_terminate, _time_out, _mark_rev
 
 @pytest.fixture(scope="module")
 def interrupted(lab: Lab) -> dict[tuple[str, str], Future[Run]]:
-    """All of them side by side."""
+    """Run all interruptions at the same time."""
     with ThreadPoolExecutor(len(APIS) * len(_WAYS)) as threads:
         return {(way.__name__, api): threads.submit(way, lab, api) for way in _WAYS for api in APIS}
 
@@ -150,7 +149,7 @@ def test_a_submit_task_that_is_marked_as_success_during_the_send_submits_once(
 
 
 @pytest.mark.parametrize("api", APIS)
-def test_a_key_that_is_rotated_between_review_and_submission_asks_nobody_again(api: str, lab: Lab) -> None:
+def test_a_key_that_is_rotated_between_review_and_submission_needs_no_new_review(api: str, lab: Lab) -> None:
     run = lab.contest(api, lab.dispute(api))
     lab.wait_for_reviews(run)
     (staged,) = lab.ana.xcom(run.dag_id, run.run_id, "stage")
@@ -168,7 +167,7 @@ def test_a_key_that_is_rotated_between_review_and_submission_asks_nobody_again(a
 
 
 def _chain(lab: Lab, dispute: str) -> list[dict[str, Any]]:
-    """The entries of a dispute's chain in the ledger, in order."""
+    """Return the entries of a dispute's chain in the ledger, in order."""
     (folder,) = lab.ledger.glob(f"*/*/{dispute}")
     files = sorted(folder.glob("*/*"), key=lambda file: (int(file.parent.name), int(file.name)))
     return [json.loads(file.read_text()) for file in files]

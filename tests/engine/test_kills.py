@@ -1,4 +1,4 @@
-"""Workers killed at every point of a submission, and what Airflow and the dispute come to."""
+"""Kill workers at every point of a submission, and check how the run and the dispute end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from dispute_provider._evidence.record import Record, State
 from tests.engine import workers
-from tests.harness.lab import HOLD_SECONDS, Lab, Run
+from tests.harness.lab import Lab, Run
 
 pytestmark = pytest.mark.timeout(1200)
 APIS = ("stripe", "moov")
@@ -19,7 +19,7 @@ APIS = ("stripe", "moov")
 
 @dataclass(frozen=True)
 class Kill:
-    """What is killed, while which request or answer is kept back."""
+    """Which process is killed, and which request or answer the sandbox holds at that moment."""
 
     point: str
     victim: Callable[[str], None]
@@ -27,18 +27,18 @@ class Kill:
 
 KILLS = {
     "before the POST": Kill("reading", workers.kill_task),
-    "while the POST is under way": Kill("submission", workers.kill_task),
+    "while the POST is in flight": Kill("submission", workers.kill_task),
     "after the POST, before its answer": Kill("submission's answer", workers.kill_task),
     "after the answer, before the task's end": Kill("reading back", workers.kill_task),
     "the whole worker, before the answer": Kill("submission's answer", workers.kill_group),
-    # It goes on from what it read before, long after Airflow has begun another try.
+    # The task continues from its earlier reading, long after Airflow has started another try.
     "the supervisor alone, before the POST": Kill("reading's answer", workers.kill_supervisor),
 }
 
 
 @dataclass(frozen=True)
 class End:
-    """What a killed run came to."""
+    """How a killed run ended."""
 
     record: Record
     run: str
@@ -51,20 +51,21 @@ def _kill(lab: Lab, run: Run, kill: Kill) -> End:
     task = run.task("submit")["id"]
     rule = lab.hold(kill.point, run.api, run.dispute)
     run.approve()
-    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    lab.until(f"{rule} to be held", lambda: lab.held(rule))
     kill.victim(task)
     killed = time.monotonic()
     state = run.wait_for_end()
     seconds = time.monotonic() - killed
-    # What is still kept back arrives, before it is counted.
-    time.sleep(max(0.0, HOLD_SECONDS + 3.0 - seconds))
+    # Count submissions once the held request is carried out, and the orphaned process has ended.
+    lab.until(f"{rule} to be carried out", lambda: lab.is_carried_out(rule, run.dispute))
+    lab.until("the killed task to end", lambda: workers.is_gone(task))
     tries = run.task("submit")["try_number"]
     return End(run.record, state, tries, len(lab.submissions(run.dispute)), seconds)
 
 
 @pytest.fixture(scope="module")
 def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
-    """All of them side by side: a try that follows on a broken send waits for minutes."""
+    """Run all kills at the same time: the try after an interrupted send waits for minutes."""
     runs = {(api, name): lab.contest(api, lab.dispute(api)) for api in APIS for name in KILLS}
     lab.wait_for_reviews(*runs.values())
     with ThreadPoolExecutor(len(runs)) as threads:

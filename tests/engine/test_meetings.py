@@ -1,4 +1,4 @@
-"""Runs that meet at one dispute: cleared, eight at once, and one after the other across its stages."""
+"""Let runs meet at one dispute: cleared, eight at once, and one after another across its stages."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ INQUIRIES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", params=APIS)
 def api(request: pytest.FixtureRequest) -> str:
-    """All tests of one API come before those of the other."""
+    """Run all tests of one API before those of the other."""
     return str(request.param)
 
 
 def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
-    """Kill the worker of a run while its POST is under way, and another run waits to send the same."""
+    """Kill a worker while its POST is in flight and another run waits to submit the same dispute."""
     dispute = lab.dispute(api)
     first = lab.contest(api, dispute)
     lab.wait_for_reviews(first)
@@ -38,9 +38,9 @@ def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
     task = first.task("submit")["id"]
     rule = lab.hold("submission", api, dispute)
     first.approve()
-    lab.until(f"{rule} to be kept back", lambda: lab.held(rule))
+    lab.until(f"{rule} to be held", lambda: lab.held(rule))
     second.approve()
-    lab.until("the second to come to its send", lambda: second.task("submit")["state"])
+    lab.until("the second run to start its submit task", lambda: second.task("submit")["state"])
     workers.kill_task(task)
     assert {run.wait_for_end() for run in (first, second)} == {"success"}
     return [first, second]
@@ -48,13 +48,13 @@ def _kill_one_of_two(lab: Lab, api: str) -> list[Run]:
 
 @pytest.fixture(scope="module", autouse=True)
 def killed(lab: Lab) -> Iterator[dict[str, Future[list[Run]]]]:
-    """In the background: what follows on a broken send waits for minutes."""
+    """Kill in the background: the try after an interrupted send waits for minutes."""
     with ThreadPoolExecutor(len(APIS)) as threads:
         yield {api: threads.submit(_kill_one_of_two, lab, api) for api in APIS}
 
 
 def submit(lab: Lab, api: str, dispute: str) -> Run:
-    """A run whose review is answered with yes, at its end."""
+    """Contest a dispute, approve its review, and return the run once it has succeeded."""
     run = lab.contest(api, dispute)
     lab.wait_for_reviews(run)
     run.approve()
@@ -75,15 +75,15 @@ def test_a_task_that_is_cleared_after_its_success_sends_nothing(api: str, lab: L
     assert lab.submissions(dispute) == [sent]
 
 
-def test_eight_runs_at_once_submit_one_time(api: str, lab: Lab) -> None:
+def test_eight_runs_at_once_submit_once(api: str, lab: Lab) -> None:
     dispute = lab.dispute(api)
     first = lab.contest(api, dispute)
-    # Staged by one of them: the others find everything there.
+    # One run stages; the others find its evidence.
     lab.wait_for_reviews(first)
     runs = [first, *(lab.contest(api, dispute) for _ in range(RUNS - 1))]
     lab.wait_for_reviews(*runs)
 
-    # All have read that the dispute is open before the first of them is let go on to its send.
+    # All read that the dispute is open before any of them may send.
     rule = lab.hold("reading's answer", api, dispute, times=RUNS)
     lab.hold("submission", api, dispute, seconds=5.0)
     for run in runs:
@@ -104,7 +104,7 @@ def test_eight_runs_at_once_submit_one_time(api: str, lab: Lab) -> None:
     assert ends == ["success"] * RUNS
 
 
-def test_an_inquiry_that_escalates_is_submitted_once_more(api: str, lab: Lab) -> None:
+def test_an_inquiry_that_escalates_is_submitted_again(api: str, lab: Lab) -> None:
     dispute = lab.dispute(api, **INQUIRIES[api])
     assert submit(lab, api, dispute).record.stage == "inquiry"
     if api == "moov":

@@ -1,4 +1,4 @@
-"""What ordinary life does: a dispute twice in a run, edited records, all that stands in a folder of cases."""
+"""Play ordinary mishaps: a dispute twice in a run, edited records, stray files in a folder of cases."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 
 
 def _writes(lab: Lab, dispute: str) -> list[str]:
-    """The operations that changed a dispute or were to change it, from the sandbox's journal."""
+    """Return the write operations for a dispute, from the sandbox's journal."""
     return [each["operation"] for each in lab.sandbox.journal(dispute=dispute) if each["method"] != "GET"]
 
 
-# A sweep over all that stands in a folder.
+# A sweep over a folder of good and bad files.
 
 
 def _null(lab: Lab) -> str:
@@ -42,7 +42,7 @@ def _broken(lab: Lab) -> str:
 
 @pytest.fixture(scope="module")
 def swept(lab: Lab) -> Iterator[dict[str, Any]]:
-    """A sweep over good, hostile, duplicate, broken and foreign cases, and what it made of them."""
+    """Run a sweep over good, hostile, duplicate, broken and foreign cases; return its records."""
     good = [lab.dispute(api) for api in APIS for _ in range(3)]
     good.append(_null(lab))
     odd = {"broken": _broken(lab), "appeal": lab.dispute("stripe", status="appeal_needs_response")}
@@ -93,7 +93,7 @@ def test_a_sweep_stages_every_good_case(swept: dict[str, Any]) -> None:
 
 
 def test_every_hostile_file_is_refused_by_its_path(swept: dict[str, Any]) -> None:
-    """Thirty files and more, reported for each connection."""
+    """At least thirty files, reported for each connection."""
     refused = [record for record in swept["staged"] if record.state == State.REFUSED]
     named = {(record.case or record.dispute).removeprefix("file://") for record in refused}
     shown = {path.replace("\n", r"\n").replace("\u202e", r"\u202e") for path in swept["refused"]}
@@ -118,11 +118,11 @@ def test_two_cases_for_one_dispute_are_both_named_and_neither_is_staged(swept: d
     assert f"{swept['double']}/case.json" in reasons
 
 
-# A record that somebody edits.
+# Edited records.
 
 
 def _rejected(record: dict[str, Any]) -> dict[str, Any]:
-    """A staged record as somebody edits it, who wants its evidence gone and the API to answer by itself."""
+    """Return a staged record, edited to remove its evidence and let the API answer automatically."""
     return {
         **record,
         "state": "rejected",
@@ -132,7 +132,7 @@ def _rejected(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _held(lab: Lab, dispute: str) -> Run:
-    """A run that contests a dispute, at its end after a reviewer has put it off."""
+    """Contest a dispute, hold it at its review, and return the run once it has ended."""
     run = lab.contest("stripe", dispute)
     lab.wait_for_reviews(run)
     lab.ana.respond(run.dag_id, run.run_id, [HOLD_OPTION], "later")
@@ -195,8 +195,7 @@ def test_two_chunks_with_one_dispute_submit_it_once(api: str, differing: bool, l
 
 
 def _approved(lab: Lab, run: Run) -> str:
-    """The state of a run of two reviews at its end: a person approves what the policy leaves to her."""
-
+    """Return the final state of a run of two reviews; a person approves those that the policy does not."""
     answered: set[int] = set()
 
     def ended() -> str | None:

@@ -1,6 +1,6 @@
-"""Keys and customers' texts that can be told apart, looked for in all that Airflow keeps, and purged.
+"""Plant distinct keys and customers' texts, search everything that Airflow keeps for them, and purge it.
 
-``docs/privacy.md`` says where texts stand and how they are removed; what it says is tested here.
+This tests the promises of ``docs/privacy.md``: where texts are kept, and how to remove them.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ PLACES: dict[str, set[Place]] = {
     "sweep": REVIEWED,
     "dry": TYPED,
     "real": TYPED,
-    # Somebody asked for them.
+    # The request form asked for them.
     "shown": TYPED | LOGGED,
     "literal": {("dag_code", "source_code")},
     "mapped": {("dag_code", "source_code"), ("serialized_dag", "data")},
     **dict.fromkeys(("xcom", "part", "expand", "kwargs"), RETURNED),
-    # What a reviewer adds is theirs, not the customer's; who quotes the customer in it finds it here.
+    # A reviewer's note is kept in these places, and so is any text of the customer that it quotes.
     "note": {
         ("log", "extra"),
         ("hitl_detail", "params_input"),
@@ -81,7 +81,7 @@ def canary(way: str, api: str) -> str:
 
 
 def evidence(way: str, api: str) -> dict[str, Any]:
-    """A short text and a long one: a review shows them in different ways."""
+    """Return a short text and a long one: a review shows them in different ways."""
     short, long = {"stripe": ("customer_name", "uncategorized_text"), "moov": ("cover-letter", "other")}[api]
     return {short: canary(way, api), long: "x" * 200 + canary(way, api)}
 
@@ -94,7 +94,7 @@ def by_form(lab: Lab, api: str) -> Run:
 
 def by_file(lab: Lab, api: str) -> Run:
     dispute = lab.dispute(api, {**evidence("file", api), "receipt": {"file": "receipt.pdf"}})
-    # Drawn as it stands here: what a document carries beside its pages is refused.
+    # The text is drawn on the page: a document with anything besides its pages is refused.
     receipt = letter("Receipt", canary("document", api))
     assert canary("document", api).encode() in receipt
     (lab.case(dispute).parent / "receipt.pdf").write_bytes(receipt)
@@ -102,7 +102,7 @@ def by_file(lab: Lab, api: str) -> Run:
 
 
 def by_refusal(lab: Lab, api: str) -> Run:
-    """The API refuses, and quotes the text and the key."""
+    """Stage a case that the API refuses with an error that quotes the text and the key."""
     dispute = lab.dispute(api, evidence("refused", api))
     operation = {"stripe": "PostDisputesDispute", "moov": "uploadDisputeEvidenceText"}[api]
     message = f"not good: {canary('refused', api)}, by {KEYS[api]}"
@@ -114,7 +114,7 @@ def by_refusal(lab: Lab, api: str) -> Run:
 
 
 def requests(lab: Lab) -> Iterator[Run]:
-    """Test requests: shown, shown with their texts, and sent."""
+    """Start test requests: shown, shown with their texts, and sent."""
     for way, options in {"dry": {}, "shown": {"show_texts": True}, "real": {"dry_run": False}}.items():
         dispute = lab.sandbox.create_dispute(api="stripe")["id"]
         name = {"dispute": dispute, "evidence.customer_name": canary(way, "stripe"), "evidence.receipt": None}
@@ -128,7 +128,7 @@ def requests(lab: Lab) -> Iterator[Run]:
 
 @pytest.fixture(scope="module")
 def planted(lab: Lab) -> list[Run]:
-    """Runs of every kind, at their end, their reviews answered with yes."""
+    """Run every kind of DAG to its end, and approve the reviews."""
     earlier = {*lab.ana.runs(REVIEW)}
     for api in APIS:
         lab.dispute(api, evidence("sweep", api))
@@ -146,10 +146,10 @@ def planted(lab: Lab) -> list[Run]:
     reviewed += [Run(lab, "", "", REVIEW, run) for run in lab.ana.runs(REVIEW) if run not in earlier]
     lab.wait_for_reviews(*reviewed)
     for run in reviewed:
-        # The sweep's reviews are of no API of their own.
+        # The sweep's reviews have no single API.
         run.approve(canary("note", run.api) if run.api else "")
     assert {run.wait_for_end() for run in reviewed} == {"success"}
-    # A review that is cleared is kept in the history of its task.
+    # Airflow keeps a cleared review in the history of its task.
     for run in reviewed[2:4]:
         run.clear("review")
         lab.until("the cleared review to run", partial(_is_tried_again, run))
@@ -173,46 +173,43 @@ def kept(lab: Lab) -> Iterator[tuple[Place, str]]:
 
 
 def places(texts: Iterable[tuple[Place, str]]) -> dict[str, set[Place]]:
-    """Where the texts of each way stand; of both APIs, or it is an error."""
-    standing: dict[tuple[str, str], set[Place]] = defaultdict(set)
+    """Return the places where the texts of each way occur, which must be the same for both APIs."""
+    found: dict[tuple[str, str], set[Place]] = defaultdict(set)
     for place, text in texts:
         for way, api in CANARY.findall(text):
-            standing[way, api].add(place)
-    for way, api in standing:
-        assert way == "part" or standing[way, "stripe"] == standing[way, "moov"], (way, api)
-    return {way: standing[way, "stripe"] for way, _ in standing}
+            found[way, api].add(place)
+    for way, api in found:
+        assert way == "part" or found[way, "stripe"] == found[way, "moov"], (way, api)
+    return {way: found[way, "stripe"] for way, _ in found}
 
 
 def secret_words(lab: Lab) -> dict[str, str]:
-    """Everything that must stand nowhere, by what it is."""
+    """Return the secrets that must not be kept, by their description."""
     pair = f"{PUBLIC_KEY}:{KEYS['moov']}"
     return {
         **KEYS,
-        "pair of keys, as it is sent": b64encode(pair.encode()).decode(),
-        **{
-            f"what {api} approvals are signed under": hashlib.sha256(KEYS[api].encode()).hexdigest()
-            for api in APIS
-        },
+        "pair of keys, as sent": b64encode(pair.encode()).decode(),
+        **{f"derived signing key of {api}": hashlib.sha256(KEYS[api].encode()).hexdigest() for api in APIS},
         **{f"token {number}": token for number, token in enumerate(lab.minted())},
         **{f"signing key {number}": key for number, key in enumerate(lab.signing_keys())},
     }
 
 
-def test_keys_stand_nowhere(lab: Lab, planted: list[Run]) -> None:
+def test_no_key_is_kept(lab: Lab, planted: list[Run]) -> None:
     words = secret_words(lab)
     assert len(words) > 6
     runs = [(run.dag_id, run.run_id) for run in planted]
-    assert scan.found(words.values(), chain(kept(lab), scan.answers(lab.admin, runs))) == {}
+    assert scan.occurrences(words.values(), chain(kept(lab), scan.answers(lab.admin, runs))) == {}
 
 
-def test_texts_stand_in_the_named_places_alone(lab: Lab, planted: list[Run]) -> None:
+def test_texts_are_kept_only_in_the_named_places(lab: Lab, planted: list[Run]) -> None:
     assert places(kept(lab)) == PLACES
     tables = {place for found in PLACES.values() for place in found if place[0] not in ("logs", "store")}
     named = set(map(" ".join, tables))
     assert named == set(re.findall(r"^\| `(\w+ \w+)`", PRIVACY.read_text(), re.MULTILINE))
 
 
-def test_the_rest_api_shows_what_is_kept_and_nothing_else(lab: Lab, planted: list[Run]) -> None:
+def test_the_rest_api_shows_only_the_named_places(lab: Lab, planted: list[Run]) -> None:
     answers = scan.answers(lab.admin, [(run.dag_id, run.run_id) for run in planted])
     shown = {way: {path for _, path in found} for way, found in places(answers).items()}
     expected = {
@@ -221,7 +218,7 @@ def test_the_rest_api_shows_what_is_kept_and_nothing_else(lab: Lab, planted: lis
     assert shown == {way: paths for way, paths in expected.items() if paths}
 
 
-def test_one_run_is_deleted_with_all_but_its_audit_log(lab: Lab, planted: list[Run]) -> None:
+def test_deleting_a_run_leaves_only_its_audit_log(lab: Lab, planted: list[Run]) -> None:
     for run in planted:
         if run.dag_id.endswith("_dispute_evidence"):
             lab.admin.delete(run.dag_id, run.run_id)

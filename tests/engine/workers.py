@@ -1,14 +1,14 @@
-"""The processes that a running task consists of, as the LocalExecutor of Airflow 3.3 makes them.
+"""Find and kill the processes of a running task, as the LocalExecutor of Airflow 3.3 starts them.
 
     scheduler                                      in a session of its own
     ├── airflow worker -- LocalExecutor: <idle>    one per slot, forked at start, in the scheduler's group
-    └── airflow worker -- LocalExecutor: <ti id>   the same at work: it is the supervisor. It speaks with the
-        │                                          API server, sends heartbeats and reports the end
-        └── airflow worker -- <ti id>              the task, in a process group of its own: it knows Airflow
-                                                   through a socket to its supervisor alone
+    └── airflow worker -- LocalExecutor: <ti id>   a slot with a task: the supervisor. It calls the API
+        │                                          server, sends heartbeats and reports the end
+        └── airflow worker -- <ti id>              the task, in its own process group; it reaches Airflow
+                                                   only through a socket to its supervisor
 
-A task that dies is reported by its supervisor, and retried. Where the supervisor dies, nobody reports: the
-scheduler notices that heartbeats stay away. The task lives on, without anybody to speak with.
+If the task dies, its supervisor reports it and Airflow retries it. If the supervisor dies, the scheduler
+notices the missing heartbeats; the task keeps running, without a connection to Airflow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _EXECUTOR = "airflow worker -- LocalExecutor:"
 
 
 def task_of(task_instance: str) -> psutil.Process:
-    """The process that runs a task instance.
+    """Return the process that runs a task instance.
 
     :raises LookupError: if there is none.
     """
@@ -35,7 +35,7 @@ def task_of(task_instance: str) -> psutil.Process:
 
 
 def supervisor_of(task: psutil.Process) -> psutil.Process:
-    """The executor's worker that watches over a task.
+    """Return the executor's worker that supervises a task.
 
     :raises LookupError: if it is gone.
     """
@@ -54,7 +54,7 @@ def is_stopped(task_instance: str) -> bool:
 
 
 def is_gone(task_instance: str) -> bool:
-    """Return whether no process runs a task instance any more."""
+    """Return whether the process of a task instance has ended."""
     try:
         task_of(task_instance)
     except LookupError:
@@ -63,25 +63,35 @@ def is_gone(task_instance: str) -> bool:
 
 
 def terminate_supervisor(task_instance: str) -> None:
-    """SIGTERM the supervisor, as whoever ends a worker in order does; it hands that on to its task."""
+    """Send SIGTERM to the supervisor, as a worker's orderly shutdown does; it forwards it to its task."""
     supervisor_of(task_of(task_instance)).terminate()
 
 
 def kill_task(task_instance: str) -> None:
-    """SIGKILL the task's own process."""
+    """Send SIGKILL to the task's process."""
     task_of(task_instance).kill()
 
 
 def kill_group(task_instance: str) -> None:
-    """SIGKILL all that the worker consists of: the supervisor, and the task's process group with it."""
+    """Send SIGKILL to the whole worker: the supervisor and the task's process group."""
     task = task_of(task_instance)
     supervisor_of(task).kill()
     os.killpg(os.getpgid(task.pid), signal.SIGKILL)
 
 
 def kill_supervisor(task_instance: str) -> None:
-    """SIGKILL the supervisor alone; the task lives on."""
+    """Send SIGKILL to the supervisor only, and wait until it has ended; the task keeps running."""
     task = task_of(task_instance)
-    supervisor_of(task).kill()
-    time.sleep(0.2)
-    assert task.is_running(), "the task has ended with its supervisor: there is nothing to show"
+    supervisor = supervisor_of(task)
+    supervisor.kill()
+    while not _has_ended(supervisor):
+        time.sleep(0.05)
+    assert task.is_running(), "the task ended with its supervisor, so this kill tests nothing"
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended; its parent may not have noticed yet."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

@@ -1,1 +1,1 @@
-"""Tools of the programs under tests/ and of the demo: Airflow's processes, its REST API, sample documents."""
+"""Tools for programs under tests/ and the demo: Airflow's processes, its REST API, sample documents."""

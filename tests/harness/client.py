@@ -1,4 +1,4 @@
-"""Airflow's REST API as these tests use it, beyond what the demo does with it."""
+"""Call Airflow's REST API: what tests need in addition to the demo."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _PAGE = 100
 
 
 class Client(Rest):
-    """A client of one user, for many threads; see :class:`tests.harness.rest.Rest`."""
+    """A client of one user that many threads may share; see :class:`tests.harness.rest.Rest`."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         super().__init__(url, user, password)
-        # More at a time make SQLite answer none of them.
-        self._turn = threading.Lock()
+        # SQLite fails concurrent requests.
+        self._lock = threading.Lock()
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
-        with self._turn:
+        with self._lock:
             return super()._send(method, path, **options)
 
     def start(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Start a run with a configuration; returns its id."""
+        """Start a run with a configuration; return its id."""
         run = self._ask("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
@@ -35,7 +35,7 @@ class Client(Rest):
         return dict(self._read(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}"))
 
     def form(self, dag_id: str, run_id: str, review: str = "review/-1") -> dict[str, Any] | None:
-        """The review of a run as it is shown, None if there is none yet.
+        """Return the review of a run; None if there is none yet.
 
         :param review: its task and map index.
         """
@@ -45,21 +45,21 @@ class Client(Rest):
     def respond(
         self, dag_id: str, run_id: str, chosen: list[str], note: str, review: str = "review/-1"
     ) -> None:
-        """Answer a review, as its form does."""
+        """Answer a review."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{review}/hitlDetails"
         self._ask("PATCH", path, json={"chosen_options": chosen, "params_input": {"note": note}})
 
     def delete(self, dag_id: str, run_id: str) -> None:
-        """Delete a run with all that belongs to it."""
+        """Delete a run and everything that belongs to it."""
         self._ask("DELETE", f"dags/{dag_id}/dagRuns/{run_id}")
 
     def clear(self, dag_id: str, run_id: str, tasks: list[str]) -> None:
-        """Have tasks run again, as the Clear button does."""
+        """Clear tasks, so that they run again."""
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": tasks, "only_failed": False}
         self._ask("POST", f"dags/{dag_id}/clearTaskInstances", json=body)
 
     def mark(self, dag_id: str, run_id: str, task: str, state: str) -> None:
-        """Give a task a state by hand, as the Mark button does."""
+        """Set a task's state by hand."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}"
         self._ask("PATCH", path, json={"new_state": state})
 
@@ -72,7 +72,7 @@ class Client(Rest):
         return [entry["key"] for entry in self._read(path, map_index=map_index)["xcom_entries"]]
 
     def edit_xcom(self, dag_id: str, dag_run_id: str, task_id: str, value: Any) -> None:
-        """Replace what a task returned, as somebody with the rights can in the UI."""
+        """Replace a task's return value, as users with the permission can in the UI."""
         path = f"dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         self._ask("PATCH", path, json={"value": value, "map_index": -1})
 
@@ -80,15 +80,15 @@ class Client(Rest):
         return [each["connection_id"] for each in self._read("connections")["connections"]]
 
     def get(self, path: str) -> Any:
-        """What another address of the server answers, as JSON."""
+        """Return the JSON of any path of the server."""
         return self._client.get(path).raise_for_status().json()
 
     def description(self) -> dict[str, Any]:
-        """The OpenAPI document of all that can be asked."""
+        """Return the OpenAPI document of the REST API."""
         return dict(self.get("/openapi.json"))
 
     def pages(self, path: str, **params: Any) -> Iterator[str]:
-        """What a path of the description answers, as it stands on the wire; of a list all pages."""
+        """Yield the raw responses of a path; all pages of a list."""
         offset, total = 0, 1
         while offset < total:
             answer = self._client.get(path, params={**params, "limit": _PAGE, "offset": offset})
@@ -98,7 +98,7 @@ class Client(Rest):
             offset += _PAGE
 
     def test_connection(self, connection: dict[str, Any]) -> dict[str, Any]:
-        """What the Test button of a connection's form says."""
+        """Return the result of the Test button of a connection's form."""
         return dict(self._ask("POST", "connections/test", json=connection))
 
     def close(self) -> None:

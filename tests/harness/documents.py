@@ -1,4 +1,4 @@
-"""The documents of the demo's cases: PDFs that a person can read, drawn line by line, and a few pictures."""
+"""Make the documents of the demo's cases: readable PDFs, drawn line by line, and a few pictures."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ _RULE = "---"
 
 
 def picture(name: str) -> bytes:
-    """One of ``doorstep.jpg``, ``signature.png`` and ``delivery.tiff``."""
+    """Return ``doorstep.jpg``, ``signature.png`` or ``delivery.tiff``."""
     return (_PICTURES / name).read_bytes()
 
 
 def receipt(
     shop: str, order: str, date: str, customer: str, items: Sequence[tuple[str, int]], currency: str
 ) -> bytes:
-    """A receipt as a PDF; the items' prices in minor currency units."""
+    """Return a receipt as a PDF.
+
+    :param items: names and prices, in minor currency units.
+    """
     prices = [(name, format_amount(price, currency)) for name, price in items]
     total = format_amount(sum(price for _, price in items), currency)
     return pdf(
@@ -41,7 +44,7 @@ def receipt(
 
 
 def letter(heading: str, *paragraphs: str) -> bytes:
-    """A letter, a policy or a conversation as a PDF: paragraphs, wrapped."""
+    """Return a letter, a policy or a conversation as a PDF, its paragraphs wrapped."""
     lines: list[str] = []
     for paragraph in paragraphs:
         line = ""
@@ -55,7 +58,10 @@ def letter(heading: str, *paragraphs: str) -> bytes:
 
 
 def pdf(heading: str, lines: Sequence[str]) -> bytes:
-    """One A5 page, landscape: a heading, lines of at most 72 characters in a fixed width, ``---`` a rule."""
+    """Return a PDF of one A5 page, landscape.
+
+    :param lines: at most 72 characters each, set in a fixed-width font; ``---`` draws a rule.
+    """
     drawn = [f"BT /F1 18 Tf 40 375 Td {_text(heading)} Tj ET", "0.6 w 40 362 m 538 362 l S"]
     height = 338
     for line in lines:
@@ -79,7 +85,7 @@ def pdf(heading: str, lines: Sequence[str]) -> bytes:
 
 
 def _file(objects: Sequence[bytes]) -> bytes:
-    """The objects, numbered from 1, with the table of where each begins."""
+    """Return a PDF file of objects, numbered from 1, with its cross-reference table."""
     made = b"%PDF-1.4\n"
     starts = []
     for number, body in enumerate(objects, 1):

@@ -1,4 +1,4 @@
-"""Case files that nobody should keep, each of which must be refused and must stop nothing else."""
+"""Hostile case files: each must be refused, and none may stop the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _START = b"provider: stripe\ndispute: du_hostile\n"
 
 
 def _laughs(first: str, more: str) -> bytes:
-    """Each line stands for nine of the line before it: ten lines for 3,486,784,401 values."""
+    """Return a YAML bomb: each line repeats the previous one nine times, up to 3,486,784,401 values."""
     lines = [f"l0: &l0 {first}"]
     lines += [f"l{n}: &l{n} " + more.format(",".join([f"*l{n - 1}"] * 9)) for n in range(1, 11)]
     return _START + "\n".join(lines).encode()
@@ -112,7 +112,7 @@ THINGS: dict[str, Callable[[Path], object]] = {
     "turned\u202e.yaml": lambda path: path.write_bytes(b"{"),
     "folder/case.json": lambda path: _unlisted(path.parent),
 }
-"""By the path under which each is reported."""
+"""Entries that are no regular files, by the path under which each is reported."""
 
 _BESIDE: dict[str, Callable[[Path], object]] = {
     "pipe": os.mkfifo,
@@ -124,7 +124,7 @@ _BESIDE: dict[str, Callable[[Path], object]] = {
 
 
 def write(folder: Path) -> set[str]:
-    """Write all of them into a folder; returns the paths under which each is to be reported."""
+    """Write all hostile files into a folder; return the paths under which they must be reported."""
     for name, content in (CONTENTS | DOCUMENTS).items():
         (folder / name).write_bytes(content)
     for name, make in (_BESIDE | THINGS).items():

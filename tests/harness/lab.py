@@ -1,4 +1,4 @@
-"""One Airflow and one sandbox, and runs that contest a dispute of it."""
+"""One Airflow and one sandbox, and runs that contest its disputes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tests.harness.documents import letter
 from tests.harness.processes import Airflow
 
 T = TypeVar("T")
-# Nearly as long as a task waits for an answer.
+# Just below the time for which a task waits for an answer.
 HOLD_SECONDS = 70.0
 _LOOK_AGAIN = 2.0
-# For hangs alone: others may work on the same machine.
+# Only a hang takes longer; other work may load the machine.
 _PATIENCE = 900.0
-# What must be found nowhere: the sandbox knows these keys, and Airflow keeps them in its connections.
+# Secrets: the sandbox knows them, and Airflow may keep them only in its connections.
 KEYS = {
     "stripe": f"sk_test_{secrets.token_hex(16)}",
     "moov": secrets.token_hex(16),
 }
 PUBLIC_KEY = "engine_public"
-# The file that ``[dispute] signing_key`` is read from, in a lab's folder.
+# The file in a lab's folder that ``[dispute] signing_key_cmd`` reads.
 SIGNING_KEYS = "signing_keys"
 _ENDED = ("success", "failed")
 _OVER = (*_ENDED, "skipped", "upstream_failed")
@@ -45,11 +45,11 @@ _EVIDENCE: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Lab:
-    """What the tests share.
+    """One Airflow, its sandbox and its folders.
 
-    :param ana: reviews.
-    :param admin: may everything.
-    :param folder: of all that is made here.
+    :param ana: a client of the reviewer.
+    :param admin: a client of the administrator.
+    :param folder: for all files.
     """
 
     sandbox: Sandbox
@@ -79,7 +79,7 @@ class Lab:
         return self.folder / "evidence"
 
     def dispute(self, api: str, evidence: Mapping[str, Any] | None = None, **fields: Any) -> str:
-        """A new dispute and a case for it; returns its id."""
+        """Create a dispute and a case for it; return its id."""
         made = str(self.sandbox.create_dispute(api=api, **fields)["id"])
         folder = self.cases / made
         folder.mkdir(parents=True)
@@ -98,42 +98,46 @@ class Lab:
     def contest(self, api: str, dispute: str, dag_id: str = "contest", **params: Any) -> Run:
         """Start a run that contests a dispute with its case.
 
-        :param params: of the run, besides or instead of its connection and its case.
+        :param params: of the run, in addition to its connection and its case, or instead of them.
         """
         conf = {"conn_id": f"{api}_default", "case_path": str(self.case(dispute)), **params}
         return self.run(dag_id, conf, api, dispute)
 
     def wait_for_reviews(self, *runs: Run) -> None:
-        """Until the reviews of all these runs are open, and can be answered."""
+        """Wait until the reviews of these runs are open and can be answered."""
         for run in runs:
             self.until(f"the review of {run.run_id}", run.is_parked)
 
     def signing_keys(self) -> list[str]:
-        """The keys that records are signed under, the newest first."""
+        """Return the keys that records are signed under, newest first."""
         return (self.folder / SIGNING_KEYS).read_text().split(",")
 
     def rotate_signing_key(self) -> None:
-        """Sign with a new key from now on; all earlier ones still verify."""
+        """Sign with a new key from now on; all earlier keys still verify."""
         new = self.folder / "new_signing_keys"
         new.write_text(",".join([secrets.token_hex(32), *self.signing_keys()]))
-        # A task may be reading just now: it finds the old keys or the new ones.
+        # Atomic, so that a task that reads now finds either the old keys or the new ones.
         new.replace(self.folder / SIGNING_KEYS)
 
     def submissions(self, dispute: str) -> list[dict[str, Any]]:
-        """The requests that submitted a dispute's evidence, from the sandbox's journal."""
+        """Return the requests that submitted a dispute's evidence, from the sandbox's journal."""
         return self.sandbox.journal(dispute=dispute, submitted=True)
 
     def minted(self) -> list[str]:
-        """The tokens that the sandbox has given out; it tells them to nobody."""
+        """Return the tokens that the sandbox has issued; no API of it shows them."""
         world = self.sandbox._server.config.app.control.world  # type: ignore[union-attr]  # any application
         return list(world.tokens)
 
     def hold(
         self, point: str, api: str, dispute: str, seconds: float = HOLD_SECONDS, times: int = 1, nth: int = 1
     ) -> str:
-        """Have the sandbox keep back the next request of a kind, or its answer; returns the rule's name.
+        """Have the sandbox hold the next request of a kind, or its answer; return the rule's name.
 
-        :param nth: the first of them that is kept back, from 1.
+        :param point: ``reading``, ``submission`` or ``reading back``; with ``'s answer``, the request is
+            carried out and its answer held.
+        :param seconds: how long each is held, unless the rule is removed before.
+        :param times: how many are held.
+        :param nth: the first of them that is held, from 1.
         """
         operation = (_SUBMISSION if point.startswith("submission") else _READING)[api]
         name = f"{point} of {dispute}"
@@ -149,28 +153,33 @@ class Lab:
         return name
 
     def release(self, name: str) -> None:
-        """Let the answers go that a rule keeps back."""
+        """Send the answers that a rule holds."""
         self.sandbox.remove_fault(name)
 
     def held(self, name: str) -> int:
-        """How many requests a rule has kept back so far."""
+        """Return how many requests a rule has held so far."""
         return int(next(fault["spoilt"] for fault in self.sandbox.faults() if fault["name"] == name))
 
-    def until(self, what: str, look: Callable[[], T | None]) -> T:
-        """Wait until there is something to see, and return it.
+    def is_carried_out(self, name: str, dispute: str) -> bool:
+        """Return whether the sandbox has carried out a request that a rule held."""
+        return any(entry["fault"] == name for entry in self.sandbox.journal(dispute=dispute))
 
-        :raises TimeoutError: if there is not, with the errors of Airflow's logs.
+    def until(self, what: str, look: Callable[[], T | None]) -> T:
+        """Call a function until it returns something true, and return that.
+
+        :param what: is waited for; appears in the error.
+        :raises TimeoutError: after 15 minutes, with the errors of Airflow's logs.
         """
         ends = time.monotonic() + _PATIENCE
         while time.monotonic() < ends:
             self.airflow.check()
-            if seen := look():
-                return seen
+            if found := look():
+                return found
             time.sleep(_LOOK_AGAIN)
-        raise TimeoutError(f"gave up waiting for this: {what}\n{self.airflow.tail()}")
+        raise TimeoutError(f"gave up after 15 minutes: waiting for {what}\n{self.airflow.tail()}")
 
     def shell(self, line: str, **variables: str) -> None:
-        """Run a command as Airflow's administrator does.
+        """Run a shell command with Airflow's environment.
 
         :raises AssertionError: if it fails.
         """
@@ -198,7 +207,7 @@ class Run:
     run_id: str
 
     def approve(self, note: str = "", map_index: int = -1) -> None:
-        """Answer its review, or one of its mapped reviews, with a yes to all that it asks about."""
+        """Approve its review, or one of its mapped reviews."""
         review = f"review/{map_index}"
         form = self.lab.ana.form(self.dag_id, self.run_id, review)
         assert form is not None
@@ -208,16 +217,16 @@ class Run:
         return self.lab.ana.task(self.dag_id, self.run_id, task)
 
     def is_parked(self) -> bool:
-        """Whether its review waits, and the scheduler knows it: an answer that is quicker fails the task.
+        """Return whether its review is open, and the scheduler knows it: an earlier answer fails the task.
 
-        :raises AssertionError: if there is nothing to answer.
+        :raises AssertionError: if the review has ended without a question.
         """
         review = self.task("review")
-        assert review["state"] not in _OVER, f"{self.run_id} of {self.dag_id} asks nobody"
+        assert review["state"] not in _OVER, f"{self.dag_id} {self.run_id} ended its review unanswered"
         return self._awaits_input(review, -1)
 
     def parked(self) -> list[int]:
-        """Which of its mapped reviews wait, as in :meth:`is_parked`."""
+        """Return the map indexes of its open reviews; see :meth:`is_parked`."""
         tasks = self.lab.ana.tasks(self.dag_id, self.run_id)
         reviews = [task for task in tasks if task["task_id"] == "review" and task["map_index"] >= 0]
         return [each["map_index"] for each in reviews if self._awaits_input(each, each["map_index"])]
@@ -233,7 +242,7 @@ class Run:
         )
 
     def wait_for_end(self) -> str:
-        """Its state once it has ended."""
+        """Wait until it has ended; return its state."""
 
         def ended() -> str | None:
             state = self.lab.ana.run_state(self.dag_id, self.run_id)
@@ -246,22 +255,22 @@ class Run:
         self.lab.ana.clear(self.dag_id, self.run_id, list(tasks))
 
     def mark(self, task: str, state: str = "success") -> None:
-        """Give a task a state by hand."""
+        """Set a task's state by hand."""
         self.lab.ana.mark(self.dag_id, self.run_id, task, state)
 
     def log(self, task: str) -> str:
-        """What a task has logged, in all of its tries."""
+        """Return a task's log of all its tries."""
         folder = self.lab.airflow.home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}"
         return "".join(file.read_text() for file in sorted((folder / f"task_id={task}").glob("*.log")))
 
     @property
     def records(self) -> list[Record]:
-        """What its submit task says of its disputes."""
+        """The records of its submit task."""
         found = self.lab.ana.xcom(self.dag_id, self.run_id, "submit") or []
         return [Record.from_dict(record) for record in found]
 
     @property
     def record(self) -> Record:
-        """What its submit task says of its only dispute."""
+        """The record of its submit task, which has only one."""
         (record,) = self.records
         return record

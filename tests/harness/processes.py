@@ -1,4 +1,4 @@
-"""Airflow as processes of our own: on loopback only, in a folder of its own, and gone without a trace."""
+"""Run Airflow's processes on loopback, in their own folder, and stop all of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ import psutil  # type: ignore[import-untyped]  # it has no types of its own
 
 from tests.harness.progress import DemoError, Progress
 
-# `airflow standalone` would also open two log servers to the whole network, on fixed ports.
+# `airflow standalone` would also open two log servers on all network interfaces, on fixed ports.
 _COMPONENTS = {
     "api-server": ["api-server"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
-# A part that has waited for SQLite in vain ends; but for the API server, in which nothing else goes on
-# meanwhile, not even what SQLite waits for.
+# How long each component waits for SQLite's lock. A component whose wait fails exits, except the API server,
+# which blocks while it waits, even for requests that would free the lock.
 _SQLITE_SECONDS = {"api-server": 2}
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -34,20 +34,20 @@ _TAIL = 25
 
 
 def end_cleanly() -> None:
-    """Have whoever tells us to end, in whatever way, raise KeyboardInterrupt as Ctrl-C does."""
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP too, as on Ctrl-C."""
     for kind in _ENDS:
         signal.signal(kind, _interrupt)
 
 
 def _interrupt(*_: object) -> None:
-    """End once; being asked again must not keep the end from being a clean one."""
+    """Raise KeyboardInterrupt once; further signals must not interrupt the clean-up."""
     for kind in _ENDS:
         signal.signal(kind, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of the loopback interface if nobody listens there, else any free one."""
+    """Return the wanted port of the loopback interface if it is free, else any free port."""
     return wanted if is_free(wanted) else _bind(0)
 
 
@@ -67,11 +67,11 @@ def _bind(port: int) -> int:
 
 
 class Airflow:
-    """An Airflow with users of its own: ``ana`` reviews, ``vic`` only looks, ``admin`` may everything.
+    """An Airflow with three users: ``ana`` reviews, ``vic`` only views, ``admin`` has all permissions.
 
-    :param home: its folder; made anew.
+    :param home: AIRFLOW_HOME; must not exist yet.
     :param dags: the only folder that DAGs are read from.
-    :param settings: environment variables besides its own.
+    :param settings: further environment variables; they override those set here.
     """
 
     def __init__(self, home: Path, port: int, dags: Path, settings: Mapping[str, str]) -> None:
@@ -88,9 +88,9 @@ class Airflow:
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            # More at a time lock SQLite.
+            # More tasks at a time lock SQLite.
             "AIRFLOW__CORE__PARALLELISM": "3",
-            # So long it may take until the end of a task is noticed; till then an answer to it fails it.
+            # A task's end may be noticed this late; until then, an answer to its review fails it.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ana:user,vic:viewer,admin:admin",
@@ -104,7 +104,7 @@ class Airflow:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "PYTHONUNBUFFERED": "1",
         }
-        # What the caller has set for an Airflow of their own stays out of this one.
+        # Drop the caller's settings for another Airflow.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         self._environment = {**inherited, **own, **settings}
         self._logs.mkdir(parents=True)
@@ -112,17 +112,17 @@ class Airflow:
         passwords.write_text(json.dumps(self.passwords) + "\n")
 
     def start(self, progress: Progress) -> None:
-        """Make the database and start all parts; they are not ready yet.
+        """Create the database and start all components; they are not ready yet.
 
-        :raises DemoError: if the database cannot be made.
+        :raises DemoError: if the database cannot be created.
         """
         adopt_orphans()
         _started.append(self)
         database = self._run("db-migrate", ["db", "migrate"])
         while database.poll() is None:
-            progress.wait("Airflow makes its database")
+            progress.wait("Airflow creates its database")
         if database.returncode:
-            raise DemoError("Airflow could not make its database", self.tail())
+            raise DemoError("Airflow could not create its database", self.tail())
         for name, arguments in _COMPONENTS.items():
             self._processes[name] = self._run(name, arguments)
 
@@ -135,34 +135,34 @@ class Airflow:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C goes to the terminal's whole group; this one is stopped by us, in order.
+                # Ctrl-C reaches the terminal's whole group; stop() ends this process in order.
                 start_new_session=True,
             )
         self._sessions.add(process.pid)
         return process
 
     def check(self) -> None:
-        """Notice a part that has ended by itself.
+        """Check that all components are running.
 
-        :raises DemoError: if one has.
+        :raises DemoError: if one has exited.
         """
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise DemoError(f"Airflow's {name} ended by itself ({process.returncode})", self.tail(name))
+                raise DemoError(f"Airflow's {name} has exited ({process.returncode})", self.tail(name))
 
     def log(self, name: str) -> list[str]:
-        """The lines of one part's log so far."""
+        """Return the lines of one component's log so far."""
         return (self._logs / f"{name}.log").read_text(errors="replace").splitlines()
 
     def tail(self, name: str | None = None) -> str:
-        """The last lines of one part's log, or of all, and the errors of tasks."""
+        """Return the last lines of one component's log, or of all logs, and the errors of tasks."""
         logs = [self._logs / f"{name}.log"] if name else sorted(self._logs.glob("*.log"))
         tails = [(log, self.log(log.stem)[-_TAIL:]) for log in logs]
         tails += [(log, _errors(log)) for log in sorted((self.home / "logs").glob("dag_id=*/**/*.log"))]
         return "\n".join(f"--- {log}\n" + "\n".join(lines) for log, lines in tails if lines)
 
     def stop(self) -> list[str]:
-        """End everything that was started, children of children too; returns what could not be ended."""
+        """End all processes, descendants included; return those that did not end."""
         for kind, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
             running = self._running()
             for process in running:
@@ -177,17 +177,17 @@ class Airflow:
         return left if is_free(self.port) else [*left, f"port {self.port}"]
 
     def _running(self) -> list[psutil.Process]:
-        """All children, and children of children, but for those of another Airflow that runs beside it."""
+        """Return all descendants, except those of another Airflow that runs at the same time."""
         others = {session for other in _started if other is not self for session in other._sessions}
         return [each for each in psutil.Process().children(recursive=True) if not _is_of(each, others)]
 
 
 _started: list[Airflow] = []
-"""All that run, in the order in which they were started."""
+"""Running instances, in the order in which they were started."""
 
 
 def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
-    """Return whether a process, or one that it comes from, belongs to one of some sessions."""
+    """Return whether a process or one of its ancestors belongs to one of some sessions."""
     try:
         return any(os.getsid(each.pid) in sessions for each in (process, *process.parents()))
     except (ProcessLookupError, psutil.NoSuchProcess):
@@ -195,7 +195,7 @@ def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
 
 
 def _errors(log: Path) -> list[str]:
-    """What went wrong in a task, from its log."""
+    """Return the errors in a task's log."""
     entries = [json.loads(line) for line in log.read_text(errors="replace").splitlines() if line[:1] == "{"]
     return [
         " ".join([entry["event"], *(each["exc_value"] for each in entry.get("error_detail") or [])])
@@ -205,6 +205,6 @@ def _errors(log: Path) -> list[str]:
 
 
 def adopt_orphans() -> None:
-    """Have Linux hand us the children of parts that end before them, so that they are found and ended too."""
+    """Become the parent of orphaned descendants, so that stop() finds and ends them too (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

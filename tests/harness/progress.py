@@ -1,4 +1,4 @@
-"""Show the progress of the demo while it waits: one line that changes, and how long it may take."""
+"""Show the progress of a program while it waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TICK = 0.5
 
 
 class DemoError(Exception):
-    """The demo cannot go on; with the lines of a log that tell why."""
+    """The program cannot continue; with log lines that show why."""
 
     def __init__(self, problem: str, log: str = "") -> None:
         super().__init__(problem)
@@ -17,9 +17,9 @@ class DemoError(Exception):
 
 
 class Progress:
-    """One line that says what is waited for; where there is no terminal, a line for each new thing.
+    """Print what the program waits for: one changing line on a terminal, else one line per change.
 
-    :param limit: seconds from now after which waiting is given up; None for no limit.
+    :param limit: seconds from now after which :meth:`wait` gives up; None for no limit.
     """
 
     def __init__(self, limit: float | None) -> None:
@@ -33,17 +33,17 @@ class Progress:
         return (time.monotonic() - self.began) / 60
 
     def unlimited(self) -> None:
-        """From here on it may take as long as a person likes."""
+        """Remove the limit: from here on, the program waits for a person."""
         self._limit = None
 
     def wait(self, what: str, seconds: float = _TICK) -> None:
-        """Say what is waited for, and wait a moment.
+        """Print what the program waits for, and sleep.
 
-        :raises DemoError: once the time is up.
+        :raises DemoError: once the limit has passed.
         """
         passed = time.monotonic() - self.began
         if self._limit is not None and passed > self._limit:
-            raise DemoError(f"gave up after {self.minutes:.0f} minutes, waiting for this: {what}")
+            raise DemoError(f"gave up after {self.minutes:.0f} minutes, while: {what}")
         if self._terminal:
             print(f"\r\033[K[{passed:4.0f} s] {what} …", end="", flush=True)
         elif what != self._shown:
@@ -51,13 +51,13 @@ class Progress:
         self._shown = what
         time.sleep(seconds)
 
-    def tell(self, line: str) -> None:
-        """Something that has happened; it stays."""
+    def report(self, line: str) -> None:
+        """Print an event on a line that stays."""
         start = "\r\033[K" if self._terminal else ""
         print(f"{start}[{time.monotonic() - self.began:4.0f} s] {line}", flush=True)
 
     def give_up(self, error: DemoError) -> None:
-        """Say why it does not go on."""
-        self.tell(f"FAILED: {error}")
+        """Print why the program stops."""
+        self.report(f"FAILED: {error}")
         if error.log:
             print(error.log)

@@ -1,4 +1,4 @@
-"""A lab is set up for as long as tests need it, and taken down without a trace."""
+"""Start a lab for tests, and stop it without leaving a process or a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tests.harness.lab import Lab
 from tests.harness.processes import Airflow, end_cleanly, free_port
 from tests.harness.progress import Progress
 
-_START_SECONDS = 180.0
+# Only a start that hangs takes longer; other work may load the machine.
+_START_SECONDS = 900.0
 
 
 @contextmanager
@@ -25,12 +26,12 @@ def running(
     *,
     needed: Sequence[str],
 ) -> Iterator[Lab]:
-    """An Airflow of its own, ready; its connections are up to the caller.
+    """Start an Airflow, and yield it once it is ready; the caller adds the connections.
 
-    :param folder: of all that is made, the cases' too.
+    :param folder: for all files, the cases included.
     :param dags: folders whose DAGs it reads.
-    :param settings: environment variables besides those of :class:`tests.harness.processes.Airflow`.
-    :param needed: ids of the DAGs that have to be there before it counts as ready.
+    :param settings: environment variables in addition to those of :class:`tests.harness.processes.Airflow`.
+    :param needed: ids of the DAGs that it must have read before it is ready.
     """
     for source in dags:
         shutil.copytree(source, folder / "dags", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__*"))

@@ -1,1 +1,1 @@
-"""The same DAGs past one machine: PostgreSQL, Redis, the CeleryExecutor, and workers that are killed."""
+"""Run the DAGs on PostgreSQL, Redis and the CeleryExecutor, and kill workers."""

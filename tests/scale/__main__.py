@@ -1,4 +1,4 @@
-"""Thousands of disputes of both APIs through Celery workers, one of which is killed; the journal judges."""
+"""Contest thousands of disputes with Celery workers, kill one, and check the sandbox's journal."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from tests.scale.site import SLOTS, Site
 
 _LIMIT = 3000.0
 _PROGRAMS = ("initdb", "postgres", "redis-server")
-# The second run has so much of the first one's disputes.
+# The second run has a tenth of the first run's disputes, and at least 60.
 _SECOND = 10
 _LEAST = 60
-# Two at a time: the third takes the place of the one that is killed in the first run.
+# Two run at a time: the third replaces the worker that is killed in the first run.
 _WORKERS = ("worker-1", "worker-2", "worker-3")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.scale", description=__doc__)
     parser.add_argument("--disputes", type=int, default=5000, help="in the first run (%(default)s)")
-    parser.add_argument("--keep", action="store_true", help="leave the folder with all logs behind")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with all logs")
     options = parser.parse_args()
     end_cleanly()
     progress = Progress(_LIMIT)
@@ -55,7 +55,7 @@ def main() -> int:
 @contextmanager
 def _folder(*, keep: bool) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="dispute-scale-"))
-    # PostgreSQL, where it runs as a user of its own, has to pass through.
+    # PostgreSQL runs as another user, and has to enter it.
     folder.chmod(0o711)
     try:
         yield folder
@@ -82,7 +82,7 @@ def _measure(folder: Path, count: int, progress: Progress) -> int:
         wrong = mistakes({**first.disputes, **second.disputes}, sandbox.requests, sandbox.held())
         return report.show(contests, wrong, state_stores(site), progress.minutes)
     except KeyboardInterrupt:
-        progress.tell("stopping")
+        progress.report("stopping")
         raise
     except (DemoError, httpx.HTTPError) as error:
         raise DemoError(
@@ -90,21 +90,21 @@ def _measure(folder: Path, count: int, progress: Progress) -> int:
         ) from error
     finally:
         left = site.stop()
-        progress.tell(f"LEFT BEHIND: {', '.join(left)}" if left else "all stopped, no process or port left")
+        progress.report(f"STILL RUNNING: {', '.join(left)}" if left else "all processes stopped")
 
 
 def _start(site: Site, batches: Sequence[Batch], progress: Progress) -> tuple[Sandbox, Client]:
-    """Everything that runs, up to two workers that wait for tasks."""
+    """Start all services, the sandbox, Airflow and two workers."""
     site.postgres.start()
     site.redis.start()
-    progress.tell("PostgreSQL and Redis run")
+    progress.report("PostgreSQL and Redis are running")
     sandbox = Sandbox(_WORKERS)
-    # The APIs' own guard against a second submission must not hide the lack of ours.
+    # The APIs' guard against a second submission must not hide a failure of ours.
     sandbox.settle(permissive=True)
     for batch in batches:
         sandbox.create(batch.made())
         batch.write_cases(site.cases)
-    progress.tell(f"the sandbox holds {sum(len(batch.disputes) for batch in batches)} disputes")
+    progress.report(f"the sandbox holds {sum(len(batch.disputes) for batch in batches)} disputes")
     client = Client(site.url, "admin", site.passwords["admin"])
     site.start(progress)
     for name in _WORKERS[:2]:
@@ -116,7 +116,7 @@ def _start(site: Site, batches: Sequence[Batch], progress: Progress) -> tuple[Sa
         progress.wait("Airflow starts")
     for api, slots in SLOTS.items():
         client.add("pools", {"name": f"{api}_api", "slots": slots})
-    progress.tell(f"Airflow is ready with two workers of {len(os.sched_getaffinity(0))} cores together")
+    progress.report(f"Airflow is ready with two workers of {len(os.sched_getaffinity(0))} cores together")
     return sandbox, client
 
 

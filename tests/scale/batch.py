@@ -1,4 +1,4 @@
-"""Disputes of both APIs, and the case that is kept for each."""
+"""Make disputes of both APIs, and a case for each."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _DUE_IN = 7 * 86_400
 class Batch:
     """The disputes of one run.
 
-    :param name: of the folder with their cases.
-    :param disputes: the API of each, by its id.
+    :param name: names the folder of their cases.
+    :param disputes: the API of each dispute, by its id.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Batch:
 
     @classmethod
     def of(cls, name: str, count: int) -> Batch:
-        """Three fifths of them at Stripe, two at Moov, which takes twice the requests for each."""
+        """Return a batch with three fifths of its disputes at Stripe, two fifths at Moov."""
         at_moov = count * 2 // 5
         stripe = [f"du_{name}{number:06}" for number in range(count - at_moov)]
         moov = [str(uuid.uuid5(_SPACE, f"{name} {number}")) for number in range(at_moov)]
@@ -43,7 +43,7 @@ class Batch:
         return min(_LARGEST_CHUNK, -(-len(self.disputes) // (len(APIS) * _LEAST_CHUNKS)))
 
     def made(self) -> list[dict[str, Any]]:
-        """The disputes, as the sandbox takes them."""
+        """Return the disputes as the sandbox accepts them."""
         about = {
             "stripe": {"currency": "usd", "reason": "fraudulent"},
             "moov": {"currency": "USD", "networkReasonCode": "13.1"},
@@ -54,7 +54,7 @@ class Batch:
         ]
 
     def write_cases(self, root: Path) -> None:
-        """A folder for each case, with one document."""
+        """Write a folder for each case, with one document."""
         for dispute, api in self.disputes.items():
             folder = root / self.name / api / dispute
             folder.mkdir(parents=True)
@@ -69,7 +69,7 @@ class Batch:
 
 
 def evidence(dispute: str, api: str) -> dict[str, Any]:
-    """All that suits the reason; every text names its dispute."""
+    """Return all evidence that suits the reason; every text names its dispute."""
     if api == "moov":
         return {
             "proof-of-delivery": {"file": "document.pdf"},

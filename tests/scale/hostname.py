@@ -1,4 +1,4 @@
-"""Tells the workers of one machine apart, for ``[core] hostname_callable``."""
+"""Give each worker of this machine a host name, for ``[core] hostname_callable``."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import socket
 
 
 def hostname() -> str:
-    """The worker's name."""
+    """Return the worker's name."""
     return os.environ.get("SCALE_WORKER") or socket.gethostname()

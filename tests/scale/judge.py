@@ -1,4 +1,4 @@
-"""Judge by what the sandbox got and holds whether every dispute is where it should be, and how fast. Pure."""
+"""Check every dispute against the sandbox's journal, and measure rates. Pure."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _FILES = {"PostFiles", "GetFilesFile", "GetFilesFileContents"}
 def mistakes(
     disputes: Mapping[str, str], requests: Iterable[Request], held: Iterable[Mapping[str, Any]]
 ) -> list[str]:
-    """What is not as it should be.
+    """Return the differences from what was expected; empty if there are none.
 
-    :param disputes: the API of each that was to be submitted, by its id.
-    :param requests: every request that the sandbox got.
+    :param disputes: the API of each dispute that must be submitted, by its id.
+    :param requests: every request that the sandbox received.
     :param held: each dispute as the sandbox holds it.
     """
     found: list[str] = []
@@ -42,21 +42,21 @@ def mistakes(
         dispute = request.dispute or ""
         sent[dispute] += request.submits
         if request.operation in _IRREVERSIBLE:
-            found.append(f"{dispute}: {request.operation}; nothing is to be conceded")
+            found.append(f"{dispute}: {request.operation} was called; none may be conceded")
         if request.operation in _TEXTS and not request.submits and dispute not in json.dumps(request.body):
-            found.append(f"{dispute}: it was given the evidence of another dispute")
+            found.append(f"{dispute}: received the evidence of another dispute")
     del sent[""]
     states = {each["id"]: each for each in held}
     for dispute, api in disputes.items():
         if (count := sent.pop(dispute, 0)) != 1:
             found.append(f"{dispute}: submitted {count} times")
         found += _differences(dispute, api, states.get(dispute))
-    return found + [f"{other}: submitted, and is none of ours" for other, count in sent.items() if count]
+    return found + [f"{other}: submitted, but not part of this run" for other, count in sent.items() if count]
 
 
 def _differences(dispute: str, api: str, held: Mapping[str, Any] | None) -> list[str]:
     if held is None:
-        return [f"{dispute}: the sandbox does not know it"]
+        return [f"{dispute}: unknown to the sandbox"]
     evidence = held["evidence"]
     names = sorted(evidence if api == "stripe" else (item["evidenceType"] for item in evidence))
     found = []
@@ -69,12 +69,12 @@ def _differences(dispute: str, api: str, held: Mapping[str, Any] | None) -> list
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many requests an API got, but for those of Stripe's files, which have a rate of their own.
+    """The requests that an API received, without those for Stripe's files, which have their own limit.
 
-    :param busiest: most requests within any second.
-    :param over: seconds in which there were more than stated.
-    :param mean: per second, over the seconds in which there were any.
-    :param refused: answers of 429.
+    :param busiest: the most requests within any second.
+    :param over: the number of seconds with more requests than the limit.
+    :param mean: requests per second, over the seconds with any.
+    :param refused: the number of 429 answers.
     """
 
     requests: int
@@ -84,10 +84,10 @@ class Rate:
     refused: int
 
 
-def rate(requests: Iterable[Request], api: str, stated: float) -> Rate:
-    """The rate that one API saw.
+def rate(requests: Iterable[Request], api: str, limit: float) -> Rate:
+    """Return the rate that one API received.
 
-    :param stated: requests per second.
+    :param limit: requests per second.
     """
     of_api = [request for request in requests if request.api == api and request.operation not in _FILES]
     times = sorted(request.time for request in of_api)
@@ -97,14 +97,14 @@ def rate(requests: Iterable[Request], api: str, stated: float) -> Rate:
             start += 1
         busiest = max(busiest, end - start + 1)
     seconds = Counter(map(int, times))
-    over = sum(count > stated for count in seconds.values())
+    over = sum(count > limit for count in seconds.values())
     refused = sum(request.status == _TOO_MANY for request in of_api)
     return Rate(len(times), busiest, over, len(times) / len(seconds) if seconds else 0.0, refused)
 
 
 @dataclass(slots=True)
 class Share:
-    """What one worker did at one API."""
+    """Requests of one worker to one API."""
 
     requests: int = 0
     before: int = 0
@@ -112,7 +112,7 @@ class Share:
 
 
 def shares(requests: Sequence[Request], killed_at: float) -> dict[tuple[str, str], Share]:
-    """Requests, and submissions before and after the kill, by worker and API."""
+    """Return requests, and submissions before and after the kill, by worker and API."""
     found: dict[tuple[str, str], Share] = defaultdict(Share)
     for request in requests:
         share = found[request.worker, request.api]

@@ -22,12 +22,12 @@ _TASKS = ("stage", "review", "submit", "outcome")
 
 
 def show(contests: Sequence[Contest], wrong: Sequence[str], stores: Mapping[str, int], minutes: float) -> int:
-    """Print everything; returns the exit code.
+    """Print all tables and the verdict; return the exit code.
 
-    :param wrong: what the sandbox's journal says against it.
-    :param stores: what the operators' memory holds at the end.
+    :param wrong: mistakes by the sandbox's journal.
+    :param stores: the size of the state stores at the end.
     """
-    # Without a terminal nothing may be folded away: whoever reads a log has no wider window.
+    # A log file cannot be widened: leave room for all columns.
     console = Console(width=None if sys.stdout.isatty() else 160)
     rates = {
         api: rate([each for contest in contests for each in contest.requests], api, RATE[api]) for api in APIS
@@ -40,7 +40,7 @@ def show(contests: Sequence[Contest], wrong: Sequence[str], stores: Mapping[str,
         f"the run of {each.batch.name} is {each.state}" for each in contests if each.state != "success"
     ]
     for mistake in [*unfinished, *wrong][:_SHOWN]:
-        print(f"NOT AS IT SHOULD BE: {mistake}")
+        print(f"MISTAKE: {mistake}")
     verdict = "wrong" if wrong or unfinished else "right"
     line = _line(contests, rates)
     line |= {"mistakes": len(wrong) + len(unfinished), "state_stores": dict(stores)}
@@ -88,12 +88,12 @@ def _api(task: dict[str, Any]) -> str:
 
 
 def _rates(rates: dict[str, Rate]) -> Table:
-    table = Table(title="Requests per second, by the sandbox's journal")
+    table = Table(title="Requests per second in the sandbox's journal")
     table.add_column("API")
     for heading in (
-        "Stated",
+        "Limit",
         "Busiest second",
-        "Seconds over what is stated",
+        "Seconds over the limit",
         "Mean of seconds with any",
         "Requests",
         "Refused with 429",
@@ -124,7 +124,7 @@ def _line(contests: Sequence[Contest], rates: Mapping[str, Rate]) -> dict[str, A
                 "chunk": contest.batch.chunk,
                 "seconds": round(contest.seconds, 1),
                 "killed": contest.killed,
-                "under_way": contest.under_way,
+                "in_flight": contest.in_flight,
                 "tries": len(contest.tasks),
                 "tries_lost": sum(task["state"] != "success" for task in contest.tasks),
             }

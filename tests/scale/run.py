@@ -16,21 +16,22 @@ from tests.scale.site import Site
 DAG = "contest_in_chunks"
 _ENDED = ("success", "failed")
 _LOOK = 0.5
-# Each question costs the API server as much as a task's heartbeat.
+# Each request costs the API server as much as a task's heartbeat.
 _ASK = 5.0
-# So much of the batch is submitted before anything is killed.
+# The part of the batch that is submitted before a worker is killed.
 _MIDDLE = 1 / 3
-# What a killed worker has left under way arrives within this, or is seen not to have.
+# Seconds without a request before the run is judged: a killed worker's last requests arrive within this time.
 _QUIET = 10.0
 
 
 @dataclass
 class Contest:
-    """What happened in a run.
+    """One run and its kill.
 
-    :param requests: all that the sandbox got meanwhile.
-    :param killed_at: unix seconds.
-    :param under_way: the tasks that the killed worker had begun.
+    :param requests: those that the sandbox received during the run.
+    :param killed: which processes were killed.
+    :param killed_at: Unix seconds.
+    :param in_flight: the tasks that the killed worker was running.
     """
 
     batch: Batch
@@ -41,25 +42,25 @@ class Contest:
     victim: str = ""
     killed: str = ""
     killed_at: float = 0.0
-    under_way: list[str] = field(default_factory=list)
+    in_flight: list[str] = field(default_factory=list)
     tasks: Sequence[dict[str, Any]] = ()
 
 
 class Runs:
     """Runs on one site.
 
-    :param client: may everything.
+    :param client: of the administrator.
     """
 
     def __init__(self, site: Site, sandbox: Sandbox, client: Client, progress: Progress) -> None:
         self._site, self._sandbox, self._client, self._progress = site, sandbox, client, progress
 
     def contest(self, batch: Batch, kill: Callable[[str], str]) -> Contest:
-        """Have a batch contested, and in the middle of it a worker killed."""
+        """Contest a batch, and kill a worker in the middle of it."""
         conf = {"cases": (self._site.cases / batch.name).as_uri(), "chunk": batch.chunk}
         began = time.monotonic()
         contest = Contest(batch, self._client.start(DAG, conf))
-        self._progress.tell(f"{batch.name}: {len(batch.disputes)} disputes in chunks of {batch.chunk}")
+        self._progress.report(f"{batch.name}: {len(batch.disputes)} disputes in chunks of {batch.chunk}")
         asked = began
         while not contest.state:
             self._site.check()
@@ -75,7 +76,7 @@ class Runs:
         contest.seconds = time.monotonic() - began
         while contest.requests and time.time() < contest.requests[-1].time + _QUIET:
             self._look(contest)
-            self._progress.wait(f"{batch.name}: has ended; does anything arrive still?", _LOOK)
+            self._progress.wait(f"{batch.name}: has ended, waiting for late requests", _LOOK)
         contest.tasks = tasks_of(self._site, contest.run_id)
         return contest
 
@@ -87,16 +88,16 @@ class Runs:
     def _kill_in_the_middle(
         self, contest: Contest, new: Sequence[Request], kill: Callable[[str], str]
     ) -> None:
-        """Once enough is submitted, kill the one that just submits to Moov: no send has a key there."""
+        """Once a third is submitted, kill the worker that submits to Moov, which has no idempotency keys."""
         submitted = sum(request.submits for request in contest.requests)
         senders = [request.worker for request in new if request.submits and request.api == "moov"]
         if submitted < len(contest.batch.disputes) * _MIDDLE or not senders:
             return
         contest.victim, contest.killed_at = senders[-1], time.time()
         contest.killed = kill(contest.victim)
-        contest.under_way = running_on(self._site, contest.victim)
-        self._progress.tell(
-            f"SIGKILL to {contest.victim}: {contest.killed}; under way there: {', '.join(contest.under_way)}"
+        contest.in_flight = running_on(self._site, contest.victim)
+        self._progress.report(
+            f"SIGKILL to {contest.victim}: {contest.killed}; it was running: {', '.join(contest.in_flight)}"
         )
 
 
@@ -117,20 +118,20 @@ _RUNNING = (
 
 
 def tasks_of(site: Site, run_id: str) -> list[dict[str, Any]]:
-    """Every try of every task of a run: hostname, task_id, state, seconds."""
+    """Return every try of every task of a run: hostname, task_id, state, seconds."""
     with site.postgres.connect() as connection, connection.cursor() as cursor:
         rows = cursor.execute(_ALL_TRIES, {"run": run_id}).fetchall()
     return [dict(zip(("hostname", "task_id", "state", "seconds"), row, strict=True)) for row in rows]
 
 
 def state_stores(site: Site) -> dict[str, int]:
-    """What the operators' memory holds in the database: rows, characters, and those of the largest row."""
+    """Return the size of the state stores: rows, characters, and characters of the largest row."""
     with site.postgres.connect() as connection:
         row = connection.execute(_STORES).fetchone()
     return dict(zip(("rows", "characters", "largest"), row or (), strict=True))
 
 
 def running_on(site: Site, worker: str) -> list[str]:
-    """The tasks that are running on a worker, as the database has it."""
+    """Return the tasks that run on a worker, by Airflow's database."""
     with site.postgres.connect() as connection:
         return [f"{task}[{index}]" for task, index in connection.execute(_RUNNING, (worker,)).fetchall()]

@@ -1,6 +1,6 @@
-"""The sandbox as a process, with an address per worker: its journal then says who sent what.
+"""Run the sandbox as a process, with one address per worker, so that its journal shows who sent a request.
 
-``python -m tests.scale.sandbox N`` prints N addresses, one a line, and serves both APIs at each of them.
+``python -m tests.scale.sandbox N`` prints N addresses, one per line, and serves both APIs at each of them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def main() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that the sandbox got.
+    """One request that the sandbox received.
 
-    :param time: unix seconds.
-    :param worker: who sent it, by the address that it was sent to.
+    :param time: Unix seconds.
+    :param worker: its sender, by the address that it was sent to.
     :param submits: whether it submitted evidence.
-    :param body: as it was understood.
+    :param body: decoded.
     """
 
     time: float
@@ -49,9 +49,9 @@ class Request:
 
 
 class Sandbox:
-    """A running sandbox, and what its journal has said so far.
+    """A running sandbox, and the requests of its journal that were read so far.
 
-    :param workers: names, one address each.
+    :param workers: names; each gets an address.
     """
 
     def __init__(self, workers: Sequence[str]) -> None:
@@ -78,11 +78,11 @@ class Sandbox:
         self._ask("POST", "settings", json=settings)
 
     def held(self) -> Iterator[dict[str, Any]]:
-        """Every dispute as it is, with its evidence and submissions."""
+        """Yield every dispute with its evidence and submissions."""
         yield from self._ask("GET", "disputes")
 
     def look(self) -> list[Request]:
-        """What has arrived since the last look."""
+        """Return the requests since the last call."""
         entries = self._ask("GET", f"journal?since={self._last}")
         new = [self._read(entry) for entry in entries]
         self._last = max((entry["seq"] for entry in entries), default=self._last)

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis as processes of our own: on loopback, behind passwords, in a folder that goes away."""
+"""Run PostgreSQL and Redis on loopback, with passwords, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def program(name: str) -> str:
 
 
 class _Service:
-    """One process, in a session of its own."""
+    """One process, in its own session."""
 
     def __init__(self, name: str, folder: Path, port: int) -> None:
         self._name = name
@@ -88,7 +88,7 @@ class _Service:
         return not is_free(self.port)
 
     def stop(self, kind: signal.Signals = signal.SIGTERM) -> None:
-        """End it in order; it leaves nothing in shared memory then."""
+        """Stop the service in order, so that it leaves nothing in shared memory."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(kind)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -96,9 +96,9 @@ class _Service:
 
 
 class Postgres(_Service):
-    """A cluster of its own, made anew.
+    """A new PostgreSQL cluster.
 
-    :param folder: empty, and made for this; anybody may pass through those that it stands in.
+    :param folder: empty; PostgreSQL's user must be able to enter its parents.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -114,9 +114,9 @@ class Postgres(_Service):
         return self.url.replace("+psycopg", "", 1)
 
     def start(self) -> None:
-        """Make the cluster and run it.
+        """Create the cluster and start it.
 
-        :raises DemoError: if it is not installed or does not start.
+        :raises DemoError: if PostgreSQL is not installed or does not start.
         """
         initdb, postgres = program("initdb"), program("postgres")
         password = self._folder / "password"
@@ -130,7 +130,7 @@ class Postgres(_Service):
             for path in (self._folder, password):
                 os.chown(path, known.pw_uid, known.pw_gid)
         data = str(self._folder / "data")
-        made = subprocess.run(  # the same
+        made = subprocess.run(  # a program of the distribution, our own arguments
             [initdb, "-D", data, "-U", "airflow", "-A", "scram-sha-256", *_CLUSTER, f"--pwfile={password}"],
             cwd=self._folder,
             capture_output=True,
@@ -141,7 +141,7 @@ class Postgres(_Service):
             extra_groups=[] if self._user else None,
         )
         if made.returncode:
-            raise DemoError("PostgreSQL could not make its folder", made.stdout + made.stderr)
+            raise DemoError("PostgreSQL could not create its cluster", made.stdout + made.stderr)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -161,14 +161,14 @@ class Postgres(_Service):
         return psycopg.connect(self._dsn, autocommit=True)
 
     def stop(self, kind: signal.Signals = signal.SIGINT) -> None:
-        """Send its clients away and end."""
+        """Disconnect all clients and stop."""
         super().stop(kind)
 
 
 class Redis(_Service):
-    """A broker that writes nothing to the disk.
+    """A Redis broker that writes nothing to disk.
 
-    :param folder: made for this.
+    :param folder: its working folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -179,7 +179,7 @@ class Redis(_Service):
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Run it.
+        """Start Redis.
 
         :raises DemoError: if it is not installed or does not start.
         """
@@ -191,6 +191,6 @@ class Redis(_Service):
             "dir": str(self._folder),
         }
         given = "".join(f"{name} {value}\n" for name, value in settings.items())
-        # Its settings stand in no command line, where others of this machine could read the password.
+        # Settings go to its standard input: other users could read the password on a command line.
         self._launch([program("redis-server"), "-"], None, given.encode())
         self._wait()

@@ -1,4 +1,4 @@
-"""Airflow on PostgreSQL with the CeleryExecutor, and workers that share nothing with it but a store."""
+"""Run Airflow on PostgreSQL with the CeleryExecutor, and workers that share only a store with it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.harness.processes import Airflow, free_port
 from tests.scale.services import Postgres, Redis
 
 RATE = {"stripe": 100, "moov": 100}
-"""Requests per second that all workers make together, by API."""
+"""Requests per second of all workers together, by API."""
 SLOTS = {"stripe": 4, "moov": 1}
-"""Of each API's pool; a task takes a slot's share of the rate."""
+"""Slots of each API's pool; each task may use one slot's share of the rate."""
 CONCURRENCY = 5
-"""Tasks of one worker at a time: one worker alone still has room for all slots of the pools."""
+"""Tasks of one worker at a time: a single worker has room for all slots of the pools."""
 HEARTBEAT_TIMEOUT = 30
 QUEUED_TIMEOUT = 60
 
@@ -36,7 +36,7 @@ _IMPORTS = [
     "dispute_provider._documents",
 ]
 _DAGS = Path(__file__).parent / "dags"
-# Their environment has nothing of these: a worker talks to the API server, never to the database.
+# Kept out of a worker's environment: it calls the API server, never the database.
 _NOT_FOR_WORKERS = (
     "AIRFLOW__DATABASE__",
     "AIRFLOW__API_AUTH__",
@@ -49,7 +49,7 @@ _NOT_FOR_WORKERS = (
 class Site(Airflow):
     """Airflow's parts, and Celery workers that can be killed.
 
-    :param folder: of all that is made; the store stands below it.
+    :param folder: for all files; it contains the store.
     """
 
     def __init__(self, folder: Path, postgres: Postgres, redis: Redis) -> None:
@@ -65,47 +65,47 @@ class Site(Airflow):
         store = self.store.as_uri()
         return {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.postgres.url,
-            # One driver for both: by default the other one would be asyncpg.
+            # One driver for both: the default for asynchronous use is asyncpg.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": self.postgres.url,
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__PARALLELISM": "32",
             "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
-            # What operators remember passes through the API server.
+            # Operators read and write their state through the API server.
             "AIRFLOW__API__WORKERS": "2",
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
             "AIRFLOW__CELERY__BROKER_URL": self.redis.url,
             # In Redis, so that workers need no database.
             "AIRFLOW__CELERY__RESULT_BACKEND": self.redis.url.removesuffix("0") + "1",
-            # Imported once in the worker's parent, not in each task.
+            # Imported once in the worker's parent process, not in each task.
             "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"imports": _IMPORTS}),
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(CONCURRENCY),
-            # Longer than any task: one that takes longer is handed to a second worker.
+            # Longer than any task: a task that takes longer is given to a second worker.
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "1800",
-            # What a killed worker had fetched and not begun is queued again after this.
+            # Tasks that a killed worker had fetched but not started are queued again after this.
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": str(QUEUED_TIMEOUT),
             "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
             # By default a lost worker is noticed after five minutes.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT),
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-            # The demo has them more often.
+            # The default; the demo sets a shorter interval.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
-            # Records of a chunk are too much for a row of the database.
+            # The records of a chunk are too large for a row of the database.
             "AIRFLOW__CORE__XCOM_BACKEND": _XCOM_BACKEND,
             "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"{store}/xcom",
             "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "16384",
             "AIRFLOW__DISPUTE__CASE_ROOTS": f"{store}/cases",
             "AIRFLOW__DISPUTE__EVIDENCE_STORE": f"{store}/evidence",
             "AIRFLOW__DISPUTE__RECEIPTS": f"{store}/receipts",
-            # Each worker has an AIRFLOW_HOME of its own: the default locks nothing between them.
+            # Each worker has its own AIRFLOW_HOME, so the default folder would lock nothing between them.
             "AIRFLOW__DISPUTE__LEDGER": f"{store}/ledger",
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "tests.scale.hostname.hostname",
         }
 
     def start_worker(self, name: str, sandbox: str) -> None:
-        """Start a worker in a process group of its own.
+        """Start a worker in its own process group.
 
-        :param sandbox: the address that its requests go to.
+        :param sandbox: the address for its requests.
         """
         home = self._folder / name
         home.mkdir()
@@ -125,25 +125,25 @@ class Site(Airflow):
             )
 
     def kill_group(self, name: str) -> str:
-        """SIGKILL a worker's process group and those of its tasks, as if its machine went down."""
+        """Send SIGKILL to a worker's process group and those of its tasks, as if its machine failed."""
         worker = self._workers.pop(name)
-        # Each task that runs is a process group of its own.
+        # Each running task has its own process group.
         groups = {os.getpgid(each.pid) for each in _children(worker.pid)} | {worker.pid}
         for group in groups:
             os.killpg(group, signal.SIGKILL)
         worker.wait(10)
-        return f"its process group and those of the {len(groups) - 1} tasks that ran"
+        return f"its process group and those of its {len(groups) - 1} running tasks"
 
     def kill_parent(self, name: str) -> str:
-        """SIGKILL only the process that the others of a worker come from; says what is left of them."""
+        """Send SIGKILL to a worker's parent process only; describe which children survive."""
         worker = self._workers.pop(name)
         children = _children(worker.pid)
         worker.kill()
         worker.wait(10)
-        return f"only its parent; {_alive(children)} of its {len(children)} children live on"
+        return f"its parent process only; {_alive(children)} of its {len(children)} children survive"
 
     def stop(self) -> list[str]:
-        """End Airflow, then what it stands on; returns what could not be ended."""
+        """Stop Airflow, then its services; return the processes that did not end."""
         kept = {process.pid for service in (self.postgres, self.redis) for process in service.tree}
         for kind, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
             running = [each for each in psutil.Process().children(recursive=True) if each.pid not in kept]
@@ -165,7 +165,7 @@ def _alive(processes: Iterable[psutil.Process]) -> int:
 
 
 def _connections(sandbox: str) -> dict[str, str]:
-    """In the environment, for each worker has an address of the sandbox of its own."""
+    """Return connections as environment variables: each worker has its own address of the sandbox."""
     share = {api: RATE[api] / SLOTS[api] for api in RATE}
     made: Mapping[str, Mapping[str, object]] = {
         "stripe": {"password": STRIPE_KEY, "extra": {"rate_limit": share["stripe"]}},

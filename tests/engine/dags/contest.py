@@ -1,4 +1,4 @@
-"""The shipped flow for the case of one dispute."""
+"""Contest one dispute, as the shipped DAGs do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(seconds=2)},
     params={"conn_id": Param("", type="string"), **form_params()},
 ) as dag:
-    # The case stands in a file: of the form's own fields none is read.
+    # The case is read from a file: the form's other fields are ignored.
     stage = StageEvidenceOperator(task_id="stage", cases=FormCase("stripe"), conn_id="{{ params.conn_id }}")
     review = ReviewEvidenceOperator(task_id="review", staged=stage.output)
     submit = SubmitEvidenceOperator(task_id="submit", approved=review.output)

@@ -1,4 +1,4 @@
-"""The shipped flow for many cases in one review."""
+"""Contest many disputes in one review, as the shipped DAGs do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with DAG(
 
     @task(show_return_value_in_logs=False)
     def cases(**context: Any) -> list[str]:
-        """The paths of case files."""
+        """Return the paths of case files."""
         return list(context["params"]["cases"])
 
     stage = StageEvidenceOperator(task_id="stage", cases=cases(), conn_id="{{ params.conn_id }}")

@@ -1,7 +1,7 @@
-"""The shipped flow, whose submit task stops its own process (SIGSTOP) next to the check of its claim.
+"""Contest one dispute; the submit task stops itself (SIGSTOP) just before or after it checks its claim.
 
-From outside, nobody can stop a process within the microseconds between the check and the write. And because a
-claim lapses after 205 seconds, the terms of the ledger are a tenth of that in the processes of these tasks.
+The check and the write are microseconds apart, so no other process can stop it between them. In these tasks a
+claim lapses after 20 seconds instead of 205, which makes a takeover quicker.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ terms.LAPSES_AFTER = terms.WRITE_WITHIN + terms.SETTLES_AFTER + 1.0
 
 
 class FreezingSubmitOperator(SubmitEvidenceOperator):
-    """Submits; in its first try the process stops once, where its run says."""
+    """Submit; in the first try, stop the process once at the point that the run's ``freeze`` names."""
 
     async def aexecute(self, context: Context) -> Any:
         if context["ti"].try_number == 1:

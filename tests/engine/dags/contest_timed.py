@@ -1,4 +1,4 @@
-"""The shipped flow without a person, in runs that Airflow ends after a minute."""
+"""Contest one dispute without a reviewer, in runs that Airflow ends after a minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks of one run that lead to one submit task, under a policy that approves every verdict."""
+"""Contest chunks of cases with one submit task, under a policy that approves every verdict."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ANY = ("ready", "weak", "missing", "unknown")
 with DAG(
     "contest_twice",
     schedule=None,
-    # Of two chunks that stage one dispute at the same moment, one is tried again.
+    # If two chunks stage one dispute at the same moment, Airflow retries one of them.
     default_args={"retries": 3, "retry_delay": timedelta(seconds=2)},
     params={"conn_id": Param("", type="string"), "chunks": Param([], type="array")},
 ) as dag:
 
     @task(show_return_value_in_logs=False)
     def chunks(**context: Any) -> list[list[str]]:
-        """The paths of case files, a list for each chunk."""
+        """Return the paths of case files, one list per chunk."""
         found: list[list[str]] = context["params"]["chunks"]
         return found
 

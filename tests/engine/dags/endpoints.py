@@ -1,4 +1,4 @@
-"""Evidence handed to endpoint operators in every way that Airflow has; each text can be told apart."""
+"""Pass evidence to endpoint operators in every way that Airflow offers; each text is distinct."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ with DAG(
 
     @task(show_return_value_in_logs=False)
     def many(name: str, way: str, **context: Any) -> list[Any]:
-        """For one mapped task each: arguments, or what stands in for one argument."""
+        """Return a list for one mapped task: its arguments, or the value of one argument."""
         api = "stripe" if name == "evidence" else "moov"
         given: Any = f"canary-{way}-{api}-{context['params']['token']}"
         given = {"customer_name": given} if api == "stripe" else given

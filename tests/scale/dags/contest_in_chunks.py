@@ -1,7 +1,7 @@
-"""Contest thousands of disputes in chunks: what a policy approves is submitted, the rest is put to people.
+"""Contest thousands of disputes in chunks: a policy approves, and reviewers decide on the rest.
 
-Each chunk is a mapped task group, so that one is submitted while another is staged. Each API has a pool: its
-slots times the connection's ``rate_limit`` are the requests per second that all workers make together.
+Each chunk is a mapped task group, so one is submitted while another is staged. Each API has a pool: its slots
+times the connection's ``rate_limit`` are the requests per second of all workers together.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ with DAG(
     default_args={
         "retries": 5,
         "retry_delay": timedelta(seconds=5),
-        # A chunk that has begun is finished before another is begun.
+        # Finish a started chunk before another one starts.
         "weight_rule": "upstream",
     },
     params={
-        "cases": Param("", type="string", title="Folder of the cases, one below it for each API"),
+        "cases": Param("", type="string", title="Folder of the cases, with a subfolder for each API"),
         "chunk": Param(100, type="integer", minimum=1, title="Disputes in a chunk"),
     },
     doc_md=__doc__,
