@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ def _time_out(lab: Lab, api: str) -> Run:
     run = lab.contest(api, dispute, "contest_timed")
     lab.until(f"{rule} to be held", lambda: lab.held(rule))
     task = run.task("submit")["id"]
+    run.start_earlier(timedelta(hours=1))
     run.wait_for_end()
     lab.until("the task to be killed", lambda: workers.is_gone(task))
     lab.release(rule)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -257,6 +260,16 @@ class Run:
     def mark(self, task: str, state: str = "success") -> None:
         """Set a task's state by hand."""
         self.lab.ana.mark(self.dag_id, self.run_id, task, state)
+
+    def start_earlier(self, by: timedelta) -> None:
+        """Move its start into the past, so that its timeout does not depend on the speed of the machine."""
+        earlier = (datetime.now(UTC) - by).replace(tzinfo=None).isoformat(" ")
+        with closing(sqlite3.connect(self.lab.airflow.home / "airflow.db", timeout=60)) as database, database:
+            changed = database.execute(
+                "UPDATE dag_run SET start_date = ? WHERE run_id = ? AND dag_id = ?",
+                (earlier, self.run_id, self.dag_id),
+            )
+            assert changed.rowcount == 1
 
     def log(self, task: str) -> str:
         """Return a task's log of all its tries."""

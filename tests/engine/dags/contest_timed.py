@@ -1,4 +1,4 @@
-"""Contest one dispute without a reviewer, in runs that Airflow ends after a minute."""
+"""Contest one dispute without a reviewer, in runs that Airflow ends after an hour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANY = ("ready", "weak", "missing", "unknown")
 with DAG(
     "contest_timed",
     schedule=None,
-    dagrun_timeout=timedelta(seconds=60),
+    dagrun_timeout=timedelta(hours=1),
     default_args={"retries": 3, "retry_delay": timedelta(seconds=2)},
     params={"conn_id": Param("", type="string"), **form_params()},
 ) as dag:
