@@ -78,7 +78,7 @@ class ReviewEvidenceOperator(HITLOperator):
     ) -> None:
         kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER)
         # Options and texts are made when the task runs; the base class wants some at parse time.
-        super().__init__(subject="Review of evidence", options=["Submit none of them"], **kwargs)
+        super().__init__(subject="Review of evidence", options=["Submit none"], **kwargs)
         self.staged = accept_upstream(self, staged)
         self.buffer = buffer
         self.four_eyes_from = {code.lower(): amount for code, amount in (four_eyes_from or {}).items()}

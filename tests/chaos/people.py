@@ -250,7 +250,7 @@ def review(form: ShownForm, dice: random.Random, slowest: float | None) -> Reply
     if mood < 0.82:
         return _some(form, dice, after)
     if mood < 0.84:
-        return Reply(after, ["Submit none of them" if form.multiple else "Hold: decide later"])
+        return Reply(after, ["Submit none" if form.multiple else "Hold for later"])
     if mood < 0.87:
         return _giving_up(form, dice, after)
     if mood < 0.91:
@@ -264,12 +264,12 @@ def review(form: ShownForm, dice: random.Random, slowest: float | None) -> Reply
     if mood < 0.96:
         return Reply(after, yes, user=None)
     if mood < 0.98:
-        return Reply(after, [*yes, "Submit none of them" if form.multiple else "Hold: decide later"])
+        return Reply(after, [*yes, "Submit none" if form.multiple else "Hold for later"])
     return Reply(after, [option.replace("· ", "· 9", 1) for option in yes], params={"note": 7})
 
 
 def _no(form: ShownForm, after: float) -> Reply:
-    return Reply(after, ["Reject: do not contest with this evidence"], rejected=list(form.disputes))
+    return Reply(after, ["Reject this evidence"], rejected=list(form.disputes))
 
 
 def _giving_up(form: ShownForm, dice: random.Random, after: float) -> Reply:
@@ -280,13 +280,13 @@ def _giving_up(form: ShownForm, dice: random.Random, after: float) -> Reply:
     (dispute,) = (dispute for dispute in form.disputes if label.startswith(f"Concede {dispute}:"))
     said = dice.choice([dispute, dispute, dispute, "", "yes", f"{dispute} and another"])
     params = {"concede": [label] if form.multiple else [], "concede_confirm": said}
-    chosen = ["Submit none of them"] if form.multiple else [label]
+    chosen = ["Submit none"] if form.multiple else [label]
     return Reply(after, chosen, params=params, conceded=[dispute] if said == dispute else [])
 
 
 def _editing(form: ShownForm, after: float) -> Reply:
     if form.multiple:
-        return Reply(after, ["Submit none of them"], params={"edit": form.disputes[:1]})
+        return Reply(after, ["Submit none"], params={"edit": form.disputes[:1]})
     return Reply(after, [option for option in form.options if option.startswith("Edit")])
 
 

@@ -28,14 +28,14 @@ def test_a_hold_says_why_and_for_whom(lab: Lab, runs: dict[str, Run], ana: Perso
     review = Review(ana, runs["hold"])
     ana.shoot("e-hold-1-form", height=2000)
     review.choose("Hold")
-    review.pick("Why it is held", "needs documents")
+    review.pick("Hold reason", "Needs documents")
     review.fill("Assignee", "Ben")
     review.fill("Note", "Ask the carrier for the signed slip.")
     ana.shoot("e-hold-2-answer", around=review.button)
     review.respond()
     record = _outcome(runs["hold"])
     assert record.state == State.HELD
-    assert "needs documents, for Ben: Ask the carrier" in record.reason
+    assert "(needs documents, assigned to Ben): Ask the carrier" in record.reason
     assert not lab.submissions(record.dispute)
 
 
@@ -55,7 +55,7 @@ def test_what_is_conceded_is_confirmed_and_closed(lab: Lab, runs: dict[str, Run]
     run = runs["concede"]
     review = Review(ana, run)
     review.choose("Concede")
-    review.fill("Confirm what you concede", run.dispute)
+    review.fill("Confirm concession", run.dispute)
     review.fill("Note", "The tickets were sold twice.")
     ana.shoot("e-concede-1-answer", around=review.button)
     review.respond()
@@ -72,10 +72,10 @@ def test_half_a_concession_is_none(lab: Lab, runs: dict[str, Run], ana: Person) 
     review.respond()
     record = _outcome(run)
     assert record.state == State.HELD
-    assert "does not confirm just that" in record.reason
+    assert "the confirmation does not match" in record.reason
     assert not lab.sandbox.journal(operation=_CLOSE, dispute=run.dispute)
     ana.page.goto(f"/dags/{run.dag_id}/runs/{run.run_id}/tasks/outcome")
-    expect(ana.page.get_by_text("does not confirm just that").first).to_be_visible()
+    expect(ana.page.get_by_text("the confirmation does not match").first).to_be_visible()
     ana.shoot("e-concede-2-void")
 
 

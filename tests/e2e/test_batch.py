@@ -39,7 +39,7 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
 
     review = Review(ana, run)
     page = ana.page
-    table = page.get_by_role("table").filter(has_text="Due (UTC)")
+    table = page.get_by_role("table").filter(has_text="Due by (UTC)")
     # Soonest due first; the disputes were made in the opposite order.
     expect(table.get_by_role("row").nth(1)).to_contain_text(disputes[-1])
     expect(table.get_by_role("row").nth(_COUNT)).to_contain_text(disputes[0])
@@ -56,7 +56,7 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
     rejected, held, *submitted = disputes
     review.choose(*(f"Submit {dispute} " for dispute in submitted))
     review.pick("Reject", rejected)
-    review.pick("Why it is held", "needs documents")
+    review.pick("Hold reason", "Needs documents")
     review.fill("Assignee", "Ben")
     review.fill("Note", "Read against the orders; the rug was sent back.")
     ana.shoot("d-batch-4-answer", around=review.button)
@@ -67,7 +67,7 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
     assert {records[dispute].state for dispute in submitted} == {State.SUBMITTED}
     assert records[rejected].state == State.REJECTED
     assert records[held].state == State.HELD
-    assert "needs documents, for Ben" in records[held].reason
+    assert "needs documents, assigned to Ben" in records[held].reason
     sent = Counter(entry["dispute"] for entry in lab.sandbox.journal(submitted=True))
     assert {dispute: sent[dispute] for dispute in disputes} == {
         **dict.fromkeys(submitted, 1), rejected: 0, held: 0,

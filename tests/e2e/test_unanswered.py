@@ -31,7 +31,7 @@ def test_a_review_that_nobody_answers_ends_by_itself(lab: Lab, unanswered: Run, 
     run = unanswered
     assert run.wait_for_end() == "failed"
     assert run.record.state == State.HELD
-    assert run.record.reason == "nobody answered in time; nothing was sent"
+    assert run.record.reason == "no answer in time; nothing was sent"
     page = ana.page
     page.goto(f"/dags/{run.dag_id}/runs/{run.run_id}/tasks/review/required_actions")
     expect(page.get_by_text("Without an answer by")).to_be_visible()
@@ -43,7 +43,7 @@ def test_a_review_that_nobody_answers_ends_by_itself(lab: Lab, unanswered: Run, 
     assert form is not None
     lab.ana.respond(run.dag_id, run.run_id, form["options"][:1], "")
     open_task(page, run.dag_id, run.run_id, "outcome")
-    expect(page.get_by_text("nobody answered in time").first).to_be_visible()
+    expect(page.get_by_text("no answer in time").first).to_be_visible()
     ana.shoot("f-late-3-outcome")
     assert run.task("review")["state"] == "success"
     assert not lab.submissions(run.dispute)

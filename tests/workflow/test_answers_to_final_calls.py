@@ -48,7 +48,7 @@ def answer(action: str, form: dict[str, Any], disputes: list[str]) -> dict[str, 
         return {"chosen_options": form["options"][:1], "params_input": {}}
     labels = form["params"]["concede"]["schema"]["examples"]
     given = {"concede": labels, "concede_confirm": " ".join(disputes)}
-    return {"chosen_options": ["Submit none of them"], "params_input": given}
+    return {"chosen_options": ["Submit none"], "params_input": given}
 
 
 def wrong(

@@ -106,8 +106,8 @@ def test_a_review_notes_how_it_ended_under_its_own_name(sweep, engine, sandbox, 
     run = engine.run(
         load("dispute_review"),
         lambda form: {
-            "chosen_options": ["Hold: decide later"],
-            "params_input": {"hold_reason": "needs documents", "hold_for": "Ben", "note": "Zoë says no"},
+            "chosen_options": ["Hold for later"],
+            "params_input": {"hold_reason": "Needs documents", "hold_for": "Ben", "note": "Zoë says no"},
         },
         opened,
     )
@@ -120,7 +120,7 @@ def test_a_review_notes_how_it_ended_under_its_own_name(sweep, engine, sandbox, 
             "review": name,
             "action": "hold",
             "who": "ana (ana)",
-            "why": "held by the reviewer, needs documents, for Ben",
+            "why": "held by the reviewer (needs documents, assigned to Ben)",
         }
     }, "without the note, which stays with the answer"
 
@@ -130,7 +130,7 @@ def test_what_the_sweep_has_not_asked_is_not_noted_for_it(engine, sandbox, strip
     path = write_case(cases, "du_by_hand")
     run = engine.run(
         load("stripe_dispute_evidence"),
-        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {}},
+        lambda form: {"chosen_options": ["Hold for later"], "params_input": {}},
         {"case_path": str(path)},
     )
     name = f"stripe_dispute_evidence/{run.run_id}"

@@ -109,12 +109,12 @@ def test_where_the_author_allows_it_the_review_names_what_nobody_can_see(
         SubmitEvidenceOperator(task_id="submit", approved=review.output)
 
     def answer(form: dict[str, Any]) -> dict[str, Any]:
-        named = [option for option in form["options"] if "UNSEEN: slow.pdf" in option]
+        named = [option for option in form["options"] if "NO PREVIEW: slow.pdf" in option]
         return {"chosen_options": named[:1], "params_input": {}}
 
     run = engine.run(dag, answer)
     [form] = engine.forms
-    assert "UNSEEN: slow.pdf" in form["subject"]
+    assert "NO PREVIEW: slow.pdf" in form["subject"]
     assert "Nobody can see slow.pdf: its page 1 cannot be drawn" in form["body"].replace("\\", "")
     assert {record["state"] for record in engine.result(run, "submit")} == {"submitted"}
 

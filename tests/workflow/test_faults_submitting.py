@@ -373,7 +373,7 @@ def test_another_call_that_ended_since_the_approval(run, sandbox):
     again = Contest(run.kind, run.dispute)
     approved = again.approve(asking=True)
     assert any(
-        "an earlier submission or concession of this stage ended refused" in note
+        "a previous submission or concession at this stage ended refused" in note
         for note in approved["notes"]
     )
     assert again.submit(approved)["state"] == "submitted"

@@ -81,7 +81,7 @@ def test_the_next_sweep_says_what_became_of_an_unknown_end(
 
     [record] = records(engine, run, "find", "no_longer_open")
     assert (record.dispute, record.state) == (dispute, end)
-    assert record.reason.startswith("it ended unknown before; ")
+    assert record.reason.startswith("it had ended unknown; ")
     assert run.state == ("failed" if end == "refused" else "success")
     assert records(engine, sweep.run(), "find", "no_longer_open") == [], "once"
     assert in_store(engine, SUBMISSIONS, lambda store: store.get(opening)) is None, "nobody needs it any more"

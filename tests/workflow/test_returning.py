@@ -86,7 +86,7 @@ def test_what_an_answer_leaves_out_returns_at_each_hour_once_with_its_history(
         engine,
         stripe_connection,
         "du_left_1",
-        lambda form: {"chosen_options": ["Submit none of them"], "params_input": {}},
+        lambda form: {"chosen_options": ["Submit none"], "params_input": {}},
     )
     sweep.run()
     [first] = sweep.reviews()
@@ -95,7 +95,7 @@ def test_what_an_answer_leaves_out_returns_at_each_hour_once_with_its_history(
     sweep.run()
     [second] = sweep.reviews().keys() - {first}
     assert sweep.reviews()[second] == ["du_left_1", "du_left_2"]
-    assert "held by the reviewer, decide later (ana (ana)" in notes_of(engine, second, "du_left_1")
+    assert "held by the reviewer (decide later) (ana (ana)" in notes_of(engine, second, "du_left_1")
     sweep.run()
     assert len(sweep.reviews()) == 2, "once"
 
@@ -184,7 +184,7 @@ def test_what_stays_open_returns_at_the_second_hour_too(
 ):
     sandbox.create_dispute(api="stripe", id="du_hours", due_in=100 * HOUR)
     write_case(cases, "du_hours")
-    hold = {"chosen_options": ["Hold: decide later"], "params_input": {}}
+    hold = {"chosen_options": ["Hold for later"], "params_input": {}}
     seen: list[int] = []
     sweep.run()
     for _ in ("the first hour", "the second"):
@@ -232,7 +232,7 @@ def test_what_was_held_returns_at_the_hours_that_nobody_has_set(
 ):
     sandbox.create_dispute(api="stripe", id="du_default", due_in=5 * HOUR)
     write_case(cases, "du_default")
-    hold = {"chosen_options": ["Hold: decide later"], "params_input": {}}
+    hold = {"chosen_options": ["Hold for later"], "params_input": {}}
     seen: list[int] = []
     sweep.run()
     # A first review a week before the due date, then one between the two hours: 24 and 6.

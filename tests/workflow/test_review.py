@@ -31,7 +31,7 @@ def test_a_batch_is_sorted_by_deadline_and_totals_per_currency():
     later = snapshot("du_later")
     form = review.form([record(later), record(soon)], {"du_soon": soon, "du_later": later})
 
-    assert form.subject == "2026-11-24 00:00 UTC · 2 stripe disputes · 5,000 JPY + 12.00 USD"
+    assert form.subject == "2026-11-24 00:00 UTC · 2 Stripe disputes · 5,000 JPY + 12.00 USD"
     assert form.body.index("du\\_soon") < form.body.index("du\\_later")
     assert form.options[0].startswith("Submit all 2")
     assert form.options[1] == review.NONE_OPTION
@@ -131,19 +131,19 @@ def test_what_is_named_otherwise_is_left_out_of_all():
         "du_3": review.CONCEDE,
         "du_4": review.SUBMIT,
     }
-    assert decided["du_3"].reason == "concede approved: as discussed"
-    assert "staged and put to review again" in decided["du_2"].meaning
+    assert decided["du_3"].reason == "concession approved: as discussed"
+    assert "opens a new review" in decided["du_2"].meaning
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"concede_confirm": ""}, "does not confirm just that"),
-        ({"concede_confirm": "du_1"}, "does not confirm just that"),
-        ({"concede_confirm": "du_0, du_1"}, "does not confirm just that"),
-        ({"concede": []}, "does not choose to"),
-        ({"reject": ["du_0"]}, "both reject and concede of du_0"),
-        ({"edit": ["du_0"]}, "both edit and concede of du_0"),
+        ({"concede_confirm": ""}, "the confirmation does not match"),
+        ({"concede_confirm": "du_1"}, "the confirmation does not match"),
+        ({"concede_confirm": "du_0, du_1"}, "the confirmation does not match"),
+        ({"concede": []}, "concedes no dispute"),
+        ({"reject": ["du_0"]}, "both reject and concede for du_0"),
+        ({"edit": ["du_0"]}, "both edit and concede for du_0"),
         ({"concede": ["du_0"]}, "not in this review"),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_choice_that_contradicts_itself_or_belongs_to_another_form_is_void():
         assert "fields that this form does not have" in answer
     older = replace(alone, digest="0" * 64)
     confirmed = {"concede_confirm": "du_0"}
-    assert "made anew" in review.decide([alone], [review.concede_option(older)], confirmed)
+    assert "not in this form" in review.decide([alone], [review.concede_option(older)], confirmed)
     params = {"concede": [review.concede_option(older)], **confirmed}
     assert "not in this review" in review.decide(records, [none], params)
 
@@ -184,12 +184,12 @@ def test_an_inquiry_is_never_conceded_and_the_form_does_not_offer_it():
 
 def test_a_hold_says_why_and_for_whom():
     [record], _ = batch(1)
-    said = {"hold_reason": "needs documents", "hold_for": "Ben", "note": "no receipt"}
+    said = {"hold_reason": "Needs documents", "hold_for": "Ben", "note": "no receipt"}
     decided = review.decide([record], [review.HOLD_OPTION], said)
-    assert decided["du_0"].meaning == "held by the reviewer, needs documents, for Ben"
-    assert decided["du_0"].reason.endswith("for Ben: no receipt")
+    assert decided["du_0"].meaning == "held by the reviewer (needs documents, assigned to Ben)"
+    assert decided["du_0"].reason.endswith("assigned to Ben): no receipt")
     for option in (review.single_option(record), review.REJECT_OPTION):
-        assert "holds nothing" in review.decide([record], [option], said)
+        assert "holds no dispute" in review.decide([record], [option], said)
     untouched = {"hold_reason": review.LATER, "hold_for": "", "note": None, "concede_confirm": None}
     assert review.decide([record], [review.single_option(record)], untouched)["du_0"].action == review.SUBMIT
 
@@ -263,7 +263,7 @@ def test_a_batch_names_stage_and_preparation_and_notes_only_where_there_are_any(
     noted = [replace(records[0], notes=("changed",), prepared_by="Ben", customer_contacted=False), records[1]]
     body = review.form(noted, snapshots).body
     assert "| Notes |" in body
-    assert "du\\_0 · 1.00 USD · chargeback\n\nPrepared by Ben · customer: not contacted\n\n| | |" in body
+    assert "du\\_0 · 1.00 USD · chargeback\n\nPrepared by: Ben · Customer contacted: **no**\n\n| | |" in body
 
 
 @given(st.text())

@@ -40,14 +40,14 @@ def test_amounts_that_the_api_does_not_tell_are_left_out():
 
 def test_the_network_code_comes_with_its_description():
     held = snapshot("du_1", network_code="13.1", network_description="Not | received")
-    assert "| Network code | 13.1 · Not \\| received |" in body(held)
+    assert "| Network reason code | 13.1 · Not \\| received |" in body(held)
 
 
-@pytest.mark.parametrize(("contacted", "said"), [(True, "yes"), (False, "**no**"), (None, "not said")])
+@pytest.mark.parametrize(("contacted", "said"), [(True, "yes"), (False, "**no**"), (None, "not specified")])
 @pytest.mark.parametrize("provider", ["stripe", "moov"])
 def test_whether_the_customer_was_contacted_comes_with_the_guide_of_the_api(provider, contacted, said):
     shown = body(snapshot("du_1", provider=provider), customer_contacted=contacted)
-    assert f"| Customer contacted first | {said} · [" in shown
+    assert f"| Customer contacted | {said} · [" in shown
     assert f"](https://docs.{provider}." in shown
 
 
@@ -56,26 +56,26 @@ def test_warnings_stand_in_bold_before_everything_else():
     assert shown.startswith("**a fee of 500 USD**\n\n**the network \\*ignores\\* it**\n\n**Submit this")
     records, snapshots = batch(2)
     warned = [record(snapshots["du_1"], warnings=("a fee",)), records[0]]
-    assert review.form(warned, snapshots).body.startswith("**du\\_1: a fee**\n\n**Which of these 2")
+    assert review.form(warned, snapshots).body.startswith("**du\\_1: a fee**\n\n**Select which of these 2")
 
 
 def test_what_happens_without_an_answer_is_told_in_utc_and_in_the_configured_zone():
     until = datetime(2026, 11, 30, 18, tzinfo=UTC)
     shown = body(snapshot("du_1"), Ending(until, ZoneInfo("Asia/Tokyo")))
-    assert "Without an answer by **2026-11-30 18:00 UTC (2026-12-01 03:00 JST)** nothing is sent" in shown
-    assert "the dispute is lost after **2026-12-01 00:00 UTC (09:00 JST)**" in shown
-    assert "| Due | 2026-12-01 00:00 UTC (09:00 JST) |" in shown
+    assert "Without an answer by **2026-11-30 18:00 UTC (2026-12-01 03:00 JST)**, nothing is sent" in shown
+    assert "The dispute is lost if no evidence is submitted by **2026-12-01 00:00 UTC (09:00 JST)**" in shown
+    assert "| Due by | 2026-12-01 00:00 UTC (09:00 JST) |" in shown
     assert "UTC (" not in body(snapshot("du_1"), Ending(until, ZoneInfo("Europe/London"))), (
         "the same in winter"
     )
     assert "the policy small sums decides" in body(snapshot("du_1"), Ending(until, UTC, "small sums"))
-    assert "names no due date" in body(snapshot("du_1", due=None))
+    assert "gives no due date" in body(snapshot("du_1", due=None))
 
 
 def test_an_inquiry_is_to_be_answered_early():
     shown = body(snapshot("du_1", stage="inquiry"))
-    assert "answer it early" in shown
-    assert "Conceding does not settle it. A full refund does." in shown
+    assert "Answer it early" in shown
+    assert "Conceding does not settle an inquiry. A full refund does." in shown
     assert "refund" not in body(snapshot("du_1", stage="inquiry", provider="moov")), "Moov says not to"
     assert "inquiry" not in body(snapshot("du_1"))
 
@@ -84,7 +84,7 @@ def test_the_verdict_says_what_is_missing_and_the_usage_what_it_takes():
     shown = body(
         snapshot("du_1"), verdict="weak", missing=("receipt: shows what was bought",), usage="3 of 49 pages"
     )
-    assert "**weak**; not there, and worth having:\n\n- receipt\\: shows what was bought" in shown
+    assert "**weak**. Missing evidence that would help:\n\n- receipt\\: shows what was bought" in shown
     assert "3 of 49 pages" in shown
 
 
@@ -116,12 +116,12 @@ def test_every_piece_says_whose_it_is():
     def line(name: str) -> str:
         return next(line for line in shown.split("\n") if line.startswith((f"| {name} ", f"**{name}**")))
 
-    assert "**kept: somebody else's, the case has another**" in line("kept")
-    assert "**overwritten: somebody else had another here**" in line("new")
-    assert "**not as it was when it was staged**" in line("mixed")
-    assert "added by the case" in line("receipt")
-    assert "a **somebody else's, beside the case's** · d added by the case" in line("form")
-    assert "### What staging did" in shown
+    assert "**existing evidence kept; the case has different evidence**" in line("kept")
+    assert "**existing evidence overwritten**" in line("new")
+    assert "**changed since staging**" in line("mixed")
+    assert "added from the case" in line("receipt")
+    assert "a **existing evidence, not from the case** · d added from the case" in line("form")
+    assert "### Changes made by staging" in shown
     assert f"| `{start('ours')}` | `{start('what was there')}` |" in shown
 
 
@@ -129,15 +129,15 @@ def test_a_case_that_met_nothing_of_others_needs_no_table_of_differences():
     held = snapshot("du_1")
     differences = (Difference("uncategorized_text", "added", sha256_of("Delivered.")[:12], None),)
     shown = body(held, differences=differences)
-    assert "added by the case" in shown
-    assert "### What staging did" not in shown
+    assert "added from the case" in shown
+    assert "### Changes made by staging" not in shown
 
 
 def test_documents_are_said_to_open_under_the_tab():
     held = snapshot("du_1")
     assert "**Evidence** of this task" not in body(held)
     held = Snapshot(held.dispute, (*held.evidence, Evidence("receipt", id="file_1")))
-    assert "open under the tab **Evidence** of this task" in body(held)
+    assert "Open the **Evidence** tab of this task" in body(held)
 
 
 def test_a_batch_has_a_verdict_column_where_there_are_verdicts_and_totals_per_currency():
@@ -147,7 +147,7 @@ def test_a_batch_has_a_verdict_column_where_there_are_verdicts_and_totals_per_cu
     records = [record(held, verdict="ready") for held in snapshots.values()]
     shown = review.form(records, snapshots).body
     assert "| Verdict |" in shown
-    assert "Together: 7 JPY + 3.00 USD" in shown
+    assert "Total: 7 JPY + 3.00 USD" in shown
 
 
 def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_where_that_has_begun():

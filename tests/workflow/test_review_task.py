@@ -67,7 +67,7 @@ def resume(event: dict[str, Any], records: list[dict[str, Any]], **review: Any) 
 def test_what_nobody_answers_is_held_and_noted_as_not_answered(stripe_connection):
     [held], noted = resume(TIMEOUT, [staged("du_1", stripe_connection)])
     assert held["state"] == "held"
-    assert "nobody answered" in held["reason"]
+    assert "no answer" in held["reason"]
     assert "approval" not in held, "and so the outcome fails for it"
     assert noted[f"{stripe_connection}/du_1"]["action"] is None
     assert noted[f"{stripe_connection}/du_1"]["review"] == "contest/this-run"
@@ -168,7 +168,7 @@ def test_a_policy_approves_before_anybody_is_asked_and_the_rest_is_asked_about(
 
     run = engine.run(
         contest(["du_small", "du_large"], stripe_connection, policy=SMALL),
-        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {}},
+        lambda form: {"chosen_options": ["Hold for later"], "params_input": {}},
     )
 
     ended = results(engine, run)
@@ -185,7 +185,7 @@ def test_of_what_a_policy_approves_a_sample_is_asked_about_all_the_same(engine, 
 
     run = engine.run(
         contest(["du_1"], stripe_connection, policy=everything),
-        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {}},
+        lambda form: {"chosen_options": ["Hold for later"], "params_input": {}},
     )
 
     assert results(engine, run)["du_1"]["state"] == "held"
@@ -213,7 +213,7 @@ def test_a_dispute_is_conceded_only_when_it_is_said_twice(typed, state, engine, 
     assert decided["state"] == ("approved" if typed else "held")
     if typed:
         assert decided["approval"]["action"] == "concede"
-        assert decided["reason"].startswith("concede approved: too weak")
+        assert decided["reason"].startswith("concession approved: too weak")
     else:
         assert "void" in decided["reason"]
     assert results(engine, run)["du_1"]["state"] == state
@@ -249,7 +249,7 @@ def test_who_is_to_answer_is_told_with_the_link_and_a_broken_channel_stops_nothi
 
     assert results(engine, run)["du_1"]["state"] == "submitted"
     [told] = channels.delivered
-    assert told.startswith("A review is open, until 20")
+    assert told.startswith("A review is open, answer by 20")
     assert "du_1" in told
     page = f"https://airflow.example/team/dags/contest/runs/{quote(run.run_id, safe='')}/tasks/review"
     assert told.endswith(f" -> {page}/required_actions")
@@ -284,8 +284,8 @@ def test_times_are_told_in_the_configured_zone(engine, sandbox, stripe_connectio
     sandbox.create_dispute(api="stripe", id="du_1", due_in=timedelta(days=3).total_seconds())
     engine.run(
         contest(["du_1"], stripe_connection),
-        lambda form: {"chosen_options": ["Hold: decide later"], "params_input": {"hold_for": "Ben"}},
+        lambda form: {"chosen_options": ["Hold for later"], "params_input": {"hold_for": "Ben"}},
     )
     [form] = engine.forms
     assert " JST)" in form["body"]
-    assert form["params"]["hold_reason"]["schema"]["enum"][0] == "decide later"
+    assert form["params"]["hold_reason"]["schema"]["enum"][0] == "Decide later"

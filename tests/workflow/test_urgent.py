@@ -70,9 +70,9 @@ def test_in_one_review_each_dispute_has_its_own_time(engine, sandbox, stripe_con
     later = minute(due(sandbox, "du_inquiry") - timedelta(hours=6))
     first = minute(due(sandbox, "du_urgent") - timedelta(hours=6))
     assert f"Without an answer by **{later}**" in form["body"]
-    assert f"Answer first, they are due sooner:** du\\_urgent by {first}" in form["body"]
+    assert f"Answer these first, they are due sooner:** du\\_urgent by {first}" in form["body"]
     [message] = channels.delivered
-    assert f"until {later}; 1 must be answered sooner, by {first}" in message
+    assert f"answer by {later} (1 due sooner: by {first})" in message
 
 
 @pytest.mark.parametrize("unanswered", ["du_inquiry"])

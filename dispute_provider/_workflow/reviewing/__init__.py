@@ -1,1 +1,1 @@
-"""Ask people about staged evidence, and decide what becomes of each dispute."""
+"""The review of staged evidence: its form, and the decisions that follow from an answer."""

@@ -1,4 +1,4 @@
-"""Decide what becomes of each dispute of a review: by an answer, by a policy, or at the deadline. Pure."""
+"""Decide each dispute of a review: by an answer, by a policy, or at the deadline. Pure."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an answer has to meet.
+    """The rules that an answer must meet.
 
     :param four_eyes: who may approve disputes of large amounts.
-    :param at_deadline: decides about what nobody has answered in time; None to hold it.
+    :param at_deadline: the policy that decides unanswered disputes; None holds them.
     :param allow_anonymous: whether an answer without a login may approve.
-    :param triggered_by: the name of the Airflow user who triggered the review's run; None if nobody did.
+    :param triggered_by: name of the Airflow user who triggered the review's run; None for a scheduled run.
     """
 
     four_eyes: FourEyes = field(default_factory=FourEyes)
@@ -42,10 +42,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What becomes of one dispute.
+    """The decision about one dispute.
 
-    :param record: in its new state, not signed; with an approval if a person or a policy decided about it.
-    :param meaning: what a person decided, without the words that they added; None if none did.
+    :param record: the record in its new state, unsigned; it has an approval if a person or a policy decided.
+    :param meaning: the reviewer's decision without the note; None if no person decided.
     """
 
     record: Record
@@ -58,21 +58,21 @@ def decide(
     rules: Rules,
     now: datetime,
 ) -> list[Ruling]:
-    """Return what becomes of each record, in their order.
+    """Return the decision about each record, in the order of the records.
 
-    :param event: what Airflow resumes the review with: an answer, a timeout or another error.
+    :param event: the event with which Airflow resumes the review: an answer, a timeout or another error.
     """
     user = event.get("responded_by_user")
     if event.get("error_type") == "timeout" and rules.at_deadline:
         return _at_deadline(records, rules.at_deadline, rules.four_eyes, now)
     if "error" in event or not user:
-        return _all_held(records, "nobody answered in time; nothing was sent")
+        return _all_held(records, "no answer in time; nothing was sent")
     responder = f"{user.get('name')} ({user.get('id')})"
     if user.get("id") == ANONYMOUS and not rules.allow_anonymous:
-        return _all_held(records, "answered without a login; only a person who is named can approve")
+        return _all_held(records, "answered without a login; only a logged-in user can approve")
     decisions = review.decide(records, event["chosen_options"] or [], event["params_input"] or {})
     if isinstance(decisions, str):
-        return _all_held(records, f"the answer of {responder} is void: {decisions}")
+        return _all_held(records, f"the answer from {responder} is invalid: {decisions}")
     answered_at = event["responded_at"].isoformat()
     return [_by_person(r, decisions[r.dispute], user, responder, answered_at, rules) for r in records]
 
@@ -85,9 +85,9 @@ def _by_person(
     answered_at: str,
     rules: Rules,
 ) -> Ruling:
-    """Return what becomes of a dispute that a person decided about.
+    """Return a reviewer's decision about one dispute.
 
-    What four eyes keep from being sent counts as not answered, so that the next sweep asks somebody else.
+    A decision that the four-eyes rule refuses counts as no answer, so the next sweep asks again.
     """
     if decision.action in (SUBMIT, CONCEDE) and (
         objection := rules.four_eyes.objection(record, user, rules.triggered_by)
@@ -104,14 +104,12 @@ def _at_deadline(
     four_eyes: FourEyes,
     now: datetime,
 ) -> list[Ruling]:
-    """Return what a policy decides when nobody has answered; disputes that are due much later are held."""
+    """Return a policy's decisions about unanswered disputes; disputes that are due much later are held."""
     first = min((record.due_at for record in records if record.due_at), default=None)
     rulings: list[Ruling] = []
     for record in records:
         if first and record.due_at and record.due_at - first > URGENT:
-            reason = (
-                "nobody answered, and the policy decides only when the dispute itself is due; review it again"
-            )
+            reason = "no answer, and the policy decides only close to the due date; review it again"
             rulings.append(Ruling(review.held(record, reason)))
         else:
             rulings += by_policy([record], policy, four_eyes, now)
@@ -124,16 +122,16 @@ def by_policy(
     four_eyes: FourEyes,
     now: datetime,
 ) -> list[Ruling]:
-    """Return what a policy approves, as a person's answer is; the rest is held, with the reason."""
+    """Return the disputes that a policy approves; the others are held, with the reason."""
     rulings: list[Ruling] = []
     for record in records:
         objection = policy.objection(record)
         if objection is None and four_eyes.is_required(record):
             objection = "four eyes are required"
         if objection is None and record.last_end == State.UNKNOWN:
-            objection = "nobody knows whether it was sent before"
+            objection = "an earlier submission ended unknown"
         if objection:
-            reason = f"nobody answered in time, and the {policy.approver} did not approve it: {objection}"
+            reason = f"no answer in time, and the {policy.approver} did not approve it: {objection}"
             rulings.append(Ruling(review.held(record, reason)))
         else:
             ended = record.ended(State.APPROVED, f"approved by the {policy.approver}")

@@ -1,4 +1,4 @@
-"""Choose one record of each dispute in a review, however many stagings it comes from."""
+"""Choose one record per dispute for a review that several stagings feed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dispute_provider._evidence.record import Record, State
 
 
 class Deduplicator:
-    """Choose between the records of one dispute.
+    """Chooses between the records of one dispute.
 
-    Of each dispute the case and a hash are kept, not the record: a review may go through a hundred thousand.
+    It keeps each dispute's case and a hash, not the record: a review may read a hundred thousand records.
     """
 
     def __init__(self) -> None:
@@ -20,13 +20,13 @@ class Deduplicator:
     def choose(
         self, waiting: Iterable[Record], new: Iterable[Record]
     ) -> tuple[list[Record], list[Record], list[Record]]:
-        """Return those of the waiting and of the new records that are reviewed, and the others, refused.
+        """Return the waiting records to review, the new records to review, and the others, refused.
 
-        The one that still is what its staging left on the dispute knows the documents that the API holds. A
-        record that is given twice counts once.
+        The record that still matches what its staging left on the dispute is preferred: it has the digests of
+        the documents that the API holds. A record given twice counts once.
 
-        :param waiting: records that nobody has decided yet, one for each dispute.
-        :param new: records with the facts of a fresh reading.
+        :param waiting: undecided records, one per dispute.
+        :param new: records that were just read from the API.
         """
         undecided = {_key(record): record for record in waiting}
         chosen: dict[tuple[str, str], Record] = {}
@@ -63,6 +63,6 @@ def _is_as_staged(record: Record) -> bool:
 def _refused(record: Record, reviewed: str) -> Record:
     return record.ended(
         State.REFUSED,
-        f"another record of this dispute is in this review, and only that one is asked about: {reviewed}; "
-        f"this one: {_case(record)}. To do: leave one case of the dispute",
+        f"this review has another record of this dispute and shows only that one: {reviewed}; "
+        f"this record: {_case(record)}. To do: keep one case for the dispute",
     )

@@ -1,4 +1,4 @@
-"""Say when a review ends, and what happens then. Pure."""
+"""Compute when a review ends and what happens then. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dispute_provider._explain.markdown import plain
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a review ends when nobody answers it.
+    """The end of a review that gets no answer.
 
-    :param until: when; None if it waits for ever.
-    :param zone: times are told in UTC, and in this zone where it differs; None is that of the machine.
-    :param policy: the name of the policy that decides then, None if what is left is held.
-    :param sooner: when disputes must be answered that are due before the review ends, by dispute.
+    :param until: when the review ends; None if it has no end.
+    :param zone: texts give times in UTC, and in this time zone if it differs; None is the machine's zone.
+    :param policy: name of the policy that decides at the end; None if unanswered disputes are held.
+    :param sooner: by dispute, when to answer those that are due before the review ends.
     """
 
     until: datetime | None = None
@@ -27,43 +27,46 @@ class Ending:
     sooner: Mapping[str, datetime] = field(default_factory=dict)
 
     def time(self, moment: datetime) -> str:
-        """``2026-11-30 14:00 UTC (15:00 CET)``, with the day where that differs too."""
+        """Return ``2026-11-30 14:00 UTC (15:00 CET)``; the local day too, if it differs."""
         there, here = moment.astimezone(UTC), moment.astimezone(self.zone)
-        told = there.strftime("%Y-%m-%d %H:%M UTC")
+        in_utc = there.strftime("%Y-%m-%d %H:%M UTC")
         if there.utcoffset() == here.utcoffset():
-            return told
-        return told + here.strftime(" (%H:%M %Z)" if there.date() == here.date() else " (%Y-%m-%d %H:%M %Z)")
+            return in_utc
+        return in_utc + here.strftime(
+            " (%H:%M %Z)" if there.date() == here.date() else " (%Y-%m-%d %H:%M %Z)"
+        )
 
     @property
     def text(self) -> str:
+        """What happens without an answer, for the form."""
         if self.until is None:
-            return "Without an answer nothing is sent."
+            return "Nothing is sent without an answer."
         after = f"Without an answer by **{self.time(self.until)}**"
         if self.policy:
             return (
-                f"{after} the policy {plain(self.policy)} decides about what is due within a day of the "
-                "earliest due date; what it does not approve is not sent."
+                f"{after}, policy {plain(self.policy)} decides the disputes that are due within a day of the "
+                "earliest due date. Disputes that it does not approve are not sent."
             )
-        return f"{after} nothing is sent, and this run ends as failed."
+        return f"{after}, nothing is sent and this run fails."
 
     @property
     def first(self) -> str:
-        """Which disputes must be answered before the others, and when; empty if there are none."""
+        """The disputes to answer before the others, and when; empty if there are none."""
         if not self.sooner:
             return ""
         times = sorted((end, dispute) for dispute, end in self.sooner.items())
         named = ", ".join(f"{plain(dispute)} by {self.time(end)}" for end, dispute in times)
-        return f"**Answer first, they are due sooner:** {named}."
+        return f"**Answer these first, they are due sooner:** {named}."
 
     @property
     def notice(self) -> str:
-        """When to answer, for a notification: ``, until …``; empty if the review waits for ever."""
+        """When to answer, for a notification: ``, answer by …``; empty if the review has no end."""
         if self.until is None:
             return ""
         if not self.sooner:
-            return f", until {self.time(self.until)}"
+            return f", answer by {self.time(self.until)}"
         count, end = len(self.sooner), min(self.sooner.values())
-        return f", until {self.time(self.until)}; {count} must be answered sooner, by {self.time(end)}"
+        return f", answer by {self.time(self.until)} ({count} due sooner: by {self.time(end)})"
 
 
 def ending_of(
@@ -75,11 +78,11 @@ def ending_of(
 ) -> Ending:
     """Return how a review of these disputes ends.
 
-    Disputes due within a day do not end the review of those that are due later: the form names their own
-    times. A policy has to decide in time, so with one the earliest due date counts.
+    Disputes due within a day do not end the review of those that are due later; the form names their own
+    times. A policy must decide in time, so a review with a policy ends before the earliest due date.
 
-    :param buffer: the review ends so long before that date.
-    :param policy: the name of the policy that decides at the end; None if there is none.
+    :param buffer: time between the end of the review and the due date.
+    :param policy: name of the policy that decides at the end; None if there is none.
     """
     later = [record for record in records if record.due_at and not is_urgent(record.due_at, now)]
     lasting = records if policy or not later else later

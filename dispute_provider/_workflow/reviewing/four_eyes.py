@@ -1,6 +1,6 @@
-"""Decide whether a reviewer is a different person than those who prepared a case. Pure.
+"""Check that a reviewer is not one of the people who prepared a case. Pure.
 
-Only names that are known to stand for an Airflow user count: what a case says about itself is anybody's text.
+Only names that are mapped to Airflow users count: the names in a case are free text.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 from dispute_provider._evidence.record import Record
 from dispute_provider._explain.markdown import one_line
 
-# Whom the simple auth manager names where it takes everybody for an administrator.
+# The user that the simple auth manager reports when every visitor is an administrator.
 ANONYMOUS = "Anonymous"
 _REQUIRED = "four eyes are required"
 _LONGEST_NAME = 100
-# Scripts that one Japanese or Korean name mixes; Unicode Technical Standard 39, "highly restrictive".
+# Scripts that a Japanese or Korean name may mix; Unicode Technical Standard 39, "highly restrictive".
 _EAST_ASIAN = {
     "CJK": "EAST ASIAN",
     "HIRAGANA": "EAST ASIAN",
@@ -27,16 +27,13 @@ _EAST_ASIAN = {
 
 
 def normalise(name: str) -> str:
-    """Return a name as it is compared: NFKC, case folded, without white space."""
+    """Return a name for comparison: NFKC, case folded, without white space."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(folded.split())
 
 
 def is_ambiguous(name: str) -> bool:
-    """Return whether a name can pass for another one.
-
-    That is one that is empty, mixes scripts or has invisible characters.
-    """
+    """Return whether a name is empty, mixes scripts or has invisible characters, so that it can mislead."""
     folded = normalise(name)
     scripts: set[str] = set()
     for character in folded:
@@ -50,11 +47,11 @@ def is_ambiguous(name: str) -> bool:
 
 
 def people_of(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
-    """Return the Airflow users that each name stands for, all normalised.
+    """Return the Airflow users that each name refers to, normalised.
 
-    A name that is given with several users stands for all of them, and each user stands for itself.
+    A name with several users refers to all of them. Each user name also refers to itself.
 
-    :param pairs: a name that cases use, and the id or name of an Airflow user.
+    :param pairs: a name as cases use it, and the id or name of an Airflow user.
     """
     found: dict[str, frozenset[str]] = {}
     for name, user in pairs:
@@ -65,9 +62,9 @@ def people_of(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class FourEyes:
-    """From an amount on, who prepared a case may not approve it or concede it.
+    """The rule that, from an amount on, the preparer of a case may not approve or concede it.
 
-    :param limits: by currency code in lower case, the least amount that requires four eyes, in minor units.
+    :param limits: by lower-case currency code, the smallest amount that requires four eyes, in minor units.
     :param people: see :func:`people_of`.
     """
 
@@ -82,19 +79,19 @@ class FourEyes:
     def objection(
         self, record: Record, reviewer: Mapping[str, Any], triggered_by: str | None = None
     ) -> str | None:
-        """Return why a reviewer's yes does not count; None if it does, or four eyes are not required.
+        """Return why a reviewer may not approve; None if they may, or if four eyes are not required.
 
-        It counts where everybody who had a part in the case is a known Airflow user, and none of them is the
-        reviewer: who prepared it, who triggered the run that staged it, and who triggered the review.
+        Everyone involved in the case must be a known Airflow user other than the reviewer: the preparer, the
+        user who triggered the run that staged it, and the user who triggered the review.
 
         :param reviewer: ``id`` and ``name`` of the Airflow user who answered.
-        :param triggered_by: the name of the Airflow user who triggered the review's run.
+        :param triggered_by: name of the Airflow user who triggered the review's run.
         """
         if not self.is_required(record):
             return None
         answered = {normalise(str(reviewer.get(key) or "")) for key in ("id", "name")} - {""}
         if not answered or normalise(ANONYMOUS) in answered:
-            return f"{_REQUIRED}, and nobody knows who answered"
+            return f"{_REQUIRED}, and the reviewer is not known"
         triggered = {normalise(name) for name in (record.triggered_by, triggered_by) if name}
         prepared = self._preparers(record.prepared_by, triggered)
         if isinstance(prepared, str):
@@ -103,26 +100,24 @@ class FourEyes:
             names = ", ".join(map(_shown, unclear))
             return f"{_REQUIRED}, and these user names can be mistaken for others: {names}"
         if answered & prepared:
-            return f"{_REQUIRED}: who prepared the case may not approve it"
+            return f"{_REQUIRED}: the preparer of the case may not approve it"
         if answered & triggered:
-            return f"{_REQUIRED}: who triggered the run may not approve it"
+            return f"{_REQUIRED}: the user who triggered the run may not approve it"
         return None
 
     def _preparers(self, name: str | None, triggered: set[str]) -> set[str] | str:
-        """Return the users that prepared a case, or why they are not known."""
+        """Return the users who prepared a case, or why they are unknown."""
         if not name or not normalise(name):
-            return (
-                f"{_REQUIRED}, and the case does not say who prepared it. To do: add prepared_by to the case"
-            )
+            return f"{_REQUIRED}, and the case names no preparer. To do: add prepared_by to the case"
         key = normalise(name)
         if users := self.people.get(key):
             return set(users)
-        # The trigger form names who filled it in; Airflow knows them.
+        # Airflow knows the user who filled in the trigger form.
         if key in triggered - {normalise(ANONYMOUS)}:
             return {key}
         return (
-            f"{_REQUIRED}, and {_shown(name)}, who prepared the case, is not a known Airflow user. "
-            "To do: name the user in [dispute] people"
+            f"{_REQUIRED}, and {_shown(name)}, the preparer of the case, is not a known Airflow user. "
+            "To do: add the user to [dispute] people"
         )
 
 

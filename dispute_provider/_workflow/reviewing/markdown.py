@@ -1,4 +1,4 @@
-"""Draw the review form as Markdown: all that bears on the answer, the customer's words in fences."""
+"""Render the review form as Markdown; customer text appears only in code fences."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from dispute_provider._explain.money import format_amount
 from dispute_provider._workflow.reviewing.ending import Ending
 
 INQUIRY = "inquiry"
-# Characters of Markdown below the table of a batch; a browser renders so much at once without stalling.
+# Characters of Markdown below the table of a batch: more of them would stall the browser.
 _LONGEST_DETAILS = 200_000
 _SHORT = 120
-# Documents that a label names.
+# Documents that a label lists by name.
 _MOST_NAMES = 3
 _NEEDS_FENCE = re.compile(r"[`|\t\r\n]|  |\A | \Z")
-# What staging did to a piece; in bold what is not simply the case's.
+# What staging did to a piece of evidence; bold if the piece is not simply the case's.
 _KINDS = {
-    "added": "added by the case",
-    "same": "was there already, as in the case",
-    "kept": "**kept: somebody else's, the case has another**",
-    "overwritten": "**overwritten: somebody else had another here**",
-    "renewed": "replaces an earlier version of the case",
-    "removed": "removed: of an earlier version of the case",
-    "theirs": "**somebody else's, beside the case's**",
+    "added": "added from the case",
+    "same": "already on the dispute, same as the case",
+    "kept": "**existing evidence kept; the case has different evidence**",
+    "overwritten": "**existing evidence overwritten**",
+    "renewed": "updated from an earlier version of the case",
+    "removed": "removed; it was from an earlier version of the case",
+    "theirs": "**existing evidence, not from the case**",
 }
-_DOCUMENTS = "Documents open under the tab **Evidence** of this task, exactly as they go out."
+_CONTACTED = {True: "yes", False: "**no**", None: "not specified"}
+_DOCUMENTS = "Open the **Evidence** tab of this task to see the documents exactly as they will be sent."
 
 
 def totals(records: Sequence[Record]) -> str:
-    """The amounts added up per currency: ``5,000 JPY + 12.00 USD``."""
+    """Return the total amount per currency: ``5,000 JPY + 12.00 USD``."""
     sums: Counter[str] = Counter()
     for record in records:
         if record.amount is not None and record.currency is not None:
@@ -46,43 +47,44 @@ def totals(records: Sequence[Record]) -> str:
 
 
 def single_subject(record: Record) -> str:
+    """Return the subject of a review of one dispute; the due date comes first."""
     facts = (record.due_text, record.money, one_line(record.dispute_reason), record.dispute)
-    return " · ".join(facts) + unseen([record])
+    return " · ".join(facts) + no_preview([record])
 
 
-def unseen(records: Sequence[Record]) -> str:
-    """Return the end of a label that approves documents nobody can see, with their names; else nothing."""
+def no_preview(records: Sequence[Record]) -> str:
+    """Return the end of a label that names the documents without a preview; empty if there are none."""
     names = [name for record in records for name in record.undrawn]
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f" · UNSEEN: {', '.join(names[:_MOST_NAMES])}{more}" if names else ""
+    return f" · NO PREVIEW: {', '.join(names[:_MOST_NAMES])}{more}" if names else ""
 
 
 def single_body(record: Record, snapshot: Snapshot, ending: Ending) -> str:
-    """One dispute in full."""
+    """Return the form of one dispute, with all its evidence."""
     documents = any(entry.id is not None for entry in snapshot.evidence)
     return "\n\n".join(
         [
             *(f"**{plain(warning)}**" for warning in record.warnings),
-            "**Submit this evidence to the bank?** It can be sent once. "
+            "**Submit this evidence to the bank?** Evidence can be submitted only once. "
             f"{ending.text} {_lost(record, ending)}",
             *_inquiry(record),
             *_verdict(record),
             facts(_facts(record, snapshot, ending).items()),
             *(f"> {plain(note)}" for note in record.notes),
-            "### What will be sent",
+            "### Evidence to submit",
             *([_DOCUMENTS] if documents else []),
             *_evidence(record, snapshot),
             *([plain(record.usage)] if record.usage else []),
             *_differences(record),
-            f"Digest of all this: `{record.digest}`",
+            f"Evidence digest: `{record.digest}`",
         ]
     )
 
 
 def _lost(record: Record, ending: Ending) -> str:
     if record.due_at is None:
-        return "The API names no due date."
-    return f"Unanswered, the dispute is lost after **{ending.time(record.due_at)}**."
+        return "The API gives no due date."
+    return f"The dispute is lost if no evidence is submitted by **{ending.time(record.due_at)}**."
 
 
 def _inquiry(record: Record) -> list[str]:
@@ -91,8 +93,8 @@ def _inquiry(record: Record) -> list[str]:
     refund = " A full refund does."
     settles = contract.load(record.provider).document.get("x-refund-settles-inquiry")
     return [
-        "**This is an inquiry: answer it early.** It can become a chargeback before its due date. "
-        f"Conceding does not settle it.{refund if settles else ''}"
+        "**This is an inquiry. Answer it early:** it can become a chargeback before its due date. "
+        f"Conceding does not settle an inquiry.{refund if settles else ''}"
     ]
 
 
@@ -100,8 +102,8 @@ def _verdict(record: Record) -> list[str]:
     if record.verdict is None:
         return []
     missing = "".join(f"\n- {plain(each)}" for each in record.missing)
-    said = f"Evidence for this reason: **{plain(record.verdict)}**"
-    return [f"{said}; not there, and worth having:\n{missing}" if missing else said]
+    verdict = f"Evidence verdict: **{plain(record.verdict)}**."
+    return [f"{verdict} Missing evidence that would help:\n{missing}" if missing else verdict]
 
 
 def _facts(record: Record, snapshot: Snapshot, ending: Ending) -> dict[str, str]:
@@ -110,17 +112,17 @@ def _facts(record: Record, snapshot: Snapshot, ending: Ending) -> dict[str, str]
         "Dispute": _link(record),
         "Amount": _amounts(record),
         "Reason": plain(record.dispute_reason),
-        "Network code": " · ".join(
+        "Network reason code": " · ".join(
             plain(each) for each in (record.network_code or "–", dispute.network_description) if each
         ),
         "Network": plain(dispute.network or "–"),
         "Stage": plain(record.stage),
-        "Due": ending.time(record.due_at) if record.due_at else record.due_text,
-        "Earlier submissions": str(record.submissions),
-        "Account": plain(dispute.merchant or record.account or "the connection's own"),
+        "Due by": ending.time(record.due_at) if record.due_at else record.due_text,
+        "Previous submissions": str(record.submissions),
+        "Account": plain(dispute.merchant or record.account or "connection's account"),
         "Mode": {True: "**live**", False: "test", None: "–"}[dispute.live],
-        "Prepared by": plain(record.prepared_by or "not said"),
-        "Customer contacted first": _contacted(record),
+        "Prepared by": plain(record.prepared_by or "not specified"),
+        "Customer contacted": _contacted(record),
     }
 
 
@@ -129,7 +131,7 @@ def _link(record: Record) -> str:
 
 
 def _amounts(record: Record) -> str:
-    """What is disputed, beside what was charged and what of it was paid back."""
+    """Return the disputed amount, with the amounts charged and refunded if they are known."""
     if record.charged is None or record.currency is None:
         return record.money
     charged = format_amount(record.charged, record.currency)
@@ -138,20 +140,20 @@ def _amounts(record: Record) -> str:
 
 
 def _contacted(record: Record) -> str:
-    said = {True: "yes", False: "**no**", None: "not said"}[record.customer_contacted]
+    contacted = _CONTACTED[record.customer_contacted]
     guide = contract.load(record.provider).document.get("externalDocs")
-    return f"{said} · [{plain(guide['description'])}]({guide['url']})" if guide else said
+    return f"{contacted} · [{plain(guide['description'])}]({guide['url']})" if guide else contacted
 
 
 def _differences(record: Record) -> list[str]:
-    """What staging did, field by field; where all is simply the case's, its pieces say so already."""
+    """Return a table of what staging changed; nothing if all evidence is simply the case's."""
     if all(difference.kind in ("added", "same") for difference in record.differences):
         return []
     rows = [
         [plain(each.name), _KINDS.get(each.kind, plain(each.kind)), _digest(each.case), _digest(each.held)]
         for each in record.differences
     ]
-    return ["### What staging did", table(["Evidence", "", "The case", "The dispute before"], rows)]
+    return ["### Changes made by staging", table(["Evidence", "Change", "Case", "Dispute before"], rows)]
 
 
 def _digest(start: str | None) -> str:
@@ -159,7 +161,7 @@ def _digest(start: str | None) -> str:
 
 
 def _evidence(record: Record, snapshot: Snapshot) -> list[str]:
-    """Documents and short texts as a table, longer texts in fences below it."""
+    """Return documents and short texts as a table, and longer texts in fences below it."""
     rows: list[tuple[str, str]] = []
     fences: list[str] = []
     for entry in snapshot.evidence:
@@ -177,14 +179,14 @@ def _evidence(record: Record, snapshot: Snapshot) -> list[str]:
 
 
 def _length(provider: str, entry: Evidence, text: str) -> str:
-    """``1,204 of 20,000 characters``; of a structure, what its outline has."""
+    """Return ``1,204 of 20,000 characters``; for structured evidence, the length of its outline."""
     units = f"{text_length(text):,}"
     most = Limits.of(contract.load(provider)).text.get(entry.name) if entry.text is not None else None
     return f"{units} of {most:,} characters" if most else f"{units} characters"
 
 
 def _mark(record: Record, entry: Evidence) -> str:
-    """Whose a piece is, and what it replaced; nothing where staging did not say."""
+    """Return where a piece comes from and what it replaced; empty if staging recorded nothing."""
     if not record.differences:
         return ""
     parts = entry.value or {}
@@ -197,20 +199,20 @@ def _mark(record: Record, entry: Evidence) -> str:
         or any(each.name == f"{entry.name}.{part}" for part in parts)
     ]
     if not kinds:
-        return "**not as it was when it was staged**"
+        return "**changed since staging**"
     marks = [(f"{plain(name)} " if parts else "") + _KINDS.get(kind, plain(kind)) for name, kind in kinds]
     return " · ".join(dict.fromkeys(marks))
 
 
 def _expected(difference: Difference) -> set[str | None]:
-    """What the dispute has held since it was staged."""
+    """Return the digests that the dispute has held since staging."""
     if difference.kind == "same":
         return {difference.case, difference.held}
     return {difference.held if difference.kind in ("kept", "theirs") else difference.case}
 
 
 def _document(entry: Evidence, known: str | None) -> str:
-    """Its facts; its digest where its name does not hold it."""
+    """Return a document's name, size and type, and its digest unless its name contains it."""
     name = entry.filename or entry.id
     marks = [
         plain(name),
@@ -225,7 +227,7 @@ def _document(entry: Evidence, known: str | None) -> str:
 
 
 def _is_short(text: str) -> bool:
-    """Whether it stays as it is between two backticks in a table; a fence takes more room on the page."""
+    """Return whether a text can be shown verbatim in backticks, which take less room than a fence."""
     return 0 < len(text) <= _SHORT and not _NEEDS_FENCE.search(text)
 
 
@@ -245,22 +247,26 @@ def _outline(value: Any, indent: str = "") -> str:
 
 
 def batch_subject(records: Sequence[Record]) -> str:
-    """:param records: soonest deadline first."""
-    providers = " and ".join(sorted({record.provider for record in records}))
-    return f"{records[0].due_text} · {len(records)} {providers} disputes · {totals(records)}{unseen(records)}"
+    """Return the subject of a batch.
+
+    :param records: soonest deadline first.
+    """
+    apis = " and ".join(sorted({contract.load(record.provider).title for record in records}))
+    facts = (records[0].due_text, f"{len(records)} {apis} disputes", totals(records))
+    return " · ".join(facts) + no_preview(records)
 
 
 def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending) -> str:
-    """Several as a table, their texts below it.
+    """Return the form of a batch: a table of the disputes, and their evidence below it.
 
     :param records: soonest deadline first.
     """
     columns = {
-        "Due (UTC)": [unbroken(record.due_text.removesuffix(" UTC")) for record in records],
+        "Due by (UTC)": [unbroken(record.due_text.removesuffix(" UTC")) for record in records],
         "Amount": [unbroken(record.money) for record in records],
         "Verdict": [plain(record.verdict) if record.verdict else "" for record in records],
         "Reason": [plain(record.dispute_reason) for record in records],
-        "Code": [plain(record.network_code or "–") for record in records],
+        "Network code": [plain(record.network_code or "–") for record in records],
         "Dispute": [_link(record) for record in records],
         "Evidence": [_counts(snapshots[record.dispute]) for record in records],
         "Digest": [f"`{short_digest(record.digest)}`" for record in records],
@@ -271,12 +277,13 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
     return "\n\n".join(
         [
             *(f"**{dispute}: {warning}**" for dispute, warning in warned),
-            f"**Which of these {len(records)} are to be submitted to the bank?** Each can be sent once. "
-            "Anything you don't select is held: nothing is sent for it, and it is lost after its due time. "
-            f"{ending.text} Choose under **Options** at the end of this page.",
+            f"**Select which of these {len(records)} disputes to submit to the bank.** Evidence can be "
+            "submitted only once. Disputes that you don't select are held: nothing is sent for them, and "
+            "they are lost after their due dates. "
+            f"{ending.text} Select under **Options** at the end of this page.",
             *([ending.first] if ending.sooner else []),
             table(shown, zip(*shown.values(), strict=True)),
-            f"Together: {totals(records)}",
+            f"Total: {totals(records)}",
             *([_DOCUMENTS] if any(e.id for r in records for e in snapshots[r.dispute].evidence) else []),
             *_details(records, snapshots),
         ]
@@ -284,7 +291,7 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
 
 
 def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> list[str]:
-    """Every text of the batch below its table, as long as a form can bear it."""
+    """Return the evidence of each dispute, up to the length that a browser can render."""
     sections: list[str] = []
     left = _LONGEST_DETAILS
     for record in records:
@@ -302,7 +309,7 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
         left -= len(section)
         if left < 0:
             sections.append(
-                "The other texts are too long for this form: read them on the disputes' own pages."
+                "The other evidence is too long for this form. Read it in the **Evidence** tab of this task."
             )
             break
         sections.append(section)
@@ -310,8 +317,8 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
 
 
 def _preparation(record: Record) -> str:
-    contacted = {True: "contacted first", False: "not contacted", None: "nobody said whether contacted"}
-    return f"Prepared by {plain(record.prepared_by)} · customer: {contacted[record.customer_contacted]}"
+    contacted = _CONTACTED[record.customer_contacted]
+    return f"Prepared by: {plain(record.prepared_by or 'not specified')} · Customer contacted: {contacted}"
 
 
 def _counts(snapshot: Snapshot) -> str:

@@ -1,4 +1,4 @@
-"""Read a staged dispute as it is now, with every document that would go out, for its reviewer."""
+"""Read a staged dispute for its reviewer, with every document that a submission would send."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from dispute_provider.exceptions import ApiError, TryAgainError
 async def read_for_review(
     api: Api, record: Record, keep: Callable[[bytes], str | None] | None, ledger: DisputeLedger
 ) -> tuple[Record, Snapshot | None]:
-    """Read a staged dispute anew; without a snapshot, the record says why it cannot be decided.
+    """Return a staged dispute's record and snapshot, read from the API.
 
-    :param keep: keeps a document for the reviewer to see, as the evidence store does; None where nothing is
-        kept. With it, documents that somebody else uploaded are read along, and the digest holds theirs too.
-    :param ledger: the dispute's chain: an approval is good for what it has seen of it.
+    Without a snapshot, the record's reason states why it cannot be reviewed.
+
+    :param keep: stores a document for the reviewer, as the evidence store does; None without a store. With
+        it, foreign documents are read too, and the digest covers them.
+    :param ledger: the dispute's chain; an approval covers only what its review has seen there.
     :raises LedgerError: if the ledger cannot be read.
     """
     end = (await ledger.look()).final_end
@@ -37,29 +39,29 @@ async def read_for_review(
     if moved := _moved(api, record, snapshot.dispute.stage):
         return fresh.ended(State.REFUSED, moved), None
     if end and end.by.stage == fresh.stage:
-        note = f"an earlier submission or concession of this stage ended {end.state}: {end.reason}"
+        note = f"a previous submission or concession at this stage ended {end.state}: {end.reason}"
         fresh = replace(fresh, last_end=end.state, notes=(*fresh.notes, note))
     if fresh.digest != record.digest:
-        fresh = replace(fresh, notes=(*fresh.notes, "what the API holds has changed since it was staged"))
+        fresh = replace(fresh, notes=(*fresh.notes, "the evidence at the API has changed since staging"))
     if automatic := snapshot.dispute.automatic:
-        note = f"the API itself submits what is staged there at the due date, approved or not ({automatic})"
+        note = f"the API submits staged evidence automatically at the due date, approved or not ({automatic})"
         fresh = replace(fresh, notes=(*fresh.notes, note))
     if keep:
-        fresh = await _with_others(api, fresh, snapshot, keep)
+        fresh = await _with_foreign_documents(api, fresh, snapshot, keep)
     return fresh, snapshot
 
 
 def _moved(api: Api, record: Record, stage: str) -> str | None:
-    """Return why evidence that was staged at one stage cannot be sent at the present one; None if it can."""
+    """Return why evidence staged at one stage cannot be sent at the current one; None if it can."""
     if record.stage is None or stages.takes_the_same(api.contract, record.stage, stage):
         return None
     return (
         f"it was staged for the {record.stage}, and {stages.taken(api.contract, stage)}. "
-        "To do: stage it again, with a case that has what this stage takes"
+        "To do: stage a case that has the evidence for this stage"
     )
 
 
-async def _with_others(
+async def _with_foreign_documents(
     api: Api, record: Record, snapshot: Snapshot, keep: Callable[[bytes], str | None]
 ) -> Record:
     documents = dict(record.documents)
@@ -71,7 +73,7 @@ async def _with_others(
             content = await api.fetch(record.dispute, held, record.account)
             keep(content)
         except (ApiError, TryAgainError) as error:
-            notes.append(f"a document that somebody else uploaded cannot be shown ({held.name}): {error}")
+            notes.append(f"a document from outside this case cannot be shown ({held.name}): {error}")
             continue
         documents[held.id] = hashlib.sha256(content).hexdigest()
     return replace(record, documents=documents, notes=tuple(notes)).seen(snapshot)

@@ -1,7 +1,7 @@
-"""Make the review form, and decide what an answer to it means. Pure.
+"""Build the review form and interpret its answers. Pure.
 
-Every choice that sends something carries the digest of what it approves, because a form can outlive what it
-was made from.
+Each option that sends something includes the digest of what it approves, because the evidence can change
+while the form is open.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dispute_provider._workflow.reviewing.ending import Ending
 from dispute_provider._workflow.reviewing.markdown import INQUIRY, totals
 
 LARGEST_REVIEW = 100
-HOLD_OPTION = "Hold: decide later"
-EDIT_OPTION = "Edit: the case is to be changed, then ask again"
-REJECT_OPTION = "Reject: do not contest with this evidence"
-NONE_OPTION = "Submit none of them"
-LATER = "decide later"
-HOLD_REASONS = (LATER, "needs documents", "needs somebody else")
+HOLD_OPTION = "Hold for later"
+EDIT_OPTION = "Edit the case and review again"
+REJECT_OPTION = "Reject this evidence"
+NONE_OPTION = "Submit none"
+LATER = "Decide later"
+HOLD_REASONS = (LATER, "Needs documents", "Needs a colleague")
 _LONGEST_NOTE = 2000
 _LONGEST_NAME = 100
 _LISTS = ("hold", "reject", "edit", "concede")
@@ -32,9 +32,9 @@ _LISTS = ("hold", "reject", "edit", "concede")
 
 @dataclass(frozen=True, slots=True)
 class ReviewField:
-    """A field of the form besides its options.
+    """A field of the form, other than its options.
 
-    :param schema: JSON Schema of its value; ``examples`` are what can be chosen of a list.
+    :param schema: JSON Schema of the value; ``examples`` lists the choices of a multiple choice.
     """
 
     title: str
@@ -47,10 +47,11 @@ class ReviewField:
 class ReviewForm:
     """A review form.
 
-    :param subject: begins with what is due first, so that a list of forms reads as today's list.
-    :param body: Markdown; customer text stands in fences only.
-    :param options: what can be chosen, in order.
-    :param fields: what can be filled in, by name, in order.
+    :param subject: starts with the earliest due date, so that a list of forms sorts by urgency.
+    :param body: Markdown; customer text appears only in code fences.
+    :param options: the choices, in order.
+    :param multiple: whether more than one option can be chosen.
+    :param fields: the other fields, by name, in order.
     """
 
     subject: str
@@ -62,10 +63,11 @@ class ReviewForm:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided about one dispute.
+    """A reviewer's decision about one dispute.
 
-    :param meaning: what was decided, without the reviewer's words.
-    :param note: the reviewer's words.
+    :param action: ``submit``, ``hold``, ``edit``, ``reject`` or ``concede``.
+    :param meaning: the decision in words.
+    :param note: the reviewer's note.
     """
 
     action: str
@@ -80,10 +82,10 @@ class Decision:
 def form(
     records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending | None = None
 ) -> ReviewForm:
-    """One dispute in full, or a batch as a table with a choice.
+    """Return the form: one dispute in full, or a batch as a table.
 
-    :param records: those to decide, at most :data:`LARGEST_REVIEW`.
-    :param snapshots: the fresh readings they were made from, by dispute.
+    :param records: the disputes to decide, at most :data:`LARGEST_REVIEW`.
+    :param snapshots: the readings that the records were made from, by dispute.
     """
     ending = ending or Ending()
     records = by_due_date(list(records))
@@ -113,15 +115,15 @@ def form(
 
 def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
     fields = {
-        "note": ReviewField("Note", "Why; it is kept with your answer.", "", _text(_LONGEST_NOTE)),
+        "note": ReviewField("Note", "Optional. Stored with your answer.", "", _text(_LONGEST_NOTE)),
         "hold_reason": ReviewField(
-            "Why it is held",
-            "For what is held. What needs documents is put to review again as soon as its case changes.",
+            "Hold reason",
+            "For held disputes. A dispute returns to review as soon as its case changes.",
             LATER,
             {"type": ["null", "string"], "enum": [*HOLD_REASONS]},
         ),
         "hold_for": ReviewField(
-            "Assignee", "For what is held; reminders name them.", "", _text(_LONGEST_NAME)
+            "Assignee", "For held disputes. Reminders name the assignee.", "", _text(_LONGEST_NAME)
         ),
     }
     conceded = [concede_option(record) for record in records if _can_be_conceded(record)]
@@ -129,30 +131,30 @@ def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
         disputes = [record.dispute for record in records]
         fields["hold"] = ReviewField(
             "Hold",
-            "Disputes to leave out of *all*. Anything you don't select is held.",
+            "Disputes to hold when you choose *Submit all*. Disputes that you don't select are held too.",
             [],
             _choice(disputes),
         )
         fields["reject"] = ReviewField(
             "Reject",
-            "Disputes not to contest with this evidence.",
+            "Disputes whose evidence you reject. Nothing is sent for them.",
             [],
             _choice(disputes),
         )
         fields["edit"] = ReviewField(
             "Edit",
-            "Disputes that are held, for their cases are to be changed; they are put to review again then.",
+            "Disputes whose cases need changes. They are held, and return to review when their cases change.",
             [],
             _choice(disputes),
         )
         if conceded:
-            description = "Disputes to give up, which cannot be undone. Confirm it in the next field."
+            description = "Disputes to concede. This cannot be undone. Confirm them in the next field."
             fields["concede"] = ReviewField("Concede", description, [], _choice(conceded))
     if conceded:
         fields["concede_confirm"] = ReviewField(
-            "Confirm what you concede",
-            "Only to concede: type the ids of the disputes that you give up once more, separated by spaces. "
-            "It cannot be undone.",
+            "Confirm concession",
+            "Required to concede. Type the IDs of the disputes to concede again, separated by spaces. "
+            "This cannot be undone.",
             "",
             _text(None),
         )
@@ -170,9 +172,9 @@ def _choice(values: Sequence[str]) -> dict[str, Any]:
 def decide(
     records: Sequence[Record], chosen: Sequence[str], params: Mapping[str, Any]
 ) -> dict[str, Decision] | str:
-    """What an answer means for each dispute, or why it means nothing.
+    """Return the decision about each dispute, or why the answer is invalid.
 
-    Nothing that the answer does not name clearly is submitted or conceded; what contradicts itself is void.
+    Only disputes that the answer names clearly are submitted or conceded; a contradictory answer is invalid.
     """
     given = _FormInput.parse(params)
     if isinstance(given, str):
@@ -188,7 +190,7 @@ def decide(
     if problem := _unconfirmed(records, conceded, given.confirmed):
         return problem
     if given.holds and HOLD not in actions.values():
-        return "the answer says why to hold, but holds nothing"
+        return "the answer has a hold reason or an assignee, but holds no dispute"
     return {
         dispute: Decision(action, given.meaning(action), given.note) for dispute, action in actions.items()
     }
@@ -196,7 +198,7 @@ def decide(
 
 @dataclass(frozen=True, slots=True)
 class _FormInput:
-    """The fields of an answer."""
+    """The fields that a reviewer filled in."""
 
     note: str
     hold_reason: str
@@ -218,7 +220,7 @@ class _FormInput:
             or len(texts["hold_for"]) > _LONGEST_NAME
             or texts["hold_reason"] not in ("", *HOLD_REASONS)
         ):
-            return "the answer's fields are not of the form's kind"
+            return "the answer's fields do not match the form"
         return cls(
             texts["note"].strip(),
             texts["hold_reason"] or LATER,
@@ -229,22 +231,23 @@ class _FormInput:
 
     @property
     def holds(self) -> bool:
-        """Whether a field about holding was changed from its default."""
+        """Whether a field for held disputes was changed from its default."""
         return self.hold_reason != LATER or bool(self.hold_for)
 
     def meaning(self, action: str) -> str:
+        assignee = f", assigned to {self.hold_for}" if self.hold_for else ""
         return {
             SUBMIT: "approved",
-            HOLD: f"held by the reviewer, {self.hold_reason}{f', for {self.hold_for}' * bool(self.hold_for)}",
-            EDIT: "held by the reviewer, the case is to be edited; it is staged and put to review again then",
+            HOLD: f"held by the reviewer ({self.hold_reason.lower()}{assignee})",
+            EDIT: "held by the reviewer until the case is edited; the next sweep then opens a new review",
             REJECT: "rejected by the reviewer",
-            CONCEDE: "concede approved",
+            CONCEDE: "concession approved",
         }[action]
 
 
 def _single_actions(record: Record, chosen: Sequence[str], given: _FormInput) -> dict[str, str] | str:
     if any(given.lists.values()):
-        return "the answer names disputes in fields that this form does not have"
+        return "the answer lists disputes in fields that this form does not have"
     options = {
         single_option(record): SUBMIT,
         HOLD_OPTION: HOLD,
@@ -253,7 +256,9 @@ def _single_actions(record: Record, chosen: Sequence[str], given: _FormInput) ->
         concede_option(record): CONCEDE,
     }
     if len(chosen) != 1 or chosen[0] not in options:
-        return "the chosen option is not one of this form; it was made anew since"
+        return (
+            "the chosen option is not in this form; the evidence may have changed since the form was opened"
+        )
     return {record.dispute: options[chosen[0]]}
 
 
@@ -265,12 +270,12 @@ def _batch_actions(
     everything = all_option(records)
     disputes = [record.dispute for record in records]
     if unknown := [option for option in chosen if option not in (everything, NONE_OPTION, *labels)]:
-        return f"{len(unknown)} of the chosen options are not those of this form; it was made anew since"
+        return f"{len(unknown)} chosen options are not in this form; it has changed since it was opened"
     for name, known in zip(_LISTS, (disputes, disputes, disputes, conceding), strict=True):
         if unknown := [item for item in given.lists[name] if item not in known]:
-            return f"{len(unknown)} of the disputes in its field {name} are not in this review"
+            return f"{len(unknown)} disputes in field {name} are not in this review"
     if NONE_OPTION in chosen and len(set(chosen)) > 1:
-        return "the answer says both none and some"
+        return "the answer selects both none and some of the disputes"
     named = {
         HOLD: set(given.lists["hold"]),
         REJECT: set(given.lists["reject"]),
@@ -278,28 +283,28 @@ def _batch_actions(
         CONCEDE: {conceding[label] for label in given.lists["concede"]},
     }
     others = set().union(*named.values())
-    # What is named otherwise is left out of "all"; named by itself, it would be a contradiction.
+    # "Submit all" leaves out the disputes of the other fields; selecting one of those is a contradiction.
     named[SUBMIT] = {labels[option] for option in chosen if option in labels}
     if everything in chosen:
         named[SUBMIT] |= set(disputes) - others
     actions: dict[str, str] = {}
-    for action, of_it in named.items():
-        for dispute in sorted(of_it):
+    for action, selected in named.items():
+        for dispute in sorted(selected):
             if dispute in actions:
-                return f"the answer says both {actions[dispute]} and {action} of {dispute}"
+                return f"the answer selects both {actions[dispute]} and {action} for {dispute}"
             actions[dispute] = action
     return {dispute: actions.get(dispute, HOLD) for dispute in disputes}
 
 
 def _unconfirmed(records: Sequence[Record], conceded: set[str], confirmed: str) -> str | None:
-    """Why nothing may be conceded; None where it may, or where nothing is to be."""
+    """Return why the concessions are invalid; None if they are valid, or if there are none."""
     if inquiries := [r.dispute for r in records if r.dispute in conceded and not _can_be_conceded(r)]:
-        return f"conceding does not settle an inquiry: {', '.join(inquiries)}"
+        return f"an inquiry cannot be conceded: {', '.join(inquiries)}"
     if set(confirmed.replace(",", " ").split()) == conceded:
         return None
     if not conceded:
-        return "the answer confirms to concede what it does not choose to"
-    return f"the answer concedes {', '.join(sorted(conceded))}, but does not confirm just that"
+        return "the answer confirms a concession, but concedes no dispute"
+    return f"the answer concedes {', '.join(sorted(conceded))}, but the confirmation does not match"
 
 
 def _can_be_conceded(record: Record) -> bool:
@@ -307,30 +312,30 @@ def _can_be_conceded(record: Record) -> bool:
 
 
 def single_option(record: Record) -> str:
-    """The button that approves the dispute of a review of its own, its digest in it."""
-    return f"Submit · {record.money} · {short_digest(record.digest)}{review_form.unseen([record])}"
+    """Return the option that submits the only dispute of a review, with its digest."""
+    return f"Submit · {record.money} · {short_digest(record.digest)}{review_form.no_preview([record])}"
 
 
 def submit_option(record: Record) -> str:
-    """The label that approves one dispute of a batch, its digest in it."""
+    """Return the option that submits one dispute of a batch, with its digest."""
     label = (
         f"Submit {record.dispute} · {record.money} · due {record.due_text} · {short_digest(record.digest)}"
     )
-    return label + review_form.unseen([record])
+    return label + review_form.no_preview([record])
 
 
 def all_option(records: Sequence[Record]) -> str:
-    """The label that approves a whole batch, a digest over all digests in it."""
+    """Return the option that submits a whole batch, with a digest over all digests."""
     together = sha256_of(sorted([record.dispute, record.digest] for record in records))
     label = f"Submit all {len(records)} · {totals(records)} · {short_digest(together)}"
-    return label + review_form.unseen(records)
+    return label + review_form.no_preview(records)
 
 
 def concede_option(record: Record) -> str:
-    """The label that gives one dispute up for good, its digest in it."""
-    return f"Concede {record.dispute}: give up {record.money} for good · {short_digest(record.digest)}"
+    """Return the option that concedes one dispute, with its digest."""
+    return f"Concede {record.dispute} · give up {record.money} permanently · {short_digest(record.digest)}"
 
 
 def held(record: Record, reason: str) -> Record:
-    """Not approved, and why; nothing is sent."""
+    """Return a record as held without approval, with the reason."""
     return replace(record, approval=None).ended(State.HELD, reason)
