@@ -1,1 +1,1 @@
-"""The evidence viewer: a page inside Airflow's UI that shows a reviewer all of what goes out."""
+"""The Evidence tab of Airflow's UI: it shows a reviewer the evidence that a submission would send."""

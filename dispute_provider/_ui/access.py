@@ -1,4 +1,4 @@
-"""Check who may see what, and tell the browser what it may do with it."""
+"""Permissions of the Evidence tab, and the security headers of its responses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from fastapi import Depends
 
-# The page by itself says nothing of anybody.
+# The page itself contains no dispute data.
 LOGGED_IN = Depends(get_user)
-# What customers wrote is for those who may answer the review. The DAG is the path parameter `dag_id`.
+# Customer text is shown only to users who may answer the review. The DAG is the path parameter `dag_id`.
 MAY_ANSWER = Depends(requires_access_dag(method="PUT", access_entity=DagAccessEntity.HITL_DETAIL))
 
 _POLICY = "; ".join(
@@ -42,7 +42,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Guarded:
-    """Puts the headers on every answer of an application, errors among them."""
+    """Adds the security headers to every response of an application, errors included."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Serve the evidence viewer. It only reads; nothing can be answered or changed through it."""
+"""Serve the Evidence tab. It is read-only: nothing can be answered or changed through it."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ data = APIRouter(prefix=_TASK, dependencies=[MAY_ANSWER])
 
 
 class AsciiJsonResponse(JSONResponse):
-    """JSON in ASCII: half a surrogate pair, which an API may have let somebody store, does not break it."""
+    """JSON in ASCII, so that a lone surrogate in stored text does not break the response."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, separators=(",", ":")).encode()
 
 
 def create() -> Guarded:
-    """The application as it is mounted."""
+    """Return the application that Airflow mounts."""
     app = FastAPI(
         title="Dispute evidence", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     app.state.documents = DocumentPages()
     app.include_router(page)
     app.include_router(data)
-    app.add_exception_handler(MissingDocumentError, _says(404))
-    app.add_exception_handler(RenderingError, _says(422))
-    app.add_exception_handler(EvidenceStoreError, _says(424))
-    app.add_exception_handler(UnreadableError, _says(424))
+    app.add_exception_handler(MissingDocumentError, _problem(404))
+    app.add_exception_handler(RenderingError, _problem(422))
+    app.add_exception_handler(EvidenceStoreError, _problem(424))
+    app.add_exception_handler(UnreadableError, _problem(424))
     app.add_exception_handler(RequestValidationError, _no_such_page)
     return Guarded(app)
 
 
-def _says(status: int) -> Any:
+def _problem(status: int) -> Any:
     def answer(request: Request, error: Exception) -> JSONResponse:
         return AsciiJsonResponse({"detail": str(error)}, status)
 
@@ -64,18 +64,18 @@ def _says(status: int) -> Any:
 
 
 async def _no_such_page(request: Request, error: Exception) -> Response:
-    """Answer 404 where part of a path cannot be the name of anything."""
+    """Answer 404 if a part of the path is not a valid name."""
     assert isinstance(error, RequestValidationError)
     if any(each["loc"][0] == "path" for each in error.errors()):
-        return AsciiJsonResponse({"detail": "There is no such page."}, 404)
+        return AsciiJsonResponse({"detail": "Page not found."}, 404)
     return await request_validation_exception_handler(request, error)
 
 
 @page.get("/{name}")
 def static(name: str) -> Response:
-    """The page itself, its script and its style."""
+    """Return the page, its script or its style sheet."""
     if name not in _STATIC:
-        raise HTTPException(404, "There is no such page.")
+        raise HTTPException(404, "Page not found.")
     file, media_type = _STATIC[name]
     content = files("dispute_provider._ui").joinpath("static", file).read_bytes()
     return Response(content, headers={"Content-Type": media_type})
@@ -83,16 +83,18 @@ def static(name: str) -> Response:
 
 @data.get("")
 def show_task(task: TaskDep) -> Response:
-    """The disputes of a task."""
+    """Return the disputes of a task."""
     return AsciiJsonResponse(describe.task(task))
 
 
 @data.get("/disputes/{key}")
 async def show_dispute(task: TaskDep, key: str) -> Response:
-    """What is on a dispute now, and whether it is what was put to review."""
+    """Return what a dispute holds now, compared with the reviewed evidence."""
     record = task.record(key)
     if record is None:
-        raise HTTPException(404, "This task has no such dispute, or its evidence has changed; look again.")
+        raise HTTPException(
+            404, "Dispute not found in this task, or its evidence has changed. Reload the page."
+        )
     if record.unverified:
         raise HTTPException(404, record.reason)
     return AsciiJsonResponse(describe.reading(record, await read(record), earlier_evidence(record)))
@@ -102,12 +104,12 @@ Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
 def documents_of(request: Request, task: TaskDep, sha256: Sha256) -> DocumentPages:
-    """The documents, for one that stands in the records of this very task.
+    """Return the document reader if a record of this task has the document.
 
-    :raises HTTPException: 404, if it does not.
+    :raises HTTPException: 404, if no record has it.
     """
     if sha256 not in task.documents:
-        raise HTTPException(404, "This task has no such document.")
+        raise HTTPException(404, "Document not found in this task.")
     documents: DocumentPages = request.app.state.documents
     return documents
 
@@ -117,7 +119,7 @@ DocumentsDep = Annotated[DocumentPages, Depends(documents_of)]
 
 @data.get("/documents/{sha256}")
 async def show_document(task: TaskDep, documents: DocumentsDep, sha256: Sha256) -> Response:
-    """What a document is, by its content."""
+    """Return a document's type, size and number of pages."""
     inspection, size = await documents.inspect(sha256, task.drawing(sha256))
     return AsciiJsonResponse(
         {"content_type": inspection.content_type, "pages": inspection.pages, "size": size}
@@ -132,14 +134,14 @@ async def show_page(
     page: Annotated[int, Path(ge=1, le=10_000)],
     width: Annotated[int, Query(ge=100, le=MAX_WIDTH)] = 1200,
 ) -> Response:
-    """A page of a document, drawn."""
+    """Return a page of a document as a PNG."""
     png = await documents.page(sha256, task.drawing(sha256), page, width)
     return Response(png, media_type="image/png")
 
 
 @data.get("/documents/{sha256}/original")
 async def download(task: TaskDep, documents: DocumentsDep, sha256: Sha256) -> Response:
-    """The document itself, for another program than the browser."""
+    """Return the original document as a download."""
     content, name = await documents.original(sha256, task.drawing(sha256))
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/octet-stream", headers=headers)

@@ -1,4 +1,4 @@
-"""Records, readings and pieces of evidence as the page gets them. Pure."""
+"""Convert records and readings to the JSON that the page displays. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import msgspec
 
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
+from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
-from dispute_provider._ui.judgement import changed, digest_of, judge
+from dispute_provider._explain.outline import outline
+from dispute_provider._ui.comparison import changed, compare, digest_of
 from dispute_provider._ui.records import Task, key_of
 
 
 def task(seen: Task) -> dict[str, Any]:
-    """A task and its disputes: facts and digests, no texts."""
+    """Return a task and its disputes: facts and digests, no texts."""
     return {
         "dag_id": seen.dag_id,
         "run_id": seen.run_id,
@@ -30,9 +32,9 @@ def task(seen: Task) -> dict[str, Any]:
 
 def _record(record: Record) -> dict[str, Any]:
     names = (
-        "provider", "connection", "dispute", "state", "reason", "account", "stage", "submissions", "due",
-        "dispute_reason", "network_code", "digest", "prepared_by", "customer_contacted", "verdict", "missing",
-        "warnings", "notes", "usage", "pages",
+        "provider", "connection", "dispute", "state", "reason", "account", "submissions", "due",
+        "network_code", "digest", "prepared_by", "customer_contacted", "verdict", "warnings", "notes",
+        "usage", "pages",
     )  # fmt: skip
     approval = record.approval
     return {
@@ -41,10 +43,15 @@ def _record(record: Record) -> dict[str, Any]:
         "charged": _money(record, record.charged),
         "refunded": _money(record, record.refunded),
         **{name: getattr(record, name) for name in names},
-        "differences": [msgspec.to_builtins(difference) for difference in record.differences],
+        "stage": _label(record, record.stage),
+        "dispute_reason": _label(record, record.dispute_reason),
+        "missing": [_missing(record, text) for text in record.missing],
+        "differences": [
+            {**msgspec.to_builtins(each), "label": _label(record, each.name)} for each in record.differences
+        ],
         "documents": _stored(record),
         "approval": {
-            "action": approval.action,
+            "action": label(approval.action),
             "responder": approval.responder,
             "responded_at": approval.responded_at,
         }
@@ -59,11 +66,21 @@ def _money(record: Record, minor_units: int | None) -> str | None:
     return format_amount(minor_units, record.currency)
 
 
+def _label(record: Record, name: str | None) -> str | None:
+    return label(name, record.provider) if name else name
+
+
+def _missing(record: Record, text: str) -> dict[str, str | None]:
+    """Return the label and the reason of missing evidence, given ``receipt: shows what was bought``."""
+    name, _, why = text.partition(": ")
+    return {"label": _label(record, name), "why": why} if why else {"label": None, "why": text}
+
+
 def _stored(record: Record) -> list[dict[str, Any]]:
-    """The documents by themselves, for when the API cannot say what they are for."""
+    """Return the documents that the evidence store holds, to show if the API cannot be read."""
     names = {each.case: each.name for each in record.differences if each.case}
     return [
-        {"name": names.get(short_digest(sha256)), "sha256": sha256}
+        {"label": _label(record, names.get(short_digest(sha256))), "sha256": sha256}
         for sha256 in sorted(
             set(record.documents.values()), key=lambda one: (names.get(short_digest(one), ""), one)
         )
@@ -71,22 +88,22 @@ def _stored(record: Record) -> list[dict[str, Any]]:
 
 
 def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """What is on the dispute now, piece by piece, and how it stands to what was put to review.
+    """Return what the dispute holds now, piece by piece, compared with the reviewed evidence.
 
-    :param earlier: what the dispute held before our evidence took its place, by name.
+    :param earlier: evidence that staging overwrote, by name.
     """
-    judgement = judge(record, found)
+    comparison = compare(record, found)
     others, _ = changed(record, found)
     kinds = {difference.name: difference.kind for difference in record.differences}
     dispute = found.dispute
     return {
         "read_at": datetime.now(UTC).isoformat(),
-        "match": judgement.match,
-        "headline": judgement.headline,
-        "facts": judgement.facts,
+        "match": comparison.match,
+        "headline": comparison.headline,
+        "facts": comparison.facts,
         "digest": found.digest(record.documents),
-        "status": dispute.status,
-        "network": dispute.network,
+        "status": label(dispute.status, record.provider),
+        "network": _label(record, dispute.network),
         "merchant": dispute.merchant,
         "live": dispute.live,
         "pieces": [
@@ -94,7 +111,7 @@ def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict
                 **_piece(record, entry),
                 "difference": _kind(kinds, entry),
                 "changed": position in others,
-                "earlier": _before(kinds, entry, earlier),
+                "earlier": _before(record, kinds, entry, earlier),
             }
             for position, entry in enumerate(found.evidence)
         ],
@@ -102,9 +119,14 @@ def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict
 
 
 def _piece(record: Record, entry: Evidence) -> dict[str, Any]:
-    piece: dict[str, Any] = {"name": entry.name, "digest": short_digest(digest_of(record, entry))}
+    piece: dict[str, Any] = {
+        "name": entry.name,
+        "label": _label(record, entry.name),
+        "digest": short_digest(digest_of(record, entry)),
+    }
     if entry.id is None:
-        return piece | ({"text": entry.text} if entry.text is not None else {"value": entry.value})
+        text = entry.text if entry.text is not None else outline(entry.value, record.provider)
+        return piece | {"text": text}
     document = {
         "id": entry.id,
         "filename": entry.filename,
@@ -116,13 +138,15 @@ def _piece(record: Record, entry: Evidence) -> dict[str, Any]:
 
 
 def _kind(kinds: Mapping[str, str], entry: Evidence) -> str | None:
-    """What staging did to a piece; of structured evidence, what it did to its parts where it was the same."""
+    """Return what staging did to a piece; to structured evidence, if it did the same to all its parts."""
     if entry.value is None:
         return kinds.get(entry.name)
     parts = {kinds.get(f"{entry.name}.{part}") for part in entry.value} - {None}
     return parts.pop() if len(parts) == 1 else None
 
 
-def _before(kinds: Mapping[str, str], entry: Evidence, earlier: Mapping[str, Any]) -> Any:
-    """What stood there before it was overwritten."""
-    return earlier.get(entry.name) if _kind(kinds, entry) == "overwritten" else None
+def _before(record: Record, kinds: Mapping[str, str], entry: Evidence, earlier: Mapping[str, Any]) -> Any:
+    """Return the text that staging overwrote."""
+    if _kind(kinds, entry) != "overwritten" or entry.name not in earlier:
+        return None
+    return outline(earlier[entry.name], record.provider)

@@ -1,4 +1,4 @@
-"""Documents of the evidence store, and their pages as pictures."""
+"""Read documents from the evidence store and render their pages."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from dispute_provider._state.drawings import Drawing
 
 T = TypeVar("T")
 _REMEMBERED = 500
-# Documents that are drawn at once.
+# Documents rendered at the same time.
 _RENDERERS = 4
 _READERS = 8
-# Seconds after which a document that could not be drawn is tried again.
+# Seconds before a document that could not be rendered is tried again.
 _TRIED_AGAIN = 300.0
 
 
 class MissingDocumentError(Exception):
-    """The store does not hold a document, and why, for people."""
+    """A document is not in the evidence store; the message is for the user."""
 
 
 class DocumentPages:
-    """Reads documents, and draws what staging has not drawn, in threads of its own.
+    """Reads documents, and renders the pages that staging did not keep, in its own threads.
 
-    What is kept is read beside whatever is drawn. Of one document one page is drawn at a time, and one that
-    could not be drawn is not tried again for a while, so that a slow document holds up nobody else.
+    Reads do not wait for rendering. One page per document is rendered at a time, and a document that could
+    not be rendered is not tried again for five minutes, so a slow document does not delay other reviewers.
 
-    :param renderer: draws the pages; None for one of its own.
+    :param renderer: renders the pages; None creates one.
     """
 
     def __init__(self, renderer: Renderer | None = None) -> None:
@@ -47,17 +47,17 @@ class DocumentPages:
         self._failed: OrderedDict[str, tuple[float, RenderingError]] = OrderedDict()
 
     def close(self) -> None:
-        """End the processes that draw; a later document would start another."""
+        """End the rendering processes; a later document would start new ones."""
         for threads in (self._readers, self._drawers):
             threads.shutdown(cancel_futures=True)
         self._renderer.close()
 
     async def inspect(self, sha256: str, drawing: str | None) -> tuple[Inspection, int]:
-        """What a document is, and its size in bytes.
+        """Return a document's type and pages, and its size in bytes.
 
-        :param drawing: sha256 of what staging has drawn; None where it has kept nothing.
-        :raises MissingDocumentError: if it is not in the store.
-        :raises RenderingError: if it cannot be shown.
+        :param drawing: sha256 of the drawing that staging kept; None if it kept none.
+        :raises MissingDocumentError: if the document is not in the store.
+        :raises RenderingError: if the document cannot be rendered.
         :raises EvidenceStoreError: if the store cannot be read.
         """
         if kept := await self._kept(drawing):
@@ -66,10 +66,10 @@ class DocumentPages:
         return await self._draw(sha256, lambda: self._inspected(sha256, content)), len(content)
 
     async def page(self, sha256: str, drawing: str | None, page: int, width: int) -> bytes:
-        """A page as a PNG; raises as :meth:`inspect` does.
+        """Return a page as a PNG; raises the errors of :meth:`inspect`.
 
         :param page: from 1.
-        :param width: pixels; a page that staging has drawn is never narrower than it was drawn.
+        :param width: pixels; a page that staging drew is at least as wide as its drawing.
         """
         kept = await self._kept(drawing)
         if not kept or page > len(kept.pages):
@@ -78,14 +78,14 @@ class DocumentPages:
             try:
                 return await self._drawn(sha256, page, width)
             except RenderingError:
-                # As large as staging could draw it.
+                # Fall back to the width that staging could draw.
                 pass
         name = kept.pages[page - 1]
         png = await self._read(lambda: evidence_store.get(name))
         return png if png is not None else await self._drawn(sha256, page, width)
 
     async def original(self, sha256: str, drawing: str | None) -> tuple[bytes, str]:
-        """The bytes, and a file name that says nothing but what they are."""
+        """Return a document's bytes, and a file name made of its digest and type."""
         content = await self._read(lambda: _get(sha256))
         try:
             found, _ = await self.inspect(sha256, drawing)
@@ -101,14 +101,14 @@ class DocumentPages:
         content = await self._read(lambda: _get(sha256))
 
         def work() -> bytes:
-            # What is refused as a whole is not shown in part.
+            # A document that is refused as a whole is not shown in part.
             self._inspected(sha256, content)
             return self._renderer.render(content, page, width)
 
         return await self._draw(sha256, work, f"{sha256} {page} {width}")
 
     def _inspected(self, sha256: str, content: bytes) -> Inspection:
-        """Looked at once: bytes do not change under their digest."""
+        """Inspect a document once; its bytes never change under their digest."""
         if sha256 not in self._known:
             self._known[sha256] = self._renderer.inspect(content)
             _forget_oldest(self._known)
@@ -118,9 +118,9 @@ class DocumentPages:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def _draw(self, sha256: str, work: Callable[[], T], what: str | None = None) -> T:
-        """Do work on a document when no other is done on it.
+        """Run work on a document, one task at a time per document.
 
-        :param what: which work; None for reading the document.
+        :param what: names the work; None for an inspection.
         """
         turn = self._turns.setdefault(sha256, asyncio.Lock())
         async with turn:
@@ -144,8 +144,8 @@ def _get(sha256: str) -> bytes:
     content = evidence_store.get(sha256)
     if content is None and not evidence_store.is_configured():
         raise MissingDocumentError(
-            "Documents are kept nowhere: set [dispute] evidence_store, for workers and API server alike."
+            "Documents are not stored. Set [dispute] evidence_store for workers and the API server."
         )
     if content is None:
-        raise MissingDocumentError("The evidence store does not hold this document.")
+        raise MissingDocumentError("The evidence store does not have this document.")
     return content

@@ -1,4 +1,4 @@
-"""Puts the evidence viewer into Airflow's UI. Every process of Airflow imports this: it must cost nothing."""
+"""Register the Evidence tab with Airflow. Every Airflow process imports this module, so it must be cheap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _App = Callable[
 
 
 class Viewer:
-    """The viewer as an ASGI application, which is built when it is first asked for something."""
+    """ASGI application of the Evidence tab; it is built on the first request."""
 
     def __init__(self) -> None:
         self._app: _App | None = None
@@ -33,7 +33,7 @@ class Viewer:
 
 
 class DisputeEvidencePlugin(AirflowPlugin):
-    """A tab *Evidence* at every task, and what answers it."""
+    """The *Evidence* tab of every task instance, and the application behind it."""
 
     name = "dispute_evidence"
     fastapi_apps = [  # noqa: RUF012  # Airflow's own way to declare it
@@ -44,7 +44,7 @@ class DisputeEvidencePlugin(AirflowPlugin):
             "name": "Evidence",
             "destination": "task_instance",
             "url_route": "evidence",
-            # Without a slash in front it follows Airflow to wherever that is served from.
+            # A relative address works under any base URL of Airflow.
             "href": (
                 "dispute-evidence/view?dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
             ),

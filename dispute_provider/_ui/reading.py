@@ -1,4 +1,4 @@
-"""Reading a dispute as it is now, in the process that serves Airflow's UI."""
+"""Read a dispute from its API, in the process that serves Airflow's UI."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from dispute_provider.exceptions import DisputeError
 from dispute_provider.hooks._connections import api_of
 
 log = logging.getLogger(__name__)
-# A person waits for it.
+# Seconds. A person is waiting.
 _LONGEST = 20.0
 
 
 class UnreadableError(Exception):
-    """The dispute cannot be read just now, and why, for people."""
+    """The dispute cannot be read; the message is for the user."""
 
 
 async def read(record: Record) -> Snapshot:
-    """What the API holds for a record's dispute, with the names and sizes of documents.
+    """Return what the API holds for a record's dispute, with the names and sizes of documents.
 
-    :raises UnreadableError: if it cannot be told.
+    :raises UnreadableError: if it cannot be read within 20 seconds.
     """
     try:
         async with asyncio.timeout(_LONGEST):
-            # In a thread, where waiting for a database holds nobody up.
+            # In a thread, because it reads the connection from the database.
             api = await asyncio.to_thread(api_of, record.connection)
             async with api:
                 return await api.read(record.dispute, record.account, details=True)
@@ -42,11 +42,11 @@ async def read(record: Record) -> Snapshot:
         raise UnreadableError(str(error)) from None
     except AirflowException as error:
         log.warning("connection=%s dispute=%s: %s", record.connection, record.dispute, type(error).__name__)
-        raise UnreadableError(f"The connection {record.connection!r} cannot be used here.") from None
+        raise UnreadableError(f"Connection {record.connection!r} cannot be used by the API server.") from None
 
 
 def earlier_evidence(record: Record) -> Mapping[str, Any]:
-    """What the dispute held before our evidence took its place, by name; empty where nothing was kept."""
+    """Return the evidence that staging overwrote, by name; empty if none was kept."""
     try:
         kept = evidence_store.get(record.earlier) if record.earlier else None
         found = json.loads(kept) if kept else {}

@@ -24,20 +24,20 @@ from dispute_provider._tasks.signing import Signer
 
 log = logging.getLogger(__name__)
 _KEY_LENGTH = 16
-# Disputes of a task that are listed beside one another: a review has no more than a hundred to decide.
+# Disputes on one page. A review has at most a hundred.
 _MOST = 1000
-# What Airflow's column of map indices holds.
+# The largest value of Airflow's map_index column.
 _LARGEST_INDEX = 2**31 - 1
 _Name = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task instance and the disputes that it shows.
+    """A task instance and its disputes.
 
-    :param answer_by: when its review closes, while it waits for an answer.
-    :param records: soonest deadline first; none where the task has nothing to do with disputes. Of one that
-        is not as a task of its run signed it, only its names and the reason are left.
+    :param answer_by: when the review ends; None unless it waits for an answer.
+    :param records: soonest deadline first; empty if the task handles no disputes. A record whose signature is
+        invalid keeps only its names and the reason.
     """
 
     dag_id: str
@@ -49,21 +49,21 @@ class Task:
     records: tuple[Record, ...]
 
     def record(self, key: str) -> Record | None:
-        """The record of one of its disputes."""
+        """Return the record of a dispute; None if there is none."""
         return next((record for record in self.records if key_of(record) == key), None)
 
     @property
     def documents(self) -> frozenset[str]:
-        """The sha256 of the documents that may be shown at this task, and of no others."""
+        """The sha256 of all documents that may be shown for this task."""
         return frozenset(sha256 for record in self.records for sha256 in record.documents.values())
 
     def drawing(self, sha256: str) -> str | None:
-        """The sha256 of what staging has drawn of a document; None where it has kept nothing."""
+        """Return the sha256 of a document's drawing; None if staging kept none."""
         return next((found for record in self.records if (found := record.drawings.get(sha256))), None)
 
 
 def key_of(record: Record) -> str:
-    """What a record is asked for by: it names this very state of the evidence."""
+    """Return the key of a record; it changes with the evidence."""
     identity = [record.provider, record.connection, record.account, record.dispute, record.digest]
     return sha256_of(identity)[:_KEY_LENGTH]
 
@@ -74,9 +74,9 @@ def find_task(
     task_id: _Name,
     map_index: Annotated[int, Path(ge=-1, le=_LARGEST_INDEX)],
 ) -> Task:
-    """The task instance of a path.
+    """Return the task instance of a path.
 
-    :raises HTTPException: 404, if there is none.
+    :raises HTTPException: 404, if it does not exist.
     """
     found = (
         TaskInstance.dag_id == dag_id,
@@ -95,7 +95,7 @@ def find_task(
     with create_session(scoped=False) as session:
         row = session.execute(select(*columns).where(*found)).one_or_none()
         if row is None:
-            raise HTTPException(404, "There is no such task.")
+            raise HTTPException(404, "Task not found.")
         state, kwargs, answer_by = row
         records = _awaited(kwargs)
         waits = bool(records)
@@ -117,7 +117,7 @@ TaskDep = Annotated[Task, Depends(find_task)]
 
 
 def _awaited(kwargs: Any) -> list[Record]:
-    """The records that a review shows while it waits: it resumes with them."""
+    """Return the records of a waiting review, from the arguments with which it resumes."""
     shown = kwargs.get("shown") if isinstance(kwargs, Mapping) else None
     if not isinstance(shown, Mapping):
         return []
@@ -132,18 +132,18 @@ def _records(value: Any) -> list[Record]:
             return []
         records = list(islice(records_of(value), _MOST + 1))
     except EvidenceStoreError as error:
-        log.warning("the records of a task cannot be shown: %s", error)
+        log.warning("cannot show the records of a task: %s", error)
         return []
     except ValueError:
         return []
     if len(records) > _MOST:
-        log.info("more than %d records are too many for a page", _MOST)
+        log.info("cannot show a task with more than %d records", _MOST)
         return []
     return records
 
 
 def _looks_like_records(value: Any) -> bool:
-    """Return whether any item is one: what else is in the list may have been edited."""
+    """Return whether any item is a record; the other items may have been edited."""
     return isinstance(value, list) and any(
         isinstance(item, Mapping) and {"dispute", "state"} <= item.keys() for item in value
     )

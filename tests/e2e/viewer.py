@@ -46,5 +46,5 @@ class Viewer:
     def original(self, file: str) -> bytes:
         """A document as it is downloaded."""
         with self.person.page.expect_download() as download:
-            self.document(file).get_by_role("link", name="Download the original").click()
+            self.document(file).get_by_role("link", name="Download original").click()
         return Path(download.value.path()).read_bytes()

@@ -115,7 +115,8 @@ def test_only_documents_of_the_task_that_is_looked_at(
     for sha256 in (other.sha256, hashlib.sha256(b"of nobody's").hexdigest(), "0" * 64):
         for end in ("", "/pages/1", "/original"):
             answer = client.get(f"{here}/documents/{sha256}{end}")
-            assert (answer.status_code, answer.json()) == (404, {"detail": "This task has no such document."})
+            assert answer.status_code == 404
+            assert answer.json() == {"detail": "Document not found in this task."}
     assert client.get(f"{site.address('review')}/documents/{other.sha256}").status_code == 200
 
 

@@ -157,7 +157,7 @@ def test_unchanged_it_is_exactly_what_goes_out(site: Site, stage_one: Stage) -> 
     site.returns("stage", staged.shown)
     now = reading(site, "stage")
     assert (now["match"], now["digest"]) == ("exact", staged.record.digest)
-    assert now["headline"] == "Exactly this will go out, and nothing else."
+    assert now["headline"] == "This is exactly the evidence that will be submitted."
     pieces = {piece["name"]: piece for piece in now["pieces"]}
     assert pieces.keys() == {"customer_name", "receipt", "uncategorized_text"}
     assert pieces["uncategorized_text"]["text"] == "One.\nTwo."
@@ -171,8 +171,8 @@ def test_an_edit_by_a_colleague_is_named(site: Site, stage_one: Stage) -> None:
     staged.edit(customer_name="Somebody Else", refund_policy_disclosure="New.")
     now = reading(site, "stage")
     assert now["match"] == "changed"
-    assert now["headline"] == "Changed since the review: a submission would be refused."
-    assert now["facts"] == ["Not as it was staged: customer_name, refund_policy_disclosure."]
+    assert now["headline"] == "The dispute has changed since the review. A submission would be refused."
+    assert now["facts"] == ["Changed since staging: Customer's name, How the refund policy was shown."]
     changed = {piece["name"] for piece in now["pieces"] if piece["changed"]}
     assert changed == {"customer_name", "refund_policy_disclosure"}
     assert now["digest"] != staged.record.digest
@@ -182,7 +182,7 @@ def test_what_is_gone_is_named(site: Site, stage_one: Stage) -> None:
     staged = stage_one({"customer_name": "Robin Larsen", "product_description": "Shoes"})
     site.returns("stage", staged.shown)
     staged.edit(product_description="")
-    assert reading(site, "stage")["facts"] == ["No longer there: product_description."]
+    assert reading(site, "stage")["facts"] == ["Removed since staging: What was sold."]
 
 
 def test_of_a_record_that_does_not_say_what_it_staged_no_piece_is_accused(
@@ -192,7 +192,7 @@ def test_of_a_record_that_does_not_say_what_it_staged_no_piece_is_accused(
     site.returns("stage", signed(replace(staged.record, differences=())))
     staged.edit(customer_name="Somebody Else")
     now = reading(site, "stage")
-    assert now["facts"] == ["Which piece of the evidence it is cannot be told."]
+    assert now["facts"] == ["The changed piece of evidence cannot be identified."]
     assert not any(piece["changed"] for piece in now["pieces"])
 
 
@@ -256,8 +256,8 @@ def test_after_the_submission_it_says_so(site: Site, stage_one: Stage) -> None:
     site.returns("review", staged.shown)
     site.returns("stage", signed(staged.record.ended(State.SUBMITTED, "confirmed")))
     assert reading(site, "review")["match"] == reading(site, "stage")["match"] == "sent"
-    assert reading(site, "stage")["headline"] == "Submitted; the dispute holds exactly what was approved."
-    assert "Answered already" in reading(site, "review")["headline"]
+    assert reading(site, "stage")["headline"] == "Submitted. The dispute holds exactly the approved evidence."
+    assert "already submitted" in reading(site, "review")["headline"]
 
 
 def test_a_submission_of_something_else_is_no_good_news(site: Site, stage_one: Stage) -> None:
@@ -266,8 +266,9 @@ def test_a_submission_of_something_else_is_no_good_news(site: Site, stage_one: S
     staged.submit()
     site.returns("stage", signed(staged.record.ended(State.SUBMITTED_DIFFERS, "differs")))
     now = reading(site, "stage")
-    assert (now["match"], now["headline"].partition(";")[0]) == ("changed", "Answered")
-    assert "Not as it was staged: customer_name." in now["facts"]
+    assert now["match"] == "changed"
+    assert now["headline"] == "Submitted evidence differs from the reviewed evidence."
+    assert "Changed since staging: Customer's name." in now["facts"]
 
 
 def test_what_was_conceded_does_not_go_out(site: Site, stage_one: Stage) -> None:
@@ -275,7 +276,8 @@ def test_what_was_conceded_does_not_go_out(site: Site, stage_one: Stage) -> None
         stage_one().record, state=State.APPROVED, approval=Approval("concede", "Ana (ana)", "now")
     )
     site.returns("review", signed(record, scope=f"{DAG}/{site.run_id}"))
-    assert reading(site, "review")["headline"] == "It is to be conceded: none of this goes out."
+    headline = reading(site, "review")["headline"]
+    assert headline == "Approved to be conceded. None of this evidence will be sent."
 
 
 def test_a_dispute_without_evidence_of_ours(site: Site, stage_one: Stage) -> None:
@@ -294,8 +296,8 @@ def test_a_dispute_that_cannot_be_answered_any_more(site: Site, stage_one: Stage
     site.returns("stage", staged.shown)
     now = reading(site, "stage")
     assert now["match"] in ("over", "sent", "changed")
-    assert now["status"] == "lost"
-    assert now["headline"] != "Exactly this will go out, and nothing else."
+    assert now["status"] == "Lost"
+    assert now["headline"] != "This is exactly the evidence that will be submitted."
 
 
 # When it cannot be read
@@ -312,7 +314,7 @@ def test_without_an_answer_of_the_api_the_documents_are_shown_all_the_same(
     answer = client.get(f"{site.address('stage')}/disputes/{shown['key']}")
     assert answer.status_code == 424
     assert "GetDisputesDispute" in answer.json()["detail"]
-    assert shown["documents"] == [{"name": "receipt", "sha256": staged.sha256}]
+    assert shown["documents"] == [{"label": "Receipt", "sha256": staged.sha256}]
     assert client.get(f"{site.address('stage')}/documents/{staged.sha256}/pages/3").content.startswith(PNG)
 
 
@@ -395,7 +397,7 @@ def test_a_document_that_the_store_has_lost(site: Site, stage_one: Stage, store:
     site.returns("stage", (staged := stage_one()).shown)
     (store / staged.sha256[:2] / staged.sha256).unlink()
     answer = site.client("ana").get(f"{site.address('stage')}/documents/{staged.sha256}")
-    assert (answer.status_code, "does not hold" in answer.json()["detail"]) == (404, True)
+    assert (answer.status_code, "does not have" in answer.json()["detail"]) == (404, True)
 
 
 def test_a_document_that_somebody_has_exchanged(site: Site, stage_one: Stage, store: Path) -> None:

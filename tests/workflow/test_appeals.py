@@ -358,7 +358,7 @@ def test_members_that_are_new_are_shown_and_left_alone(engine, sandbox, stripe_c
     sandbox.odd(of=dispute, set={"/evidence/appeal/klarna": {"note": "of a later version"}})
     engine.run(contest([appeal(dispute)], stripe_connection), approve)
     [form] = engine.forms
-    assert r"| appeal\/klarna | `note: of a later version` ·" in form["body"]
+    assert r"| Appeal › Klarna | `Note: of a later version` ·" in form["body"]
     bodies = [entry["body"]["evidence"]["appeal"] for entry in writes(sandbox)]
     assert bodies and all(set(body) == {"card"} for body in bodies)
 

@@ -19,7 +19,7 @@ def test_one_dispute_is_shown_in_full():
     held = snapshot("du_1", text="All of it.")
     form = review.form([record(held)], {"du_1": held})
 
-    assert form.subject == "2026-12-01 00:00 UTC · 12.00 USD · fraudulent · du_1"
+    assert form.subject == "2026-12-01 00:00 UTC · 12.00 USD · Fraudulent · du_1"
     assert "All of it." in form.body
     assert record(held).digest in form.body
     assert record(held).digest[:12] in form.options[0]
@@ -248,11 +248,11 @@ def test_no_text_closes_its_fence_or_hides_in_it(text):
 def test_a_text_in_line_with_its_name_keeps_every_space_and_cannot_leave_its_backticks(text):
     held = snapshot("du_1", text=text)
     body = review.form([record(held)], {"du_1": held}).body
-    row = next((line for line in body.split("\n") if line.startswith("| uncategorized\\_text | `")), None)
+    row = next((line for line in body.split("\n") if line.startswith("| Anything else | `")), None)
     if row is None:
         assert markdown.fenced(text) in body
         return
-    inside = row.removeprefix("| uncategorized\\_text | `").removesuffix("` |")
+    inside = row.removeprefix("| Anything else | `").removesuffix("` |")
     assert inside == markdown.one_line(text), "all of it, on one line"
     assert not re.search(r"[`|]|  |^ | $", inside)
 
@@ -263,7 +263,7 @@ def test_a_batch_names_stage_and_preparation_and_notes_only_where_there_are_any(
     noted = [replace(records[0], notes=("changed",), prepared_by="Ben", customer_contacted=False), records[1]]
     body = review.form(noted, snapshots).body
     assert "| Notes |" in body
-    assert "du\\_0 · 1.00 USD · chargeback\n\nPrepared by: Ben · Customer contacted: **no**\n\n| | |" in body
+    assert "du\\_0 · 1.00 USD · Chargeback\n\nPrepared by: Ben · Customer contacted: **no**\n\n| | |" in body
 
 
 @given(st.text())

@@ -68,7 +68,7 @@ def test_what_happens_without_an_answer_is_told_in_utc_and_in_the_configured_zon
     assert "UTC (" not in body(snapshot("du_1"), Ending(until, ZoneInfo("Europe/London"))), (
         "the same in winter"
     )
-    assert "the policy small sums decides" in body(snapshot("du_1"), Ending(until, UTC, "small sums"))
+    assert "policy small sums decides" in body(snapshot("du_1"), Ending(until, UTC, "small sums"))
     assert "gives no due date" in body(snapshot("du_1", due=None))
 
 
@@ -84,14 +84,14 @@ def test_the_verdict_says_what_is_missing_and_the_usage_what_it_takes():
     shown = body(
         snapshot("du_1"), verdict="weak", missing=("receipt: shows what was bought",), usage="3 of 49 pages"
     )
-    assert "**weak**. Missing evidence that would help:\n\n- receipt\\: shows what was bought" in shown
+    assert "**Weak**. Missing evidence that would help:\n\n- Receipt\\: shows what was bought" in shown
     assert "3 of 49 pages" in shown
 
 
 def test_a_text_says_how_much_of_its_limit_it_takes():
     text = "Signed for by the customer. 😀\n" * 9
     held = replace(snapshot("du_1"), evidence=(Evidence("uncategorized_text", text=text),))
-    assert f"**uncategorized\\_text** · {31 * 9} of 20,000 characters" in body(held)
+    assert f"**Anything else** · {31 * 9} of 20,000 characters" in body(held)
 
 
 def test_every_piece_says_whose_it_is():
@@ -116,11 +116,11 @@ def test_every_piece_says_whose_it_is():
     def line(name: str) -> str:
         return next(line for line in shown.split("\n") if line.startswith((f"| {name} ", f"**{name}**")))
 
-    assert "**existing evidence kept; the case has different evidence**" in line("kept")
-    assert "**existing evidence overwritten**" in line("new")
-    assert "**changed since staging**" in line("mixed")
-    assert "added from the case" in line("receipt")
-    assert "a **existing evidence, not from the case** · d added from the case" in line("form")
+    assert "**existing evidence kept; the case has different evidence**" in line("Kept")
+    assert "**existing evidence overwritten**" in line("New")
+    assert "**changed since staging**" in line("Mixed")
+    assert "added from the case" in line("Receipt")
+    assert "a **existing evidence, not from the case** · d added from the case" in line("Form")
     assert "### Changes made by staging" in shown
     assert f"| `{start('ours')}` | `{start('what was there')}` |" in shown
 

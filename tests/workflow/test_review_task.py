@@ -98,7 +98,7 @@ def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(st
     assert "four eyes" in held["reason"]
     ended = staged("du_1", stripe_connection, last_end="unknown")
     [held], _ = resume(TIMEOUT, [ended], at_deadline=SMALL)
-    assert "whether it was sent before" in held["reason"]
+    assert "an earlier submission ended unknown" in held["reason"]
 
 
 @pytest.mark.parametrize("event", [{"error": "x", "error_type": "unknown"}, {"responded_by_user": None}])
@@ -215,7 +215,7 @@ def test_a_dispute_is_conceded_only_when_it_is_said_twice(typed, state, engine, 
         assert decided["approval"]["action"] == "concede"
         assert decided["reason"].startswith("concession approved: too weak")
     else:
-        assert "void" in decided["reason"]
+        assert "is invalid: " in decided["reason"]
     assert results(engine, run)["du_1"]["state"] == state
     assert sandbox.dispute("du_1")["status"] == ("lost" if typed else "needs_response")
     assert not any(entry["submitted"] for entry in sandbox.journal())
@@ -233,7 +233,7 @@ def test_a_case_that_is_to_be_edited_is_held_by_name(engine, sandbox, stripe_con
     record = results(engine, run)["du_1"]
     assert run.state == "success", "somebody decided so"
     assert (record["state"], record["approval"]["action"]) == ("held", "edit")
-    assert "put to review again" in record["reason"]
+    assert "opens a new review" in record["reason"]
 
 
 def test_who_is_to_answer_is_told_with_the_link_and_a_broken_channel_stops_nothing(

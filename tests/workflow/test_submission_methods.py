@@ -101,7 +101,7 @@ def test_a_reviewer_is_told_when_a_colleague_has_switched_it_on_since(engine, sa
     dag.get_task("stage")._post_execute_hook = switch
     engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {"note": "ok"}})
     [form] = engine.forms
-    assert "submits what is staged there at the due date, approved or not" in form["body"]
+    assert "submits staged evidence automatically at the due date, approved or not" in form["body"]
 
 
 @pytest.mark.parametrize("options", [{}, {"switch_to_manual": True}], ids=["as it is", "switch"])

@@ -1,6 +1,6 @@
-// Elements and texts. Whatever strangers wrote becomes a text node here, and never anything else.
+// Elements and texts. Untrusted text always becomes a text node.
 
-/** An element with properties, and children: elements, texts, lists of both; null is left out. */
+/** Returns an element with properties and children: elements, texts or lists of them; null is left out. */
 export function el(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -13,13 +13,13 @@ export function el(name, properties = {}, ...children) {
   return made;
 }
 
-// Controls, formats (among them zero-width and direction characters), line and paragraph separators, what has no
-// meaning, selectors of variants, and the letters and patterns that are drawn as nothing.
+// Control and format characters (zero-width and direction characters among them), line and paragraph separators,
+// unassigned and private characters, variation selectors, and blank letters.
 const HIDDEN =
   /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}\u{fe00}-\u{fe0f}\u{e0100}-\u{e01ef}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/u;
 const PLAIN = /^[\n\t]$/;
 
-/** A text for people: what would be invisible stands there by its code point. */
+/** Returns a text with its invisible characters replaced by their code points. */
 export function visible(text) {
   const parts = [];
   let plain = "";
@@ -29,16 +29,10 @@ export function visible(text) {
       continue;
     }
     const code = letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-    parts.push(plain, el("span", { class: "hidden-character", title: "a character that is not seen" }, `U+${code}`));
+    parts.push(plain, el("span", { class: "hidden-character", title: "Invisible character" }, `U+${code}`));
     plain = "";
   }
   return [...parts, plain].filter((part) => part !== "");
-}
-
-/** A name of the API's as people write it. */
-export function spoken(name) {
-  const words = String(name ?? "").replace(/[_-]+/g, " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 const SIZES = [[1_000_000, "MB"], [1000, "kB"]];
@@ -52,19 +46,19 @@ const DATE = new Intl.DateTimeFormat("en-GB", {
   weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
 });
 
-/** A moment in UTC; the reader's own time on pointing at it. */
+/** Returns a time in UTC, with the user's local time as its tooltip. */
 export function moment(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.valueOf())) return String(iso);
-  return el("time", { datetime: iso, title: `${date.toLocaleString()} where you are` }, `${DATE.format(date)} UTC`);
+  return el("time", { datetime: iso, title: `${date.toLocaleString()} local time` }, `${DATE.format(date)} UTC`);
 }
 
-/** The time until a moment in two units, ticking; calm until less than two days are left. */
+/** Returns a countdown in two units; its color changes two days and six hours before the end. */
 export function timeLeft(iso) {
   const shown = el("span", { class: "left" });
   const tick = () => {
     const seconds = Math.floor((new Date(iso) - Date.now()) / 1000);
-    shown.textContent = seconds > 0 ? `${inUnits(seconds)} left` : "time is over";
+    shown.textContent = seconds > 0 ? `${inUnits(seconds)} left` : "Overdue";
     shown.dataset.urgency = seconds <= 0 ? "over" : seconds < 6 * 3600 ? "hours" : seconds < 48 * 3600 ? "days" : "calm";
   };
   tick();

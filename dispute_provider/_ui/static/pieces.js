@@ -1,22 +1,20 @@
-// The evidence itself: texts as they are, documents page by page.
+// The evidence: texts verbatim, documents page by page.
 
-import { bytes, el, spoken, visible } from "./dom.js";
+import { bytes, el, visible } from "./dom.js";
 
 const SHORT = 90;
 // As short_digest in _evidence/snapshot.py.
 const SHOWN_DIGEST = 12;
+// What a reviewer must know about the origin of a piece; evidence that is simply the case's has no chip.
 const ORIGINS = {
-  added: ["from the case", ""],
-  same: ["from the case, there already", ""],
-  renewed: ["from the case, renewed", ""],
-  kept: ["a colleague's, kept · the case has another", "attention"],
-  theirs: ["not from the case", "attention"],
-  overwritten: ["from the case, in place of a colleague's", "attention"],
+  kept: "Existing evidence kept; the case differs",
+  theirs: "Not from the case",
+  overwritten: "Existing evidence overwritten",
 };
 
-/** All that is on a dispute: short texts as a table, then longer ones, then documents. */
+/** Returns all evidence of a dispute: short texts as a table, then longer texts, then documents. */
 export function evidence(pieces, address) {
-  if (!pieces.length) return el("p", { class: "quiet" }, "There is no evidence on the dispute.");
+  if (!pieces.length) return el("p", { class: "quiet" }, "This dispute has no evidence.");
   const [documents, texts] = [pieces.filter((piece) => piece.document), pieces.filter((piece) => !piece.document)];
   const short = texts.filter(isShort);
   return [
@@ -33,25 +31,25 @@ function isShort(piece) {
 
 function row(piece) {
   return el("div", { class: piece.changed ? "changed" : null },
-    el("dt", {}, spoken(piece.name), el("code", {}, piece.name)),
+    el("dt", { title: piece.name }, visible(piece.label)),
     el("dd", {}, el("span", { class: "text", dir: "auto" }, visible(piece.text)), chips(piece)));
 }
 
 function chips(piece) {
-  const [words, tone] = ORIGINS[piece.difference] ?? [null];
+  const origin = ORIGINS[piece.difference];
   return [
-    piece.changed ? el("span", { class: "chip bad" }, "changed since") : null,
-    words && tone ? el("span", { class: `chip ${tone}` }, words) : null,
+    piece.changed ? el("span", { class: "chip bad" }, "Changed since staging") : null,
+    origin ? el("span", { class: "chip attention" }, origin) : null,
   ];
 }
 
 function head(piece, ...facts) {
-  return el("header", {}, el("h3", {}, spoken(piece.name)), el("code", {}, piece.name), chips(piece),
+  return el("header", {}, el("h3", { title: piece.name }, visible(piece.label)), chips(piece),
     el("span", { class: "facts" }, facts.filter(Boolean).join(" · ")));
 }
 
 function textOf(piece) {
-  const text = piece.text ?? outline(piece.value);
+  const { text } = piece;
   return el("article", { class: piece.changed ? "piece changed" : "piece" },
     head(piece, `${text.length.toLocaleString("en")} characters`),
     el("pre", { tabindex: "0", dir: "auto" }, visible(text)),
@@ -60,23 +58,10 @@ function textOf(piece) {
 
 function before(piece) {
   if (!piece.earlier) return null;
-  const text = typeof piece.earlier === "string" ? piece.earlier : outline(piece.earlier);
-  return el("details", {}, el("summary", {}, "What stood there before"), el("pre", { dir: "auto" }, visible(text)));
+  return el("details", {}, el("summary", {}, "Previous text"), el("pre", { dir: "auto" }, visible(piece.earlier)));
 }
 
-/** A structure as indented lines. */
-function outline(value, indent = "") {
-  if (value === null || typeof value !== "object") return `${indent}${value}`;
-  return Object.entries(value)
-    .map(([name, item]) => {
-      const label = Array.isArray(value) ? `${Number(name) + 1}.` : `${name}:`;
-      const nested = item !== null && typeof item === "object";
-      return nested ? `${indent}${label}\n${outline(item, `${indent}  `)}` : `${indent}${label} ${item}`;
-    })
-    .join("\n");
-}
-
-/** One of the dispute's documents; of those that we have not uploaded there are no bytes to show. */
+/** Returns a document with its pages; a document whose bytes were not kept has no preview. */
 export function documentOf(piece, address) {
   const { sha256, filename, size, content_type: type } = piece.document;
   const article = el("article", { class: piece.changed ? "piece changed" : "piece" });
@@ -84,12 +69,12 @@ export function documentOf(piece, address) {
   if (!sha256) {
     article.append(head(piece, ...facts),
       el("p", { class: "file" }, visible(filename ?? piece.document.id)),
-      el("p", { class: "quiet" }, "Somebody else has uploaded this: open it on the dispute's own page."));
+      el("p", { class: "quiet" }, "This document was not uploaded from the case. Open it on the dispute's page at the API."));
     return article;
   }
   const place = `${address}/documents/${encodeURIComponent(sha256)}`;
-  const download = el("a", { href: `${place}/original`, download: true, class: "download" }, "Download the original");
-  const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Reading…"));
+  const download = el("a", { href: `${place}/original`, download: true, class: "download" }, "Download original");
+  const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Loading…"));
   article.append(head(piece, ...facts),
     el("p", { class: "file" }, filename ? visible(filename) : null,
       el("code", { title: sha256 }, `sha256 ${sha256.slice(0, SHOWN_DIGEST)}…`), download),
@@ -98,7 +83,7 @@ export function documentOf(piece, address) {
   return article;
 }
 
-/** "image/jpeg" as "JPEG". */
+/** Returns "JPEG" for "image/jpeg". */
 function typeName(contentType) {
   return contentType?.split("/").pop().toUpperCase();
 }
@@ -116,23 +101,23 @@ async function fill(article, body, piece, place) {
     }
     body.replaceChildren(...Array.from({ length: known.pages }, (_, index) => page(place, index + 1, known.pages)));
   } catch (problem) {
-    body.replaceChildren(el("p", { class: "problem" }, visible(`It cannot be shown: ${problem.message}`)));
+    body.replaceChildren(el("p", { class: "problem" }, visible(`Cannot show this document: ${problem.message}`)));
   }
 }
 
 function sentence(detail) {
-  return typeof detail === "string" ? detail : "the answer of Airflow was not understood";
+  return typeof detail === "string" ? detail : "Airflow returned an unexpected response";
 }
 
-/** A page: drawn when it comes into view, enlarged and back by a click. */
+/** Returns a page that loads when it comes into view; a click zooms it in and out. */
 function page(place, number, pages) {
   const source = (width) => `${place}/pages/${number}?width=${width}`;
   const name = `Page ${number} of ${pages}`;
-  // Until it has come it takes the room of a sheet of paper: so those further down are not asked for yet.
+  // Until it loads, it takes the space of a sheet of paper, so that pages further down are not requested yet.
   const image = el("img", { alt: name, loading: "lazy", decoding: "async", width: 1200, height: 1600 });
   image.addEventListener("load", () => ["width", "height"].forEach((side) => image.removeAttribute(side)), { once: true });
   image.src = source(1200);
-  const button = el("button", { type: "button", "aria-pressed": "false", title: "Enlarge, and back", "aria-label": `${name}: enlarge` }, image);
+  const button = el("button", { type: "button", "aria-pressed": "false", title: "Zoom in or out", "aria-label": `${name}: zoom` }, image);
   button.addEventListener("click", () => {
     const large = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(large));
@@ -142,8 +127,8 @@ function page(place, number, pages) {
   image.addEventListener("error", async () => {
     const answer = await fetch(image.src).catch(() => null);
     const known = await answer?.json().catch(() => null);
-    const why = known ? sentence(known.detail) : "it was not drawn";
-    figure.replaceChildren(el("p", { class: "problem" }, visible(`${name} cannot be shown: ${why}`)));
+    const why = known ? sentence(known.detail) : "the page was not rendered";
+    figure.replaceChildren(el("p", { class: "problem" }, visible(`Cannot show ${name.toLowerCase()}: ${why}`)));
   });
   return figure;
 }

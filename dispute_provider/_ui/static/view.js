@@ -1,43 +1,45 @@
-// The page at a task: its disputes at the left, the chosen one with all its evidence at the right.
+// The Evidence tab of a task: its disputes on the left, the selected dispute with its evidence on the right.
 
-import { el, moment, spoken, timeLeft, visible } from "./dom.js";
+import { el, moment, timeLeft, visible } from "./dom.js";
 import { documentOf, evidence } from "./pieces.js";
 
 const app = document.getElementById("app");
-const asked = new URLSearchParams(location.search);
-// Airflow leaves the placeholder as it is at tasks that are not mapped.
-const mapIndex = /^\d+$/.test(asked.get("map_index") ?? "") ? asked.get("map_index") : "-1";
-const [dag, run, name] = ["dag_id", "run_id", "task_id"].map((key) => encodeURIComponent(asked.get(key) ?? ""));
+const query = new URLSearchParams(location.search);
+// Airflow does not replace the placeholder of a task that is not mapped.
+const mapIndex = /^\d+$/.test(query.get("map_index") ?? "") ? query.get("map_index") : "-1";
+const [dag, run, name] = ["dag_id", "run_id", "task_id"].map((key) => encodeURIComponent(query.get(key) ?? ""));
 const address = `dags/${dag}/runs/${run}/tasks/${name}/${mapIndex}`;
 
 const VERDICTS = {
-  ready: ["good", "Ready", "nothing is missing that this reason asks for"],
-  weak: ["attention", "Weak", "it would be stronger with what is not there yet"],
-  missing: ["bad", "Incomplete", "what this reason turns on is not there"],
-  unknown: ["", "Not assessed", "nothing is known of what this reason asks for"],
+  ready: ["good", "Ready", "The case has all recommended evidence for this reason."],
+  weak: ["attention", "Weak", "More evidence would strengthen this case."],
+  missing: ["bad", "Incomplete", "The case has none of the recommended evidence for this reason."],
+  unknown: ["", "Not assessed", "There are no recommendations for this reason."],
 };
 const MATCHES = { exact: "good", sent: "good", changed: "bad", over: "attention", nothing: "" };
 const MARKS = { good: "✓", bad: "!", attention: "!", "": "i" };
 const STATES = {
-  staged: "", approved: "good", submitted: "good", conceded: "", held: "attention", rejected: "attention",
-  "already-submitted": "attention", "submitted-differs": "bad", refused: "bad", unknown: "bad",
+  staged: ["", "Staged"], approved: ["good", "Approved"], submitted: ["good", "Submitted"],
+  conceded: ["", "Conceded"], held: ["attention", "Held"], rejected: ["attention", "Rejected"],
+  "already-submitted": ["attention", "Already submitted"], "submitted-differs": ["bad", "Submitted, differs"],
+  refused: ["bad", "Refused"], unknown: ["bad", "Unknown"],
 };
 const KINDS = {
-  added: "added", same: "was there already", renewed: "ours, of an earlier version, replaced",
-  removed: "ours, of an earlier version, taken away", kept: "a colleague's, kept; the case has another",
-  overwritten: "a colleague's, overwritten", theirs: "not from the case, left alone", conflict: "in conflict: nothing was written",
+  renewed: "Updated from an earlier version of the case", removed: "Removed; it was from an earlier version of the case",
+  kept: "Existing evidence kept; the case differs", overwritten: "Existing evidence overwritten",
+  theirs: "Existing evidence, not from the case", conflict: "Conflict: nothing was written",
 };
 
 class Refused extends Error {}
 
 async function ask(path) {
   const answer = await fetch(path);
-  const known = await answer.json().catch(() => ({}));
-  if (answer.ok) return known;
-  if (answer.status === 401) throw new Refused("Your login has ended. Log in to Airflow again, and reload this page.");
+  const content = await answer.json().catch(() => ({}));
+  if (answer.ok) return content;
+  if (answer.status === 401) throw new Refused("Your session has expired. Log in to Airflow and reload this page.");
   if (answer.status === 403)
-    throw new Refused("You may not see this: evidence is shown to those who may answer the review.");
-  throw new Error(typeof known.detail === "string" ? known.detail : `Airflow answered ${answer.status}.`);
+    throw new Refused("You don't have permission to see this evidence. Only users who can respond to the review can see it.");
+  throw new Error(typeof content.detail === "string" ? content.detail : `Airflow returned status ${answer.status}.`);
 }
 
 function message(text) {
@@ -54,7 +56,7 @@ async function start() {
   } catch (problem) {
     return message(problem.message);
   }
-  if (!task.disputes.length) return message("This task has no evidence of a dispute to show.");
+  if (!task.disputes.length) return message("This task has no dispute evidence.");
   const main = el("main", { tabindex: "-1" });
   const list = task.disputes.length > 1 ? sidebar(task) : null;
   app.className = list ? "with-list" : "";
@@ -72,22 +74,27 @@ async function start() {
 }
 
 function sidebar(task) {
-  return el("nav", { "aria-label": "Disputes of this task" },
+  return el("nav", { "aria-label": "Disputes in this task" },
     el("h2", {}, `${task.disputes.length} disputes`),
     el("ol", {}, task.disputes.map((dispute) =>
       el("li", {}, el("a", { href: `#${dispute.key}` },
         el("strong", {}, dispute.money),
-        el("span", { class: `chip ${STATES[dispute.state] ?? ""}` }, dispute.state),
-        el("span", { class: "quiet" }, visible(spoken(dispute.dispute_reason))),
+        stateChip(dispute),
+        el("span", { class: "quiet" }, visible(dispute.dispute_reason ?? "")),
         el("code", {}, visible(dispute.dispute)),
         dispute.due ? timeLeft(dispute.due) : null)))));
 }
 
+function stateChip(dispute) {
+  const [tone, text] = STATES[dispute.state] ?? ["", dispute.state];
+  return el("span", { class: `chip ${tone}` }, text);
+}
+
 function show(main, task, dispute) {
-  const banner = el("section", { class: "banner", role: "status" }, el("p", {}, "Reading what is on the dispute now…"));
+  const banner = el("section", { class: "banner", role: "status" }, el("p", {}, "Loading the dispute…"));
   const pieces = el("div", { class: "pieces" });
   const facts = el("dl", { class: "facts-grid" });
-  const read = el("p", { class: "quiet" });
+  const lastRead = el("p", { class: "quiet" });
   main.replaceChildren(
     ...[
       heading(dispute),
@@ -96,30 +103,30 @@ function show(main, task, dispute) {
       assessment(dispute),
       el("section", {}, el("h2", {}, "Evidence", dispute.usage ? el("span", { class: "quiet" }, dispute.usage) : null), pieces),
       differences(dispute),
-      el("section", {}, el("h2", {}, "About this dispute"), facts),
+      el("section", {}, el("h2", {}, "Dispute details"), facts),
       el("footer", {},
-        el("p", {}, "Digest of the evidence at this task ", el("code", { class: "digest" }, dispute.digest ?? "none")),
-        read,
+        el("p", {}, "Evidence digest of this task ", el("code", { class: "digest" }, dispute.digest ?? "none")),
+        lastRead,
         next(task, dispute)),
     ].filter(Boolean));
-  fill(facts, known(dispute, {}));
-  lookUp(dispute, banner, pieces, facts, read);
+  fill(facts, details(dispute, {}));
+  load(dispute, banner, pieces, facts, lastRead);
 }
 
-/** Fills in what is on the dispute now, unless another one has been chosen meanwhile. */
-async function lookUp(dispute, banner, pieces, facts, read) {
+/** Shows what the dispute holds now, unless another dispute has been selected. */
+async function load(dispute, banner, pieces, facts, lastRead) {
   try {
     const now = await ask(`${address}/disputes/${encodeURIComponent(dispute.key)}`);
     if (!banner.isConnected) return;
     fillBanner(banner, MATCHES[now.match] ?? "bad", now.headline, now.facts);
     pieces.replaceChildren(...[evidence(now.pieces, address)].flat(Infinity).filter(Boolean));
-    fill(facts, known(dispute, now));
-    read.append("Read from the dispute ", moment(now.read_at), " ");
+    fill(facts, details(dispute, now));
+    lastRead.append("Last updated ", moment(now.read_at), " ");
   } catch (problem) {
     if (!banner.isConnected) return;
-    unread(banner, pieces, dispute, problem);
+    showError(banner, pieces, dispute, problem);
   }
-  read.append(el("button", { type: "button", onclick: start }, "Read again"));
+  lastRead.append(el("button", { type: "button", onclick: start }, "Refresh"));
 }
 
 function next(task, dispute) {
@@ -132,19 +139,19 @@ function next(task, dispute) {
 
 function heading(dispute) {
   const code = dispute.network_code === dispute.dispute_reason ? null : dispute.network_code;
-  const facts = [spoken(dispute.dispute_reason), code ? `code ${code}` : null, dispute.stage];
+  const facts = [dispute.dispute_reason, code ? `code ${code}` : null, dispute.stage];
   return el("header", { class: "hero" },
-    el("h1", {}, dispute.money, el("span", { class: `chip ${STATES[dispute.state] ?? ""}` }, dispute.state)),
+    el("h1", {}, dispute.money, stateChip(dispute)),
     el("p", {}, visible(facts.filter(Boolean).join(" · ")), " ", el("code", {}, visible(dispute.dispute))));
 }
 
 function deadline(task, dispute) {
   const waits = task.answer_by && dispute.state === "staged";
   return el("section", { class: "deadline" },
-    el("p", {}, el("span", { class: "label" }, "Due"), dispute.due ? moment(dispute.due) : "no due date", dispute.due ? timeLeft(dispute.due) : null),
+    el("p", {}, el("span", { class: "label" }, "Due by"), dispute.due ? moment(dispute.due) : "No due date", dispute.due ? timeLeft(dispute.due) : null),
     waits
       ? el("p", {}, el("span", { class: "label" }, "Answer by"), moment(task.answer_by), timeLeft(task.answer_by),
-          el("span", { class: "quiet" }, "under Required Actions; without an answer nothing is sent"))
+          el("span", { class: "quiet" }, "Respond under Required Actions."))
       : null);
 }
 
@@ -155,68 +162,63 @@ function fillBanner(banner, tone, headline, facts = []) {
     el("div", {}, el("p", {}, el("strong", {}, visible(headline))), facts.map((fact) => el("p", {}, visible(fact)))));
 }
 
-/** The API cannot be asked: the documents are ours to show, the texts are not stored anywhere of ours. */
-function unread(banner, pieces, dispute, problem) {
-  fillBanner(banner, "attention", "What is on the dispute now could not be read.", [
+/** Shows why the dispute cannot be read, and the stored documents. Texts are not stored. */
+function showError(banner, pieces, dispute, problem) {
+  fillBanner(banner, "attention", "The dispute could not be read.", [
     problem.message,
     ...(problem instanceof Refused ? [] : [
-      "The documents below are those that were put to review. The texts stand in the review's form, under Required Actions.",
+      "The documents below are the reviewed ones. See the review form under Required Actions for the texts.",
     ]),
   ]);
   const shown = problem instanceof Refused ? [] : dispute.documents;
-  pieces.replaceChildren(...shown.map(({ name, sha256 }) =>
-    documentOf({ name: name ?? "document", document: { sha256 } }, address)));
+  pieces.replaceChildren(...shown.map(({ label, sha256 }) =>
+    documentOf({ label: label ?? "Document", document: { sha256 } }, address)));
 }
 
 function assessment(dispute) {
-  const [tone, word, why] = VERDICTS[dispute.verdict] ?? [];
+  const [tone, verdict, why] = VERDICTS[dispute.verdict] ?? [];
   const items = [
     ...dispute.warnings.map((text) => el("li", { class: "warning" }, el("strong", {}, visible(text)))),
     ...dispute.notes.map((text) => el("li", {}, visible(text))),
-    ...dispute.missing.map((text) => el("li", { class: "missing" }, absent(text))),
+    ...dispute.missing.map(({ label, why }) =>
+      el("li", { class: "missing" }, label ? el("strong", {}, visible(label)) : null, label ? " " : null, visible(why))),
   ];
-  if (!word && !items.length && !dispute.approval && dispute.state === "staged") return null;
+  if (!verdict && !items.length && !dispute.approval && dispute.state === "staged") return null;
   return el("section", { class: "assessment" },
-    word ? el("p", {}, el("span", { class: `chip ${tone}` }, word), ` ${why}.`) : null,
+    verdict ? el("p", {}, el("span", { class: `chip ${tone}` }, verdict), ` ${why}`) : null,
     items.length ? el("ul", {}, items) : null,
-    dispute.state === "staged" ? null : el("p", {}, el("span", { class: `chip ${STATES[dispute.state] ?? ""}` }, dispute.state), " ", visible(dispute.reason)),
+    dispute.state === "staged" ? null : el("p", {}, stateChip(dispute), " ", visible(dispute.reason)),
     dispute.approval
-      ? el("p", { class: "quiet" }, visible(`${spoken(dispute.approval.action)} was answered by ${dispute.approval.responder}, `), moment(dispute.approval.responded_at))
+      ? el("p", { class: "quiet" }, visible(`Response: ${dispute.approval.action}, by ${dispute.approval.responder}, `), moment(dispute.approval.responded_at))
       : null);
 }
 
-/** What is missing is told as a name and why it matters. */
-function absent(text) {
-  const [name, ...why] = text.split(": ");
-  return why.length ? [el("strong", {}, visible(spoken(name))), " ", visible(why.join(": "))] : visible(text);
-}
-
 function differences(dispute) {
-  const told = dispute.differences.filter((each) => each.kind !== "added" && each.kind !== "same");
-  if (!told.length) return null;
-  return el("section", {}, el("h2", {}, "What was on the dispute before"),
+  const changes = dispute.differences.filter((each) => each.kind !== "added" && each.kind !== "same");
+  if (!changes.length) return null;
+  return el("section", {}, el("h2", {}, "Changes made by staging"),
     el("table", {},
-      el("thead", {}, el("tr", {}, ["Evidence", "What became of it", "In the case", "Before"].map((text) => el("th", { scope: "col" }, text)))),
-      el("tbody", {}, told.map((each) => el("tr", {},
-        el("th", { scope: "row" }, visible(spoken(each.name))),
+      el("thead", {}, el("tr", {}, ["Evidence", "Change", "Case", "Dispute before"].map((text) => el("th", { scope: "col" }, text)))),
+      el("tbody", {}, changes.map((each) => el("tr", {},
+        el("th", { scope: "row" }, visible(each.label)),
         el("td", {}, KINDS[each.kind] ?? visible(each.kind)),
         el("td", {}, el("code", {}, each.case ?? "–")),
         el("td", {}, el("code", {}, each.held ?? "–")))))));
 }
 
-function known(dispute, now) {
-  const contacted = { true: "yes", false: "no" }[dispute.customer_contacted] ?? "not said";
+function details(dispute, now) {
+  const contacted = { true: "Yes", false: "No" }[dispute.customer_contacted] ?? "Not specified";
   return {
-    "Disputed": dispute.money,
+    "Disputed amount": dispute.money,
     "Charged": dispute.charged,
     "Refunded": dispute.refunded,
     "Network": now.network,
     "Merchant": now.merchant ?? dispute.account,
-    "Mode": { true: "live", false: "test" }[now.live],
-    "Status now": now.status,
-    "Earlier submissions": dispute.submissions,
-    "Prepared by": dispute.prepared_by ?? "not said",
-    "Customer contacted first": contacted,
+    "Mode": { true: "Live", false: "Test" }[now.live],
+    "Status": now.status,
+    "Previous submissions": dispute.submissions,
+    "Prepared by": dispute.prepared_by ?? "Not specified",
+    "Customer contacted": contacted,
     "Connection": dispute.connection,
     "Task": `${decodeURIComponent(dag)} · ${decodeURIComponent(name)}${mapIndex === "-1" ? "" : ` [${mapIndex}]`}`,
   };
@@ -227,7 +229,7 @@ function fill(list, facts) {
   list.replaceChildren(...rows.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, visible(value)))));
 }
 
-/** Follows the theme that was chosen in Airflow, which is of the same origin as its frame. */
+/** Follows Airflow's theme; the frame around this page has the same origin. */
 function followTheme() {
   if (parent === window) return;
   const outside = parent.document.documentElement;

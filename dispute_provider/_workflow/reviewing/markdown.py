@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.lengths import text_length
 from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.record import Difference, Record
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
-from dispute_provider._explain.markdown import facts, fenced, one_line, plain, table, unbroken, visible
+from dispute_provider._explain.labels import label
+from dispute_provider._explain.markdown import (
+    facts,
+    fenced,
+    one_line,
+    plain,
+    table,
+    unbroken,
+    visible,
+)
 from dispute_provider._explain.money import format_amount
+from dispute_provider._explain.outline import outline
 from dispute_provider._workflow.reviewing.ending import Ending
 
 INQUIRY = "inquiry"
@@ -34,6 +43,8 @@ _KINDS = {
     "theirs": "**existing evidence, not from the case**",
 }
 _CONTACTED = {True: "yes", False: "**no**", None: "not specified"}
+# Labels of the verdicts, for reviewers.
+VERDICTS = {"ready": "Ready", "weak": "Weak", "missing": "Incomplete", "unknown": "Not assessed"}
 _DOCUMENTS = "Open the **Evidence** tab of this task to see the documents exactly as they will be sent."
 
 
@@ -48,7 +59,7 @@ def totals(records: Sequence[Record]) -> str:
 
 def single_subject(record: Record) -> str:
     """Return the subject of a review of one dispute; the due date comes first."""
-    facts = (record.due_text, record.money, one_line(record.dispute_reason), record.dispute)
+    facts = (record.due_text, record.money, one_line(_label(record, record.dispute_reason)), record.dispute)
     return " · ".join(facts) + no_preview([record])
 
 
@@ -101,8 +112,8 @@ def _inquiry(record: Record) -> list[str]:
 def _verdict(record: Record) -> list[str]:
     if record.verdict is None:
         return []
-    missing = "".join(f"\n- {plain(each)}" for each in record.missing)
-    verdict = f"Evidence verdict: **{plain(record.verdict)}**."
+    missing = "".join(f"\n- {plain(_advice(record, each))}" for each in record.missing)
+    verdict = f"Evidence verdict: **{plain(VERDICTS.get(record.verdict, record.verdict))}**."
     return [f"{verdict} Missing evidence that would help:\n{missing}" if missing else verdict]
 
 
@@ -111,12 +122,12 @@ def _facts(record: Record, snapshot: Snapshot, ending: Ending) -> dict[str, str]
     return {
         "Dispute": _link(record),
         "Amount": _amounts(record),
-        "Reason": plain(record.dispute_reason),
+        "Reason": plain(_label(record, record.dispute_reason)),
         "Network reason code": " · ".join(
             plain(each) for each in (record.network_code or "–", dispute.network_description) if each
         ),
-        "Network": plain(dispute.network or "–"),
-        "Stage": plain(record.stage),
+        "Network": plain(_label(record, dispute.network)),
+        "Stage": plain(_label(record, record.stage)),
         "Due by": ending.time(record.due_at) if record.due_at else record.due_text,
         "Previous submissions": str(record.submissions),
         "Account": plain(dispute.merchant or record.account or "connection's account"),
@@ -150,7 +161,12 @@ def _differences(record: Record) -> list[str]:
     if all(difference.kind in ("added", "same") for difference in record.differences):
         return []
     rows = [
-        [plain(each.name), _KINDS.get(each.kind, plain(each.kind)), _digest(each.case), _digest(each.held)]
+        [
+            plain(_label(record, each.name)),
+            _KINDS.get(each.kind, plain(each.kind)),
+            _digest(each.case),
+            _digest(each.held),
+        ]
         for each in record.differences
     ]
     return ["### Changes made by staging", table(["Evidence", "Change", "Case", "Dispute before"], rows)]
@@ -165,16 +181,17 @@ def _evidence(record: Record, snapshot: Snapshot) -> list[str]:
     rows: list[tuple[str, str]] = []
     fences: list[str] = []
     for entry in snapshot.evidence:
-        text = entry.text if entry.text is not None else _outline(entry.value)
+        name = plain(_label(record, entry.name))
+        text = entry.text if entry.text is not None else outline(entry.value, record.provider)
         mark = _mark(record, entry)
         after = f" · {mark}" if mark else ""
         if entry.id is not None:
-            rows.append((plain(entry.name), _document(entry, record.documents.get(entry.id)) + after))
+            rows.append((name, _document(entry, record.documents.get(entry.id)) + after))
         elif _is_short(text):
-            rows.append((plain(entry.name), f"`{visible(text)}`{after}"))
+            rows.append((name, f"`{visible(text)}`{after}"))
         else:
             length = _length(record.provider, entry, text)
-            fences.append(f"**{plain(entry.name)}** · {length}{after}\n\n{fenced(text)}")
+            fences.append(f"**{name}** · {length}{after}\n\n{fenced(text)}")
     return [facts(rows), *fences] if rows else fences
 
 
@@ -200,7 +217,10 @@ def _mark(record: Record, entry: Evidence) -> str:
     ]
     if not kinds:
         return "**changed since staging**"
-    marks = [(f"{plain(name)} " if parts else "") + _KINDS.get(kind, plain(kind)) for name, kind in kinds]
+    marks = [
+        (f"{plain(_label(record, name))} " if parts else "") + _KINDS.get(kind, plain(kind))
+        for name, kind in kinds
+    ]
     return " · ".join(dict.fromkeys(marks))
 
 
@@ -231,19 +251,14 @@ def _is_short(text: str) -> bool:
     return 0 < len(text) <= _SHORT and not _NEEDS_FENCE.search(text)
 
 
-def _outline(value: Any, indent: str = "") -> str:
-    if isinstance(value, Mapping):
-        return "\n".join(
-            f"{indent}{name}:\n{_outline(item, indent + '  ')}"
-            if isinstance(item, Mapping | list)
-            else f"{indent}{name}: {item}"
-            for name, item in value.items()
-        )
-    if isinstance(value, list):
-        return "\n".join(
-            f"{indent}- {index + 1}\n{_outline(item, indent + '  ')}" for index, item in enumerate(value)
-        )
-    return f"{indent}{value}"
+def _label(record: Record, name: str | None) -> str:
+    return label(name, record.provider) if name else "–"
+
+
+def _advice(record: Record, text: str) -> str:
+    """Return what is missing, ``receipt: shows what was bought``, with the label of the evidence."""
+    name, colon, why = text.partition(": ")
+    return f"{_label(record, name)}{colon}{why}" if colon else text
 
 
 def batch_subject(records: Sequence[Record]) -> str:
@@ -264,8 +279,8 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
     columns = {
         "Due by (UTC)": [unbroken(record.due_text.removesuffix(" UTC")) for record in records],
         "Amount": [unbroken(record.money) for record in records],
-        "Verdict": [plain(record.verdict) if record.verdict else "" for record in records],
-        "Reason": [plain(record.dispute_reason) for record in records],
+        "Verdict": [plain(VERDICTS.get(r.verdict, r.verdict)) if r.verdict else "" for r in records],
+        "Reason": [plain(_label(record, record.dispute_reason)) for record in records],
         "Network code": [plain(record.network_code or "–") for record in records],
         "Dispute": [_link(record) for record in records],
         "Evidence": [_counts(snapshots[record.dispute]) for record in records],
@@ -297,7 +312,7 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
     for record in records:
         section = "\n\n".join(
             [
-                f"### {plain(record.dispute)} · {_amounts(record)} · {plain(record.stage)}",
+                f"### {plain(record.dispute)} · {_amounts(record)} · {plain(_label(record, record.stage))}",
                 _preparation(record),
                 *_inquiry(record),
                 *_verdict(record),

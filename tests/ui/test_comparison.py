@@ -1,4 +1,4 @@
-"""Whether a dispute still holds what was put to review: the same answer as the submission's, and in words."""
+"""A dispute is compared with its review by the check that precedes a submission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dispute_provider._evidence.record import Difference, Record, State
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
-from dispute_provider._ui.judgement import Match, changed, judge
+from dispute_provider._ui.comparison import Match, changed, compare
 from dispute_provider._workflow.sending.submit import refuse_submission
 
 DUE = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
@@ -41,7 +41,7 @@ def test_it_is_exact_just_where_a_submission_would_go_through(
     before: dict[str, str], after: dict[str, str]
 ) -> None:
     record, found = staged(holding(before)), holding(after)
-    assert (judge(record, found).match == Match.EXACT) == (refuse_submission(record, found) is None)
+    assert (compare(record, found).match == Match.EXACT) == (refuse_submission(record, found) is None)
 
 
 @settings(max_examples=60)
@@ -57,15 +57,15 @@ def test_just_the_pieces_that_differ_are_named(before: dict[str, str], after: di
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"stage": "appeal"}, "Its stage was chargeback, and is appeal."),
-        ({"due": DUE + timedelta(days=1)}, "Its due date was"),
+        ({"stage": "appeal"}, "Stage changed from Chargeback to Appeal."),
+        ({"due": DUE + timedelta(days=1)}, "Due date changed from"),
     ],
 )
 def test_what_became_of_the_dispute_itself_is_said(facts: dict[str, Any], said: str) -> None:
     evidence = {"customer_name": "Robin"}
-    judgement = judge(staged(holding(evidence)), holding(evidence, **facts))
-    assert judgement.match == Match.CHANGED
-    [fact] = judgement.facts
+    comparison = compare(staged(holding(evidence)), holding(evidence, **facts))
+    assert comparison.match == Match.CHANGED
+    [fact] = comparison.facts
     assert fact.startswith(said)
 
 
@@ -78,17 +78,17 @@ def test_what_became_of_the_dispute_itself_is_said(facts: dict[str, Any], said: 
 )
 def test_what_takes_no_answer_is_over(facts: dict[str, Any], said: str) -> None:
     found = holding({"customer_name": "Robin"}, **facts)
-    judgement = judge(staged(found), found)
-    assert judgement.match == Match.OVER
-    assert judgement.facts[0].startswith(said)
+    comparison = compare(staged(found), found)
+    assert comparison.match == Match.OVER
+    assert comparison.facts[0].startswith(said)
 
 
 def test_an_inquiry_that_was_answered_and_became_a_chargeback() -> None:
     evidence = {"customer_name": "Robin"}
     record = staged(holding(evidence, stage="inquiry")).ended(State.SUBMITTED, "confirmed")
-    judgement = judge(record, holding(evidence, submissions=1))
-    assert judgement.match == Match.SENT
-    assert judgement.facts[1:] == ("Its stage was inquiry, and is chargeback.",)
+    comparison = compare(record, holding(evidence, submissions=1))
+    assert comparison.match == Match.SENT
+    assert comparison.facts[1:] == ("Stage changed from Inquiry to Chargeback.",)
 
 
 def test_parts_of_structured_evidence_are_not_accused() -> None:
@@ -97,4 +97,4 @@ def test_parts_of_structured_evidence_are_not_accused() -> None:
         staged(before), differences=(Difference("enhanced_evidence.visa", "added", "0" * 12),)
     ).seen(before)
     after = Snapshot(DISPUTE, (Evidence("enhanced_evidence", value={"visa": {"a": "2"}}),))
-    assert judge(record, after).facts == ("Which piece of the evidence it is cannot be told.",)
+    assert compare(record, after).facts == ("The changed piece of evidence cannot be identified.",)
