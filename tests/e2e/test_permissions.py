@@ -55,7 +55,7 @@ def test_who_may_only_look_cannot_answer(
     review.button.click()
     expect(vic.page.get_by_role("status").filter(has_text="Access Denied")).to_be_visible()
     vic.shoot("g-viewer-1-answer-denied")
-    Viewer(vic).says("You may not see this")
+    Viewer(vic).says("You don't have permission to see this evidence")
     vic.shoot("g-viewer-2-evidence")
     assert {path: vic.status(path) for path in data} == dict.fromkeys(data, 403)
 

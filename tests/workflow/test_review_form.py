@@ -135,7 +135,7 @@ def test_a_case_that_met_nothing_of_others_needs_no_table_of_differences():
 
 def test_documents_are_said_to_open_under_the_tab():
     held = snapshot("du_1")
-    assert "**Evidence** of this task" not in body(held)
+    assert "**Evidence** tab" not in body(held)
     held = Snapshot(held.dispute, (*held.evidence, Evidence("receipt", id="file_1")))
     assert "Open the **Evidence** tab of this task" in body(held)
 

@@ -83,7 +83,7 @@ def test_at_the_deadline_a_named_policy_decides_about_what_nobody_answered(strip
     assert [record["state"] for record in decided] == ["approved", "held", "held"]
     assert decided[0]["approval"]["responder"] == "policy small sums"
     assert decided[0]["approval"]["action"] == "submit"
-    assert "not below 20.00 USD" in decided[1]["reason"]
+    assert "not below the limit of 20.00 USD" in decided[1]["reason"]
     assert "warnings" in decided[2]["reason"]
     assert {key.rsplit("/", 1)[-1]: answer["action"] for key, answer in noted.items()} == {
         "du_small": "submit",
