@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from base64 import b64encode
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,11 @@ from dispute_provider._apis.connection import (
     refuse,
 )
 from dispute_provider._apis.memory import DisputeMemory, foreign
+from dispute_provider._apis.moov_evidence import copies_among, evidence_of
 from dispute_provider._contracts.answers import Answer, Complaint
 from dispute_provider._contracts.encoding import FilePart, segment
 from dispute_provider._evidence.case import Case
-from dispute_provider._evidence.merging import Merged, Piece, is_copy
+from dispute_provider._evidence.merging import Merged, Piece
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import UNKNOWN_REASON, Dispute, Evidence, Snapshot
 from dispute_provider._transport.connection_settings import ConnectionSettings
@@ -207,7 +208,7 @@ class MoovApi(Api):
             for piece in merged.missing:
                 known.add(await self._upload(case.dispute, piece, known))
             held = await self._items_with(case.dispute, known - there)
-        copies = _copies(held, merged.wanted, foreign(before, memory))
+        copies = copies_among(held, merged.wanted, foreign(before, memory))
         held = await self._without(case.dispute, held, [*merged.stale, *copies])
         return {
             item.id: piece.document.sha256
@@ -268,7 +269,7 @@ class MoovApi(Api):
         """What is uploaded, oldest first."""
         answer = await self.call("listDisputeEvidence", accountID=self.account, disputeID=dispute)
         items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
-        return list(map(_evidence, items))
+        return list(map(evidence_of, items))
 
     async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         return await self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
@@ -323,34 +324,3 @@ def _refused_parts(parts: Mapping[str, Any]) -> Iterator[str]:
 def dashboard_url(account: str, dispute: str) -> str:
     """The dispute's page in Moov's Dashboard."""
     return f"{_DASHBOARD}/accounts/{segment(account)}/disputes/{segment(dispute)}"
-
-
-def _evidence(item: Mapping[str, Any]) -> Evidence:
-    if item.get("text") is not None:
-        return Evidence(item["evidenceType"], text=item["text"], item=item["evidenceID"])
-    return Evidence(
-        item["evidenceType"],
-        id=item["evidenceID"],
-        item=item["evidenceID"],
-        # The official Go client reads the second spelling, the documents and the Python client the first.
-        filename=item.get("filename") or item.get("fileName"),
-        size=item.get("size"),
-        content_type=item.get("mimeType"),
-    )
-
-
-def _copies(items: list[Evidence], pieces: Sequence[Piece], foreign: Collection[str]) -> list[Evidence]:
-    """The second copies that a broken upload or another run of ours has made.
-
-    The oldest is none, so that two runs that tidy up at once agree; nor is a text that was there first.
-    """
-    copies: list[Evidence] = []
-    for piece in pieces:
-        wanted = sum(1 for other in pieces if other == piece)
-        second = [item for item in items if piece.is_held_as(item)][wanted:]
-        copies += [
-            item
-            for item in second
-            if item not in copies and (item.item not in foreign or is_copy(item, [piece]))
-        ]
-    return copies

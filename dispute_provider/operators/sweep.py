@@ -56,11 +56,6 @@ def _staged(context: Context, given: Given) -> list[Record]:
     return [record for record in verified if record.state == State.STAGED]
 
 
-def _memory(context: Context, conn_id: str) -> dict[str, Any]:
-    """What was put to review."""
-    return load(context, LAST_REVIEWS, connection=conn_id)
-
-
 class FindCasesOperator(BaseAsyncOperator):
     """Find the cases to stage now: of open disputes that are new, have changed, or are asked about again.
 
@@ -101,7 +96,7 @@ class FindCasesOperator(BaseAsyncOperator):
             new, held = await self._compare(context, api, cases.found, now)
             # What cannot be read is open perhaps, so what is remembered of it stays.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
-            memory = _memory(context, self.conn_id)
+            memory = load(context, LAST_REVIEWS, connection=self.conn_id)
             settled, unsettled = await settle_unknown(context, api, self.conn_id, memory, still_open)
 
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
@@ -163,7 +158,7 @@ class FindCasesOperator(BaseAsyncOperator):
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._state.sweep import LastReview
 
-        memory = _memory(context, self.conn_id)
+        memory = load(context, LAST_REVIEWS, connection=self.conn_id)
         last_reviews = {
             candidate.dispute.id: before
             for candidate in found
@@ -260,7 +255,7 @@ class OpenReviewOperator(BaseOperator):
         if not staged:
             context["ti"].xcom_push(key="review", value=[])
             raise AirflowSkipException("nothing new is staged, there is nothing to review")
-        memory = _memory(context, self.conn_id)
+        memory = load(context, LAST_REVIEWS, connection=self.conn_id)
         name = review_name(memory, staged)
         run_id = f"review__{staged[0].connection}__{name}"
         self.log.info("review of %d disputes: %s", len(staged), run_id)
@@ -331,7 +326,7 @@ class RememberReviewOperator(BaseOperator):
 
         staged = _staged(context, self.staged)
         now = datetime.now(UTC)
-        before = _memory(context, self.conn_id)
+        before = load(context, LAST_REVIEWS, connection=self.conn_id)
         asked = {record.dispute: before.get(record.dispute) for record in staged}
         answers = past_answers(context, self.conn_id, asked)
         still_open = {*resolve(self.still_open, context), *(record.dispute for record in staged)}
