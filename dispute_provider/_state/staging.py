@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from dispute_provider._state.stores import Key, fresh, load, now, run_key, seconds_until_settled
+from dispute_provider._state.stores import Key, fresh, load, now, run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,7 +61,6 @@ class StagingMemory:
         self._provider = provider
         self._begun_key = UPLOADING.name(provider=provider)
         self._begun = fresh(load(self._shared, self._begun_key))
-        # Uploads of a failed try are waited for from this time on, once for all disputes.
         self._opened = now()
         self._today = datetime.now(UTC).date().isoformat()
         self._ours: dict[str, dict[str, str]] = {}
@@ -78,9 +77,7 @@ class StagingMemory:
 
     def of(self, dispute: str) -> StoredDisputeMemory:
         """Return the memory of one dispute."""
-        begun = self._begun.get(dispute)
-        begun = {"until": self._opened, **begun} if begun else None
-        return StoredDisputeMemory(self, dispute, begun)
+        return StoredDisputeMemory(self, dispute, self._begun.get(dispute))
 
     def look_again(self, dispute: str) -> Mapping[str, Any] | None:
         """Reload the entry of unfinished uploads to a dispute, by any task; None if there is none."""
@@ -118,11 +115,7 @@ class StagingMemory:
         if record.dispute in self._begun:
             if record.state == State.STAGED:
                 self._staged.add(record.dispute)
-            else:
-                self._begun[record.dispute]["until"] = now()
-                if record.dispute in self._own_begun:
-                    # Store it now: when this task ends, another may already have started or cleaned up.
-                    self._save_begun({})
+            # When this task ends, another may already have started or cleaned up.
             self._own_begun.discard(record.dispute)
         if len(self._new) >= self._save_at:
             # If this write fails, the next one follows after as many disputes again.
@@ -219,15 +212,12 @@ class StagingMemory:
 class StoredDisputeMemory:
     """One dispute's memory in Airflow's state stores; see
     :class:`~dispute_provider._apis.memory.DisputeMemory`.
-
-    :ivar seconds_until_settled: seconds until an upload of an earlier try can no longer arrive.
     """
 
     def __init__(self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None) -> None:
         self._staging, self._dispute, self._begun = staging, dispute, begun
         self.first_seen = frozenset(begun["items"]) if begun else None
         self.link = 0
-        self.seconds_until_settled = seconds_until_settled(begun) if begun else 0.0
 
     @property
     def ours(self) -> frozenset[str]:

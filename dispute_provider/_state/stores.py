@@ -58,20 +58,6 @@ def fresh(entries: Mapping[str, Any], age: timedelta = _STALE_AFTER) -> dict[str
     return {name: entry for name, entry in entries.items() if datetime.fromisoformat(entry["since"]) > oldest}
 
 
-def seconds_until_settled(entry: Mapping[str, Any]) -> float:
-    """Return the seconds until an earlier upload has arrived or can no longer arrive.
-
-    Without a stored end, the full time is returned, because the worker may have died just now.
-    """
-    from dispute_provider._transport import timeouts
-
-    if not (until := entry.get("until")):
-        return timeouts.SETTLED_AFTER
-    return max(
-        0.0, timeouts.SETTLED_AFTER - (datetime.now(UTC) - datetime.fromisoformat(until)).total_seconds()
-    )
-
-
 def run_key(context: Context) -> str:
     """Return ``dag_id/run_id``. An approval is valid only in its own run."""
     run = context["dag_run"]

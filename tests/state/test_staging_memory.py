@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -28,21 +27,6 @@ def ended(dispute: str, state: State = State.STAGED) -> Record:
     return Record("moov", "moov_default", dispute, state, "")
 
 
-def test_the_wait_for_earlier_uploads_starts_once_for_all_disputes() -> None:
-    store = StateStore()
-    broken = opened(store)
-    broken.begin("first", [])
-    broken.begin("second", [])
-
-    memory = opened(store)
-    first = memory.of("first").seconds_until_settled
-    time.sleep(0.05)
-    second = memory.of("second").seconds_until_settled
-
-    assert 150 < second <= first - 0.05
-    assert memory.of("untouched").seconds_until_settled == 0
-
-
 def test_staged_evidence_is_ours_in_the_next_run_and_no_longer_in_flight() -> None:
     store = StateStore()
     memory = opened(store)
@@ -57,9 +41,7 @@ def test_staged_evidence_is_ours_in_the_next_run_and_no_longer_in_flight() -> No
     following = opened(store)
     assert following.of("staged").ours == {"one", "two"}
     assert following.of("staged").first_seen is None
-    assert following.of("staged").seconds_until_settled == 0
     assert following.of("held").first_seen == {"foreign"}
-    assert following.of("held").seconds_until_settled > 150
     assert following.of("unknown").ours == frozenset()
 
 
@@ -77,7 +59,6 @@ def test_a_try_that_finds_all_uploads_ends_those_of_a_failed_try() -> None:
 
     following = opened(store)
     assert following.of("staged").first_seen is None
-    assert following.of("staged").seconds_until_settled == 0
     assert following.of("begun again").first_seen == {"foreign", "more"}, "the other task has not ended"
 
 

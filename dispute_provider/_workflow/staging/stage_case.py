@@ -107,11 +107,7 @@ class CaseStager:
                     warnings=drawn.warnings,
                 )
                 await asyncio.to_thread(_store, documents)
-            memory = self._memory.of(case.dispute)
-            if memory.seconds_until_settled:
-                # An upload of a broken try may be under way still; it is not repeated before it has arrived.
-                await asyncio.sleep(memory.seconds_until_settled)
-            ledger = self._ledgers(self._api, case.dispute)
+            memory, ledger = self._memory.of(case.dispute), self._ledgers(self._api, case.dispute)
             return await self._stage(
                 self._api, case, documents, record, ledger, self._task, memory, self._rules
             )
