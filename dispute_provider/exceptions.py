@@ -47,7 +47,7 @@ class InvalidCaseError(DisputeError):
 
 
 class TryAgainError(DisputeError):
-    """Some disputes of a batch could not be reached; those that could are done and stay done.
+    """A task that must be tried again: some of its disputes could not be reached. The others are done.
 
     :param retry_after: seconds that the API asks to wait, None when it does not say.
     """

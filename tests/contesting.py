@@ -26,6 +26,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
+from dispute_provider.sandbox import Sandbox
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 SUBMIT = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}
@@ -121,3 +122,8 @@ class Contest:
         value = run(operator, try_number, self.run_id)
         [record] = json.loads(value) if isinstance(value, str) else value
         return dict(record)
+
+
+def submissions(sandbox: Sandbox, run: Contest) -> int:
+    """Return how often a run's dispute was submitted."""
+    return len(sandbox.dispute(run.dispute)["submissions"])

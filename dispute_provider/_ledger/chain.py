@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -76,12 +76,15 @@ class Claim:
     :param number: the entry's number, from 1.
     :param by: the claimant; None if the file cannot be read.
     :param created: creation time by the store's clock, in seconds since the epoch.
+    :param before: the dispute's stage, number of submissions and due date when it was claimed; empty if the
+        file is not signed under a known key.
     """
 
     number: int
     by: Claimant | None
     trust: Trust
     created: float
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,9 @@ class DisputeLedger:
                 released.update(claim.number for claim in claims if claim.number >= first)
             else:
                 # An entry that cannot be used still occupies its number and locks the dispute.
-                claims.append(Claim(entry, by if what == EntryKind.CLAIM else None, trust, created))
+                before = facts.get("before") if trust is Trust.GOOD else None
+                by = by if what == EntryKind.CLAIM else None
+                claims.append(Claim(entry, by, trust, created, before or {}))
         if not claims:
             # A release without a claim, or a missing file, means that the folder was changed by hand.
             claims = [Claim(max(entries), None, Trust.BAD, max(entries.values()))]

@@ -70,5 +70,5 @@ def _shared_end(record: Record, first: Record, end: Record) -> Record:
     was = {State.UNKNOWN: "may have been sent", State.ALREADY_SUBMITTED: "came first"}.get(
         end.state, "was sent"
     )
-    reason = f"another approved record of this dispute {was} and is {end.state}; this one was not sent"
+    reason = f"another approved record of this dispute {was} and ended {end.state}; this one was not sent"
     return record.ended(State.REFUSED, reason)

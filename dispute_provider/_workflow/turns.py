@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from dispute_provider._apis.api import Api
 from dispute_provider._ledger import terms
 from dispute_provider._ledger.chain import Chain, Claimant, Link, Standing, standing
@@ -52,8 +55,39 @@ async def give_up(ledger: DisputeLedger, link: Link, claimant: Claimant) -> None
 
     A later approval is given on this end, and so on the possibility that its request was carried out.
     """
-    by = (link.holder or link.last).by or claimant
-    await ledger.end(link.number, link.next_entry, by, "unknown", "its holder is gone", is_settled=True)
+    await end_open(ledger, link, "unknown", "its holder is gone", otherwise=claimant, is_settled=True)
+
+
+async def end_open(
+    ledger: DisputeLedger,
+    link: Link,
+    state: str,
+    reason: str,
+    *,
+    request_id: str | None = None,
+    record: Mapping[str, Any] | None = None,
+    is_settled: bool,
+    otherwise: Claimant | None = None,
+) -> None:
+    """End an open link in the name of its last claim, which another task or an earlier try has made.
+
+    :param is_settled: whether nothing that was sent under it can arrive any more.
+    :param otherwise: in whose name where that claim cannot be read; None, the default, leaves it open then.
+    :raises LedgerError: if that cannot be written.
+    """
+    last = link.holder or link.last
+    if by := last.by or otherwise:
+        await ledger.end(
+            link.number,
+            link.next_entry,
+            by,
+            state,
+            reason,
+            request_id=request_id,
+            before=last.before,
+            is_settled=is_settled,
+            record=record,
+        )
 
 
 async def until_changed(api: Api, ledger: DisputeLedger, chain: Chain, seconds: float) -> float:

@@ -220,7 +220,7 @@ def test_the_table_has_every_cell_and_sends_only_what_is_as_approved() -> None:
 
 
 def _error(kind: type[ApiError], status: int, **facts: Any) -> ApiError:
-    return kind("denied", operation="submit", status=status, **facts)
+    return kind("denied", operation="submit", status=status, **{"request_id": "req_1", **facts})
 
 
 AGAIN, LATER, SETTLE, STOP = AfterDenial.AGAIN, AfterDenial.LATER, AfterDenial.SETTLE, AfterDenial.STOP
@@ -236,6 +236,10 @@ DENIALS = [
     (_error(PermissionDeniedError, 403), STOP, SETTLE, SETTLE),
     (_error(InvalidRequestError, 400), STOP, SETTLE, SETTLE),
     (_error(NotFoundError, 404), STOP, SETTLE, SETTLE),
+    # Without a request id it is not the API that refuses.
+    (_error(InvalidRequestError, 400, request_id=None), SETTLE, SETTLE, SETTLE),
+    (_error(PermissionDeniedError, 403, request_id=None), SETTLE, SETTLE, SETTLE),
+    (_error(ServerError, 500, request_id=None), AGAIN, STOP, STOP),
 ]
 
 

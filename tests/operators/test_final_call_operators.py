@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
 from running import run
+from sending import Killed, deliver, kept_back
 from support import Connect, chains_of, pass_time
 
 from dispute_provider._contracts import contract
 from dispute_provider._ledger import terms
 from dispute_provider._ledger.stores import FolderStore
+from dispute_provider._tasks.retry import ApiRetryPolicy
 from dispute_provider._transport import timeouts
 from dispute_provider._transport.client import Client
+from dispute_provider._transport.transport import HttpResponse
 from dispute_provider._workflow.sending import final_call
 from dispute_provider.exceptions import (
     AmbiguousError,
@@ -27,6 +32,7 @@ from dispute_provider.exceptions import (
     ConflictError,
     DisputeError,
     InvalidRequestError,
+    TryAgainError,
 )
 from dispute_provider.operators.moov import MoovAcceptDisputeOperator, MoovSubmitDisputeEvidenceOperator
 from dispute_provider.operators.request import RequestOperator, form
@@ -128,6 +134,50 @@ def takes(sandbox: Sandbox) -> list[Path]:
     return [*chains_of(sandbox).glob("*/*/*/*")]
 
 
+def ends(sandbox: Sandbox) -> list[str]:
+    """Return the states that the links in the ledger ended with."""
+    signed = [json.loads(path.read_bytes())["signed"] for path in takes(sandbox)]
+    return [facts["state"] for facts in signed if facts["what"] == "end"]
+
+
+@pytest.mark.parametrize("kind", [KINDS["stripe submit"], KINDS["stripe close"]], ids=["submit", "close"])
+def test_while_the_api_executes_a_killed_try_s_call_the_next_try_claims_nothing_about_it(
+    kind: Kind, sandbox: Sandbox, dispute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = kind.make(dispute)
+    late = kept_back(monkeypatch)
+    with pytest.raises(Killed):
+        run(operator)
+    in_use = {"error": {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "In use."}}
+    sandbox.fault(effect="status", operation=kind.operation, status=409, body=in_use, times=None)
+    with pytest.raises(TryAgainError, match="read after that, does not show it") as waiting:
+        run(operator, 2)
+    assert ApiRetryPolicy().evaluate(waiting.value, 2, 3).retry_delay == timedelta(seconds=terms.LAPSES_AFTER)
+    assert ends(sandbox) == []
+    sandbox.clear_faults()
+    deliver(late.pop())
+    assert run(operator, 3)["status"] == kind.status
+    assert done(sandbox, kind) == 1
+    assert ends(sandbox) == [{"submit": "submitted", "close": "conceded"}[operator.task_id]]
+
+
+@pytest.mark.parametrize("refusal", [400, 404, 422])
+def test_a_call_that_a_gateway_refused_and_delivers_later_is_seen(
+    refusal: int, kind: Kind, sandbox: Sandbox, dispute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = kept_back(monkeypatch, HttpResponse(refusal, {}, b""))
+    sleep = Client.sleep
+
+    async def pause(seconds: float) -> None:
+        await sleep(seconds)
+        if seconds > 100:
+            deliver(late[0])
+
+    monkeypatch.setattr(Client, "sleep", staticmethod(pause))
+    assert run(kind.make(dispute))["status"] == kind.status
+    assert done(sandbox, kind) == 1
+
+
 @pytest.mark.parametrize(
     "status", [202, 204, 303, 307, 400, 402, 403, 404, 408, 409, 422, 425, 429, 451, 503]
 )
@@ -158,17 +208,25 @@ def test_an_unclear_answer_is_followed_by_a_reading(
         assert sandbox.journal(operation="getDispute")[-1]["request_id"] in text
 
 
+NOT_CARRIED_OUT = [
+    *((name, 400, InvalidRequestError, "refused") for name in KINDS),
+    *((name, 409, ConflictError, "unknown") for name in MOOV),
+    *((name, 500, AmbiguousError, "unknown") for name in KINDS),
+]
+
+
 @pytest.mark.parametrize(
-    ("status", "error"), [(400, InvalidRequestError), (409, ConflictError), (500, AmbiguousError)]
+    ("kind", "status", "error", "state"), [(KINDS[name], *rest) for name, *rest in NOT_CARRIED_OUT]
 )
 def test_a_call_that_was_not_carried_out_fails_as_answered_and_names_the_reading(
-    status: int, error: type[ApiError], kind: Kind, sandbox: Sandbox, dispute: str
+    status: int, error: type[ApiError], state: str, kind: Kind, sandbox: Sandbox, dispute: str
 ) -> None:
     sandbox.fault(effect="status", operation=kind.operation, status=status, times=None)
     with pytest.raises(error, match=f"dispute {dispute}, read after that, does not show it") as failed:
         run(kind.make(dispute))
     assert failed.value.status == status
     assert done(sandbox, kind) == 0
+    assert ends(sandbox) == [state]
 
 
 @pytest.mark.parametrize("kind", [KINDS[name] for name in MOOV], ids=MOOV)

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import pass_time
+from contesting import Contest
+from support import Connect, pass_time
 from sweeping import Sweep
+
+from dispute_provider.sandbox import Sandbox
 
 REVIEWER = "ana"
 PASSWORD = "secret-of-ana"
@@ -129,9 +132,22 @@ class Engine:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for another task, or for a request to arrive, waits minutes."""
-    pass_time(monkeypatch)
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What waits for another task, or for a request to arrive, waits minutes; return how long, in seconds."""
+    return pass_time(monkeypatch)
+
+
+@pytest.fixture(params=["stripe", "moov"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The API of a test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def run(kind: str, sandbox: Sandbox, connect: Connect) -> Contest:
+    """A run of a dispute that is open."""
+    connect(kind)
+    return Contest(kind, sandbox.create_dispute(api=kind, amount=100)["id"])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +13,22 @@ from contesting import READ, TEXT, Contest
 from faults_page import rows
 from papers import pdf
 from state_stores import AssetStores, StateStore
-from support import Connect, pass_time
 
-from dispute_provider._transport import timeouts
+from dispute_provider._ledger import terms
 from dispute_provider._transport.client import Client
 from dispute_provider._transport.http import HttpTransport
 from dispute_provider._transport.transport import HttpRequest, HttpResponse
 from dispute_provider._workflow.reviewing.four_eyes import ANONYMOUS
 from dispute_provider.operators.evidence import StageEvidenceOperator
-from dispute_provider.sandbox import Sandbox
 
 ROWS = rows()
 UNREACHABLE = "The API cannot be reached, answers 429, or a read fails with 5xx"
 
 
-@pytest.fixture(params=["stripe", "moov"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture(autouse=True)
-def waited(monkeypatch: pytest.MonkeyPatch, impatient: None) -> list[float]:
-    # What a test leaves half done is no other's.
+def _own_stores(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    """What a test leaves half done is no other's."""
     monkeypatch.setattr(running, "ASSETS", AssetStores())
-    return pass_time(monkeypatch)
-
-
-@pytest.fixture
-def run(kind: str, sandbox: Sandbox, connect: Connect) -> Contest:
-    """A run of a dispute that is open."""
-    connect(kind)
-    return Contest(kind, sandbox.create_dispute(api=kind, amount=100)["id"])
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -112,6 +98,38 @@ def test_a_dispute_that_stripe_switches_back_is_refused_and_named(sandbox, conne
     assert stage()["state"] == "staged"
 
 
+@pytest.mark.parametrize("kind", ["moov"])
+def test_a_try_that_loses_its_claim_before_its_first_write_is_repeated_at_once(run, monkeypatch, waited):
+    other, set_ = Contest(run.kind, run.dispute), StateStore.set
+
+    def stage_another(self: StateStore, key: str, value: Any, **options: Any) -> None:
+        set_(self, key, value, **options)
+        if key.startswith("uploading") and not others:
+            others.append(None)
+            with ThreadPoolExecutor(1) as thread:
+                others[0] = thread.submit(other.stage).result()
+
+    others: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "set", stage_another)
+        lost = run.stage()
+    assert others[0]["state"] == "staged"
+    assert lost["state"] == "held"
+    assert "another task has just claimed this dispute" in lost["reason"]
+    assert run.stage()["state"] == "staged"
+    assert sum(waited) < 5
+
+
+@pytest.mark.parametrize("kind", ["moov"])
+def test_an_upload_that_may_still_arrive_is_waited_for(run, sandbox, waited):
+    sandbox.fault(operation="uploadDisputeEvidenceText", effect="drop-before", times=None)
+    assert run.stage()["state"] == "held"
+    sandbox.clear_faults()
+    before = sum(waited)
+    assert run.stage()["state"] == "staged"
+    assert sum(waited) - before > terms.LAPSES_AFTER - 5
+
+
 def test_a_state_store_that_fails_for_a_dispute_holds_it(run, sandbox, monkeypatch):
     sandbox.edit_dispute(run.dispute, evidence={TEXT[run.kind]: "A colleague's."})
     get = StateStore.get
@@ -164,8 +182,6 @@ def test_a_second_copy_of_a_document_is_removed_after_the_state_store_was_purged
 
 def test_what_cannot_be_recorded_as_ours_is_said(run, monkeypatch, capfd):
     row = ROWS["What was staged cannot be recorded as ours"]
-    # The next try waits until what this one has left unrecorded must have arrived.
-    monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     write = StateStore.set
 
     def fail(self: StateStore, key: str, value: Any, **options: Any) -> None:

@@ -1,75 +1,16 @@
-"""Rows of *While submitting* in ``docs/faults.md``: each fault is driven, read, and its way out taken."""
+"""Rows of *While submitting* in ``docs/faults.md`` about one task: each fault is driven, read, and mended."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
-
 import pytest
-import running
-from contesting import READ, SUBMIT, TEXT, Contest
+from contesting import READ, SUBMIT, TEXT, Contest, submissions
 from faults_page import rows
-from state_stores import AssetStores
-from support import Connect, chains_of, pass_time
-
-from dispute_provider._ledger.stores import FolderStore
-from dispute_provider._transport.client import Client
-from dispute_provider._transport.http import HttpTransport
-from dispute_provider._transport.transport import HttpRequest, HttpResponse
-from dispute_provider.sandbox import Sandbox
+from sending import at_the_send
 
 ROWS = rows()
 SENT_UNSEEN = "The connection breaks, times out or 5xx arrives … and the dispute does not show it"
 KILLED = "The worker is killed before, during or after the send"
-
-
-@pytest.fixture(params=["stripe", "moov"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def waited(monkeypatch: pytest.MonkeyPatch, impatient: None) -> list[float]:
-    return pass_time(monkeypatch)
-
-
-@pytest.fixture
-def run(kind: str, sandbox: Sandbox, connect: Connect) -> Contest:
-    """A run of a dispute that is open."""
-    connect(kind)
-    return Contest(kind, sandbox.create_dispute(api=kind, amount=100)["id"])
-
-
-def submissions(sandbox: Sandbox, run: Contest) -> int:
-    return len(sandbox.dispute(run.dispute)["submissions"])
-
-
-def at_the_send(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Have something happen after the last check of a submission, just before it goes out."""
-    left = [happens]
-
-    class Watched(HttpTransport):
-        async def send(self, request: HttpRequest) -> HttpResponse:
-            is_submission = request.url.endswith("/evidence/submit") or b"submit=true" in (
-                request.body or b""
-            )
-            if not is_submission or not left:
-                return await super().send(request)
-            then = left.pop()
-
-            def check() -> None:
-                if request.check:
-                    request.check()
-                # Another thread has an event loop of its own; this one stands still meanwhile.
-                with ThreadPoolExecutor(1) as thread:
-                    thread.submit(then).result()
-
-            return await super().send(replace(request, check=check))
-
-    monkeypatch.setattr(Client, "transport", Watched)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.mark.parametrize("effect", ["drop-after", "wrong-json", "truncate"])
@@ -177,73 +118,6 @@ def test_a_killed_try_and_a_dispute_that_nobody_may_read(run, sandbox):
     assert submissions(sandbox, run) == 1
 
 
-def test_a_task_that_is_cleared_after_success(run, sandbox):
-    assert "A task is cleared by hand after success" in ROWS
-    approved = run.approve()
-    first = run.submit(approved)
-    again = run.submit(approved, 2)
-    assert (again["state"], again["reason"]) == (first["state"], first["reason"])
-    assert submissions(sandbox, run) == 1
-
-
-def test_two_runs_of_one_dispute(run, sandbox):
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
-    assert run.submit(one)["state"] == "submitted"
-    ROWS["Two runs, connections or deployments submit the same dispute"].check(other.submit(two))
-    assert submissions(sandbox, run) == 1
-
-
-def test_two_deployments_without_a_common_ledger(run, sandbox, monkeypatch, tmp_path):
-    title = (
-        "Two runs, connections or deployments submit the same dispute … "
-        "and the two deployments have no ledger in common"
-    )
-    assert "perhaps `submitted` for both" in ROWS[title].cells[1]
-    sandbox.settings(permissive=True)
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
-
-    def elsewhere() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "another"))
-            patch.setattr(running, "ASSETS", approvals_alone())
-            other.submit(two)
-
-    at_the_send(monkeypatch, elsewhere)
-    assert run.submit(one)["state"] in ("submitted", "submitted-differs")
-    assert submissions(sandbox, run) == {"stripe": 1, "moov": 2}[run.kind]
-
-
-def approvals_alone() -> AssetStores:
-    """Asset state stores of another deployment, which knows the same approvals and no ledger."""
-    stores = AssetStores()
-    stores.by_uri = {uri: store for uri, store in running.ASSETS.by_uri.items() if "ledger" not in uri}
-    return stores
-
-
-def test_a_worker_that_is_frozen_in_the_window_that_cannot_be_closed(run, sandbox, monkeypatch, waited):
-    title = (
-        "A worker is frozen between its last check and the write to the network, "
-        "for longer than 205 seconds, and another task takes over"
-    )
-    assert "the one window that cannot be closed" in ROWS[title].cells[0]
-    sandbox.settings(permissive=True)
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
-
-    def take_over() -> None:
-        waited.append(300.0)
-        assert other.submit(two)["state"] == "submitted"
-
-    at_the_send(monkeypatch, take_over)
-    end = run.submit(one)
-    assert submissions(sandbox, run) == {"stripe": 1, "moov": 2}[run.kind]
-    assert end["state"] == {"stripe": "submitted", "moov": "submitted-differs"}[run.kind]
-    if run.kind == "moov":
-        ROWS[title].check(end)
-
-
 @pytest.mark.parametrize(
     ("status", "state"),
     [(302, "unknown"), (400, "refused"), (404, "refused"), (401, "held"), (403, "held"), (429, "unknown")],
@@ -289,114 +163,6 @@ def test_a_refusal_and_other_evidence(run, sandbox, monkeypatch):
 
     at_the_send(monkeypatch, colleague)
     ROWS[title].check(run.submit(approved))
-
-
-def test_a_connection_that_cannot_be_used(run, sandbox, connect):
-    approved = run.approve()
-    connect(run.kind, extra={"rate_limit": "many"})
-    end = run.submit(approved)
-    ROWS["A connection, Airflow's state store or the ledger cannot be used"].check(end)
-    connect(run.kind)
-    assert run.submit(approved, 2)["state"] == "submitted"
-
-
-@pytest.mark.parametrize("broken", ["list", "create"])
-def test_a_ledger_that_cannot_be_used(broken, run, sandbox, monkeypatch):
-    approved = run.approve()
-
-    def fail(*given: Any) -> Any:
-        raise OSError("the disk is gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FolderStore, broken, fail)
-        end = run.submit(approved)
-    assert end["state"] == "held", end["reason"]
-    if broken == "list":
-        ROWS["A connection, Airflow's state store or the ledger cannot be used"].check(end)
-    assert submissions(sandbox, run) == 0
-    assert run.submit(approved, 2)["state"] == "submitted"
-
-
-@pytest.mark.parametrize("change", ["wiped", "another"])
-def test_a_ledger_that_is_another(change, run, sandbox, monkeypatch, tmp_path):
-    monkeypatch.setattr(running, "ASSETS", AssetStores())
-    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "ledger"))
-    approved = run.approve()
-    with monkeypatch.context() as patch:
-        patch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "elsewhere"))
-        if change == "another":
-            (tmp_path / "elsewhere").mkdir()
-            (tmp_path / "elsewhere" / "ledger.json").write_text('{"id": "another"}')
-        title = (
-            "The ledger is not the one that earlier tasks used: its folder was wiped or moved, "
-            "or each worker has one of its own"
-        )
-        ROWS[title].check(run.submit(approved))
-    assert submissions(sandbox, run) == 0
-    assert run.submit(approved, 2)["state"] == "submitted"
-
-
-def test_a_file_of_the_ledger_that_was_edited(run, sandbox):
-    approved = run.approve()
-    [*_, last] = sorted(chains_of(sandbox).glob(f"*/{run.dispute}/*/*"))
-    whole = last.read_bytes()
-    last.write_bytes(whole.replace(b'"staged"', b'"failed"'))
-    ROWS["A file of the ledger was edited, or cannot be read"].check(run.submit(approved))
-    assert submissions(sandbox, run) == 0
-    last.write_bytes(whole)
-    assert run.submit(approved, 2)["state"] == "submitted"
-
-
-def test_a_dispute_that_another_task_works_on_and_goes_on(run, sandbox, monkeypatch, waited):
-    approved = run.approve()
-    other = Contest(run.kind, run.dispute)
-    claimed = other.approve()
-    monkeypatch.setattr(FolderStore, "now", lambda self: time.time())
-    other.break_off(claimed)
-    end = run.submit(approved)
-    ROWS["Another task is staging or submitting the dispute, and goes on for minutes"].check(end)
-    assert submissions(sandbox, run) == 0
-
-
-def test_another_call_that_ended_since_the_approval(run, sandbox):
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
-    sandbox.fault(operation=SUBMIT[run.kind], effect="status", status=400, times=None)
-    assert run.submit(one)["state"] == "refused"
-    sandbox.clear_faults()
-    end = other.submit(two)
-    title = (
-        "Another submission or concession of the dispute has ended since it was approved, "
-        "and the dispute is open"
-    )
-    ROWS[title].check(end)
-    again = Contest(run.kind, run.dispute)
-    approved = again.approve(asking=True)
-    assert any(
-        "a previous submission or concession at this stage ended refused" in note
-        for note in approved["notes"]
-    )
-    assert again.submit(approved)["state"] == "submitted"
-
-
-def test_it_was_answered_since_it_was_approved(run, sandbox):
-    approved = run.approve()
-    sandbox.edit_dispute(run.dispute, submit=True)
-    ROWS["It was answered between review and submission"].check(run.submit(approved))
-    assert submissions(sandbox, run) == 1
-
-
-def test_it_was_answered_and_has_moved_on(run, sandbox):
-    approved = run.approve()
-    sandbox.edit_dispute(run.dispute, submit=True)
-    sandbox.edit_dispute(run.dispute, reopen=True, due_in=86_400 * 9)
-    title = (
-        "It was answered between review and submission … and has moved on since, "
-        "to another stage or to the same one opened again"
-    )
-    ROWS[title].check(run.submit(approved))
-    again = Contest(run.kind, run.dispute)
-    assert again.submit(again.approve(asking=True))["state"] == "submitted"
 
 
 def test_evidence_or_a_due_date_that_changed_since_the_approval(run, sandbox):

@@ -91,7 +91,8 @@ class Answered(StrEnum):
     RENEWABLE = "401, and a new bearer token may help"
     CONFLICT = "409"
     UNCLEAR = "5xx, or nothing that can be read"
-    REFUSED = "any other refusal"
+    REFUSED = "any other refusal by the API"
+    GATEWAY = "any other refusal, without the API's request id"
 
 
 class AfterDenial(StrEnum):
@@ -104,8 +105,9 @@ class AfterDenial(StrEnum):
 
 
 # By the answer, without and with an idempotency key. No answer proves that nothing was carried out: a gateway
-# may give it after the API has acted. Under a key a call may be sent again at once; without one, only after
-# what was sent has arrived or never will.
+# may give it before or after the API acts. Under a key a call may be sent again at once; without one, only
+# after what was sent has arrived or never will. Under a key the API's own refusal is final: a repetition gets
+# the same answer. A refusal without the API's request id is a gateway's, and the call may still arrive.
 AFTER: Mapping[Answered, tuple[AfterDenial, AfterDenial]] = {
     Answered.ACCEPTED: (AfterDenial.STOP, AfterDenial.STOP),
     Answered.BUSY: (AfterDenial.LATER, AfterDenial.AGAIN),
@@ -113,6 +115,7 @@ AFTER: Mapping[Answered, tuple[AfterDenial, AfterDenial]] = {
     Answered.CONFLICT: (AfterDenial.STOP, AfterDenial.AGAIN),
     Answered.UNCLEAR: (AfterDenial.STOP, AfterDenial.AGAIN),
     Answered.REFUSED: (AfterDenial.SETTLE, AfterDenial.STOP),
+    Answered.GATEWAY: (AfterDenial.SETTLE, AfterDenial.SETTLE),
 }
 
 
@@ -142,5 +145,7 @@ def answered_with(problem: ApiError | None, *, renews_token: bool) -> Answered:
             return Answered.CONFLICT
         case AmbiguousError() | ServerError():
             return Answered.UNCLEAR
+        case ApiError(request_id=None):
+            return Answered.GATEWAY
         case _:
             return Answered.REFUSED

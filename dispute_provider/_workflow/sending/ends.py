@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -21,13 +21,20 @@ from dispute_provider._workflow.refusals import (
 )
 from dispute_provider._workflow.sending.decisions import Step
 from dispute_provider._workflow.sending.outcome import Outcome, Sent
-from dispute_provider.exceptions import AmbiguousError, ConflictError, RateLimitedError
+from dispute_provider.exceptions import ConflictError
 
 # Returns the end of a record whose dispute refuses a call; None if it does not.
 Refuse = Callable[[Record, Snapshot], Record | None]
 
 _BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
+# What another run did to a dispute that is answered, by the state that its call ended in.
+_ANOTHER_RUN: Mapping[str, str] = {
+    State.SUBMITTED: "submitted it",
+    State.SUBMITTED_DIFFERS: "submitted it",
+    State.CONCEDED: "conceded it",
+    State.UNKNOWN: "may have answered it",
+}
 
 
 def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
@@ -79,9 +86,9 @@ def not_sent(
         case Step.ANSWERED | Step.REFUSED:
             assert found is not None
             end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
-            if outcome.step is Step.ANSWERED and outcome.end and outcome.end.by.approval:
-                end = replace(end, reason=f"{end.reason}; another run of ours {outcome.end.state} it")
-            return replace(end, maybe_ours=was_tried)
+            other = outcome.step is Step.ANSWERED and outcome.end and _ANOTHER_RUN.get(outcome.end.state)
+            reason = f"{end.reason}; another run of ours {other}" if other else end.reason
+            return replace(end, reason=reason, maybe_ours=was_tried)
         case Step.NOTED if outcome.end:
             return _noted_end(record, outcome.end, found)
         case Step.UNSEEN if outcome.end:
@@ -140,20 +147,16 @@ def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -
     """
     sent = outcome.sent or Sent()
     problem, request_id = sent.problem, sent.request_id
-    is_repeatable = isinstance(problem, RateLimitedError) or (
-        # Another request holds the key or the dispute: the same one again does no harm.
-        isinstance(problem, ConflictError) and api.submits_under_a_key
-    )
-    if problem and is_repeatable and not outcome.unread:
+    if problem and outcome.is_repeatable(has_key=api.submits_under_a_key):
         held = record.ended(State.HELD, f"{what}: {problem}", request_id)
         # What another request does under the key shows once that has arrived, or never will.
         pause = terms.LAPSES_AFTER if isinstance(problem, ConflictError) else 0.0
         return replace(held, retry_after=problem.retry_after or pause, maybe_ours=True)
-    if outcome.link and not outcome.is_settled and not (sent.never_left or outcome.unread):
+    if problem and outcome.is_refused:
+        return failed(record, what, problem)
+    if outcome.link and not outcome.is_settled and not outcome.unread:
         reason = f"an earlier try may have sent it, and this one was answered: {problem or 'accepted'}"
         return record.ended(State.UNKNOWN, f"{reason}; look at the dispute, do not send again", request_id)
-    if problem and outcome.unread is None and not isinstance(problem, AmbiguousError | ConflictError):
-        return failed(record, what, problem)
     facts = " | ".join(str(error) for error in (problem, outcome.unread) if error) or "it was accepted"
     reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)

@@ -115,7 +115,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 # It may have been answered by another try of ours since the chain was read.
                 if await self._ledger.look() == seen.chain:
                     return _decided(step, reading, seen, last)
-            elif sends == _SENDS or (last.is_settled and self._after(last) is AfterDenial.SETTLE):
+            elif sends == _SENDS or (last.is_settled and last.then is AfterDenial.SETTLE):
                 return replace(last, before=found)
             elif not await self._gives_up_anothers(seen, found):
                 if contradiction := _unshown_submission(seen.chain, self.dispute(found)):
@@ -124,7 +124,7 @@ class FinalCall(abc.ABC, Generic[R]):
                 last = await self._send(seen, found)
                 if last.after is not None or last.unread or not await self._go_on(last, sends):
                     return last
-                is_settled = not self._has_key or self._after(last) is AfterDenial.SETTLE
+                is_settled = not self._has_key or last.then is AfterDenial.SETTLE
                 last = replace(last, is_settled=last.was_sent and is_settled)
 
     async def _observe(self) -> Observation[R]:
@@ -164,6 +164,7 @@ class FinalCall(abc.ABC, Generic[R]):
             return outcome
         if sent.answer and (contained := self.reading_in(found, sent.answer)):
             return replace(outcome, after=contained)
+        outcome = replace(outcome, then=self._after(outcome))
         if sent.problem and sent.problem.in_flight:
             # Where somebody else has answered meanwhile, it may still answer the next stage.
             await self._api.wait(timeouts.SETTLED_AFTER)
@@ -188,7 +189,7 @@ class FinalCall(abc.ABC, Generic[R]):
             return sends < _SENDS
         if sent.never_left or last.before is None:
             return False
-        what, pause = self._after(last), _pause(sent, sends)
+        what, pause = last.then, _pause(sent, sends)
         if what is AfterDenial.STOP or pause > LONGEST_PAUSE or sends == _SENDS:
             return False
         if what is not AfterDenial.AGAIN:
@@ -230,13 +231,14 @@ def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R
     if reading is Reading.ANSWERED and seen.stands is Standing.DAMAGED and seen.link:
         # Its end could not be written where somebody had put another file.
         step = Step.EARLIER
+    others = final if final and final.hash != seen.claimant.seen else None
     if step is not Step.NOTED:
-        return _ended(step, seen, last, final)
+        return _ended(step, seen, last, others)
     own = seen.chain.end_of(seen.claimant)
     is_unsent = own is not None and own.state in ("refused", "already-submitted", "unknown")
-    if reading is Reading.ANSWERED and is_unsent and _is_done(final):
+    if reading is Reading.ANSWERED and is_unsent and _is_done(others):
         # Another's link has come after the claimant's own; the dispute was open still when it was claimed.
-        return _ended(Step.ANSWERED, seen, last, final)
+        return _ended(Step.ANSWERED, seen, last, others)
     return _ended(step, seen, last, own)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from dispute_provider._ledger.chain import FINAL, Claimant, Kind, Trust
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.sending.decisions import Step
 from dispute_provider._workflow.sending.outcome import Outcome, tried
+from dispute_provider._workflow.turns import end_open
 from dispute_provider.exceptions import TryAgainError
 
 
@@ -50,46 +52,49 @@ async def sent_before(end: Record, ledger: DisputeLedger, task: str, signature: 
 
 async def noted(api: Api, ledger: DisputeLedger, outcome: Outcome[Snapshot], end: Record) -> Record:
     """Write the end of a final call into the ledger; what cannot be written is kept with the record."""
-    if end.state == State.HELD or not (outcome.claim or outcome.link):
-        return end
-    sent, is_unknown = outcome.sent, end.state == State.UNKNOWN
-    if sent and sent.never_left:
+    if end.state == State.HELD:
         return end
     try:
-        if outcome.claim:
-            is_settled = outcome.is_settled or outcome.after is not None
-            is_ended = await outcome.claim.end(
-                str(end.state), end.reason, end.request_id, end.to_dict(), is_settled=is_settled
-            )
-            if not is_ended and not api.submits_under_a_key and sent and sent.is_confirmed:
-                return _sent_twice(end)
-        elif outcome.link and outcome.link.last.by and (outcome.step is Step.EARLIER or is_unknown):
-            # An earlier try, frozen meanwhile, must not go on under it.
-            by = outcome.link.last.by
-            await ledger.end(
-                outcome.link.number,
-                outcome.link.next_entry,
-                by,
-                str(end.state),
-                end.reason,
-                request_id=end.request_id,
-                before=_approved_on(end),
-                is_settled=not is_unknown,
-                record=end.to_dict(),
-            )
+        is_ended = await write_end(ledger, outcome, str(end.state), end.reason, end.request_id, end.to_dict())
     except TryAgainError as error:
         return replace(end, notes=(*end.notes, f"its end is not in the ledger yet: {error}"))
-    return end
+    is_confirmed = outcome.sent is not None and outcome.sent.is_confirmed
+    return end if is_ended or api.submits_under_a_key or not is_confirmed else _sent_twice(end)
 
 
-def _approved_on(record: Record) -> dict[str, Any]:
-    """Return what the claim on an approved dispute is made on: the facts that it was approved on."""
-    return {
-        "stage": record.stage,
-        "submissions": record.submissions or 0,
-        "submitted_at": record.submitted_at,
-        "due": record.due_at.isoformat() if record.due_at else None,
-    }
+async def write_end(
+    ledger: DisputeLedger,
+    outcome: Outcome[Any],
+    state: str,
+    reason: str,
+    request_id: str | None,
+    record: Mapping[str, Any],
+) -> bool:
+    """Write the end of a final call into the ledger, where something may have been sent.
+
+    :param state: the state that it ended in.
+    :param record: its receipt.
+    :returns: False if another task has gone on with the link that it was sent under, or ended it.
+    :raises LedgerError: if that cannot be written.
+    """
+    if outcome.sent and outcome.sent.never_left:
+        return True
+    if outcome.claim:
+        is_settled = outcome.is_settled or outcome.after is not None
+        return await outcome.claim.end(state, reason, request_id, record, is_settled=is_settled)
+    is_unknown = state == State.UNKNOWN
+    if outcome.link and (outcome.step in (Step.EARLIER, Step.NOTED) or is_unknown):
+        # An earlier try, frozen meanwhile, must not go on under it.
+        await end_open(
+            ledger,
+            outcome.link,
+            state,
+            reason,
+            request_id=request_id,
+            record=record,
+            is_settled=not is_unknown,
+        )
+    return True
 
 
 def _sent_twice(end: Record) -> Record:

@@ -9,8 +9,14 @@ from dispute_provider._contracts.answers import Answer
 from dispute_provider._ledger.chain import Chain, Claimant, End, Link, Standing
 from dispute_provider._ledger.ledger import LinkClaim
 from dispute_provider._transport.claim import NotClaimedError
-from dispute_provider._workflow.sending.decisions import Step
-from dispute_provider.exceptions import AmbiguousError, ApiError, UnreachableError
+from dispute_provider._workflow.sending.decisions import AfterDenial, Step
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    ConflictError,
+    RateLimitedError,
+    UnreachableError,
+)
 
 # A reading of the dispute: a snapshot of its evidence too, or the API's answer alone.
 R = TypeVar("R")
@@ -84,8 +90,9 @@ class Outcome(Generic[R]):
     :param unread: why the dispute could not be read; None if it could.
     :param claim: under which it was sent.
     :param link: an earlier try's, which may have sent it.
-    :param end: how the claimant's own link had ended before, or the end that it had not seen.
+    :param end: how the claimant's own link had ended before, or the last end of another since the approval.
     :param is_settled: whether what was sent has arrived or never will.
+    :param then: what the last answer asks for, where no reading shows the call.
     """
 
     step: Step
@@ -97,6 +104,7 @@ class Outcome(Generic[R]):
     link: Link | None = None
     end: End | None = None
     is_settled: bool = False
+    then: AfterDenial = AfterDenial.STOP
 
     @property
     def was_sent(self) -> bool:
@@ -107,6 +115,24 @@ class Outcome(Generic[R]):
     def is_ours(self) -> bool:
         """Whether this try or an earlier one may have sent it."""
         return self.link is not None or self.was_sent
+
+    def is_repeatable(self, *, has_key: bool) -> bool:
+        """Return whether a later try sends the call again; until then its link stays open.
+
+        :param has_key: whether the call has an idempotency key. A conflict then means that another request
+            holds the key or the dispute, and the same request does no harm.
+        """
+        problem = self.sent.problem if self.sent else None
+        is_passing = isinstance(problem, RateLimitedError) or (has_key and isinstance(problem, ConflictError))
+        return is_passing and self.unread is None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the API refused a call that the dispute does not show, and nothing sent can arrive."""
+        sent = self.sent or Sent()
+        if sent.problem is None or self.unread or isinstance(sent.problem, AmbiguousError | ConflictError):
+            return False
+        return sent.never_left or self.is_settled or self.then is AfterDenial.STOP
 
 
 def tried(chain: Chain, claimant: Claimant) -> Link | None:

@@ -13,14 +13,23 @@ from dispute_provider._contracts.answers import Answer
 from dispute_provider._contracts.contract import Request
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
+from dispute_provider._ledger import terms
 from dispute_provider._ledger.chain import Chain, Claimant, Kind
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.sending.decisions import Reading, Step
 from dispute_provider._workflow.sending.final_call import FinalCall, answered
+from dispute_provider._workflow.sending.in_ledger import write_end
 from dispute_provider._workflow.sending.outcome import Outcome, Sent
-from dispute_provider.exceptions import AmbiguousError, ApiError, ConflictError, TryAgainError
+from dispute_provider.exceptions import (
+    AmbiguousError,
+    ApiError,
+    ConflictError,
+    RateLimitedError,
+    TryAgainError,
+)
 
 _DONE = ("submitted", "conceded")
+_NEXT_TRY = "nothing; the next try reads the dispute before it sends anything"
 
 
 class SingleCall(FinalCall[Answer]):
@@ -104,6 +113,7 @@ class SingleCall(FinalCall[Answer]):
         :raises AmbiguousError: if nobody can tell whether the call was carried out; or if an earlier try's
             call was, and the dispute is open again.
         :raises ApiError: as answered, if the dispute does not show that the call was carried out.
+        :raises TryAgainError: if another request under the call's idempotency key is still in flight.
         :raises LedgerError: if the ledger cannot be used: nothing was sent by this try.
         """
         outcome = await self.make()
@@ -135,21 +145,14 @@ class SingleCall(FinalCall[Answer]):
 
     async def _end(self, outcome: Outcome[Answer], state: str, reason: str = "") -> None:
         """End the link; a ledger that fails must not hide how the call ended."""
-        sent, request_id = outcome.sent, outcome.sent.request_id if outcome.sent else None
+        request_id = outcome.sent.request_id if outcome.sent else None
         receipt = {
             "operation": self._request.operation.id,
             "dispute": self._request.dispute,
             "connection": self._api.settings.connection,
         }
         try:
-            if outcome.claim and not (sent and sent.never_left):
-                is_settled = outcome.is_settled or outcome.after is not None
-                await outcome.claim.end(state, reason, request_id, receipt, is_settled=is_settled)
-            elif outcome.link and outcome.link.last.by:
-                link, by = outcome.link, outcome.link.last.by
-                await self._ledger.end(
-                    link.number, link.next_entry, by, state, reason, is_settled=True, record=receipt
-                )
+            await write_end(self._ledger, outcome, state, reason, request_id, receipt)
         except TryAgainError as error:
             self._say(f"{state}, request {request_id}, but that is not in the ledger yet: {error}")
 
@@ -186,8 +189,8 @@ class SingleCall(FinalCall[Answer]):
             advice="read the dispute; answer its new stage with a task of its own",
         )
 
-    async def _not_shown(self, outcome: Outcome[Answer]) -> ApiError:
-        """Return the error for a call that the dispute does not show, and end its link."""
+    async def _not_shown(self, outcome: Outcome[Answer]) -> ApiError | TryAgainError:
+        """Return the error for a call that the dispute does not show; end its link, unless it is repeated."""
         sent = outcome.sent or Sent()
         error = sent.problem or self._unconfirmed(sent)
         if outcome.unread:
@@ -195,7 +198,12 @@ class SingleCall(FinalCall[Answer]):
         elif not sent.never_left and self._read_last:
             now = self._now(self._read_last)
             error.add(f"dispute {self._request.dispute}, read after that, does not show it: {now}")
-        await self._end(outcome, "unknown" if isinstance(error, AmbiguousError) else "refused", str(error))
+        if outcome.is_repeatable(has_key=self._has_key):
+            # Its link stays open: the next try goes on from it.
+            if isinstance(error, RateLimitedError):
+                return error
+            return TryAgainError(error.describe(_NEXT_TRY), error.retry_after or terms.LAPSES_AFTER)
+        await self._end(outcome, "refused" if outcome.is_refused else "unknown", str(error))
         return error
 
     def _unconfirmed(self, sent: Sent) -> ApiError:
