@@ -60,17 +60,25 @@ def airflow_home() -> str:
 def _check_id(store: LedgerStore, mirror: Any) -> None:
     known, found = mirror.get(ID.name()), _id_in(store)
     if known is None:
-        if found is None:
-            store.create(_FILE, json.dumps({"id": secrets.token_hex(16)}).encode())
-            # Another worker may have created it first.
-            found = _id_in(store)
-        if found is None:
-            raise LedgerError(f"the ledger's {_FILE} could not be read after it was written. {_REMEDY}")
-        mirror.set(ID.name(), found)
-    elif found is None:
+        found = found or _created_in(store)
+        # Two workers that start at once may each create a ledger, and the state store has no lock: the one
+        # that reads the other's id stops now. If neither does, one id was overwritten: its next task stops.
+        if mirror.get(ID.name()) is None:
+            mirror.set(ID.name(), found)
+        known = mirror.get(ID.name())
+    if found is None:
         raise LedgerError(f"the ledger is missing: there is no {_FILE}, but earlier tasks had one. {_REMEDY}")
-    elif found != known:
+    if found != known:
         raise LedgerError(f"this is not the ledger that earlier tasks used: its id differs. {_REMEDY}")
+
+
+def _created_in(store: LedgerStore) -> str:
+    """Create the ledger's id, unless another worker creates it first; return it."""
+    store.create(_FILE, json.dumps({"id": secrets.token_hex(16)}).encode())
+    found = _id_in(store)
+    if found is None:
+        raise LedgerError(f"the ledger's {_FILE} could not be read after it was written. {_REMEDY}")
+    return found
 
 
 def _id_in(store: LedgerStore) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -71,6 +72,51 @@ def test_a_mirror_without_the_ledger_is_refused(folder: Path, mirror: StateStore
         _open(mirror)
     assert not (folder / "ledger.json").exists(), "a new one would be taken for the old one by the next task"
     assert mirror == {"id": "a" * 32}
+
+
+class Overtaken(StateStore):
+    """A mirror at which another worker opens its own ledger while this one opens its.
+
+    :param call: before which of this worker's calls, from 1: two readings, the write, a third reading.
+    """
+
+    def __init__(self, call: int, another: Callable[[Any], object]) -> None:
+        super().__init__()
+        self._left, self._another = call, another
+
+    def _count(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self._another(self)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._count()
+        return super().get(key, default)
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self._count()
+        super().set(key, value, retention=retention)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_of_two_workers_that_start_at_once_with_a_ledger_each_one_goes_on(
+    call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opens(folder: str, mirror: Any) -> bool:
+        with monkeypatch.context() as patch:
+            _name(patch, str(tmp_path / folder))
+            try:
+                _open(mirror)
+            except LedgerError:
+                return False
+            return True
+
+    others: list[bool] = []
+    mirror = Overtaken(call, lambda mirror: others.append(opens("other", mirror)))
+    first = [opens("one", mirror), *others]
+    # The state store has no lock: both go on if one writes just before the other does, and then only once.
+    assert sum(first) == (2 if call == 3 else 1)
+    assert sum([opens("one", mirror), opens("other", mirror)]) == 1
 
 
 def test_another_ledger_is_refused(folder: Path, mirror: StateStore) -> None:
