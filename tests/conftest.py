@@ -1,4 +1,4 @@
-"""Give all tests an Airflow of their own, one sandbox for both APIs, and connections to it."""
+"""Give the tests a separate Airflow, one sandbox for both APIs, and connections to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from support import Connect, forget_chains
 from tenacity import wait_none
 
-# Airflow reads these when it is imported: no test may see the configuration or database of the machine.
+# Airflow reads these on import. No test may use the machine's configuration or database.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
@@ -57,7 +57,7 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
-    """Both APIs, as new: no disputes, no faults, an empty journal; and nothing of them in the ledger."""
+    """A fresh sandbox for both APIs: no disputes, no faults, an empty journal, no chains in the ledger."""
     _running_sandbox.reset()
     forget_chains(_running_sandbox)
     return _running_sandbox
@@ -65,7 +65,7 @@ def sandbox(_running_sandbox: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Connections to the sandbox, with its keys, each with a difference; returns the connection's id."""
+    """Create a connection to the sandbox; see :class:`support.Connect`."""
 
     def connect(kind: str, conn_id: str | None = None, **fields: Any) -> str:
         conn_id = conn_id or f"{kind}_default"
@@ -78,7 +78,7 @@ def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 @pytest.fixture
 def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[HttpRequest]:
-    """Requests as they go out, in their order, each with its whole Authorization header."""
+    """The sent requests in order, with their complete Authorization headers."""
     requests: list[HttpRequest] = []
 
     class Recording(HttpTransport):
@@ -112,12 +112,12 @@ def driver(request: pytest.FixtureRequest, connect: Connect) -> Driver:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No wait between attempts, unless the API asks for it."""
+    """Retry without delay, unless the API asks for one."""
     monkeypatch.setattr(retries, "_BACKOFF", wait_none())
 
 
 @pytest.fixture
 def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of cases that may be read."""
+    """A case root: a folder from which cases may be read."""
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
     return tmp_path

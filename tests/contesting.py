@@ -1,4 +1,4 @@
-"""One dispute's way through the public operators, task by task, without a scheduler."""
+"""Take one dispute through the public operators, task by task, without a scheduler."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ class Contest:
         return self._run(ReviewEvidenceOperator(task_id="review", staged=[staged], policy=ALL))
 
     def ask(self, staged: dict[str, Any], answer: str = "Submit", **event: Any) -> dict[str, Any]:
-        """Return the record as a person answers its review.
+        """Answer the review of a record as a reviewer and return the new record.
 
-        :param answer: how the option begins that is chosen.
-        :param event: what else Airflow resumes the task with, as it has it.
+        :param answer: the start of the chosen option.
+        :param event: further entries of the event with which Airflow resumes the task.
         """
         review = ReviewEvidenceOperator(task_id="review", staged=[staged])
         form: dict[str, Any] = {}
         with pytest.MonkeyPatch.context() as patch:
-            # Airflow's own call that puts a form before people.
+            # Airflow calls this function to show a form to reviewers.
             patch.setattr(hitl, "upsert_hitl_detail", lambda **given: form.update(given))
             with pytest.raises(TaskAwaitingInput) as parked:
                 self._run(review)
@@ -87,9 +87,9 @@ class Contest:
         return self._run(review)
 
     def approve(self, *, asking: bool = False) -> dict[str, Any]:
-        """Stage and review; returns the approved record.
+        """Stage and approve the dispute; return the approved record.
 
-        :param asking: whether a person approves; by default a policy does.
+        :param asking: whether a reviewer approves; by default a policy does.
         """
         staged = self.stage()
         assert staged["state"] == "staged", staged["reason"]
@@ -98,15 +98,15 @@ class Contest:
         return approved
 
     def submit(self, approved: dict[str, Any], try_number: int = 1) -> dict[str, Any]:
-        """Return what the submit task returns; called again it is a later try of the same task."""
+        """Run the submit task and return its record; another call is a later try of the same task."""
         return self._run(SubmitEvidenceOperator(task_id="submit", approved=[approved]), try_number)
 
     def break_off(self, approved: dict[str, Any]) -> None:
-        """Leave what a try of the submit task leaves that is killed once it has claimed the dispute."""
+        """Claim the dispute and do nothing else, like a submit task that is killed after its claim."""
         asyncio.run(self._claim(approved))
 
     def end(self, approved: dict[str, Any], state: str, reason: str, *, is_settled: bool = True) -> None:
-        """Leave in the ledger that the submit task has ended."""
+        """Write the end of the submit task to the ledger."""
 
         async def end() -> None:
             claim = await self._claim(approved)

@@ -1,4 +1,4 @@
-"""Disputes as an API holds them, and the records made of them."""
+"""Build snapshots of disputes and their records."""
 
 from __future__ import annotations
 

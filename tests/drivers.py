@@ -1,4 +1,4 @@
-"""Synchronous and asynchronous use of a hook behind one face, so that every test runs on both."""
+"""Use hooks synchronously and asynchronously through one interface, so that each test covers both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Work = Callable[[Api], Coroutine[Any, Any, Any]]
 
 
 class Driver(Protocol):
-    """Works on the default connection of an API, in one session."""
+    """Runs calls on the default connection of an API, in one session."""
 
     def run(self, api: str, *works: Work) -> list[Any]: ...
 

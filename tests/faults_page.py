@@ -1,4 +1,4 @@
-"""The rows of ``docs/faults.md``, as promises that tests can hold a record to."""
+"""Parse the rows of ``docs/faults.md``, so that tests can compare records with them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
 class Row:
     """A row of a table of faults.
 
-    :param title: its first cell; one that goes on from rows before it, ``… and so on``, has theirs in front.
-    :param cells: what is seen, the state, and what to do; fewer in tables that have fewer columns.
+    :param title: the first cell; if it begins with ``…``, the title of the row that it continues comes first.
+    :param cells: the symptom, the state and the remedy; fewer in tables with fewer columns.
     """
 
     title: str
     cells: tuple[str, ...]
 
     def check(self, record: Any, *words: str) -> None:
-        """Check that a record ended in the row's state, and that its reason is in the row's words.
+        """Check that a record has the row's state and that the row quotes its reason.
 
-        :param record: as XCom has it.
-        :param words: a part of the reason that the row must quote; without any, one of its quotations must be
-            the reason, ``…`` standing for anything.
+        :param record: the record as in XCom.
+        :param words: parts of the reason that the row must quote; without any, one of its quotations must
+            match the reason, where ``…`` matches any text.
         """
         seen, state = self.cells[:2]
         assert f"`{record['state']}`" in state, (record["state"], record["reason"])
@@ -38,14 +38,14 @@ class Row:
         assert words or self.quotes(record["reason"]), record["reason"]
 
     def quotes(self, text: str) -> bool:
-        """Return whether one of the quotations of what is seen is in a text."""
+        """Return whether a text contains one of the row's quotations."""
         quoted = re.findall(r"\*([^*]+)\*", self.cells[0])
         return any(re.search(".*".join(map(re.escape, each.split("…"))), text) for each in quoted)
 
 
 @cache
 def rows() -> dict[str, Row]:
-    """All rows of the tables that say what happens, by their titles."""
+    """Return all rows of the fault tables, by title."""
     return {row.title: row for row in _rows()}
 
 

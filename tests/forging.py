@@ -1,4 +1,4 @@
-"""Forged records: copies of a signed one, each edited in one field as somebody could in Airflow's UI."""
+"""Forge records: copies of a signed record with one edited field, as is possible in Airflow's UI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from dispute_provider._evidence.record import Record
 
 Data = dict[str, Any]
-# What would start a line of its own in a log, or colour one.
+# Characters that would start a new line in a log, or color it.
 CONTROL = "a\r\nERROR: state=submitted \x1b[31m\x9b31m\x00"
 CONTROLS = frozenset(CONTROL) - {"\n"} - {letter for letter in CONTROL if letter.isprintable()}
 EDITED = "its record was edited after it was signed"
@@ -50,9 +50,9 @@ FIELDS = tuple(Record.__struct_fields__)
 
 
 def forged(record: Data) -> Iterator[tuple[str, Data]]:
-    """Yield edited copies of a signed record, each with what was edited.
+    """Yield edited copies of a signed record, each with the name of the edit.
 
-    Each field has another value of its kind, control characters, a value of no kind at all, or is gone.
+    Each field gets another valid value, control characters, an invalid type, or is removed.
     """
     for field in FIELDS:
         edits = {
@@ -76,7 +76,7 @@ def _signatures(record: Data) -> Iterator[tuple[str, str]]:
 
 
 def expected(edit: str) -> str:
-    """Return how the reason begins for which an edited record is refused where it is first handed over."""
+    """Return the start of the reason with which the first task refuses an edited record."""
     field, _, how = edit.partition(": ")
     if field == "signature" and how != "another digit":
         return UNSIGNED
@@ -86,11 +86,11 @@ def expected(edit: str) -> str:
 
 
 def refused(edits: dict[str, Data], ends: list[Data]) -> None:
-    """Check that each edited record was refused for its reason, and nothing of what it claims went on."""
+    """Check that each edited record was refused with its reason and that none of its claims was kept."""
     assert len(ends) == len(edits)
     kept = {"provider", "connection", "dispute", "state", "reason", "unverified", "signature"}
     for edit, end in zip(edits, ends, strict=True):
-        # Nobody can sign for a connection that there is not: the next task holds the record once more.
+        # A record cannot be signed for a connection that does not exist, so the next task holds it again.
         whys = (UNREADABLE, expected(edit)) if edit.startswith("connection") else (expected(edit),)
         assert end["reason"].startswith(whys), (edit, end["reason"])
         assert end["state"] == ("held" if end["reason"].startswith(UNREADABLE) else "refused"), edit
@@ -98,8 +98,8 @@ def refused(edits: dict[str, Data], ends: list[Data]) -> None:
         assert json.dumps(end, ensure_ascii=False).isprintable(), edit
 
 
-def values_of_every_field() -> set[str]:
-    """The fields of a record whose kind these forgeries do not know."""
+def fields_without_a_forgery() -> set[str]:
+    """Return the fields of a record for which these forgeries have no other value."""
     known = _OTHER.keys() | {
         field.name for field in msgspec.structs.fields(Record) if field.type in (str, str | None)
     }

@@ -1,4 +1,4 @@
-"""Operators as Airflow runs them, without the rest of Airflow."""
+"""Run operators as Airflow does, without a scheduler or a database."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from state_stores import AssetStores, StateStore
 
 from dispute_provider.sandbox import Sandbox
 
-# Of one test process, as of one deployment: the ledger's folder is one, too.
+# One set for the whole test process, like one deployment; it also has one ledger.
 ASSETS = AssetStores()
-# Of each task, which its tries share.
+# The state store of each task, which its tries share.
 _OWN: dict[tuple[str, str], StateStore] = {}
-# The run of each operator. It is kept, so that no other gets its place in memory.
+# The run id of each operator. Keeping the operator prevents the reuse of its id().
 _RUNS: dict[int, tuple[BaseOperator, str]] = {}
 
 
 def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, **context: Any) -> Any:
-    """Run a task; returns what it would put into XCom.
+    """Run a task and return its XCom value.
 
-    :param run_id: of the tries of one task; None, the default, for that of this very operator.
+    :param try_number: the number of the try, from 1, the default.
+    :param run_id: the id of the run; None, the default, for one run per operator.
+    :param context: further entries of the context.
     """
     run_id = run_id or _RUNS.setdefault(id(operator), (operator, uuid.uuid4().hex))[1]
     instance = SimpleNamespace(
@@ -44,6 +46,6 @@ def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, 
 
 
 def only(sandbox: Sandbox, operation: str) -> dict[str, Any]:
-    """The one call of an operation that arrived."""
+    """Return the only request of an operation that reached the sandbox."""
     (entry,) = sandbox.journal(operation=operation)
     return entry

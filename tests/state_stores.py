@@ -9,7 +9,7 @@ from typing import Any
 class StateStore(dict[str, Any]):
     """The state store of one task or asset; values go through JSON.
 
-    :ivar writes: how often something was written to it.
+    :ivar writes: the number of writes.
     """
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class StateStore(dict[str, Any]):
 
 
 class AssetStores:
-    """The state stores of assets, made when they are first asked for.
+    """The state stores of assets, created on first use.
 
-    :ivar by_uri: each by its asset's URI.
+    :ivar by_uri: the stores by the URI of their asset.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Run the workflow's steps on one dispute, with its chain in the ledger that the operators use."""
+"""Run single steps of the workflow on one dispute, with the ledger that the operators use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _tasks = (f"task {number}" for number in itertools.count(1))
 
 
 def chain_of(api: Api, dispute: str) -> DisputeLedger:
-    """Return the chain of a dispute."""
+    """Return a dispute's chain in the ledger."""
     ledger = Ledger(FolderStore(str(Path(os.environ["AIRFLOW_HOME"], "dispute_ledger"))))
     signer = KeyringSigner(keyring_of(api.settings.connection))
     return ledger.for_dispute(environment_of(api.settings), api.name, dispute, signer)
@@ -46,7 +46,7 @@ async def stage(
     memory: DisputeMemory | None = None,
     rules: Rules | None = None,
 ) -> Record:
-    """Stage evidence, in a task of its own."""
+    """Stage evidence as a new task."""
     chain = chain_of(api, record.dispute)
     return await write_evidence.stage(api, case, documents, record, chain, next(_tasks), memory, rules)
 
@@ -54,7 +54,7 @@ async def stage(
 async def submit(api: Api, record: Record, task: str | None = None) -> Record:
     """Submit a record.
 
-    :param task: the tries of one task share it; None, the default, for a task of its own.
+    :param task: the name of the task, the same for all its tries; None, the default, for a new task.
     """
     return await submitting.submit(api, record, chain_of(api, record.dispute), task or next(_tasks))
 
@@ -68,12 +68,12 @@ async def concede(api: Api, record: Record, task: str | None = None) -> Record:
 
 
 async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Record:
-    """Put the evidence back that a dispute held before it was staged, in a task of its own."""
+    """Put back the evidence that a dispute had before staging, as a new task."""
     return await taking_back.take_back(api, record, earlier, chain_of(api, record.dispute), next(_tasks))
 
 
 async def claim(api: Api, record: Record, kind: Kind, task: str) -> LinkClaim:
-    """Leave behind what a try leaves that is killed after its claim; return that."""
+    """Claim a dispute and do nothing else, like a try that is killed after its claim."""
     chain = chain_of(api, record.dispute)
     claimant = claimant_of(record, kind, task)
     claim = chain.claim(await chain.look(), claimant, {}, None)
@@ -84,5 +84,5 @@ async def claim(api: Api, record: Record, kind: Kind, task: str) -> LinkClaim:
 async def read_for_review(
     api: Api, record: Record, keep: Callable[[bytes], str | None] | None
 ) -> tuple[Record, Snapshot | None]:
-    """Read a staged dispute anew, as a review does."""
+    """Read a staged dispute again, as a review does."""
     return await reading.read_for_review(api, record, keep, chain_of(api, record.dispute))

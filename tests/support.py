@@ -1,4 +1,4 @@
-"""Helpers of the tests, among them a server that answers as no well-behaved API does."""
+"""Helpers for the tests, including a server that can misbehave in ways that no real API does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dispute_provider.sandbox import Sandbox
 
 
 def register(dag: Any) -> None:
-    """Make a DAG of a test known to Airflow, as the DAG processor would."""
+    """Register a test's DAG in Airflow's database, as the DAG processor would."""
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
     bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
@@ -32,17 +32,17 @@ def register(dag: Any) -> None:
 
 
 def chains_of(sandbox: Sandbox) -> Path:
-    """Return the folder of the ledger that holds the chains of the sandbox's disputes."""
+    """Return the ledger's folder for the chains of the sandbox's disputes."""
     return Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", quote(urlsplit(sandbox.url).netloc, safe=""))
 
 
 def forget_chains(sandbox: Sandbox) -> None:
-    """Remove from the ledger what it holds of the sandbox's disputes."""
+    """Delete the chains of the sandbox's disputes from the ledger."""
     shutil.rmtree(chains_of(sandbox), ignore_errors=True)
 
 
 def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Have waiting take no time, and all clocks go on by as much; returns what was waited, in seconds."""
+    """Skip all waits and advance the clocks instead; return a list of the waits, in seconds."""
     waited: list[float] = []
     now, clock = FolderStore.now, DisputeLedger.clock
 
@@ -57,14 +57,14 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 class Connect(Protocol):
-    """Makes a connection known to Airflow; fields win over those that lead to the sandbox."""
+    """Creates an Airflow connection to the sandbox and returns its id; ``fields`` override its defaults."""
 
     def __call__(self, kind: str, conn_id: str | None = None, **fields: Any) -> str: ...
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it arrived, its header names in lower case."""
+    """A received request, with lower-case header names."""
 
     method: str
     path: str
@@ -80,7 +80,7 @@ class Reply:
 
 
 class Peer:
-    """An HTTP server on loopback that records what it is asked: ``with Peer(answer) as peer:``."""
+    """An HTTP server on loopback that records its requests: ``with Peer(answer) as peer:``."""
 
     def __init__(self, answer: Callable[[Asked], Reply] = lambda asked: Reply()) -> None:
         self.asked: list[Asked] = []
@@ -106,7 +106,7 @@ class Peer:
                 self.wfile.write(reply.body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-                """Nothing on the console."""
+                """Log nothing to the console."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -129,7 +129,7 @@ class Peer:
 
 
 def memory_store(folder: str) -> str:
-    """Return the address of a folder in memory, as another store than the machine's own disk."""
+    """Return the address of a folder in a memory file system, which is not the local disk."""
     import fsspec
     from airflow.sdk.io import attach
 

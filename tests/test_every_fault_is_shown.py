@@ -1,4 +1,4 @@
-"""Every row of ``docs/faults.md`` is driven by a test; ``faults.yaml`` names it."""
+"""Test that each row of ``docs/faults.md`` has a test, which ``faults.yaml`` names."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SHOWN: dict[str, list[str]] = {
 }
 
 
-def test_every_row_has_a_test_and_no_row_that_is_gone_has_one() -> None:
+def test_faults_yaml_has_exactly_the_rows_of_the_page() -> None:
     assert SHOWN.keys() == rows().keys()
     assert all(SHOWN.values())
 
 
 @pytest.mark.parametrize("name", sorted({name for names in SHOWN.values() for name in names}))
-def test_a_test_that_is_named_is_there(name: str) -> None:
+def test_each_named_test_exists(name: str) -> None:
     path, _, function = name.partition("::")
     assert function in functions_of(path)
 
 
 @cache
 def functions_of(path: str) -> set[str]:
-    """Return the names of all functions of a module of tests, those of its classes too."""
+    """Return the names of all functions and methods in a test module."""
     tree = ast.parse((HERE / path).read_text("utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}

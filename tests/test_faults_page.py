@@ -1,4 +1,4 @@
-"""``docs/faults.md`` prints the decision tables of the code."""
+"""Test that ``docs/faults.md`` has the current decision tables of the code."""
 
 from __future__ import annotations
 

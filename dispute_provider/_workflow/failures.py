@@ -1,4 +1,4 @@
-"""Name the end of a dispute after a call that failed. Pure."""
+"""Decide the end of a dispute after a failed call. Pure."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from dispute_provider.exceptions import (
 
 
 class Failure(StrEnum):
-    """How a call failed."""
+    """The ways in which a call can fail."""
 
-    NOT_CLAIMED = "another task has the dispute's claim, or the ledger fails"
-    UNCLEAR = "5xx or no readable answer, to a call that may have been carried out"
+    NOT_CLAIMED = "another task holds the claim, or the ledger fails"
+    UNCLEAR = "5xx or an unreadable answer, to a call that may have been carried out"
     KEY = "401"
     FORBIDDEN = "403"
-    UNREADABLE = "an answer to a reading, without what is needed"
-    SETTINGS = "no connection, until a setting is corrected"
-    BUSY = "429, 5xx to a call that changes nothing, or no connection"
+    UNREADABLE = "an answer to a read that lacks a required field"
+    SETTINGS = "no connection until a setting is corrected"
+    BUSY = "429, no connection, or 5xx to a call that changes nothing"
     REFUSED = "any other refusal"
 
 
-# The state that a failure leaves a dispute in, and whether the task is tried again for it. What can be mended
-# is held, since the approval still holds. docs/faults.md prints this table.
+# The state of a dispute after each failure, and whether the task is retried. If the cause can be fixed, the
+# dispute is held, because its approval is still valid. docs/faults.md prints this table.
 LEAVES: Mapping[Failure, tuple[State, bool]] = {
     Failure.NOT_CLAIMED: (State.HELD, True),
     Failure.UNCLEAR: (State.UNKNOWN, False),
@@ -49,16 +49,17 @@ LEAVES: Mapping[Failure, tuple[State, bool]] = {
 
 
 def failed(record: Record, what: str, error: ApiError) -> Record:
-    """Return the end of a dispute after a failure that sent nothing final.
+    """Return the end of a dispute after a failed call that was not a final call.
 
-    :param what: ``not staged``, ``not submitted`` or the like; the reason begins with it.
+    :param what: the beginning of the reason, such as ``not staged`` or ``not submitted``.
     """
     failure = failure_of(error)
     state, is_retried = LEAVES[failure]
     reason = f"{what}: {error}"
     if failure is Failure.KEY:
         reason += (
-            " (an approval given under another key does not hold: review it again if you replace the key)"
+            " (if you replace the key and [dispute] signing_key is not set, the approval is no longer valid: "
+            "review the dispute again)"
         )
     end = record.ended(state, reason, error.request_id)
     return replace(end, retry_after=error.retry_after or 0.0) if is_retried else end
@@ -86,9 +87,10 @@ def failure_of(error: ApiError) -> Failure:
 
 
 def unread(record: Record, what: str, error: ApiError, resumed: bool) -> Record:
-    """The end of a dispute that cannot be read before a final call.
+    """Return the end of a dispute that could not be read before a final call.
 
-    :param resumed: an earlier try may have made that call.
+    :param what: the beginning of the reason, such as ``not submitted``.
+    :param resumed: whether an earlier try may have made the call.
     """
     end = failed(record, what, error)
     if resumed and end.retry_after is None:

@@ -165,7 +165,10 @@ def test_a_dispute_that_moves_on_to_its_appeal_needs_a_review_of_its_own(
     if moment == "before the review":
         assert record["reason"].startswith(f"it was staged for the chargeback, and {ONLY_APPEAL}. To do: ")
     else:
-        assert record["reason"] == "it is now at appeal; that needs a review of its own"
+        assert (
+            record["reason"]
+            == "it has moved to the appeal stage since it was approved; stage and review it again"
+        )
     assert [entry["submitted"] for entry in writes(sandbox)] == [False]
     assert len(engine.forms) == (moment == "before the submission")
 
@@ -181,7 +184,7 @@ def test_an_appeal_that_was_staged_is_not_submitted_at_another_stage(engine, san
     [record] = records(engine, run, "submit")
     assert (record["state"], record["reason"]) == (
         "refused",
-        "it is now at chargeback; that needs a review of its own",
+        "it has moved to the chargeback stage since it was approved; stage and review it again",
     )
     assert sandbox.dispute(dispute)["submissions"] == []
 
@@ -258,7 +261,7 @@ def test_a_changed_case_replaces_its_own_documents_and_a_colleagues_stay(
     [record] = stage(engine, stripe_connection, str(path))
     slip, tracking = sorted(set(held(sandbox, dispute)["supporting_files"]) - {theirs})
     assert sorted(each["kind"] for each in record["differences"]) == ["added", "added", "added", "theirs"]
-    assert record["reason"] == "4 pieces of evidence staged, of which 1 not from the case, not submitted"
+    assert record["reason"] == "4 pieces of evidence staged, 1 of them not from the case, not submitted"
 
     path.write_text(json.dumps(appeal(dispute, "slip.pdf")))
     [record] = stage(engine, stripe_connection, str(path))

@@ -24,7 +24,7 @@ LATER = {
 ENDS: dict[Step, tuple[str, str]] = {
     Step.SEND: ("submitted", "confirmed by reading back"),
     Step.EARLIER: ("submitted", "an earlier try of this task, or somebody else meanwhile, sent it"),
-    Step.ANSWERED: ("already-submitted", "it was answered since it was approved"),
+    Step.ANSWERED: ("already-submitted", "it was answered after it was approved"),
     Step.NOTED: ("refused", "as it ended before"),
     Step.UNSEEN: ("refused", "another final call for this dispute ended unknown since it was approved"),
     Step.REFUSED: ("refused", "the evidence has changed since it was approved"),

@@ -115,7 +115,7 @@ def test_where_the_author_allows_it_the_review_names_what_nobody_can_see(
     run = engine.run(dag, answer)
     [form] = engine.forms
     assert "NO PREVIEW: slow.pdf" in form["subject"]
-    assert "Nobody can see slow.pdf: its page 1 cannot be drawn" in form["body"].replace("\\", "")
+    assert "Reviewers cannot see slow.pdf: its page 1 cannot be drawn" in form["body"].replace("\\", "")
     assert {record["state"] for record in engine.result(run, "submit")} == {"submitted"}
 
 

@@ -64,7 +64,7 @@ def test_what_the_api_refuses_is_refused_and_can_be_staged_again(status, run, sa
 def test_a_key_that_may_not_is_corrected(status, run, sandbox):
     sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
     held = run.stage()
-    ROWS["A key is wrong, revoked or not allowed to do this (401, 403)"].check(held, "not staged")
+    ROWS["An API key is wrong, revoked or lacks a permission (401, 403)"].check(held, "not staged")
     assert "retry_after" not in held, "Airflow does not try again"
     sandbox.clear_faults()
     assert run.stage()["state"] == "staged"
@@ -92,7 +92,7 @@ def test_a_dispute_that_stripe_switches_back_is_refused_and_named(sandbox, conne
     with monkeypatch.context() as patch:
         patch.setattr(Client, "transport", Switching)
         end = stage()
-    title = "Stripe answers by itself again, though staging has switched the dispute to manual"
+    title = "A dispute is automatic again although staging has switched it to manual"
     ROWS[title].check(end)
     sandbox.edit_dispute(dispute, intended_submission_method="manual")
     assert stage()["state"] == "staged"
@@ -142,7 +142,7 @@ def test_a_state_store_that_fails_for_a_dispute_holds_it(run, sandbox, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(StateStore, "get", fail)
         held = run.stage()
-    ROWS["Airflow's own stores fail for one dispute"].check(held)
+    ROWS["Airflow's state store fails for one dispute"].check(held)
     assert run.stage()["state"] == "staged"
 
 

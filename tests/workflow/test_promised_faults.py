@@ -100,7 +100,7 @@ def test_staging_that_is_answered_with_500_may_be_repeated(engine, sandbox, stri
 
     assert "do not send again" not in held["reason"]
     assert "do not send again" not in capfd.readouterr().out
-    assert "clear the task" in advice(held, "clear the task; staging recognises what has arrived")
+    assert "clear the task" in advice(held, "clear the task; staging continues from what has arrived")
     sandbox.clear_faults()
     assert stage(engine, stripe_connection)["state"] == "staged"
 

@@ -248,7 +248,7 @@ def test_which_stage_was_answered_of_a_dispute_that_has_moved_is_not_guessed(
     sandbox.edit_dispute(dispute, reopen=True, **moved)
     [record] = driver.run(api, lambda an_api: steps.submit(an_api, staged, "a task"))
     assert record.state == end
-    assert "at the stage that was approved or at another stage" in record.reason
+    assert "but the API does not show at which stage" in record.reason
     assert not sandbox.journal(submitted=True)
 
 

@@ -109,7 +109,7 @@ def test_a_colleagues_text_is_written_over_only_by_name_and_kept_aside(
 def test_what_is_written_over_and_kept_nowhere_is_said(driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
     staged = put(driver, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE)
-    assert any("kept nowhere" in note for note in staged.notes)
+    assert any("no copy of the evidence" in note for note in staged.notes)
 
 
 @pytest.mark.parametrize(

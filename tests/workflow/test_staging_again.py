@@ -176,7 +176,7 @@ def test_where_there_is_no_store_the_state_says_so(engine, sandbox, connection):
 
     staged = records(engine, run)["du_1"]
     assert staged["automatic"] == "smart_disputes"
-    assert any("kept nowhere" in note for note in staged["notes"])
+    assert any("no copy of the evidence" in note for note in staged["notes"])
     assert "did not clear customer_name" in records(engine, run, "submit")["du_1"]["reason"]
     assert at_api(sandbox) == ("Ours", "manual")
 
@@ -189,7 +189,7 @@ def test_the_log_says_of_a_broken_staging_that_it_can_be_repeated(engine, sandbo
 
     record = records(engine, run)["du_1"]
     assert record["state"] == "held"
-    assert "clear the task; staging recognises what has arrived" in record["reason"]
+    assert "clear the task; staging continues from what has arrived" in record["reason"]
     assert "do not send again" not in capfd.readouterr().out
 
 

@@ -77,7 +77,7 @@ def test_what_cannot_be_read_is_not_known(unreadable, engine, sandbox, stripe_co
     sandbox.odd(of=dispute, set={"/intended_submission_method": unreadable})
     record = stage(engine, stripe_connection, dispute)
     assert record["state"] == "refused"
-    assert "does not say whether it submits" in record["reason"]
+    assert "does not report whether it submits" in record["reason"]
     assert writes(sandbox) == []
 
 
@@ -109,7 +109,7 @@ def test_what_is_not_known_is_refused_with_the_ways_out(options, engine, sandbox
     dispute = dispute_of(sandbox, intended_submission_method="smart_disputes", shows_submission_method=False)
     record = stage(engine, stripe_connection, dispute, **options)
     assert record["state"] == "refused"
-    assert "does not say whether it submits what is staged by itself" in record["reason"]
+    assert "does not report whether it submits staged evidence automatically" in record["reason"]
     assert "api_version blank" in record["reason"]
     assert "allow_unknown_submission_method=True" in record["reason"]
     assert writes(sandbox) == []
@@ -137,7 +137,7 @@ def test_what_is_no_longer_known_once_it_is_staged_is_said(engine, sandbox, stri
     sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=unknown, nth=2)
     record = stage(engine, stripe_connection, dispute)
     assert record["state"] == "refused"
-    assert record["reason"].startswith("staged, but the API does not say")
+    assert record["reason"].startswith("staged, but the API does not report")
 
 
 def test_an_account_that_lost_smart_disputes_is_told_apart(engine, sandbox, stripe_connection):

@@ -1,1 +1,1 @@
-"""Stage a case: draw its documents, write its evidence without submitting it, read it back."""
+"""Stage a case: draw its documents, write its evidence without submitting it, and read it back."""

@@ -1,4 +1,4 @@
-"""Draw every page of a case's documents before they are staged: what nobody can see, nobody approves."""
+"""Draw every page of a case's documents before staging, so that the reviewer can see all of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dispute_provider._state.drawings import Drawing
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 SECONDS = 60.0
-"""For all pages of one document; each page has the renderer's own time."""
+"""Time limit for all pages of one document; the renderer also limits each page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The documents of a case after drawing them.
+    """The documents of a case after drawing.
 
-    :param found: those that can be sent, by the paths that the case names.
-    :param notes: which optional ones are left out, and why; for the reviewer.
-    :param drawings: sha256 of the drawing by the document's own, where they are kept.
-    :param undrawn: documents that go out though nobody can see them.
-    :param warnings: the same in words, for the reviewer.
+    :param found: the documents to send, by their paths in the case.
+    :param notes: one note for the reviewer per optional document that was left out.
+    :param drawings: the sha256 of each drawing, by its document's sha256; empty without an evidence store.
+    :param undrawn: names of documents that will be sent although the reviewer cannot see them.
+    :param warnings: one warning for the reviewer per such document.
     """
 
     found: Mapping[str, Document]
@@ -39,10 +39,11 @@ class Drawn:
 
 
 class Drawer:
-    """Draws the documents of one batch, each once, however many cases name it. Threads may share it.
+    """Draws the documents of one batch, each only once. Threads may share a drawer.
 
-    :param allow_undrawn: whether a document that cannot be drawn goes out all the same; it is named in the
-        review. Otherwise its case is refused, or the document is left out if it is optional.
+    :param renderer: draws single pages.
+    :param allow_undrawn: whether a document that cannot be drawn may be sent; the review then names it. If
+        False, the default, its case is refused, or the document is left out if it is optional.
     """
 
     def __init__(self, renderer: Renderer, *, allow_undrawn: bool = False) -> None:
@@ -54,8 +55,8 @@ class Drawer:
     def draw(self, case: Case, read: CaseDocuments) -> Drawn:
         """Draw every page of a case's documents.
 
-        :raises InvalidCaseError: with each document that cannot be drawn, its page and the reason.
-        :raises EvidenceStoreError: if the pages cannot be kept.
+        :raises InvalidCaseError: naming each document that cannot be drawn, the page and the reason.
+        :raises EvidenceStoreError: if the drawn pages cannot be stored.
         """
         found, notes = dict(read.found), [*read.notes]
         kept: dict[str, str] = {}
@@ -78,7 +79,7 @@ class Drawer:
             tuple(notes),
             kept,
             tuple(map(shown, problems)),
-            tuple(f"Nobody can see {shown(path)}: {error.problem}" for path, error in problems.items()),
+            tuple(f"Reviewers cannot see {shown(path)}: {error.problem}" for path, error in problems.items()),
         )
 
     def _draw_once(self, document: Document) -> str | None:
@@ -91,13 +92,13 @@ class Drawer:
             except RenderingError as error:
                 future.set_exception(error)
             except BaseException as error:
-                # Of the store: the next case tries it again.
+                # An error of the evidence store: the next case tries again.
                 del self._drawn[document.sha256]
                 future.set_exception(error)
         return future.result()
 
     def _draw(self, document: Document) -> str | None:
-        """Draw a document; return where its drawing is kept, None where no store is configured."""
+        """Draw a document; return the sha256 of its drawing, or None without an evidence store."""
         budget = Budget(SECONDS)
         pages: list[str | None] = []
         for number in range(1, (document.pages or 1) + 1):
@@ -117,8 +118,8 @@ def _violations(case: Case, problems: Mapping[str, RenderingError]) -> list[Viol
     return [
         Violation(
             pointer,
-            f"{shown(value.path)}: {problems[value.path].problem}, so nobody could see what is approved",
-            f"{problems[value.path].remedy}; or allow it by name with allow_undrawn=True",
+            f"{shown(value.path)}: {problems[value.path].problem}, so the reviewer could not see it",
+            f"{problems[value.path].remedy}, or set allow_undrawn=True",
         )
         for pointer, _, value in pieces(case)
         if isinstance(value, FileReference) and value.path in problems

@@ -1,4 +1,4 @@
-"""Stage one case of a batch: read it, inspect its documents, and stage its evidence."""
+"""Stage one case of a batch: read it, inspect its documents, and write its evidence to the dispute."""
 
 from __future__ import annotations
 
@@ -35,12 +35,18 @@ _log = logging.getLogger(__name__)
 
 
 class CaseStager:
-    """Stages the cases of one batch; each ends as a record, whatever is wrong with it.
+    """Stages the cases of one batch and returns one record per case, also for a case that fails.
 
-    :param folder: where the documents of dict cases stand.
-    :param batch: the cases, and which of them are for the same dispute.
+    :param conn_id: the Airflow connection.
+    :param api: the connection's API.
+    :param folder: the folder with the documents of cases that are given as dicts.
+    :param batch: the cases; it finds cases for the same dispute.
+    :param rules: the DAG author's decisions about staging.
+    :param memory: the memory of this task.
+    :param renderer: inspects documents.
+    :param drawer: draws documents.
     :param ledgers: returns the chain of a dispute.
-    :param task: names the task of a run, the same for all its tries.
+    :param task: the name of the task in its run, the same for all its tries.
     """
 
     def __init__(
@@ -70,13 +76,15 @@ class CaseStager:
         self._drawer = drawer
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
-        """Stage a case: a dict, a case file or its path, or the line of one that holds many.
+        """Stage a case, given as a dict, a case file, a path, or a line of a file with many cases.
 
-        Whatever fails, fails for this case alone: the others of its batch have their records.
+        An error ends only this case: the other cases of the batch still get their records.
+
+        :param placed: the case's position in the batch, and the case.
         """
         place, given = placed
         provider = self._api.name
-        record = Record(provider, self._conn_id, _named(given), State.REFUSED, "not looked at")
+        record = Record(provider, self._conn_id, _named(given), State.REFUSED, "not read")
         try:
             case = await self._read(given)
             record = replace(
@@ -87,11 +95,14 @@ class CaseStager:
                 customer_contacted=case.customer_contacted,
             )
             if case.provider != provider:
-                reason = f"the case is for {case.provider}, the connection is a {provider} one"
+                reason = (
+                    f"the case is for {case.provider}, but connection {self._conn_id} is for {provider}. "
+                    "To do: correct provider in the case, or stage it with another connection"
+                )
                 return record.ended(State.REFUSED, reason)
             if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
-            # A thread costs as much as a request: only what waits for files goes there.
+            # Starting a thread takes as long as a request, so use one only to wait for files.
             look = partial(case_documents.read_documents, case, self._renderer, config.case_roots())
             read = await asyncio.to_thread(look) if case.files else look()
             record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
@@ -115,7 +126,7 @@ class CaseStager:
             return record.ended(State.REFUSED, str(error))
         except TryAgainError as error:
             return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
-        except Exception as error:  # of Airflow's own stores, or a defect
+        except Exception as error:  # of Airflow's state stores, or a defect
             return _failed(record, error)
 
     async def _read(self, given: Any) -> Case:
@@ -130,25 +141,25 @@ class CaseStager:
 
 
 def _failed(record: Record, error: Exception) -> Record:
-    """Return the record of a case that something else than the case or the API has stopped."""
-    # Where it happened, without the error's own text, which may quote the case.
+    """Return the record of a case that failed for a reason other than the case or the API."""
+    # Log the traceback without the error's message, which may quote the case.
     where = "".join(traceback.format_tb(error.__traceback__))
     _log.error("dispute=%s: %s\n%s", record.dispute, type(error).__name__, where)
     reason = (
-        f"not known to be staged: {type(error).__name__}, see the log. "
-        "To do: clear the task; staging recognises what has arrived"
+        f"staging may be incomplete: {type(error).__name__}, see the task's log. "
+        "To do: clear the task; staging continues from what has arrived"
     )
     return replace(record.ended(State.HELD, reason), retry_after=0.0)
 
 
 def _named(given: Any) -> str:
-    """What a case is called before it is read: its dispute, or where it stands."""
+    """Return the name of a case before it is read: its dispute, or the path of its file."""
     if isinstance(given, CaseLine | CaseFile):
         return shown(given.source)
     return shown(given if isinstance(given, str) else name_of(given))
 
 
 def _store(documents: Mapping[str, Document]) -> None:
-    """Keep what a reviewer is going to be shown: the worker's disk is not there any more by then."""
+    """Store the documents for the review, when this worker's disk may no longer exist."""
     for document in documents.values():
         evidence_store.put(document.content)

@@ -1,4 +1,4 @@
-"""Stage evidence: put it on its dispute without submitting it, and read it back."""
+"""Stage evidence: write it to its dispute without submitting it, and read it back."""
 
 from __future__ import annotations
 
@@ -28,20 +28,22 @@ from dispute_provider._workflow.refusals import cannot_be_answered
 from dispute_provider._workflow.turns import free_chain
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 
-# Staging is repeatable: what did arrive is recognised, what did not is written again.
-_STAGE_AGAIN = "clear the task; staging recognises what has arrived, and writes the rest"
+# Staging can be repeated: it recognises evidence that has arrived, and writes the rest.
+_STAGE_AGAIN = "clear the task; staging continues from what has arrived"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the author of a DAG has decided about staging.
+    """The DAG author's decisions about staging.
 
-    :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise.
-    :param switch_to_manual: whether a dispute that the API would answer by itself at its due date may be
-        switched to manual; it is refused otherwise, for what is staged there goes out unapproved.
-    :param allow_unknown_submission_method: whether to stage where the API does not say if it would answer by
-        itself; it is refused otherwise, for the same reason.
-    :param require_verdict: the least verdict that is staged; None stages whatever the verdict.
+    :param merge: which value to use where the dispute already has another value in a field; it is kept by
+        default.
+    :param switch_to_manual: whether to switch a dispute to manual if the API would submit staged evidence
+        automatically at the due date. If False, the default, such a dispute is refused, because its evidence
+        could go out unapproved.
+    :param allow_unknown_submission_method: whether to stage a dispute if the API does not report whether it
+        submits automatically. If False, the default, such a dispute is refused for the same reason.
+    :param require_verdict: the lowest verdict to stage; None, the default, stages any case.
     """
 
     merge: MergePolicy = MergePolicy.KEEP
@@ -60,12 +62,14 @@ async def stage(
     memory: DisputeMemory | None = None,
     rules: Rules | None = None,
 ) -> Record:
-    """Put a case's evidence on its dispute without submitting it, and read it back.
+    """Write a case's evidence to its dispute without submitting it, and read it back.
 
-    :param ledger: the dispute's chain: while one task writes, no other stages or submits.
-    :param task: names the task of a run, the same for all its tries.
-    :param memory: what is remembered of earlier tries and runs.
-    :raises LedgerError: if the ledger cannot be read: nothing was written.
+    :param ledger: the dispute's chain, which keeps other tasks from staging or submitting meanwhile.
+    :param task: the name of the task in its run, the same for all its tries.
+    :param memory: the memory of earlier tries and runs; none by default.
+    :param rules: the DAG author's decisions; the defaults of :class:`Rules` by default.
+    :returns: the record, ended: ``staged``, ``refused`` or ``held``.
+    :raises LedgerError: if the ledger cannot be read. Nothing was written then.
     """
     memory, rules = memory or NoMemory(), rules or Rules()
     claim: LinkClaim | None = None
@@ -75,7 +79,7 @@ async def stage(
         if tidied := _tidied(chain, record.case_digest):
             memory.forget_tries_before(tidied.number)
         elif chain.links:
-            # Another task may have begun to stage it since this one was started.
+            # Another task may have started to stage this dispute since this one was started.
             memory.look_again()
         before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
@@ -89,38 +93,42 @@ async def stage(
         if left_out:
             record = replace(record, notes=(*record.notes, *left_out))
         pieces = merging.pieces_of(case, documents)
+        unsafe = _automatic(before.dispute, rules)
         refusal = (
             api.check_case(case, before.dispute)
-            or _automatic(before.dispute, rules)
+            or (unsafe and "{}. To do: {}".format(*unsafe))
             or fee_refusal(api.contract, before.dispute, pieces)
             or (await _claims(api, case, before.dispute, pieces))
         )
         if refusal:
             return record.ended(State.REFUSED, refusal)
-        # It may have to be looked up; on a dispute that holds nothing, nothing is ours.
+        # Reading our marks may take a request, which a dispute without evidence does not need.
         ours = memory.ours if before.evidence else frozenset()
-        noted = _noted(api, before, memory)
+        pending = _pending_replacement(api, before, memory)
         merged = merging.merge(
             pieces,
             before.evidence,
-            ours.union(noted.marks) if noted else ours,
+            ours.union(pending.marks) if pending else ours,
             rules.merge,
             single=api.holds_one_of_a_name,
             lists=lists(api.contract),
             until=before.dispute.due,
         )
         record = replace(
-            record, differences=noted.restated(merged.differences) if noted else merged.differences
+            record, differences=pending.restated(merged.differences) if pending else merged.differences
         )
         if conflicts := merged.of_kind("conflict"):
-            reason = f"somebody else has filled in {', '.join(conflicts)}, and the DAG says to fail then"
+            reason = (
+                f"someone else has filled in {', '.join(conflicts)} on the dispute, and the merge policy is "
+                "fail. To do: compare both values, then stage again with merge policy keep or overwrite"
+            )
             return record.ended(State.REFUSED, reason)
         _require_limits(api, case, merged, network)
         assessment = assess(api.contract, before.dispute, case.product, [*merged.wanted, *merged.staying])
         record = _assessed(record, assessment, api.notes_on(before.dispute))
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
-        record = _keep_what_is_replaced(record, before, merged, noted, memory)
+        record = _store_replacement(record, before, merged, pending, memory)
         claim = ledger.claim(chain, claimant, {}, None)
         memory.link = claim.place.link
         uploaded = await api.under(claim).write(case, merged, before, memory)
@@ -128,7 +136,7 @@ async def stage(
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
     except AmbiguousError as error:
-        reason = f"not known to be staged: {error.describe(_STAGE_AGAIN)}"
+        reason = f"staging may be incomplete: {error.describe(_STAGE_AGAIN)}"
         return replace(record.ended(State.HELD, reason, error.request_id), retry_after=0.0)
     except ApiError as error:
         if claim and not error.in_flight:
@@ -148,23 +156,26 @@ async def stage(
 
 
 def _require_limits(api: Api, case: Case, merged: Merged, network: str | None) -> None:
-    """Raise the limits that the evidence exceeds together with what stays on the dispute."""
+    """Check the limits of the case's evidence together with the evidence that stays on the dispute.
+
+    :raises InvalidCaseError: naming each limit that is exceeded.
+    """
     if violations := fitting.over_limits(api.contract, merged, network):
         raise InvalidCaseError(case.dispute, violations)
 
 
 def _staged_end(record: Record, merged: Merged, after: Snapshot, rules: Rules) -> Record:
-    """Return the end of a record whose evidence was written, by what the dispute shows then."""
+    """Return the end of a record after its evidence was written, from a reading of the dispute."""
     if unsafe := _automatic(after.dispute, dataclasses.replace(rules, switch_to_manual=False)):
-        # The switch did not hold: what is staged would go out unapproved.
-        return record.ended(State.REFUSED, f"staged, but {unsafe}; look at it now")
+        # The dispute is no longer manual, so the staged evidence could go out unapproved.
+        return record.ended(State.REFUSED, f"staged, but {unsafe[0]}. To do: check the dispute now")
     return record.ended(State.STAGED, _summary(merged, after))
 
 
 def _tidied(chain: Chain, case_digest: str | None) -> Link | None:
-    """Return the link of the last staging, of any deployment, if it was of this case and ended well.
+    """Return the last staging's link, of any deployment, if it staged this case completely.
 
-    Then a staging that had broken before has left nothing that would be taken for this case's.
+    Then no earlier, failed staging can have left evidence that looks like this case's.
     """
     stagings = [link for link in chain.links if link.end is None or link.end.by.kind is Kind.STAGE]
     end = stagings[-1].end if stagings else None
@@ -174,35 +185,35 @@ def _tidied(chain: Chain, case_digest: str | None) -> Link | None:
 def _part_for_its_stage(
     api: Api, case: Case, documents: Mapping[str, Document], dispute: Dispute, record: Record
 ) -> tuple[Case, Record]:
-    """Return the part of a case that the dispute's stage takes, and a record that names the rest.
+    """Return the part of a case that the dispute's stage accepts, and a record with a note about the rest.
 
-    The record's digest is that part's: a change of the rest asks for no new review.
+    The record has the digest of this part only, so a change of the rest causes no new review.
     """
     part, others = stages.part_for(api.contract, case, dispute.stage)
     if not others:
         return case, record
-    note = f"in the case for another stage, and not sent at this one: {', '.join(others)}"
+    note = f"not sent, because it is for another stage: {', '.join(others)}"
     return part, replace(record, case_digest=part.digest(documents), notes=(*record.notes, note))
 
 
-def _automatic(dispute: Dispute, rules: Rules) -> str | None:
-    """Return why staged evidence could go out unapproved at the due date; None if it cannot."""
+def _automatic(dispute: Dispute, rules: Rules) -> tuple[str, str] | None:
+    """Return why staged evidence could go out unapproved, and what to do; None if it cannot."""
     if not dispute.automatic_known and not rules.allow_unknown_submission_method:
         return (
-            "the API does not say whether it submits what is staged by itself at the due date; "
-            "to do: leave the connection's api_version blank, so that it says so; or allow it by name with "
-            "allow_unknown_submission_method=True"
+            "the API does not report whether it submits staged evidence automatically at the due date",
+            "leave the connection's api_version blank, so that it does; or set "
+            "allow_unknown_submission_method=True",
         )
     if not dispute.automatic or rules.switch_to_manual:
         return None
     return (
-        f"the API itself submits what is staged there at the due date ({dispute.automatic}); "
-        "to do: switch the dispute to manual, or have the DAG do so with switch_to_manual=True"
+        f"the API will submit staged evidence automatically at the due date ({dispute.automatic})",
+        "switch the dispute to manual, or set switch_to_manual=True",
     )
 
 
 async def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece]) -> str | None:
-    """Why a case may not claim what it claims of a network's programme; None if it may."""
+    """Return why the dispute does not qualify for the network programme in the case; None if it does."""
     structured = {part: value for piece in pieces for part, value in (piece.value or {}).items()}
     return await api.unqualified(dispute, structured, case.account) if structured else None
 
@@ -218,49 +229,49 @@ def _assessed(record: Record, assessment: Assessment, notes: Sequence[str]) -> R
 
 
 def _too_weak(assessment: Assessment, rules: Rules) -> str | None:
-    """Why the DAG's author does not want this staged; None if it may be."""
+    """Return why the evidence is below the required verdict; None if it is not."""
     order = [Verdict.READY, Verdict.WEAK, Verdict.MISSING, Verdict.UNKNOWN]
     least = rules.require_verdict
     if least is None or order.index(assessment.verdict) <= order.index(least):
         return None
     lacking = ", ".join(name for name, _ in assessment.missing) or "; ".join(assessment.notes)
-    return f"its evidence is {assessment.verdict}, and the DAG asks for {least}: {lacking}"
+    return f"its evidence is {assessment.verdict}, but require_verdict is {least}: {lacking}"
 
 
-def _noted(api: Api, before: Snapshot, memory: DisputeMemory) -> Replacement | None:
-    """Return what an earlier staging has noted of this stage; None where nothing can be replaced."""
+def _pending_replacement(api: Api, before: Snapshot, memory: DisputeMemory) -> Replacement | None:
+    """Return the replacement that a failed staging of this stage stored; None if there is none."""
     if not before.evidence or not api.holds_one_of_a_name:
         return None
-    noted = memory.replacement(marks_of(before.evidence))
-    return noted if noted and noted.is_about(before.dispute) else None
+    pending = memory.replacement(marks_of(before.evidence))
+    return pending if pending and pending.is_about(before.dispute) else None
 
 
-def _keep_what_is_replaced(
-    record: Record, before: Snapshot, merged: Merged, noted: Replacement | None, memory: DisputeMemory
+def _store_replacement(
+    record: Record, before: Snapshot, merged: Merged, pending: Replacement | None, memory: DisputeMemory
 ) -> Record:
-    """Keep what the case's evidence replaces, and note it before the write, so that a broken try finds it.
+    """Store the evidence that will be replaced before the write, so that a later try still has it.
 
-    :param noted: what such a try has left: its own write is nothing that was there before.
+    :param pending: the replacement that a failed try stored; its own write is not restored.
     """
     automatic = before.dispute.automatic
-    if noted and not automatic:
-        automatic = noted.automatic_before(merged.differences)
+    if pending and not automatic:
+        automatic = pending.automatic_before(merged.differences)
     overwritten = _overwritten(record)
     if not overwritten and not automatic:
         return record
     evidence: dict[str, Any] | None = contents(before.evidence)
-    if evidence and noted:
-        evidence = noted.evidence_before(evidence, memory.kept(noted.earlier), merged.differences)
+    if evidence and pending:
+        evidence = pending.evidence_before(evidence, memory.kept(pending.earlier), merged.differences)
     earlier = memory.keep(evidence) if evidence is not None else None
     if overwritten and not earlier:
-        note = "what a colleague had written is kept nowhere: [dispute] evidence_store names no place for it"
+        note = "there is no copy of the evidence that was overwritten: [dispute] evidence_store is not set"
         record = replace(record, notes=(*record.notes, note))
     memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
     return replace(record, automatic=automatic, earlier=earlier)
 
 
 def _overwritten(record: Record) -> list[str]:
-    """Return the names of the evidence of somebody else that the case's replaces, sorted."""
+    """Return the names of foreign evidence that the case replaces, sorted."""
     return sorted({each.name for each in record.differences if each.kind == "overwritten"})
 
 
@@ -269,18 +280,18 @@ def _notes(
 ) -> list[str]:
     notes = []
     if kept := merged.of_kind("kept"):
-        notes.append(f"kept as it was on the dispute, other than in the case: {', '.join(kept)}")
+        notes.append(f"kept the dispute's value, which differs from the case: {', '.join(kept)}")
     if overwritten := _overwritten(record):
-        notes.append(f"the case's in place of what somebody else had filled in: {', '.join(overwritten)}")
+        notes.append(f"replaced a value that someone else had filled in: {', '.join(overwritten)}")
     if differing := sorted({piece.label for piece, parts in found if not parts}):
-        notes.append(f"the API holds {', '.join(differing)} otherwise than the case has it")
+        notes.append(f"the API's value differs from the case: {', '.join(differing)}")
     marks = {held.mark for held in after.evidence} if merged.stale else ()
     if left := sorted({held.name for held in merged.stale if held.mark in marks}):
-        notes.append(f"no longer in the case, but the API does not clear it: {', '.join(left)}")
+        notes.append(f"removed from the case, but the API did not clear it: {', '.join(left)}")
     return notes
 
 
 def _summary(merged: Merged, after: Snapshot) -> str:
     foreign = len(merged.of_kind("kept")) + len(merged.of_kind("theirs"))
-    beside = f", of which {foreign} not from the case" if foreign else ""
-    return f"{len(after.evidence)} pieces of evidence staged{beside}, not submitted"
+    others = f", {foreign} of them not from the case" if foreign else ""
+    return f"{len(after.evidence)} pieces of evidence staged{others}, not submitted"
