@@ -24,7 +24,7 @@ def runs(lab: Lab) -> dict[str, Run]:
     }
 
 
-def test_a_hold_says_why_and_for_whom(lab: Lab, runs: dict[str, Run], ana: Person) -> None:
+def test_a_hold_has_a_reason_and_an_assignee(lab: Lab, runs: dict[str, Run], ana: Person) -> None:
     review = Review(ana, runs["hold"])
     ana.shoot("e-hold-1-form", height=2000)
     review.choose("Hold")

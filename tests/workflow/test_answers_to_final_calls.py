@@ -78,7 +78,7 @@ def wrong(
 
 @pytest.mark.parametrize("action", STATES)
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_a_call_that_was_carried_out_is_ours_and_has_a_receipt_whatever_was_answered(
+def test_a_call_that_was_carried_out_has_a_receipt_for_any_answer(
     kind: str,
     action: str,
     engine: Any,

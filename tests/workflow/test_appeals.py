@@ -78,9 +78,7 @@ def held(sandbox: Sandbox, dispute: str) -> dict[str, Any]:
     return dict(sandbox.dispute(dispute)["evidence"].get("appeal") or {}).get("card") or {}
 
 
-def test_one_folder_serves_a_dispute_from_inquiry_to_appeal(
-    engine, sandbox, stripe_connection, cases, monkeypatch
-):
+def test_one_case_folder_works_from_inquiry_to_appeal(engine, sandbox, stripe_connection, cases, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(cases / "store"))
     dispute = sandbox.create_dispute(api="stripe", status="warning_needs_response", case_type="inquiry")["id"]
     path = folder_with_both(cases, dispute)
@@ -104,7 +102,7 @@ def test_one_folder_serves_a_dispute_from_inquiry_to_appeal(
     assert all(set(body) == {"appeal"} or "appeal" not in body for body in bodies)
 
 
-def test_a_reviewer_sees_the_appeal_and_its_documents_and_what_it_can_cost(
+def test_a_reviewer_sees_the_appeal_its_documents_and_its_fee(
     engine, sandbox, stripe_connection, cases, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(cases / "store"))
@@ -131,7 +129,7 @@ def test_a_reviewer_sees_the_appeal_and_its_documents_and_what_it_can_cost(
         ("warning_needs_response", appeal, REASON),
     ],
 )
-def test_a_case_with_nothing_for_the_stage_is_refused_before_anything_is_sent(
+def test_a_case_without_evidence_for_the_stage_is_refused_before_any_request(
     status, given, named, engine, sandbox, stripe_connection
 ):
     dispute = sandbox.create_dispute(api="stripe", status=status)["id"]
@@ -144,9 +142,7 @@ def test_a_case_with_nothing_for_the_stage_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("moment", ["before the review", "before the submission"])
-def test_a_dispute_that_moves_on_to_its_appeal_needs_a_review_of_its_own(
-    moment, engine, sandbox, stripe_connection
-):
+def test_a_dispute_that_moves_to_its_appeal_needs_a_new_review(moment, engine, sandbox, stripe_connection):
     dispute = sandbox.create_dispute(api="stripe")["id"]
     dag = contest([ordinary(dispute)], stripe_connection)
 
@@ -189,7 +185,7 @@ def test_an_appeal_that_was_staged_is_not_submitted_at_another_stage(engine, san
     assert sandbox.dispute(dispute)["submissions"] == []
 
 
-def test_the_sweep_opens_a_review_of_an_appeal_and_lists_what_has_none(
+def test_the_sweep_reviews_appeals_and_lists_disputes_without_one(
     sweep, engine, sandbox, cases, stripe_connection
 ):
     for dispute in ("du_appealed", "du_forgotten"):
@@ -211,7 +207,7 @@ def test_the_sweep_opens_a_review_of_an_appeal_and_lists_what_has_none(
     assert without_case(engine, run) == []
 
 
-def test_the_sweep_asks_about_the_appeal_after_the_chargeback(sweep, sandbox, cases):
+def test_the_sweep_reviews_the_appeal_after_the_chargeback(sweep, sandbox, cases):
     dispute = sandbox.create_dispute(api="stripe", id="du_1")["id"]
     folder_with_both(cases, dispute)
     sweep.run()
@@ -224,7 +220,7 @@ def test_the_sweep_asks_about_the_appeal_after_the_chargeback(sweep, sandbox, ca
     assert held(sandbox, dispute)["reason_for_filing"] == WHY
 
 
-def test_a_folder_of_its_own_for_the_appeal_is_taken_at_its_stage(sweep, sandbox, cases):
+def test_a_separate_folder_for_the_appeal_is_used_at_that_stage(sweep, sandbox, cases):
     write_case(cases, "du_1")
     (cases / "appeal.json").write_text(json.dumps(appeal("du_1")))
     for status in ("needs_response", "appeal_needs_response"):
@@ -289,7 +285,7 @@ def test_a_colleagues_reason_is_merged_like_any_text(
         assert REASON in record["reason"]
 
 
-def test_a_rejected_appeal_is_put_back_where_the_api_would_send_it(
+def test_a_rejected_appeal_is_put_back_if_the_api_would_send_it(
     engine, sandbox, stripe_connection, cases, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(cases / "store"))
@@ -339,7 +335,7 @@ def test_the_stages_do_not_share_their_limits(engine, sandbox, stripe_connection
     )
 
 
-def test_every_fault_of_an_appeal_is_named_at_once_and_nothing_is_sent(
+def test_all_errors_of_an_appeal_are_reported_at_once_and_nothing_is_sent(
     engine, sandbox, stripe_connection, cases
 ):
     dispute = sandbox.create_dispute(api="stripe", status="appeal_needs_response")["id"]
@@ -354,7 +350,7 @@ def test_every_fault_of_an_appeal_is_named_at_once_and_nothing_is_sent(
     assert sandbox.journal() == []
 
 
-def test_members_that_are_new_are_shown_and_left_alone(engine, sandbox, stripe_connection):
+def test_unknown_members_are_shown_and_not_changed(engine, sandbox, stripe_connection):
     dispute = sandbox.create_dispute(
         api="stripe", status="appeal_needs_response", evidence={"appeal": {"card": None}}
     )["id"]
@@ -366,7 +362,7 @@ def test_members_that_are_new_are_shown_and_left_alone(engine, sandbox, stripe_c
     assert bodies and all(set(body) == {"card"} for body in bodies)
 
 
-def test_a_document_that_is_gone_at_the_api_is_named_in_the_review(engine, sandbox, stripe_connection):
+def test_the_review_names_a_document_that_was_deleted_at_the_api(engine, sandbox, stripe_connection):
     dispute = sandbox.create_dispute(
         api="stripe",
         status="appeal_needs_response",
@@ -376,7 +372,7 @@ def test_a_document_that_is_gone_at_the_api_is_named_in_the_review(engine, sandb
     assert (record["state"], record["verdict"]) == ("staged", "weak")
 
 
-def test_a_stage_that_is_not_known_is_left_to_a_person(sweep, engine, sandbox, cases, stripe_connection):
+def test_an_unknown_stage_is_held_for_a_person(sweep, engine, sandbox, cases, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_new")
     sandbox.odd(of="du_new", set={"/status": "arbitration_needs_response"})
     write_case(cases, "du_new")
@@ -388,7 +384,7 @@ def test_a_stage_that_is_not_known_is_left_to_a_person(sweep, engine, sandbox, c
     assert writes(sandbox) == []
 
 
-def test_what_was_answered_there_is_not_held(engine, sandbox, stripe_connection):
+def test_a_dispute_answered_at_an_unknown_stage_is_not_held(engine, sandbox, stripe_connection):
     dispute = sandbox.create_dispute(api="stripe", status="appeal_under_review")["id"]
     with DAG("stage_answered", schedule=None) as dag:
         staged = StageEvidenceOperator(task_id="stage", cases=[ordinary(dispute)], conn_id=stripe_connection)

@@ -48,9 +48,7 @@ def note_answer(engine: Any, conn_id: str, dispute: str, action: str | None, **m
     in_store(engine, ANSWERED, lambda store: store.set(review, {**(store.get(review) or {}), **answer}))
 
 
-def test_what_nobody_answered_in_time_is_put_to_review_anew_and_once(
-    sweep, engine, sandbox, cases, stripe_connection
-):
+def test_an_unanswered_dispute_is_reviewed_once_more(sweep, engine, sandbox, cases, stripe_connection):
     for dispute in ("du_late_1", "du_late_2", "du_decided"):
         sandbox.create_dispute(api="stripe", id=dispute)
         write_case(cases, dispute)
@@ -72,7 +70,7 @@ def test_what_nobody_answered_in_time_is_put_to_review_anew_and_once(
     assert len(sweep.reviews()) == 2, "the new review is open"
 
 
-def test_a_void_answer_is_asked_about_again_without_waiting_for_the_end_of_the_review(
+def test_a_void_answer_is_reviewed_again_before_the_review_ends(
     sweep, engine, sandbox, cases, stripe_connection
 ):
     sandbox.create_dispute(api="stripe", id="du_void")
@@ -83,7 +81,7 @@ def test_a_void_answer_is_asked_about_again_without_waiting_for_the_end_of_the_r
     assert list(sweep.reviews().values()) == [["du_void"], ["du_void"]]
 
 
-def test_an_edited_case_is_asked_about_again_and_so_is_its_first_version(
+def test_an_edited_case_is_reviewed_again_and_so_is_its_first_version(
     sweep, engine, sandbox, cases, stripe_connection
 ):
     sandbox.create_dispute(api="stripe", id="du_edit")
@@ -96,7 +94,7 @@ def test_an_edited_case_is_asked_about_again_and_so_is_its_first_version(
     assert len(sweep.reviews()) == 3
 
 
-def test_a_review_notes_how_it_ended_under_its_own_name(sweep, engine, sandbox, stripe_connection, cases):
+def test_a_review_stores_its_answers_under_its_own_name(sweep, engine, sandbox, stripe_connection, cases):
     sandbox.create_dispute(api="stripe", id="du_noted")
     write_case(cases, "du_noted")
     sweep.run()
@@ -125,7 +123,7 @@ def test_a_review_notes_how_it_ended_under_its_own_name(sweep, engine, sandbox, 
     }, "without the note, which stays with the answer"
 
 
-def test_what_the_sweep_has_not_asked_is_not_noted_for_it(engine, sandbox, stripe_connection, cases):
+def test_answers_to_other_reviews_are_not_stored_for_the_sweep(engine, sandbox, stripe_connection, cases):
     sandbox.create_dispute(api="stripe", id="du_by_hand")
     path = write_case(cases, "du_by_hand")
     run = engine.run(
@@ -137,7 +135,7 @@ def test_what_the_sweep_has_not_asked_is_not_noted_for_it(engine, sandbox, strip
     assert in_store(engine, ANSWERED, lambda store: store.get(name)) is None
 
 
-def test_what_is_no_longer_open_is_forgotten(sweep, engine, sandbox, cases, stripe_connection):
+def test_closed_disputes_are_deleted_from_the_memory(sweep, engine, sandbox, cases, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_gone")
     write_case(cases, "du_gone")
     sweep.run()
@@ -160,7 +158,7 @@ def told(monkeypatch, engine, stripe_connection):
     return channels.delivered
 
 
-def test_people_are_reminded_once_of_what_is_open_soonest_first_and_why(
+def test_open_disputes_are_listed_once_in_a_reminder_soonest_first(
     told, sweep, engine, sandbox, cases, stripe_connection
 ):
     for dispute, hours in (
@@ -194,7 +192,7 @@ def test_people_are_reminded_once_of_what_is_open_soonest_first_and_why(
     assert [line.split(" · ")[0] for line in told[1].split("\n")[1:]] == ["du_none"], "the date is nearer now"
 
 
-def test_what_was_held_is_reminded_of_with_the_reason_and_what_was_rejected_is_not(
+def test_reminders_give_the_reason_of_held_disputes_and_omit_rejected_ones(
     told, sweep, engine, sandbox, cases, stripe_connection, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "")
@@ -215,7 +213,9 @@ def test_what_was_held_is_reminded_of_with_the_reason_and_what_was_rejected_is_n
     assert f"/dags/dispute_review/runs/{next(iter(sweep.reviews()))}" in message
 
 
-def test_a_channel_that_is_down_fails_no_sweep_and_is_told_later(told, sweep, sandbox, cases, monkeypatch):
+def test_a_failing_notifier_does_not_fail_the_sweep_and_is_called_again(
+    told, sweep, sandbox, cases, monkeypatch
+):
     sandbox.create_dispute(api="stripe", id="du_down", due_in=20 * HOUR)
     write_case(cases, "du_down")
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken,no.such.module")

@@ -26,7 +26,7 @@ def batch() -> Batch:
     return Batch.of("t", 8)
 
 
-def test_chunks_go_their_way_side_by_side_and_each_dispute_is_submitted_once(
+def test_concurrent_chunks_submit_each_dispute_once(
     batch, engine, sandbox, cases, stripe_connection, moov_connection
 ):
     from airflow.dag_processing.dagbag import DagBag
@@ -64,7 +64,7 @@ def test_the_rate_is_that_of_the_busiest_second():
     assert rate([*requests, other], "stripe", 2) == Rate(1, 1, 0, 1.0, 1)
 
 
-def test_a_kill_parts_the_submissions_of_a_worker():
+def test_a_kill_splits_the_submissions_of_a_worker():
     at = [1.0, 2.0, 3.0]
     requests = [Request(time, "moov", WORKER, "submitDisputeEvidence", "d", 200, True, None) for time in at]
     share = shares(requests, killed_at=3.0)[WORKER, "moov"]

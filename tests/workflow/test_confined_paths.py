@@ -177,7 +177,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", ["case.json", "cases.jsonl"])
-def test_hostile_addresses_from_a_list_are_refused_with_their_reason(
+def test_hostile_addresses_in_a_list_are_refused_with_a_reason(
     name: str, engine: Any, stripe_connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = memory_store("cases")
@@ -190,7 +190,7 @@ def test_hostile_addresses_from_a_list_are_refused_with_their_reason(
         assert said in reasons[path], path
 
 
-def test_hostile_addresses_as_folder_of_a_form_are_refused(
+def test_hostile_addresses_in_a_form_are_refused(
     engine: Any, stripe_connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = memory_store("cases")
@@ -260,7 +260,7 @@ def test_any_address_is_plain_and_under_its_root_or_refused(pieces: list[str], b
     assert not any(sign in below for sign in ("..", "%2e", "%2F", "\\", "::", ":/", "?", "#"))
 
 
-def test_a_case_root_that_is_a_chain_of_addresses_is_the_operators_choice(
+def test_a_case_root_may_be_a_chain_of_addresses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(ROOTS, "simplecache::s3://bucket/cases")

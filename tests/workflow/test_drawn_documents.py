@@ -54,7 +54,7 @@ def stage(engine: Any, *cases: dict[str, Any], folder: Path, **options: Any) -> 
     return [Record.from_dict(record) for record in engine.result(engine.run(dag), "stage")]
 
 
-def test_a_document_that_cannot_be_drawn_is_refused_with_file_page_and_reason(
+def test_a_document_that_cannot_be_drawn_is_refused_with_its_page_and_reason(
     engine: Any, sandbox: Any, stripe_connection: Any, folder: Path
 ) -> None:
     for dispute in ("du_slow", "du_good"):
@@ -67,7 +67,7 @@ def test_a_document_that_cannot_be_drawn_is_refused_with_file_page_and_reason(
     assert not sandbox.dispute("du_slow")["evidence"].get("receipt")
 
 
-def test_an_optional_one_is_left_out_and_the_reviewer_is_told(
+def test_an_optional_document_that_cannot_be_drawn_is_left_out_with_a_note(
     engine: Any, sandbox: Any, stripe_connection: Any, folder: Path
 ) -> None:
     sandbox.create_dispute(api="stripe", id="du_1")
@@ -77,7 +77,7 @@ def test_an_optional_one_is_left_out_and_the_reviewer_is_told(
     assert not sandbox.dispute("du_1")["evidence"].get("receipt")
 
 
-def test_every_page_is_drawn_once_and_kept(
+def test_every_page_is_drawn_once_and_stored(
     engine: Any, sandbox: Any, stripe_connection: Any, folder: Path
 ) -> None:
     sandbox.create_dispute(api="stripe", id="du_1")
@@ -91,7 +91,7 @@ def test_every_page_is_drawn_once_and_kept(
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_where_the_author_allows_it_the_review_names_what_nobody_can_see(
+def test_with_allow_undrawn_the_review_names_the_document(
     count: int, engine: Any, sandbox: Any, stripe_connection: Any, folder: Path
 ) -> None:
     disputes = [f"du_{number}" for number in range(count)]
@@ -119,7 +119,7 @@ def test_where_the_author_allows_it_the_review_names_what_nobody_can_see(
     assert {record["state"] for record in engine.result(run, "submit")} == {"submitted"}
 
 
-def test_no_policy_approves_what_nobody_can_see(
+def test_no_policy_approves_an_undrawn_document(
     engine: Any, sandbox: Any, stripe_connection: Any, folder: Path
 ) -> None:
     sandbox.create_dispute(api="stripe", id="du_1", amount=100, currency="usd")
@@ -129,7 +129,7 @@ def test_no_policy_approves_what_nobody_can_see(
     assert policy.objection(record) == "it has warnings for the reviewer"
 
 
-def test_a_document_of_many_cases_is_drawn_once_and_a_slow_one_holds_up_no_other(folder: Path) -> None:
+def test_a_shared_document_is_drawn_once_and_a_slow_one_delays_no_other(folder: Path) -> None:
     """Two documents are drawn at once: beside one that takes its whole time, the others go on."""
     asked: list[int] = []
 
@@ -157,7 +157,7 @@ def test_a_document_of_many_cases_is_drawn_once_and_a_slow_one_holds_up_no_other
     assert asked.count(len(slow_to_draw())) == 1
 
 
-def test_all_pages_of_a_document_share_a_budget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pages_of_a_document_share_one_time_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dispute_provider._workflow.staging import draw
 
     monkeypatch.setattr(draw, "SECONDS", 0.5)

@@ -93,7 +93,7 @@ def writes(sandbox: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_a_rejection_that_was_edited_in_xcom_changes_nothing_at_the_api(edit, engine, sandbox, connection):
+def test_an_edited_rejection_changes_nothing_at_the_api(edit, engine, sandbox, connection):
     sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
 
     run = engine.run(contest(connection, EDITS[edit]), choose("Reject"))
@@ -107,7 +107,7 @@ def test_a_rejection_that_was_edited_in_xcom_changes_nothing_at_the_api(edit, en
     assert sandbox.dispute("du_1")["evidence"]["customer_name"] == "A colleague's"
 
 
-def test_what_was_held_is_not_taken_back_by_an_edit(engine, sandbox, connection):
+def test_an_edited_held_record_puts_nothing_back(engine, sandbox, connection):
     sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
     promote = contest(connection, lambda record: record.update(state="rejected"))
 
@@ -118,7 +118,7 @@ def test_what_was_held_is_not_taken_back_by_an_edit(engine, sandbox, connection)
     assert sandbox.dispute("du_1")["object"]["intended_submission_method"] == "manual"
 
 
-def test_a_rejection_that_nobody_edited_is_taken_back(engine, sandbox, connection):
+def test_an_unedited_rejection_is_put_back(engine, sandbox, connection):
     sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
 
     run = engine.run(contest(connection, untouched), choose("Reject"))
@@ -132,7 +132,7 @@ def test_a_rejection_that_nobody_edited_is_taken_back(engine, sandbox, connectio
 
 
 @pytest.mark.parametrize("edit", [*EDITS, "who prepared it", "the verdict"])
-def test_a_review_does_not_ask_about_what_was_edited_in_its_configuration(edit, engine, sandbox, connection):
+def test_a_review_refuses_records_that_were_edited_in_its_configuration(edit, engine, sandbox, connection):
     edits = {
         **EDITS,
         "who prepared it": lambda r: r.update(prepared_by="somebody else"),
@@ -155,7 +155,7 @@ def test_a_review_does_not_ask_about_what_was_edited_in_its_configuration(edit, 
 
 
 @pytest.mark.parametrize("state", ["approved", "rejected"])
-def test_a_run_cannot_be_started_with_answers_of_ones_own(state, engine, sandbox, connection):
+def test_a_run_cannot_be_started_with_forged_answers(state, engine, sandbox, connection):
     sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
     given = staged(engine, connection)
     answer = {"action": "submit", "responder": "ana (1)", "responded_at": "now", "review": "review/-1/1"}
@@ -170,7 +170,7 @@ def test_a_run_cannot_be_started_with_answers_of_ones_own(state, engine, sandbox
     assert writes(sandbox) == []
 
 
-def test_what_an_earlier_version_has_staged_is_staged_again(engine, sandbox, connection):
+def test_records_of_an_earlier_version_are_staged_again(engine, sandbox, connection):
     sandbox.create_dispute(api="stripe", id="du_1")
     given = staged(engine, connection)
     for field in ("signature", "staged_as"):
@@ -184,7 +184,7 @@ def test_what_an_earlier_version_has_staged_is_staged_again(engine, sandbox, con
     assert "stage it again" in record["reason"]
 
 
-def test_what_a_colleague_writes_before_the_review_is_not_cleared_by_a_rejection(engine, sandbox, connection):
+def test_a_rejection_keeps_what_a_colleague_wrote_before_the_review(engine, sandbox, connection):
     sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
     given = staged(engine, connection)
     sandbox.edit_dispute("du_1", evidence={"uncategorized_text": "A colleague's"})

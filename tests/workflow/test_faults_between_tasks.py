@@ -94,7 +94,7 @@ def approvals_alone() -> AssetStores:
     return stores
 
 
-def test_a_worker_that_is_frozen_in_the_window_that_cannot_be_closed(run, sandbox, monkeypatch, waited):
+def test_a_worker_frozen_between_check_and_write(run, sandbox, monkeypatch, waited):
     title = (
         "A worker is frozen between its last check and the write to the network, "
         "for longer than 205 seconds, and another task takes over"
@@ -143,7 +143,7 @@ def test_a_ledger_that_cannot_be_used(broken, run, sandbox, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["wiped", "another"])
-def test_a_ledger_that_is_another(change, run, sandbox, monkeypatch, tmp_path):
+def test_another_ledger_than_before(change, run, sandbox, monkeypatch, tmp_path):
     monkeypatch.setattr(running, "ASSETS", AssetStores())
     monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "ledger"))
     approved = run.approve()
@@ -161,7 +161,7 @@ def test_a_ledger_that_is_another(change, run, sandbox, monkeypatch, tmp_path):
     assert run.submit(approved, 2)["state"] == "submitted"
 
 
-def test_a_file_of_the_ledger_that_was_edited(run, sandbox):
+def test_an_edited_file_of_the_ledger(run, sandbox):
     approved = run.approve()
     [*_, last] = sorted(chains_of(sandbox).glob(f"*/{run.dispute}/*/*"))
     whole = last.read_bytes()
@@ -172,7 +172,7 @@ def test_a_file_of_the_ledger_that_was_edited(run, sandbox):
     assert run.submit(approved, 2)["state"] == "submitted"
 
 
-def test_a_dispute_that_another_task_works_on_and_goes_on(run, sandbox, monkeypatch, waited):
+def test_a_dispute_that_another_task_keeps_working_on(run, sandbox, monkeypatch, waited):
     approved = run.approve()
     other = Contest(run.kind, run.dispute)
     claimed = other.approve()

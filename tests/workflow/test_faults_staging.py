@@ -32,7 +32,7 @@ def _own_stores(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_api_that_cannot_be_read_is_asked_again(status, run, sandbox):
+def test_a_failed_read_is_retried(status, run, sandbox):
     sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
     held = run.stage()
     ROWS[UNREACHABLE].check(held, "not staged")
@@ -53,7 +53,7 @@ def test_a_review_that_cannot_read_its_dispute_is_cleared(status, run, sandbox):
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 422])
-def test_what_the_api_refuses_is_refused_and_can_be_staged_again(status, run, sandbox):
+def test_a_case_that_the_api_refuses_can_be_corrected_and_staged_again(status, run, sandbox):
     sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
     ROWS["The API refuses a request (400, 402, 404, 422)"].check(run.stage(), "not staged")
     sandbox.clear_faults()
@@ -61,7 +61,7 @@ def test_what_the_api_refuses_is_refused_and_can_be_staged_again(status, run, sa
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_may_not_is_corrected(status, run, sandbox):
+def test_a_key_without_permission_is_corrected(status, run, sandbox):
     sandbox.fault(operation=READ[run.kind], effect="status", status=status, times=None)
     held = run.stage()
     ROWS["An API key is wrong, revoked or lacks a permission (401, 403)"].check(held, "not staged")
@@ -70,7 +70,7 @@ def test_a_key_that_may_not_is_corrected(status, run, sandbox):
     assert run.stage()["state"] == "staged"
 
 
-def test_a_dispute_that_stripe_switches_back_is_refused_and_named(sandbox, connect, monkeypatch):
+def test_a_dispute_that_becomes_automatic_again_is_refused(sandbox, connect, monkeypatch):
     connect("stripe")
     dispute = sandbox.create_dispute(api="stripe", intended_submission_method="smart_disputes")["id"]
 
@@ -180,7 +180,7 @@ def test_a_second_copy_of_a_document_is_removed_after_the_state_store_was_purged
     assert {("receipt", "removed"), ("cover-letter", "theirs")} <= kinds
 
 
-def test_what_cannot_be_recorded_as_ours_is_said(run, monkeypatch, capfd):
+def test_a_failure_to_record_our_marks_is_logged(run, monkeypatch, capfd):
     row = ROWS["What was staged cannot be recorded as ours"]
     write = StateStore.set
 
@@ -207,7 +207,7 @@ def test_an_answer_without_a_login_is_void_and_a_new_review_counts(run, sandbox)
 
 
 @pytest.mark.parametrize("what", ["an older form", "contradicts itself"])
-def test_an_answer_that_is_void_is_given_again(what, run):
+def test_a_void_answer_can_be_given_again(what, run):
     title = "An answer without a login, to an older form, or that contradicts itself"
     staged = run.stage()
     if what == "an older form":

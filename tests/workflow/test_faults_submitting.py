@@ -23,7 +23,7 @@ def test_a_lost_answer(effect, run, sandbox):
 
 
 @pytest.mark.parametrize("fault", [{"effect": "drop-before"}, {"effect": "status", "status": 504}])
-def test_a_send_that_shows_nowhere_is_sent_by_a_new_review(fault, run, sandbox):
+def test_a_call_that_never_shows_is_sent_by_a_new_review(fault, run, sandbox):
     approved = run.approve()
     sandbox.fault(operation=SUBMIT[run.kind], times=None, **fault)
     ROWS[SENT_UNSEEN].check(run.submit(approved))
@@ -36,7 +36,7 @@ def test_a_send_that_shows_nowhere_is_sent_by_a_new_review(fault, run, sandbox):
     assert submissions(sandbox, run) == 1
 
 
-def test_what_a_colleague_submits_after_an_unknown_end_is_seen_by_clearing_the_task(run, sandbox):
+def test_clearing_the_task_finds_a_colleagues_submission_after_an_unknown_end(run, sandbox):
     approved = run.approve()
     sandbox.fault(operation=SUBMIT[run.kind], effect="drop-before", times=None)
     ROWS[SENT_UNSEEN].check(run.submit(approved))
@@ -45,7 +45,7 @@ def test_what_a_colleague_submits_after_an_unknown_end_is_seen_by_clearing_the_t
 
 
 @pytest.mark.parametrize("kind", ["stripe"])
-def test_a_stored_500_is_left_behind_by_a_new_review(run, sandbox):
+def test_a_new_review_gets_past_a_stored_500(run, sandbox):
     approved = run.approve()
     sandbox.fault(operation=SUBMIT["stripe"], effect="stored-500")
     ROWS["Stripe replays a stored 500"].check(run.submit(approved))
@@ -54,7 +54,7 @@ def test_a_stored_500_is_left_behind_by_a_new_review(run, sandbox):
     assert submissions(sandbox, run) == 1
 
 
-def test_a_try_that_follows_on_a_killed_one_sends_what_never_arrived(run, sandbox, waited):
+def test_the_try_after_a_killed_one_sends_what_never_arrived(run, sandbox, waited):
     approved = run.approve()
     run.break_off(approved)
     ROWS[KILLED].check(run.submit(approved, 2))
@@ -62,7 +62,7 @@ def test_a_try_that_follows_on_a_killed_one_sends_what_never_arrived(run, sandbo
     assert (sum(waited) > 204) == (run.kind == "moov")
 
 
-def test_a_try_that_follows_on_a_killed_one_finds_what_arrived(run, sandbox):
+def test_the_try_after_a_killed_one_finds_what_arrived(run, sandbox):
     approved = run.approve()
     run.break_off(approved)
     sandbox.edit_dispute(run.dispute, submit=True)
@@ -70,7 +70,7 @@ def test_a_try_that_follows_on_a_killed_one_finds_what_arrived(run, sandbox):
     assert submissions(sandbox, run) == 1
 
 
-def test_a_killed_try_and_a_due_date_that_is_near(run, sandbox, connect):
+def test_a_killed_try_close_to_the_due_date(run, sandbox, connect):
     dispute = sandbox.create_dispute(api=run.kind, amount=100, due_in=150)["id"]
     near = Contest(run.kind, dispute)
     approved = near.approve()
@@ -104,7 +104,7 @@ def test_a_killed_try_of_a_dispute_that_has_moved_on(run, sandbox):
     assert again.submit(again.approve(asking=True))["state"] == "submitted"
 
 
-def test_a_killed_try_and_a_dispute_that_nobody_may_read(run, sandbox):
+def test_a_killed_try_of_a_dispute_that_cannot_be_read(run, sandbox):
     approved = run.approve()
     run.break_off(approved)
     sandbox.fault(operation=READ[run.kind], effect="status", status=401, times=None)
@@ -122,7 +122,7 @@ def test_a_killed_try_and_a_dispute_that_nobody_may_read(run, sandbox):
     ("status", "state"),
     [(302, "unknown"), (400, "refused"), (404, "refused"), (401, "held"), (403, "held"), (429, "unknown")],
 )
-def test_a_refusal_that_is_true(status, state, run, sandbox):
+def test_a_true_refusal(status, state, run, sandbox):
     title = (
         "Any other answer but a readable success (3xx, 4xx, 202, 204), "
         "from the API, a gateway or a proxy that repeats the request"
@@ -138,7 +138,7 @@ def test_a_refusal_that_is_true(status, state, run, sandbox):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 429])
-def test_a_refusal_that_is_not_true(status, run, sandbox):
+def test_a_false_refusal(status, run, sandbox):
     title = (
         "Any other answer but a readable success (3xx, 4xx, 202, 204), "
         "from the API, a gateway or a proxy that repeats the request"
@@ -215,7 +215,7 @@ def test_a_new_stage(moment, kind, sandbox, connect, monkeypatch):
 
 
 @pytest.mark.parametrize("change", [{"due_in": -5}, {"status": "lost"}])
-def test_nothing_can_be_sent_any_more(change, run, sandbox):
+def test_a_dispute_that_is_past_due_or_decided(change, run, sandbox):
     approved = run.approve()
     sandbox.edit_dispute(run.dispute, **change)
     end = run.submit(approved)

@@ -101,7 +101,7 @@ def happened(sandbox: Sandbox, record: Record, action: str) -> int:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_what_was_carried_out_is_ours_whatever_was_answered(
+def test_a_call_that_was_carried_out_is_ours_for_any_answer(
     status: int, api: str, action: str, driver: Driver, sandbox: Sandbox
 ) -> None:
     record = stage(api, driver, sandbox)
@@ -117,7 +117,7 @@ def test_what_was_carried_out_is_ours_whatever_was_answered(
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_what_was_not_carried_out_has_the_end_that_its_answer_names(
+def test_a_call_that_was_not_carried_out_ends_by_its_answer(
     status: int, api: str, action: str, driver: Driver, sandbox: Sandbox
 ) -> None:
     record = stage(api, driver, sandbox)
@@ -159,9 +159,7 @@ def test_at_moov_a_429_is_followed_by_a_reading_before_the_call_is_made_again(
     assert happened(sandbox, record, action) == (after == 2)
 
 
-def test_a_429_whose_pause_is_too_long_is_left_to_airflow(
-    action: str, driver: Driver, sandbox: Sandbox
-) -> None:
+def test_a_429_with_a_long_pause_is_retried_by_airflow(action: str, driver: Driver, sandbox: Sandbox) -> None:
     record = stage("moov", driver, sandbox)
     operation = OPERATIONS["moov", action]
     sandbox.fault(operation=operation, effect="status", status=429, headers={"Retry-After": "3600"})
@@ -170,9 +168,7 @@ def test_a_429_whose_pause_is_too_long_is_left_to_airflow(
     assert len(sandbox.journal(operation=operation)) == 1
 
 
-def test_a_key_that_a_request_in_flight_holds_is_tried_again_once_that_has_arrived(
-    action: str, driver: Driver, sandbox: Sandbox
-) -> None:
+def test_a_key_that_is_in_use_is_tried_again_later(action: str, driver: Driver, sandbox: Sandbox) -> None:
     record = stage("stripe", driver, sandbox)
     sandbox.fault(operation=OPERATIONS["stripe", action], effect="status", status=409, times=None)
     [end] = driver.run("stripe", act(action, record))
@@ -192,7 +188,7 @@ def test_an_old_token_is_renewed_and_the_dispute_read_before_the_call_is_made_ag
     assert "getDispute" in asked[asked.index(operation) : len(asked) - asked[::-1].index(operation) - 1]
 
 
-def test_what_never_left_is_not_looked_for(
+def test_after_a_failed_connection_nothing_is_read_back(
     api: str, action: str, driver: Driver, sandbox: Sandbox, connect: Connect
 ) -> None:
     record = stage(api, driver, sandbox)

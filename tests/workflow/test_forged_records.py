@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, task
 from flows import SMALL
-from forging import CONTROLS, Data, expected, forged, refused, fields_without_a_forgery
+from forging import CONTROLS, Data, expected, fields_without_a_forgery, forged, refused
 from sweeping import load
 
 from dispute_provider._state import evidence_store
@@ -112,9 +112,7 @@ def test_the_xcom_that_the_outcome_reports(engine, sandbox, stripe_connection, c
     assert not CONTROLS & set(log) - {"\r", "\x1b"}, "Airflow colours its own lines"
 
 
-def test_a_sweep_puts_nothing_forged_to_a_review_and_remembers_none_of_it(
-    engine, sandbox, stripe_connection, staged
-):
+def test_a_sweep_ignores_forged_records(engine, sandbox, stripe_connection, staged):
     class Watched(OpenReviewOperator):
         def execute(self, context: Any) -> None:
             stores = context["asset_state_store"]
@@ -192,5 +190,5 @@ def test_a_record_of_an_earlier_step_is_no_end(engine, sandbox, stripe_connectio
     assert run.state == "failed", "approved is not sent"
 
 
-def test_expected_reasons_are_told_apart() -> None:
+def test_expected_reasons_are_distinct() -> None:
     assert len({expected(edit) for edit in ("signature: gone", "connection: another", "amount: gone")}) == 3

@@ -50,7 +50,7 @@ def answer(
 
 
 @pytest.mark.parametrize("prepared_by", ["ana@example.com", "ana ", "аna", "ａｎａ", "somebody", "7"])
-def test_nobody_approves_a_large_amount_whose_preparer_is_not_known_to_be_another(
+def test_a_large_amount_needs_a_preparer_known_to_be_another_user(
     prepared_by, engine, sandbox, stripe_connection
 ):
     sandbox.create_dispute(api="stripe", id="du_1", amount=50_000, currency="usd")
@@ -96,7 +96,7 @@ def test_names_in_cases_are_mapped_to_users(prepared_by, reviewer, state, stripe
         assert "approval" not in returned, "it is asked again at once"
 
 
-def test_who_is_unknown_is_named_with_what_to_do(stripe_connection):
+def test_an_unknown_preparer_is_named_with_a_remedy(stripe_connection):
     returned = answer("ada@example.com", stripe_connection)
     assert "'ada@example.com'" in returned["reason"]
     assert "[dispute] people" in returned["reason"]
@@ -104,7 +104,7 @@ def test_who_is_unknown_is_named_with_what_to_do(stripe_connection):
 
 
 @pytest.mark.parametrize("named", [{"triggered": "ana"}, {"staged_by": "ana"}])
-def test_who_triggered_the_run_that_stages_or_reviews_does_not_approve(named, stripe_connection, monkeypatch):
+def test_the_user_who_triggered_the_run_may_not_approve(named, stripe_connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ben")
     assert answer("ben", stripe_connection)["state"] == "approved"
     held = answer("ben", stripe_connection, **named)
@@ -112,13 +112,13 @@ def test_who_triggered_the_run_that_stages_or_reviews_does_not_approve(named, st
     assert "triggered the run" in held["reason"]
 
 
-def test_who_filled_in_the_trigger_form_is_known_to_airflow(stripe_connection):
+def test_the_preparer_of_a_form_case_is_its_airflow_user(stripe_connection):
     assert answer("ben", stripe_connection, staged_by="ben")["state"] == "approved"
     assert answer("ana", stripe_connection, staged_by="ana")["state"] == "held"
     assert answer("Anonymous", stripe_connection, staged_by="Anonymous")["state"] == "held"
 
 
-def test_a_user_name_that_can_be_mistaken_for_another_satisfies_nothing(stripe_connection, monkeypatch):
+def test_a_user_name_that_imitates_another_may_not_approve(stripe_connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ben, иван, 山田はな")
     assert answer("ben", stripe_connection, staged_by="аna")["state"] == "held", "Cyrillic and Latin"
     assert answer("ben", stripe_connection, reviewer={"id": "7", "name": "а\u200bna"})["state"] == "held"
@@ -140,7 +140,7 @@ def disguised(name: str) -> st.SearchStrategy[str]:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(prepared_by=disguised("ana") | st.text(max_size=12), staged_by=st.none() | disguised("ana"))
-def test_no_disguise_of_a_name_lets_its_owner_approve(prepared_by, staged_by, stripe_connection, monkeypatch):
+def test_no_disguised_name_lets_its_owner_approve(prepared_by, staged_by, stripe_connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ana@example.com:ana")
     returned = answer(prepared_by, stripe_connection, staged_by=staged_by)
     assert returned["state"] == "held"

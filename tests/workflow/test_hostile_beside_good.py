@@ -59,7 +59,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_and_the_two_beside_it_are_staged(
+def test_a_hostile_case_is_refused_and_two_others_are_staged(
     name, engine, sandbox, stripe_connection, cases, files, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", f"{cases},{files}")
@@ -91,7 +91,7 @@ def test_it_is_refused_and_the_two_beside_it_are_staged(
         ("pipe.jsonl", "a pipe, a socket or a device", "put a regular file there"),
     ],
 )
-def test_a_path_that_is_no_file_is_refused_and_the_two_beside_it_are_staged(
+def test_a_path_that_is_not_a_file_is_refused_and_two_others_are_staged(
     path, where, cure, engine, sandbox, stripe_connection, cases
 ):
     hostile.THINGS["pipe.yaml"](cases / "pipe.jsonl")
@@ -106,7 +106,7 @@ def test_a_path_that_is_no_file_is_refused_and_the_two_beside_it_are_staged(
     assert cure in found[1]["reason"]
 
 
-def test_the_sweep_stages_the_good_ones_of_a_root_with_all_of_them(sweep, sandbox, cases):
+def test_the_sweep_stages_the_valid_cases_among_all_hostile_ones(sweep, sandbox, cases):
     for name in REFUSED:
         if name in hostile.THINGS:
             hostile.THINGS[name](cases / name)

@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", [*hostile.CONTENTS, *hostile.THINGS])
-def test_a_hostile_file_is_refused_with_its_path_and_a_cure(name, folder):
+def test_a_hostile_file_is_refused_with_its_path_and_a_remedy(name, folder):
     with pytest.raises(InvalidCaseError) as refused:
         case_files.read_case(str(folder / name))
     message = str(refused.value)
@@ -177,7 +177,7 @@ def test_cases_made_in_python_are_bounded_as_well(engine, sandbox, stripe_connec
     assert [record["state"] for record in found] == ["refused"] * len(odd) + ["staged"]
 
 
-def test_paths_that_lead_nowhere_are_refused(engine, sandbox, stripe_connection, cases):
+def test_paths_to_missing_files_are_refused(engine, sandbox, stripe_connection, cases):
     sandbox.create_dispute(api="stripe", id="du_good")
     (cases / "pipe.jsonl").touch()
     (cases / "pipe.jsonl").unlink()
@@ -189,7 +189,7 @@ def test_paths_that_lead_nowhere_are_refused(engine, sandbox, stripe_connection,
     assert all("\x00" not in record["dispute"] for record in found)
 
 
-def test_a_file_of_cases_that_breaks_off_is_held_and_the_other_cases_go_on(
+def test_a_file_of_cases_that_breaks_off_is_held_and_other_cases_continue(
     engine, sandbox, stripe_connection, cases, monkeypatch
 ):
     sandbox.create_dispute(api="stripe", id="du_1")
@@ -230,7 +230,7 @@ def nested(depth: int) -> Any:
 
 
 @pytest.mark.parametrize("parse", [parse_json, parse_yaml])
-def test_what_is_within_the_bounds_is_read(parse):
+def test_a_case_within_the_limits_is_read(parse):
     for value in (nested(MAX_DEPTH), ["x"] * (MAX_VALUES // 2), {"a": 10**63}):
         content = json.dumps(value).encode()
         assert parse(content, "case") == value
@@ -248,7 +248,7 @@ def test_aliases_a_mark_at_the_start_and_a_lone_sign_are_fine():
     assert parse_json("\ufeff[]".encode(), "case") == []
 
 
-def test_libyaml_is_used_where_it_is_there():
+def test_libyaml_is_used_if_it_is_installed():
     assert yaml.__with_libyaml__, "PyYAML's wheels contain it"
     from dispute_provider._cases import text as case_text
 

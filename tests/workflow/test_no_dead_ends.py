@@ -70,7 +70,7 @@ def due_of(dispute: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("now", "end"), [("under_review", "already-submitted"), ("lost", "refused")])
-def test_the_next_sweep_says_what_became_of_an_unknown_end(
+def test_the_next_sweep_reports_the_result_of_an_unknown_end(
     now, end, sweep, engine, sandbox, cases, stripe_connection
 ):
     dispute = f"du_unknown_{now}"

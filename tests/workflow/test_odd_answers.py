@@ -112,7 +112,7 @@ def is_needed(kind: str, odd: Odd) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_every_oddity_of_a_dispute_stays_with_it(kind, engine, sandbox, connect):
+def test_an_odd_dispute_affects_no_other(kind, engine, sandbox, connect):
     conn_id = quick(connect, kind)
     model = new(sandbox, kind)["object"]
     odd_ones: dict[str, Odd] = {}
@@ -142,7 +142,7 @@ def test_every_oddity_of_a_dispute_stays_with_it(kind, engine, sandbox, connect)
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_every_oddity_of_a_listed_dispute_stays_with_it(kind, sandbox, connect):
+def test_an_odd_listed_dispute_affects_no_other(kind, sandbox, connect):
     quick(connect, kind)
     model = new(sandbox, kind)
     odd_ones: dict[str, Odd] = {}
@@ -174,7 +174,7 @@ def test_every_oddity_of_a_listed_dispute_stays_with_it(kind, sandbox, connect):
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_every_oddity_of_the_answer_to_a_submission_leaves_it_submitted(kind, engine, sandbox, connect):
+def test_an_odd_answer_to_a_submission_leaves_it_submitted(kind, engine, sandbox, connect):
     conn_id = quick(connect, kind)
     operation = {"stripe": "PostDisputesDispute", "moov": "submitDisputeEvidence"}[kind]
     odd_ones: dict[str, Odd] = {}
@@ -208,7 +208,7 @@ def xcom(engine: Any, run: Any, task: str, key: str = "return_value") -> list[An
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_a_broken_item_of_a_list_becomes_a_held_record_and_the_others_go_on(
+def test_a_broken_list_item_becomes_a_held_record_and_others_continue(
     kind, engine, sandbox, connect, cases, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", connect(kind))
@@ -234,7 +234,7 @@ def test_a_broken_item_of_a_list_becomes_a_held_record_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("has_more", ["as it is", None, "removed"])
-def test_pages_follow_each_other_whatever_is_broken_on_them(has_more, sandbox, connect):
+def test_broken_items_do_not_stop_paging(has_more, sandbox, connect):
     quick(connect, "stripe")
     ids = [each["id"] for each in sandbox.create_disputes([{"api": "stripe"}] * 230)]
     for dispute in ids[::9]:

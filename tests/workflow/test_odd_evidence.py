@@ -28,7 +28,7 @@ def ends(engine: Any, conn_id: str, kind: str, disputes: list[str]) -> list[tupl
     return [by_id[each] for each in disputes]
 
 
-def test_what_stripe_may_add_to_evidence_stops_nothing(engine, sandbox, stripe_connection):
+def test_new_fields_in_stripes_evidence_are_accepted(engine, sandbox, stripe_connection):
     edits: list[dict[str, Any]] = [
         *({"/evidence/new_kind": value} for value in (5, True, ["a", {"b": 1}], {"a": [1]}, "text", 1e300)),
         {"/evidence/enhanced_evidence": {"new_programme": {"statement": "Ours."}}},
@@ -49,7 +49,7 @@ def test_what_stripe_may_add_to_evidence_stops_nothing(engine, sandbox, stripe_c
     assert [(edit, end) for edit, end in zip(edits, found, strict=True) if end[0] != "submitted"] == []
 
 
-def test_an_expanded_file_needs_its_id_alone(engine, sandbox, stripe_connection):
+def test_an_expanded_file_needs_only_its_id(engine, sandbox, stripe_connection):
     made = [
         sandbox.create_dispute(api="stripe", amount=100, evidence={"receipt": {"filename": "r.pdf"}})
         for _ in range(4)
@@ -67,7 +67,7 @@ def test_an_expanded_file_needs_its_id_alone(engine, sandbox, stripe_connection)
     assert "/evidence/receipt/id is missing" in found[3][1]
 
 
-def test_an_odd_item_of_moovs_evidence_stops_its_dispute_alone(engine, sandbox, moov_connection):
+def test_an_odd_item_of_moovs_evidence_stops_only_its_dispute(engine, sandbox, moov_connection):
     fine: list[dict[str, Any]] = [
         {"set": {"/createdOn": None, "/updatedOn": 5, "/submittedOn": None, "/size": None}},
         {"remove": ["/createdOn", "/updatedOn", "/disputeID"]},

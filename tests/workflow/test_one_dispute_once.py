@@ -64,7 +64,7 @@ def stage(cases: list[Any], conn_id: str) -> DAG:
 
 @pytest.mark.parametrize("second", ["dict", "file", "lines"])
 @pytest.mark.parametrize("first", ["dict", "file", "lines"])
-def test_two_cases_that_claim_one_dispute_are_both_refused_and_both_named(
+def test_two_cases_for_one_dispute_are_both_refused_and_named(
     first, second, engine, sandbox, stripe_connection, cases
 ):
     for dispute in ("du_1", "du_2"):
@@ -85,7 +85,7 @@ def test_two_cases_that_claim_one_dispute_are_both_refused_and_both_named(
 
 
 @pytest.mark.parametrize("form", ["file", "lines"])
-def test_a_file_that_is_given_twice_stages_nothing_of_it(form, engine, sandbox, stripe_connection, cases):
+def test_a_file_that_is_listed_twice_is_not_staged(form, engine, sandbox, stripe_connection, cases):
     sandbox.create_dispute(api="stripe", id="du_1")
     path, where = getattr(Given(cases), form)(case("du_1"))
     run = engine.run(stage([path, path], stripe_connection))
@@ -103,9 +103,7 @@ def test_a_uuid_in_other_letters_is_the_same_dispute(engine, sandbox, moov_conne
     assert writes(sandbox) == []
 
 
-def test_a_case_that_is_refused_claims_its_dispute_and_one_that_names_none_claims_nothing(
-    engine, sandbox, stripe_connection, cases
-):
+def test_a_refused_case_still_counts_for_its_dispute(engine, sandbox, stripe_connection, cases):
     for dispute in ("du_1", "du_2"):
         sandbox.create_dispute(api="stripe", id=dispute)
     (cases / "broken.json").write_text('{"provider": "stripe", "dispute": "du_2", ')
@@ -155,7 +153,7 @@ def yes(form: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("by", ["a person", "a policy"])
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_two_records_of_one_dispute_are_one_question_and_one_submission(
+def test_two_records_of_one_dispute_get_one_question_and_one_submission(
     kind, by, two_stagings, engine, sandbox, connect
 ):
     decide = {"answer": yes} if by == "a person" else {"policy": SMALL}
@@ -173,7 +171,7 @@ def test_two_records_of_one_dispute_are_one_question_and_one_submission(
     assert [entry["submitted"] for entry in sandbox.journal()].count(True) == 1
 
 
-def test_a_record_that_is_given_twice_is_asked_about_once(engine, sandbox, stripe_connection):
+def test_a_duplicate_record_is_reviewed_once(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1")
     with DAG("contest", schedule=None) as dag:
         stage = StageEvidenceOperator(task_id="stage", cases=[case("du_1")], conn_id=stripe_connection)

@@ -93,7 +93,7 @@ def test_a_key_that_is_refused_between_review_and_submission(
     assert [entry["submitted"] for entry in sandbox.journal()].count(True) == 1
 
 
-def test_staging_that_is_answered_with_500_may_be_repeated(engine, sandbox, stripe_connection, capfd):
+def test_staging_can_be_repeated_after_a_500(engine, sandbox, stripe_connection, capfd):
     sandbox.fault(operation="PostDisputesDispute", effect="status", status=500, times=None)
 
     held = stage(engine, stripe_connection)
@@ -105,7 +105,7 @@ def test_staging_that_is_answered_with_500_may_be_repeated(engine, sandbox, stri
     assert stage(engine, stripe_connection)["state"] == "staged"
 
 
-def test_an_api_version_that_is_too_old_is_called_so(engine, sandbox, stripe_connection, connect):
+def test_an_old_api_version_is_reported(engine, sandbox, stripe_connection, connect):
     old = {**sandbox.dispute("du_1")["object"], "evidence": "Signed for.", "evidence_due_by": 1418000000}
     del old["evidence_details"]
     sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=old, times=None)
@@ -119,7 +119,7 @@ def test_an_api_version_that_is_too_old_is_called_so(engine, sandbox, stripe_con
     assert stage(engine, stripe_connection)["state"] == "staged"
 
 
-def test_no_part_of_a_key_that_is_wrong_is_quoted(engine, sandbox, connect, capfd):
+def test_no_part_of_a_wrong_key_is_quoted(engine, sandbox, connect, capfd):
     connect("stripe", password=WRONG_KEY)
     message = "Invalid API Key provided: sk_test_*******************9xQz"
     body = {"error": {"type": "invalid_request_error", "message": message}}

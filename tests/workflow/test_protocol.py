@@ -107,7 +107,7 @@ async def overtaken(
     return await ours, ended[0]
 
 
-def test_who_comes_second_between_reading_and_sending_says_so(
+def test_a_call_that_loses_to_a_colleague_ends_already_submitted(
     api: str, driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
@@ -126,7 +126,7 @@ def test_who_comes_second_between_reading_and_sending_says_so(
 
 
 @pytest.mark.parametrize(("fault", "arrives"), FAULTS, ids=lambda value: str(value)[:60])
-def test_whatever_the_answer_says_the_dispute_itself_decides(
+def test_the_dispute_and_not_the_answer_decides_the_end(
     fault: dict[str, Any], arrives: bool, api: str, driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
@@ -185,9 +185,7 @@ def test_a_dispute_that_cannot_be_read_is_held_and_nothing_is_sent(
     assert not sandbox.journal(submitted=True)
 
 
-def test_unread_after_sending_is_unknown_and_says_do_not_send_again(
-    api: str, driver: Driver, sandbox: Sandbox
-) -> None:
+def test_a_call_without_a_reading_after_it_ends_unknown(api: str, driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
     staged = stage(api, dispute, driver)
     read = {"stripe": "GetDisputesDispute", "moov": "getDispute"}[api]
@@ -212,7 +210,7 @@ async def meanwhile(api: Api, record: Record, act: Callable[[], None]) -> Record
     return await steps.submit(api, record)
 
 
-def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage(
+def test_a_call_that_times_out_is_waited_for_and_may_answer_the_next_stage(
     api: str, driver: Driver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dispute = sandbox.create_dispute(api=api, **INQUIRY[api])["id"]
@@ -236,7 +234,7 @@ def test_what_nobody_answers_in_time_is_waited_for_and_may_answer_the_next_stage
     ("resumed", "end"), [(True, State.UNKNOWN), (False, State.ALREADY_SUBMITTED)], ids=["resumed", "first"]
 )
 @pytest.mark.parametrize("reopened", [False, True], ids=["at the next stage", "at the same one again"])
-def test_which_stage_was_answered_of_a_dispute_that_has_moved_is_not_guessed(
+def test_the_answered_stage_of_a_moved_dispute_is_not_guessed(
     reopened: bool, resumed: bool, end: State, api: str, driver: Driver, sandbox: Sandbox
 ) -> None:
     made, moved = ({}, {"due_in": 86_400}) if reopened else (INQUIRY[api], ESCALATED[api])
@@ -252,9 +250,7 @@ def test_which_stage_was_answered_of_a_dispute_that_has_moved_is_not_guessed(
     assert not sandbox.journal(submitted=True)
 
 
-def test_a_due_date_that_was_moved_since_the_approval_is_called_by_its_name(
-    api: str, driver: Driver, sandbox: Sandbox
-) -> None:
+def test_a_changed_due_date_is_named_in_the_reason(api: str, driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
     staged = stage(api, dispute, driver)
     sandbox.edit_dispute(dispute, due_in=86_400)
@@ -266,7 +262,9 @@ def test_a_due_date_that_was_moved_since_the_approval_is_called_by_its_name(
     assert not sandbox.journal(submitted=True)
 
 
-def test_a_refusal_does_not_undo_a_conflict_before_it(driver: Driver, sandbox: Sandbox) -> None:
+def test_a_refusal_after_a_conflict_does_not_prove_that_nothing_was_sent(
+    driver: Driver, sandbox: Sandbox
+) -> None:
     dispute = sandbox.create_dispute(api="stripe")["id"]
     staged = stage("stripe", dispute, driver)
     sandbox.fault(operation=SUBMIT["stripe"], effect="status", status=409, after=True)

@@ -57,7 +57,7 @@ def answer(dispute: str, state: str) -> Any:
 
 @pytest.mark.parametrize("state", ["submitted", "conceded", "rejected"])
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_what_a_reviewer_decides_leaves_a_receipt(kind, state, engine, sandbox, connect, receipts):
+def test_each_decision_of_a_reviewer_has_a_receipt(kind, state, engine, sandbox, connect, receipts):
     dispute = sandbox.create_dispute(api=kind)["id"]
     case = {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: "As it is."}}
 
@@ -75,7 +75,7 @@ def test_what_a_reviewer_decides_leaves_a_receipt(kind, state, engine, sandbox, 
         assert NOTE not in json.dumps(receipt)
 
 
-def test_a_policys_submission_leaves_one_too(engine, sandbox, stripe_connection, receipts):
+def test_a_policys_submission_has_a_receipt(engine, sandbox, stripe_connection, receipts):
     sandbox.create_dispute(api="stripe", id="du_1", amount=1200)
     case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "As it is."}}
     engine.run(contest([case], stripe_connection, policy=SMALL))
@@ -83,7 +83,7 @@ def test_a_policys_submission_leaves_one_too(engine, sandbox, stripe_connection,
     assert end["record"]["approval"]["responder"] == "policy small sums"
 
 
-def test_a_rejection_whose_evidence_was_put_back_says_so(
+def test_the_receipt_of_a_rejection_reports_the_evidence_put_back(
     engine, sandbox, stripe_connection, receipts, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
@@ -117,9 +117,7 @@ def test_a_ledger_that_cannot_be_written_does_not_undo_a_rejection(
     assert len([*receipts.rglob("*.json")]) == 1
 
 
-def test_a_rejection_that_a_second_try_finds_has_one_receipt(
-    engine, sandbox, stripe_connection, receipts, monkeypatch
-):
+def test_a_retried_rejection_has_one_receipt(engine, sandbox, stripe_connection, receipts, monkeypatch):
     for dispute in ("du_1", "du_2"):
         sandbox.create_dispute(api="stripe", id=dispute)
 
@@ -151,7 +149,7 @@ SINGLE = {
 
 
 @pytest.mark.parametrize("call", SINGLE)
-def test_single_operators_leave_theirs_in_the_ledger(call, sandbox, connect):
+def test_single_operators_write_receipts_to_the_ledger(call, sandbox, connect):
     kind, make = SINGLE[call]
     connect(kind)
     evidence = {"customer_name": "Zoë"} if kind == "stripe" else {"cover-letter": "We sent it."}

@@ -56,7 +56,7 @@ def by_dispute(value: Any) -> dict[str, Record]:
     return {record.dispute: record for record in records}
 
 
-def test_a_file_of_cases_goes_its_way_by_reference_and_who_enters_leaves(
+def test_a_file_of_cases_is_processed_by_reference_and_loses_no_dispute(
     engine, sandbox, stripe_connection, cases, store
 ):
     small = [f"du_small_{number}" for number in range(9)]
@@ -97,7 +97,7 @@ def test_a_file_of_cases_goes_its_way_by_reference_and_who_enters_leaves(
     }
 
 
-def test_what_a_parked_review_waits_with_is_as_small(engine, sandbox, stripe_connection, cases, store):
+def test_the_state_of_a_waiting_review_is_small_too(engine, sandbox, stripe_connection, cases, store):
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -124,7 +124,7 @@ def test_what_a_parked_review_waits_with_is_as_small(engine, sandbox, stripe_con
     assert {str(r.state) for r in by_dispute(result(engine, run, "submit")).values()} == {"submitted"}
 
 
-def test_a_review_of_more_than_people_are_asked_about_shows_those_that_are_due_first(
+def test_a_review_with_too_many_disputes_shows_those_due_first(
     engine, sandbox, stripe_connection, cases, store, monkeypatch
 ):
     from dispute_provider._workflow.reviewing import review
@@ -145,9 +145,7 @@ def test_a_review_of_more_than_people_are_asked_about_shows_those_that_are_due_f
     assert states == {**dict.fromkeys(names[:3], "held"), **dict.fromkeys(names[3:], "submitted")}
 
 
-def test_records_that_are_gone_when_they_are_to_be_sent_send_nothing(
-    engine, sandbox, stripe_connection, cases, store
-):
+def test_a_lost_list_of_records_sends_nothing(engine, sandbox, stripe_connection, cases, store):
     for number in range(6):
         sandbox.create_dispute(api="stripe", id=f"du_{number}", amount=100, currency="usd")
     with DAG("contest", schedule=None) as dag:
@@ -172,7 +170,7 @@ def test_records_that_are_gone_when_they_are_to_be_sent_send_nothing(
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-def test_a_file_that_is_staged_again_costs_no_write_for_what_is_staged(
+def test_staging_a_file_again_writes_nothing_for_staged_disputes(
     engine, sandbox, stripe_connection, cases, store
 ):
     names = [f"du_{number}" for number in range(8)]
@@ -191,7 +189,7 @@ def test_a_file_that_is_staged_again_costs_no_write_for_what_is_staged(
     assert sorted(written) == names
 
 
-def test_a_sweep_that_finds_much_reviews_and_remembers_it(sweep, engine, sandbox, cases, store):
+def test_a_sweep_with_many_disputes_reviews_and_remembers_them(sweep, engine, sandbox, cases, store):
     names = [f"du_{number}" for number in range(FEW + 2)]
     for dispute in [*names, *(f"du_without_{number}" for number in range(FEW + 1))]:
         sandbox.create_dispute(api="stripe", id=dispute)
@@ -216,9 +214,7 @@ def test_a_sweep_that_finds_much_reviews_and_remembers_it(sweep, engine, sandbox
     assert sorted(by_dispute(result(engine, ended, "submit"))) == names
 
 
-def test_a_task_shows_how_far_it_has_come_while_it_is_under_way(
-    engine, sandbox, stripe_connection, cases, store, monkeypatch
-):
+def test_a_running_task_shows_its_progress(engine, sandbox, stripe_connection, cases, store, monkeypatch):
     monkeypatch.setattr(batch_progress, "INTERVAL", 0.05)
     names = [f"du_{number}" for number in range(4)]
     for dispute in names:

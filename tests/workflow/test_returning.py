@@ -74,7 +74,7 @@ def notes_of(engine: Any, run_id: str, dispute: str) -> str:
     return "\n".join(note for r in conf["staged"] if r["dispute"] == dispute for note in r.get("notes", []))
 
 
-def test_what_an_answer_leaves_out_returns_at_each_hour_once_with_its_history(
+def test_a_dispute_left_out_of_an_answer_is_reviewed_at_each_hour_with_its_history(
     sweep, engine, sandbox, cases, stripe_connection, points
 ):
     for dispute in ("du_left_1", "du_left_2"):
@@ -101,7 +101,7 @@ def test_what_an_answer_leaves_out_returns_at_each_hour_once_with_its_history(
 
 
 @pytest.mark.parametrize("state", ["refused", "unknown"])
-def test_what_was_approved_and_not_sent_returns_and_reminders_say_what_became_of_it(
+def test_an_approved_dispute_that_was_not_sent_is_reviewed_again_and_reminders_report_it(
     state, sweep, engine, sandbox, cases, stripe_connection, points, monkeypatch
 ):
     dispute = f"du_{state}"
@@ -133,7 +133,7 @@ def test_what_was_approved_and_not_sent_returns_and_reminders_say_what_became_of
     assert became in message
 
 
-def test_a_refusal_is_noted_by_the_run_and_asked_about_again(
+def test_a_refusal_is_stored_by_the_run_and_reviewed_again(
     sweep, engine, sandbox, cases, stripe_connection, points
 ):
     sandbox.create_dispute(api="stripe", id="du_edited", due_in=50 * HOUR)
@@ -179,7 +179,7 @@ def test_a_dispute_that_cannot_be_read_and_a_case_given_twice_stop_no_other(
     assert (unreadable.dispute, unreadable.state) == ("du_gone_404", "held")
 
 
-def test_what_stays_open_returns_at_the_second_hour_too(
+def test_an_open_dispute_is_reviewed_again_at_the_second_hour(
     sweep, engine, sandbox, cases, stripe_connection, points
 ):
     sandbox.create_dispute(api="stripe", id="du_hours", due_in=100 * HOUR)
@@ -200,7 +200,7 @@ def test_what_stays_open_returns_at_the_second_hour_too(
 @pytest.mark.parametrize(
     ("option", "reviews"), [("Reject", [1, 2, 2]), ("Submit", [1, 1, 1])], ids=["rejected", "submitted"]
 )
-def test_what_was_rejected_returns_at_the_first_hour_only_and_what_was_submitted_never(
+def test_a_rejected_dispute_is_reviewed_at_the_first_hour_and_a_submitted_one_never(
     option, reviews, sweep, engine, sandbox, cases, stripe_connection, points
 ):
     dispute = f"du_{option.lower()}"
@@ -227,9 +227,7 @@ def test_what_was_rejected_returns_at_the_first_hour_only_and_what_was_submitted
     assert seen == reviews
 
 
-def test_what_was_held_returns_at_the_hours_that_nobody_has_set(
-    sweep, engine, sandbox, cases, stripe_connection
-):
+def test_a_held_dispute_is_reviewed_at_the_default_hours(sweep, engine, sandbox, cases, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_default", due_in=5 * HOUR)
     write_case(cases, "du_default")
     hold = {"chosen_options": ["Hold for later"], "params_input": {}}
@@ -246,7 +244,7 @@ def test_what_was_held_returns_at_the_hours_that_nobody_has_set(
     assert seen == [2, 2, 3, 3]
 
 
-def test_an_evidence_store_that_fails_stops_neither_the_search_nor_a_reminder(
+def test_a_failing_evidence_store_stops_neither_the_search_nor_reminders(
     sweep, engine, sandbox, cases, stripe_connection, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")

@@ -41,7 +41,7 @@ IDS = [f"du_{number}" for number in range(5)]
 
 
 @given(st.data())
-def test_nothing_is_approved_or_conceded_that_the_answer_does_not_name(data):
+def test_only_disputes_named_in_the_answer_are_approved_or_conceded(data):
     records, _ = batch(data.draw(st.integers(2, 5)))
     inquiries = data.draw(st.sets(st.sampled_from(IDS)))
     records = [replace(r, stage="inquiry") if r.dispute in inquiries else r for r in records]
@@ -84,7 +84,7 @@ def test_nothing_is_approved_or_conceded_that_the_answer_does_not_name(data):
 
 
 @given(st.data())
-def test_one_dispute_alone_is_never_submitted_or_conceded_by_another_word(data):
+def test_a_single_dispute_needs_its_own_option(data):
     [record], _ = batch(1)
     options = [
         review.single_option(record),
@@ -114,7 +114,7 @@ def test_one_dispute_alone_is_never_submitted_or_conceded_by_another_word(data):
         assert (params["concede_confirm"] == "du_0") == (chosen == [options[1]])
 
 
-def test_what_is_named_otherwise_is_left_out_of_all():
+def test_a_dispute_with_its_own_choice_is_excluded_from_all():
     records, _ = batch(5)
     params = {
         "reject": ["du_1"],
@@ -182,7 +182,7 @@ def test_an_inquiry_is_never_conceded_and_the_form_does_not_offer_it():
     assert "inquiry" in alone
 
 
-def test_a_hold_says_why_and_for_whom():
+def test_a_hold_has_a_reason_and_an_assignee():
     [record], _ = batch(1)
     said = {"hold_reason": "Needs documents", "hold_for": "Ben", "note": "no receipt"}
     decided = review.decide([record], [review.HOLD_OPTION], said)
@@ -234,7 +234,7 @@ def test_none_and_single_choices():
 
 
 @given(st.text())
-def test_no_text_closes_its_fence_or_hides_in_it(text):
+def test_no_text_ends_its_code_fence(text):
     shown = markdown.fenced(text)
     fence = re.match(r"`+", shown)[0]
     lines = shown.split("\n")
@@ -267,13 +267,13 @@ def test_a_batch_names_stage_and_preparation_and_notes_only_where_there_are_any(
 
 
 @given(st.text())
-def test_plain_text_is_one_line_without_live_markdown(text):
+def test_plain_text_is_one_line_without_markdown(text):
     shown = markdown.plain(text)
     assert "\n" not in shown
     assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]()<>`|!]", shown)
 
 
-def test_texts_too_long_for_a_form_are_said_to_be_left_out():
+def test_a_note_names_texts_that_are_too_long_for_the_form():
     snapshots = {f"du_{n}": snapshot(f"du_{n}", text="x" * 20_000) for n in range(20)}
     form = review.form([record(held) for held in snapshots.values()], snapshots)
     assert "too long for this form" in form.body

@@ -30,11 +30,11 @@ def body(held: Snapshot, ending: Ending | None = None, **more: object) -> str:
         ("kwd", "1.200 KWD disputed · 2.000 KWD charged · 0.500 KWD refunded"),
     ],
 )
-def test_the_disputed_amount_stands_beside_what_was_charged_and_refunded(currency, shown):
+def test_the_form_shows_the_disputed_charged_and_refunded_amounts(currency, shown):
     assert f"| Amount | {shown} |" in body(snapshot("du_1", currency=currency, charged=2000, refunded=500))
 
 
-def test_amounts_that_the_api_does_not_tell_are_left_out():
+def test_unknown_amounts_are_left_out():
     assert "| Amount | 12.00 USD |" in body(snapshot("du_1"))
 
 
@@ -51,7 +51,7 @@ def test_whether_the_customer_was_contacted_comes_with_the_guide_of_the_api(prov
     assert f"](https://docs.{provider}." in shown
 
 
-def test_warnings_stand_in_bold_before_everything_else():
+def test_warnings_come_first_in_bold():
     shown = body(snapshot("du_1"), warnings=("a fee of 500 USD", "the network *ignores* it"))
     assert shown.startswith("**a fee of 500 USD**\n\n**the network \\*ignores\\* it**\n\n**Submit this")
     records, snapshots = batch(2)
@@ -59,7 +59,7 @@ def test_warnings_stand_in_bold_before_everything_else():
     assert review.form(warned, snapshots).body.startswith("**du\\_1: a fee**\n\n**Select which of these 2")
 
 
-def test_what_happens_without_an_answer_is_told_in_utc_and_in_the_configured_zone():
+def test_the_form_gives_the_time_limit_in_utc_and_the_configured_zone():
     until = datetime(2026, 11, 30, 18, tzinfo=UTC)
     shown = body(snapshot("du_1"), Ending(until, ZoneInfo("Asia/Tokyo")))
     assert "Without an answer by **2026-11-30 18:00 UTC (2026-12-01 03:00 JST)**, nothing is sent" in shown
@@ -72,7 +72,7 @@ def test_what_happens_without_an_answer_is_told_in_utc_and_in_the_configured_zon
     assert "gives no due date" in body(snapshot("du_1", due=None))
 
 
-def test_an_inquiry_is_to_be_answered_early():
+def test_the_form_recommends_an_early_answer_to_an_inquiry():
     shown = body(snapshot("du_1", stage="inquiry"))
     assert "Answer it early" in shown
     assert "Conceding does not settle an inquiry. A full refund does." in shown
@@ -80,7 +80,7 @@ def test_an_inquiry_is_to_be_answered_early():
     assert "inquiry" not in body(snapshot("du_1"))
 
 
-def test_the_verdict_says_what_is_missing_and_the_usage_what_it_takes():
+def test_the_form_shows_missing_evidence_and_used_limits():
     shown = body(
         snapshot("du_1"), verdict="weak", missing=("receipt: shows what was bought",), usage="3 of 49 pages"
     )
@@ -88,13 +88,13 @@ def test_the_verdict_says_what_is_missing_and_the_usage_what_it_takes():
     assert "3 of 49 pages" in shown
 
 
-def test_a_text_says_how_much_of_its_limit_it_takes():
+def test_a_text_shows_its_share_of_the_limit():
     text = "Signed for by the customer. 😀\n" * 9
     held = replace(snapshot("du_1"), evidence=(Evidence("uncategorized_text", text=text),))
     assert f"**Anything else** · {31 * 9} of 20,000 characters" in body(held)
 
 
-def test_every_piece_says_whose_it_is():
+def test_every_piece_of_evidence_shows_its_author():
     texts = {"kept": "a colleague's", "new": "ours", "mixed": "later than the staging"}
     evidence = [Evidence(name, text=text) for name, text in texts.items()]
     evidence += [Evidence("receipt", id="file_1"), Evidence("form", value={"a": {"b": "c"}, "d": {"e": "f"}})]
@@ -125,7 +125,7 @@ def test_every_piece_says_whose_it_is():
     assert f"| `{start('ours')}` | `{start('what was there')}` |" in shown
 
 
-def test_a_case_that_met_nothing_of_others_needs_no_table_of_differences():
+def test_without_foreign_evidence_there_is_no_table_of_differences():
     held = snapshot("du_1")
     differences = (Difference("uncategorized_text", "added", sha256_of("Delivered.")[:12], None),)
     shown = body(held, differences=differences)
@@ -133,7 +133,7 @@ def test_a_case_that_met_nothing_of_others_needs_no_table_of_differences():
     assert "### Changes made by staging" not in shown
 
 
-def test_documents_are_said_to_open_under_the_tab():
+def test_the_form_refers_to_the_evidence_tab_for_documents():
     held = snapshot("du_1")
     assert "**Evidence** tab" not in body(held)
     held = Snapshot(held.dispute, (*held.evidence, Evidence("receipt", id="file_1")))
@@ -172,6 +172,6 @@ def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_wh
         (0, None, None),
     ],
 )
-def test_each_reminder_comes_due_once_and_one_stands_for_all_that_were_missed(left, told, reached):
+def test_one_reminder_replaces_all_that_were_missed(left, told, reached):
     assert threshold_reached(NOW + timedelta(hours=left), [72, 24, 8], told, NOW) == reached
     assert threshold_reached(NOW + timedelta(hours=left), [], told, NOW) is None

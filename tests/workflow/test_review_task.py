@@ -64,7 +64,7 @@ def resume(event: dict[str, Any], records: list[dict[str, Any]], **review: Any) 
     return returned, given["asset_state_store"][ANSWERED].get("contest/this-run", {})
 
 
-def test_what_nobody_answers_is_held_and_noted_as_not_answered(stripe_connection):
+def test_an_unanswered_dispute_is_held_and_stored_as_not_answered(stripe_connection):
     [held], noted = resume(TIMEOUT, [staged("du_1", stripe_connection)])
     assert held["state"] == "held"
     assert "no answer" in held["reason"]
@@ -73,7 +73,7 @@ def test_what_nobody_answers_is_held_and_noted_as_not_answered(stripe_connection
     assert noted[f"{stripe_connection}/du_1"]["review"] == "contest/this-run"
 
 
-def test_at_the_deadline_a_named_policy_decides_about_what_nobody_answered(stripe_connection):
+def test_a_policy_decides_unanswered_disputes_at_the_deadline(stripe_connection):
     small, large, warned = (
         staged("du_small", stripe_connection),
         staged("du_large", stripe_connection, amount=2000),
@@ -92,7 +92,7 @@ def test_at_the_deadline_a_named_policy_decides_about_what_nobody_answered(strip
     }
 
 
-def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(stripe_connection):
+def test_no_policy_decides_with_four_eyes_or_after_an_unknown_end(stripe_connection):
     record = staged("du_1", stripe_connection)
     [held], _ = resume(TIMEOUT, [record], at_deadline=SMALL, four_eyes_from={"USD": 1200})
     assert "four eyes" in held["reason"]
@@ -102,7 +102,7 @@ def test_no_policy_decides_where_four_eyes_are_asked_for_or_an_end_is_unknown(st
 
 
 @pytest.mark.parametrize("event", [{"error": "x", "error_type": "unknown"}, {"responded_by_user": None}])
-def test_a_policy_decides_at_the_deadline_alone(event, stripe_connection):
+def test_this_policy_decides_only_at_the_deadline(event, stripe_connection):
     [held], _ = resume(event, [staged("du_1", stripe_connection)], at_deadline=SMALL)
     assert held["state"] == "held"
 
@@ -122,7 +122,7 @@ def test_a_policy_decides_at_the_deadline_alone(event, stripe_connection):
         ("staged", None, True),
     ],
 )
-def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud, stripe_connection):
+def test_the_outcome_fails_for_ends_that_no_reviewer_chose(state, action, loud, stripe_connection):
     given = Approval(action, "ana", "now") if action else None
     record = replace(Record("stripe", stripe_connection, "du_1", State(state), "so"), approval=given)
     signed = Signer("contest/this-run").sign(record)
@@ -135,7 +135,7 @@ def test_the_outcome_fails_for_what_nobody_wanted_so(state, action, loud, stripe
         assert outcome.execute(context()) == {state: 1}
 
 
-def test_an_end_whose_key_was_replaced_is_noted_as_refused(stripe_connection, connect):
+def test_an_end_with_a_replaced_key_is_stored_as_refused(stripe_connection, connect):
     record = Record("stripe", stripe_connection, "du_1", State.APPROVED, "so", digest="d" * 64)
     at = "2026-11-01T09:30:00+00:00"
     signed = Signer("contest/this-run").sign(replace(record, approval=Approval("submit", "ana (7)", at)))
@@ -150,7 +150,7 @@ def test_an_end_whose_key_was_replaced_is_noted_as_refused(stripe_connection, co
     assert (noted["action"], noted["state"], noted["at"][:19]) == ("submit", "refused", at[:19])
 
 
-def test_a_note_that_cannot_be_written_does_not_lose_the_answer(stripe_connection, monkeypatch):
+def test_a_failing_state_store_does_not_lose_the_answer(stripe_connection, monkeypatch):
     def refuse(self: StateStore, key: str, value: Any, **options: Any) -> None:
         raise ConnectionError("the API server is away")
 
@@ -160,9 +160,7 @@ def test_a_note_that_cannot_be_written_does_not_lose_the_answer(stripe_connectio
     assert not noted
 
 
-def test_a_policy_approves_before_anybody_is_asked_and_the_rest_is_asked_about(
-    engine, sandbox, stripe_connection
-):
+def test_a_policy_approves_first_and_reviewers_get_the_rest(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_small", amount=1999)
     sandbox.create_dispute(api="stripe", id="du_large", amount=2000)
 
@@ -179,7 +177,7 @@ def test_a_policy_approves_before_anybody_is_asked_and_the_rest_is_asked_about(
     assert "du_small" not in json.dumps(form)
 
 
-def test_of_what_a_policy_approves_a_sample_is_asked_about_all_the_same(engine, sandbox, stripe_connection):
+def test_a_sample_of_a_policys_approvals_is_reviewed(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1", amount=100)
     everything = ApprovalPolicy("all looked at", {"usd": 2000}, verdicts=VERDICTS, sample=1)
 
@@ -192,14 +190,14 @@ def test_of_what_a_policy_approves_a_sample_is_asked_about_all_the_same(engine, 
     assert engine.forms
 
 
-def test_nobody_is_asked_where_a_policy_approves_all(engine, sandbox, stripe_connection):
+def test_no_review_opens_if_a_policy_approves_everything(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1", amount=100)
     run = engine.run(contest(["du_1"], stripe_connection, policy=SMALL))
     assert results(engine, run)["du_1"]["state"] == "submitted"
 
 
 @pytest.mark.parametrize(("typed", "state"), [("du_1", "conceded"), ("", "held")])
-def test_a_dispute_is_conceded_only_when_it_is_said_twice(typed, state, engine, sandbox, stripe_connection):
+def test_a_concession_must_be_confirmed(typed, state, engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1")
 
     def concede(form: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +234,7 @@ def test_a_case_that_is_to_be_edited_is_held_by_name(engine, sandbox, stripe_con
     assert "opens a new review" in record["reason"]
 
 
-def test_who_is_to_answer_is_told_with_the_link_and_a_broken_channel_stops_nothing(
+def test_reviewers_are_notified_with_the_link_and_a_failing_notifier_stops_nothing(
     engine, sandbox, stripe_connection, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken, channels.team, channels.nothing")
@@ -257,9 +255,7 @@ def test_who_is_to_answer_is_told_with_the_link_and_a_broken_channel_stops_nothi
 
 
 @pytest.mark.parametrize(("named", "refused"), [("ana", False), ("ben, 7:ana", True)])
-def test_only_the_reviewers_who_are_named_may_answer(
-    named, refused, engine, sandbox, stripe_connection, monkeypatch
-):
+def test_only_the_named_reviewers_may_answer(named, refused, engine, sandbox, stripe_connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__REVIEWERS", named)
     sandbox.create_dispute(api="stripe", id="du_1")
     dag = contest(["du_1"], stripe_connection, assigned_users=reviewers())
@@ -275,11 +271,11 @@ def test_only_the_reviewers_who_are_named_may_answer(
         assert results(engine, run())["du_1"]["state"] == "submitted"
 
 
-def test_where_nobody_is_named_everybody_may_answer():
+def test_without_named_reviewers_any_user_may_answer():
     assert reviewers() is None
 
 
-def test_times_are_told_in_the_configured_zone(engine, sandbox, stripe_connection, monkeypatch):
+def test_times_are_in_the_configured_zone(engine, sandbox, stripe_connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", "Asia/Tokyo")
     sandbox.create_dispute(api="stripe", id="du_1", due_in=timedelta(days=3).total_seconds())
     engine.run(

@@ -76,7 +76,7 @@ def test_a_path_outside_of_the_case_roots_is_not_read(
     assert not [entry for entry in sandbox.journal() if entry["changed"]]
 
 
-def test_the_sweep_asks_once_and_again_when_something_changes(sweep, sandbox, cases, request):
+def test_the_sweep_asks_once_and_again_after_a_change(sweep, sandbox, cases, request):
     disputes = [f"du_{request.node.name[-4:]}_{number}" for number in range(3)]
     for dispute in disputes:
         sandbox.create_dispute(api="stripe", id=dispute)
@@ -116,7 +116,7 @@ def test_the_scheduler_never_runs_two_sweeps_at_once():
     assert load("dispute_sweep").max_active_runs == 1
 
 
-def test_a_broken_case_is_refused_loudly_and_stops_no_other(sweep, sandbox, cases):
+def test_an_invalid_case_fails_the_run_and_stops_no_other(sweep, sandbox, cases):
     sandbox.create_dispute(api="stripe", id="du_fine")
     write_case(cases, "du_fine")
     (cases / "broken.yaml").write_text("provider: [")

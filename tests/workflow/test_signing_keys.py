@@ -80,7 +80,9 @@ def test_with_a_signing_key_a_replaced_api_key_costs_no_review(
     assert record(engine, run, "submit")["state"] == "submitted"
 
 
-def test_a_key_that_was_dropped_refuses_and_put_back_submits(engine, sandbox, stripe_connection, monkeypatch):
+def test_records_with_a_dropped_key_are_refused_until_the_key_is_added_again(
+    engine, sandbox, stripe_connection, monkeypatch
+):
     monkeypatch.setenv(OPTION, OLD)
     run = engine.run(
         flow(
@@ -124,7 +126,7 @@ def test_a_key_that_is_too_short_stops_staging_before_anything_is_written(
     assert sandbox.journal() == []
 
 
-def test_a_key_that_cannot_be_read_holds_and_mended_submits(engine, sandbox, stripe_connection, monkeypatch):
+def test_an_unreadable_key_holds_and_once_fixed_submits(engine, sandbox, stripe_connection, monkeypatch):
     monkeypatch.setenv(OPTION, OLD)
     run = engine.run(
         flow(

@@ -94,7 +94,7 @@ def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -
     assert any("customer_name" in note for note in staged.notes)
 
 
-def test_a_colleagues_text_is_written_over_only_by_name_and_kept_aside(
+def test_a_colleagues_text_is_overwritten_only_on_request_and_stored(
     driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
@@ -106,7 +106,7 @@ def test_a_colleagues_text_is_written_over_only_by_name_and_kept_aside(
     assert staged.earlier == "f" * 64
 
 
-def test_what_is_written_over_and_kept_nowhere_is_said(driver: Driver, sandbox: Sandbox) -> None:
+def test_overwriting_without_a_copy_is_reported(driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
     staged = put(driver, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE)
     assert any("no copy of the evidence" in note for note in staged.notes)
@@ -130,7 +130,7 @@ def test_a_colleagues_text_stops_the_staging_if_the_dag_says_so(
 
 
 @pytest.mark.parametrize("policy", list(MergePolicy))
-def test_an_earlier_version_of_the_case_makes_room_for_the_new_one(
+def test_a_new_version_of_the_case_replaces_the_earlier_one(
     policy: MergePolicy, driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe")["id"]
@@ -162,7 +162,7 @@ def test_items_of_an_earlier_version_are_deleted_a_colleagues_never(driver: Driv
         ("moov", {"cover-letter": "Dear", "receipt": {"file": "a.pdf"}}),
     ],
 )
-def test_what_is_there_already_is_neither_uploaded_nor_written_again(
+def test_existing_evidence_is_not_written_again(
     api: str, evidence: dict[str, Any], driver: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
@@ -211,7 +211,7 @@ def newest(driver: Driver, connect: Connect) -> Driver:
 
 
 @pytest.mark.parametrize("method", ["prefer_manual", "prefer_smart_disputes", "smart_disputes"])
-def test_nothing_is_staged_where_the_api_would_submit_it_by_itself(
+def test_nothing_is_staged_if_the_api_would_submit_it_automatically(
     method: str, newest: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe", intended_submission_method=method)["id"]
@@ -221,7 +221,7 @@ def test_nothing_is_staged_where_the_api_would_submit_it_by_itself(
     assert not writes(sandbox)
 
 
-def test_a_dispute_is_switched_to_manual_by_name_with_its_first_evidence(
+def test_a_dispute_is_switched_to_manual_on_request_with_its_first_evidence(
     newest: Driver, sandbox: Sandbox
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe", intended_submission_method="smart_disputes")["id"]
@@ -233,9 +233,7 @@ def test_a_dispute_is_switched_to_manual_by_name_with_its_first_evidence(
     assert not sandbox.dispute(dispute)["submissions"]
 
 
-def test_what_was_rejected_is_taken_back_where_it_would_go_out_by_itself(
-    newest: Driver, sandbox: Sandbox
-) -> None:
+def test_rejected_evidence_is_put_back_if_the_api_would_submit_it(newest: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(
         api="stripe", intended_submission_method="smart_disputes", evidence={"customer_name": "Theirs"}
     )["id"]
@@ -256,7 +254,9 @@ def test_what_was_rejected_is_taken_back_where_it_would_go_out_by_itself(
     assert sandbox.dispute(dispute)["object"]["intended_submission_method"] == "smart_disputes"
 
 
-def test_what_cannot_be_put_back_is_named_and_stays_on_manual(newest: Driver, sandbox: Sandbox) -> None:
+def test_evidence_that_cannot_be_put_back_is_named_and_the_dispute_stays_on_manual(
+    newest: Driver, sandbox: Sandbox
+) -> None:
     dispute = sandbox.create_dispute(
         api="stripe", intended_submission_method="smart_disputes", evidence={"customer_name": "Theirs"}
     )["id"]
@@ -268,7 +268,7 @@ def test_what_cannot_be_put_back_is_named_and_stays_on_manual(newest: Driver, sa
     assert sandbox.dispute(dispute)["object"]["intended_submission_method"] == "manual"
 
 
-def test_what_a_colleague_edited_since_is_not_taken_back(newest: Driver, sandbox: Sandbox) -> None:
+def test_evidence_that_a_colleague_edited_is_not_put_back(newest: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api="stripe", intended_submission_method="smart_disputes")["id"]
     staged = put(newest, dispute, {"customer_name": "Ours"}, switch_to_manual=True)
     sandbox.edit_dispute(dispute, evidence={"customer_name": "Theirs"})
@@ -287,7 +287,7 @@ class TestConceding:
         dispute = sandbox.create_dispute(api=api, **fields)["id"]
         return put(driver, dispute, self.EVIDENCE[api], api=api)
 
-    def test_it_is_given_up_once(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
+    def test_a_dispute_is_conceded_once(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         staged = self.staged(api, driver, sandbox)
         before = len(writes(sandbox))
         ends = [
@@ -299,7 +299,7 @@ class TestConceding:
         assert sandbox.dispute(staged.dispute)["status"] == self.ENDS[api]
 
     @pytest.mark.parametrize("effect", ["drop-after", "truncate", "wrong-json"])
-    def test_a_broken_answer_is_cleared_up_by_reading(
+    def test_a_lost_answer_to_a_concession_is_resolved_by_reading(
         self, effect: str, api: str, driver: Driver, sandbox: Sandbox
     ) -> None:
         staged = self.staged(api, driver, sandbox)
@@ -308,14 +308,16 @@ class TestConceding:
         [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.CONCEDED
 
-    def test_what_the_connection_may_not_do_is_held(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
+    def test_a_concession_without_permission_is_held(
+        self, api: str, driver: Driver, sandbox: Sandbox
+    ) -> None:
         staged = self.staged(api, driver, sandbox)
         operation = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}[api]
         sandbox.fault(operation=operation, effect="status", status=403, times=5)
         [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.HELD
 
-    def test_an_inquiry_is_never_given_up(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
+    def test_an_inquiry_is_never_conceded(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         inquiry = {"stripe": {"status": "warning_needs_response"}, "moov": {"phase": "inquiry"}}[api]
         staged = self.staged(api, driver, sandbox, **inquiry)
         before = len(writes(sandbox))
@@ -324,9 +326,7 @@ class TestConceding:
         assert "refund" in end.reason
         assert len(writes(sandbox)) == before
 
-    def test_evidence_that_has_changed_since_is_looked_at_again(
-        self, api: str, driver: Driver, sandbox: Sandbox
-    ) -> None:
+    def test_changed_evidence_needs_a_new_review(self, api: str, driver: Driver, sandbox: Sandbox) -> None:
         staged = replace(self.staged(api, driver, sandbox), digest="0" * 64)
         [end] = driver.run(api, lambda an_api: steps.concede(an_api, staged))
         assert end.state == State.REFUSED
@@ -356,7 +356,7 @@ def test_a_reviewer_is_shown_a_colleagues_document_too(api: str, driver: Driver,
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
-def test_a_document_that_cannot_be_shown_is_said(api: str, driver: Driver, sandbox: Sandbox) -> None:
+def test_a_document_that_cannot_be_shown_is_named(api: str, driver: Driver, sandbox: Sandbox) -> None:
     theirs = {"receipt": {"filename": "theirs.pdf", "content": "%PDF-1.4 theirs"}}
     dispute = sandbox.create_dispute(api=api, evidence=theirs)["id"]
     ours = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "Dear"}}[api]

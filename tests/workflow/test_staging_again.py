@@ -102,7 +102,7 @@ def earlier(record: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("retries", [1, 0], ids=["the same task", "another run"])
 @pytest.mark.parametrize("effect", ["drop-after", "truncate"])
-def test_what_was_replaced_is_put_back_though_the_answer_to_the_staging_was_lost(
+def test_replaced_evidence_is_put_back_after_a_lost_answer_to_staging(
     effect, retries, engine, sandbox, connection, store
 ):
     colleagues(sandbox)
@@ -124,7 +124,7 @@ def test_what_was_replaced_is_put_back_though_the_answer_to_the_staging_was_lost
     assert at_api(sandbox) == ("A colleague's", "smart_disputes")
 
 
-def test_what_a_third_party_writes_between_two_tries_is_what_is_put_back(engine, sandbox, connection, store):
+def test_evidence_written_between_two_tries_is_put_back(engine, sandbox, connection, store):
     colleagues(sandbox)
     sandbox.fault(operation=POST, effect="drop-after", times=1)
     cases = [case(customer_name="Ours", shipping_date="1 May")]
@@ -143,9 +143,7 @@ def test_what_a_third_party_writes_between_two_tries_is_what_is_put_back(engine,
     assert at_api(sandbox) == ("A third party's", "smart_disputes")
 
 
-def test_text_that_was_ours_before_a_colleague_wrote_over_it_is_not_taken_for_the_first_one(
-    engine, sandbox, connection, store
-):
+def test_our_overwritten_text_is_not_mistaken_for_the_original(engine, sandbox, connection, store):
     sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
     dag = contest([case()], connection, retries=1)
     engine.run(dag, hold)
@@ -158,7 +156,7 @@ def test_text_that_was_ours_before_a_colleague_wrote_over_it_is_not_taken_for_th
     assert earlier(staged) == {"customer_name": "A colleague's"}
 
 
-def test_a_note_does_not_outlive_the_staging_that_it_was_for(engine, sandbox, connection, store):
+def test_a_stored_replacement_ends_with_its_staging(engine, sandbox, connection, store):
     colleagues(sandbox)
     sandbox.fault(operation=POST, effect="drop-after", times=1)
     dag = contest([case()], connection, retries=1)
@@ -168,7 +166,7 @@ def test_a_note_does_not_outlive_the_staging_that_it_was_for(engine, sandbox, co
     assert "automatic" not in again
 
 
-def test_where_there_is_no_store_the_state_says_so(engine, sandbox, connection):
+def test_without_an_evidence_store_the_record_says_so(engine, sandbox, connection):
     colleagues(sandbox)
     sandbox.fault(operation=POST, effect="drop-after", times=1)
 
@@ -181,7 +179,7 @@ def test_where_there_is_no_store_the_state_says_so(engine, sandbox, connection):
     assert at_api(sandbox) == ("Ours", "manual")
 
 
-def test_the_log_says_of_a_broken_staging_that_it_can_be_repeated(engine, sandbox, connection, capfd):
+def test_the_log_of_a_failed_staging_names_the_remedy(engine, sandbox, connection, capfd):
     sandbox.create_dispute(api="stripe", id="du_1")
     sandbox.fault(operation=POST, effect="status", status=500, times=None)
 
@@ -214,7 +212,7 @@ def test_a_store_that_fails_for_one_dispute_loses_no_other(engine, sandbox, conn
 
 
 @pytest.mark.usefixtures("broken_store")
-def test_a_store_that_fails_while_a_review_is_read_is_told_to_the_reviewer(engine, sandbox, connection):
+def test_the_review_reports_a_failing_evidence_store(engine, sandbox, connection):
     theirs = {"receipt": {"filename": "theirs.pdf", "content": pdf().decode("latin-1")}}
     sandbox.create_dispute(api="stripe", id="du_1", evidence=theirs)
 
@@ -265,7 +263,7 @@ class Failing(dict[str, Any]):
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_a_state_store_that_cannot_be_written_loses_no_record(kind, sandbox, connect):
+def test_a_failing_state_store_loses_no_record(kind, sandbox, connect):
     ids = [sandbox.create_dispute(api=kind)["id"] for _ in range(2)]
     text = {"stripe": "customer_name", "moov": "cover-letter"}[kind]
     cases = [{"provider": kind, "dispute": each, "evidence": {text: "Ours"}} for each in ids]

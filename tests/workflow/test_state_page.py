@@ -37,7 +37,7 @@ def on_the_page() -> set[Where]:
     return {(store.strip("`"), key.strip("`")) for store, key, *_ in rows("Airflow's state stores")}
 
 
-def test_it_lists_every_key_and_no_other() -> None:
+def test_the_page_lists_exactly_the_keys_in_the_code() -> None:
     assert on_the_page() == in_code()
 
 
@@ -47,9 +47,7 @@ def test_every_row_is_complete() -> None:
         assert all(cell.strip() for row in rows(heading) for cell in row)
 
 
-def test_runs_keep_nothing_that_it_does_not_list(
-    engine: Any, sandbox: Any, sweep: Sweep, cases: Path
-) -> None:
+def test_runs_store_only_listed_keys(engine: Any, sandbox: Any, sweep: Sweep, cases: Path) -> None:
     sandbox.create_disputes([{"api": "stripe", "id": each, "amount": 1200} for each in ("du_1", "du_2")])
     write_case(cases, "du_1")
     case = {"provider": "stripe", "dispute": "du_2", "evidence": {"uncategorized_text": "As it is."}}

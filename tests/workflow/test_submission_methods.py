@@ -37,7 +37,7 @@ def writes(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("method", ["prefer_manual", "prefer_smart_disputes", "smart_disputes"])
-def test_a_connection_as_the_readme_writes_it_stages_nothing_that_goes_out_by_itself(
+def test_the_connection_of_the_readme_stages_nothing_that_the_api_would_submit(
     method, engine, sandbox, stripe_connection
 ):
     dispute = dispute_of(sandbox, intended_submission_method=method)
@@ -50,7 +50,7 @@ def test_a_connection_as_the_readme_writes_it_stages_nothing_that_goes_out_by_it
     assert {entry["headers"]["stripe-version"] for entry in sandbox.journal()} == {VERSION}
 
 
-def test_a_method_that_the_answer_leaves_out_is_not_taken_for_manual(engine, sandbox, stripe_connection):
+def test_a_missing_submission_method_is_not_treated_as_manual(engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method="smart_disputes")
     older = dict(sandbox.dispute(dispute)["object"])
     del older["intended_submission_method"]
@@ -63,7 +63,7 @@ def test_a_method_that_the_answer_leaves_out_is_not_taken_for_manual(engine, san
 
 
 @pytest.mark.parametrize("method", [None, "manual"])
-def test_it_stages_what_nothing_submits(method, engine, sandbox, stripe_connection):
+def test_a_manual_dispute_is_staged(method, engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method=method)
     assert stage(engine, stripe_connection, dispute)["state"] == "staged"
     assert all("intended_submission_method" not in entry["body"] for entry in writes(sandbox))
@@ -72,7 +72,7 @@ def test_it_stages_what_nothing_submits(method, engine, sandbox, stripe_connecti
 
 
 @pytest.mark.parametrize("unreadable", ["", 5, ["manual"]])
-def test_what_cannot_be_read_is_not_known(unreadable, engine, sandbox, stripe_connection):
+def test_an_unreadable_method_is_unknown(unreadable, engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox)
     sandbox.odd(of=dispute, set={"/intended_submission_method": unreadable})
     record = stage(engine, stripe_connection, dispute)
@@ -81,7 +81,7 @@ def test_what_cannot_be_read_is_not_known(unreadable, engine, sandbox, stripe_co
     assert writes(sandbox) == []
 
 
-def test_a_method_that_is_new_counts_as_one_that_submits(engine, sandbox, stripe_connection):
+def test_an_unknown_method_counts_as_automatic(engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox)
     sandbox.odd(of=dispute, set={"/intended_submission_method": "smarter_disputes"})
     record = stage(engine, stripe_connection, dispute)
@@ -90,7 +90,7 @@ def test_a_method_that_is_new_counts_as_one_that_submits(engine, sandbox, stripe
     assert writes(sandbox) == []
 
 
-def test_a_reviewer_is_told_when_a_colleague_has_switched_it_on_since(engine, sandbox, stripe_connection):
+def test_the_review_warns_after_a_colleague_switched_to_automatic(engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox)
     case = {"provider": "stripe", "dispute": dispute, "evidence": {"customer_name": "Zoë"}}
     dag = contest([case], stripe_connection)
@@ -105,7 +105,7 @@ def test_a_reviewer_is_told_when_a_colleague_has_switched_it_on_since(engine, sa
 
 
 @pytest.mark.parametrize("options", [{}, {"switch_to_manual": True}], ids=["as it is", "switch"])
-def test_what_is_not_known_is_refused_with_the_ways_out(options, engine, sandbox, stripe_connection):
+def test_an_unknown_method_is_refused_with_remedies(options, engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method="smart_disputes", shows_submission_method=False)
     record = stage(engine, stripe_connection, dispute, **options)
     assert record["state"] == "refused"
@@ -115,7 +115,7 @@ def test_what_is_not_known_is_refused_with_the_ways_out(options, engine, sandbox
     assert writes(sandbox) == []
 
 
-def test_what_is_not_known_is_staged_where_the_author_allows_it_by_name(engine, sandbox, connect):
+def test_an_unknown_method_is_staged_if_the_author_allows_it(engine, sandbox, connect):
     connect("stripe", extra={"api_version": "2023-10-16"})
     dispute = dispute_of(sandbox, intended_submission_method=None, shows_submission_method=False)
     record = stage(engine, "stripe_default", dispute, allow_unknown_submission_method=True)
@@ -123,14 +123,14 @@ def test_what_is_not_known_is_staged_where_the_author_allows_it_by_name(engine, 
     assert {entry["headers"]["stripe-version"] for entry in sandbox.journal()} == {"2023-10-16"}
 
 
-def test_it_allows_what_is_unknown_and_not_what_is_known_to_go_out(engine, sandbox, stripe_connection):
+def test_allowing_unknown_methods_does_not_allow_automatic_ones(engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method="smart_disputes")
     record = stage(engine, stripe_connection, dispute, allow_unknown_submission_method=True)
     assert record["state"] == "refused"
     assert writes(sandbox) == []
 
 
-def test_what_is_no_longer_known_once_it_is_staged_is_said(engine, sandbox, stripe_connection):
+def test_a_method_that_becomes_unknown_after_staging_is_reported(engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox)
     unknown = dict(sandbox.dispute(dispute)["object"])
     del unknown["intended_submission_method"]
@@ -140,7 +140,7 @@ def test_what_is_no_longer_known_once_it_is_staged_is_said(engine, sandbox, stri
     assert record["reason"].startswith("staged, but the API does not report")
 
 
-def test_an_account_that_lost_smart_disputes_is_told_apart(engine, sandbox, stripe_connection):
+def test_an_account_without_smart_disputes_is_recognised(engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method="smart_disputes")
     answer = {
         "error": {
@@ -159,7 +159,7 @@ def test_an_account_that_lost_smart_disputes_is_told_apart(engine, sandbox, stri
 
 
 @pytest.mark.parametrize("dag_id", ["stripe_dispute_evidence", "dispute_sweep"])
-def test_the_shipped_dags_take_it_from_the_configuration(dag_id, monkeypatch):
+def test_the_shipped_dags_read_it_from_the_configuration(dag_id, monkeypatch):
     from sweeping import load
 
     monkeypatch.setenv("AIRFLOW__DISPUTE__ALLOW_UNKNOWN_SUBMISSION_METHOD", "True")

@@ -73,7 +73,9 @@ def by_two_stagings(cases: list[dict[str, Any]], connections: list[str]) -> DAG:
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_a_dispute_in_two_mapped_chunks_is_sent_once_and_both_records_say_so(kind, engine, sandbox, connect):
+def test_a_dispute_in_two_mapped_chunks_is_sent_once_and_both_records_end_submitted(
+    kind, engine, sandbox, connect
+):
     sandbox.settings(permissive=True)
     dispute = sandbox.create_dispute(api=kind, amount=100)["id"]
     run = engine.run(in_chunks([[case(kind, dispute)], [case(kind, dispute)]], connect(kind)))
@@ -116,7 +118,7 @@ def test_two_spellings_of_a_uuid_and_two_connections_are_one_dispute(engine, san
     assert len({dispute_of(each) for each in spelt}) == 1
 
 
-def test_what_is_sent_and_conceded_by_two_reviews_is_done_once(engine, sandbox, connect):
+def test_a_dispute_that_two_reviews_submit_and_concede_is_answered_once(engine, sandbox, connect):
     dispute = sandbox.create_dispute(api="moov", amount=100)["id"]
     conn_id = connect("moov")
     with DAG("contest_both_ways", schedule=None) as dag:
@@ -190,7 +192,7 @@ def test_a_state_store_that_fails_after_the_send_loses_nothing(
 
 
 @pytest.mark.parametrize("place", ["gopher://nowhere/receipts", "a file"])
-def test_receipts_that_cannot_be_written_are_logged_and_stop_nothing(
+def test_receipts_that_cannot_be_written_are_logged(
     place, engine, sandbox, connect, tmp_path, monkeypatch, caplog, capfd
 ):
     (tmp_path / "file").write_text("in the way")
@@ -206,7 +208,7 @@ def test_receipts_that_cannot_be_written_are_logged_and_stop_nothing(
     assert written == {*disputes}
 
 
-def test_a_half_written_receipt_is_written_anew_and_a_whole_one_is_kept(
+def test_a_partial_receipt_is_written_again_and_a_complete_one_is_kept(
     engine, sandbox, connect, tmp_path, monkeypatch
 ):
     from dispute_provider._evidence.record import Record

@@ -25,7 +25,7 @@ def minute(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def test_the_sweep_gives_urgent_disputes_a_review_of_their_own(
+def test_the_sweep_opens_a_separate_review_for_urgent_disputes(
     sweep, engine, sandbox, cases, stripe_connection
 ):
     for dispute, hours in (("du_urgent_1", 7), ("du_urgent_2", 20), ("du_later_1", 100), ("du_later_2", 300)):
@@ -46,14 +46,14 @@ def test_the_sweep_gives_urgent_disputes_a_review_of_their_own(
     assert sweep.reviews() == reviews, "both are remembered"
 
 
-def test_a_sweep_with_urgent_disputes_alone_opens_one_review(sweep, sandbox, cases):
+def test_a_sweep_with_only_urgent_disputes_opens_one_review(sweep, sandbox, cases):
     sandbox.create_dispute(api="stripe", id="du_urgent_alone", due_in=10 * HOUR)
     write_case(cases, "du_urgent_alone")
     assert sweep.run().state == "success"
     assert list(sweep.reviews().values()) == [["du_urgent_alone"]]
 
 
-def test_in_one_review_each_dispute_has_its_own_time(engine, sandbox, stripe_connection, monkeypatch):
+def test_each_dispute_of_a_review_has_its_own_time_limit(engine, sandbox, stripe_connection, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
     monkeypatch.setattr(channels, "delivered", [])
     sandbox.create_dispute(api="stripe", id="du_urgent", due_in=9 * HOUR)
@@ -76,7 +76,7 @@ def test_in_one_review_each_dispute_has_its_own_time(engine, sandbox, stripe_con
 
 
 @pytest.mark.parametrize("unanswered", ["du_inquiry"])
-def test_a_policy_decides_at_the_deadline_about_what_is_due_then(unanswered, stripe_connection):
+def test_a_policy_decides_at_the_deadline_of_each_dispute(unanswered, stripe_connection):
     from test_review_task import TIMEOUT, resume, staged
 
     now = datetime.now(UTC)

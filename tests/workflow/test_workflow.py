@@ -27,7 +27,7 @@ def as_json(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
-def test_one_dispute_is_submitted_once_after_a_yes(kind, engine, sandbox, connect):
+def test_an_approved_dispute_is_submitted_once(kind, engine, sandbox, connect):
     conn_id = connect(kind)
     dispute = sandbox.create_dispute(api=kind)["id"]
     evidence = {"uncategorized_text": "As it is."} if kind == "stripe" else {"cover-letter": "As it is."}
@@ -49,7 +49,7 @@ def test_one_dispute_is_submitted_once_after_a_yes(kind, engine, sandbox, connec
     assert "As it is." not in json.dumps(as_json(engine.result(run, "stage")))
 
 
-def test_what_is_handed_over_twice_is_sent_once_to_an_api_without_keys(
+def test_a_duplicate_record_is_sent_once_to_an_api_without_keys(
     engine, sandbox, moov_connection, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
@@ -103,9 +103,7 @@ def test_a_batch_is_submitted_held_and_rejected_dispute_by_dispute(engine, sandb
         (["Submit all"], {"note": {"not": "text"}}),
     ],
 )
-def test_an_answer_that_does_not_clearly_approve_holds_everything(
-    chosen, params, engine, sandbox, stripe_connection
-):
+def test_an_ambiguous_answer_holds_everything(chosen, params, engine, sandbox, stripe_connection):
     for dispute in ("du_1", "du_2"):
         sandbox.create_dispute(api="stripe", id=dispute)
 
@@ -119,7 +117,7 @@ def test_an_answer_that_does_not_clearly_approve_holds_everything(
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(engine, sandbox, stripe_connection):
+def test_one_invalid_case_stops_no_other_and_the_run_fails_at_its_end(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_good")
     sandbox.create_dispute(api="stripe", id="du_won", status="won")
     cases = [
@@ -156,7 +154,7 @@ def test_one_bad_case_stops_no_other_and_the_run_fails_loudly_at_its_end(engine,
     assert [entry["dispute"] for entry in sandbox.journal() if entry["submitted"]] == ["du_good"]
 
 
-def test_nothing_to_review_asks_nobody(engine, sandbox, stripe_connection):
+def test_an_empty_review_does_not_open(engine, sandbox, stripe_connection):
     run = engine.run(contest([], stripe_connection))
     assert run.state == "success"
     assert as_json(engine.result(run, "submit")) == []
@@ -165,7 +163,7 @@ def test_nothing_to_review_asks_nobody(engine, sandbox, stripe_connection):
 @pytest.mark.parametrize("status", [401, 503])
 # Moov's account is read before any dispute.
 @pytest.mark.parametrize(("kind", "reading"), [("stripe", "GetDisputesDispute"), ("moov", "getAccount")])
-def test_what_was_approved_and_cannot_be_sent_is_held_and_fails_loudly(
+def test_an_approved_dispute_that_cannot_be_sent_is_held_and_fails_the_run(
     kind, reading, status, engine, sandbox, connect
 ):
     dispute = sandbox.create_dispute(api=kind)["id"]
@@ -185,9 +183,7 @@ def test_what_was_approved_and_cannot_be_sent_is_held_and_fails_loudly(
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
-def test_a_try_that_is_repeated_has_told_what_it_submitted(
-    engine, sandbox, stripe_connection, capfd, monkeypatch
-):
+def test_a_retried_task_has_logged_its_submissions(engine, sandbox, stripe_connection, capfd, monkeypatch):
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     for dispute in ("du_1", "du_2"):
         sandbox.create_dispute(api="stripe", id=dispute)
@@ -280,7 +276,7 @@ HOSTILE = (
 )
 
 
-def test_customer_text_is_rendered_by_nothing(engine, sandbox, stripe_connection):
+def test_customer_text_is_never_rendered(engine, sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1")
 
     run = engine.run(
@@ -296,7 +292,7 @@ def test_customer_text_is_rendered_by_nothing(engine, sandbox, stripe_connection
     assert "\u202e" not in form["body"]
 
 
-def test_every_submission_leaves_a_receipt_that_names_the_approver(
+def test_every_submission_has_a_receipt_with_the_approver(
     engine, sandbox, stripe_connection, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
@@ -319,7 +315,7 @@ def test_every_submission_leaves_a_receipt_that_names_the_approver(
 @pytest.mark.parametrize(
     ("prepared_by", "state"), [("Ana", "held"), ("Bob Jones", "submitted"), (None, "held")]
 )
-def test_from_an_amount_on_who_prepared_a_case_does_not_approve_it(
+def test_above_an_amount_the_preparer_of_a_case_may_not_approve_it(
     prepared_by, state, engine, sandbox, stripe_connection, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ana, Bob Jones:bob")
