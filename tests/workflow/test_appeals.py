@@ -88,9 +88,11 @@ def test_one_case_folder_works_from_inquiry_to_appeal(engine, sandbox, stripe_co
         sandbox.edit_dispute(dispute, status=status)
         [record] = records(engine, engine.run(contest([path], stripe_connection), approve), "submit")
         ended.append((record["state"], record["stage"]))
-        [note] = [note for note in record["notes"] if note.startswith("not sent, because it is for another stage")]
+        [note] = [
+            note for note in record["notes"] if note.startswith("not sent, because it is for another stage")
+        ]
         others = ["customer_name", "receipt"] if record["stage"] == "appeal" else [REASON, FILES]
-        assert note.endswith(f"not sent at this one: {', '.join(others)}")
+        assert note.endswith(f"for another stage: {', '.join(others)}")
     assert ended == [("submitted", "inquiry"), ("submitted", "chargeback"), ("submitted", "appeal")]
     sent = [set(each["evidence"]) for each in sandbox.dispute(dispute)["submissions"]]
     assert sent == [{"customer_name", "receipt"}, {"customer_name", "receipt"}, {"appeal"}]
