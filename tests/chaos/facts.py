@@ -158,7 +158,7 @@ def says_approved(submission: Submission, approval: Approval) -> bool:
 
 
 def names_difference(reason: str) -> bool:
-    return "other evidence" in reason or "another stage" in reason
+    return "other evidence" in reason or "does not show at which stage" in reason
 
 
 def difference(submission: Submission, approval: Approval) -> str:
