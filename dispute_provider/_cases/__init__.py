@@ -1,1 +1,1 @@
-"""Where cases come from: files, lines and forms; and their documents."""
+"""Read cases from files, JSON Lines and forms, with their documents."""

@@ -1,4 +1,4 @@
-"""Find the cases of a batch that are for the same dispute: none of them is staged."""
+"""Find the cases of a batch that are for the same dispute, so that none of them is staged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 if TYPE_CHECKING:
     from dispute_provider._evidence.case import Case
 
-# Case files that stay in memory, so that they are not read twice: as many as a sweep finds.
+# Case files kept in memory after the search for duplicates, so that they are not read twice.
 _KEPT = 100
-# Places that a refusal names.
+# Positions that a refusal names.
 _SHOWN = 5
-# Case files that are read at once.
+# Case files read in parallel.
 _READERS = 32
+# Bits of a position that hold the line number.
 _LINE = 32
 
 
@@ -38,11 +39,11 @@ _decoder = msgspec.json.Decoder(_DisputeName)
 class CaseBatch:
     """The cases of a batch, and which of them are for the same dispute.
 
-    Of each case a hash and its place are kept, not the case: a place is the number of its item in the list,
-    and of its line in a ``.jsonl`` file.
+    It keeps a hash and a position for each case, not the case itself. A position consists of the index of an
+    item in the list and, for an item that is a ``.jsonl`` file, a line number.
 
-    :param given: what the task was given.
-    :ivar count: how many cases there are.
+    :param given: the items that the task was given: paths, dicts or ``.jsonl`` files.
+    :ivar count: the number of cases.
     """
 
     def __init__(self, given: list[Any]) -> None:
@@ -54,9 +55,8 @@ class CaseBatch:
         self._broken: dict[int, CaseLine] = {}
 
     def find_duplicates(self) -> None:
-        """Find cases for the same dispute, before any is staged; this reads files."""
+        """Read all cases and find those for the same dispute, before any is staged."""
         if len(self._given) == 1 and not case_lines.is_lines(self._given[0]):
-            # One case has no other to meet.
             self.count = 1
             return
         paths: list[int] = []
@@ -79,9 +79,9 @@ class CaseBatch:
                             self._kept[position] = file
 
     def cases(self) -> Iterator[tuple[int, Any]]:
-        """Yield each case with its place: a dict, a path, a file that was read, or a line of one.
+        """Yield each case with its position: a dict, a path, a file that was read, or a line of one.
 
-        A file of lines that broke off while it was looked through is one item, for the rest of it is unknown.
+        A ``.jsonl`` file that could not be read to its end is one item, because its other cases are unknown.
         """
         for position, item in enumerate(self._given):
             if position in self._broken:
@@ -93,9 +93,9 @@ class CaseBatch:
                 yield position << _LINE, self._kept.pop(position, item)
 
     def refusal(self, case: Case, place: int) -> str | None:
-        """Return why a case may not be staged; None if no other is for its dispute.
+        """Return why a case must not be staged; None if no other case is for its dispute.
 
-        :param place: as it came with the case.
+        :param place: the position that :meth:`cases` yielded with the case.
         """
         key = hash((case.provider, case.dispute))
         places = self._contested.get(key)
@@ -103,13 +103,13 @@ class CaseBatch:
             first = self._first.setdefault(key, place)
             if first == place:
                 return None
-            # A file has changed since it was looked through.
+            # A file has changed since the search for duplicates.
             places = [first, place]
         shown = [place, *(other for other in places if other != place)][:_SHOWN]
         more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
         return (
             f"{len(places):,} cases of this task are for the same dispute: "
-            f"{', '.join(map(self._named, sorted(shown)))}{more}; none is staged. To do: leave one of them"
+            f"{', '.join(map(self._named, sorted(shown)))}{more}; none is staged. To do: keep one of them"
         )
 
     def _look_through_lines(self, position: int, path: str) -> None:
@@ -134,7 +134,7 @@ class CaseBatch:
             case_files.require_within_roots(path)
             return case_files.read_file(path, config.case_roots())
         except InvalidCaseError:
-            # Staging reads it again, and says in its record what is wrong with it.
+            # Staging reads it again and reports the error in its record.
             return None
 
     def _named(self, place: int) -> str:
@@ -145,7 +145,7 @@ class CaseBatch:
 
 
 def _dispute_of(given: Any) -> _DisputeName | None:
-    """Return which dispute a case names, whatever else is wrong with it; None if it names none."""
+    """Return the dispute of an unchecked case; None if it names none."""
     from dispute_provider._cases.text import parse_json
 
     if isinstance(given, CaseLine):
@@ -154,7 +154,7 @@ def _dispute_of(given: Any) -> _DisputeName | None:
         try:
             return _decoder.decode(given.content)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            # What Python reads otherwise: a byte order mark, NaN, or a case that is refused anyway.
+            # Python's parser also accepts a byte order mark and NaN.
             try:
                 given = parse_json(given.content, given.source)
             except InvalidCaseError:

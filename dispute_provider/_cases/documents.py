@@ -1,4 +1,4 @@
-"""The documents of a case: read, looked into and measured, before anything is sent."""
+"""Read, inspect and measure the documents of a case before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
-_MASK = "write no more of it than its last four digits"
-_NO_FILE = "there is no such file", "put it beside the case"
+_MASK = "keep only its last four digits"
+_NO_FILE = "there is no such file", "put it in the case's folder"
 _SHOWN_PLACES = 5
 _PlacedEvidence = tuple[str, str, Any]
-"""A piece of evidence: where it stands in the case, its name and its value."""
+"""A piece of evidence: its JSON pointer in the case, its name and its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseDocuments:
     """The documents of a case that can be sent.
 
-    :param found: by the paths that the case names.
-    :param notes: which optional ones are left out, and why; for the reviewer.
+    :param found: the documents by the paths that the case names.
+    :param notes: for the reviewer: the optional documents that are left out, and why.
     """
 
     found: Mapping[str, Document]
@@ -40,11 +40,11 @@ class CaseDocuments:
 
 
 def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None = None) -> CaseDocuments:
-    """Read the documents that a case names, and look through all that it would send.
+    """Read the documents that a case names, and check everything that the case would send.
 
-    :param roots: folders that may be read; None for the case's own.
-    :raises InvalidCaseError: with all that stops it: documents that are missing, broken, too large, of a type
-        that the API does not take, or outside of the case's folder; too many of them; card numbers.
+    :param roots: folders that may be read; None, the default, for the case's folder.
+    :raises InvalidCaseError: with every problem: documents that are missing, damaged, too large, of a type
+        that the API does not accept, or outside the case's folder; too many documents; card numbers.
     """
     api = contract.load(case.provider)
     allowed = Limits.of(api)
@@ -53,7 +53,7 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
     notes: list[str] = []
     found: dict[str, Document] = {}
     held: list[limits.MeasuredDocument] = []
-    # What is named twice can be left out only if it can be in both places.
+    # A document that is named twice is optional only if it is optional in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
     for pointer, name, value in found_pieces:
         if not isinstance(value, FileReference):
@@ -69,7 +69,7 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
         else:
             document = found[path]
             held.append(limits.MeasuredDocument(name, len(document.content), document.pages, path, optional))
-    # The evidence of each stage is sent by itself, and has the limits to itself.
+    # The evidence of each stage is sent separately, so the limits apply to each stage separately.
     for together in _by_stage(api, held):
         too_much = limits.to_leave_out(allowed, together)
         for path, problem in too_much.items():
@@ -91,7 +91,7 @@ def _by_stage(
 
 
 class _UnfitError(Exception):
-    """A document that cannot be sent; one that is secret stops its case even if it could be left out."""
+    """A document that cannot be sent; a secret one stops its case even if it is optional."""
 
     def __init__(self, problem: str, remedy: str, *, is_secret: bool = False) -> None:
         self.problem = problem
@@ -102,7 +102,7 @@ class _UnfitError(Exception):
 def _read_document(
     folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits, renderer: Renderer
 ) -> Document:
-    """Read one document and look into it.
+    """Read and inspect one document.
 
     :raises _UnfitError: if it cannot be sent.
     """
@@ -120,7 +120,7 @@ def _read_document(
 
 def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits) -> bytes:
     if folder is None:
-        raise _UnfitError("the case has come without a folder to read documents from", "name the folder")
+        raise _UnfitError("the case has no folder to read documents from", "name the folder")
     try:
         with open_document(folder, path, [folder] if roots is None else roots) as opened:
             content = opened.read(allowed.document_bytes + 1)
@@ -133,11 +133,11 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: L
         raise _UnfitError(error.problem, error.remedy) from None
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _UnfitError(*_NO_FILE) from None
-    except Exception as error:  # whatever its file system raises
+    except Exception as error:  # file systems raise many types
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             raise _UnfitError(*_NO_FILE) from None
         what = f"it cannot be read: {type(error).__name__}"
-        raise _UnfitError(what, "check its name and its permissions") from None
+        raise _UnfitError(what, "check its name and permissions") from None
     if problem := limits.unfit(allowed, size):
         raise _UnfitError(*problem)
     return content
@@ -146,16 +146,16 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: L
 def _card_numbers(
     given: Iterable[_PlacedEvidence], metadata: Mapping[str, str] | None
 ) -> Iterator[Violation]:
-    """The texts that hold a card number, which no API may get."""
+    """Return the texts with a card number, which must not be sent to any API."""
     texts = [(pointer, value) for pointer, _, value in given if not isinstance(value, FileReference)]
     for pointer, text in _strings([*texts, ("/metadata", metadata)]):
         if places := card_numbers(text):
             where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
-            yield Violation(pointer, f"holds a card number, from character {where} on", _MASK)
+            yield Violation(pointer, f"has a card number at character {where}", _MASK)
 
 
 def pieces(case: Case) -> Iterator[_PlacedEvidence]:
-    """Yield each piece of a case's evidence: where it stands in the case, its name and its value."""
+    """Yield the JSON pointer, the name and the value of each piece of a case's evidence."""
     counted = Counter(entry.name for entry in case.evidence)
     seen: Counter[str] = Counter()
     for entry in case.evidence:

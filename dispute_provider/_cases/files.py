@@ -1,4 +1,4 @@
-"""Case files, wherever ``ObjectStoragePath`` reaches."""
+"""Find and read case files in local folders and in any store that ``ObjectStoragePath`` supports."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _OUTSIDE = PathRefusedError(
-    "it stands outside of the case roots",
-    "move the case under a folder of [dispute] case_roots, or add its folder there",
+    "it is outside the case roots",
+    "move the case to a folder under [dispute] case_roots, or add its folder to them",
 )
 _NOT_UTF_8 = re.compile(r"\\udc[89a-f][0-9a-f]")
 
 
 def require_within_roots(path: str) -> None:
-    """Refuse a path that a form, a row or another task named, unless it stands under a case root.
+    """Refuse a path outside the case roots, because a form could otherwise read any file of a worker.
 
-    Otherwise a form could read any file of a worker.
-
-    :raises InvalidCaseError: if it does not, or could lead elsewhere than it says.
+    :raises InvalidCaseError: if the path is outside the case roots, or ambiguous.
     """
     from dispute_provider._evidence.case import reading
 
@@ -50,9 +48,9 @@ def _refused(path: str, error: PathRefusedError) -> InvalidCaseError:
 
 
 def find_cases(folder: str) -> Iterator[str]:
-    """Yield a folder's case files, in order: its own JSON and YAML files, and ``case.*`` one folder down.
+    """Yield the sorted case files of a folder: its JSON and YAML files, and ``case.*`` of each subfolder.
 
-    A folder that cannot be listed is yielded itself: reading it as a case says why.
+    A folder that cannot be listed is yielded itself, so that reading it as a case reports the error.
     """
     entries = _listed(folder)
     if entries is None:
@@ -70,31 +68,31 @@ def find_cases(folder: str) -> Iterator[str]:
 
 
 def _listed(folder: str) -> list[ObjectStoragePath] | None:
-    """What a folder holds, in order; None if it cannot be listed."""
+    """Return the sorted entries of a folder; None if it cannot be listed."""
     try:
         return sorted(storage_path(folder).iterdir(), key=str)
-    except Exception:  # whatever its file system raises
+    except Exception:  # file systems raise many types
         return None
 
 
 def _is_folder(entry: ObjectStoragePath) -> bool:
     try:
         return entry.is_dir()
-    except Exception:  # likewise
+    except Exception:  # as above
         return False
 
 
 def _encodable(path: str) -> str:
-    """A path as it can go through XCom: a name that is not UTF-8 is escaped, and no longer found."""
+    """Return a path that XCom can hold; a name that is not UTF-8 is escaped, and reading it is refused."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case file that was read, but not checked.
+    """A case file that was read but not checked.
 
     :param source: its path.
-    :param folder: where the documents stand that it names.
+    :param folder: the folder of its documents.
     """
 
     source: str
@@ -104,7 +102,7 @@ class CaseFile:
     def case(self) -> Case:
         """Check and return the case.
 
-        :raises InvalidCaseError: with every violation in it.
+        :raises InvalidCaseError: with every violation.
         """
         from dispute_provider._evidence.case import Case
 
@@ -112,18 +110,18 @@ class CaseFile:
 
 
 def read_case(path: str, roots: Sequence[str] = ANYWHERE) -> Case:
-    """Read one case file.
+    """Read and check one case file.
 
-    :param roots: folders that may be read.
-    :raises InvalidCaseError: if it cannot be read, or with every violation in it.
+    :param roots: folders that may be read; by default all.
+    :raises InvalidCaseError: if it cannot be read, or with every violation.
     """
     return read_file(path, roots).case()
 
 
 def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
-    """Read one case file without checking what it holds.
+    """Read one case file without checking its contents.
 
-    :param roots: folders that may be read.
+    :param roots: folders that may be read; by default all.
     :raises InvalidCaseError: if it cannot be read.
     """
     from dispute_provider._evidence.case import reading, refused
@@ -138,10 +136,10 @@ def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
 
 
 def open_case_file(path: str, roots: Sequence[str] = ANYWHERE) -> IO[bytes]:
-    """Open a case file, or one that holds many.
+    """Open a file with one case or, as JSON Lines, with many.
 
-    :param roots: folders that may be read.
-    :raises InvalidCaseError: if it cannot be opened, or lies outside of them.
+    :param roots: folders that may be read; by default all.
+    :raises InvalidCaseError: if it cannot be opened, or is outside these folders.
     """
     from dispute_provider._evidence.case import reading, refused
 

@@ -1,4 +1,4 @@
-"""The case that somebody typed into a trigger form."""
+"""Take a case from the trigger form of a run."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ if TYPE_CHECKING:
 
 
 def form_params() -> dict[str, Param]:
-    """The params that say where a case comes from; those of its contents are ``forms.case_params``."""
+    """Return the params for the location of a case; ``forms.case_params`` has those for its contents."""
     return {
         "case_path": Param(
             None,
             type=["null", "string"],
             title="Case file",
-            description="Path of a case under [dispute] case_roots; where given, the rest is not read.",
+            description="Path of a case file under [dispute] case_roots. If set, no other field is read.",
         ),
         "folder": Param(
             None,
             type=["null", "string"],
             title="Folder of the documents",
-            description="Folder under [dispute] case_roots that the documents named below stand in.",
+            description="Folder under [dispute] case_roots with the documents named below.",
         ),
     }
 
 
 class FormCase:
-    """Stands for the case of a run's own form, read when the task runs: its texts pass through no XCom.
+    """The case in the form of a run, read when the task runs so that its texts do not pass through XCom.
 
-    :param api: ``stripe`` or ``moov``; the DAG's params are those of ``forms.case_params(api)``.
+    :param api: ``stripe`` or ``moov``; the DAG's params must be those of ``forms.case_params(api)``.
     """
 
     def __init__(self, api: str) -> None:
         self.api = api
 
     def resolve(self, context: Context) -> list[Any]:
-        """The path of a case, or the case itself as a dict, prepared by whoever filled in the form."""
+        """Return the path of a case, or the case as a dict.
+
+        Unless the form names who prepared the case, it is the user who triggered the run.
+        """
         values = context["params"]
         if path := values.get("case_path"):
             return [path]

@@ -1,4 +1,4 @@
-"""Many cases in one file: JSON Lines, a case a line, read as they are needed."""
+"""Read cases from JSON Lines files, one case per line, as they are needed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:
-    """A line of such a file, or why there is none.
+    """One line of a JSON Lines file, or the error that took its place.
 
-    :param source: which line of which file; the file where it cannot be read at all.
-    :param folder: where the documents stand that it names.
-    :param number: which line, from 1 on; 0 where the file cannot be read at all.
+    :param source: line number and path; only the path if the file cannot be read at all.
+    :param folder: the folder of the documents that the case names.
+    :param content: the line, or the error.
+    :param number: line number from 1; 0, the default, if the file cannot be read at all.
     """
 
     source: str
@@ -33,10 +34,10 @@ class CaseLine:
     number: int = 0
 
     def case(self) -> Case:
-        """Read the case.
+        """Check and return the case.
 
-        :raises InvalidCaseError: if it is none, with every violation in it.
-        :raises TryAgainError: if the file broke off here.
+        :raises InvalidCaseError: with every violation.
+        :raises TryAgainError: if the file could not be read beyond the previous line.
         """
         from dispute_provider._cases.text import parse_json
         from dispute_provider._evidence.case import Case, reading
@@ -49,9 +50,9 @@ class CaseLine:
 
 
 def expanded(given: Iterable[Any]) -> Iterator[Any]:
-    """Yield what a task was given, with the cases of such a file in place of its path.
+    """Yield a task's items, with the lines of each JSON Lines file in place of its path.
 
-    A file that breaks off ends in a line that says so; what comes after it is not known.
+    If reading a file fails, its last line is the error, and its other cases are unknown.
     """
     for item in given:
         if is_lines(item):
@@ -61,7 +62,7 @@ def expanded(given: Iterable[Any]) -> Iterator[Any]:
 
 
 def is_lines(item: Any) -> bool:
-    """Whether this is the path of such a file."""
+    """Return whether an item is the path of a JSON Lines file."""
     return isinstance(item, str) and item.lower().endswith(".jsonl")
 
 
@@ -75,10 +76,10 @@ def _cases(path: str) -> Iterator[CaseLine]:
             folder = str(storage_path(path).parent)
         with open_case_file(path, config.case_roots()) as opened:
             for number, line in enumerate(_lines(opened, LARGEST_CASE), 1):
-                # The number first: a path may be cut off where it is shown.
+                # Errors show only the start of a long path, so the number comes first.
                 source = f"line {number} of {path}"
                 if line is None:
-                    problem = f"it has more bytes than the {LARGEST_CASE:,} of a case"
+                    problem = f"it has more than {LARGEST_CASE:,} bytes"
                     yield CaseLine(
                         source, "", refused(source, problem, "write one case on each line"), number
                     )
@@ -86,15 +87,17 @@ def _cases(path: str) -> Iterator[CaseLine]:
                     yield CaseLine(source, folder, line, number)
     except InvalidCaseError as error:
         yield CaseLine(path, "", error)
-    except Exception as error:  # whatever the file system raises
+    except Exception as error:  # file systems raise many types
         problem = f"{path} cannot be read after line {number}: {type(error).__name__}"
         yield CaseLine(f"line {number + 1} of {path}", "", TryAgainError(problem), number + 1)
 
 
 def _lines(file: IO[bytes], longest: int) -> Iterator[bytes | None]:
-    """The lines of a file, None in place of one that is longer.
+    """Yield the lines of a file, None in place of a line that is too long.
 
-    It ends with a line feed and with nothing else: what Unicode calls a line's end may stand in a text.
+    Only a line feed ends a line: texts may contain Unicode's other line separators.
+
+    :param longest: most bytes of a line.
     """
     line, is_too_long = bytearray(), False
     while piece := file.read(_PIECE):

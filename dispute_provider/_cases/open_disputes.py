@@ -1,4 +1,4 @@
-"""The cases of the disputes that are open at one API, whatever other files stand beside them."""
+"""Find the cases of the disputes that are open at one API."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ class Candidate:
 class OpenCases:
     """The cases of open disputes.
 
-    :param found: those of disputes that have one.
-    :param refused: paths of what is not a readable case, and of the cases of a dispute that has several.
-        Staging says in their records what is wrong with them.
-    :param disputes: ids of the open disputes for which there is any case.
-    :param unsuited: of the other open disputes that have a case, why it has nothing for their stage, by id.
+    :param found: the disputes with exactly one case.
+    :param refused: paths of unreadable cases, and of the cases of a dispute that has several. Staging reports
+        what is wrong with them in their records.
+    :param disputes: ids of the open disputes with at least one case for their stage.
+    :param unsuited: for each other open dispute that has a case, why the case has no evidence for its stage,
+        by dispute id.
     """
 
     found: list[Candidate]
@@ -43,9 +44,11 @@ class OpenCases:
 
 
 def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str | None) -> OpenCases:
-    """Read the cases of open disputes that can be answered; a case that cannot be read stops no other.
+    """Read the cases of open disputes that can be answered; an unreadable case does not stop the others.
 
-    :param folder: where the cases stand; all of ``[dispute] case_roots`` if None.
+    :param provider: the API, ``stripe`` or ``moov``.
+    :param open_disputes: the open disputes by id.
+    :param folder: the folder of the cases; None for all of ``[dispute] case_roots``.
     """
     by_dispute: dict[str, list[Candidate]] = {}
     refused: list[str] = []
@@ -67,7 +70,7 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
                 documents = case_documents.read_documents(case, renderer, folders).found
                 part, _ = stages.part_for(api, case, dispute.stage)
                 candidate = Candidate(dispute, case, part.digest(documents))
-            except Exception:  # staging reads it again, and says in its record what is wrong with it
+            except Exception:  # staging reads it again and reports the error in its record
                 refused.append(path)
             else:
                 by_dispute.setdefault(dispute.id, []).append(candidate)
@@ -84,8 +87,8 @@ def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str 
 
 
 def _paths(folder: str) -> Iterator[str]:
-    """The case files of a folder; the folder itself where it cannot be listed: staging says why."""
+    """Yield the case files of a folder, or the folder if it cannot be listed, so that staging reports it."""
     try:
         yield from case_files.find_cases(folder)
-    except Exception:  # whatever its file system raises
+    except Exception:  # file systems raise many types
         yield folder

@@ -1,4 +1,4 @@
-"""Open the files of cases: those under a folder that may be read, and no others, whatever links say."""
+"""Open case files and documents, but only files under the allowed folders, with links resolved."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ ANYWHERE = ("/",)
 _PUT_A_FILE = "put a regular file there"
 _SCHEME = re.compile(r"\A[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _INNER_SCHEME = re.compile(r"(?:\A|/)[a-z][a-z0-9+.-]*:/|://", re.IGNORECASE)
-# . / \\ and NUL, and a percent sign that a second decoding would meet.
+# . / \\ and NUL, and a percent sign, which would be decoded twice.
 _ENCODED = re.compile(r"%(?:2e|2f|5c|25|00)", re.IGNORECASE)
 _QUERY = re.compile(r"[?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# Not every system has O_PATH, which asks for no permission to list the folder.
+# O_PATH needs no permission to list the folder; not every system has it.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-# A pipe that took a file's place must not keep a worker waiting.
+# O_NONBLOCK: a pipe in a file's place must not block a worker.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class PathRefusedError(Exception):
-    """A path that may not be read, in words for people.
+    """A path that must not be read.
 
-    :param problem: what is wrong with it.
-    :param remedy: what to do about it.
+    :param problem: what is wrong with it, for the message.
+    :param remedy: what to do about it, for the message.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -40,31 +40,31 @@ class PathRefusedError(Exception):
 
 
 class NotAFileError(PathRefusedError):
-    """A pipe, a socket or a device, which may never end."""
+    """The path of a pipe, a socket or a device, reading which may never end."""
 
     def __init__(self) -> None:
         super().__init__("it is a pipe, a socket or a device", _PUT_A_FILE)
 
 
 def storage_path(path: str) -> ObjectStoragePath:
-    """A place in object storage; a plain path is one on this machine."""
+    """Return a path as an ``ObjectStoragePath``; a path without a scheme is local."""
     from airflow.sdk import ObjectStoragePath
 
     return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
 
 
 def find_root(path: str, roots: Sequence[str]) -> str | None:
-    """Return the first of some folders that a path is or lies under; None if it lies under none.
+    """Return the first root that a path equals or is under; None if there is none.
 
-    On this machine links are resolved, in roots and paths alike.
+    Links in local roots and paths are resolved.
 
-    :raises PathRefusedError: if the path could lead elsewhere than it says, see :func:`objection`.
+    :raises PathRefusedError: if the path is ambiguous, see :func:`objection`.
     """
     found = next((root for root in roots if _lies_under(path, root)), None)
     if is_local(path):
         _require_plain(path, local=True)
     else:
-        # A root itself may be a chain of addresses: whoever set up Airflow chose it.
+        # Only the part below the root is checked: the administrator chose the root, which may be a chain.
         _require_plain(path.removeprefix(found.rstrip("/")) if found else path, local=False)
     return found
 
@@ -72,33 +72,34 @@ def find_root(path: str, roots: Sequence[str]) -> str | None:
 def open_file(path: str, roots: Sequence[str]) -> IO[bytes]:
     """Open a regular file for reading.
 
-    On this machine it is opened folder by folder from its root, by handles that follow no link: links are
-    resolved to a name first, and a link that is put into the way of that name afterwards is refused. So a
-    link may lead anywhere within its root, and nothing outside of it is ever opened.
+    Links in a local path are resolved first. The resolved path is then opened folder by folder from its root,
+    by handles that do not follow links, so that a link created in the meantime is refused. A link may
+    therefore point anywhere within its root, and nothing outside the root is opened.
 
     :param roots: folders that may be read.
-    :raises PathRefusedError: if it lies outside of them, see :func:`find_root`, or is no regular file.
+    :raises PathRefusedError: if the path is outside these folders, see :func:`find_root`, or is not a regular
+        file.
     :raises OSError: if it cannot be opened, or is a folder.
     """
     root = find_root(path, roots)
     if root is None:
-        raise PathRefusedError("it stands outside of the folders that may be read", "move it into one")
+        raise PathRefusedError("it is outside the folders that may be read", "move it to one of them")
     return _open(path, root)
 
 
 def open_document(folder: str, name: str, roots: Sequence[str]) -> IO[bytes]:
-    """Open a document of a case, as :func:`open_file` does.
+    """Open a document of a case, in the same way as :func:`open_file`.
 
-    :param folder: the case's own, which the document may not leave.
-    :param name: relative to it.
+    :param folder: the case's folder, which must contain the document.
+    :param name: the document's path relative to it.
     :param roots: folders that may be read.
     """
     root, path = find_root(folder, roots), f"{folder.rstrip('/')}/{name}"
     if not is_local(folder):
-        # The sign # may stand in a name, as in "Invoice #12.pdf": no store reads it otherwise.
+        # Document names may contain #, as in "Invoice #12.pdf": stores take it literally.
         _require_plain(name.replace("#", ""), local=False)
     if root is None or not _lies_under(path, folder):
-        raise PathRefusedError("it stands outside of the case's folder", "put it beside the case")
+        raise PathRefusedError("it is outside the case's folder", "move it to the case's folder")
     return _open(path, root)
 
 
@@ -106,7 +107,7 @@ def _open(path: str, root: str) -> IO[bytes]:
     if is_local(path):
         real_root, real_path = _real(root), _real(path)
         if not real_path.is_relative_to(real_root):
-            raise PathRefusedError("a link led it out of its folder while it was opened", _PUT_A_FILE)
+            raise PathRefusedError("a link led outside its folder while it was opened", _PUT_A_FILE)
         return _open_beneath(real_root, real_path)
     file = storage_path(path)
     require_file(file)
@@ -115,14 +116,14 @@ def _open(path: str, root: str) -> IO[bytes]:
 
 
 def require_file(file: ObjectStoragePath) -> None:
-    """Check that a path in a store leads to a file.
+    """Check that a path in a store is the path of a file.
 
-    :raises OSError: if it leads nowhere, or to a folder.
-    :raises NotAFileError: if it leads to something else.
+    :raises OSError: if nothing is there, or a folder.
+    :raises NotAFileError: if anything else is there.
     """
     kind = file.fs.info(file.path)["type"]
     if kind == "directory":
-        # A folder that may not be listed says so.
+        # Raises the store's error if the folder may not be listed.
         next(iter(file.iterdir()), None)
         raise IsADirectoryError
     if kind != "file":
@@ -130,7 +131,7 @@ def require_file(file: ObjectStoragePath) -> None:
 
 
 def is_local(path: str) -> bool:
-    """Whether a path is one on this machine."""
+    """Return whether a path is local."""
     return "://" not in path or path.startswith("file://")
 
 
@@ -143,51 +144,51 @@ def _lies_under(path: str, root: str) -> bool:
 
 
 def objection(path: str) -> str | None:
-    """Return why an object in a store may not be named by this path; None if it may. Pure.
+    """Return why a path in a store is ambiguous; None if it is not. Pure.
 
-    Stores and what stands before them read such paths differently: some decode ``%2e``, some take ``\\`` for
-    a slash, and fsspec opens another store behind ``::``.
+    Stores and the proxies in front of them interpret such paths differently: some decode ``%2e``, some treat
+    ``\\`` as a slash, and fsspec opens another store after ``::``.
 
-    :param path: an address, or what follows on its root.
+    :param path: a URL, or the part of it below its root.
     """
     below = _SCHEME.sub("", path, count=1)
     if ".." in re.split(r"[/\\]", below):
-        return "has .. in it"
+        return "contains .."
     if "::" in below or _INNER_SCHEME.search(below):
-        return "has a second address in it"
+        return "contains a second address"
     if "\\" in below:
-        return "has a backslash in it, which some stores take for a slash"
+        return "contains a backslash, which some stores treat as a slash"
     if found := _ENCODED.search(below):
-        return f"has an encoded sign in it ({found[0]}), which some stores decode"
+        return f"contains an encoded character ({found[0]}), which some stores decode"
     if found := _QUERY.search(below):
-        return f"has {found[0]} in it, which some stores take for the end of the name"
+        return f"contains {found[0]}, which some stores treat as the end of the name"
     if _CONTROL.search(below):
-        return "has a control character in it"
+        return "contains a control character"
     return None
 
 
 def _require_plain(path: str, local: bool) -> None:
-    """Check that a path can only be read in one way; a name on this machine is taken as it is.
+    """Check that a path is not ambiguous; a local path is only checked for a second address.
 
-    :raises PathRefusedError: if it can be read in another.
+    :raises PathRefusedError: if it is ambiguous.
     """
     if local:
-        found = "has a second address in it" if "://" in path.removeprefix("file://") else None
+        found = "contains a second address" if "://" in path.removeprefix("file://") else None
     else:
         found = objection(path)
     if found:
-        raise PathRefusedError(f"its path {found}", "name it by its plain path, or rename it")
+        raise PathRefusedError(f"its path {found}", "use its plain path, or rename the file")
 
 
 def _real(path: str) -> PurePath:
-    """Where a path leads; links in a circle, which Path.resolve does not survive, lead to themselves."""
+    """Resolve the links of a path; unlike ``Path.resolve``, a circle of links raises no error."""
     return PurePath(os.path.realpath(path.removeprefix("file://")))
 
 
 def _open_beneath(root: PurePath, path: PurePath) -> IO[bytes]:
-    """Open a regular file by handles, from a folder that holds it, following no link below that folder.
+    """Open a regular file by handles from a folder above it, following no link below that folder.
 
-    :param path: without links, as it was found a moment ago.
+    :param path: with links resolved.
     """
     *folders, name = path.relative_to(root).parts or (".",)
     handle = os.open(root, _FOLDER)
@@ -196,7 +197,7 @@ def _open_beneath(root: PurePath, path: PurePath) -> IO[bytes]:
             inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
             os.close(handle)
             handle = inner
-        # Looked at before it is opened as well: opening a device may do something.
+        # Checked before opening too, because opening a device can have effects.
         _require_regular(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
         file = os.open(name, _FILE, dir_fd=handle)
     finally:
@@ -211,7 +212,7 @@ def _open_beneath(root: PurePath, path: PurePath) -> IO[bytes]:
 
 def _require_regular(mode: int) -> None:
     if stat.S_ISLNK(mode):
-        raise PathRefusedError("it is a link to itself, or became one while it was opened", _PUT_A_FILE)
+        raise PathRefusedError("it is a link to itself, or became a link while it was opened", _PUT_A_FILE)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):

@@ -1,4 +1,4 @@
-"""The text of a case, JSON or YAML, parsed within :mod:`dispute_provider._evidence.case_size`."""
+"""Parse the JSON or YAML text of a case within the limits of :mod:`dispute_provider._evidence.case_size`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from dispute_provider._evidence.case_size import (
     TOO_MANY_VALUES,
 )
 
-# libyaml parses a hundred times as fast. PyYAML's wheels contain it, a build from source may not.
+# libyaml is much faster. PyYAML's wheels contain it; a build from source may not.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE = "tag:yaml.org,2002:"
 _TYPES = {_CORE + name for name in ("str", "int", "float", "bool", "null", "seq", "map")}
 _NUMBERS = {_CORE + "int", _CORE + "float"}
-# Dates stay as they are written: the bank is to read what the case says. So does a lone "=".
+# Dates, and a lone "=", stay text, so that the bank reads them as they were written.
 _STAY_TEXTS = {_CORE + "timestamp", _CORE + "value"}
-_QUOTE = "correct it; put a text in quotes that starts with * & ! % @ or contains ': ' or ' #'"
+_QUOTE = "correct it; quote any text that starts with * & ! % @ or contains ': ' or ' #'"
 
 
 def parse_json(content: bytes, source: str) -> Any:
     """Parse a case in JSON.
 
-    :param source: what to call it in an error.
-    :raises InvalidCaseError: if it is not UTF-8, not JSON, or exceeds a bound.
+    :param source: its name in errors.
+    :raises InvalidCaseError: if it is not UTF-8, not JSON, or exceeds a limit.
     """
     try:
         return json.loads(_text(content, source))
     except json.JSONDecodeError as error:
-        # The one line of a JSON Lines file has its number in its source.
+        # The source of a line of a JSON Lines file already has its line number.
         where = f"line {error.lineno}" if b"\n" in content else f"column {error.colno}"
         raise refused(source, f"{where} is not valid JSON: {error.msg}", "correct it") from None
     except RecursionError:
@@ -50,8 +50,8 @@ def parse_json(content: bytes, source: str) -> Any:
 def parse_yaml(content: bytes, source: str) -> Any:
     """Parse a case in YAML.
 
-    :param source: what to call it in an error.
-    :raises InvalidCaseError: if it is not UTF-8, not YAML, not plain data, or exceeds a bound.
+    :param source: its name in errors.
+    :raises InvalidCaseError: if it is not UTF-8, not YAML, not plain data, or exceeds a limit.
     """
     text = _text(content, source)
     if found := yaml.reader.Reader.NON_PRINTABLE.search(text):
@@ -66,14 +66,14 @@ def parse_yaml(content: bytes, source: str) -> Any:
         raise refused(source, *TOO_DEEP) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        # libyaml calls the end of a file the line after its last.
+        # libyaml reports an error at the end of a file on the line after its last.
         where = f"line {min(mark.line, text.rstrip().count(chr(10))) + 1}" if mark else "it"
         raise refused(source, f"{where} is not valid YAML", _QUOTE) from None
 
 
 def _text(content: bytes, source: str) -> str:
     try:
-        # Editors on Windows put a byte order mark first.
+        # Editors on Windows write a byte order mark.
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         where = f"byte {error.start + 1} is not UTF-8"
@@ -81,7 +81,7 @@ def _text(content: bytes, source: str) -> str:
 
 
 class _RefusedError(Exception):
-    """What is wrong with a document, and on which line."""
+    """A problem in a YAML text, with its line number."""
 
     def __init__(self, mark: Any, problem: str, remedy: str) -> None:
         self.line = mark.line + 1
@@ -90,11 +90,12 @@ class _RefusedError(Exception):
 
 
 def _require_bounds(text: str) -> None:
-    """Count the values and levels of a document from its events, before any object is made of them.
+    """Count the values and levels of a YAML text from its events, before creating any object.
 
-    An alias counts as much as what it stands for, so the cost is linear whatever it would expand to.
+    An alias counts as many values as it refers to, so the cost is linear in the size of the text.
 
-    :raises _RefusedError: at the first event that exceeds a bound. :raises yaml.YAMLError: if it is not YAML.
+    :raises _RefusedError: at the first event that exceeds a limit.
+    :raises yaml.YAMLError: if the text is not YAML.
     """
     values = 0
     sizes: dict[str, int] = {}
@@ -103,8 +104,8 @@ def _require_bounds(text: str) -> None:
         anchor: str = getattr(event, "anchor", None) or ""
         if isinstance(event, yaml.AliasEvent):
             if anchor not in sizes:
-                problem = f"the alias *{anchor[:40]!a} refers to what contains it, or to nothing"
-                raise _RefusedError(event.start_mark, problem, "write it out in place of the alias")
+                problem = f"the alias *{anchor[:40]!a} refers to an object that contains it, or to nothing"
+                raise _RefusedError(event.start_mark, problem, "replace the alias by its text")
             values += sizes[anchor]
         elif isinstance(event, yaml.ScalarEvent):
             values += 1
@@ -120,7 +121,7 @@ def _require_bounds(text: str) -> None:
             anchor, before = collections.pop()
             if anchor:
                 sizes[anchor] = values - before + 1
-        # Keys count as well here.
+        # The events include keys, so twice as many are allowed.
         if values > 2 * MAX_VALUES:
             raise _RefusedError(event.start_mark, *TOO_MANY_VALUES)
 
@@ -128,7 +129,7 @@ def _require_bounds(text: str) -> None:
 @cache
 def _loader() -> Any:
     class Loader(_SafeLoader):  # type: ignore[misc]  # of a type that is only known when it is imported
-        """Makes plain data only; each error names its line."""
+        """A loader that creates plain data only, and names the line of each error."""
 
         yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own way to configure a loader
             first: [(tag, pattern) for tag, pattern in resolvers if tag not in _STAY_TEXTS]
@@ -137,15 +138,17 @@ def _loader() -> Any:
 
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             if node.tag not in _TYPES:
-                raise _RefusedError(node.start_mark, "a tag that a case cannot hold", "remove it")
+                raise _RefusedError(
+                    node.start_mark, "it has a YAML tag, which a case cannot have", "remove it"
+                )
             if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
                 raise _RefusedError(node.start_mark, *TOO_LONG_A_NUMBER)
             try:
                 return super().construct_object(node, deep)
             except (ValueError, LookupError):
-                # An explicit tag that the value does not suit, such as !!bool "x".
+                # An explicit tag that does not match its value, such as !!bool "x".
                 raise _RefusedError(
-                    node.start_mark, "a tag that does not suit its value", "remove it"
+                    node.start_mark, "it has a YAML tag that does not match its value", "remove it"
                 ) from None
 
     return Loader

@@ -1,4 +1,4 @@
-"""Documents that anybody may have made: parsed in a bounded child process, and nowhere else."""
+"""Inspect and draw untrusted documents in a child process with limited memory, time and permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Card numbers in texts: found so that they reach no API, and never told to anybody."""
+"""Find card numbers in texts, so that they are not sent to any API. Only their positions are reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# The issuers' ranges, and how long their numbers are.
+# Issuers' number ranges, and the lengths of their numbers.
 _ISSUERS = tuple(
     (re.compile(prefix), lengths)
     for prefix, lengths in (
@@ -22,7 +22,7 @@ _ISSUERS = tuple(
         ("220[0-4]", {16}),
     )
 )
-# How numbers are grouped on cards and by those who copy them; tracking and account numbers otherwise.
+# How card numbers are grouped on cards and in copies. Tracking and account numbers are grouped differently.
 _GROUPS = (
     (4, 4, 4, 4),
     (4, 6, 5),
@@ -34,16 +34,16 @@ _GROUPS = (
     (4, 3, 3, 3),
 )
 _FIRST_GROUPS = {groups[0] for groups in _GROUPS}
-# From this many digits on, a neighbour makes a number longer; fewer are a month or a code.
+# A neighbouring group of this many digits or more belongs to the number; a shorter one is a month or a code.
 _LONG = 4
 _LUHN = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _GTIN = tuple(3 * digit for digit in range(10))
 _GTIN_LENGTH = 13
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
-# How an account number in groups of four begins: DE12.
+# The start of an account number in groups of four (IBAN), such as DE12.
 _COUNTRY = re.compile(r"[A-Z]{2}[0-9]{2}")
 _WITHOUT_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE))
-# Most texts have no such thing, and are spared the rest.
+# Few texts match, so most need no further search.
 _MANY_DIGITS = re.compile(r"\d(?:\D{0,5}+\d){12}+")
 _WORD = re.compile(rf"[^\W_](?:[{_INVISIBLE}]*[^\W_])*")
 _GAP = re.compile(rf"[{_INVISIBLE}]*([ \t\u00a0\u2007\u2009\u202f.\-\u2010-\u2014])[{_INVISIBLE}]*")
@@ -51,10 +51,11 @@ _GAP = re.compile(rf"[{_INVISIBLE}]*([ \t\u00a0\u2007\u2009\u202f.\-\u2010-\u201
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A word, without the invisible characters in it.
+    """A word of a text, without invisible characters.
 
-    :param digits: in ASCII; empty where it has letters too.
-    :param joint: the one character that parts it from the word before it, empty where more does.
+    :param start: its position in the text.
+    :param digits: its digits in ASCII; empty if it has other characters.
+    :param joint: the single character that separates it from the previous word; empty if there are more.
     """
 
     start: int
@@ -64,12 +65,12 @@ class _Word:
 
 
 def has_card_number(text: str) -> bool:
-    """Whether a text holds a card number."""
+    """Return whether a text has a card number."""
     return next(_found(text), None) is not None
 
 
 def card_numbers(text: str) -> list[int]:
-    """Where card numbers begin in a text, counted in characters from 0."""
+    """Return the positions at which card numbers start in a text, in characters from 0."""
     return sorted(set(_found(text)))
 
 
@@ -100,7 +101,7 @@ def _words(text: str) -> list[_Word]:
     for match in _WORD.finditer(text):
         word = match[0].translate(_WITHOUT_INVISIBLE)
         gap = _GAP.fullmatch(text, end, match.start())
-        # A number after a plus is a telephone's.
+        # A number after a plus sign is a telephone number.
         is_number = word.isdecimal() and text[match.start() - 1 : match.start()] != "+"
         digits = "".join(str(unicodedata.decimal(digit)) for digit in word) if is_number else ""
         words.append(_Word(match.start(), word, digits, gap[1] if gap else ""))
@@ -109,7 +110,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _is_alone(words: Sequence[_Word], index: int) -> bool:
-    """Whether an ungrouped number is no fraction's part, such as 0.4242424242424242."""
+    """Return whether an ungrouped number is not part of a decimal fraction, such as 0.4242424242424242."""
     after = words[index + 1 : index + 2]
     before = words[index - 1 : index] if index else ()
     return not (
@@ -119,7 +120,7 @@ def _is_alone(words: Sequence[_Word], index: int) -> bool:
 
 
 def _is_grouped(words: Sequence[_Word], index: int, groups: Sequence[int]) -> bool:
-    """Whether a number is grouped so from here on, and is no part of a longer one."""
+    """Return whether a number with these groups starts at a word, and is not part of a longer number."""
     window = words[index : index + len(groups)]
     if tuple(len(word.digits) for word in window) != groups or not all(word.joint for word in window[1:]):
         return False
@@ -131,7 +132,7 @@ def _is_grouped(words: Sequence[_Word], index: int, groups: Sequence[int]) -> bo
 
 
 def _spelt_out(singles: Sequence[_Word]) -> Iterator[int]:
-    """A number whose digits all stand apart, as in the boxes of a form."""
+    """Yield the start of a card number whose digits are all separate, as in the boxes of a form."""
     if _is_card_number("".join(word.digits for word in singles)):
         yield singles[0].start
 
@@ -139,10 +140,13 @@ def _spelt_out(singles: Sequence[_Word]) -> Iterator[int]:
 def _is_card_number(digits: str) -> bool:
     if not any(prefix.match(digits) and len(digits) in lengths for prefix, lengths in _ISSUERS):
         return False
-    # A product's number (GTIN) is as long as the oldest cards' and has a checksum of its own.
+    # A product number (GTIN) has the length of old card numbers, and another checksum.
     return _checksum(digits, _LUHN) and not (len(digits) == _GTIN_LENGTH and _checksum(digits, _GTIN))
 
 
 def _checksum(digits: str, weighed: Sequence[int]) -> bool:
-    """Whether the sum is a multiple of ten; ``weighed`` is what each digit in an even place counts."""
+    """Return whether a checksum is a multiple of ten.
+
+    :param weighed: the value of each digit in an even place, counted from the right.
+    """
     return sum(weighed[int(d)] if place % 2 else int(d) for place, d in enumerate(reversed(digits))) % 10 == 0

@@ -1,6 +1,6 @@
-"""Parse and draw documents in the child process, the only place where this is done.
+"""Parse and draw documents in the child process; no other process parses them.
 
-Everything is imported before the first document: from then on it may open no file, and no socket.
+All modules are imported before the first document, because the child may open no files or sockets after that.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import PDF
 
 MEMORY = 1024 * 1024 * 1024
-# The parent ends a slow child by the clock; this ends one whose parent is gone.
+# The parent kills a slow child by wall-clock time; this limit ends a child whose parent is gone.
 CPU_SECONDS = 60
-# With a letter on its page, a note, and no table of its objects.
+# Exercises the parser: a letter, a note, and no cross-reference table.
 _PDF = b"""%PDF-1.4
 1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj
 2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj
@@ -37,14 +37,14 @@ trailer <</Root 1 0 R>>
 
 
 def main() -> None:
-    """Serve questions on standard input until it ends."""
+    """Answer requests on standard input until it is closed."""
     questions = sys.stdin.buffer
-    # What a parser prints must not be taken for an answer.
+    # A parser's own output must not be mistaken for an answer.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _warm_up()
-    _lock_up()
-    _say(answers, DONE, b"")
+    _drop_permissions()
+    _send(answers, DONE, b"")
     while head := questions.read(QUESTION.size):
         what, page, width, length = QUESTION.unpack(head)
         content = questions.read(length)
@@ -56,9 +56,9 @@ def main() -> None:
         except MemoryError:
             kind, answer = REFUSED, json.dumps([Refusal.MEMORY]).encode()
         except Exception:
-            # Parsers fail in many ways, and a message of theirs may quote the document.
+            # Parsers raise many types, and their messages may quote the document.
             kind, answer = REFUSED, json.dumps([Refusal.BROKEN]).encode()
-        _say(answers, kind, answer)
+        _send(answers, kind, answer)
 
 
 def _inspect(content: bytes) -> bytes:
@@ -77,19 +77,19 @@ def _render(content: bytes, page: int, width: int) -> bytes:
 
 
 def _is_pdf(content: bytes) -> bool:
-    """Whether it is a PDF from its first byte on; else it has to be a picture."""
+    """Return whether a document starts as a PDF; if not, it must be a picture."""
     if not content:
         raise Refused(Refusal.EMPTY)
     return content.startswith(PDF.starts)
 
 
-def _say(answers: BinaryIO, kind: bytes, answer: bytes) -> None:
+def _send(answers: BinaryIO, kind: bytes, answer: bytes) -> None:
     answers.write(ANSWER.pack(kind, len(answer)) + answer)
     answers.flush()
 
 
 def _warm_up() -> None:
-    """Read a document of each kind: what parsers load on demand is there when files are out of reach."""
+    """Parse a document of each type, so that everything parsers load on demand is loaded."""
     pictures.prepare()
     for content in (_PDF, *pictures.samples()):
         _inspect(content)
@@ -103,8 +103,8 @@ def _limit_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
 
 
-def _lock_up() -> None:
-    """Take away what no document needs: memory without end, new files and sockets, other processes."""
+def _drop_permissions() -> None:
+    """Limit memory, and forbid new files, sockets and processes."""
     limits = {
         resource.RLIMIT_AS: MEMORY,
         resource.RLIMIT_CORE: 0,
@@ -116,7 +116,7 @@ def _lock_up() -> None:
         _, most = resource.getrlimit(limit)
         if most != resource.RLIM_INFINITY:
             allowed = min(allowed, most)
-        # Lowering a limit always works on Linux; macOS does not know all of them.
+        # macOS does not support all of them.
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(limit, (allowed, allowed))
 

@@ -1,20 +1,20 @@
-"""Define the messages between parent and child: a document's bytes, and the child's JSON or PNG."""
+"""Define the messages between parent and child: a document's bytes, and JSON or a PNG in reply."""
 
 from __future__ import annotations
 
 import struct
 from enum import StrEnum
 
-# What is asked, the page, the width, the bytes that follow.
+# Kind of request, page, width, number of bytes that follow.
 QUESTION = struct.Struct(">cIIQ")
-# What it is, the bytes that follow.
+# Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
 INSPECT, RENDER = b"i", b"r"
 DONE, REFUSED = b"d", b"r"
 
 
 class Refusal(StrEnum):
-    """Why a document is refused; the words for it stand with the parent."""
+    """Why a document is refused; the parent has the message for each."""
 
     EMPTY = "empty"
     UNKNOWN = "unknown"

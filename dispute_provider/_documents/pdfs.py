@@ -1,4 +1,4 @@
-"""PDFs, by pdfium. Runs in the child alone."""
+"""Inspect and draw PDFs with pdfium. Runs only in the child process."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dispute_provider._documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, M
 from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import PDF
 
-# More than anybody looks through before a deadline; below it, all text is searched.
+# More than a reviewer can read; the text of every page is searched for card numbers.
 MAX_PAGES = 500
-# Somewhere in the file, or packed away in it.
+# A page object, or a stream of objects, which may contain pages.
 _HAS_PAGES = re.compile(rb"/Type\s*/Page\b|/ObjStm\b")
 _ACTIVE = re.compile(rb"/S\s*/(?:JavaScript|Launch)\b")
 _PACKED_OBJECTS = re.compile(rb"/ObjStm\b.{0,300}?>>\s*stream\r?\n", re.DOTALL)
@@ -35,7 +35,7 @@ _MEDIA = {
 
 
 def inspect(content: bytes) -> tuple[str, int, bool]:
-    """Its content type, its number of pages, and whether its text holds a card number."""
+    """Return a PDF's content type, number of pages, and whether its text has a card number."""
     with _opened(content) as document:
         if b"%%EOF" not in content:
             raise Refused(Refusal.BROKEN)
@@ -48,13 +48,13 @@ def inspect(content: bytes) -> tuple[str, int, bool]:
             raise Refused(Refusal.ACTIVE)
         if document.get_formtype() in _XFA:
             raise Refused(Refusal.DYNAMIC_FORM)
-        # All of them: the last may be the one that cannot be read.
-        card_number = sum(_look_through(document, index) for index in range(pages)) > 0
+        # Not any(): every page must be read, because any of them may be damaged.
+        card_number = sum(_has_card_number(document, index) for index in range(pages)) > 0
     return PDF.content_type, pages, card_number
 
 
 def render(content: bytes, number: int, width: int) -> Image.Image:
-    """One page with its form and its notes filled in, as a bank's program would show it."""
+    """Draw one page with its form fields and annotations, as common viewers show it."""
     with _opened(content) as document:
         if not 1 <= number <= len(document):
             raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
@@ -71,7 +71,7 @@ def _opened(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
-        # pdfium's code may be of an earlier document.
+        # pdfium's error code may come from an earlier document.
         if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY) and b"/Encrypt" in content:
             raise Refused(Refusal.ENCRYPTED) from None
         raise Refused(Refusal.BROKEN if _HAS_PAGES.search(content) else Refusal.NO_PAGES) from None
@@ -82,7 +82,7 @@ def _opened(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def _objects(content: bytes) -> Iterator[bytes]:
-    """The objects of a PDF as they stand in it, and those packed together, as far as they can be unpacked."""
+    """Yield the bytes of a PDF, and the contents of its object streams as far as they can be decompressed."""
     yield content
     for found in _PACKED_OBJECTS.finditer(content):
         packed = content[found.end() : content.find(b"endstream", found.end())]
@@ -90,10 +90,10 @@ def _objects(content: bytes) -> Iterator[bytes]:
             yield zlib.decompressobj().decompress(packed, _MAX_UNPACKED)
 
 
-def _look_through(document: pypdfium2.PdfDocument, index: int) -> bool:
-    """Whether a page holds a card number: in its text, its notes or the fields of its form.
+def _has_card_number(document: pypdfium2.PdfDocument, index: int) -> bool:
+    """Return whether a page has a card number in its text, annotations or form fields.
 
-    :raises Refused: if it has something that cannot be shown.
+    :raises Refused: if the page has content that a drawing cannot show.
     """
     page = document[index]
     texts = [page.get_textpage().get_text_range()]
@@ -109,7 +109,7 @@ def _look_through(document: pypdfium2.PdfDocument, index: int) -> bool:
     for picture in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,)):
         wide, tall = picture.get_px_size()
         if wide * tall > MAX_PIXELS:
-            # It would be left out of the page that is shown, for want of memory.
+            # The drawing would omit it for lack of memory.
             raise Refused(Refusal.MANY_PIXELS, wide, tall, MAX_PIXELS)
     page.close()
     return any(map(has_card_number, texts))

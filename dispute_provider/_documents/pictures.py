@@ -1,4 +1,4 @@
-"""JPEG, PNG, TIFF and GIF, by Pillow. Runs in the child alone."""
+"""Inspect and draw JPEG, PNG, TIFF and GIF with Pillow. Runs only in the child process."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from dispute_provider._evidence.file_types import GIF, JPEG, PICTURES, PNG, File
 # A3 scanned at 600 dpi has 70 million.
 MAX_PIXELS = 80_000_000
 MAX_FRAMES = 500
-# Of a page that is shown.
+# Limits of the drawing of one page.
 MAX_SHOWN_PIXELS = 16_000_000
 MAX_SHOWN_HEIGHT = 16_000
 _FORMATS = tuple(each.name for each in PICTURES)
-# MPO: a JPEG with more pictures behind the first, as telephones take them.
+# MPO: a JPEG followed by further pictures, as phones write it.
 _BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in PICTURES}}
 _STARTS = tuple(start for each in PICTURES for start in each.starts)
 
 
 def prepare() -> None:
-    """Have our limit of pixels stand for Pillow's, which only warns at first."""
+    """Disable Pillow's pixel limit, which only warns at first, in favour of :data:`MAX_PIXELS`."""
     Image.MAX_IMAGE_PIXELS = None
 
 
 def samples() -> Iterator[bytes]:
-    """The smallest picture of each kind."""
+    """Yield the smallest picture of each type."""
     for name in _FORMATS:
         written = io.BytesIO()
         Image.new("RGB", (1, 1)).save(written, name)
@@ -39,7 +39,7 @@ def samples() -> Iterator[bytes]:
 
 
 def inspect(content: bytes) -> tuple[str, int]:
-    """Its content type and its number of frames, after decoding all of them."""
+    """Return a picture's content type and number of frames, after decoding all of them."""
     picture = _opened(content)
     kind = _kind(picture)
     frames = _frames(picture)
@@ -53,7 +53,7 @@ def inspect(content: bytes) -> tuple[str, int]:
 
 
 def render(content: bytes, number: int, width: int) -> Image.Image:
-    """One frame, upright, on white, at most ``width`` pixels wide."""
+    """Draw one frame upright on white, at most ``width`` pixels wide."""
     picture = _opened(content)
     if not 1 <= number <= _frames(picture):
         raise Refused(Refusal.NO_SUCH_PAGE, _frames(picture), number)
@@ -62,12 +62,12 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
     room = (MAX_SHOWN_PIXELS / (shown.width * shown.height)) ** 0.5
     scale = min(1, width / shown.width, MAX_SHOWN_HEIGHT / shown.height, room)
     size = (max(1, int(shown.width * scale)), max(1, int(shown.height * scale)))
-    # Smaller first: every further step is one of few pixels.
+    # Scaling first makes the following steps fast.
     return _on_white(shown.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else shown)
 
 
 def png(picture: Image.Image) -> bytes:
-    """A picture as a PNG without anything beside its pixels; grey ones take a third of the time and room."""
+    """Return a picture as a PNG without metadata, in grey if it has no colour."""
     written = io.BytesIO()
     shown = picture.convert("RGB")
     if _is_grey(shown):
@@ -86,7 +86,7 @@ def _opened(content: bytes) -> Image.Image:
         return Image.open(io.BytesIO(content), formats=_FORMATS)
     except UnidentifiedImageError:
         if has_pdf_header(content):
-            # A PDF behind something else.
+            # A PDF with other data before it.
             raise Refused(Refusal.FOREIGN) from None
         raise Refused(Refusal.BROKEN if content.startswith(_STARTS) else Refusal.UNKNOWN) from None
 
@@ -96,12 +96,12 @@ def _kind(picture: Image.Image) -> FileType:
 
 
 def _frames(picture: Image.Image) -> int:
-    """Of a JPEG always one: what is behind its first picture, no program shows."""
+    """Return the number of frames; 1 for a JPEG, of which programs show only the first picture."""
     return 1 if _kind(picture) is JPEG else getattr(picture, "n_frames", 1)
 
 
 def _frame(picture: Image.Image, index: int) -> Image.Image:
-    """One frame, of a size that is looked at before it is decoded."""
+    """Return one frame, after checking its size without decoding it."""
     if index:
         picture.seek(index)
     if picture.width * picture.height > MAX_PIXELS:
@@ -110,7 +110,7 @@ def _frame(picture: Image.Image, index: int) -> Image.Image:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits and more by its brightest and darkest, which Pillow would cut off at 255."""
+    """Scale grey of 16 bits or more to 8 bits, which Pillow would clip at 255."""
     if picture.mode.startswith("I;16"):
         return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if picture.mode in ("I", "F"):

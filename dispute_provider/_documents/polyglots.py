@@ -1,4 +1,4 @@
-"""Detect files that are two things at once: a reviewer would see only one of the two."""
+"""Detect files that are valid in two formats, of which a reviewer would see only one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import struct
 from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PNG
 
 _PADDING = b"\0\t\n\f\r \x1a"
-# Where lenient readers of PDF look for its header.
+# Lenient PDF readers accept a header within this many bytes.
 _PDF_HEADER_WITHIN = 1024
 _PDF_END = b"%%EOF"
 _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP_END_WITHIN = _ZIP_END.size + 65_535
 _PNG_CHUNK = struct.Struct(">L4s")
-# In the coded part of a JPEG 0xff stands before zero, a restart or itself; a marker is what else follows it.
+# In a JPEG's coded data, 0xff is followed by zero, a restart marker or 0xff; anything else is a marker.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 _GIF_TRAILER, _GIF_EXTENSION = 0x3B, 0x21
-# Telephones leave smaller pictures and notes behind a JPEG, which harm nobody; these are other files.
+# Signatures of other files. Phones append smaller pictures and metadata to a JPEG, which are harmless.
 _OTHER_FILES = re.compile(
     rb"PK\x03\x04|%PDF-|ftyp(?:isom|mp4|avc1|qt  )|Rar!\x1a|7z\xbc\xaf\x27|\x7fELF|^#!/"
     rb"|<(?:!doctype|html|head|body|script|svg|iframe|\?xml|\?php)[\s>]",
@@ -27,9 +27,10 @@ _OTHER_FILES = re.compile(
 
 
 def is_polyglot(content: bytes, kind: str) -> bool:
-    """Whether a document can be opened as another kind of file too, or has one behind its end.
+    """Return whether a document can also be opened as another type of file, or has one after its end.
 
-    :param content: of a document that its own parser has read through.
+    :param content: a document that its own parser has read completely.
+    :param kind: its content type.
     """
     if _ends_as_zip(content):
         return True
@@ -48,12 +49,12 @@ def is_polyglot(content: bytes, kind: str) -> bool:
 
 
 def has_pdf_header(content: bytes) -> bool:
-    """Whether lenient readers would take it for a PDF."""
+    """Return whether lenient readers would open a file as a PDF."""
     return b"%PDF-" in content[:_PDF_HEADER_WITHIN]
 
 
 def _ends_as_zip(content: bytes) -> bool:
-    """Archives are found by their end, whatever stands before them."""
+    """Return whether a file ends as a ZIP archive; readers find an archive by its end."""
     at = content.rfind(b"PK\x05\x06", max(0, len(content) - _ZIP_END_WITHIN))
     if at < 0 or len(content) < at + _ZIP_END.size:
         return False
@@ -62,7 +63,7 @@ def _ends_as_zip(content: bytes) -> bool:
 
 
 def _png_end(content: bytes) -> int:
-    """Behind the last chunk and its checksum."""
+    """Return the position after the last chunk and its checksum."""
     at = 8
     while at + _PNG_CHUNK.size <= len(content):
         length, name = _PNG_CHUNK.unpack_from(content, at)
@@ -73,7 +74,7 @@ def _png_end(content: bytes) -> int:
 
 
 def _jpeg_end(content: bytes) -> int:
-    """Behind the first picture; a thumbnail inside one of its segments does not count."""
+    """Return the position after the first picture, skipping thumbnails inside its segments."""
     at = 2
     while marker := _JPEG_MARKER.search(content, at):
         at = marker.end()
@@ -85,13 +86,13 @@ def _jpeg_end(content: bytes) -> int:
 
 
 def _gif_end(content: bytes) -> int:
-    """Behind the trailer; the end of the file where there is none."""
+    """Return the position after the trailer; the end of the file if there is none."""
     at = 13 + _gif_colors(content, 10)
     while at < len(content):
         kind = content[at]
         if kind == _GIF_TRAILER:
             return at + 1
-        # An extension has its label before its blocks, a picture its place, its colors and a size of codes.
+        # Before its blocks, an extension has a label; a picture has its position, colors and code size.
         at += 2 if kind == _GIF_EXTENSION else 11 + _gif_colors(content, at + 9)
         while at < len(content) and (length := content[at]):
             at += length + 1
@@ -100,6 +101,6 @@ def _gif_end(content: bytes) -> int:
 
 
 def _gif_colors(content: bytes, at: int) -> int:
-    """The length in bytes of a table of colors, from the flags that say so."""
+    """Return the length of a color table in bytes, from its flags."""
     flags = content[at] if at < len(content) else 0
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,4 +1,4 @@
-"""The child process as its parent sees it: one question, one answer, within a time."""
+"""Start the child process and exchange messages with it: one request, one answer, within a time limit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from dispute_provider._documents.messages import ANSWER, QUESTION
 
-# It takes the parent's path over: a package may stand where only the parent's environment or set-up says.
+# The child gets the parent's sys.path, because it does not read the environment or site packages.
 _START = "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main()"
 _PACKAGES = str(Path(__file__).parents[2])
 _START_SECONDS = 60.0
 _NO_START = (
-    "the program that reads documents does not start; to see why: "
+    "the process that reads documents does not start; to see why, run: "
     f"{sys.executable} -m dispute_provider._documents.child < /dev/null"
 )
 _LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class Process:
-    """One child. It inherits no environment, no open files and no folder, and what it prints is lost.
+    """One child process, without the parent's environment, open files and folder. Its output is discarded.
 
     :raises RuntimeError: if it does not start.
     """
@@ -44,10 +44,11 @@ class Process:
         self._await_start()
 
     def ask(self, what: bytes, page: int, width: int, content: bytes, seconds: float) -> tuple[bytes, bytes]:
-        """The kind of the answer, and the answer.
+        """Send one request, and return the kind of its answer and the answer.
 
-        :raises TimeoutError: if it takes longer; the child has been killed.
-        :raises EOFError: if the child broke off.
+        :param seconds: wall-clock time limit.
+        :raises TimeoutError: if it takes longer; the child is killed.
+        :raises EOFError: if the child ends without an answer.
         """
         assert self._child.stdin
         with self._killed_after(seconds):
@@ -58,11 +59,11 @@ class Process:
         return answer
 
     def end(self) -> None:
-        """Kill it and wait for its end."""
+        """Kill the child and wait until it has ended."""
         self._child.kill()
         for pipe in (self._child.stdin, self._child.stdout):
             assert pipe
-            # What could not be written to it is not tried again.
+            # Closing fails if unwritten data remains.
             with contextlib.suppress(OSError):
                 pipe.close()
         self._child.wait()

@@ -1,4 +1,4 @@
-"""Inspect and draw documents in a child process, and start another when one ends."""
+"""Inspect and draw documents in child processes, and replace a child that fails."""
 
 from __future__ import annotations
 
@@ -15,43 +15,49 @@ from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, NAMES, PNG
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
-"""Wall-clock time for one page, or for reading one document."""
-# What is wrong, and what to do about it.
+"""Wall-clock time limit for drawing one page or inspecting one document."""
+# The problem, and the remedy.
 _WORDS = {
     Refusal.EMPTY: ("it is empty", "save it again"),
-    Refusal.UNKNOWN: (f"it is no {NAMES}, whatever its name says", "save it as one of these"),
-    Refusal.BROKEN: ("it is damaged or cut off", "save or scan it again"),
-    Refusal.ENCRYPTED: ("it is encrypted or protected", "print it to a PDF without a password"),
+    Refusal.UNKNOWN: (f"its content is not {NAMES}", "save it in one of these formats"),
+    Refusal.BROKEN: ("it is damaged or incomplete", "save or scan it again"),
+    Refusal.ENCRYPTED: ("it is encrypted or password-protected", "print it to a PDF without a password"),
     Refusal.NO_PAGES: ("it has no pages", "save it again"),
-    Refusal.MANY_PAGES: ("it has {:,} pages, more than {:,}", "send the pages that matter"),
-    Refusal.NO_SUCH_PAGE: ("it has {:,} pages, and no page {:,}", "ask for one that it has"),
-    Refusal.MANY_PIXELS: ("it has {:,} × {:,} pixels, more than {:,} in all", "save it smaller"),
-    Refusal.ANIMATED: ("it is animated, which no page shows", "save it as a still picture"),
-    Refusal.ATTACHMENTS: (
-        "it has other files attached, which no page shows",
-        "name these in the case by themselves, and print it to a PDF without them",
+    Refusal.MANY_PAGES: (
+        "it has {:,} pages, and the limit is {:,}",
+        "keep only the pages that the bank needs",
     ),
-    Refusal.ACTIVE: ("it runs scripts or starts programs, so what it shows may change", "print it to a PDF"),
-    Refusal.DYNAMIC_FORM: ("it is an XFA form, which few programs show", "print it to a PDF"),
+    Refusal.NO_SUCH_PAGE: ("it has {:,} pages, so there is no page {:,}", "request an existing page"),
+    Refusal.MANY_PIXELS: ("it has {:,} × {:,} pixels, and the limit is {:,}", "save a smaller copy"),
+    Refusal.ANIMATED: ("it is animated, and reviewers see only still pages", "save it as a still picture"),
+    Refusal.ATTACHMENTS: (
+        "it has attached files, which its pages do not show",
+        "name the attached files in the case as documents, and print it to a PDF without them",
+    ),
+    Refusal.ACTIVE: ("it runs scripts or starts programs, so its pages may change", "print it to a PDF"),
+    Refusal.DYNAMIC_FORM: ("it is an XFA form, which few programs can show", "print it to a PDF"),
     Refusal.MEDIA: (
-        "its page {:,} has a sound, a film or a model, which no page shows",
+        "its page {:,} has audio, video or a 3D model, which a still page does not show",
         "print it to a PDF without them",
     ),
     Refusal.FOREIGN: (
-        "it carries something that it does not show, or opens as another kind of file too",
-        "save it again from the program that made it",
+        "it contains hidden data, or also opens as another type of file",
+        "save it again with the program that created it",
     ),
-    Refusal.MEMORY: ("it takes more memory to read than a document should", "save it smaller or simpler"),
+    Refusal.MEMORY: (
+        "reading it takes more memory than the limit of 1 GiB",
+        "save a smaller or simpler copy",
+    ),
 }
-_SLOW = "it takes more than {:g} seconds", "save it smaller or simpler"
-_BROKE_OFF = "the program that reads documents broke off at it", "save it again, smaller or simpler"
+_SLOW = "it takes more than {:g} seconds to read", "save a smaller or simpler copy"
+_BROKE_OFF = "the process that reads documents failed on it", "save a smaller or simpler copy"
 
 
 class RenderingError(Exception):
-    """A document that cannot be read or shown, in words for people.
+    """A document that cannot be read or drawn.
 
-    :param problem: what is wrong with it.
-    :param remedy: what to do about it.
+    :param problem: what is wrong with it, for the message.
+    :param remedy: what to do about it, for the message.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -61,9 +67,9 @@ class RenderingError(Exception):
 
 
 class Budget:
-    """Time that several questions may take together; waiting for a child does not count.
+    """A time limit that several drawings share; waiting for a free child does not count.
 
-    :param seconds: of wall-clock time.
+    :param seconds: wall-clock time.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -72,13 +78,14 @@ class Budget:
 
 
 class Renderer:
-    """Reads and draws documents in child processes that hold no secrets, in bounded memory and time.
+    """Inspects and draws documents in child processes without secrets, with limited memory and time.
 
-    A child starts when a document needs it, serves one after the other, and is replaced when it fails. Any
-    number of threads may share a renderer; an asyncio program does through ``asyncio.to_thread``.
+    A child starts with the first document that needs it, handles one document at a time, and is replaced if
+    it fails. Threads may share a renderer; asyncio code can use ``asyncio.to_thread``.
 
-    :param seconds: wall-clock time for one page, or for reading one document; :data:`SECONDS` if None.
-    :param children: how many documents are read at once, at most.
+    :param seconds: wall-clock time limit for drawing one page or inspecting one document; by default
+        :data:`SECONDS`.
+    :param children: most documents that are read at the same time; by default 1.
     """
 
     def __init__(self, seconds: float | None = None, children: int = 1) -> None:
@@ -96,7 +103,7 @@ class Renderer:
         self.close()
 
     def close(self) -> None:
-        """End the children; a later document would start another."""
+        """End the children. A later document starts a new one."""
         for _ in range(self._children):
             self._free.acquire()
         try:
@@ -106,12 +113,12 @@ class Renderer:
             self._free.release(self._children)
 
     def inspect(self, content: bytes) -> Inspection:
-        """What a document is, after reading all of it.
+        """Read a document completely, and return its type, its pages and whether it has a card number.
 
-        :raises RenderingError: if it is none, or a reviewer could not be shown just what the bank would get.
+        :raises RenderingError: if it is not a valid document, or its pages do not show everything in it.
         """
         answer = self._ask(INSPECT, content)
-        # The child reads what strangers wrote: what it says is looked at as if they had said it.
+        # A hostile document may control the child, so its answer is not trusted.
         try:
             content_type, pages, card_number = json.loads(answer)
         except (ValueError, TypeError):
@@ -121,18 +128,19 @@ class Renderer:
         return Inspection(content_type, pages, bool(card_number))
 
     def render(self, content: bytes, page: int, width: int = 1200, budget: Budget | None = None) -> bytes:
-        """One page as a PNG.
+        """Draw one page as a PNG.
 
-        :param page: from 1.
-        :param width: pixels, at most :data:`MAX_WIDTH`; a very tall page becomes narrower, and a picture is
-            never enlarged.
-        :param budget: time that this page shares with others; None if it shares none.
+        :param page: page number from 1.
+        :param width: pixels, at most :data:`MAX_WIDTH`, by default 1200; a very tall page becomes narrower,
+            and a picture is not enlarged.
+        :param budget: a time limit shared with other pages; None, the default, for none.
         :raises RenderingError: if the document cannot be read, or has no such page.
+        :raises ValueError: if the page or the width is out of range.
         """
         if not 1 <= width <= MAX_WIDTH:
-            raise ValueError(f"a page is 1 to {MAX_WIDTH} pixels wide, not {width}")
+            raise ValueError(f"width must be 1 to {MAX_WIDTH} pixels, not {width}")
         if not 1 <= page < 2**31:
-            raise ValueError(f"pages count from 1: {page}")
+            raise ValueError(f"page must be 1 or more, not {page}")
         png = self._ask(RENDER, content, page, width, budget)
         if not png.startswith(PNG.starts):
             raise RenderingError(*_BROKE_OFF)
@@ -167,21 +175,21 @@ class Renderer:
     def _answer(
         self, process: Process, question: tuple[bytes, int, int, bytes], seconds: float
     ) -> tuple[Process, tuple[bytes, bytes]]:
-        """Return the answer, with the child that gave it; a child that gives none is ended."""
+        """Return the answer and the child that gave it; a child that gives no answer is ended."""
         while True:
             served = process.served
             try:
                 return process, process.ask(*question, seconds)
             except BaseException as error:
-                # Half an answer would be taken for the start of the next one.
+                # The rest of a partial answer would be read as part of the next one.
                 process.end()
                 if not served or not isinstance(error, EOFError):
                     raise
-            # It may have died of earlier documents: this one is given a child of its own.
+            # Earlier documents may have caused the failure, so this one is tried in a new child.
             process = Process()
 
     def _take(self) -> Process | None:
-        """Return a child that waits for a question; those of a process that this one was forked from stay."""
+        """Return an idle child, but none that belongs to the process from which this one was forked."""
         while self._idle:
             process = self._idle.pop()
             if process.parent == os.getpid():
@@ -190,7 +198,7 @@ class Renderer:
 
 
 def _refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
-    """Why the child refused a document, None if it talks nonsense."""
+    """Return why the child refused a document, with its numbers; None if the answer is invalid."""
     try:
         why, *facts = json.loads(answer)
         facts = [*map(int, facts)]

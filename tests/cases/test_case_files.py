@@ -1,4 +1,4 @@
-"""Cases as files: what is found, what is read, and what is refused with which words."""
+"""Case files: finding, reading and refusing them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dispute_provider.exceptions import InvalidCaseError
 CASE = {"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Zoë"}}
 
 
-def test_cases_stand_in_a_folder_or_one_folder_down(tmp_path):
+def test_cases_are_found_in_a_folder_and_its_subfolders(tmp_path):
     for name in (
         "b.yaml",
         "a.json",
@@ -38,7 +38,7 @@ def _local(path: str) -> str:
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
-def test_a_case_is_read_as_it_was_written(suffix, tmp_path):
+def test_a_case_file_is_read_unchanged(suffix, tmp_path):
     (tmp_path / f"case{suffix}").write_text(json.dumps(CASE), encoding="utf-8")
     case = case_files.read_case(str(tmp_path / f"case{suffix}"))
     assert case.evidence[0].value == "Zoë"
@@ -46,7 +46,7 @@ def test_a_case_is_read_as_it_was_written(suffix, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("case.json", b"{\n  broken", "line 2 is not valid JSON"),
         ("case.yaml", b"a: b\nc: [", "line 2 is not valid YAML"),
@@ -57,19 +57,19 @@ def test_a_case_is_read_as_it_was_written(suffix, tmp_path):
             b"provider: stripe\ndispute: du_1\nevidence: {service_date: 20260322}\n",
             "/evidence/service_date",
         ),
-        ("case.yaml", b"!!python/object/apply:os.system ['true']", "line 1: a tag"),
+        ("case.yaml", b"!!python/object/apply:os.system ['true']", "line 1: it has a YAML tag"),
         ("case.json", b" " * (1024 * 1024 + 1), "more than 1,048,576 bytes"),
     ],
 )
-def test_a_file_that_is_no_case_is_refused_with_its_path_and_reason(name, content, said, tmp_path):
+def test_an_invalid_case_file_is_refused_with_its_path_and_reason(name, content, message, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InvalidCaseError, match="case") as refused:
         case_files.read_case(str(tmp_path / name))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert name in str(refused.value)
 
 
-def test_a_case_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_case_file_is_refused(tmp_path):
     with pytest.raises(InvalidCaseError, match="FileNotFoundError"):
         case_files.read_case(str(tmp_path / "none.json"))
 
@@ -90,5 +90,5 @@ def test_addresses_in_an_object_store_stay_under_their_root(path, root, within, 
     if within:
         case_files.require_within_roots(path)
     else:
-        with pytest.raises(InvalidCaseError, match=r"case roots|its path has"):
+        with pytest.raises(InvalidCaseError, match=r"case roots|its path contains"):
             case_files.require_within_roots(path)

@@ -1,4 +1,4 @@
-"""Many cases in one file: what is read of it, and what is refused with which words."""
+"""JSON Lines files with many cases: reading and refusing their lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(path: Path, *lines: bytes | dict[str, Any], end: bytes = b"\n") -> str
 
 
 def read(*given: Any) -> list[Case | str]:
-    """The cases, and in place of those that are none, why not."""
+    """Return the cases, with an error message in place of each refused one."""
     found: list[Case | str] = []
     for item in case_lines.expanded(given):
         try:
@@ -42,7 +42,7 @@ def read(*given: Any) -> list[Case | str]:
     return found
 
 
-def test_each_line_is_a_case_and_what_unicode_calls_a_lines_end_is_part_of_a_text(cases):
+def test_only_a_line_feed_ends_a_case(cases):
     odd = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\r"
     path = write(cases / "all.jsonl", case(1), b"", case(2, odd), b"  ", case(3), end=b"\r\n")
     first, second, third = read(path)
@@ -52,7 +52,7 @@ def test_each_line_is_a_case_and_what_unicode_calls_a_lines_end_is_part_of_a_tex
     assert third.source == f"line 5 of {path}"
 
 
-def test_lines_are_read_whole_wherever_a_piece_of_the_file_ends(cases):
+def test_lines_are_read_across_the_pieces_of_a_file(cases):
     texts = ["x" * (1 << 14), "é" * 20_000, "", "y" * (1 << 16), "z"]
     path = write(cases / "all.jsonl", *(case(number, text) for number, text in enumerate(texts)))
     lines = list(case_lines.expanded([path]))
@@ -60,7 +60,7 @@ def test_lines_are_read_whole_wherever_a_piece_of_the_file_ends(cases):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (b"{broken", "not valid JSON"),
         (b"[1, 2]", "must be object"),
@@ -70,12 +70,12 @@ def test_lines_are_read_whole_wherever_a_piece_of_the_file_ends(cases):
         (b'{"x": "' + b"x" * LARGEST_CASE + b'"}', f"{LARGEST_CASE:,}"),
     ],
 )
-def test_a_line_that_is_no_case_is_refused_with_file_and_line_and_stops_no_other(line, said, cases):
+def test_an_invalid_line_is_refused_with_its_number_and_the_others_are_read(line, message, cases):
     path = write(cases / "all.jsonl", case(1), line, case(2))
     first, refused, second = read(path)
     assert [first.dispute, second.dispute] == ["du_1", "du_2"]
     assert f"line 2 of {path}" in refused
-    assert said in refused
+    assert message in refused
 
 
 def test_a_file_of_one_endless_line_is_not_read_into_memory(cases):
@@ -86,25 +86,25 @@ def test_a_file_of_one_endless_line_is_not_read_into_memory(cases):
     [refused] = read(str(path))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert "more bytes" in refused
+    assert "more than 1,048,576 bytes" in refused
     assert peak < 8 * LARGEST_CASE
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
-        ("/etc/cases.jsonl", "outside of the case roots"),
-        ("{cases}/../cases.jsonl", "outside of the case roots"),
-        ("s3://bucket/cases.jsonl", "outside of the case roots"),
+        ("/etc/cases.jsonl", "outside the case roots"),
+        ("{cases}/../cases.jsonl", "outside the case roots"),
+        ("s3://bucket/cases.jsonl", "outside the case roots"),
         ("{cases}/none.jsonl", "FileNotFoundError"),
         ("{cases}/folder.jsonl", "IsADirectoryError"),
     ],
 )
-def test_a_file_that_may_not_or_cannot_be_read_is_one_refusal(path, said, cases):
+def test_an_unreadable_file_is_refused_once(path, message, cases):
     (cases / "folder.jsonl").mkdir()
     path = path.format(cases=cases)
     [refused] = read(path)
-    assert said in refused
+    assert message in refused
     assert path in refused
 
 
@@ -113,21 +113,21 @@ def test_a_link_out_of_the_roots_is_not_followed(cases, tmp_path_factory):
     write(outside / "all.jsonl", case(1))
     (cases / "link.jsonl").symlink_to(outside / "all.jsonl")
     [refused] = read(str(cases / "link.jsonl"))
-    assert "outside of the case roots" in refused
+    assert "outside the case roots" in refused
 
 
-def test_a_file_is_named_by_its_address_as_well(cases):
+def test_a_file_can_be_named_by_its_url(cases):
     write(cases / "all.jsonl", case(1))
     [found] = read(f"file://{cases}/all.jsonl")
     assert found.dispute == "du_1"
     assert found.folder == f"file://{cases}"
 
 
-def test_a_file_that_breaks_off_is_read_again_by_the_next_try(cases, monkeypatch):
+def test_a_file_that_fails_halfway_is_read_again_by_the_next_try(cases, monkeypatch):
     whole = Path(write(cases / "all.jsonl", *map(case, range(100)))).read_bytes()
 
     class Broken(io.BytesIO):
-        """A connection that is lost on the way."""
+        """A file whose connection is lost while it is read."""
 
         def read(self, size: int | None = -1) -> bytes:
             if self.tell() >= 1000:

@@ -1,4 +1,4 @@
-"""A case's documents and texts: read, looked into and measured before anything is sent."""
+"""A case's documents and texts: read, inspected and measured before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def renderer() -> Iterator[Renderer]:
 
 
 class Folder:
-    """A case's folder, and what becomes of cases in it."""
+    """A case's folder, with helpers that read or refuse cases in it."""
 
     def __init__(self, place: Path, renderer: Renderer) -> None:
         self.place = place
         self.renderer = renderer
 
     def put(self, **files: bytes) -> Folder:
-        """Files by the names that they have before a dot and ``pdf``, whatever they are."""
+        """Write files by their names without ``.pdf``, with any content."""
         for name, content in files.items():
             (self.place / f"{name}.pdf").write_bytes(content)
         return self
@@ -61,13 +61,13 @@ def file(path: str, optional: bool = False) -> dict[str, Any]:
 # --- one document
 
 
-def test_a_document_that_was_read_says_what_it_is():
+def test_an_inspected_document_has_its_type():
     document = Document("photo.pdf", jpeg(), Inspection("image/jpeg", 1, False))
     assert (document.content_type, document.pages) == ("image/jpeg", 1)
     assert document.upload_name == f"photo-{document.sha256[:16]}.jpg"
 
 
-def test_a_document_that_nobody_read_is_told_by_its_first_bytes():
+def test_the_type_of_an_uninspected_document_comes_from_its_first_bytes():
     assert [Document("a", content).content_type for content in (pdf(), jpeg(), png(), tiff(), b"<svg>")] == [
         "application/pdf",
         "image/jpeg",
@@ -90,14 +90,14 @@ def test_a_document_that_nobody_read_is_told_by_its_first_bytes():
         ('a"; filename="b.pdf', "a-filename-b-"),
     ],
 )
-def test_the_name_for_an_upload_is_harmless(path, start):
+def test_the_upload_name_is_safe(path, start):
     name = Document(path, pdf()).upload_name
     assert name.startswith(start)
     assert name.isascii()
     assert not set(name) & set("/\\<>\"'|=\r\n")
 
 
-def test_a_path_in_a_message_shows_what_it_hides():
+def test_a_path_in_a_message_has_its_invisible_characters_escaped():
     assert shown("a\u202efdp\x1b[2J\n.pdf") == "a\\u202efdp\\x1b[2J\\n.pdf"
     assert shown("quittung-märz.pdf") == "quittung-märz.pdf"
     assert len(shown("a" * 9_999)) == 200
@@ -106,7 +106,7 @@ def test_a_path_in_a_message_shows_what_it_hides():
 # --- all of a case
 
 
-def test_documents_are_what_they_hold_not_what_they_are_called(folder):
+def test_the_content_of_a_document_determines_its_type(folder):
     found = folder.put(a=pdf(3), b=jpeg(), c=png()).read(
         {"receipt": file("a.pdf"), "customer_signature": file("b.pdf"), "refund_policy": file("c.pdf")}
     )
@@ -131,12 +131,12 @@ def test_every_problem_is_reported_at_once_with_its_pointer(folder):
         }
     )
     assert {each.pointer: each.problem for each in found} == {
-        "/evidence/receipt": "a.pdf: it is no PDF, JPEG, PNG, TIFF or GIF, whatever its name says",
+        "/evidence/receipt": "a.pdf: its content is not PDF, JPEG, PNG, TIFF or GIF",
         "/evidence/customer_signature": "b.pdf: it is a TIFF, which the API does not accept",
         "/evidence/refund_policy": "c.pdf: it has 5,000,001 bytes, and the limit is 5,000,000",
         "/evidence/uncategorized_file": "d.pdf: it holds a card number",
         "/evidence/service_documentation": "e.pdf: there is no such file",
-        "/evidence/uncategorized_text": "holds a card number, from character 15 on",
+        "/evidence/uncategorized_text": "has a card number at character 15",
     }
     assert all(each.remedy for each in found)
 
@@ -164,7 +164,7 @@ def test_a_sum_is_refused_with_its_arithmetic(folder):
     [
         (None, "there is no such file"),
         (b"", "it is empty"),
-        (b"<html>", "it is no PDF"),
+        (b"<html>", "its content is not PDF"),
         (pdf()[:300], "it is damaged"),
         (tiff(), "it is a TIFF"),
         (png(5_000_001), "it has 5,000,001 bytes, and the limit is 5,000,000"),
@@ -185,7 +185,7 @@ def test_an_optional_document_with_a_card_number_stops_the_case(folder):
     assert "card number" in found.problem
 
 
-def test_what_is_needed_elsewhere_is_not_left_out(folder):
+def test_a_document_that_another_field_requires_is_not_left_out(folder):
     evidence = {"receipt": file("a.pdf", optional=True), "refund_policy": file("a.pdf")}
     assert [each.pointer for each in folder.refuse(evidence)] == [
         "/evidence/receipt",
@@ -194,7 +194,7 @@ def test_what_is_needed_elsewhere_is_not_left_out(folder):
     assert [*folder.put(a=pdf()).read(evidence).found] == ["a.pdf"]
 
 
-def test_a_document_that_goes_out_twice_counts_twice(folder):
+def test_a_document_in_two_fields_counts_twice(folder):
     [found] = folder.put(a=pdf(25)).refuse({"receipt": file("a.pdf"), "refund_policy": file("a.pdf")})
     assert "25 + a.pdf (refund_policy) 25 = 50 pages, and the limit is 49" in found.problem
 
@@ -216,14 +216,14 @@ def test_a_document_that_goes_out_twice_counts_twice(folder):
         ),
     ],
 )  # fmt: skip
-def test_a_card_number_stops_the_case_and_is_not_told(folder, evidence, pointer):
+def test_a_card_number_stops_the_case_and_is_not_shown(folder, evidence, pointer):
     [found] = folder.refuse(evidence)
     assert found.pointer == pointer
     assert "card number" in found.problem
     assert "4242" not in str(found)
 
 
-def test_metadata_and_lists_are_looked_through_too(folder):
+def test_metadata_and_lists_are_searched_for_card_numbers(folder):
     [found] = folder.refuse({"customer_name": "Zoë"}, metadata={"card": CARD})
     assert found.pointer == "/metadata/card"
     [found] = folder.refuse({"receipt": ["Nothing.", CARD]}, "moov")
@@ -243,13 +243,13 @@ def test_metadata_and_lists_are_looked_through_too(folder):
         "'; DROP TABLE disputes; --",
     ],
 )
-def test_any_text_is_a_text(folder, text):
+def test_any_text_is_accepted(folder, text):
     case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": text}})
     assert read_documents(case, folder.renderer) == CaseDocuments({})
     assert case.evidence[0].value == text
 
 
-# --- where documents stand
+# --- locations of documents
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_any_text_is_a_text(folder, text):
         "",
     ],
 )
-def test_a_path_out_of_the_cases_folder_is_refused_unread(folder, path):
+def test_a_path_outside_the_case_s_folder_is_refused_unread(folder, path):
     (folder.place.parent / "secret.pdf").write_bytes(pdf())
     found = folder.refuse({"receipt": file(path)})
     assert all(each.pointer.startswith("/evidence/receipt") for each in found)
@@ -296,13 +296,13 @@ def test_a_path_out_of_the_cases_folder_is_refused_unread(folder, path):
         "[a]*.pdf",
     ],
 )
-def test_a_strange_name_is_the_name_of_that_file(folder, path):
+def test_an_unusual_file_name_is_taken_literally(folder, path):
     (folder.place / path).parent.mkdir(parents=True, exist_ok=True)
     (folder.place / path).write_bytes(pdf(3))
     assert folder.read({"receipt": file(path)}).found[path].pages == 3
 
 
-def test_what_is_no_file_is_refused_and_not_waited_for(folder):
+def test_pipes_and_devices_are_refused_without_waiting(folder):
     os.mkfifo(folder.place / "pipe.pdf")
     (folder.place / "folder.pdf").mkdir()
     (folder.place / "zero.pdf").symlink_to("/dev/zero")
@@ -319,26 +319,26 @@ def test_what_is_no_file_is_refused_and_not_waited_for(folder):
     assert {each.pointer.rpartition("/")[2]: each.problem for each in folder.refuse(evidence)} == {
         "receipt": "pipe.pdf: there is no such file",
         "refund_policy": "folder.pdf: there is no such file",
-        "customer_signature": "zero.pdf: it stands outside of the case's folder",
+        "customer_signature": "zero.pdf: it is outside the case's folder",
         "uncategorized_file": "gone.pdf: there is no such file",
         "service_documentation": f"{'a' * 200}: there is no such file",
-        "shipping_documentation": "loop.pdf: it is a link to itself, or became one while it was opened",
+        "shipping_documentation": "loop.pdf: it is a link to itself, or became a link while it was opened",
     }
 
 
-def test_a_link_out_of_the_cases_folder_is_not_followed(folder):
+def test_a_link_out_of_the_case_s_folder_is_not_followed(folder):
     (folder.place.parent / "secret.pdf").write_bytes(pdf())
     (folder.place / "link.pdf").symlink_to(folder.place.parent / "secret.pdf")
     [found] = folder.refuse({"receipt": file("link.pdf")})
-    assert "outside of the case's folder" in found.problem
+    assert "outside the case's folder" in found.problem
 
 
-def test_a_case_without_a_folder_has_no_documents(renderer):
+def test_a_case_without_a_folder_cannot_have_documents(renderer):
     case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": {"receipt": file("a.pdf")}})
-    with pytest.raises(InvalidCaseError, match="without a folder"):
+    with pytest.raises(InvalidCaseError, match="no folder to read"):
         read_documents(case, renderer)
 
 
 def test_a_picture_that_is_too_large_to_decode_is_refused(folder):
     [found] = folder.put(a=picture("PNG", "1", (10_000, 9_000))).refuse({"receipt": file("a.pdf")})
-    assert found.problem == "a.pdf: it has 10,000 × 9,000 pixels, more than 80,000,000 in all"
+    assert found.problem == "a.pdf: it has 10,000 × 9,000 pixels, and the limit is 80,000,000"

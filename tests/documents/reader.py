@@ -1,6 +1,6 @@
-"""Reads and draws every document of a folder, and tells what came of it, and how much memory it took.
+"""Read and draw every document of a folder, and report the results and the memory used.
 
-Run as a program, so that the children whose memory is told are the renderer's alone.
+It runs as a separate process, so that all of its children belong to the renderer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SECONDS = 6.0
 
 
 def main(folder: Path) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     with Renderer(SECONDS) as renderer:
         for path in sorted(folder.iterdir()):
             content = path.read_bytes()
@@ -30,9 +30,9 @@ def main(folder: Path) -> dict[str, Any]:
                 drawn: Any = list(_size(renderer.render(content, 1)))
             except RenderingError as error:
                 drawn = str(error)
-            told[path.name] = {"inspected": inspected, "drawn": drawn}
+            results[path.name] = {"inspected": inspected, "drawn": drawn}
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return {"documents": told, "peak": peak}
+    return {"documents": results, "peak": peak}
 
 
 def _size(png: bytes) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Card numbers: found however people write them, and told from all the other long numbers of a shop."""
+"""Card numbers are found in every usual notation, and distinguished from other long numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dispute_provider._documents.card_numbers import card_numbers, has_card_number
 
 VISA = "4242424242424242"
-# The numbers that payment services publish for tests, a line an issuer.
+# The test numbers that payment services publish, one issuer per line.
 PUBLISHED = [
     VISA, "4000056655665556", "4111111111111111", "4222222222222", "4012888888881881",
     "5555555555554444", "2223003122003222", "5105105105105100", "2720992593319364",
@@ -23,7 +23,7 @@ PUBLISHED = [
 
 
 def luhn(digits: str) -> int:
-    """The digit that completes a number."""
+    """Return the check digit of a number."""
     total = sum(int(d) if i % 2 else sum(divmod(2 * int(d), 10)) for i, d in enumerate(reversed(digits)))
     return -total % 10
 
@@ -35,7 +35,7 @@ def test_numbers_of_all_issuers_are_found(number):
 
 
 @pytest.mark.parametrize("number", PUBLISHED)
-def test_a_mistyped_number_is_none(number):
+def test_a_mistyped_number_is_not_a_card_number(number):
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     assert not has_card_number(f"Paid with {wrong}, thanks.")
 
@@ -62,7 +62,7 @@ def test_a_mistyped_number_is_none(number):
         "qty 1 4242424242424242",
     ],
 )
-def test_it_is_found_however_it_is_written(text):
+def test_a_number_is_found_in_every_notation(text):
     assert len(card_numbers(text)) == 1
 
 
@@ -90,11 +90,11 @@ def test_it_is_found_however_it_is_written(text):
         "1234567890123452",
     ],
 )
-def test_other_numbers_are_left_alone(text):
+def test_other_numbers_are_not_reported(text):
     assert not has_card_number(text)
 
 
-def test_each_one_is_told_by_its_place_and_never_by_its_digits():
+def test_numbers_are_reported_by_position_without_digits():
     text = f"First {VISA}, then 5555 5555 5555 4444.\n{VISA}"
     assert card_numbers(text) == [6, 29, text.rindex(VISA)]
 
@@ -105,7 +105,7 @@ def test_each_one_is_told_by_its_place_and_never_by_its_digits():
     digits=st.text("0123456789", min_size=15, max_size=15),
     around=st.tuples(st.text("abc ,;\n", max_size=9), st.text("abc ,;\n", max_size=9)),
 )
-def test_any_complete_number_is_found_between_other_words(prefix, digits, around):
+def test_a_complete_number_is_found_between_other_words(prefix, digits, around):
     length = {"34": 15, "36": 14}.get(prefix, 16)
     number = (prefix + digits)[: length - 1]
     number += str(luhn(number))
@@ -116,11 +116,11 @@ def test_any_complete_number_is_found_between_other_words(prefix, digits, around
 
 @settings(max_examples=60, deadline=None)
 @given(st.text("0123456789", min_size=20, max_size=60))
-def test_a_longer_run_of_digits_is_no_card(digits):
+def test_a_longer_run_of_digits_is_not_a_card_number(digits):
     assert not has_card_number(digits)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=300))
-def test_any_text_can_be_looked_through(text):
+def test_any_text_can_be_searched(text):
     assert all(0 <= place < len(text) for place in card_numbers(text))

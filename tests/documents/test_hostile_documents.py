@@ -1,4 +1,4 @@
-"""Documents that are up to no good: each is refused in words, or shown as it is, in bounded memory."""
+"""Hostile documents are refused with a message, or shown as they are, in limited memory."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ FIRST = papers.FIRST_PAGE + 1
 SCRIPT = b"<script>alert(document.cookie)</script>"
 LAUNCHED = b"<< /S /Launch /F (calc.exe) >>"
 
-NO_DOCUMENT = "no PDF, JPEG, PNG, TIFF or GIF"
-BROKEN = "damaged or cut off"
-FOREIGN = "opens as another kind of file too"
+NO_DOCUMENT = "its content is not PDF, JPEG, PNG, TIFF or GIF"
+BROKEN = "damaged or incomplete"
+FOREIGN = "also opens as another type of file"
 ACTIVE = "runs scripts or starts programs"
-ATTACHED = "other files attached"
-BROKE_OFF = "broke off"
-MANY_PIXELS = "more than 80,000,000 in all"
-# Time or memory: which of them ends it first, depends on the machine.
-UNREADABLE = ("broke off", "more than 6 seconds", "more memory")
+ATTACHED = "it has attached files"
+BROKE_OFF = "the process that reads documents failed"
+MANY_PIXELS = "pixels, and the limit is 80,000,000"
+# Whether time or memory runs out first depends on the machine.
+UNREADABLE = (BROKE_OFF, "more than 6 seconds", "more memory")
 
 
 def note(entries: bytes) -> dict[str, Any]:
-    """Arguments for a PDF with an annotation on its page."""
+    """Return arguments for a PDF with an annotation on its page."""
     annotation = b"<< /Type /Annot /Rect [0 0 99 99] " + entries + b" >>"
     return {"page": b"/Annots [%d 0 R]" % FIRST, "more": [annotation]}
 
@@ -39,7 +39,7 @@ def names(tree: bytes) -> bytes:
 
 
 REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
-    # Other kinds of files, whatever they are called.
+    # Other types of files.
     "svg": (
         b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
         NO_DOCUMENT,
@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
     "png-zip": (png() + archive(), FOREIGN),
     "png-html": (png() + SCRIPT, FOREIGN),
     "tiff-zip": (tiff() + archive(), FOREIGN),
-    # What no page shows, or what changes what is shown.
+    # Content that pages do not show, or that changes what they show.
     "script-by-name": (
         pdf(catalog=names(b"JavaScript"), more=[b"<< /S /JavaScript /JS (app.alert(1)) >>"]),
         ACTIVE,
@@ -88,13 +88,13 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
         ATTACHED,
     ),
     "file-on-a-page": (pdf(**note(b"/Subtype /FileAttachment")), ATTACHED),
-    "film-on-a-page": (pdf(**note(b"/Subtype /RichMedia")), "page 1 has a sound, a film"),
+    "film-on-a-page": (pdf(**note(b"/Subtype /RichMedia")), "page 1 has audio, video"),
     "xfa": (pdf(catalog=b"/AcroForm << /Fields [] /XFA [(a) %d 0 R] >>" % FIRST, more=[stream(b"")]), "XFA"),
     "animation": (
         papers.picture("PNG", save_all=True, append_images=[papers.Image.new("RGB", (40, 30), "red")]),
         "animated",
     ),
-    # Locked, broken, cut off.
+    # Encrypted, damaged or incomplete.
     "encrypted": (
         pdf(
             trailer=b"/ID [(a) (a)] /Encrypt << /Filter /Standard /V 1 /R 2 /O (%s) /U (%s) /P -4 >>"
@@ -111,9 +111,9 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
     "half-a-tiff": (tiff(2)[:-300], BROKEN),
     "page-that-is-not-there": (pdf().replace(b"/Count 1 ", b"/Count 9 "), BROKEN),
     "pages-in-a-circle": (pdf().replace(b"/Kids [5 0 R]", b"/Kids [2 0 R]"), BROKEN),
-    # Too much.
-    "10,000-pages": (pdf(10_000), "10,000 pages, more than 500"),
-    "600-frames": (tiff(600), "600 pages, more than 500"),
+    # Too large.
+    "10,000-pages": (pdf(10_000), "10,000 pages, and the limit is 500"),
+    "600-frames": (tiff(600), "600 pages, and the limit is 500"),
     "huge-png": (papers.png_of(50_000, 50_000, papers.zeros(500)), MANY_PIXELS),
     "huge-jpeg": (papers.jpeg_of(65_500, 65_500), MANY_PIXELS),
     "huge-tiff": (papers.tiff_of(2**31 - 1, 2**31 - 1), MANY_PIXELS),
@@ -150,8 +150,8 @@ SHOWN: dict[str, tuple[bytes, str, int]] = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the reader says of all of them."""
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the reader's report on all documents."""
     folder = tmp_path_factory.mktemp("hostile")
     for name, (content, *_) in (REFUSED | SHOWN).items():
         (folder / name).write_bytes(content)
@@ -161,24 +161,24 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_in_words(name: str, told: dict[str, Any]) -> None:
+def test_it_is_refused_with_a_message(name: str, report: dict[str, Any]) -> None:
     _, words = REFUSED[name]
-    said = told["documents"][name]["inspected"]
-    assert isinstance(said, str)
-    assert any(each in said for each in ([words] if isinstance(words, str) else words))
-    assert said.startswith(("it", "the program"))
-    assert "; " in said
+    message = report["documents"][name]["inspected"]
+    assert isinstance(message, str)
+    assert any(each in message for each in ([words] if isinstance(words, str) else words))
+    assert message.startswith(("it", "reading it", "the process"))
+    assert "; " in message
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_it_is_shown_as_it_is(name: str, told: dict[str, Any]) -> None:
+def test_it_is_shown_unchanged(name: str, report: dict[str, Any]) -> None:
     _, content_type, pages = SHOWN[name]
-    assert told["documents"][name]["inspected"] == [content_type, pages, False]
-    width, height = told["documents"][name]["drawn"]
+    assert report["documents"][name]["inspected"] == [content_type, pages, False]
+    width, height = report["documents"][name]["drawn"]
     assert 1 <= width <= 1200
     assert 1 <= height <= 16_000
     assert width * height <= 16_000_000
 
 
-def test_memory_is_bounded(told: dict[str, Any]) -> None:
-    assert told["peak"] <= 2**30
+def test_memory_is_limited(report: dict[str, Any]) -> None:
+    assert report["peak"] <= 2**30

@@ -1,4 +1,4 @@
-"""The renderer: what it says of good documents, how it draws them, and how it lives with its child."""
+"""The renderer: inspecting and drawing valid documents, and managing its child processes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def renderer() -> Iterator[Renderer]:
 
 
 def children() -> set[int]:
-    """The ids of this process's children."""
+    """Return the ids of this process's children."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
-        # Processes end while we look.
+        # Processes may end during the search.
         with contextlib.suppress(OSError):
             parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
             if int(parent) == os.getpid():
@@ -41,7 +41,7 @@ def children() -> set[int]:
 
 
 class OwnChild:
-    """A renderer with a child that has been seen to start."""
+    """Return a renderer whose child has started."""
 
     def __init__(self, seconds: float = 20.0) -> None:
         before = children()
@@ -49,7 +49,7 @@ class OwnChild:
         self.renderer.inspect(pdf())
         [self.pid] = children() - before
 
-    def told(self, name: str) -> str:
+    def proc_file(self, name: str) -> str:
         return Path(f"/proc/{self.pid}/{name}").read_text()
 
     def __enter__(self) -> OwnChild:
@@ -63,7 +63,7 @@ def drawn(renderer: Renderer, content: bytes, page: int = 1, width: int = 1200) 
     return Image.open(io.BytesIO(renderer.render(content, page, width))).convert("RGB")
 
 
-# --- what it says
+# --- inspecting
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def drawn(renderer: Renderer, content: bytes, page: int = 1, width: int = 1200) 
         (picture("TIFF", "RGB", compression="jpeg"), "image/tiff", 1),
     ],
 )
-def test_a_document_is_what_it_holds(renderer, content, content_type, pages):
+def test_the_content_determines_the_type(renderer, content, content_type, pages):
     assert renderer.inspect(content) == Inspection(content_type, pages, False)
 
 
@@ -116,10 +116,10 @@ def test_a_card_number_on_the_last_page_is_found(renderer):
     assert renderer.inspect(whole[:at] + b"/Contents 8 0 R" + whole[at + 15 :]).card_number
 
 
-# --- how it draws
+# --- drawing
 
 
-def test_a_page_is_as_wide_as_asked_and_has_its_text(renderer):
+def test_a_page_has_the_requested_width_and_its_text(renderer):
     page = drawn(renderer, pdf(text="Received with thanks."), width=595)
     assert page.size == (595, 842)
     assert page.mode == "RGB"
@@ -128,7 +128,7 @@ def test_a_page_is_as_wide_as_asked_and_has_its_text(renderer):
     assert darkest < 60
 
 
-def test_what_was_filled_into_a_form_is_drawn(renderer):
+def test_form_fields_are_drawn(renderer):
     appearance = stream(b"1 0 0 rg 0 0 99 99 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99]")
     widget = b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /Rect [0 0 99 99] /AP << /N %d 0 R >> >>"
     content = pdf(
@@ -168,7 +168,7 @@ def test_every_kind_of_picture_is_drawn_in_its_colours(renderer, kind, mode, col
     assert drawn(renderer, out.getvalue()).getpixel((20, 20)) == shown
 
 
-def test_a_picture_of_measured_values_is_drawn_from_its_darkest_to_its_brightest(renderer):
+def test_a_picture_of_measured_values_is_scaled_to_its_range(renderer):
     out = io.BytesIO()
     measured = Image.new("F", (50, 40), -3.0)
     measured.paste(9.0, (0, 0, 25, 40))
@@ -183,43 +183,45 @@ def test_a_photograph_is_drawn_upright(renderer):
     assert drawn(renderer, picture("JPEG", size=(40, 30), exif=turned)).size == (30, 40)
 
 
-def test_a_large_picture_is_drawn_smaller_and_a_small_one_as_it_is(renderer):
+def test_a_large_picture_is_scaled_down_and_a_small_one_is_not_enlarged(renderer):
     assert drawn(renderer, picture("PNG", size=(3000, 1000)), width=600).size == (600, 200)
     assert drawn(renderer, picture("PNG", size=(30, 10)), width=600).size == (30, 10)
     assert drawn(renderer, picture("PNG", "1", size=(1, 60_000))).height == 16_000
 
 
 @pytest.mark.parametrize("content", [pdf(2), tiff(2)])
-def test_a_page_that_is_not_there_is_refused(renderer, content):
+def test_a_missing_page_is_refused(renderer, content):
     assert renderer.render(content, 2)
-    with pytest.raises(RenderingError, match="it has 2 pages, and no page 3"):
+    with pytest.raises(RenderingError, match="it has 2 pages, so there is no page 3"):
         renderer.render(content, 3)
 
 
 @pytest.mark.parametrize(("page", "width"), [(0, 600), (-1, 600), (1, 0), (1, 2401), (2**40, 600)])
-def test_what_no_page_can_be_is_a_mistake_of_the_caller(renderer, page, width):
+def test_an_invalid_page_or_width_is_a_value_error(renderer, page, width):
     with pytest.raises(ValueError):
         renderer.render(pdf(), page, width)
 
 
-# --- how it lives
+# --- child processes
 
 
-def test_the_child_has_no_secrets_no_files_and_no_room(monkeypatch, tmp_path):
+def test_the_child_has_no_secrets_no_files_and_limited_memory(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "a secret")
     with (tmp_path / "secret").open("w") as secret:
         os.set_inheritable(secret.fileno(), True)
         with OwnChild() as child:
-            assert child.told("environ") == ""
+            assert child.proc_file("environ") == ""
             opened = [str(each.readlink()) for each in Path(f"/proc/{child.pid}/fd").iterdir()]
-            limits = {line[:25].strip(): line[26:].split()[0] for line in child.told("limits").splitlines()}
+            limits = {
+                line[:25].strip(): line[26:].split()[0] for line in child.proc_file("limits").splitlines()
+            }
     assert all(each.startswith("pipe:") or each == "/dev/null" for each in opened)
     assert limits["Max address space"] == str(2**30)
     assert limits["Max open files"] == limits["Max file size"] == limits["Max processes"] == "0"
 
 
-def test_a_slow_document_is_given_up_and_the_next_one_is_read():
-    # Left alone, it would first take all of its memory: more than twice as long.
+def test_a_slow_document_times_out_and_the_next_one_is_read():
+    # Without the time limit, it would exhaust its memory, which takes more than twice as long.
     with OwnChild(seconds=0.5) as child:
         with pytest.raises(RenderingError, match=r"more than 0\.5 seconds"):
             child.renderer.render(papers.nested_forms(6, 12), 1)
@@ -233,7 +235,7 @@ def test_a_child_that_dies_is_replaced():
         assert child.renderer.inspect(pdf(3)).pages == 3
 
 
-def test_a_closed_renderer_leaves_no_child_and_starts_anew():
+def test_a_closed_renderer_leaves_no_child_and_can_start_another():
     before = children()
     with OwnChild() as child:
         child.renderer.close()
@@ -241,8 +243,8 @@ def test_a_closed_renderer_leaves_no_child_and_starts_anew():
         assert child.renderer.inspect(png()).content_type == "image/png"
 
 
-def test_an_orphan_ends_with_its_questions():
-    """The child of a worker that was killed does not stay."""
+def test_a_child_ends_when_its_input_is_closed():
+    """The child of a killed worker does not stay behind."""
     reader, writer = os.pipe()
     if not (worker := os.fork()):
         with OwnChild() as child:
@@ -260,10 +262,10 @@ def test_an_orphan_ends_with_its_questions():
     assert gone.is_set()
 
 
-def test_a_fork_has_a_child_of_its_own():
+def test_a_forked_process_gets_its_own_child():
     with OwnChild() as child:
         if not (fork := os.fork()):
-            # No assertion here: it would run the rest of the tests twice.
+            # An assertion here would run the rest of the tests twice.
             os._exit(0 if child.renderer.inspect(pdf(7)).pages == 7 else 1)
         assert os.waitpid(fork, 0)[1] == 0
         assert child.renderer.inspect(pdf(5)).pages == 5
@@ -276,7 +278,7 @@ def test_threads_share_a_renderer(renderer):
         assert [found.pages for found in pool.map(renderer.inspect, map(pdf, counts))] == counts
 
 
-def test_an_asyncio_program_shares_a_renderer(renderer):
+def test_asyncio_code_shares_a_renderer(renderer):
     async def read() -> list[Inspection]:
         return await asyncio.gather(*(asyncio.to_thread(renderer.inspect, pdf(n)) for n in range(1, 6)))
 

@@ -28,12 +28,12 @@ ANCHORS = {"seven.yaml": anchors(7), "eight.yaml": anchors(8)}
 REFUSED = {
     "seven.yaml": ("line 6: it has more than 10,000 values", "replace aliases by their text"),
     "eight.yaml": ("line 6: it has more than 10,000 values", "replace aliases by their text"),
-    "itself.yaml": ("line 3: the alias *'m' refers to what contains it", "write it out"),
+    "itself.yaml": ("line 3: the alias *'m' refers to an object that contains it", "replace the alias"),
     "sixty.yaml": ("line 3: a number has more than 64 digits", "put it in quotes"),
     "digits.json": ("a number has more than 64 digits", "put it in quotes"),
     "deep.yaml": ("line 1: it nests lists or objects more than 32 levels deep", "nest them only as"),
-    "python.yaml": ("line 1: a tag that a case cannot hold", "remove it"),
-    "bool.yaml": ("line 3: a tag that does not suit its value", "remove it"),
+    "python.yaml": ("line 1: it has a YAML tag, which a case cannot have", "remove it"),
+    "bool.yaml": ("line 3: it has a YAML tag that does not match its value", "remove it"),
     "large.yaml": ("it has more than 1,048,576 bytes", "name the case file"),
     "pipe.yaml": ("it is a pipe, a socket or a device", "put a regular file there"),
 }
