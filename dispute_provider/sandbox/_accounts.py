@@ -1,4 +1,4 @@
-"""Accounts and keys, and those that a new world has."""
+"""Model accounts and keys, and name those of a new sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STRIPE_READONLY_KEY = "rk_test_readonly"
 MOOV_ACCOUNT = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50001"
 MOOV_MERCHANT = "5a4db0c5-0b0e-4c3b-8f5e-5a0db0c50002"
 MOOV_PUBLIC_KEY = "sandbox_public"
-MOOV_SECRET_KEY = "sandbox_secret"  # noqa: S105  # of the stand-in, and public
+MOOV_SECRET_KEY = "sandbox_secret"  # noqa: S105  # public: only the sandbox accepts it
 
 
 @dataclass(slots=True)
@@ -21,13 +21,15 @@ class Account:
     api: str
     livemode: bool = False
     origin: str | None = None
-    """Moov: the Origin its requests must carry, if any."""
+    """Moov: the Origin header that its requests must have; None for any."""
 
 
 @dataclass(slots=True)
 class StripeKey:
+    """One Stripe key."""
+
     account: str
-    """Of an organization's key: empty, it belongs to none."""
+    """Empty for an organization's key, which belongs to no account."""
     livemode: bool
     writes: bool
 

@@ -1,4 +1,4 @@
-"""The port: reads a request, lets the right API answer it, spoils what is to be spoilt, keeps the journal."""
+"""Route each request to its API, apply faults, and keep the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _APIS = {"v1": stripe, "accounts": moov, "oauth2": moov, "ping": moov}
 
 
 class SandboxApp:
-    """An ASGI application. Needs the server to offer `sandbox.hang_up` for faults that end a connection."""
+    """The ASGI application. Faults that end a connection need ``sandbox.hang_up`` in the server's scope."""
 
     def __init__(self) -> None:
         self.control = Control()
@@ -57,7 +57,7 @@ class SandboxApp:
 
 
 async def _repeat(world: World, api: Any, call: Call, fault: Fault) -> Call:
-    """Carry out all but the last of a request that a proxy repeats; returns the last, not yet carried out."""
+    """Carry out all but the last copy of a request that a proxy repeats, and return the last one."""
     for _ in range(fault.copies):
         copy = replace(call)
         reply = await _work(world, api, call, None)
@@ -72,7 +72,7 @@ async def _repeat(world: World, api: Any, call: Call, fault: Fault) -> Call:
 
 
 async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Response | None:
-    """The answer, or None where the connection ends before any work is done."""
+    """Return the answer; None if the connection ends before the request is carried out."""
     if fault is not None:
         call.fault = fault.name
         if fault.before:
@@ -134,5 +134,5 @@ async def _hang_up(scope: Scope, receive: Receive, send: Send, fault: Fault, rep
         await send({"type": "http.response.body", "body": half, "more_body": True})
     scope["sandbox.hang_up"](reset=fault.effect == "reset")
     while (await receive())["type"] != "http.disconnect":
-        # The server would answer 500 by itself if this returned before it saw the end.
+        # The server would answer 500 if this returned before it noticed the disconnect.
         pass

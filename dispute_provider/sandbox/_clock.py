@@ -1,4 +1,4 @@
-"""The sandbox's clock, and how Moov writes a moment."""
+"""The sandbox's clock, and Moov's format of a time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 
 def iso(moment: float) -> str:
-    """Unix seconds as `2026-11-22T04:35:00Z`."""
+    """Return Unix seconds as ``2026-11-22T04:35:00Z``."""
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock:
-    """Unix seconds; can be moved and stopped."""
+    """A clock in Unix seconds that can be set and frozen."""
 
     def __init__(self) -> None:
         self._offset = 0.0

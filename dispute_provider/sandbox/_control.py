@@ -1,4 +1,4 @@
-"""The sandbox's own API under /_sandbox: set it up, move its clock, spoil requests, read what arrived."""
+"""Serve the control endpoints under ``/_sandbox``: disputes, clock, faults, settings and journal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from dispute_provider.sandbox._wire import Call, Response, json_response
 
 
 class Control:
-    """Holds the world, so that a reset can replace it."""
+    """The control endpoints, and the state that a reset replaces."""
 
     def __init__(self) -> None:
         self.world = World()
 
     def answer(self, call: Call, client: str) -> Response:
-        """Answers in JSON; what cannot be is a 400 with its reason."""
+        """Answer in JSON; an invalid request gets a 400 with the reason."""
         try:
             if not ipaddress.ip_address(client).is_loopback:
-                return json_response(403, {"error": "only from this machine"})
+                problem = "the sandbox accepts control requests only from its own machine"
+                return json_response(403, {"error": problem})
             return json_response(200, self._act(call, json.loads(call.body or b"{}")))
         except KeyError as error:
-            return json_response(404, {"error": f"there is no {error}"})
+            return json_response(404, {"error": f"{error} does not exist"})
         except (ValueError, TypeError, AttributeError, re.error) as error:
             return json_response(400, {"error": str(error)})
 
@@ -93,7 +94,7 @@ class Control:
 
 
 def _add_account(world: World, given: dict[str, Any]) -> dict[str, Any]:
-    """{api, id, livemode?, origin?, keys: {key: "read" | "write"} for Stripe, {public: secret} for Moov}."""
+    """Add an account from the fields of :meth:`Sandbox.add_account`."""
     account = Account(given["id"], given["api"], given.get("livemode", False), given.get("origin"))
     world.accounts[account.api, account.id] = account
     for key, value in given.get("keys", {}).items():
@@ -108,7 +109,7 @@ def _add_account(world: World, given: dict[str, Any]) -> dict[str, Any]:
 def _move_clock(world: World, given: dict[str, Any]) -> dict[str, Any]:
     unknown = given.keys() - {"advance", "set", "frozen"}
     if unknown:
-        raise ValueError(f"the clock takes advance, set and frozen, not {', '.join(unknown)}")
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}; the clock takes advance, set and frozen")
     if "frozen" in given:
         world.clock.freeze(bool(given["frozen"]))
     if "set" in given:

@@ -1,4 +1,4 @@
-"""Rules that spoil chosen requests."""
+"""Inject faults into chosen requests."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 from dispute_provider.sandbox._wire import Call, Response, json_bytes
 
 BEFORE = {"status", "drop-before", "reset", "redirect"}
-"""Effects that take the place of the work, unless the rule says `after`."""
+"""Effects in place of carrying out the request, unless the rule has ``after``."""
 AROUND = {"delay", "stored-500"}
 AFTER = {"drop-after", "delay-after", "truncate", "wrong-json", "wrong-type", "repeat"}
 EFFECTS = BEFORE | AROUND | AFTER
 HANG_UP = {"drop-before", "drop-after", "reset", "truncate"}
 """Effects that end the connection."""
 _OWN = {"_random", "_removed", "matched", "spoilt"}
-"""Fields that no rule is given."""
+"""Fields that a rule's creator cannot set."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One rule: which requests, which of those, and what happens to them."""
+    """One rule: the requests that it matches, and its effect on them; see :meth:`Sandbox.fault`."""
 
     effect: str
     name: str = ""
@@ -35,22 +35,22 @@ class Fault:
     dispute: str | None = None
     account: str | None = None
     nth: int = 1
-    """The first of the matching requests that is spoilt, from 1."""
+    """The first matching request that is affected, from 1."""
     times: int | None = 1
-    """How many are spoilt; None is all."""
+    """How many requests are affected; None for all."""
     probability: float | None = None
     seed: int = 0
     after: bool = False
-    """The work is done first (for status, reset and redirect)."""
+    """Whether the request is carried out first (for status, reset and redirect)."""
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
-    """A string goes out as it is, anything else as JSON, None is an empty body."""
+    """A string is sent verbatim, any other value as JSON; None for an empty body."""
     seconds: float = 0
     to: str = ""
-    """Where a redirect leads: scheme and host."""
+    """The target of a redirect: scheme and host."""
     copies: int = 1
-    """How many more times a repeat sends the request, as a proxy would; the last answer goes out."""
+    """How many more times a repeat carries out the request, as a proxy would; the last answer is sent."""
     matched: int = 0
     spoilt: int = 0
     _random: random.Random = field(default_factory=random.Random, repr=False)
@@ -58,15 +58,18 @@ class Fault:
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Fault:
-        """Raises ValueError on an unknown effect or field. A match may stand under `match` or beside it."""
+        """Read a rule; the fields that match requests may be nested under ``match``.
+
+        :raises ValueError: for an unknown effect or field.
+        """
         flat = {**given.get("match", {}), **{key: value for key, value in given.items() if key != "match"}}
         unknown = flat.keys() - ({item.name for item in fields(cls)} - _OWN)
         if unknown:
-            raise ValueError(f"no fault field {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown fault field {', '.join(sorted(unknown))}")
         if flat.get("effect") not in EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(sorted(EFFECTS))}")
         if flat["effect"] == "redirect" and not flat.get("to"):
-            raise ValueError("a redirect needs `to`, a scheme and host")
+            raise ValueError("a redirect needs 'to': scheme and host")
         if flat.get("probability") is not None:
             flat.setdefault("times", None)
         re.compile(flat.get("path") or "")
@@ -76,7 +79,7 @@ class Fault:
         return fault
 
     def hits(self, call: Call) -> bool:
-        """Whether it spoils this request; counts it if it matches."""
+        """Return whether the rule affects a request, and count the request if it matches."""
         if (
             (self.api and self.api != call.api)
             or (self.method and self.method.upper() != call.method)
@@ -95,7 +98,7 @@ class Fault:
         return True
 
     async def delay_answer(self) -> None:
-        """Keep an answer back for the rule's seconds, or until the rule is removed."""
+        """Delay an answer for the rule's seconds, or until the rule is removed."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._removed.wait(), self.seconds)
 
@@ -108,7 +111,7 @@ class Fault:
         return self.effect in HANG_UP
 
     def spoil(self, call: Call, answer: Response | None) -> Response:
-        """The answer that goes out, from the one that would have."""
+        """Return the answer to send in place of the real one."""
         if self.effect == "status":
             kind = "text/plain" if isinstance(self.body, str) else "application/json"
             return Response(
@@ -124,11 +127,7 @@ class Fault:
             body = b'["not","what","was","asked","for"]' if self.body is None else self._body()
             return Response(answer.status, body, answer.headers, "application/json")
         if self.effect == "wrong-type":
-            page = (
-                b"<html><body>A proxy had something to say.</body></html>"
-                if self.body is None
-                else self._body()
-            )
+            page = b"<html><body>A proxy's error page.</body></html>" if self.body is None else self._body()
             return Response(answer.status, page, answer.headers, "text/html")
         return answer
 
@@ -142,7 +141,7 @@ class Fault:
 
 
 class Faults:
-    """The rules in force. The first that hits is the one that acts."""
+    """The current rules; the first that affects a request applies."""
 
     def __init__(self) -> None:
         self.rules: list[Fault] = []
@@ -151,7 +150,7 @@ class Faults:
         return next((rule for rule in self.rules if rule.hits(call)), None) if self.rules else None
 
     def remove(self, name: str | None = None) -> None:
-        """Remove the rules of a name, or all; answers that they delay go out at once.
+        """Remove the rules with a name, or all; answers that they delay are sent at once.
 
         :raises KeyError: if no rule has that name.
         """

@@ -1,4 +1,4 @@
-"""Bodies: bracketed forms, multipart, and what a file's first bytes say it is."""
+"""Decode bodies: bracketed forms and multipart; detect the type of a file by its first bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _MAGIC = (
 
 
 class FormError(ValueError):
-    """The body is not a form. `name` is the field at fault, if one is."""
+    """A body that is not a form.
+
+    :ivar name: the invalid field, if there is one.
+    """
 
     def __init__(self, message: str, name: str | None = None) -> None:
         super().__init__(message)
@@ -33,7 +36,7 @@ class FormError(ValueError):
 
 @dataclass(slots=True)
 class Upload:
-    """A file part: its declared name and type, and its bytes."""
+    """A file part with its declared name and type."""
 
     filename: str
     content_type: str
@@ -41,7 +44,10 @@ class Upload:
 
 
 def pairs(encoded: str) -> list[tuple[str, str]]:
-    """Decode `a=1&b=2`. Raises FormError on bytes that are not UTF-8."""
+    """Decode ``a=1&b=2``.
+
+    :raises FormError: if it is not UTF-8.
+    """
     found = []
     for item in encoded.split("&"):
         if item:
@@ -54,7 +60,7 @@ def pairs(encoded: str) -> list[tuple[str, str]]:
 
 
 def nest(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Bracketed names to a tree: `a[b]` nests, `a[]` lists, `a[0]` is a key "0" (see `as_list`)."""
+    """Turn bracketed names into a tree: ``a[b]`` nests, ``a[]`` appends, ``a[0]`` is a key (see as_list)."""
     tree: dict[str, Any] = {}
     for name, value in fields:
         match = _NAME.fullmatch(name)
@@ -69,7 +75,7 @@ def _put(tree: dict[str, Any], keys: list[str], value: Any, name: str) -> None:
     for position, key in enumerate(keys[:-1]):
         following: Any = [] if keys[position + 1] == "" else {}
         if isinstance(here, list):
-            # `a[][x]=1&a[][y]=2` is one item, a repeated x starts the next one.
+            # a[][x]=1&a[][y]=2 is one item; a repeated x starts the next one.
             if not here or not isinstance(here[-1], dict) or keys[position + 1] in here[-1]:
                 here.append(following)
             here = here[-1]
@@ -86,7 +92,7 @@ def _put(tree: dict[str, Any], keys: list[str], value: Any, name: str) -> None:
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """A decoded list, from `[]` or from indices; None where the value is not one."""
+    """Return a list that was decoded from ``[]`` or from indices; None if the value is not a list."""
     if isinstance(value, list):
         return value
     if isinstance(value, dict) and value and all(key.isascii() and key.isdigit() for key in value):
@@ -95,7 +101,10 @@ def as_list(value: Any) -> list[Any] | None:
 
 
 async def multipart(content_type: str, body: bytes) -> list[tuple[str, str | Upload]]:
-    """The parts in order. Raises FormError where the body is not multipart."""
+    """Return the parts in order.
+
+    :raises FormError: if the body is not multipart.
+    """
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
@@ -119,10 +128,10 @@ async def multipart(content_type: str, body: bytes) -> list[tuple[str, str | Upl
 
 
 def sniff(content: bytes) -> str | None:
-    """The type its first bytes announce: pdf, jpeg, png, tiff or None."""
+    """Return the content type by the first bytes: PDF, JPEG, PNG or TIFF; None for any other."""
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
 
 
 def page_count(content: bytes) -> int:
-    """Pages of a document; an image is one. A PDF whose pages are compressed away counts as one."""
+    """Return the pages of a document; 1 for an image and for a PDF with compressed page objects."""
     return max(1, len(_PDF_PAGE.findall(content))) if content.startswith(b"%PDF-") else 1

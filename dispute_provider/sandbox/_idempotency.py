@@ -1,4 +1,4 @@
-"""Stripe's memory of keyed requests: the first answer is the answer."""
+"""Remember requests with an idempotency key, as Stripe does: repeats get the first answer."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from dispute_provider.sandbox._wire import Response
 
 Key = tuple[str, bool, str]
 """Account, live mode, Idempotency-Key."""
-# Seconds; the API promises no more.
+# Seconds. Stripe guarantees no more.
 _KEPT = 24 * 3600.0
 
 
 @dataclass(slots=True)
 class Remembered:
+    """A request under a key, and its answer."""
+
     fingerprint: str
     request_id: str
     since: float
     answer: Response | None = None
-    """None while the first request is still at work."""
+    """None until the first request is carried out."""
 
 
 def fingerprint(method: str, path: str, parameters: Any) -> str:
-    """Of what is asked, not of its bytes: a multipart boundary differs with every attempt."""
+    """Return a hash of the decoded parameters, since a multipart boundary differs with every attempt."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Upload):
@@ -38,13 +40,13 @@ def fingerprint(method: str, path: str, parameters: Any) -> str:
 
 
 class IdempotencyKeys:
-    """Takes a key before the work, and keeps or releases it afterwards."""
+    """The keys in use: taken before a request is carried out, then kept or released."""
 
     def __init__(self) -> None:
         self._known: dict[Key, Remembered] = {}
 
     def begin(self, key: Key, print_: str, request_id: str, now: float) -> Remembered | None:
-        """What is remembered under the key; None if it was free, and is now taken."""
+        """Return the earlier request under a key; None if the key was free, and is now taken."""
         known = self._known.get(key)
         if known is None or now - known.since > _KEPT:
             self._known[key] = Remembered(print_, request_id, now)

@@ -1,4 +1,4 @@
-"""Keep every request and its response, raw; describe them when somebody reads the journal."""
+"""Keep every request and its answer, and describe them on request."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ _SECRET_FIELDS = frozenset({"client_secret", "refresh_token", "token"})
 
 @dataclass(slots=True)
 class JournalEntry:
+    """One request and its answer."""
+
     seq: int
     call: Call
     answer: Response | None
-    """None where the connection was ended instead."""
+    """None if the connection was ended instead."""
 
 
 class Journal:
-    """Every API request, in the order of their completion."""
+    """Every API request, in order of completion."""
 
     def __init__(self) -> None:
         self._entries: list[JournalEntry] = []
@@ -32,7 +34,7 @@ class Journal:
     def append(self, call: Call, answer: Response | None) -> None:
         self._last += 1
         if call.content_type == "multipart/form-data":
-            # Files are told by length and hash, so their bytes need not be kept here.
+            # Entries show only the length and hash of a file, so its bytes need not be kept.
             call.decoded = _plain(call.decoded, frozenset())
             call.body = json_bytes(
                 {"length": len(call.body), "sha256": hashlib.sha256(call.body).hexdigest()}

@@ -1,4 +1,4 @@
-"""Edits to successful answers: fields nulled, removed or replaced, as an API's oddities or bugs would."""
+"""Edit successful answers: set, remove or replace fields, to imitate an API's oddities and bugs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 from dispute_provider.sandbox._wire import Call, Response, json_bytes
 
-# The member that names an object, the most particular first: an item of evidence names its dispute as well.
+# Members with an object's id, the most specific first: an item of evidence also has its dispute's id.
 _IDS = ("evidenceID", "disputeID", "id", "accountID")
 
 
 @dataclass(slots=True)
 class Oddity:
-    """One edit of every answer in which an object appears, whether alone, in a list or expanded.
+    """One edit of every answer with an object, whether alone, in a list or expanded.
 
-    :param of: the id of the object; None edits the answer's body itself.
-    :param operation: only answers to this operation; None for all.
-    :param remove: JSON pointers (RFC 6901) of what is left out.
-    :param set: values by JSON pointer; the pointer "" replaces the object itself.
+    :param of: the id of the object; None, the default, to edit the answer's body.
+    :param operation: only edit answers to this operation; None, the default, for all.
+    :param remove: JSON pointers (RFC 6901) of the members to remove.
+    :param set: values by JSON pointer; the pointer "" replaces the object.
     """
 
     of: str | None = None
@@ -29,9 +29,12 @@ class Oddity:
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Oddity:
-        """Raises ValueError on an unknown field or a malformed pointer."""
+        """Read an edit.
+
+        :raises ValueError: for an unknown field or a malformed pointer.
+        """
         if unknown := given.keys() - {item.name for item in fields(cls)}:
-            raise ValueError(f"no oddity field {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown oddity field {', '.join(sorted(unknown))}")
         oddity = cls(**given)
         for pointer in (*oddity.remove, *filter(None, oddity.set)):
             if not pointer.startswith("/"):
@@ -42,7 +45,7 @@ class Oddity:
         return asdict(self)
 
     def edit(self, value: Any) -> Any:
-        """The value with every object that this is about edited."""
+        """Return a value with every matching object edited."""
         if isinstance(value, dict):
             value = {name: self.edit(item) for name, item in value.items()}
             named = next((value[name] for name in _IDS if name in value), None)
@@ -63,13 +66,13 @@ class Oddity:
 
 
 class Oddities:
-    """The edits in force, in the order in which they were added."""
+    """The current edits, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.rules: list[Oddity] = []
 
     def apply(self, call: Call, answer: Response) -> Response:
-        """The answer that goes out; errors and files stay as they are."""
+        """Return the edited answer; errors and files are not edited."""
         rules = [rule for rule in self.rules if rule.operation in (None, call.operation)]
         if not rules or not 200 <= answer.status < 300 or answer.content_type != "application/json":
             return answer
@@ -80,7 +83,7 @@ class Oddities:
 
 
 def _put(value: Any, pointer: str, item: Any, *, remove: bool = False) -> None:
-    """Set or remove what a pointer leads to; a pointer that leads nowhere does nothing."""
+    """Set or remove the value at a pointer; a pointer to a missing member has no effect."""
     *path, last = (token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
     for token in path:
         value = _member(value, token)

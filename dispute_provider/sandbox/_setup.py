@@ -1,4 +1,4 @@
-"""Disputes made and edited from outside either API: by the network, the issuer, or a colleague."""
+"""Create and edit disputes outside the APIs, as a network, an issuer or a colleague would."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dispute_provider.sandbox._objects.stripe import (
 )
 from dispute_provider.sandbox._state import World
 from dispute_provider.sandbox._stripe import disputes as stripe_disputes
-from dispute_provider.sandbox._stripe.charges import have_disputed
+from dispute_provider.sandbox._stripe.charges import mark_disputed
 from dispute_provider.sandbox._stripe.params import SUBMISSION_METHODS
 
 WEEK = 7 * 86400
@@ -42,7 +42,10 @@ _STRIPE_STATUSES = {*ANSWERABLE, *ANSWERABLE.values(), *CLOSED}
 
 
 def create(world: World, given: dict[str, Any]) -> dict[str, Any]:
-    """Make a dispute of either API. Raises ValueError on what cannot be."""
+    """Create a dispute of either API from the fields of :meth:`Sandbox.create_dispute`.
+
+    :raises ValueError: for an unknown field or an invalid value.
+    """
     match given.get("api"):
         case "stripe":
             return describe(world, _create_stripe(world, dict(given)))
@@ -52,7 +55,7 @@ def create(world: World, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe(world: World, dispute: StripeDispute | MoovDispute) -> dict[str, Any]:
-    """The API's own object, and what only the sandbox knows."""
+    """Return the API's object, with the facts that only the sandbox knows."""
     common = {
         "id": dispute.id,
         "account": dispute.account,
@@ -69,14 +72,18 @@ def describe(world: World, dispute: StripeDispute | MoovDispute) -> dict[str, An
 
 
 def find(world: World, identifier: str) -> StripeDispute | MoovDispute:
-    """Raises KeyError."""
+    """Return the dispute of either API with an id.
+
+    :raises KeyError: if there is none.
+    """
     return world.stripe.get(identifier) or world.moov[identifier]
 
 
 def edit(world: World, identifier: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Change a dispute behind the APIs' backs; `submit` is a colleague's in the Dashboard.
+    """Change a dispute outside the APIs, by the fields of :meth:`Sandbox.edit_dispute`.
 
-    Raises KeyError, ValueError.
+    :raises KeyError: if there is no such dispute.
+    :raises ValueError: for an unknown field or an invalid value.
     """
     dispute = find(world, identifier)
     if isinstance(dispute, StripeDispute):
@@ -90,12 +97,12 @@ def _create_stripe(world: World, given: dict[str, Any]) -> StripeDispute:
     number = next(world.sequence)
     identifier = str(given.pop("id", f"dp_sandbox{number:08d}"))
     if identifier in world.stripe:
-        raise ValueError(f"there is a dispute {identifier}")
+        raise ValueError(f"dispute {identifier} already exists")
     account = world.add_account("stripe", given.pop("account", None) or STRIPE_ACCOUNT).id
     due = _due(world, given, WEEK)
     value = _fill(given, _STRIPE)
     if value["status"] not in _STRIPE_STATUSES:
-        raise ValueError(f"no status {value['status']}")
+        raise ValueError(f"unknown status {value['status']}")
     _check_method(value["intended_submission_method"])
     intent = value.pop("payment_intent")
     evidence = value.pop("evidence")
@@ -114,7 +121,7 @@ def _create_stripe(world: World, given: dict[str, Any]) -> StripeDispute:
     )
     _stage_stripe(world, dispute, evidence)
     world.stripe[identifier] = dispute
-    have_disputed(world, dispute)
+    mark_disputed(world, dispute)
     stripe_disputes.watch_due_date(world, dispute)
     stripe_disputes.announce(world, dispute, "charge.dispute.created")
     return dispute
@@ -124,12 +131,12 @@ def _create_moov(world: World, given: dict[str, Any]) -> MoovDispute:
     number = next(world.sequence)
     identifier = str(given.pop("id", uuid.uuid5(_SEED, f"dispute {number}")))
     if identifier in world.moov or str(uuid.UUID(identifier)) != identifier:
-        raise ValueError(f"{identifier} is taken or is no uuid")
+        raise ValueError(f"dispute {identifier} already exists, or its id is not a UUID in lower case")
     account = world.add_account("moov", given.pop("account", None) or MOOV_ACCOUNT).id
     due = _due(world, given, WEEK)
     value = _fill(given, _MOOV)
     if value["status"] not in STATUSES or value["phase"] not in PHASES:
-        raise ValueError(f"no status {value['status']} or phase {value['phase']}")
+        raise ValueError(f"unknown status {value['status']} or phase {value['phase']}")
     evidence = value.pop("evidence")
     dispute = MoovDispute(
         id=identifier,
@@ -162,7 +169,7 @@ def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) ->
         dispute.case_type = given.get("case_type", "chargeback")
     status = given.pop("status", dispute.status)
     if status not in _STRIPE_STATUSES:
-        raise ValueError(f"no status {status}")
+        raise ValueError(f"unknown status {status}")
     _check_method(given.get("intended_submission_method"))
     metadata = given.pop("metadata", None)
     dispute.metadata = dispute.metadata if metadata is None else dict(metadata)
@@ -170,7 +177,7 @@ def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) ->
         if name not in _STRIPE or name in ("created", "livemode"):
             raise ValueError(f"{name} cannot be edited")
         setattr(dispute, name, value)
-    have_disputed(world, dispute)
+    mark_disputed(world, dispute)
     if reopened:
         dispute.stage_submitted = False
     if status != dispute.status:
@@ -182,7 +189,7 @@ def _edit_stripe(world: World, dispute: StripeDispute, given: dict[str, Any]) ->
 
 def _check_method(method: Any) -> None:
     if method is not None and method not in SUBMISSION_METHODS:
-        raise ValueError(f"no intended_submission_method {method}")
+        raise ValueError(f"unknown intended_submission_method {method}")
 
 
 def _edit_moov(world: World, dispute: MoovDispute, given: dict[str, Any]) -> None:
@@ -200,7 +207,7 @@ def _edit_moov(world: World, dispute: MoovDispute, given: dict[str, Any]) -> Non
         moov_evidence.watch_deadline(world, dispute)
     given = {_MOOV_NAMES.get(name, name): value for name, value in given.items()}
     if given.get("status", STATUSES[0]) not in STATUSES or given.get("phase", PHASES[0]) not in PHASES:
-        raise ValueError("no such status or phase")
+        raise ValueError(f"unknown status {given.get('status')} or phase {given.get('phase')}")
     for name, value in given.items():
         if name not in _MOOV_EDITABLE:
             raise ValueError(f"{name} cannot be edited")
@@ -223,12 +230,12 @@ _MOOV_EDITABLE = {
 def _fill(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     unknown = given.keys() - defaults.keys() - {"api"}
     if unknown:
-        raise ValueError(f"no field {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}")
     return {name: given.get(name, default) for name, default in defaults.items()}
 
 
 def _due(world: World, given: dict[str, Any], default: float) -> float | None:
-    """Unix seconds from `due_by`, or from `due_in` seconds; None where `due_by` is null."""
+    """Return the due date in Unix seconds, from ``due_by`` or ``due_in``; None if ``due_by`` is null."""
     within = given.pop("due_in", default)
     due = given.pop("due_by", world.clock.now() + within)
     return None if due is None else float(due)
@@ -244,7 +251,7 @@ trailer <</Root 1 0 R>>
 
 
 def _content(given: dict[str, Any]) -> tuple[str, bytes]:
-    """A file given as {filename, content (text)} or {filename, base64}; without either, a small PDF."""
+    """Return the name and bytes of a file; see :meth:`Sandbox.create_dispute`."""
     if "base64" in given:
         return given["filename"], base64.b64decode(given["base64"])
     content = given.get("content", _BLANK)
@@ -254,7 +261,7 @@ def _content(given: dict[str, Any]) -> tuple[str, bytes]:
 def _stage_stripe(world: World, dispute: StripeDispute, evidence: dict[str, Any]) -> None:
     for name, value in evidence.items():
         if name not in (*EVIDENCE_KEYS, "enhanced_evidence", "appeal"):
-            raise ValueError(f"no evidence {name}")
+            raise ValueError(f"unknown evidence field {name}")
         if name in FILES and isinstance(value, dict):
             filename, content = _content(value)
             file = StripeFile(
@@ -278,7 +285,7 @@ def _stage_moov(world: World, dispute: MoovDispute, evidence: dict[str, Any]) ->
     now = world.clock.now()
     for kind, values in evidence.items():
         if kind not in EVIDENCE_TYPES:
-            raise ValueError(f"no evidence type {kind}")
+            raise ValueError(f"unknown evidence type {kind}")
         for value in values if isinstance(values, list) else [values]:
             item = MoovEvidence(dispute.id, kind, now, now)
             if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Everything the sandbox remembers."""
+"""Hold the sandbox's state and settings."""
 
 from __future__ import annotations
 
@@ -31,34 +31,30 @@ from dispute_provider.sandbox._oddities import Oddities
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """How both APIs behave until told otherwise."""
+    """The settings of both APIs; see :meth:`Sandbox.settings`."""
 
     permissive: bool = False
-    """A second submission in the same stage is accepted, and counted."""
     unguarded: bool = False
-    """`permissive`, and idempotency keys are ignored: whatever arrives is carried out."""
     rate_limit: float = 0
-    """Requests an API takes in any one second; 0 is no limit."""
     settle_after: float = 3
-    """Seconds of the sandbox's clock from a submission to its outcome."""
     latency: float = 0
-    """Seconds every API request waits before its work is done."""
     stale_submit: bool = False
-    """Moov's submit answers with the dispute as it was before."""
     token_seconds: int = 3600
     absolute_expiry: bool = True
-    """Moov's `expires_in` is a moment in unix seconds; if not, seconds from now."""
     refresh_tokens: bool = True
 
     def describe(self) -> dict[str, Any]:
         return asdict(self)
 
     def update(self, changes: dict[str, Any]) -> None:
-        """Raises ValueError on a setting that does not exist or has another type."""
+        """Change settings.
+
+        :raises ValueError: for an unknown setting, or a value of the wrong type.
+        """
         for name, value in changes.items():
             known = next((item for item in fields(self) if item.name == name), None)
             if known is None:
-                raise ValueError(f"no setting {name!r}")
+                raise ValueError(f"unknown setting {name!r}")
             kinds: tuple[type, ...] = (
                 (int, float) if known.type in ("int", "float") else (type(known.default),)
             )
@@ -69,7 +65,7 @@ class SandboxSettings:
 
 @dataclass(slots=True)
 class World:
-    """All state. One event loop owns it, so nothing is locked."""
+    """All state. It belongs to one event loop, so it needs no locks."""
 
     clock: Clock = field(default_factory=Clock)
     settings: SandboxSettings = field(default_factory=SandboxSettings)
@@ -101,16 +97,16 @@ class World:
         return self.accounts.setdefault((api, identifier), Account(identifier, api))
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
-        """Have something happen once the clock has reached a moment."""
+        """Schedule an action for a time on the sandbox's clock."""
         heapq.heappush(self._due, (moment, next(self.sequence), action))
 
     def tick(self) -> None:
-        """Let everything happen that the clock has passed, in its order."""
+        """Run the scheduled actions that are due, in order."""
         while self._due and self._due[0][0] <= self.clock.now():
             heapq.heappop(self._due)[2]()
 
     def over_limit(self, api: str) -> bool:
-        """Whether this request is one too many for its second. Counted on the real clock."""
+        """Return whether a request exceeds the rate limit, which uses the real clock."""
         if not self.settings.rate_limit:
             return False
         arrivals = self._arrivals.setdefault(api, deque())

@@ -1,4 +1,4 @@
-"""One request and one answer, as both stand-ins see them."""
+"""Model a request and an answer for both APIs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Object = dict[str, Any]
 
 @dataclass(slots=True)
 class Call:
-    """A request, and what its handling found out about it (for the journal and the fault rules)."""
+    """A request, with the facts about it that the journal and the fault rules use."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Call:
     submitted: bool = False
     fault: str | None = None
     hold: float = 0.0
-    """Seconds the work is put off, after the idempotency key is taken."""
+    """Seconds between taking the idempotency key and carrying out the request."""
     stored_500: bool = False
 
     def header(self, name: str) -> str | None:
@@ -49,7 +49,7 @@ class Call:
 
 @dataclass(slots=True)
 class Response:
-    """Status, body and headers. A body without a content type goes out without one."""
+    """Status, body and headers. Without ``content_type``, the answer has no such header."""
 
     status: int
     body: bytes = b""
@@ -66,12 +66,12 @@ def json_response(status: int, value: Any, headers: dict[str, str] | None = None
 
 
 def split_path(raw_path: str) -> list[str]:
-    """Segments of a path, decoded after splitting: an escaped slash stays inside its segment."""
+    """Return the decoded segments of a path; an escaped slash stays inside its segment."""
     return [unquote(part) for part in raw_path.strip("/").split("/")]
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
-    """User and password of a Basic header, or None where it is not one."""
+    """Return the user and password of a Basic header; None for any other header."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None

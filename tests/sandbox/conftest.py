@@ -16,7 +16,7 @@ def running() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(running: Sandbox) -> Sandbox:
-    """A sandbox that remembers nothing, with its clock stopped."""
+    """Return the shared sandbox, reset and with a frozen clock."""
     running.reset()
     running.clock(frozen=True)
     return running

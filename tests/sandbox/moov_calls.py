@@ -1,4 +1,4 @@
-"""Calls that the tests of Moov's side share."""
+"""Calls shared by the tests of Moov's API in the sandbox."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def file(
 
 
 def keeps_contract(answer: httpx.Response, path: str, method: str) -> None:
-    """The answer is one that the operation documents, and has its shape."""
+    """Check that an operation documents the answer's status and schema."""
     operation = CONTRACT["paths"][f"/accounts/{{accountID}}/disputes{path}"][method]
     documented = operation["responses"][str(answer.status_code)]
     assert str(uuid.UUID(answer.headers["x-request-id"])) == answer.headers["x-request-id"]

@@ -1,4 +1,4 @@
-"""Calls that the tests of Stripe's side share."""
+"""Calls shared by the tests of Stripe's API in the sandbox."""
 
 from __future__ import annotations
 

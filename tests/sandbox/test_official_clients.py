@@ -1,4 +1,4 @@
-"""The APIs' own Python clients against the sandbox: every dispute operation they have."""
+"""The APIs' own Python clients work with the sandbox, for every dispute operation they have."""
 
 from __future__ import annotations
 

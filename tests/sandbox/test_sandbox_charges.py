@@ -1,4 +1,4 @@
-"""The sandbox's charges: the disputed one of each dispute, and what is set up beside."""
+"""The sandbox's charges: those of its disputes, and others that a test creates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_dispute_has_its_charge(sandbox: Sandbox, stripe: httpx.Client) -> Non
     assert (read["operation"], read["changed"]) == ("GetChargesCharge", False)
 
 
-def test_a_charge_is_set_up_and_then_disputed(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_a_charge_is_created_and_then_disputed(sandbox: Sandbox, stripe: httpx.Client) -> None:
     made = sandbox.create_charge(id="ch_1", amount=5000, amount_refunded=5000, created=7, fingerprint="A")
     assert stripe.get("/charges/ch_1").json() == made
     assert (made["disputed"], made["refunded"], made["created"]) == (False, True, 7)
@@ -28,7 +28,7 @@ def test_a_charge_is_set_up_and_then_disputed(sandbox: Sandbox, stripe: httpx.Cl
     assert stripe.get("/charges/ch_1").json() == made | {"disputed": True}
 
 
-def test_what_is_no_card_and_was_not_paid(sandbox: Sandbox) -> None:
+def test_a_charge_without_a_card_and_an_unpaid_one(sandbox: Sandbox) -> None:
     made = sandbox.create_charge(paid=False, fingerprint=None)
     assert (made["status"], made["paid"], made["payment_method_details"]) == (
         "failed",
@@ -43,7 +43,7 @@ def test_another_charge_becomes_the_disputed_one(sandbox: Sandbox, stripe: httpx
     assert stripe.get("/charges/ch_other").json()["disputed"] is True
 
 
-def test_charges_of_others_are_not_there(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_charges_of_other_accounts_are_not_found(sandbox: Sandbox, stripe: httpx.Client) -> None:
     sandbox.create_charge(id="ch_theirs", account="acct_other")
     sandbox.create_charge(id="ch_live", livemode=True)
     for identifier in ("ch_theirs", "ch_live", "ch_none"):
@@ -54,9 +54,10 @@ def test_charges_of_others_are_not_there(sandbox: Sandbox, stripe: httpx.Client)
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"), [({"colour": 1}, "has no colour"), ({"id": "ch_1"}, "there is a charge")]
+    ("fields", "message"),
+    [({"colour": 1}, "unknown charge field colour"), ({"id": "ch_1"}, "already exists")],
 )
-def test_what_cannot_be_set_up(sandbox: Sandbox, fields: dict[str, object], told: str) -> None:
+def test_an_invalid_charge_is_refused(sandbox: Sandbox, fields: dict[str, object], message: str) -> None:
     sandbox.create_charge(id="ch_1")
-    with pytest.raises(SandboxError, match=told):
+    with pytest.raises(SandboxError, match=message):
         sandbox.create_charge(**fields)

@@ -20,10 +20,10 @@ def staged(sandbox: Sandbox, api: str) -> str:
     return str(sandbox.create_dispute(api=api, evidence=evidence)["id"])
 
 
-# --- disputes from outside
+# --- creating and editing disputes
 
 
-def test_a_dispute_is_made_and_edited(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client) -> None:
+def test_a_dispute_is_created_and_edited(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client) -> None:
     made = sandbox.create_dispute(
         api="stripe",
         id="du_mine",
@@ -74,7 +74,7 @@ def test_a_dispute_is_made_and_edited(sandbox: Sandbox, stripe: httpx.Client, mo
         {"api": "moov", "evidence": {"png": "x"}},
     ],
 )
-def test_what_cannot_be_made_is_refused(sandbox: Sandbox, fields: dict[str, Any]) -> None:
+def test_an_invalid_dispute_is_refused(sandbox: Sandbox, fields: dict[str, Any]) -> None:
     with pytest.raises(SandboxError):
         sandbox.create_dispute(**fields)
     assert sandbox.disputes() == []
@@ -82,7 +82,7 @@ def test_what_cannot_be_made_is_refused(sandbox: Sandbox, fields: dict[str, Any]
 
 def test_other_refusals(sandbox: Sandbox) -> None:
     identifier = staged(sandbox, "stripe")
-    with pytest.raises(SandboxError, match="is a dispute"):
+    with pytest.raises(SandboxError, match="already exists"):
         sandbox.create_dispute(api="stripe", id=identifier)
     for ask in (
         lambda: sandbox.dispute("dp_unknown"),
@@ -110,7 +110,7 @@ def test_the_clock(sandbox: Sandbox) -> None:
     assert sandbox.clock() > running
 
 
-def test_reset_forgets(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_reset_restores_a_new_sandbox(sandbox: Sandbox, stripe: httpx.Client) -> None:
     staged(sandbox, "stripe")
     sandbox.fault(effect="status")
     sandbox.settings(permissive=True)
@@ -119,7 +119,7 @@ def test_reset_forgets(sandbox: Sandbox, stripe: httpx.Client) -> None:
     assert sandbox.settings()["permissive"] is False
 
 
-def test_only_this_machine_controls() -> None:
+def test_control_requests_from_other_machines_are_refused() -> None:
     sent: list[Any] = []
     scope = {
         "type": "http", "method": "GET", "raw_path": b"/_sandbox/journal", "query_string": b"",
@@ -139,7 +139,7 @@ def test_only_this_machine_controls() -> None:
 # --- the journal
 
 
-def test_the_journal_tells_everything_but_keys(
+def test_the_journal_has_everything_except_keys(
     sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client
 ) -> None:
     identifier = sandbox.create_dispute(api="stripe")["id"]
@@ -174,7 +174,7 @@ def test_the_journal_tells_everything_but_keys(
 
 @pytest.fixture(params=["stripe", "moov"])
 def submit(request: pytest.FixtureRequest, sandbox: Sandbox) -> Any:
-    """A submission of either API, and how often it went through."""
+    """Return a submission to an API, and the number of submissions that it received."""
     client: httpx.Client = request.getfixturevalue(request.param)
     identifier = staged(sandbox, request.param)
 
@@ -226,7 +226,7 @@ def test_any_status(sandbox: Sandbox, submit: Any, after: bool, submitted: int) 
     assert [entry["fault"] for entry in sandbox.journal()] == ["x", "status"]
 
 
-def test_spoilt_answers(sandbox: Sandbox, submit: Any) -> None:
+def test_faulty_answers(sandbox: Sandbox, submit: Any) -> None:
     sandbox.fault(effect="wrong-json")
     sandbox.fault(effect="wrong-json", body="{")
     sandbox.fault(effect="wrong-type")
@@ -259,7 +259,7 @@ def test_delays(sandbox: Sandbox, submit: Any) -> None:
     assert time.monotonic() - begun >= 0.1
 
 
-def test_a_rule_that_is_removed_delays_nothing_any_more(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_removing_a_rule_ends_its_delays(sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{staged(sandbox, 'stripe')}"
     sandbox.fault(name="kept/back", effect="delay-after", seconds=60)
     with ThreadPoolExecutor(1) as thread:
@@ -269,11 +269,11 @@ def test_a_rule_that_is_removed_delays_nothing_any_more(sandbox: Sandbox, stripe
         sandbox.remove_fault("kept/back")
         assert answer.result(10).status_code == 200
     assert sandbox.faults() == []
-    with pytest.raises(SandboxError, match="there is no 'kept/back'"):
+    with pytest.raises(SandboxError, match="'kept/back' does not exist"):
         sandbox.remove_fault("kept/back")
 
 
-def test_which_requests_are_spoilt(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client) -> None:
+def test_which_requests_a_rule_affects(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Client) -> None:
     one, two = staged(sandbox, "stripe"), staged(sandbox, "stripe")
 
     def spoilt(path: str) -> str:
@@ -330,17 +330,18 @@ def test_the_command_prints_its_address_and_stops() -> None:
     assert answer.status_code == 200
 
 
-def test_it_imports_neither_airflow_nor_what_it_judges() -> None:
+def test_it_imports_neither_airflow_nor_the_package_under_test() -> None:
     code = (
         "import sys, dispute_provider.sandbox.__main__;"
         "print([name for name in sys.modules if name.split('.')[0] == 'airflow'"
         " or name.startswith('dispute_provider.') and not name.startswith('dispute_provider.sandbox')])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+    # The package itself imports this module, which keeps its former paths.
+    assert run.stdout.strip() in ("[]", "['dispute_provider._former_paths']")
 
 
-def test_two_sandboxes_side_by_side() -> None:
+def test_two_sandboxes_are_independent() -> None:
     with Sandbox() as one, Sandbox() as two:
         one.create_dispute(api="moov")
         assert (len(one.disputes()), len(two.disputes())) == (1, 0)
@@ -350,7 +351,7 @@ def test_two_sandboxes_side_by_side() -> None:
         httpx.get(url)
 
 
-# --- odd answers
+# --- edited answers
 
 
 def test_an_answer_is_edited_wherever_its_object_appears(sandbox: Sandbox, stripe: httpx.Client) -> None:
@@ -372,7 +373,7 @@ def test_an_answer_is_edited_wherever_its_object_appears(sandbox: Sandbox, strip
     assert "reason" in stripe.get(f"/disputes/{odd}").json()
 
 
-def test_an_item_of_a_list_is_broken_and_a_body_edited(sandbox: Sandbox, moov: httpx.Client) -> None:
+def test_an_item_of_a_list_and_a_body_are_edited(sandbox: Sandbox, moov: httpx.Client) -> None:
     broken = staged(sandbox, "moov")
     whole = staged(sandbox, "moov")
     [item] = sandbox.dispute(whole)["evidence"]
@@ -389,7 +390,7 @@ def test_an_item_of_a_list_is_broken_and_a_body_edited(sandbox: Sandbox, moov: h
 @pytest.mark.parametrize(
     "fields", [{"colour": "red"}, {"set": {"status": "won"}}, {"remove": ["a"]}, {"remove": [""]}]
 )
-def test_what_is_no_oddity_is_refused(sandbox: Sandbox, fields: dict[str, Any]) -> None:
+def test_an_invalid_oddity_is_refused(sandbox: Sandbox, fields: dict[str, Any]) -> None:
     with pytest.raises(SandboxError):
         sandbox.odd(**fields)
 

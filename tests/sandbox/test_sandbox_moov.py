@@ -18,7 +18,7 @@ from moov_calls import (
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, MOOV_MERCHANT, MOOV_PUBLIC_KEY, MOOV_SECRET_KEY, Sandbox
 
-# --- who asks
+# --- authentication
 
 
 @pytest.mark.parametrize("header", ["Basic !", "Bearer x", "Basic c2FuZGJveF9wdWJsaWM6eA=="])
@@ -95,9 +95,9 @@ def test_tokens_expire_refresh_and_are_revoked(sandbox: Sandbox, absolute: bool)
     assert status(fresh.json()["access_token"]) == 401
     sandbox.settings(refresh_tokens=False)
     assert "refresh_token" not in token(sandbox).json()
-    told = json.dumps(sandbox.journal())
-    assert MOOV_SECRET_KEY not in told
-    assert given["access_token"] not in told
+    journal = json.dumps(sandbox.journal())
+    assert MOOV_SECRET_KEY not in journal
+    assert given["access_token"] not in journal
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_bad_token_request_is_400(sandbox: Sandbox, content_type: str, body: b
 # --- reading
 
 
-def test_the_object_keeps_the_contract(sandbox: Sandbox, moov: httpx.Client) -> None:
+def test_the_object_matches_the_contract(sandbox: Sandbox, moov: httpx.Client) -> None:
     path = dispute_of(sandbox, amount=99, networkReasonCode="13.1", merchant=str(uuid.uuid4()))
     answer = moov.get(path)
     keeps_contract(answer, "/{disputeID}", "get")

@@ -20,7 +20,7 @@ from dispute_provider.sandbox import Sandbox
 # --- evidence
 
 
-def test_evidence_is_kept_changed_read_and_deleted(sandbox: Sandbox, moov: httpx.Client) -> None:
+def test_evidence_is_stored_changed_read_and_deleted(sandbox: Sandbox, moov: httpx.Client) -> None:
     path = dispute_of(sandbox)
     written = text(moov, path, "Ö\n")
     keeps_contract(written, "/{disputeID}/evidence-text", "post")
@@ -73,7 +73,7 @@ def test_a_bad_file_is_422(
     assert moov.get(f"{path}/evidence").json() == []
 
 
-def test_what_files_may_be(sandbox: Sandbox, moov: httpx.Client) -> None:
+def test_accepted_files(sandbox: Sandbox, moov: httpx.Client) -> None:
     path = dispute_of(sandbox)
     assert file(moov, path, JPEG, "image/jpeg").status_code == 201
     assert file(moov, path, PDF + bytes(4_000_000 - len(PDF))).status_code == 201

@@ -8,7 +8,7 @@ from stripe_calls import dispute_of, keeps_contract, refusal, upload
 
 from dispute_provider.sandbox import STRIPE_READONLY_KEY, Sandbox, SandboxError
 
-# --- who asks
+# --- authentication
 
 
 @pytest.mark.parametrize("header", ["", "Bearer sk_test_other", "Basic !", "Bearer sk_live_sandbox"])
@@ -30,7 +30,7 @@ def test_a_restricted_key_reads_but_does_not_write(sandbox: Sandbox, stripe: htt
     refusal(upload(stripe, headers=headers), 403)
 
 
-def test_accounts_are_apart(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_accounts_are_separate(sandbox: Sandbox, stripe: httpx.Client) -> None:
     theirs = dispute_of(sandbox, account="acct_other")
     header = {"Stripe-Account": "acct_other"}
     assert refusal(stripe.get(f"/disputes/{theirs}"), 404)["code"] == "resource_missing"
@@ -66,7 +66,7 @@ def test_the_version_is_echoed_and_hides_no_newer_field(sandbox: Sandbox, stripe
 
 
 @pytest.mark.parametrize("method", ["manual", "prefer_manual", "prefer_smart_disputes", "smart_disputes"])
-def test_how_a_dispute_is_to_be_submitted(method: str, sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_the_submission_method_of_a_dispute(method: str, sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{dispute_of(sandbox, intended_submission_method='smart_disputes')}"
     body = {"intended_submission_method": method, "submit": "false"}
     assert stripe.post(path, data=body).json()["intended_submission_method"] == method
@@ -89,9 +89,7 @@ def test_an_account_without_smart_disputes(sandbox: Sandbox, stripe: httpx.Clien
     assert sandbox.dispute(identifier)["submissions"] == []
 
 
-def test_a_dispute_that_does_not_show_how_it_is_to_be_submitted(
-    sandbox: Sandbox, stripe: httpx.Client
-) -> None:
+def test_a_dispute_that_does_not_show_its_submission_method(sandbox: Sandbox, stripe: httpx.Client) -> None:
     identifier = dispute_of(
         sandbox,
         intended_submission_method="smart_disputes",
@@ -104,8 +102,8 @@ def test_a_dispute_that_does_not_show_how_it_is_to_be_submitted(
     assert sandbox.dispute(identifier)["submissions"]
 
 
-def test_an_unknown_submission_method_cannot_be_set_up(sandbox: Sandbox) -> None:
-    with pytest.raises(SandboxError, match="no intended_submission_method sometimes"):
+def test_an_unknown_submission_method_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="unknown intended_submission_method sometimes"):
         dispute_of(sandbox, intended_submission_method="sometimes")
 
 
@@ -128,7 +126,7 @@ def test_a_wrong_key_is_quoted_with_its_last_characters(stripe: httpx.Client) ->
 
 
 @pytest.mark.parametrize("status", ["needs_response", "warning_needs_response"])
-def test_the_object_keeps_the_contract(sandbox: Sandbox, stripe: httpx.Client, status: str) -> None:
+def test_the_object_matches_the_contract(sandbox: Sandbox, stripe: httpx.Client, status: str) -> None:
     shown = stripe.get(f"/disputes/{dispute_of(sandbox, status=status)}").json()
     keeps_contract(shown, "/v1/disputes/{dispute}", "get")
     keeps_contract(stripe.get("/disputes").json(), "/v1/disputes", "get")
@@ -232,7 +230,7 @@ def test_enhanced_evidence(sandbox: Sandbox, stripe: httpx.Client) -> None:
         ("evidence[customer_name]=%ff", None, None),
     ],
 )
-def test_what_is_not_known_or_too_long_is_refused(
+def test_unknown_and_overlong_parameters_are_refused(
     sandbox: Sandbox, stripe: httpx.Client, body: str, param: str | None, code: str | None
 ) -> None:
     identifier = dispute_of(sandbox)
@@ -253,7 +251,7 @@ def test_lengths_are_counted_in_utf16(sandbox: Sandbox, stripe: httpx.Client) ->
     refusal(stripe.post(path, data={**body, "evidence[customer_name]": "😀" * 2501}))
 
 
-def test_the_texts_have_a_limit_together(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_all_texts_together_have_a_limit(sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{dispute_of(sandbox)}"
     long = [
         "access_activity_log", "cancellation_policy_disclosure", "cancellation_rebuttal",
@@ -327,7 +325,7 @@ def test_a_bad_query_is_refused(stripe: httpx.Client, query: str) -> None:
     refusal(stripe.get(f"/disputes?{query}"))
 
 
-def test_events_tell_the_story(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_events_report_each_change(sandbox: Sandbox, stripe: httpx.Client) -> None:
     identifier = dispute_of(sandbox, outcome="won")
     stripe.post(f"/disputes/{identifier}", data={"evidence[customer_name]": "Jo"})
     sandbox.clock(advance=5)

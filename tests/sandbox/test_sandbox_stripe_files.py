@@ -18,7 +18,7 @@ def test_a_file_can_be_read_back(stripe: httpx.Client) -> None:
     refusal(stripe.get("/files/file_unknown"), 404)
 
 
-def test_what_files_may_be(stripe: httpx.Client) -> None:
+def test_accepted_files(stripe: httpx.Client) -> None:
     assert upload(stripe, JPEG).json()["type"] == "jpg"
     assert upload(stripe, b"plain text").status_code == 400
     assert upload(stripe, b"").status_code == 400
@@ -29,7 +29,7 @@ def test_what_files_may_be(stripe: httpx.Client) -> None:
     refusal(stripe.post("/files", data={"purpose": "dispute_evidence"}))
 
 
-def test_what_may_be_attached(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_attachable_files(sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{dispute_of(sandbox)}"
 
     def attach(name: str, file: httpx.Response) -> httpx.Response:
@@ -82,7 +82,7 @@ def test_a_file_must_come_as_multipart(stripe: httpx.Client, content_type: str, 
     refusal(stripe.post("/files", content=body, headers={"Content-Type": content_type}))
 
 
-def test_mastercard_takes_fewer_pages(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_mastercard_accepts_fewer_pages(sandbox: Sandbox, stripe: httpx.Client) -> None:
     file = upload(stripe, b"%PDF-1.4 " + b"/Type /Page " * 20).json()["id"]
     for brand, status in (("visa", 200), ("mastercard", 400)):
         path = f"/disputes/{dispute_of(sandbox, brand=brand)}"
@@ -94,7 +94,7 @@ def test_mastercard_takes_fewer_pages(sandbox: Sandbox, stripe: httpx.Client) ->
     ("content", "code"),
     [("/Type /Page " * 50, "dispute_evidence_page_limit_exceeded"), (" " * 4_500_000, None)],
 )
-def test_what_a_colleague_attached_counts_when_it_is_submitted(
+def test_a_colleague_s_files_count_towards_the_limits_of_a_submission(
     sandbox: Sandbox, stripe: httpx.Client, content: str, code: str | None
 ) -> None:
     attached = {"receipt": {"filename": "r.pdf", "content": f"%PDF-1.4 {content}"}}

@@ -61,7 +61,7 @@ def test_a_closed_dispute_refuses(sandbox: Sandbox, stripe: httpx.Client, status
         assert "code" not in error
 
 
-def test_nothing_is_taken_after_the_due_date(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_nothing_is_accepted_after_the_due_date(sandbox: Sandbox, stripe: httpx.Client) -> None:
     identifier = dispute_of(sandbox, due_in=60, evidence={"customer_name": "Jo"})
     path = f"/disputes/{identifier}"
     sandbox.clock(advance=61)
@@ -75,7 +75,7 @@ def test_nothing_is_taken_after_the_due_date(sandbox: Sandbox, stripe: httpx.Cli
     )
 
 
-def test_nothing_cannot_be_submitted(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_a_submission_without_evidence_is_refused(sandbox: Sandbox, stripe: httpx.Client) -> None:
     refusal(stripe.post(f"/disputes/{dispute_of(sandbox)}", data={"submit": "true"}))
 
 
@@ -123,7 +123,7 @@ def test_an_outcome_can_be_set(sandbox: Sandbox, stripe: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["prefer_manual", "prefer_smart_disputes", "smart_disputes"])
-def test_smart_disputes_submit_by_themselves(method: str, sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_smart_disputes_submit_automatically(method: str, sandbox: Sandbox, stripe: httpx.Client) -> None:
     fields = {"intended_submission_method": method, "due_in": 60}
     identifier = dispute_of(sandbox, evidence={"customer_name": "Jo"}, **fields)
     sandbox.clock(advance=60)
@@ -153,7 +153,7 @@ def test_the_first_answer_is_replayed(sandbox: Sandbox, stripe: httpx.Client) ->
     assert [entry["submitted"] for entry in sandbox.journal()] == [True, False]
     error = refusal(stripe.post(path, data={"metadata[a]": "b"}, headers=headers))
     assert error["type"] == "idempotency_error"
-    # A refusal by state is kept as well, under the key of the account that asked.
+    # A refusal by state is stored as well, under the key of the calling account.
     late = {"Idempotency-Key": "k2"}
     refusal(stripe.post(path, data={"submit": "true"}, headers=late))
     assert stripe.post(path, data={"submit": "true"}, headers=late).headers["idempotent-replayed"] == "true"
@@ -162,7 +162,7 @@ def test_the_first_answer_is_replayed(sandbox: Sandbox, stripe: httpx.Client) ->
     assert answer.status_code == 200
 
 
-def test_failed_validation_is_not_kept(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_failed_validation_is_not_stored(sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{dispute_of(sandbox)}"
     headers = {"Idempotency-Key": "k1"}
     refusal(stripe.post(path, data={"submit": "perhaps"}, headers=headers))
@@ -171,7 +171,7 @@ def test_failed_validation_is_not_kept(sandbox: Sandbox, stripe: httpx.Client) -
         refusal(stripe.post(path, headers={"Idempotency-Key": key}))
 
 
-def test_a_file_is_the_same_whatever_its_boundary(stripe: httpx.Client) -> None:
+def test_a_file_is_the_same_with_any_multipart_boundary(stripe: httpx.Client) -> None:
     first = upload(stripe, headers={"Idempotency-Key": "f"}).json()
     assert upload(stripe, headers={"Idempotency-Key": "f"}).json() == first
     assert refusal(upload(stripe, PNG, headers={"Idempotency-Key": "f"}))["type"] == "idempotency_error"
@@ -215,9 +215,7 @@ def test_an_escaped_slash_stays_in_the_id(sandbox: Sandbox, stripe: httpx.Client
     refusal(stripe.delete("/disputes/x"), 404)
 
 
-def test_the_appeal_stage_takes_an_appeal_and_no_other_evidence(
-    sandbox: Sandbox, stripe: httpx.Client
-) -> None:
+def test_the_appeal_stage_accepts_only_an_appeal(sandbox: Sandbox, stripe: httpx.Client) -> None:
     path = f"/disputes/{dispute_of(sandbox, status='appeal_needs_response')}"
     other = {"evidence[customer_name]": "Jo", "evidence[appeal][card][reason_for_filing]": "Signed for."}
     refused = refusal(stripe.post(path, data=other | {"submit": "false"}))
@@ -231,7 +229,7 @@ def test_the_appeal_stage_takes_an_appeal_and_no_other_evidence(
 
 @pytest.mark.parametrize("status", ["needs_response", "warning_needs_response"])
 @pytest.mark.parametrize("submit", ["true", "false"])
-def test_the_other_stages_take_no_appeal(
+def test_the_other_stages_do_not_accept_an_appeal(
     sandbox: Sandbox, stripe: httpx.Client, status: str, submit: str
 ) -> None:
     path = f"/disputes/{dispute_of(sandbox, status=status, evidence={'customer_name': 'Jo'})}"
@@ -242,7 +240,9 @@ def test_the_other_stages_take_no_appeal(
     assert stripe.get(path).json() == before
 
 
-def test_the_evidence_of_earlier_stages_is_no_appeal(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_the_evidence_of_earlier_stages_does_not_count_as_an_appeal(
+    sandbox: Sandbox, stripe: httpx.Client
+) -> None:
     identifier = dispute_of(sandbox, evidence={"customer_name": "Jo"}, status="appeal_needs_response")
     path = f"/disputes/{identifier}"
     assert "no evidence to submit" in refusal(stripe.post(path, data={"submit": "true"}))["message"]
@@ -255,7 +255,7 @@ def test_the_evidence_of_earlier_stages_is_no_appeal(sandbox: Sandbox, stripe: h
     assert submission["evidence"] == {"appeal": {"card": {"reason_for_filing": "Signed for."}}}
 
 
-def test_the_limits_of_files_hold_for_an_appeal(sandbox: Sandbox, stripe: httpx.Client) -> None:
+def test_the_limits_of_files_apply_to_an_appeal(sandbox: Sandbox, stripe: httpx.Client) -> None:
     pages = {"filename": "long.pdf", "content": "%PDF-1.4\n" + "<</Type /Page >>\n" * 50}
     named = sandbox.create_dispute(api="stripe", evidence={"receipt": pages})["object"]["evidence"]["receipt"]
     path = f"/disputes/{dispute_of(sandbox, status='appeal_needs_response')}"

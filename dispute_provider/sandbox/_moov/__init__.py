@@ -1,1 +1,1 @@
-"""Moov's side of the sandbox."""
+"""Moov's API in the sandbox."""

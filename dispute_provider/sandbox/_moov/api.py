@@ -1,4 +1,4 @@
-"""Moov's side of the port."""
+"""Route Moov's requests and carry out the operations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERSION = re.compile(r"v\d{4}\.(01|04|07|10)\.\d{2}|latest")
 
 
 def route(call: Call) -> None:
-    """Name the operation, account and dispute. An unknown path or method leaves the operation empty."""
+    """Set the operation, account and dispute of a call; an unknown path or method leaves no operation."""
     call.api = "moov"
     call.request_id = str(uuid.uuid4())
     match call.segments:
@@ -66,7 +66,7 @@ def route(call: Call) -> None:
 
 
 async def answer(world: World, call: Call) -> Response:
-    """Handle a routed request."""
+    """Carry out a routed request."""
     try:
         if not call.operation or not _VERSION.fullmatch(call.headers.get("x-moov-version", "latest")):
             raise MoovError(404)
@@ -80,7 +80,7 @@ async def answer(world: World, call: Call) -> Response:
 
 
 def dress(call: Call, reply: Response) -> None:
-    """The header that every answer of the API carries."""
+    """Add the header that every answer of the API has."""
     reply.headers["x-request-id"] = call.request_id
 
 

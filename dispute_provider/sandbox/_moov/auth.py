@@ -33,7 +33,7 @@ REFRESH_SECONDS = 30 * 86400
 
 
 class MoovError(Exception):
-    """An error answer: a status, and a body where the API documents one."""
+    """An error answer: a status, and a body if the API documents one."""
 
     def __init__(self, status: int, body: str | dict[str, Any] | None = None) -> None:
         super().__init__(status, body)
@@ -45,7 +45,10 @@ class MoovError(Exception):
 
 
 def authorize(world: World, call: Call) -> None:
-    """Raises MoovError 401 for unknown credentials, 403 for what they do not cover."""
+    """Check the credentials of a call.
+
+    :raises MoovError: 401 for unknown credentials, 403 for a call that they do not cover.
+    """
     authorization = call.header("authorization") or ""
     account = world.accounts.get(("moov", call.account)) if call.account else None
     basic = basic_credentials(authorization)
@@ -132,7 +135,10 @@ def _read(call: Call, allowed: set[str]) -> dict[str, Any]:
 
 
 def _authenticate_client(world: World, call: Call, given: dict[str, Any]) -> None:
-    """The client names itself in the header or in the body. Raises MoovError 400."""
+    """Check the client's credentials in the header or the body.
+
+    :raises MoovError: 400 if they are invalid.
+    """
     basic = basic_credentials(call.header("authorization") or "")
     public, secret = basic or (given.get("client_id"), given.get("client_secret"))
     if not secret or world.moov_keys.get(str(public)) != secret:

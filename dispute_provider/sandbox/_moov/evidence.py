@@ -89,7 +89,10 @@ def submit(world: World, call: Call, dispute: MoovDispute) -> Response:
 
 
 def send(world: World, dispute: MoovDispute, request: str | None = None) -> None:
-    """Send what is uploaded to the bank; `request` is the API request that asked for it, if one did."""
+    """Send the uploaded evidence to the bank.
+
+    :param request: the API request that submitted it, if any.
+    """
     now = world.clock.now()
     dispute.status = "under-review"
     dispute.submitted = now
@@ -115,7 +118,7 @@ def accept(world: World, call: Call, dispute: MoovDispute) -> Response:
 
 
 def settle_later(world: World, dispute: MoovDispute) -> None:
-    """Have the issuer decide, `settle_after` seconds from now, if an outcome is set."""
+    """Schedule the issuer's decision, ``settle_after`` seconds from now, if an outcome is set."""
     count = len(dispute.submissions)
 
     def settle() -> None:
@@ -126,7 +129,7 @@ def settle_later(world: World, dispute: MoovDispute) -> None:
 
 
 def watch_deadline(world: World, dispute: MoovDispute) -> None:
-    """Nobody responded in time: it expires."""
+    """Let a dispute expire that was not answered in time."""
     respond_by = dispute.respond_by
 
     def expire() -> None:
@@ -191,7 +194,10 @@ async def _parts(call: Call) -> dict[str, Any]:
 
 
 def _file_form(call: Call, parts: dict[str, Any]) -> tuple[Upload, str]:
-    """The file and its type. Raises MoovError 422, naming everything at fault."""
+    """Return the file and its type.
+
+    :raises MoovError: 422, naming every invalid field.
+    """
     wrong: dict[str, Any] = {}
     if parts.get("evidenceType") not in EVIDENCE_TYPES:
         wrong["evidenceType"] = "is not one of the types"

@@ -1,4 +1,4 @@
-"""Moov's list of disputes and its filters."""
+"""List and filter Moov's disputes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _ORDERS = {"createdOn": "created", "respondBy": "respond_by", "status": "status"
 
 
 def list_disputes(world: World, call: Call) -> list[dict[str, Any]]:
-    """One page, newest first unless `orderBy` says otherwise. Raises MoovError 400."""
+    """Return one page, newest first unless ``orderBy`` is given.
+
+    :raises MoovError: 400 for invalid parameters.
+    """
     given = _query(call)
     skip = _number(given, "skip", 0, 0, 2**31)
     count = _number(given, "count", MAX_COUNT, 1, MAX_COUNT)

@@ -1,1 +1,1 @@
-"""The APIs' own objects: what the sandbox keeps, and how each looks from outside."""
+"""Model the APIs' objects: the sandbox's state, and its form in answers."""

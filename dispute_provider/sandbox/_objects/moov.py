@@ -1,4 +1,4 @@
-"""Moov's dispute, its evidence and its tokens, and how they look from outside."""
+"""Model Moov's disputes, evidence and tokens, and render them for answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MoovEvidence:
         return shown
 
     def render_created(self) -> dict[str, Any]:
-        """The shorter form that an upload answers with."""
+        """Return the shorter form in the answer to an upload."""
         return {
             "evidenceID": self.id,
             "disputeID": self.dispute,
@@ -76,7 +76,7 @@ class MoovEvidence:
 class MoovDispute:
     id: str
     account: str
-    """The platform's account, under whose path it is found."""
+    """The platform's account, which is part of its path."""
     merchant: str
     created: float
     amount: int
@@ -89,7 +89,7 @@ class MoovDispute:
     cardholder: str | None = None
     network_reason_description: str | None = None
     outcome: str | None = None
-    """What a submission leads to: won, lost, closed or resolved."""
+    """The decision after a submission: won, lost, closed or resolved; None for no decision."""
     submitted: float | None = None
     submissions: list[dict[str, Any]] = field(default_factory=list)
     evidence: dict[str, MoovEvidence] = field(default_factory=dict)

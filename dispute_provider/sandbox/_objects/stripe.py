@@ -1,4 +1,4 @@
-"""Stripe's dispute, file and charge, and how they look from outside."""
+"""Model Stripe's disputes, files and charges, and render them for answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ANSWERABLE = {
 FILE_LIFE = 274 * 86400
 """Nine months, in seconds."""
 CARD = "sandboxCard00001"
-"""Fingerprint of the card that pays unless another is given."""
+"""The default fingerprint of a card."""
 
 
 @dataclass(slots=True)
@@ -80,17 +80,17 @@ class StripeDispute:
     metadata: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     outcome: str | None = None
-    """What a submission leads to where its text does not say: won, lost or escalate."""
+    """The decision after a submission, unless its text determines it: won, lost or escalate."""
     intended_submission_method: str | None = "manual"
-    """Anything but manual has staged evidence submitted at the due date, by nobody; None: the account has no
-    Smart Disputes."""
+    """With any value but ``manual``, staged evidence is submitted automatically at the due date; None if the
+    account has no Smart Disputes."""
     shows_submission_method: bool = True
-    """Whether answers hold `intended_submission_method`; nobody knows which versions leave it out."""
+    """Whether answers have ``intended_submission_method``; which versions omit it is not documented."""
     payment_method: str = "card"
     submissions: list[dict[str, Any]] = field(default_factory=list)
     stage_submitted: bool = False
     withdrawn: bool = False
-    """The money has been taken (never for an inquiry)."""
+    """Whether the amount has been withdrawn (never for an inquiry)."""
 
     def __post_init__(self) -> None:
         self.evidence = {**dict.fromkeys(EVIDENCE_KEYS), "enhanced_evidence": {}, **self.evidence}
@@ -108,7 +108,7 @@ class StripeDispute:
         return any(map(_says_something, self.evidence.values()))
 
     def for_the_bank(self, evidence: dict[str, Any]) -> dict[str, Any]:
-        """What a submission sends: at the appeal stage the appeal, at the others everything else."""
+        """Return the evidence that a submission sends: the appeal at the appeal stage, otherwise the rest."""
         at_appeal = self.stage == "appeal"
         return {
             name: value
@@ -117,7 +117,7 @@ class StripeDispute:
         }
 
     def render(self, now: float, version: str) -> dict[str, Any]:
-        """Return the dispute object as an API version shows it; no version hides fields that came later."""
+        """Return the dispute in an API version's form; no version hides later fields."""
         details: dict[str, Any] = {
             "due_by": self.due_by,
             "enhanced_eligibility": self._eligibility(),
@@ -246,7 +246,7 @@ class StripeCharge:
     payment_method: str | None = "pm_sandbox"
     brand: str = "visa"
     fingerprint: str | None = CARD
-    """The same for all charges of one card; null for what is no card."""
+    """The same for all charges of one card; None for other payment methods."""
     receipt_email: str | None = "jo@example.com"
     payment_intent: str | None = None
 
@@ -285,7 +285,7 @@ class StripeCharge:
 
 
 def payment_intent(dispute: StripeDispute) -> dict[str, Any] | None:
-    """The payment behind the disputed charge, for `expand`."""
+    """Return the payment of the disputed charge, for ``expand``."""
     if dispute.payment_intent is None:
         return None
     return {

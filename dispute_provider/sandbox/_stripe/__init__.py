@@ -1,1 +1,1 @@
-"""Stripe's side of the sandbox."""
+"""Stripe's API in the sandbox."""

@@ -1,4 +1,4 @@
-"""Stripe's side of the port: routes, idempotency keys and operations."""
+"""Route Stripe's requests, apply idempotency keys and carry out the operations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EXPANDABLE = {"charge", "payment_intent", *(f"evidence.{name}" for name in FILE
 
 
 def route(call: Call) -> None:
-    """Name the operation and the dispute. An unknown path or method leaves the operation empty."""
+    """Set the operation and the dispute of a call; an unknown path or method leaves the operation empty."""
     call.api = "stripe"
     call.request_id = f"req_{secrets.token_hex(8)}"
     call.account = account_named(call)
@@ -56,7 +56,7 @@ def route(call: Call) -> None:
 
 
 async def answer(world: World, call: Call) -> Response:
-    """Handle a routed request, under its idempotency key if it has one."""
+    """Carry out a routed request, under its idempotency key if it has one."""
     taken: Key | None = None
     try:
         if not call.operation:
@@ -89,7 +89,7 @@ async def answer(world: World, call: Call) -> Response:
 
 
 def dress(call: Call, reply: Response) -> None:
-    """The headers that every answer of the API carries."""
+    """Add the headers that every answer of the API has."""
     reply.headers["Request-Id"] = call.request_id
     reply.headers["Stripe-Version"] = call.header("stripe-version") or VERSION
     key = call.header("idempotency-key")

@@ -10,7 +10,7 @@ from dispute_provider.sandbox._stripe.params import StripeError, invalid
 from dispute_provider.sandbox._wire import Call, basic_credentials, bearer_token
 
 VERSION = "2026-10-28.endive"
-"""Newest version, and what a call without a version is answered in."""
+"""The newest version, and the version of a call without one."""
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
 
 
@@ -22,7 +22,10 @@ class Caller:
 
 
 def authenticate(world: World, call: Call) -> Caller:
-    """Return who calls. Raises StripeError on a missing or unknown key, account or version."""
+    """Return the caller of a request.
+
+    :raises StripeError: for a missing or unknown key, account or version.
+    """
     authorization = call.header("authorization") or ""
     basic = basic_credentials(authorization)
     name = basic[0] if basic else bearer_token(authorization)
@@ -46,12 +49,12 @@ def authenticate(world: World, call: Call) -> Caller:
 
 
 def account_named(call: Call) -> str | None:
-    """Return the account that a call names, if it names one: Stripe-Context supersedes Stripe-Account."""
+    """Return the account in a call's headers, if any; Stripe-Context takes precedence over Stripe-Account."""
     context = call.header("stripe-context")
     return context.rpartition("/")[2] if context else call.header("stripe-account")
 
 
 def _masked(key: str) -> str:
-    """Return a key as Stripe quotes one that it refuses: its start and its last four characters."""
+    """Return a refused key as Stripe quotes it: its start and its last four characters."""
     start = "_".join(key.split("_")[:2]) + "_" if key.count("_") > 1 else ""
     return f"{start}{'*' * 12}{key[-4:]}"

@@ -1,4 +1,4 @@
-"""Stripe's charges: the disputed ones, and the earlier ones of the same customers."""
+"""Create Stripe's charges: disputed ones, and earlier ones of the same customers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ DAY = 86400
 
 
 def create(world: World, given: dict[str, Any]) -> dict[str, Any]:
-    """Make a charge from its fields, `created` in Unix seconds. Raises ValueError on what cannot be."""
+    """Create a charge from its fields, with ``created`` in Unix seconds.
+
+    :raises ValueError: for an unknown field or an invalid value.
+    """
     known = {each.name for each in fields(StripeCharge)}
     if unknown := given.keys() - known:
-        raise ValueError(f"a charge has no {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown charge field {', '.join(sorted(unknown))}")
     number = next(world.sequence)
     defaults = {"id": f"ch_sandbox{number:08d}", "livemode": False, "created": int(world.clock.now())}
     account = world.add_account("stripe", given.get("account") or STRIPE_ACCOUNT).id
     charge = StripeCharge(**{**defaults, **given, "account": account})
     if charge.id in world.charges:
-        raise ValueError(f"there is a charge {charge.id}")
+        raise ValueError(f"charge {charge.id} already exists")
     world.charges[charge.id] = charge
     return charge.render()
 
 
-def have_disputed(world: World, dispute: StripeDispute) -> None:
-    """Have a dispute's charge there, and disputed. One that was set up before stays as it is otherwise."""
+def mark_disputed(world: World, dispute: StripeDispute) -> None:
+    """Mark a dispute's charge as disputed; create the charge if it does not exist."""
     if dispute.charge not in world.charges:
         world.charges[dispute.charge] = StripeCharge(
             id=dispute.charge,

@@ -28,14 +28,14 @@ from dispute_provider.sandbox._wire import Call, utf16_length
 MAGIC = {"winning_evidence": "won", "losing_evidence": "lost", "escalate_inquiry_evidence": "escalate"}
 RESPONSE_SECONDS = 7 * 86400
 NETWORK_GRACE = 86400
-"""From a missed due date until the dispute is lost by it."""
+"""Seconds from a missed due date until the dispute is lost."""
 MAX_BYTES = 4_500_000
 MAX_PAGES = {"mastercard": 19}
 MAX_PAGES_OTHERS = 49
 
 
 def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, Any]) -> None:
-    """Stage what is given, and submit it if asked to. Nothing changes where anything is refused."""
+    """Stage the given evidence, and submit it if requested. A refusal changes nothing."""
     changes: dict[str, Any] = given.get("evidence") or {}
     method = given.get("intended_submission_method", dispute.intended_submission_method)
     submits = given.get("submit", bool(changes))
@@ -46,7 +46,7 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
     evidence = dispute.evidence
     if changes:
         _refuse_at_the_stage(dispute, changes)
-        # A dispute's evidence is replaced, never changed: what was told of it before stays true.
+        # The evidence is replaced, not changed in place, because earlier answers refer to it.
         evidence = copy.deepcopy(evidence)
         merge(evidence, changes)
         evidence["enhanced_evidence"] = evidence["enhanced_evidence"] or {}
@@ -76,7 +76,7 @@ def update(world: World, call: Call, dispute: StripeDispute, given: dict[str, An
 
 
 def close(world: World, call: Call, dispute: StripeDispute) -> None:
-    """Concede."""
+    """Concede a dispute."""
     _refuse_if_closed(dispute)
     if dispute.status not in ANSWERABLE:
         raise _refused("A dispute that is under review cannot be conceded")
@@ -85,7 +85,7 @@ def close(world: World, call: Call, dispute: StripeDispute) -> None:
 
 
 def set_status(world: World, dispute: StripeDispute, status: str) -> None:
-    """Move a dispute on, with what follows from it. An answerable status opens a new stage."""
+    """Set a dispute's status with its consequences; an answerable status opens a new stage."""
     before = dispute.status
     dispute.status = status
     if status in ANSWERABLE:
@@ -100,7 +100,7 @@ def set_status(world: World, dispute: StripeDispute, status: str) -> None:
 
 
 def watch_due_date(world: World, dispute: StripeDispute) -> None:
-    """What is left unanswered at its due date: submitted by itself, or lost (an inquiry closes) later."""
+    """Schedule what happens at the due date: automatic submission or, later, loss (an inquiry closes)."""
     if not dispute.due_by:
         return
     due = dispute.due_by
@@ -121,7 +121,7 @@ def watch_due_date(world: World, dispute: StripeDispute) -> None:
 
 
 def settle_later(world: World, dispute: StripeDispute) -> None:
-    """Have the network decide, `settle_after` seconds from now."""
+    """Schedule the network's decision, ``settle_after`` seconds from now."""
     count = len(dispute.submissions)
 
     def settle() -> None:
@@ -139,7 +139,7 @@ def settle_later(world: World, dispute: StripeDispute) -> None:
 
 
 def escalate(world: World, dispute: StripeDispute, due_by: int | None = None) -> None:
-    """An inquiry becomes a chargeback: a new stage, with a due date of its own."""
+    """Turn an inquiry into a chargeback: a new stage with a new due date."""
     dispute.case_type = "chargeback"
     dispute.due_by = due_by or int(world.clock.now()) + RESPONSE_SECONDS
     set_status(world, dispute, "needs_response")
@@ -148,7 +148,7 @@ def escalate(world: World, dispute: StripeDispute, due_by: int | None = None) ->
 
 
 def announce(world: World, dispute: StripeDispute, kind: str) -> None:
-    """Put an event into the feed of GET /v1/events."""
+    """Add an event to the list of GET /v1/events."""
     now = world.clock.now()
     world.events.append(
         {
@@ -166,7 +166,10 @@ def announce(world: World, dispute: StripeDispute, kind: str) -> None:
 
 
 def submit(world: World, dispute: StripeDispute, method: str, request: str | None = None) -> None:
-    """Send what is staged to the bank; `request` is the API request that asked for it, if one did."""
+    """Send the staged evidence to the bank.
+
+    :param request: the API request that submitted it, if any.
+    """
     dispute.submissions.append(
         {
             "time": world.clock.now(),
@@ -192,7 +195,7 @@ def _merge_metadata(dispute: StripeDispute, given: Any) -> dict[str, str]:
 
 
 def _refused(message: str, param: str | None = None) -> StripeError:
-    """A refusal by state: the endpoint had started, so an idempotency key keeps it."""
+    """Return a refusal because of the dispute's state, which an idempotency key stores."""
     return StripeError(400, message, param=param, kept=True)
 
 
@@ -202,7 +205,7 @@ def _refuse_if_closed(dispute: StripeDispute) -> None:
 
 
 def _refuse_at_the_stage(dispute: StripeDispute, changes: dict[str, Any]) -> None:
-    """The appeal stage takes an appeal and no other evidence, and the other stages take no appeal."""
+    """Refuse evidence other than an appeal at the appeal stage, and an appeal at any other stage."""
     if dispute.stage == "appeal":
         if other := sorted(changes.keys() - {"appeal"}):
             raise _refused("An appeal takes evidence[appeal] and no other evidence", f"evidence[{other[0]}]")
@@ -245,7 +248,7 @@ def _check_files(
 
 
 def _check_totals(world: World, dispute: StripeDispute, evidence: dict[str, Any]) -> None:
-    """The limits of a dispute's files; whether an appeal has others is documented nowhere."""
+    """Check the limits of a dispute's files; no other limits are documented for appeals."""
     named = [evidence.get(name) for name in FILES]
     if dispute.stage == "appeal":
         named = _appeal_card(evidence).get("supporting_files") or []

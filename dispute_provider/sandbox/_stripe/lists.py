@@ -1,4 +1,4 @@
-"""Stripe's lists: newest first, by cursor."""
+"""Page Stripe's lists: newest first, by cursor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def within(created: int, bounds: Any) -> bool:
-    """Whether a moment meets `created`: a number, or bounds, or None."""
+    """Return whether a time matches the parameter ``created``: a number, bounds or None."""
     if bounds is None:
         return True
     if isinstance(bounds, int):
@@ -24,7 +24,10 @@ def within(created: int, bounds: Any) -> bool:
 def page(
     items: Sequence[Item], given: dict[str, Any], identify: Callable[[Item], str]
 ) -> tuple[list[Item], bool]:
-    """One page of items that stand newest first, and whether more lie beyond it. Raises StripeError."""
+    """Return one page of items sorted newest first, and whether more follow.
+
+    :raises StripeError: for invalid parameters.
+    """
     limit = given.get("limit", 10)
     if not 1 <= limit <= 100:
         raise invalid("limit takes 1 to 100", "limit", "parameter_invalid_integer")

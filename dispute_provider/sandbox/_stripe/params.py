@@ -1,4 +1,4 @@
-"""What Stripe's parameters may be: each checker takes a decoded value and its place, and returns it clean."""
+"""Check Stripe's parameters: a checker takes a decoded value and its name, and returns the checked value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ FILE_PURPOSES = (
 
 
 class StripeError(Exception):
-    """An error answer. `kept` says whether it is remembered under an Idempotency-Key."""
+    """An error answer.
+
+    :param kept: whether it is stored under an Idempotency-Key.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,10 @@ def choice(*options: str) -> Checker:
 
 
 def record(fields: Mapping[str, Checker], clearable: bool = False, required: tuple[str, ...] = ()) -> Checker:
-    """An object with these fields and no others. Clearable: an empty string stays, as the order to clear."""
+    """Return a checker for an object with only these fields.
+
+    :param clearable: whether an empty string, which clears the object, is accepted.
+    """
 
     def check(value: Any, at: str) -> Any:
         if clearable and value == "":
@@ -167,7 +173,7 @@ _enhanced = record(
 _appeal = record(
     {
         "card": record(
-            # No length is documented for the reason, but that of all texts together.
+            # For the reason, only the limit of all texts together is documented.
             {"reason_for_filing": text(MAX_TEXT), "supporting_files": listing(_short, clearable=True)},
             clearable=True,
         )
@@ -215,7 +221,7 @@ EVENTS = record({**_page, "type": _short, "types": listing(_short), "delivery_su
 
 
 def merge(into: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Per key, objects inside as well; an empty string clears."""
+    """Merge an update into evidence key by key, nested objects too; an empty string clears a key."""
     for name, value in changes.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
             merge(into[name], value)
@@ -227,7 +233,10 @@ def merge(into: dict[str, Any], changes: dict[str, Any]) -> None:
 
 
 def check_compelling_evidence(enhanced: dict[str, Any]) -> None:
-    """What Visa's compelling evidence must hold once it is submitted. Raises StripeError."""
+    """Check that Visa Compelling Evidence is complete for a submission.
+
+    :raises StripeError: naming what is missing.
+    """
     claim = enhanced.get("visa_compelling_evidence_3")
     if not claim:
         return
