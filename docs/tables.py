@@ -1,4 +1,4 @@
-"""Write the tables of docs/evidence.md and docs/faults.md anew from the code: python docs/tables.py"""
+"""Write the tables of docs/evidence.md and docs/faults.md from the code: python docs/tables.py"""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def moov() -> str:
             note for note in found.notes if not note.startswith("the code") or codes[0] in data["unsure"]
         ]
         rows.append([" ".join(f"`{code}`" for code in codes), titles, _names(found), "; ".join(notes)])
-    return table(["Code", "Stands for", "Evidence", "Note"], rows)
+    return table(["Code", "Kind of dispute", "Evidence", "Note"], rows)
 
 
 def why(api: str) -> str:
