@@ -1,4 +1,4 @@
-"""A few hundred episodes of the chaos campaign; ``make chaos`` plays thousands."""
+"""Run a few hundred episodes of the chaos campaign; ``make chaos`` runs thousands."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def test_no_episode_submits_twice_or_unapproved_or_loses_a_dispute():
         check=False,
     )
     assert played.returncode == 0, played.stdout[-3000:] + played.stderr[-3000:]
-    told = json.loads(played.stdout.splitlines()[-1])
-    assert told["episodes"] == EPISODES
-    assert told["faults"]
-    assert told["crashes"]
+    report = json.loads(played.stdout.splitlines()[-1])
+    assert report["episodes"] == EPISODES
+    assert report["faults"]
+    assert report["crashes"]
     for wrong in KINDS:
-        assert told[wrong] == 0, wrong
+        assert report[wrong] == 0, wrong

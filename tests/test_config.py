@@ -1,4 +1,4 @@
-"""The options of ``[dispute]``: what Airflow documents of them is what the package reads."""
+"""The options of ``[dispute]`` that the package reads match those that Airflow documents."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def test_airflow_has_the_same_default(option: config.Option, monkeypatch: pytest
     assert conf.get("dispute", option.name) == option.default
 
 
-def test_an_option_is_read_with_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_is_read_anew_by_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DISPUTE__REVIEWERS", " ana, 7:ben,,")
     assert config.reviewers() == ["ana", "7:ben"]
     monkeypatch.setenv("AIRFLOW__DISPUTE__REVIEWERS", "")
     assert config.reviewers() == []
 
 
-def test_what_is_not_a_number_of_hours_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_number_of_hours_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__DISPUTE__REMINDERS", raising=False)
     assert config.reminders() == [72, 24, 8]
     monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "48, soon, -1, nan, 1e9, 0.5")
@@ -39,7 +39,7 @@ def test_a_flag_is_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Vault(BaseSecretsBackend):
-    """A secrets backend that knows one option."""
+    """A secrets backend with one option."""
 
     def get_config(self, key: str) -> str | None:
         return {"disputes/key": "from the vault"}.get(key)

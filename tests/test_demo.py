@@ -1,4 +1,4 @@
-"""The demo goes on whatever a person does on its sandbox meanwhile."""
+"""The demo continues with any change that its user makes to the sandbox."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ RUNS = {
 
 
 class Stage:
-    """Airflow's REST API as the demo asks it, and what a person does on the sandbox between two of its looks.
+    """Airflow's REST API for the demo, with a user who changes the sandbox between two of its requests.
 
-    :param act: what the person does; the demo is ended once it has looked twice more.
+    :param act: the user's change; the second request after it ends the demo.
     """
 
     def __init__(self, act: Any) -> None:
         self.act = act
-        self.looks = 0
+        self.requests = 0
 
     def answer(self, asked: Asked) -> Reply:
         path = asked.path.split("?")[0].removeprefix("/api/v2/dags/")
         if path == "/auth/token":
             return self._json({"access_token": "x"})
         if path.endswith("hitlDetails"):
-            self.looks += 1
-            if self.looks == 1:
+            self.requests += 1
+            if self.requests == 1:
                 self.act()
-            if self.looks == 3:
-                # Ends what would go on until Ctrl-C.
+            if self.requests == 3:
+                # Ends the demo, which would run until Ctrl-C.
                 return Reply(403)
             return self._json({"hitl_details": [{}] * len(RUNS["dispute_review"])})
         dag = path.split("/")[0]
@@ -59,14 +59,14 @@ def _post(url: str, path: str, body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "told"),
+    ("path", "body", "message"),
     [
         ("disputes", {"api": "stripe", "id": "du_by_hand"}, "du_by_hand: new, needs_response"),
         ("disputes", [{"api": "moov"}, {"api": "stripe"}], "new, response-needed"),
         ("reset", {}, ""),
     ],
 )
-def test_what_a_person_does_on_its_sandbox_does_not_end_it(path, body, told, sandbox, tmp_path, capsys):
+def test_a_user_s_changes_to_the_sandbox_do_not_end_the_demo(path, body, message, sandbox, tmp_path, capsys):
     made = disputes()
     sandbox.create_disputes([{"id": dispute.id, **dispute.made} for dispute in made])
     stage = Stage(lambda: _post(sandbox.url, path, body))
@@ -78,8 +78,8 @@ def test_what_a_person_does_on_its_sandbox_does_not_end_it(path, body, told, san
         with pytest.raises(httpx.HTTPStatusError):
             flow.stand_by(Progress(60))
         rest._client.close()
-    assert stage.looks == 3
-    assert told in capsys.readouterr().out
+    assert stage.requests == 3
+    assert message in capsys.readouterr().out
 
 
 def _free_port() -> int:

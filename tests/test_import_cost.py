@@ -1,6 +1,4 @@
-"""What our imports cost: every parse of a DAG file no HTTP client, no hook, no validator; every task of the
-workflow one HTTP client.
-"""
+"""Imports stay cheap: a DAG file imports no HTTP client, hook or validator; a task one HTTP client."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ MODULES = _modules(
     dispute_provider._cases,
     dispute_provider.example_dags,
 )
-# What a DAG file that asks a person something has imported anyway.
+# Modules that any DAG file with a human-in-the-loop task imports.
 BASELINE = (
     "import airflow.sdk, airflow.providers.standard.operators.hitl; from airflow.sdk import DAG, BaseOperator"
 )
@@ -70,8 +68,7 @@ HEAVY = (
     "urllib3",
     "uvicorn",
 )
-# What a task's process has imported before it comes to the DAG file; then it stages a case, and imports what
-# other tasks need of the hooks.
+# A task imports this before the DAG file. It then stages a case, and imports the hooks of other tasks.
 TASK = f"""
 import importlib, json, sys
 from types import SimpleNamespace
@@ -111,15 +108,15 @@ OF_TASKS = [
 
 @pytest.fixture(scope="module")
 def costs() -> dict[str, list[str]]:
-    """The modules that each of ours adds, imported one after the other in a fresh interpreter."""
-    told = subprocess.run(
+    """Return the modules that each module of the package adds, imported in turn in a new interpreter."""
+    output = subprocess.run(
         [sys.executable, "-c", PROBE, *MODULES], capture_output=True, text=True, check=True
     ).stdout
-    parsed: dict[str, list[str]] = json.loads(told.splitlines()[-1])
+    parsed: dict[str, list[str]] = json.loads(output.splitlines()[-1])
     return parsed
 
 
-def test_the_operators_are_among_them() -> None:
+def test_the_operators_are_measured() -> None:
     assert {f"dispute_provider.operators.{name}" for name in ("evidence", "moov", "stripe")} <= {*MODULES}
 
 
@@ -131,7 +128,7 @@ def test_a_module_imports_nothing_heavy(module: str, costs: dict[str, list[str]]
 
 
 def imported_by(code: str) -> set[str]:
-    """The modules that code imports in a fresh interpreter."""
+    """Return the modules that code imports in a new interpreter."""
     printed = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", printed], capture_output=True, text=True, check=True).stdout
     return {*json.loads(out.splitlines()[-1])}
@@ -144,10 +141,10 @@ def test_the_package_and_its_provider_info_import_no_airflow() -> None:
     assert ours == {"dispute_provider", *(f"dispute_provider.{name}" for name in expected)}
 
 
-def test_a_public_name_imports_what_its_own_module_does() -> None:
+def test_a_public_name_imports_no_more_than_its_module() -> None:
     names = [name for name in dispute_provider.__all__ if not name.endswith("Hook")]
     imported = imported_by(f"{BASELINE}\nfrom dispute_provider import {', '.join(names)}")
-    # The contract of an answer is read with it; everything else that is heavy stays out.
+    # Only the contract of an answer is read; no other heavy module is imported.
     heavy = [name for name in HEAVY if name != "dispute_provider._contracts.validation"]
     assert not imported.intersection(heavy) - imported_by(BASELINE)
 
@@ -156,13 +153,13 @@ def test_a_task_of_the_workflow_imports_one_http_client(sandbox: Sandbox, stripe
     sandbox.create_dispute(api="stripe", id="du_1")
     text = {"uncategorized_text": "Delivered and signed for."}
     case = json.dumps({"provider": "stripe", "dispute": "du_1", "evidence": text})
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", TASK, case, stripe_connection, *OF_TASKS],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    state, imported = json.loads(told.splitlines()[-1])
+    state, imported = json.loads(output.splitlines()[-1])
     assert state == "staged"
     assert "aiohttp" in imported
     assert not (OTHER_CLIENT | OF_HOOKS).intersection(imported)

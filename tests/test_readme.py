@@ -23,12 +23,12 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", blocks("yaml"))
-def test_its_cases_are_cases(case, tmp_path):
+def test_its_cases_are_valid(case, tmp_path):
     (tmp_path / "case.yaml").write_text(case, encoding="utf-8")
     assert case_files.read_case(str(tmp_path / "case.yaml")).evidence
 
 
-def test_its_dag_is_a_dag():
+def test_its_dag_loads():
     dag = its_dag()
     assert isinstance(dag, DAG)
     assert {"stage", "review", "submit", "outcome"} <= set(dag.task_dict)
@@ -45,17 +45,17 @@ def run(source):
     return made
 
 
-def test_its_dag_needs_no_pool_of_its_own():
+def test_its_dag_needs_no_pool():
     assert {task.pool for task in its_dag().tasks} == {"default_pool"}
 
 
-def test_its_policy_is_one():
+def test_its_policy_is_valid():
     [source] = [block for block in blocks("python") if "ApprovalPolicy" in block]
     with DAG("policy", schedule=None):
         assert run(source)["review"]([]).task_id == "review"
 
 
-def test_every_class_that_it_names_can_be_imported_from_where_it_says():
+def test_every_class_can_be_imported_from_the_named_module():
     found = {*dispute_provider.__all__}
     for name in ("stripe", "moov", "call"):
         module = f"dispute_provider.operators.{name}"
@@ -65,7 +65,7 @@ def test_every_class_that_it_names_can_be_imported_from_where_it_says():
     assert named - found == set()
 
 
-def test_its_calls_from_code_answer(sandbox, stripe_connection):
+def test_its_calls_from_code_return_an_answer(sandbox, stripe_connection):
     sandbox.create_dispute(api="stripe", id="du_1", reason="product_not_received")
     [source] = [block for block in blocks("python") if "StripeHook" in block]
     defined = run(source)

@@ -1,4 +1,4 @@
-"""Signatures: what they cover, which keys make and check them, and why a check fails."""
+"""Signatures: the fields they cover, the keys that make and check them, and failed checks."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def test_a_signature_covers_every_field_of_a_record(field: str) -> None:
 
 
 @given(one=JSON, other=JSON)
-def test_a_signature_is_good_for_the_very_content(one: Any, other: Any) -> None:
+def test_a_signature_is_valid_only_for_its_content(one: Any, other: Any) -> None:
     signature = KEYS.sign("dag/run", one)
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert KEYS.check("dag/run", other, signature) == (Check.GOOD if same else Check.BAD)
 
 
-def test_a_signature_is_good_for_its_scope_only() -> None:
+def test_a_signature_is_valid_only_for_its_scope() -> None:
     signature = KEYS.sign("dag/run", {"a": 1})
     assert KEYS.check("dag/another-run", {"a": 1}, signature) == Check.OTHER_SCOPE
     assert KEYS.check("dag/another-run", {"a": 2}, signature) == Check.BAD, "edited as well"
 
 
-def test_another_scope_written_into_a_signature_does_not_make_it_good_there() -> None:
+def test_a_signature_with_an_edited_scope_is_invalid() -> None:
     here, there = KEYS.sign("dag/run", 1), KEYS.sign("dag/another-run", 1)
     moved = f"{here.rpartition('.')[0]}.{there.rpartition('.')[2]}"
     assert KEYS.check("dag/another-run", 1, moved) == Check.BAD
@@ -73,13 +73,13 @@ def test_a_rotated_key_checks_and_the_new_one_signs() -> None:
 
 
 @pytest.mark.parametrize("signature", [None, "", "a" * 64, "x" * 106, "\ud800", "\x00"])
-def test_what_is_no_signature_counts_as_unsigned(signature: str | None) -> None:
+def test_an_invalid_signature_counts_as_unsigned(signature: str | None) -> None:
     assert KEYS.check("dag/run", 1, signature) == Check.UNSIGNED
     assert key_id_of(signature or "") == ""
 
 
 @pytest.mark.parametrize("odd", ["half a pair: \ud800", 10**40])
-def test_odd_content_is_signed_as_any_other(odd: Any) -> None:
+def test_unusual_content_can_be_signed(odd: Any) -> None:
     signature = KEYS.sign("dag/run", {"a": odd})
     assert KEYS.check("dag/run", {"a": odd}, signature) == Check.GOOD
     assert KEYS.check("dag/run", {"a": 1}, signature) == Check.BAD

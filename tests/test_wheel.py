@@ -1,4 +1,4 @@
-"""The built wheel, alone in an environment of its own: what it holds and what Airflow finds of it."""
+"""The built wheel in a separate environment: its contents, and what Airflow finds in it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> None:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment that holds the wheel, and sees what this one has installed behind it."""
+    """Return a virtual environment with the wheel, and with this environment's other packages."""
     work = tmp_path_factory.mktemp("wheel")
     built = build_wheel(work)
     venv.create(work / "venv", symlinks=True)
@@ -63,15 +63,15 @@ def found(environment: Path) -> dict[str, Any]:
         AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
         AIRFLOW__API_AUTH__JWT_SECRET="a secret of this test, which is long enough to sign with SHA-512 !",
     )
-    told: dict[str, Any] = json.loads((environment / "found.json").read_text())
-    return told
+    contents: dict[str, Any] = json.loads((environment / "found.json").read_text())
+    return contents
 
 
-def test_it_is_the_wheel_that_is_looked_at(environment: Path, found: dict[str, Any]) -> None:
+def test_the_wheel_is_imported(environment: Path, found: dict[str, Any]) -> None:
     assert Path(found["package"]).is_relative_to(environment / "venv")
 
 
-def test_it_holds_every_module_schema_and_dag_and_nothing_else(found: dict[str, Any]) -> None:
+def test_the_wheel_has_every_module_schema_and_dag_and_nothing_else(found: dict[str, Any]) -> None:
     expected = {
         f"{target}/{path.relative_to(ROOT / folder)}"
         for folder, target in (
@@ -94,7 +94,7 @@ def imported_names(node: ast.AST) -> list[str]:
     return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
-def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
+def test_every_imported_library_is_a_requirement(found: dict[str, Any]) -> None:
     imported = {
         name.partition(".")[0]
         for path in (ROOT / "dispute_provider").rglob("*.py")
@@ -109,14 +109,14 @@ def test_it_names_every_library_that_it_imports(found: dict[str, Any]) -> None:
 
 
 def pinned(name: str) -> dict[str, Version]:
-    """The versions that a file of `tests/compat/constraints` pins."""
+    """Return the versions that a file of ``tests/compat/constraints`` pins."""
     text = (ROOT / "tests" / "compat" / "constraints" / f"{name}.txt").read_text("utf-8")
     pins = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
     return {canonicalize_name(library): Version(version) for library, version in pins}
 
 
 @pytest.mark.parametrize("release", ["3.3.0", "3.3.1", "3.3.2"])
-def test_the_constraints_of_airflow_s_releases_satisfy_what_it_requires(
+def test_the_constraints_of_airflow_s_releases_satisfy_the_requirements(
     release: str, found: dict[str, Any]
 ) -> None:
     pins = pinned(release)
@@ -146,7 +146,7 @@ def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, A
     runtime = json.loads((Path(folder) / "provider_info.schema.json").read_text("utf-8"))
     strict = json.loads((Path(folder) / "provider.yaml.schema.json").read_text("utf-8"))
     Draft202012Validator(runtime).validate(found["provider"])
-    # A provider of Airflow's own is described more strictly; what stands in both must pass there too.
+    # The schema of Airflow's own providers is stricter; fields in both schemas must be valid there too.
     known = {name: schema for name, schema in strict["properties"].items() if name in found["provider"]}
     Draft202012Validator({"properties": known, "definitions": strict["definitions"]}).validate(
         {name: value for name, value in found["provider"].items() if value is not None}
@@ -154,7 +154,7 @@ def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, A
 
 
 def field(label: str, kind: str = "string", *choices: str, default: str | None = None) -> dict[str, Any]:
-    """An extra field as the form is told of it, but for its description."""
+    """Return an extra field as the form receives it, without its description."""
     schema: dict[str, Any] = {"type": [kind, "null"], "title": label}
     if choices:
         schema |= {"enum": [*choices], "default": default}
@@ -235,5 +235,5 @@ def test_the_example_dags_are_loaded_from_the_wheel(found: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("path", TESTS)
-def test_what_is_tested_with_each_release_exists(path: str) -> None:
+def test_the_paths_tested_with_each_release_exist(path: str) -> None:
     assert (ROOT / path).exists()

@@ -1,4 +1,4 @@
-"""No wire name outside of schemas/ and _apis/: the check that holds it, and that it sees one."""
+"""The check for wire names outside schemas/ and _apis/ passes, and detects a planted name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from tests import wire_names
 
 
-def test_the_package_has_none() -> None:
+def test_the_package_has_no_wire_names() -> None:
     assert wire_names.check(wire_names.ROOT) == []
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is checked."""
+    """Return a copy of the checked folders."""
     left_out = shutil.ignore_patterns("__pycache__", "static")
     for folder in ("schemas", "dags", "dispute_provider"):
         shutil.copytree(wire_names.ROOT / folder, tmp_path / folder, ignore=left_out)
@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
         ('evidence = schemas["CaseEvidence"]', "CaseEvidence"),
     ],
 )
-def test_a_planted_one_is_found(line: str, name: str, checkout: Path) -> None:
+def test_a_planted_name_is_found(line: str, name: str, checkout: Path) -> None:
     planted = checkout / "dispute_provider" / "operators" / "planted.py"
     planted.write_text(f"{line}\n")
     assert wire_names.check(checkout) == [
@@ -53,11 +53,11 @@ def test_a_planted_one_is_found(line: str, name: str, checkout: Path) -> None:
         'name = operation.argument("idempotency-key")',
     ],
 )
-def test_english_is_none(line: str, checkout: Path) -> None:
+def test_english_words_are_not_reported(line: str, checkout: Path) -> None:
     (checkout / "dispute_provider" / "operators" / "planted.py").write_text(f"{line}\n")
     assert wire_names.check(checkout) == []
 
 
-def test_an_api_s_own_modules_may_hold_its_names(checkout: Path) -> None:
+def test_an_api_s_modules_may_use_its_names(checkout: Path) -> None:
     (checkout / "dispute_provider" / "_apis" / "planted.py").write_text('x = "Stripe-Account"\n')
     assert wire_names.check(checkout) == []

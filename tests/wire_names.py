@@ -1,4 +1,4 @@
-"""Fail on the names of an API's wire outside of its contract and modules: ``python -m tests.wire_names``.
+"""Fail on an API's wire names outside its contract and modules: ``python -m tests.wire_names``.
 
 What an API calls its parameters, headers, fields, operations and schemas is in ``schemas/`` and ``_apis/``.
 Everything else finds them by ``x-role``, so that another API needs no change there.
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-# An API's own operators have the names of its operations; the sandbox stands in for the APIs.
+# An API's operators use the names of its operations, and the sandbox imitates the APIs.
 OWN = ("dispute_provider/_apis/", "dispute_provider/sandbox/", "dispute_provider/operators/{api}.py")
-# What holds an API's names as keys: variables, and attributes.
+# Variables and attributes whose keys are an API's names.
 VARIABLES = {"answer", "arguments", "body", "headers", "parameters", "typed"}
 ATTRIBUTES = {*VARIABLES, "data", "raw"}
-# Names of ours that are spelt as an API's: roles; members of records, and of what Airflow and HTTP have.
+# Our names that equal an API's: roles, members of records, and names of Airflow and HTTP.
 ALSO_OURS = {
     "idempotency-key",
     "request-id",
@@ -38,7 +38,7 @@ ALSO_OURS = {
 
 
 def names_of(document: Any) -> Iterator[str]:
-    """Every name on the wire that a contract has, and those of its operations and schemas."""
+    """Yield every wire name of a contract, and the names of its operations and schemas."""
     if isinstance(document, list):
         for each in document:
             yield from names_of(each)
@@ -56,18 +56,18 @@ def names_of(document: Any) -> Iterator[str]:
 
 
 def is_distinctive(name: str) -> bool:
-    """Whether a name is no word of English: it has several words in it, or a number."""
+    """Return whether a name has several words or a number, and so is not an English word."""
     return not (name.isalpha() and (name.islower() or name.istitle()))
 
 
 def found_in(source: str, names: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Yield the wire names in the code of a module, each with its line."""
     distinctive = {name for name in names if is_distinctive(name)}
-    # The names of headers are read in any case.
+    # Header names are case-insensitive.
     headers = {name.lower() for name in distinctive if "-" in name}
     words = {name.lower() for name in names if not is_distinctive(name)}
     tree = ast.parse(source)
-    # Docstrings may name an API's fields, as examples.
+    # Docstrings may use an API's fields as examples.
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -100,7 +100,7 @@ def _looked_up(node: ast.AST) -> str | None:
 
 
 def check(root: Path) -> list[str]:
-    """Return every wire name in a checkout that stands where none may, as ``file:line: name``."""
+    """Return every misplaced wire name in a checkout, as ``file:line: name``."""
     contracts = {
         path.name.removesuffix(".openapi.json"): json.loads(path.read_bytes())
         for path in sorted((root / "schemas").glob("*.openapi.json"))
@@ -118,5 +118,5 @@ def check(root: Path) -> list[str]:
 
 if __name__ == "__main__":
     found = check(ROOT)
-    print("\n".join(found) or "No wire name outside of schemas/ and _apis/.")
+    print("\n".join(found) or "No wire name outside schemas/ and _apis/.")
     sys.exit(bool(found))
