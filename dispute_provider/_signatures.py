@@ -43,7 +43,7 @@ class Keyring:
         derived = [hmac.digest(secret, _PURPOSE, "sha256") for secret in secrets]
         if not derived:
             raise ValueError("a keyring needs at least one secret")
-        self._newest = derived[0]
+        self._newest, self._newest_id = derived[0], _key_id(derived[0])
         self._keys = {_key_id(key): key for key in reversed(derived)}
 
     def sign(self, scope: str, content: Any) -> str:
@@ -53,7 +53,7 @@ class Keyring:
         :param content: any JSON-compatible value.
         """
         scope_id = _scope_id(scope)
-        return f"{_mac(self._newest, scope_id, content)}.{_key_id(self._newest)}.{scope_id}"
+        return f"{_mac(self._newest, scope_id, content)}.{self._newest_id}.{scope_id}"
 
     def check(self, scope: str, content: Any, signature: str | None) -> Check:
         """Return whether content is as it was signed for a scope, and if not, why.
@@ -89,4 +89,4 @@ def _scope_id(scope: str) -> str:
 def _mac(key: bytes, scope_id: str, content: Any) -> str:
     # In ASCII: half a surrogate pair, which some case or API may hold, has no UTF-8.
     signed = json.dumps([scope_id, content], sort_keys=True, separators=(",", ":"))
-    return hmac.new(key, signed.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, signed.encode(), "sha256").hex()

@@ -32,8 +32,11 @@ def held(contract: Contract, evidence: Mapping[str, Any]) -> Iterator[Evidence]:
 
 
 def _flat(contract: Contract, evidence: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each member with its name, those of groups under their paths, and lists of files one by one."""
+    """Yield each filled member with its name, those of groups under their paths, each file of a list."""
     for member, value in evidence.items():
+        if not value:
+            # Most of the fields of a dispute are empty.
+            continue
         name = f"{group}{member}"
         if name in groups(contract) and isinstance(value, Mapping):
             yield from _flat(contract, value, f"{name}{SEPARATOR}")

@@ -45,7 +45,8 @@ def _own(api: Contract, stage: str) -> str | None:
 
 def misplaced(api: Contract, names: Iterable[str], stage: str) -> list[str]:
     """Return the fields that a stage does not accept, in their order, without repetition."""
-    return [name for name in dict.fromkeys(names) if not is_taken(api, name, stage)]
+    own = _own(api, stage)
+    return [name for name in dict.fromkeys(names) if stage_of(api, name) != own]
 
 
 def taken(api: Contract, stage: str) -> str:

@@ -54,9 +54,11 @@ class Network:
         Loopback never goes through a proxy: a stand-in there may be reached with http, and the proxy would
         read the key.
         """
+        if self.proxy is None:
+            return None
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if self.proxy is None or is_loopback(host) or _bypasses(host, parts.port, self.no_proxy):
+        if is_loopback(host) or _bypasses(host, parts.port, self.no_proxy):
             return None
         return self.proxy
 

@@ -67,7 +67,7 @@ class CaseStager:
         self._stage = staging.stage
         self._conn_id = conn_id
         self._api = api
-        self._folder = folder
+        self._folder, self._roots = folder, config.case_roots()
         self._rules = rules
         self._memory = memory
         self._renderer = renderer
@@ -103,7 +103,7 @@ class CaseStager:
             if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
             # Starting a thread takes as long as a request, so use one only to wait for files.
-            look = partial(case_documents.read_documents, case, self._renderer, config.case_roots())
+            look = partial(case_documents.read_documents, case, self._renderer, self._roots)
             read = await asyncio.to_thread(look) if case.files else look()
             record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
             documents: Mapping[str, Document] = {}
@@ -134,7 +134,7 @@ class CaseStager:
             return given.case()
         if isinstance(given, str):
             case_files.require_within_roots(given)
-            return await asyncio.to_thread(case_files.read_case, given, config.case_roots())
+            return await asyncio.to_thread(case_files.read_case, given, self._roots)
         if self._folder:
             case_files.require_within_roots(self._folder)
         return Case.parse(given, folder=self._folder)
