@@ -16,7 +16,7 @@ COPIED = ("dispute_provider", "schemas", "dags", "docs", "tests")
 TESTS = (
     "tests/acme",
     "tests/ui/test_acme_view.py",
-    "tests/contracts/test_redaction.py",
+    "tests/operators/test_redacted_answers.py",
     "tests/test_wire_names.py::test_the_package_has_none",
 )
 
@@ -58,7 +58,9 @@ def run_tests(copy: Path) -> subprocess.CompletedProcess[str]:
     # As in the wheel, where they are inside the package.
     for name, folder in (("schemas", "schemas"), ("example_dags", "dags")):
         (copy / "dispute_provider" / name).symlink_to(copy / folder)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    # Of the tests that are made from every contract, those of the API that is added.
+    chosen = ["-k", "not stripe- and not moov-"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, *TESTS]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTEST", "COV"))
     }
