@@ -1,1 +1,1 @@
-"""The DAGs that this provider ships, as examples and to use as they are."""
+"""The DAGs of this provider; use them unchanged or as examples."""

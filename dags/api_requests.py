@@ -1,4 +1,4 @@
-"""A DAG for each operation of each API: its reference, and a form that shows or makes one request."""
+"""Create a DAG for each operation of each API, with its reference and a form that makes one request."""
 
 from __future__ import annotations
 

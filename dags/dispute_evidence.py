@@ -1,9 +1,9 @@
-"""Contest one dispute by hand: fill in the form, or name a case, and review it before it is sent.
+"""Contest one dispute: fill in the form or give the path of a case file.
 
-The evidence is first staged: it stands at the dispute, sent to nobody. The run then waits for a review,
-under *Required Actions*. What is approved there is submitted, once.
+The run stages the evidence at the dispute without submitting it. It then waits for a review under
+*Required Actions*. After an approval, it submits the evidence once.
 
-What is typed into the form stays in this run's configuration; a case file does not.
+Airflow stores the values of the form in the run's configuration. The content of a case file is not stored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dispute_provider import (
 
 
 def contest_by_hand(api: str, name: str) -> DAG:
-    """The DAG for one API; its form is made from the API's contract."""
+    """Return the DAG for one API, with a form generated from the API's contract."""
     with DAG(
         dag_id=f"{api}_dispute_evidence",
         dag_display_name=f"{name} · Contest a dispute",

@@ -1,7 +1,8 @@
-"""One review and what follows from it. Runs of it are started by ``dispute_sweep``; it may wait for days.
+"""Review staged disputes and submit the approved ones. ``dispute_sweep`` triggers the runs.
 
-Who may answer stands in ``[dispute] reviewers``, who is told when it opens, with its link, in
-``[dispute] notifiers``.
+The review waits for an answer, for days if necessary, without holding a worker slot.
+``[dispute] reviewers`` lists the users who may answer. When the review opens, the notifiers of
+``[dispute] notifiers`` get its link.
 """
 
 from __future__ import annotations

@@ -1,19 +1,24 @@
-"""Looks for open disputes, stages the evidence that is kept for them, and has it reviewed.
+"""Find open disputes, stage their cases and open reviews.
 
-For each connection of ``[dispute] sweep_connections``: list the open disputes, find their cases under
-``[dispute] case_roots``, stage what is new or has changed, and start a run of ``dispute_review`` for it; what
-is due within a day gets a review of its own.
+For each connection of ``[dispute] sweep_connections``, the sweep lists the open disputes, finds their cases
+under ``[dispute] case_roots``, stages new and changed cases, and triggers ``dispute_review``. Disputes due
+within a day get a separate review.
 
-What was reviewed before returns to a person when its case, the evidence at the API or the stage changes, when
-nobody answered in time, and when it was approved but could not be sent. Everything else that is still open
-(held, unknown, left out of an answer) returns as many hours before its due date as ``[dispute] ask_again``
-names; what was rejected, at the first of them only. The review says how the earlier ones ended.
-Disputes without a case are named in the log of ``find``, soonest deadline first; as soon as one is due within
-the hours of ``[dispute] reminders``, the task ``outcome`` fails for it. What ended *unknown* and is no longer
-open is read once more, and ``outcome`` says what became of it.
+A dispute is reviewed again in these cases:
 
-``remind`` tells the notifiers of ``[dispute] notifiers`` what is open still, and why, as many hours before
-the due date as ``[dispute] reminders`` names.
+- Its case, its evidence at the API or its stage changed: at the next sweep.
+- No reviewer answered in time, or the approved evidence could not be sent: at the next sweep.
+- It is still open (held, unknown or left out of an answer): at the hours of ``[dispute] ask_again`` before
+  its due date. Rejected disputes return only at the first of these hours.
+
+The review shows how earlier reviews ended.
+
+The log of ``find`` lists disputes without a case, soonest deadline first. The task ``outcome`` fails if such
+a dispute is due within the hours of ``[dispute] reminders``. A closed dispute whose submission ended
+*unknown* is read once more, and ``outcome`` logs the result.
+
+``remind`` notifies the notifiers of ``[dispute] notifiers`` about open disputes, at the hours of
+``[dispute] reminders`` before their due dates.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ from dispute_provider import (
     schedule=config.sweep_schedule(),
     catchup=False,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
-    # Two sweeps at once would put the same disputes to two reviews.
+    # Two sweeps at once would open two reviews of the same disputes.
     max_active_runs=1,
     tags=["disputes"],
     doc_md=__doc__,
@@ -87,7 +92,7 @@ def dispute_sweep() -> None:
             ],
             trigger_rule="none_failed",
         )
-        # What could not be staged is what people must hear of most.
+        # Reminders are sent even if staging fails.
         remind = RemindOperator(
             task_id="remind",
             disputes=find.output["due_soon"],

@@ -1,4 +1,4 @@
-"""One operation of an API as an operator: what the classes of each API share."""
+"""Base classes of the operators that call one operation of an API."""
 
 from __future__ import annotations
 
@@ -24,16 +24,23 @@ T = TypeVar("T")
 
 
 class ApiOperator(BaseOperator):
-    """Calls one operation, once. A subclass names it and has an attribute for each argument.
+    """Call one operation of an API. A subclass names the operation and has an attribute for each argument.
 
-    What customers wrote comes in through ``unrendered``, never through a template field: it is neither
-    rendered as a template nor stored with the task. (Of a mapped task Airflow stores all that stands in its
-    ``partial`` and ``expand``: hand texts on from another task there.) An answer goes to XCom without
-    the texts that its contract does not show: enums, dates, ids and metadata stay.
+    Customer text is passed through ``unrendered`` and is never a template field, so it is neither rendered
+    nor stored with the task. (Airflow stores the ``partial`` and ``expand`` arguments of a mapped task; pass
+    customer text to a mapped task from another task.) The answer is returned without customer text: enums,
+    dates, ids and metadata are kept.
 
     :param conn_id: Airflow connection (templated).
-    :param return_evidence: return the whole answer, False by default: all its texts are then stored as an
-        XCom.
+    :param return_evidence: whether to return the whole answer, including customer text, which is then stored
+        as an XCom. Default: False.
+    :param retry_policy: Airflow's retry policy of the task. Default: a policy that waits as long as the API
+        asks, and does not retry errors that a retry cannot fix.
+    :raises InvalidRequestError: if arguments violate the contract; nothing was sent.
+    :raises ApiError: if the API refuses the call or cannot be reached.
+    :raises ConnectionConfigError: if the connection cannot be used.
+    :raises LedgerError: if the call is final and the ledger cannot be used; nothing was sent.
+    :returns: the answer as a dict.
     """
 
     api: ClassVar[str]
@@ -62,7 +69,7 @@ class ApiOperator(BaseOperator):
         return super().partial(**(_with_ledger(kwargs) if cls.may_be_final else kwargs))
 
     def unrendered(self, value: T) -> T:
-        """Accept what no template may be in: a value, or other tasks that make it or a part of it."""
+        """Return a value that is not templated; it may be or contain the output of other tasks."""
         XComArg.apply_upstream_relationship(self, value)
         return value
 
@@ -74,7 +81,7 @@ class ApiOperator(BaseOperator):
         return self.result(send(context, hook, self.operation_id, arguments, self.log))
 
     def result(self, answer: Answer) -> Any:
-        """What goes to XCom."""
+        """Return the value for XCom."""
         from dispute_provider._contracts import contract
         from dispute_provider._contracts.redaction import redacted_answer
 
@@ -82,22 +89,23 @@ class ApiOperator(BaseOperator):
         return answer.raw if self.return_evidence else redacted_answer(operation, answer.raw)
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
-        """The arguments by the contract's names, what other tasks made filled in."""
+        """Return the arguments by the contract's names, with the outputs of other tasks resolved."""
         given = {name: vars(self).get(attribute) for name, attribute in operation.python_names.items()}
         return as_arguments(operation, given, context, vars(self).get("filename"))
 
 
 class DisputeOperator(ApiOperator):
-    """An operation on one dispute, with a link to its page."""
+    """Call an operation on one dispute; the task has a link to the dispute's page."""
 
     operator_extra_links = (DisputeLink(),)
 
 
 class DownloadOperator(ApiOperator):
-    """Fetches a document; gives back its ``sha256``, ``size`` in bytes, ``content_type`` and ``path``.
+    """Download a document.
 
-    :param save_to: where to write it: a path or address that ObjectStoragePath reaches (templated); None to
-        write it nowhere.
+    :param save_to: path or ``ObjectStoragePath`` address to write the document to (templated). Default: None,
+        the document is not saved.
+    :returns: a dict with ``sha256``, ``size`` in bytes, ``content_type`` and ``path``.
     """
 
     template_fields: Sequence[str] = (*ApiOperator.template_fields, "save_to")
@@ -122,7 +130,7 @@ class DownloadOperator(ApiOperator):
 
 def _with_ledger(given: dict[str, Any]) -> dict[str, Any]:
     """Return an operator's arguments with the asset that has the ledger's id."""
-    # A task that calls nothing final does without what this imports.
+    # Imported here, because most operators make no final call.
     from dispute_provider._state.ledger_id import LEDGER
     from dispute_provider._tasks.operator_defaults import with_defaults
 
@@ -130,9 +138,9 @@ def _with_ledger(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def hook_for(conn_id: str, api: str) -> DisputeHook:
-    """The hook of a connection.
+    """Return the hook of a connection.
 
-    :raises ConnectionConfigError: if it is not a connection to this API.
+    :raises ConnectionConfigError: if the connection is not one to this API.
     """
     from airflow.sdk import BaseHook
 
@@ -144,21 +152,21 @@ def hook_for(conn_id: str, api: str) -> DisputeHook:
     if not isinstance(hook, DisputeHook):
         raise foreign(conn_id)
     if hook.api.name != api:
-        problem = f"connection {conn_id!r} is a {hook.api.name} one, nothing was sent"
-        raise ConnectionConfigError(f"{problem}. To do: name one of type {api}.")
+        problem = f"connection {conn_id!r} has type {hook.api.name}, nothing was sent"
+        raise ConnectionConfigError(f"{problem}. To do: use a connection of type {api}.")
     return hook
 
 
 def send(
     context: Context, hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], log: Any
 ) -> Answer:
-    """Make one call, with a key that makes it safe to repeat where the API takes one, and log what happened.
+    """Make one call and log its result; the call has an idempotency key if the API takes one.
 
-    A call that cannot be undone is made once, whatever becomes of its task: see
+    A final call is made at most once, even if its task runs again: see
     :mod:`~dispute_provider._tasks.single_final_call`.
 
-    :raises InvalidRequestError: with every violation, before anything is sent.
-    :raises ApiError: one of the tree.
+    :raises InvalidRequestError: with all violations, before anything is sent.
+    :raises ApiError: if the API refuses the call or cannot be reached.
     """
     from dispute_provider._apis.idempotency import with_own_key
 
@@ -175,7 +183,7 @@ def send(
 
 
 def _subject(hook: DisputeHook, request: Request) -> str:
-    """Return what a call is about, for the log: a dispute, a document, an object by its id, or an account."""
+    """Return the subject of a call for the log: a dispute, a document, an object's id or an account."""
     from dispute_provider._contracts.encoding import FilePart
 
     operation, arguments = request.operation, request.arguments
@@ -190,7 +198,7 @@ def _subject(hook: DisputeHook, request: Request) -> str:
 
 
 def page_of(hook: DisputeHook, operation: Operation, arguments: Mapping[str, Any]) -> str:
-    """Return the address of the page of the dispute that a call is about; empty where it is about none."""
+    """Return the address of the dispute's page; empty if the call is not about a dispute."""
     dispute = operation.given("dispute", arguments)
     if not isinstance(dispute, str):
         return ""
@@ -200,11 +208,11 @@ def page_of(hook: DisputeHook, operation: Operation, arguments: Mapping[str, Any
 def as_arguments(
     operation: Operation, given: Mapping[str, Any], context: Context, filename: str | None = None
 ) -> dict[str, Any]:
-    """Return the arguments of a call, what other tasks made filled in, and documents read.
+    """Return the arguments of a call, with the outputs of other tasks resolved and documents read.
 
-    :param given: by the contract's names; None is left out.
-    :param filename: of a document, at the API; that of its path where not given.
-    :raises InvalidRequestError: if a task gave nothing, or a document cannot be read; nothing was sent.
+    :param given: arguments by the contract's names; None is left out.
+    :param filename: name of a document at the API. Default: the name in its path.
+    :raises InvalidRequestError: if a task returned nothing, or a document cannot be read; nothing was sent.
     """
     from dispute_provider.exceptions import InvalidRequestError, Violation
 
@@ -213,8 +221,8 @@ def as_arguments(
         if each is None:
             continue
         if (value := resolved(each, context)) is None:
-            problem = "the task that was to give it gave nothing"
-            violation = Violation(f"/{name}", problem, "return it from that task")
+            problem = "the upstream task returned nothing"
+            violation = Violation(f"/{name}", problem, "return a value from that task")
             raise InvalidRequestError.before_sending(operation.id, [violation])
         is_document = "x-maxBytes" in operation.schema_of(name)
         arguments[name] = document(operation, name, value, filename) if is_document else value
@@ -228,11 +236,11 @@ def document(
     filename: str | None = None,
     roots: Sequence[str] | None = None,
 ) -> FilePart:
-    """Read a document to upload; its first bytes say what it is.
+    """Return a document to upload; its type is detected from its first bytes.
 
-    :param name: of the argument that it is.
-    :param roots: folders that it must lie under; None for anywhere, where the DAG's author names the path.
-    :raises InvalidRequestError: if there is none.
+    :param name: name of the argument.
+    :param roots: folders that the path must be under; None if the DAG's author gives the path.
+    :raises InvalidRequestError: if the document cannot be read.
     """
     from dispute_provider._contracts.encoding import FilePart
     from dispute_provider._evidence.documents import Document
@@ -256,7 +264,7 @@ def document(
 
 
 def resolved(value: Any, context: Context) -> Any:
-    """A value, with what other tasks made in the places where it names them."""
+    """Return a value with the outputs of other tasks resolved."""
     if isinstance(value, XComArg):
         return value.resolve(context)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Report the end of a run: the outcome of its disputes, and which of them need a person."""
+"""Report the outcome of a run's disputes."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-# Disputes that an error names; the log has them all.
+# Disputes listed in the error; the log has all of them.
 _SHOWN = 100
 _LOOK = "look at the dispute"
 
 
 class ReportOutcomeOperator(BaseOperator):
-    """Log one line for each dispute, and fail the run when any of them needs a person.
+    """Log one line per dispute, and fail if any dispute needs a person.
 
-    It fails for ``refused``, ``unknown`` and ``submitted-differs``, and for ``held`` where nobody decided so:
-    nobody answered, or what was approved could not be carried out; and for what never came to an end, as
-    ``approved``. It fails too where a review or a submission was marked as success by hand: for the task that
-    returned nothing, and for each dispute that it left without an end. What ended ``unknown`` is read once
-    more. In a run that the sweep has started, it notes for the sweep what became of each dispute.
+    The task fails for ``refused``, ``unknown``, ``submitted-differs`` and ``approved``, and for ``held``
+    unless a reviewer chose to hold or edit. It also fails if an earlier task was marked as success by hand
+    and returned no records. Disputes that ended ``unknown`` are read once more. In a run that the sweep
+    started, the task also records each outcome for the next sweep.
 
-    :param results: records, or a task that returns them; several such tasks as a list.
+    :param results: records, or a task that returns them, or a list of such tasks.
+    :raises AirflowFailException: if any dispute needs a person; the message lists up to 100 of them. Airflow
+        does not retry the task.
+    :returns: the number of disputes by state.
     """
 
     template_fields: Sequence[str] = ()
@@ -62,8 +64,8 @@ class ReportOutcomeOperator(BaseOperator):
             self.log.info("%s", record.log_line())
         attention = [record for record in results if _needs_person(record, opened_by_sweep(context))]
         problems = [
-            f"  task {task!r} returned nothing: it was marked as success by hand, or its result was removed. "
-            "To do: clear it"
+            f"  task {task!r} returned no records: it was marked as success by hand, or its result was "
+            "removed. To do: clear the task"
             for task in without_result(self.results, context)
         ]
         if not attention and not problems:
@@ -75,7 +77,7 @@ class ReportOutcomeOperator(BaseOperator):
         raise AirflowFailException("\n".join([head, *shown, *problems]))
 
     def _without_end(self, context: Context, results: Sequence[Record]) -> list[Record]:
-        """Return the last record of each dispute that the tasks before had, and that has no result."""
+        """Return the latest record of each dispute that has no result."""
         known = {_key(record) for record in results}
         found: list[Record] = []
         try:
@@ -84,7 +86,7 @@ class ReportOutcomeOperator(BaseOperator):
                 known.update(map(_key, new))
                 found += new
         except EvidenceStoreError as error:
-            self.log.warning("it cannot be checked whether each dispute has come to an end: %s", error)
+            self.log.warning("cannot check that each dispute has a result: %s", error)
         return found
 
 
@@ -95,12 +97,12 @@ def _key(record: Record) -> tuple[str, str]:
 
 
 def _end_of(record: Record) -> Record:
-    """Return the end of a record that was handed on and has no result."""
+    """Return the end of a record that has no result."""
     from dispute_provider._evidence.record import State
 
     if record.state == State.APPROVED:
         reason = (
-            "it was approved, and the submit task returned no end for it, so it may have been sent. "
+            "it was approved, but the submit task returned no result for it, so it may have been sent. "
             "To do: clear the submit task"
         )
         return record.ended(State.UNKNOWN, reason)
@@ -111,9 +113,9 @@ def _end_of(record: Record) -> Record:
 
 
 def _needs_person(record: Record, reviewed_for_sweep: bool) -> bool:
-    """Return whether a dispute has come to an end that somebody must look at.
+    """Return whether a dispute needs a person.
 
-    :param reviewed_for_sweep: whether this is the end of a review, so that nothing may be left staged.
+    :param reviewed_for_sweep: whether the run ends a review, so that no dispute may still be staged.
     """
     from dispute_provider._evidence.record import EDIT, HOLD, State
 
@@ -125,7 +127,7 @@ def _needs_person(record: Record, reviewed_for_sweep: bool) -> bool:
 
 
 async def _read_again(records: list[Record]) -> list[Record]:
-    """Return the records, those that ended *unknown* as their disputes show them now."""
+    """Return the records, with those that ended *unknown* read again."""
     from dispute_provider._evidence.record import State
     from dispute_provider._workflow.reviewing.reread import reread
 

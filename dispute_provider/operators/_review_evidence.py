@@ -1,4 +1,4 @@
-"""Review evidence: a person approves exactly the evidence that goes out."""
+"""Review staged evidence."""
 
 from __future__ import annotations
 
@@ -39,27 +39,33 @@ if TYPE_CHECKING:
 
 
 class ReviewEvidenceOperator(HITLOperator):
-    """Ask a person what is to become of the staged disputes: submit, hold, edit, reject, concede.
+    """Wait for a reviewer to submit, hold, edit, reject or concede staged disputes.
 
-    One dispute is shown in full, several as a table with a choice. The task waits without holding a slot, and
-    ends with the earliest due date less the buffer; disputes due within a day do not end the review of those
-    that are due later. Nothing here ever fails the run for want of an answer.
+    The form shows one dispute in full, or several as a table. The task waits without holding a worker slot.
+    It ends ``buffer`` before the earliest due date; disputes due within a day do not end the review of later
+    ones. The task never fails because of a missing answer.
 
-    :param staged: records, or a task that returns them; those that are not ``staged`` pass through.
-    :param buffer: the review ends so long before the earliest due date.
-    :param four_eyes_from: by currency, the amount in minor units from which on the reviewer must be somebody
-        else than who prepared the case, triggered the run that staged it, or triggered the review. Who
-        prepared it must be known: ``[dispute] people`` maps the names in cases to Airflow users. No policy
-        approves these disputes.
-    :param at_deadline: decides about what nobody has answered in time, if it is due within a day of the
-        earliest due date; what it does not approve is held. Without a policy all of it is held, and
-        :class:`ReportOutcomeOperator` fails for it. With one, the earliest due date ends the review.
-    :param policy: approves before anybody is asked; what it does not approve is put to people.
-    :param assigned_users: who may answer; everybody with the right to, where not given.
-    :param notifiers: told once, when the review is open; they find ``message`` and ``link`` in their
-        templates. One that fails fails nothing.
-    :returns: one record per dispute: ``approved`` (to be submitted, or conceded: see its approval's action),
-        ``held`` or ``rejected``, the answer signed; a reference to them where they are many.
+    :param staged: records, or a task that returns them. Records in other states than ``staged`` pass through.
+    :param buffer: time between the end of the review and the earliest due date. Default: 6 hours. Ignored if
+        the review would then be open for less than an hour; it then ends 5 minutes before the due date.
+    :param four_eyes_from: by currency code, the amount in minor currency units from which the reviewer must
+        not be the preparer of the case or the user who triggered the staging run or the review. ``[dispute]
+        people`` maps the preparers named in cases to Airflow users. No policy approves such a dispute.
+        Default: None, no dispute requires four eyes.
+    :param at_deadline: the policy that decides unanswered disputes due within a day of the earliest due date.
+        With a policy, the review ends before the earliest due date. Default: None, which holds all unanswered
+        disputes; :class:`ReportOutcomeOperator` then fails.
+    :param policy: the policy that approves disputes before the review opens; only the others are reviewed.
+        Default: None.
+    :param assigned_users: the users who may answer. Default: all users with the permission.
+    :param notifiers: notified once, when the review opens; their templates have ``message`` and ``link``. A
+        notifier that fails does not fail the task. Default: none.
+    :param kwargs: arguments of Airflow's ``HITLOperator``. ``subject``, ``body``, ``options``, ``params`` and
+        ``response_timeout`` are set by this operator.
+    :raises ValueError: if the task resumes without the records of its review.
+    :returns: one record per dispute: ``approved`` (its approval's action is ``submit`` or ``concede``),
+        ``held``, ``rejected`` or ``refused``. More than 250 records are written to ``[dispute]
+        evidence_store`` if there is one, and the XCom is a reference to them.
     """
 
     template_fields: Sequence[str] = ()
@@ -77,7 +83,7 @@ class ReviewEvidenceOperator(HITLOperator):
         **kwargs: Any,
     ) -> None:
         kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER)
-        # Options and texts are made when the task runs; the base class wants some at parse time.
+        # The base class requires a subject and options at parse time; the task replaces them when it runs.
         super().__init__(subject="Review of evidence", options=["Submit none"], **kwargs)
         self.staged = accept_upstream(self, staged)
         self.buffer = buffer
@@ -93,7 +99,7 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider._workflow.reviewing import review
         from dispute_provider._workflow.reviewing.ending import ending_of
 
-        # A review that is opened anew takes back what was answered to it before.
+        # Opening the review again withdraws its earlier answers.
         name = open_review(context)
         signer = Signer(run_key(context))
         with RecordWriter(signer, self.log) as writer:
@@ -125,7 +131,7 @@ class ReviewEvidenceOperator(HITLOperator):
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:
-            # The task resumes as a new instance that knows only what stands here.
+            # The task resumes as a new instance that has only these arguments.
             waiting.kwargs = {**(waiting.kwargs or {}), "shown": shown}
             message = f"A review is open{ending.notice}: {form.subject}"
             notify(notifiers, context, message, form_address(context))
@@ -157,13 +163,13 @@ class ReviewEvidenceOperator(HITLOperator):
         from dispute_provider._workflow.reviewing.decide import Rules, decide
 
         if shown is None:
-            raise ValueError("the task was resumed without what its review had shown")
+            raise ValueError("the task resumed without the records of its review. To do: clear the task")
         records = list(records_of(shown["records"]))
         rules = Rules(self._four_eyes(), self.at_deadline, config.allow_anonymous(), user_of_run(context))
         rulings = decide(records, event, rules, datetime.now(UTC))
         signer = Signer(run_key(context))
         decided = self._signed(signer, shown["review"], rulings)
-        # A key may have been replaced while the review was open.
+        # The key may have changed while the review was open.
         checked = signer.verified(records, STAGE_AGAIN)
         decided = [old if old.unverified else new for old, new in zip(checked, decided, strict=True)]
 
@@ -179,7 +185,7 @@ class ReviewEvidenceOperator(HITLOperator):
     def _approved(
         self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]
     ) -> list[Record]:
-        """Return what the policy approves without asking; of that, people are asked about a sample."""
+        """Return the disputes that the policy approves without a review; a sample of them is reviewed too."""
         from dispute_provider._workflow.reviewing.decide import by_policy
 
         if self.policy is None:
@@ -194,7 +200,7 @@ class ReviewEvidenceOperator(HITLOperator):
         return [record for record in self._signed(signer, name, rulings) if record.approval]
 
     def _signed(self, signer: Signer, name: str, rulings: Sequence[Ruling]) -> list[Record]:
-        """Return the records of rulings, what was decided signed for this opening of the review."""
+        """Return the records of the rulings; decided ones are signed for this opening of the review."""
         from dispute_provider._workflow.reviewing import review
 
         signed: list[Record] = []
@@ -206,7 +212,7 @@ class ReviewEvidenceOperator(HITLOperator):
             try:
                 signed.append(signer.sign(replace(record, approval=approval)))
             except DisputeError as error:
-                reason = f"{record.reason}; but nothing can be done, its answer cannot be signed: {error}"
+                reason = f"{record.reason}; the answer cannot be signed, so nothing is sent: {error}"
                 signed.append(review.held(record, reason))
         return signed
 
@@ -217,7 +223,7 @@ class ReviewEvidenceOperator(HITLOperator):
 
 
 def _zone() -> tzinfo | None:
-    """The zone in which this Airflow tells times; None for that of its machine."""
+    """Return Airflow's default time zone; None for the machine's."""
     name = conf.get("core", "default_timezone", fallback="utc")
     if name == "system":
         return None

@@ -1,4 +1,4 @@
-"""Stage the evidence of cases without submitting it."""
+"""Stage the evidence of cases."""
 
 from __future__ import annotations
 
@@ -30,37 +30,43 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-# Documents that are read or drawn at once: a slow one holds up no other case, and each takes 1 GiB at most.
+# Documents rendered at the same time. Each takes up to 1 GiB; a slow one delays no other case.
 _RENDERERS = 2
 _Merge = Literal["keep", "overwrite", "fail"]
 _Verdict = Literal["ready", "weak", "missing"]
 
 
 class StageEvidenceOperator(BaseAsyncOperator):
-    """Put the evidence of cases on their disputes, without submitting it.
+    """Stage the evidence of cases at their disputes, without submitting it.
 
-    Uploads under an idempotency key are made once, whoever repeats them. While it writes to a dispute, it has
-    a claim on it in the ledger, and no other task stages or submits there.
+    A retry does not upload a document again. While the task writes to a dispute, it holds the dispute's claim
+    in the ledger, so no other task stages or submits there. A case that fails does not stop the others.
 
-    :param cases: a list, or a task that returns one: each a case as a dict, or the path of a case file under
-        ``[dispute] case_roots``, or of a ``.jsonl`` file there that holds a case on each line.
+    :param cases: a list, or a task that returns one. Each item is a case as a dict, or the path of a case
+        file under ``[dispute] case_roots``; a ``.jsonl`` file has one case per line. Not templated.
     :param conn_id: Airflow connection of type ``stripe`` or ``moov`` (templated).
-    :param folder: where the documents of dict cases stand, under the same roots (templated).
-    :param merge: whose evidence stands where a colleague or the API has filled in a field otherwise than the
-        case: ``keep`` theirs, ``overwrite`` it, or ``fail``. What an earlier version of the case has left
-        behind is replaced whatever this says.
-    :param switch_to_manual: whether a dispute that the API would answer by itself at its due date (Stripe's
-        Smart Disputes) may be switched to manual; otherwise it is refused.
-    :param allow_unknown_submission_method: whether to stage where the API does not say if it would answer by
-        itself; otherwise it is refused. For a connection whose ``api_version`` is older than
-        ``intended_submission_method``, of an account that you know to have no Smart Disputes.
-    :param require_verdict: the least verdict on the evidence that is staged: ``ready``, ``weak`` or
-        ``missing``; without it the verdict is advice for the reviewer.
-    :param allow_undrawn: whether a document of which a page cannot be drawn in time and memory is staged all
-        the same; the review names it, and no policy approves it. Otherwise it is refused, with file, page and
-        reason.
-    :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``; a
-        reference to them where they are many.
+    :param folder: folder of the documents of dict cases, under the same roots (templated). Default: None;
+        dict cases then cannot have documents. Ignored for case files, whose documents are next to them.
+    :param merge: what to do if a field already has a foreign value that differs from the case: ``keep`` it
+        (default), ``overwrite`` it, or ``fail``. Ignored for values from an earlier version of the case,
+        which are always replaced.
+    :param switch_to_manual: whether to switch a dispute to manual that the API would submit automatically at
+        its due date. Default: False, which refuses such a dispute. See Stripe's Smart Disputes,
+        https://docs.stripe.com/disputes/smart-disputes. Ignored for Moov.
+    :param allow_unknown_submission_method: whether to stage a dispute if the API does not report how it will
+        be submitted. Default: False, which refuses it. Set it only for an account without Smart Disputes
+        whose connection has an ``api_version`` before ``intended_submission_method``. Ignored for Moov.
+    :param require_verdict: the lowest verdict to stage: ``ready``, ``weak`` or ``missing``. Default: None, so
+        the verdict is only shown to the reviewer.
+    :param allow_undrawn: whether to stage a document if one of its pages cannot be rendered within the limits
+        of time and memory. The review then names the document, and no policy approves it. Default: False,
+        which refuses the case.
+    :raises ValueError: if ``merge`` or ``require_verdict`` has another value.
+    :raises ConnectionConfigError: if the connection cannot be used.
+    :raises TryAgainError: if disputes could not be reached and tries are left, so that Airflow retries.
+    :returns: one record per case: ``staged``, ``already-submitted``, ``held``, ``refused`` or ``unknown``.
+        More than 250 records are written to ``[dispute] evidence_store`` if there is one, and the XCom is a
+        reference to them.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
@@ -85,7 +91,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
             ("require_verdict", require_verdict, (*get_args(_Verdict), None)),
         ):
             if value not in known:
-                raise ValueError(f"{name}={value!r} is none of {', '.join(map(str, known))}")
+                raise ValueError(f"{name}={value!r} is not one of: {', '.join(map(str, known))}")
         super().__init__(**with_defaults(kwargs, UPLOADS, LEDGER))
         self.cases = accept_upstream(self, cases)
         self.conn_id = conn_id
@@ -120,7 +126,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
             allow_unknown_submission_method=self.allow_unknown_submission_method,
             require_verdict=least,
         )
-        # What could not be signed would be refused by the review.
+        # Fail early: the review would refuse unsigned records.
         keyring_of(self.conn_id)
         api = api_of(self.conn_id)
         ledgers = Ledgers(context)
@@ -157,11 +163,11 @@ class StageEvidenceOperator(BaseAsyncOperator):
             return writer.value()
 
     def _remember(self, write: Callable[[], None]) -> str | None:
-        """Write to Airflow's store; return what went wrong, for no record may be lost for it."""
+        """Write to Airflow's state store; return the problem if that fails, so that no record is lost."""
         try:
             write()
         except Exception as error:  # whatever the store raises
-            problem = f"what was staged could not be recorded as ours ({type(error).__name__})"
-            self.log.warning("%s: a later staging will take it for somebody else's", problem)
+            problem = f"staged evidence could not be recorded as ours ({type(error).__name__})"
+            self.log.warning("%s: a later staging will treat it as foreign", problem)
             return problem
         return None

@@ -1,4 +1,4 @@
-"""Submit what was approved, once, and concede or take back what a review decided."""
+"""Submit approved evidence, concede disputes and withdraw rejected evidence."""
 
 from __future__ import annotations
 
@@ -36,22 +36,26 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-    # A record whose approval does not hold any more, ended, and the signature under which it was approved.
+    # The end of a record whose approval is no longer valid, and the signature under which it was approved.
     _Void: TypeAlias = tuple[Record, str | None]
 
 
 class SubmitEvidenceOperator(BaseAsyncOperator):
-    """Send what was approved to the bank: read again, compare, send once, read back.
+    """Submit approved evidence to the bank, at most once per dispute.
 
-    A try that follows on a broken one goes on where that one was. Between tasks, runs, connections and
-    deployments the ledger is the lock: see ``[dispute] ledger``.
+    Each dispute is read and compared with its approval, submitted, and read back. A retry continues where the
+    earlier try stopped. The ledger locks each dispute between tasks, runs, connections and deployments; see
+    ``[dispute] ledger``.
 
-    It concedes what a reviewer gave up, too; and takes back what one rejected, where the API would have sent
-    it by itself.
+    The task also concedes disputes whose concession was approved. If the API would submit rejected evidence
+    automatically, the task withdraws it.
 
-    :param approved: records, or a task that returns them; those that are not ``approved`` pass through.
+    :param approved: records, or a task that returns them. Records in other states than ``approved`` and
+        ``rejected`` pass through.
+    :raises TryAgainError: if disputes could not be reached and tries are left, so that Airflow retries.
     :returns: one record per dispute: ``submitted``, ``submitted-differs``, ``already-submitted``,
-        ``conceded``, ``refused``, ``held`` or ``unknown``; a reference to them where they are many.
+        ``conceded``, ``rejected``, ``refused``, ``held`` or ``unknown``. More than 250 records are written to
+        ``[dispute] evidence_store`` if there is one, and the XCom is a reference to them.
     """
 
     template_fields: Sequence[str] = ()
@@ -88,7 +92,6 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 results += [replace(not_noted(e, error), maybe_ours=True) if is_retry else e for e, _ in void]
                 self._log_lines(results)
             else:
-                # The first try has none before it.
                 results += (
                     await self._sent_before(ledgers, receipts, void) if is_retry else [e for e, _ in void]
                 )
@@ -102,18 +105,18 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         try:
             return return_value(results, signer)
         except EvidenceStoreError as error:
-            self.log.error("%s; the records go through XCom", error)
+            self.log.error("%s; the records are returned in XCom instead", error)
             return [signer.sealed(record).to_dict() for record in results]
 
     def _log_lines(self, ends: Iterable[Record]) -> None:
-        """A line for each, as soon as it is known: whoever looks after a task that was killed finds it."""
+        """Log each end at once, so that the log is complete if the task is killed."""
         for record in ends:
             self.log.info("%s", record.log_line())
 
     async def _reject(
         self, apis: Apis, ledgers: Ledgers, receipts: Receipts, rejected: list[Record]
     ) -> list[Record]:
-        """Note what was rejected, and take it back from an API that would have sent it by itself."""
+        """Record rejections, and withdraw evidence that the API would submit automatically."""
         from dispute_provider._state import evidence_store
         from dispute_provider._workflow.sending.reject import not_in_ledger, receipt_of, reject
         from dispute_provider._workflow.sending.take_back import left_as_it_is
@@ -134,7 +137,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return await all_of(rejected, end)
 
     async def _sent_before(self, ledgers: Ledgers, receipts: Receipts, void: list[_Void]) -> list[Record]:
-        """Return the ends of records whose answer no longer holds; an earlier try may have sent them."""
+        """Return the ends of records whose approval is no longer valid; an earlier try may have sent them."""
         from dispute_provider._evidence.record import State
         from dispute_provider._workflow.sending.in_ledger import sent_before
         from dispute_provider.hooks._connections import api_of
@@ -153,7 +156,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return await all_of(void, look)
 
     def _given_up(self, results: list[Record], receipts: Receipts) -> list[Record]:
-        """With what an earlier try may have sent, and no try could look for, as *unknown*."""
+        """Return the results; held records that an earlier try may have sent become *unknown*."""
         from dispute_provider._evidence.record import State
 
         for place, record in enumerate(results):
@@ -164,14 +167,14 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         return results
 
     def _check(self, context: Context, answered: list[Record]) -> tuple[list[Record], list[Record]]:
-        """Return the records that the last answers of their reviews made, and the others, ended."""
+        """Return the records from the latest answers of their reviews, and the ends of the others."""
         from dispute_provider._evidence.record import State
 
         reviews = {record.approval.review for record in answered if record.approval}
         try:
             last = {review for review in reviews if last_opening(context, review) == review}
         except Exception as error:  # whatever the store raises
-            self.log.exception("Airflow's state store cannot be read: nothing is sent")
+            self.log.exception("nothing is sent: Airflow's state store cannot be read")
             problem = f"Airflow's state store cannot be read ({type(error).__name__}); to do: clear the task"
             is_retry = context["ti"].try_number > 1
             return [], [replace(not_noted(record, problem), maybe_ours=is_retry) for record in answered]
@@ -182,16 +185,16 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 valid.append(record)
                 continue
             what = "approval" if record.state == State.APPROVED else "rejection"
-            reason = f"its {what} is not this run's last answer: the review was opened again; review it again"
+            reason = f"its {what} was withdrawn: the review was opened again; review it again"
             void.append(record.ended(State.REFUSED, reason))
         return valid, void
 
 
 def _sorted(given: list[Record], checked: list[Record]) -> tuple[list[Record], list[_Void], list[Record]]:
-    """Return the answered records, those that cannot be checked any more, and the others.
+    """Return the answered records, those with invalid signatures, and the others.
 
-    :param given: the records as they were handed over.
-    :param checked: the same, as far as their signatures hold.
+    :param given: the records as the task received them.
+    :param checked: the same records after their signatures were checked.
     """
     from dispute_provider._evidence.record import State
 

@@ -1,4 +1,4 @@
-"""Any operation of any API as an operator, by the API's own names."""
+"""Call any operation of any API."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 class CallOperator(DisputeOperator):
-    """Call one operation, once. An API needs no operators of its own for this.
+    """Call one operation of an API, by the API's own names.
 
-    :param api: name of the API, as its contract file and its connection type are named.
-    :param operation_id: the API's own name of the operation.
-    :param arguments: by the contract's names; a document is its path or address. None of them is a template:
-        they may be what customers wrote. Values may be what other tasks return.
-    :param conn_id: Airflow connection (templated); the API's default where not given.
+    :param api: name of the API, the same as its connection type: ``stripe`` or ``moov``.
+    :param operation_id: the API's name of the operation, such as ``GetDisputesDispute``.
+    :param arguments: arguments by the API's names; a document is given by its path or address. Values may be
+        the output of other tasks. Not templated, because they may contain customer text. Default: None.
+    :param conn_id: Airflow connection (templated). Default: ``<api>_default``.
+    :param return_evidence: see :class:`~dispute_provider.operators._api.ApiOperator`.
+    :raises InvalidRequestError: if arguments violate the contract; nothing was sent.
+    :raises ApiError: if the API refuses the call or cannot be reached.
+    :raises LedgerError: if the call is final and the ledger cannot be used; nothing was sent.
+    :returns: the answer as a dict, with customer text redacted.
     """
 
     may_be_final = True

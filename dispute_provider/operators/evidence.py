@@ -1,6 +1,7 @@
-"""Stage, review and submit evidence: lists in, lists out, the same for every API.
+"""Operators that stage, review and submit evidence, for every API.
 
-Each operator returns one record per dispute, with its state and reason; a bad one never stops the others.
+Each operator takes a list and returns one record per dispute, with its state and reason. A dispute that fails
+does not stop the others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Moov's operations as operators, one call each.
+"""Operators that each call one operation of the Moov API. See
+https://docs.moov.io/guides/money-movement/accept-payments/card-acceptance/disputes/.
 
-``account_id`` is the platform's own account, not the merchant's; the connection's where it is not given.
-Texts are no template fields: nothing in them is rendered, and nothing of them is stored.
+Evidence texts are not template fields: they are neither rendered nor stored with the task. All operators also
+take the parameters of :class:`~dispute_provider.operators._api.ApiOperator`, and raise its errors.
 
-There is no operator that creates or revokes access tokens: what an operator returns is stored as an XCom, and
-a token must not be. The connection makes its own where its authentication is ``oauth2``.
+No operator creates or revokes access tokens, because XComs must not contain tokens. A connection whose
+authentication is ``oauth2`` creates its own.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class MoovOperator(ApiOperator):
-    """What Moov's operators share.
+    """Base class of Moov's operators.
 
-    :param conn_id: Airflow connection of type ``moov`` (templated).
+    :param conn_id: Airflow connection of type ``moov`` (templated). Default: ``moov_default``.
     """
 
     api = "moov"
@@ -31,9 +32,10 @@ class MoovOperator(ApiOperator):
 
 
 class MoovAccountOperator(MoovOperator):
-    """An operation on an account.
+    """Base class of operations on an account.
 
-    :param account_id: the account (templated).
+    :param account_id: the platform's account, not the merchant's (templated). Default: None, the connection's
+        account.
     """
 
     template_fields: Sequence[str] = (*MoovOperator.template_fields, "account_id")
@@ -44,9 +46,9 @@ class MoovAccountOperator(MoovOperator):
 
 
 class MoovDisputeOperator(DisputeOperator, MoovAccountOperator):
-    """An operation on a dispute.
+    """Base class of operations on a dispute.
 
-    :param dispute_id: its id (templated).
+    :param dispute_id: id of the dispute (templated).
     """
 
     template_fields: Sequence[str] = (*MoovAccountOperator.template_fields, "dispute_id")
@@ -57,9 +59,9 @@ class MoovDisputeOperator(DisputeOperator, MoovAccountOperator):
 
 
 class MoovEvidenceOperator(MoovDisputeOperator):
-    """An operation on one item of a dispute's evidence.
+    """Base class of operations on one item of a dispute's evidence.
 
-    :param evidence_id: the item's id (templated).
+    :param evidence_id: id of the item (templated).
     """
 
     template_fields: Sequence[str] = (*MoovDisputeOperator.template_fields, "evidence_id")
@@ -70,20 +72,24 @@ class MoovEvidenceOperator(MoovDisputeOperator):
 
 
 class MoovListDisputesOperator(MoovAccountOperator):
-    """List disputes, one page. All arguments are templated; times are RFC 3339 with their zone.
+    """Return one page of disputes.
 
-    :param status: only disputes in this state.
-    :param respond_start_date_time: only those due after this moment.
-    :param respond_end_date_time: only those due before this moment.
-    :param start_date_time: only those opened from this moment on.
-    :param end_date_time: only those opened until this moment.
-    :param merchant_account_id: only this merchant's.
-    :param cardholder_account_id: only this cardholder's.
-    :param dispute_ids: only these.
-    :param transfer_ids: only those of these transfers.
+    All parameters are templated and default to None, which does not filter. Times are RFC 3339 with a time
+    zone.
+
+    :param status: only disputes with this status.
+    :param respond_start_date_time: only disputes due after this time.
+    :param respond_end_date_time: only disputes due before this time.
+    :param start_date_time: only disputes opened at or after this time.
+    :param end_date_time: only disputes opened at or before this time.
+    :param merchant_account_id: only disputes of this merchant.
+    :param cardholder_account_id: only disputes of this cardholder.
+    :param dispute_ids: only these disputes.
+    :param transfer_ids: only disputes of these transfers.
     :param order_by: field to order by.
-    :param count: disputes on the page, 200 where not given.
-    :param skip: disputes to pass over.
+    :param count: disputes per page. Default: None, Moov's default of 200.
+    :param skip: number of disputes to skip. Default: None, no dispute is skipped.
+    :returns: a list of Moov's disputes.
     """
 
     operation_id = "listDisputes"
@@ -136,30 +142,31 @@ class MoovListDisputesOperator(MoovAccountOperator):
 
 
 class MoovGetDisputeOperator(MoovDisputeOperator):
-    """Read a dispute."""
+    """Return a dispute."""
 
     operation_id = "getDispute"
 
 
 class MoovAcceptDisputeOperator(MoovDisputeOperator):
-    """Accept a dispute: the money stays with the cardholder, for good."""
+    """Concede a dispute; Moov calls it accept. The cardholder keeps the money. This cannot be undone."""
 
     operation_id = "acceptDispute"
     may_be_final = True
 
 
 class MoovListDisputeEvidenceOperator(MoovDisputeOperator):
-    """List the evidence that a dispute holds."""
+    """Return all evidence of a dispute."""
 
     operation_id = "listDisputeEvidence"
 
 
 class MoovUploadDisputeEvidenceFileOperator(MoovDisputeOperator):
-    """Add a document to a dispute. Every call adds another one.
+    """Add a document to a dispute. Every call adds another document.
 
-    :param file: path or address of the document, PDF, JPEG or TIFF (templated).
-    :param evidence_type: what it shows (templated).
-    :param filename: its name at Moov; that of the path where not given (templated).
+    :param file: path or ``ObjectStoragePath`` address of a PDF, JPEG or TIFF (templated).
+    :param evidence_type: Moov's type of the evidence, such as ``receipt`` (templated).
+    :param filename: file name at Moov (templated). Default: None, the name in the path.
+    :param multiple_outputs: whether each field of the answer is an XCom of its own. Default: True.
     """
 
     operation_id = "uploadDisputeEvidenceFile"
@@ -186,10 +193,11 @@ class MoovUploadDisputeEvidenceFileOperator(MoovDisputeOperator):
 
 
 class MoovUploadDisputeEvidenceTextOperator(MoovDisputeOperator):
-    """Add a text to a dispute. Every call adds another one.
+    """Add a text to a dispute. Every call adds another text.
 
-    :param text: what the bank is to read, at most 750 characters.
-    :param evidence_type: what it shows (templated).
+    :param text: the text for the bank, at most 750 characters. Not templated.
+    :param evidence_type: Moov's type of the evidence, such as ``generic-evidence`` (templated).
+    :param multiple_outputs: whether each field of the answer is an XCom of its own. Default: True.
     """
 
     operation_id = "uploadDisputeEvidenceText"
@@ -209,23 +217,23 @@ class MoovUploadDisputeEvidenceTextOperator(MoovDisputeOperator):
 
 
 class MoovGetDisputeEvidenceOperator(MoovEvidenceOperator):
-    """Read an item of evidence."""
+    """Return an item of evidence."""
 
     operation_id = "getDisputeEvidence"
 
 
 class MoovGetDisputeEvidenceDataOperator(DownloadOperator, MoovEvidenceOperator):
-    """Download a document."""
+    """Download a document of a dispute."""
 
     operation_id = "getDisputeEvidenceData"
     template_fields: Sequence[str] = (*MoovEvidenceOperator.template_fields, "save_to")
 
 
 class MoovUpdateDisputeEvidenceOperator(MoovEvidenceOperator):
-    """Change an item of evidence; what is not given stays.
+    """Change an item of evidence.
 
-    :param evidence_type: what it shows (templated).
-    :param text: its new text, for an item of text.
+    :param evidence_type: the new type of the evidence (templated). Default: None, unchanged.
+    :param text: the new text; only for items with a text. Not templated. Default: None, unchanged.
     """
 
     operation_id = "updateDisputeEvidence"
@@ -246,10 +254,10 @@ class MoovDeleteDisputeEvidenceFileOperator(MoovEvidenceOperator):
 
 
 class MoovSubmitDisputeEvidenceOperator(MoovDisputeOperator):
-    """Submit all the evidence that a dispute holds, for good.
+    """Submit all evidence of a dispute to the bank. This cannot be undone.
 
-    Moov takes no key that would make a second call harmless: a later try of the task waits until the request
-    of an earlier one has arrived or never will, and sends only what the dispute does not show.
+    Moov accepts no idempotency key. A retry therefore waits until the request of an earlier try can no longer
+    arrive, and submits only if the dispute does not show the submission.
     """
 
     operation_id = "submitDisputeEvidence"
@@ -257,12 +265,12 @@ class MoovSubmitDisputeEvidenceOperator(MoovDisputeOperator):
 
 
 class MoovGetAccountOperator(MoovAccountOperator):
-    """Read an account and its mode."""
+    """Return an account and its mode."""
 
     operation_id = "getAccount"
 
 
 class MoovPingOperator(MoovOperator):
-    """See whether Moov answers and takes the connection's keys."""
+    """Check that Moov can be reached and accepts the connection's keys."""
 
     operation_id = "ping"

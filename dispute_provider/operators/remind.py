@@ -1,4 +1,4 @@
-"""Remind people of open disputes before their due dates, with the reason why they are open."""
+"""Send reminders about open disputes before their due dates."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.snapshot import Dispute
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
-# Lines of one message; more of them no channel takes, and nobody reads.
+# Disputes per message, so that it fits into a chat or an email.
 _LINES = 25
 _log = logging.getLogger(__name__)
 
 
 def due_soon(disputes: Iterable[Dispute], now: datetime) -> list[Dispute]:
-    """Those that can be answered still, and of which there may be something to remind."""
+    """Return the open disputes that are due within the longest of the ``[dispute] reminders`` hours."""
     latest = max(config.reminders(), default=0) * 3600
     return [
         dispute
@@ -53,16 +53,20 @@ def due_soon(disputes: Iterable[Dispute], now: datetime) -> list[Dispute]:
 
 
 class RemindOperator(BaseOperator):
-    """Remind people of what is open: once for each dispute and each of the hours in ``[dispute] reminders``.
+    """Send a reminder about each open dispute at each of the hours in ``[dispute] reminders``.
 
-    It comes last, whatever became of the tasks before it. A reminder says what became of the dispute, and how
-    its earlier reviews ended. What was rejected, or answered, is not reminded of.
+    A reminder states why the dispute is open and how its earlier reviews ended. Rejected and submitted
+    disputes get no reminder. Give the task the trigger rule ``all_done``, so that it runs even if staging
+    fails.
 
-    :param disputes: records of the disputes that are due soon, a reason in those for which there is no case.
-    :param staged: what staging made of them.
+    :param disputes: records of the disputes that are due soon. A record with a reason has no case.
+    :param staged: the records that staging returned.
     :param conn_id: Airflow connection (templated).
-    :param notifiers: who is told; those of ``[dispute] notifiers`` where not given. They find ``message`` and
-        ``link`` in their templates. One that fails fails nothing, and it is told again by the next sweep.
+    :param notifiers: the notifiers to use; their templates have ``message`` and ``link``. Default: those of
+        ``[dispute] notifiers``. If all of them fail, the task does not fail, and the next sweep sends the
+        reminder again.
+    :raises AirflowSkipException: if the disputes could not be listed.
+    :returns: the number of disputes in the reminders.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
@@ -88,7 +92,7 @@ class RemindOperator(BaseOperator):
         try:
             soon = by_due_date(list(self._verified(context, self.disputes)))
         except XComNotFound:
-            raise AirflowSkipException("nothing is known: the disputes could not be listed") from None
+            raise AirflowSkipException("no reminders: the disputes could not be listed") from None
         reminded = {
             dispute: entry
             for dispute, entry in load(context, LAST_REMINDERS, connection=self.conn_id).items()
@@ -100,13 +104,13 @@ class RemindOperator(BaseOperator):
             part = reminders[start : start + _LINES]
             for reminder in part:
                 self.log.warning("still open: %s", reminder.line)
-            head = f"{len(part)} of the disputes of {self.conn_id} are open and due soon:"
+            head = f"Open disputes of connection {self.conn_id} that are due soon: {len(part)}"
             link = part[0].link if len(part) == 1 else address("required_actions")
             if notify(self.notifiers, context, "\n".join([head, *(each.line for each in part)]), link):
                 reminded |= {
                     each.record.dispute: {"due": each.record.due, "hours": each.hours} for each in part
                 }
-                # One note for each message: a task that is tried again repeats at most the last.
+                # Saved after each message, so that a retry repeats at most the last one.
                 save(context, LAST_REMINDERS, reminded, connection=self.conn_id)
         return len(reminders)
 
@@ -135,7 +139,7 @@ class RemindOperator(BaseOperator):
         return due
 
     def _verified(self, context: Context, given: Given) -> Iterator[Record]:
-        """Yield the records of this run as they were signed; log the others, of which nothing is known."""
+        """Yield the records with valid signatures; log the others."""
         records = records_of(resolve(given, context))
         for record in Signer(run_key(context)).verified(records, "look at the dispute"):
             if record.unverified:
@@ -144,17 +148,20 @@ class RemindOperator(BaseOperator):
                 yield record
 
     def _staged(self, context: Context) -> list[Record]:
-        """What staging made of them; nothing where that cannot be read, which stops no reminder."""
+        """Return the staged records; none if they cannot be read, so that reminders are still sent."""
         try:
             return list(self._verified(context, self.staged))
         except (EvidenceStoreError, XComNotFound) as error:
-            self.log.warning("what was staged cannot be read: %s", error)
+            self.log.warning("cannot read the staged records: %s", error)
             return []
 
 
 @dataclass(frozen=True, slots=True)
 class _Reminder:
-    """:param hours: before the due date, of the time that has come."""
+    """A reminder about one dispute.
+
+    :param hours: the threshold that was reached, in hours before the due date.
+    """
 
     record: Record
     hours: float
@@ -171,7 +178,7 @@ class _Reminder:
 def _state(
     record: Record, staged: Record | None, last_review: LastReview | None, answer: ReviewAnswer | None
 ) -> tuple[str, str]:
-    """Why a dispute is open, and the address where something can be done; no reason if nothing should be."""
+    """Return why a dispute is open and the page to act on it; no reason if it needs no reminder."""
     from dispute_provider._evidence.record import State
     from dispute_provider._explain.markdown import one_line
 
@@ -181,19 +188,19 @@ def _state(
     if staged and staged.state != State.STAGED:
         return f"{staged.state}: {one_line(staged.reason)}", own_page
     if last_review is None:
-        return "its case waits to be staged and put to review", own_page
+        return "its case is not staged yet", own_page
     if answer and answer.is_over:
         return "", ""
     if answer:
         why = answer.summary
     else:
-        until = f" until {last_review.until:%Y-%m-%d %H:%M} UTC" if last_review.until else ""
+        until = f", answer by {last_review.until:%Y-%m-%d %H:%M} UTC" if last_review.until else ""
         why = f"its review is open{until}"
-    return "; before that: ".join([why, *reversed(last_review.history)]), _page(last_review.review)
+    return "; before: ".join([why, *reversed(last_review.history)]), _page(last_review.review)
 
 
 def _is_reminder(entry: Any) -> bool:
-    """Whether an entry of the store can be read."""
+    """Return whether an entry of the store is valid."""
     return isinstance(entry, dict) and isinstance(entry.get("hours"), int | float) and "due" in entry
 
 

@@ -1,4 +1,4 @@
-"""One request from a trigger form: shown first, sent when asked to."""
+"""Make one request from a trigger form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dispute_provider.exceptions import Violation
     from dispute_provider.hooks._base import DisputeHook
 
-# One page that says nothing, for an upload without a document of one's own.
+# A blank page, to test an upload without a document.
 _BLANK_PAGE = (
     b"%PDF-1.4\n1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj\n"
     b"2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj\n"
@@ -34,14 +34,18 @@ _BLANK_NAME = "blank.pdf"
 
 
 def form(operation: Operation) -> dict[str, Param]:
-    """The params of a DAG that makes one request."""
+    """Return the params of a DAG that makes one request."""
     params = {
         "conn_id": Param(
-            f"{operation.api}_default", "Connection to use.", type="string", title="Connection", minLength=1
+            f"{operation.api}_default",
+            "Airflow connection to use.",
+            type="string",
+            title="Connection",
+            minLength=1,
         ),
         "dry_run": Param(
             True,
-            "On: nothing is sent; the request stands in the task's log and in its XCom.",
+            "Shows the request in the task log and the XCom without sending it.",
             type="boolean",
             title="Dry run",
         ),
@@ -49,15 +53,15 @@ def form(operation: Operation) -> dict[str, Param]:
     if operation.effect == "irreversible":
         params["confirm"] = Param(
             None,
-            "It cannot be undone: for the real run type the dispute's id once more. Staging needs none.",
+            "This request cannot be undone. To send it, type the dispute ID again. Not needed for staging.",
             type=["null", "string"],
-            title="Confirm",
+            title="Confirm dispute ID",
         )
     if operation.media_type:
         params["show_texts"] = Param(
             False,
-            "On: a dry run shows the texts themselves in the task's log, where everybody reads them who may "
-            "read logs. Off: their length and the start of their sha256. An XCom never holds them.",
+            "Shows texts in the log of a dry run, which all users with access to logs can read. If off, the "
+            "log shows their length and the start of their sha256. The XCom never contains texts.",
             type="boolean",
             title="Show texts",
         )
@@ -65,11 +69,16 @@ def form(operation: Operation) -> dict[str, Param]:
 
 
 class RequestOperator(BaseOperator):
-    """Makes the request that the run's form describes, or shows what it would be.
+    """Send the request that the run's params describe, or show it in a dry run.
 
-    :param api: name of the API, as its contract file is named: ``stripe``.
-    :param operation_id: the API's own name of the operation; the DAG's params are those of ``form``.
-    :param operator: dotted name of the operator that makes this call, to be shown; None where there is none.
+    :param api: name of the API: ``stripe`` or ``moov``.
+    :param operation_id: the API's name of the operation; the DAG's params must be those of :func:`form`.
+    :param operator: dotted name of the operator for this call, shown in the preview. Default: None, the
+        preview shows a hook call.
+    :raises InvalidRequestError: if the params violate the contract, or a final call is not confirmed.
+    :raises ApiError: if the API refuses the call or cannot be reached.
+    :returns: a dict with ``sent``; after a request also ``status``, ``request_id`` and ``answer``, with
+        customer text redacted.
     """
 
     operator_extra_links = (DisputeLink(),)
@@ -143,7 +152,7 @@ class RequestOperator(BaseOperator):
         for line in shown(show_texts).lines():
             self.log.info("%s", line)
         if operation.media_type and not show_texts:
-            self.log.info("Texts stand here as their length and the start of their sha256.")
+            self.log.info("Texts are shown as their length and the start of their sha256.")
         return {"sent": False, **shown(False).to_dict()}
 
     def _send(self, context: Context, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +161,7 @@ class RequestOperator(BaseOperator):
             _require_confirmation(operation, arguments, values.get("confirm"))
         hook = hook_for(values["conn_id"], self.api)
         self.dispute_url = page_of(hook, operation, arguments)
-        # The log has one line; the answer is in the XCom alone, as an expanded object can name the customer.
+        # The answer is not logged, because an expanded object can contain customer data.
         arguments = {**_minted(operation, hook), **arguments}
         answer = send(context, hook, operation.id, arguments, self.log)
         return {
@@ -163,7 +172,7 @@ class RequestOperator(BaseOperator):
         }
 
     def _storable(self, operation: Operation, answer: Answer) -> Any:
-        """Return what may be stored of an answer."""
+        """Return the part of an answer that may be stored."""
         from dispute_provider._contracts.redaction import redacted_answer
         from dispute_provider._evidence.documents import Document
 
@@ -174,9 +183,9 @@ class RequestOperator(BaseOperator):
 
 
 def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
-    """The document to upload, if the operation takes one.
+    """Return the document to upload, if the operation takes one.
 
-    :raises InvalidRequestError: if it cannot be read, or its path stands outside of the case roots.
+    :raises InvalidRequestError: if it cannot be read, or its path is outside the case roots.
     """
     from dispute_provider import _config as config
     from dispute_provider._cases.files import require_within_roots
@@ -198,13 +207,13 @@ def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, Fi
 
 
 def _secrets(operation: Operation) -> list[str]:
-    """Arguments without which the operation cannot be called, and which no form may ask for."""
+    """Return the required arguments that are secret, which a form must not ask for."""
     required = operation.body_schema.get("required", ())
     return [name for name in required if operation.role(name) == "secret"]
 
 
 def _minted(operation: Operation, hook: DisputeHook) -> dict[str, str]:
-    """A token made for this call, where the operation is about one."""
+    """Return a token created for this call, if the operation takes one."""
     return {name: hook.with_api(lambda api: api.mint()).value for name in _secrets(operation)}
 
 
@@ -213,6 +222,6 @@ def _require_confirmation(operation: Operation, arguments: Mapping[str, Any], co
 
     dispute = operation.given("dispute", arguments)
     if not dispute or confirmed != dispute:
-        remedy = "type the dispute's id there, if it is to be done"
-        violation = Violation("/confirm", "is not the dispute's id", remedy)
+        remedy = "type the dispute ID to confirm the call"
+        violation = Violation("/confirm", "is not the dispute ID", remedy)
         raise InvalidRequestError.before_sending(operation.id, [violation])

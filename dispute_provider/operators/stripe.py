@@ -1,7 +1,8 @@
-"""Stripe's operations as operators, one call each.
+"""Operators that each call one operation of the Stripe API. See https://docs.stripe.com/api/disputes.
 
-``account`` is the connected account to act for; the connection's own where it is not given. Texts of evidence
-and metadata are no template fields: nothing in them is rendered, and nothing of them is stored.
+Evidence texts and metadata are not template fields: they are neither rendered nor stored with the task. All
+operators also take the parameters of :class:`StripeOperator` and
+:class:`~dispute_provider.operators._api.ApiOperator`, and raise the errors of the latter.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class StripeOperator(ApiOperator):
-    """What Stripe's operators share.
+    """Base class of Stripe's operators.
 
-    :param account: connected account to act for (templated).
-    :param conn_id: Airflow connection of type ``stripe`` (templated).
+    :param account: connected account to act for (templated). Default: None, the connection's account.
+    :param conn_id: Airflow connection of type ``stripe`` (templated). Default: ``stripe_default``.
     """
 
     api = "stripe"
@@ -31,15 +32,18 @@ class StripeOperator(ApiOperator):
 
 
 class StripeListDisputesOperator(StripeOperator):
-    """List disputes, newest first, one page. All arguments are templated.
+    """Return one page of disputes, newest first. All parameters are templated.
 
-    :param charge: only disputes of this charge.
-    :param payment_intent: only disputes of this payment.
-    :param created: Unix seconds of the opening, or bounds ``{"gt", "gte", "lt", "lte"}``.
-    :param limit: disputes on the page, 1 to 100.
-    :param starting_after: id of the last dispute of the page before.
-    :param ending_before: id of the first dispute of the page after.
-    :param expand: paths of ids to be answered, and stored as an XCom, as objects; each below ``data``.
+    :param charge: only disputes of this charge. Default: None, all charges.
+    :param payment_intent: only disputes of this payment intent. Default: None, all of them.
+    :param created: time of creation in Unix seconds, or a dict of bounds with the keys ``gt``, ``gte``,
+        ``lt`` and ``lte``. Default: None, any time.
+    :param limit: disputes per page, 1 to 100. Default: None, Stripe's default of 10.
+    :param starting_after: id of the last dispute of the previous page. Default: None.
+    :param ending_before: id of the first dispute of the next page. Default: None.
+    :param expand: fields to return as objects instead of ids, such as ``data.charge``; the objects are stored
+        in the XCom. Default: None.
+    :returns: Stripe's list object.
     """
 
     operation_id = "GetDisputes"
@@ -77,10 +81,12 @@ class StripeListDisputesOperator(StripeOperator):
 
 
 class StripeGetDisputeOperator(DisputeOperator, StripeOperator):
-    """Read a dispute.
+    """Return a dispute.
 
-    :param dispute: its id (templated).
-    :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
+    :param dispute: id of the dispute (templated).
+    :param expand: fields to return as objects instead of ids, such as ``charge`` (templated); the objects are
+        stored in the XCom. Default: None.
+    :returns: Stripe's dispute object.
     """
 
     operation_id = "GetDisputesDispute"
@@ -93,22 +99,27 @@ class StripeGetDisputeOperator(DisputeOperator, StripeOperator):
 
 
 class StripeUpdateDisputeOperator(DisputeOperator, StripeOperator):
-    """Stage evidence on a dispute, or submit what is staged with it, for good; set metadata.
+    """Stage evidence at a dispute or submit it, and set metadata.
 
-    ``submit`` is always sent. A submission carries a key made from all it says, so that a retry cannot send
-    it twice; the same evidence for a later stage within a day needs an ``idempotency_key`` of its own.
+    A submission cannot be undone. It is sent with an idempotency key derived from its content, so a retry
+    cannot submit twice. To submit the same evidence at a later stage within 24 hours, set
+    ``idempotency_key``. With ``submit=True``, evidence that the dispute's stage does not accept is refused
+    before anything is sent.
 
-    :param dispute: its id (templated).
-    Evidence that the dispute's stage does not take is refused: with ``submit=True`` before anything is sent,
-    otherwise by Stripe.
-
-    :param evidence: by Stripe's own names: texts, ids of files, ``enhanced_evidence``; at the appeal stage
-        ``appeal`` alone. An empty text unsets.
-    :param submit: whether the evidence goes to the bank now.
-    :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
-    :param metadata: your own keys; an empty value unsets one, ``""`` in place of all unsets all.
-    :param intended_submission_method: who is to submit, from version 2026-10-28.endive on (templated).
-    :param idempotency_key: in place of the one that is made (templated).
+    :param dispute: id of the dispute (templated).
+    :param evidence: evidence by Stripe's names: texts, file ids or ``enhanced_evidence``; at the appeal stage
+        only ``appeal``. An empty text deletes a field. Not templated. Default: None.
+    :param submit: whether to submit to the bank; always sent to Stripe. Default: False, the evidence is
+        staged.
+    :param expand: fields to return as objects instead of ids (templated). Default: None.
+    :param metadata: your own keys and values; an empty value deletes a key, and ``""`` deletes all. Not
+        templated. Default: None.
+    :param intended_submission_method: how the dispute will be submitted: ``manual``, ``prefer_manual``,
+        ``prefer_smart_disputes`` or ``smart_disputes`` (templated). Requires API version 2026-10-28.endive or
+        later. Default: None, unchanged.
+    :param idempotency_key: the key to use (templated). Default: None, a key derived from the request; staging
+        has none.
+    :returns: Stripe's dispute object.
     """
 
     operation_id = "PostDisputesDispute"
@@ -144,11 +155,12 @@ class StripeUpdateDisputeOperator(DisputeOperator, StripeOperator):
 
 
 class StripeCloseDisputeOperator(DisputeOperator, StripeOperator):
-    """Concede a dispute: it is lost, for good.
+    """Concede a dispute, which is then lost. This cannot be undone.
 
-    :param dispute: its id (templated).
-    :param expand: paths of ids to be answered, and stored as an XCom, as objects (templated).
-    :param idempotency_key: in place of the one that is made from the request (templated).
+    :param dispute: id of the dispute (templated).
+    :param expand: fields to return as objects instead of ids (templated). Default: None.
+    :param idempotency_key: the key to use (templated). Default: None, a key derived from the request.
+    :returns: Stripe's dispute object.
     """
 
     operation_id = "PostDisputesDisputeClose"
@@ -175,9 +187,10 @@ class StripeCloseDisputeOperator(DisputeOperator, StripeOperator):
 
 
 class StripeGetChargeOperator(StripeOperator):
-    """Read a charge. What it says of the customer is stored as an XCom only with ``return_evidence``.
+    """Return a charge. Customer data is redacted unless ``return_evidence`` is True.
 
-    :param charge: its id (templated).
+    :param charge: id of the charge (templated).
+    :returns: Stripe's charge object.
     """
 
     operation_id = "GetChargesCharge"
@@ -189,12 +202,14 @@ class StripeGetChargeOperator(StripeOperator):
 
 
 class StripeUploadFileOperator(StripeOperator):
-    """Upload a document. Its id is what evidence takes: ``{"receipt": upload.output["id"]}``.
+    """Upload a document. Use its id as evidence: ``{"receipt": upload.output["id"]}``.
 
-    :param file: path or address of the document, PDF, JPEG or PNG (templated).
-    :param filename: its name at Stripe; that of the path where not given (templated).
-    :param purpose: what it is for.
-    :param idempotency_key: in place of the one that is made from the document (templated).
+    :param file: path or ``ObjectStoragePath`` address of a PDF, JPEG or PNG (templated).
+    :param filename: file name at Stripe (templated). Default: None, the name in the path.
+    :param purpose: Stripe's purpose of the file. Default: ``dispute_evidence``.
+    :param idempotency_key: the key to use (templated). Default: None, a key derived from the document.
+    :param multiple_outputs: whether each field of the answer is an XCom of its own. Default: True.
+    :returns: Stripe's file object.
     """
 
     operation_id = "PostFiles"
@@ -223,9 +238,10 @@ class StripeUploadFileOperator(StripeOperator):
 
 
 class StripeGetFileOperator(StripeOperator):
-    """Read the details of a document.
+    """Return the details of a document.
 
-    :param file: its id (templated).
+    :param file: id of the file (templated).
+    :returns: Stripe's file object.
     """
 
     operation_id = "GetFilesFile"
@@ -239,7 +255,8 @@ class StripeGetFileOperator(StripeOperator):
 class StripeGetFileContentsOperator(DownloadOperator, StripeOperator):
     """Download a document.
 
-    :param file: its id (templated).
+    :param file: id of the file (templated).
+    :param save_to: see :class:`~dispute_provider.operators._api.DownloadOperator`.
     """
 
     operation_id = "GetFilesFileContents"
@@ -251,6 +268,6 @@ class StripeGetFileContentsOperator(DownloadOperator, StripeOperator):
 
 
 class StripeGetAccountOperator(StripeOperator):
-    """Read the account that the connection acts for."""
+    """Return the account that the connection acts for."""
 
     operation_id = "GetAccount"

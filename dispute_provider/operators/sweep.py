@@ -1,4 +1,4 @@
-"""Sweep: find cases to stage, open their review, and remember it for the next sweep."""
+"""Operators of the sweep: find cases to stage, open their reviews and record them for the next sweep."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LARGEST_SWEEP = 100
 
 
 def _staged(context: Context, given: Given) -> list[Record]:
-    """Return what was staged, without what is not as staging signed it: the outcome names that as refused."""
+    """Return the staged records with valid signatures; the outcome task reports the others as refused."""
     from dispute_provider._evidence.record import State
 
     records = records_of(resolve(given, context))
@@ -57,21 +57,23 @@ def _staged(context: Context, given: Given) -> list[Record]:
 
 
 class FindCasesOperator(BaseAsyncOperator):
-    """Find the cases to stage now: of open disputes that are new, have changed, or are asked about again.
+    """Find the cases to stage: open disputes that are new, have changed or are due for another review.
 
-    What was put to review before is left alone until something changes, or its review has ended without an
-    answer, or it is still open at one of the hours of ``[dispute] ask_again`` before its due date. Disputes
-    without a case, or at a stage that their case has nothing for, are named in the log, soonest deadline
-    first.
+    A dispute is reviewed again if its case, evidence or stage changed, if its review got no answer, and if it
+    is still open at one of the hours of ``[dispute] ask_again`` before its due date. The log lists disputes
+    without a case, or at a stage that their case has no evidence for, soonest deadline first.
 
-    Besides its result it pushes as XComs: ``open``, the ids of all open disputes; and records:
-    ``without_case``; ``unreadable``, which stop no others; ``due_soon``, those to remind people of;
-    ``due_without_case``, those of ``due_soon`` for which there is no case; ``no_longer_open``, what became of
-    disputes whose submission ended *unknown*.
+    The operator also pushes these XComs: ``open``, the ids of all open disputes; and lists of records:
+    ``without_case``; ``unreadable``; ``due_soon``, the disputes to send reminders about;
+    ``due_without_case``, those of ``due_soon`` without a case; ``no_longer_open``, closed disputes whose
+    submission ended *unknown*.
 
     :param conn_id: Airflow connection (templated).
-    :param folder: where the cases stand (templated); all of ``[dispute] case_roots`` where not given.
-    :returns: paths of case files, soonest deadline first, at most :data:`LARGEST_SWEEP` of readable ones.
+    :param folder: folder of the cases (templated). Default: None, all of ``[dispute] case_roots``.
+    :raises ConnectionConfigError: if the connection cannot be used.
+    :raises ApiError: if the open disputes cannot be listed.
+    :returns: paths of case files, soonest deadline first: at most :data:`LARGEST_SWEEP`, and those that
+        cannot be read.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
@@ -94,7 +96,7 @@ class FindCasesOperator(BaseAsyncOperator):
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
             cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder)
             new, held = await self._compare(context, api, cases.found, now)
-            # What cannot be read is open perhaps, so what is remembered of it stays.
+            # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
             memory = load(context, LAST_REVIEWS, connection=self.conn_id)
             settled, unsettled = await settle_unknown(context, api, self.conn_id, memory, still_open)
@@ -136,7 +138,7 @@ class FindCasesOperator(BaseAsyncOperator):
             len(unreadable) + len(held),
         )
         if len(new) > LARGEST_SWEEP:
-            self.log.info("%d of them wait for the next sweep", len(new) - LARGEST_SWEEP)
+            self.log.info("%d cases wait for the next sweep", len(new) - LARGEST_SWEEP)
         known = {record.dispute: record for record in [*without, *held]}
         soon = [
             known.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
@@ -154,7 +156,7 @@ class FindCasesOperator(BaseAsyncOperator):
     async def _compare(
         self, context: Context, api: Api, found: list[Candidate], now: datetime
     ) -> tuple[list[Candidate], list[Record]]:
-        """Those to stage now, and records of those that cannot be read."""
+        """Return the candidates to stage, and records of those that cannot be read."""
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._state.sweep import LastReview
 
@@ -164,7 +166,7 @@ class FindCasesOperator(BaseAsyncOperator):
             for candidate in found
             if (before := LastReview.find(memory, candidate.dispute.id))
         }
-        # Before the answers: a run that ends in between has noted them by then.
+        # Read before the answers: a run that ends in between has stored its answers by then.
         ended = ended_runs(context, {each.review for each in last_reviews.values()})
         answers = answers_to(context, self.conn_id, last_reviews)
         hours = config.ask_again()
@@ -176,8 +178,8 @@ class FindCasesOperator(BaseAsyncOperator):
             try:
                 snapshot = await api.read(dispute.id, candidate.case.account)
             except Exception as error:  # one dispute must not stop the others
-                what = str(error) if isinstance(error, DisputeError) else type(error).__name__
-                reason = f"it cannot be compared with what was reviewed: {what}"
+                problem = str(error) if isinstance(error, DisputeError) else type(error).__name__
+                reason = f"it cannot be compared with its last review: {problem}"
                 held.append(record_of(dispute, self.conn_id, State.HELD, reason))
                 return
             before = last_reviews[dispute.id]
@@ -196,7 +198,7 @@ class FindCasesOperator(BaseAsyncOperator):
         return new, held
 
     def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
-        """Push records; those that no store takes go through XCom, however many they are."""
+        """Push records as an XCom, as a list if the evidence store cannot be written."""
         from dispute_provider._state.evidence_store import EvidenceStoreError
 
         signer = Signer(run_key(context))
@@ -210,19 +212,21 @@ class FindCasesOperator(BaseAsyncOperator):
 
 
 class OpenReviewOperator(BaseOperator):
-    """Start a run that has the staged disputes reviewed and submitted: nothing here waits for a person.
+    """Start a run that reviews and submits the staged disputes, without waiting for it.
 
-    The run's id comes from what is to be reviewed, and from the reviews that came before it: the same batch
-    is put to review again only when a sweep has found that nobody answered. The id is pushed as XCom
-    ``review`` with the ids of its disputes; a list that is empty where there is nothing to review. (Airflow's
-    own operator for this is not extended: importing it costs a DAG file more than all of ours together.)
+    The run id is derived from the staged evidence and its earlier reviews, so a retry does not open a second
+    review. The operator pushes the run and its disputes as the XCom ``review``; the list is empty if there is
+    nothing to review. (It does not extend ``TriggerDagRunOperator``, whose import would slow down DAG
+    parsing.)
 
-    :param staged: records, or a task that returns them; those that are not ``staged``, or not as
-        staging signed them, are left out.
+    :param staged: records, or a task that returns them. Records in other states than ``staged``, or with an
+        invalid signature, are left out.
     :param conn_id: Airflow connection (templated).
-    :param review_dag_id: the DAG that reviews and submits; it finds the records in its run's configuration.
-    :param urgent: True to review only disputes due within a day of the start of this run, False to review
-        only the others: so that no review ends early for the sake of a few. None reviews all of them.
+    :param review_dag_id: the DAG that reviews and submits; it reads the records from its run's configuration.
+        Default: ``dispute_review``.
+    :param urgent: True reviews only disputes due within a day of the start of this run, False only the
+        others, so that urgent disputes do not shorten the review of the others. Default: None, all disputes.
+    :raises AirflowSkipException: if there is nothing to review.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
@@ -249,16 +253,16 @@ class OpenReviewOperator(BaseOperator):
 
         staged = _staged(context, self.staged)
         if self.urgent is not None:
-            # The same moment for both groups: no dispute is in neither.
+            # Both groups use the same time, so every dispute is in exactly one of them.
             started = context["dag_run"].start_date or datetime.now(UTC)
             staged = [record for record in staged if is_urgent(record.due_at, started) == self.urgent]
         if not staged:
             context["ti"].xcom_push(key="review", value=[])
-            raise AirflowSkipException("nothing new is staged, there is nothing to review")
+            raise AirflowSkipException("nothing to review: no new evidence is staged")
         memory = load(context, LAST_REVIEWS, connection=self.conn_id)
         name = review_name(memory, staged)
         run_id = f"review__{staged[0].connection}__{name}"
-        self.log.info("review of %d disputes: %s", len(staged), run_id)
+        self.log.info("opening a review of %d disputes: %s", len(staged), run_id)
         self.review_url = f"/dags/{self.review_dag_id}/runs/{quote(run_id)}"
         opened = {"run": f"{self.review_dag_id}/{run_id}", "disputes": [record.dispute for record in staged]}
         context["ti"].xcom_push(key="review", value=[opened])
@@ -279,7 +283,7 @@ class OpenReviewOperator(BaseOperator):
     def _with_history(
         self, context: Context, memory: Mapping[str, Any], staged: list[Record]
     ) -> Iterator[Record]:
-        """Yield the records, those that were reviewed before with notes of it."""
+        """Yield the records with notes about their earlier reviews."""
         from dispute_provider._state.sweep import with_history
 
         asked = {record.dispute: memory.get(record.dispute) for record in staged}
@@ -289,17 +293,16 @@ class OpenReviewOperator(BaseOperator):
 
 
 class RememberReviewOperator(BaseOperator):
-    """Remember what was put to review, so that the next sweep leaves it alone until there is a reason not to.
+    """Store which disputes are under review, so that the next sweep does not open a second review.
 
-    It comes after the review was opened: a dispute may be asked about twice, but is never forgotten. It also
-    remembers how earlier reviews of it ended.
+    It runs after the review was opened: if it fails, a dispute is reviewed twice rather than never. It also
+    stores how earlier reviews ended.
 
-    :param staged: the records that were staged.
-    :param review: which of them were put to which review, as :class:`OpenReviewOperator` pushes it; of
-        several such tasks as a list.
-    :param still_open: ids of the disputes that are open; others are forgotten.
+    :param staged: the staged records, or a task that returns them.
+    :param review: the XCom ``review`` of :class:`OpenReviewOperator`, or a list of several.
+    :param still_open: ids of the open disputes; the entries of other disputes are deleted.
     :param conn_id: Airflow connection (templated).
-    :param buffer: that of the review, which ends so long before the earliest due date.
+    :param buffer: the ``buffer`` of the review. Default: 6 hours.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
@@ -340,7 +343,7 @@ class RememberReviewOperator(BaseOperator):
 
 
 def _reviews(memory: Mapping[str, Any]) -> set[str]:
-    """The reviews that are remembered."""
+    """Return the stored reviews."""
     from dispute_provider._state.sweep import LastReview
 
     return {last_review.review for dispute in memory if (last_review := LastReview.find(memory, dispute))}

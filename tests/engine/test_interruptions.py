@@ -122,7 +122,7 @@ def test_a_review_that_is_marked_as_success_sends_nothing(
 ) -> None:
     run = interrupted["_mark_review", api].result()
     assert lab.ana.run_state(run.dag_id, run.run_id) == "failed"
-    assert "task 'review' returned nothing: it was marked as success by hand" in run.log("outcome")
+    assert "task 'review' returned no records: it was marked as success by hand" in run.log("outcome")
     assert "its review returned no decision, so nothing was sent" in run.log("outcome")
     assert lab.submissions(run.dispute) == []
 
@@ -140,7 +140,7 @@ def test_a_submit_task_that_is_marked_as_success_during_the_send_submits_once(
 ) -> None:
     run = interrupted["_mark_submit", api].result()
     assert lab.ana.run_state(run.dag_id, run.run_id) == "failed"
-    assert "task 'submit' returned nothing: it was marked as success by hand" in run.log("outcome")
+    assert "task 'submit' returned no records: it was marked as success by hand" in run.log("outcome")
     assert f"dispute={run.dispute} state=already-submitted" in run.log("outcome")
     assert run.records == []
 

@@ -176,11 +176,11 @@ def test_open_disputes_are_listed_once_in_a_reminder_soonest_first(
 
     [message] = told
     head, *lines = message.removesuffix(" -> https://airflow.example/required_actions").split("\n")
-    assert head.startswith("4 of the disputes of stripe_default")
+    assert head == "Open disputes of connection stripe_default that are due soon: 4"
     assert [line.split(" · ")[0] for line in lines] == ["du_none", "du_held", "du_no", "du_case"]
     assert "12.00 USD · due 20" in lines[0]
     assert "no case was found for it" in lines[0]
-    assert "its review is open until 20" in lines[3]
+    assert "its review is open, answer by 20" in lines[3]
     [run_id] = sweep.reviews()
     assert lines[3].endswith(f"https://airflow.example/dags/dispute_review/runs/{run_id}")
 
