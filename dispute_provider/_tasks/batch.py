@@ -1,4 +1,4 @@
-"""Take lists from other tasks, open their APIs, and work on many disputes side by side."""
+"""Shared steps of batch tasks: resolve lists, open APIs and process disputes concurrently."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 CONCURRENT = 32
-# A retry must end before the due date, or it would lose what this try has to say.
+# A retry must end before the due date, or the results of this try would be lost.
 _SHORTEST_TRY = timedelta(minutes=10)
 
 
 def accept_upstream(operator: BaseOperator, given: Given) -> Given:
-    """Accept a list that stands in the DAG or that another task makes.
+    """Return a list from the DAG or from another task, after setting the operator downstream of that task.
 
-    It is no template field: what customers wrote is never rendered, and never stored as a rendered field.
+    The list is not a template field, so customer text is neither rendered nor stored as a rendered field.
     """
     XComArg.apply_upstream_relationship(operator, given)
     return given
 
 
 def resolve(given: Given, context: Context) -> list[Any]:
-    """The list itself; what several tasks returned becomes one list. A reference to records is one item."""
-    # What a mapped task group is given resolves as well; Airflow has no public type for it.
+    """Return a list; the results of several tasks become one list. A reference to records is one item."""
+    # The argument of a mapped task group resolves too; Airflow has no public type for it.
     value = given.resolve(context) if hasattr(given, "resolve") else given
     flat: list[Any] = []
     for item in [value] if isinstance(value, str | Mapping) else value or ():
@@ -52,19 +52,19 @@ def resolve(given: Given, context: Context) -> list[Any]:
 
 
 def user_of_run(context: Context) -> str | None:
-    """Return the name of the Airflow user who triggered the run; None for a scheduled one.
+    """Return the name of the Airflow user who triggered the run; None for a scheduled run.
 
-    A run that another one triggers has the user of that one.
+    A run that another run triggers has that run's user.
     """
-    # A test may run a task without a run, or with one that names nobody.
+    # A test may run a task without a run, or in a run without a user.
     return getattr(context.get("dag_run"), "triggering_user_name", None) or None
 
 
 def retry_held(context: Context, tally: Tally, problem: str | None = None) -> None:
-    """Have Airflow try again, without holding a slot, what could not be reached; unless it is the last try.
+    """Raise an error that makes Airflow retry, if disputes could not be reached and tries are left.
 
-    :param problem: what else the next try may mend.
-    :raises TryAgainError: if something is held, tries are left, and its due date is not too near.
+    :param problem: another problem that a retry may solve.
+    :raises TryAgainError: if there is a reason to retry and the earliest due date allows it.
     """
     from dispute_provider.exceptions import TryAgainError
 
@@ -79,7 +79,7 @@ def retry_held(context: Context, tally: Tally, problem: str | None = None) -> No
 
 
 class Apis:
-    """The APIs of one task: one for each connection, whose rate then holds for all that the task sends."""
+    """The APIs of one task, one per connection, so that all its calls share the connection's rate limit."""
 
     def __init__(self) -> None:
         self._open: dict[str, Api] = {}
@@ -94,9 +94,9 @@ class Apis:
         await self._stack.aclose()
 
     async def of(self, conn_id: str) -> Api:
-        """The API of a connection, opened when it is first asked for.
+        """Return the API of a connection; the first call opens it.
 
-        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        :raises ConnectionConfigError: if the connection cannot be used.
         """
         if api := self._open.get(conn_id):
             return api
@@ -109,7 +109,7 @@ class Apis:
                 try:
                     self._open[conn_id] = await self._stack.enter_async_context(api_of(conn_id))
                 except Exception as error:
-                    # The next dispute of this connection need not try it again.
+                    # The next dispute of this connection does not try it again.
                     self._unusable[conn_id] = error
                     raise
         return self._open[conn_id]
@@ -118,29 +118,29 @@ class Apis:
 async def each(
     items: Iterable[Item],
     work: Callable[[Item], Awaitable[Result]],
-    hand_on: Callable[[int, Result], None],
+    on_result: Callable[[int, Result], None],
 ) -> None:
-    """Work on items side by side, at most :data:`CONCURRENT` at once; one is drawn when there is room for it.
+    """Process items concurrently, at most :data:`CONCURRENT` at once; items are read as slots become free.
 
-    :param hand_on: takes each result as it ends, after the place of its item.
+    :param on_result: called with the position of each item and its result.
     """
     numbered = enumerate(items)
 
-    async def one_after_the_other() -> None:
+    async def process_next() -> None:
         for place, item in numbered:
-            hand_on(place, await work(item))
+            on_result(place, await work(item))
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(CONCURRENT):
-                group.create_task(one_after_the_other())
+                group.create_task(process_next())
     except BaseExceptionGroup as failed:
-        # What a task fails with decides whether it is tried again.
+        # The type of the error decides whether Airflow retries.
         raise failed.exceptions[0] from None
 
 
 async def all_of(items: Iterable[Item], work: Callable[[Item], Awaitable[Result]]) -> list[Result]:
-    """The results of items that are few, in their order."""
+    """Return the results of a small number of items, in their order."""
     results: dict[int, Result] = {}
     await each(items, work, results.__setitem__)
     return [results[place] for place in range(len(results))]

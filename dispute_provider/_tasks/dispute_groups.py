@@ -1,4 +1,4 @@
-"""Group the approved records of one dispute: one is sent, the others share its end."""
+"""Group the approved records of each dispute: one is sent, and the others share its end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class DisputeGroup:
     """The approved records of one dispute, in the order in which they may be sent.
 
-    A record whose predecessor was refused is sent in its turn, unless it has the same evidence: of several
-    versions of a case, only one can be what the dispute holds.
+    If a record is refused, the next one with different evidence is sent: only one version of a case can match
+    what the dispute holds.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -29,9 +29,9 @@ class DisputeGroup:
         return self._left[0] if self._left else None
 
     def settle(self, end: Record) -> list[Record]:
-        """Take the end of the next record; returns the ends of the others that it decides.
+        """Remove the next record, and return the ends of the other records that its end decides.
 
-        :param end: the next record, ended.
+        :param end: the end of the next record.
         """
         from dispute_provider._evidence.record import State
 
@@ -46,7 +46,7 @@ class DisputeGroup:
 
 
 def by_dispute(records: Iterable[Record]) -> list[DisputeGroup]:
-    """Group records by the dispute that they are about; the same record given twice is one."""
+    """Return the records grouped by dispute; a record given twice counts once."""
     groups: dict[str, dict[str, Record]] = {}
     for record in records:
         groups.setdefault(dispute_of(record), {}).setdefault(approval_of(record), record)
@@ -54,7 +54,7 @@ def by_dispute(records: Iterable[Record]) -> list[DisputeGroup]:
 
 
 def _submission(record: Record) -> tuple[str | None, str | None]:
-    """What a record would send: its action and its evidence."""
+    """Return what a record would send: its action and the digest of its evidence."""
     return (record.approval.action if record.approval else None, record.digest)
 
 

@@ -1,4 +1,4 @@
-"""Give each dispute of a task its chain in the ledger."""
+"""Open the ledger for a task."""
 
 from __future__ import annotations
 

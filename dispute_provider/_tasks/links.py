@@ -1,4 +1,4 @@
-"""The button that opens a dispute where its API shows it to people."""
+"""Links from a task to its dispute and to its review."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 
 class DisputeLink(BaseOperatorLink):
-    """Opens the dispute's page.
+    """Link to the dispute's page in the API's dashboard.
 
-    The worker asks for it when the task has ended, whichever way, and stores it as an XCom; an operator says
-    what it is by setting ``dispute_url`` while it runs.
+    The operator sets ``dispute_url`` while it runs. The worker stores the link as an XCom when the task ends.
     """
 
     @property
@@ -27,7 +26,7 @@ class DisputeLink(BaseOperatorLink):
 
 
 class ReviewRunLink(BaseOperatorLink):
-    """Opens the run that a review was started in; the operator says which by setting ``review_url``."""
+    """Link to the run of a review. The operator sets ``review_url`` while it runs."""
 
     @property
     def name(self) -> str:

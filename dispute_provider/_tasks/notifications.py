@@ -1,4 +1,4 @@
-"""Send notifications, and name the reviewers."""
+"""Send notifications, and read the reviewers from the configuration."""
 
 from __future__ import annotations
 
@@ -21,78 +21,78 @@ _log = logging.getLogger(__name__)
 
 
 class ConfiguredNotifier(BaseNotifier):
-    """Passes each notification to the notifiers of ``[dispute] notifiers``, named by their dotted paths.
+    """Notifier that forwards each notification to the notifiers of ``[dispute] notifiers``.
 
-    A path leads to a notifier, or to what makes one.
+    The option lists the dotted paths of notifiers, or of callables without arguments that return one. Their
+    templates have ``message``, a text, and ``link``, the address of the review or dispute:
+    ``SlackNotifier(text="{{ message }} {{ link }}")``. A notifier that fails does not stop the others.
 
-    One that fails does not keep the others from being told. In their templates stand ``message``, a text, and
-    ``link``, the address of what it is about: ``SlackNotifier(text="{{ message }} {{ link }}")``.
-
-    :raises RuntimeError: from :meth:`notify`, if all of those that are named have failed.
+    :raises RuntimeError: from :meth:`notify`, if all notifiers fail.
     """
 
     def notify(self, context: Context) -> None:
         names = config.notifiers()
         notified = [name for name in names if self._notify_one(name, context)]
         if names and not notified:
-            raise RuntimeError(f"none of [dispute] notifiers could be told: {', '.join(names)}")
+            raise RuntimeError(f"all [dispute] notifiers failed: {', '.join(names)}")
 
     def _notify_one(self, name: str, context: Context) -> bool:
         try:
-            # A notifier adds its own fields to what it is given.
+            # A notifier adds its own fields to the context.
             _load(name)({**context})
         except Exception as error:
-            self.log.warning("the notifier %s has failed: %s", name, type(error).__name__)
+            self.log.warning("notifier %s failed: %s", name, type(error).__name__)
             return False
         return True
 
 
 def notify(notifiers: Sequence[BaseNotifier], context: Context, message: str, link: str) -> bool:
-    """Send a message through every notifier; a notifier that fails is logged.
+    """Send a message through every notifier, and log those that fail.
 
-    :returns: whether one of them took it, or there are none.
+    :returns: whether a notifier succeeded, or there are none.
     """
     failed = 0
     for notifier in notifiers:
         try:
-            # It replaces its templates by what they render to: the next message needs a fresh one.
+            # A notifier renders its templates in place, so each message needs a copy.
             copy.copy(notifier)({**context, "message": message, "link": link})
         except Exception as error:
-            _log.warning("the notifier %s has failed: %s", type(notifier).__name__, type(error).__name__)
+            _log.warning("notifier %s failed: %s", type(notifier).__name__, type(error).__name__)
             failed += 1
     return not notifiers or failed < len(notifiers)
 
 
 def _load(name: str) -> BaseNotifier:
-    """The notifier that a dotted path leads to, as new.
+    """Return a new notifier from a dotted path.
 
-    :raises TypeError: if it leads to something else.
+    :raises TypeError: if the path is not that of a notifier.
     """
     module, _, attribute = name.rpartition(".")
     found = getattr(import_module(module), attribute)
     notifier = copy.copy(found) if isinstance(found, BaseNotifier) else found()
     if not isinstance(notifier, BaseNotifier):
-        raise TypeError(f"{name} is no notifier, and makes none")
+        raise TypeError(f"{name} is not a notifier and does not return one")
     return notifier
 
 
 def reviewers() -> list[dict[str, str]] | None:
-    """Who may answer reviews, by ``[dispute] reviewers``: ids as Airflow's login knows them, or ``id:name``.
+    """Return the users of ``[dispute] reviewers``, who may answer reviews: Airflow user ids, or ``id:name``.
 
-    None, and with it everybody with the right to, where it is empty.
+    :returns: a dict with ``id`` and ``name`` for each user; None, all users with the permission, if the
+        option is empty.
     """
     pairs = [name.partition(":") for name in config.reviewers()]
     return [{"id": user.strip(), "name": name.strip() or user.strip()} for user, _, name in pairs] or None
 
 
 def address(*parts: str) -> str:
-    """A page of this Airflow; without ``[api] base_url`` only its path."""
+    """Return the address of an Airflow page; without ``[api] base_url`` only its path."""
     base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
     return "/".join([base, *(quote(part, safe="") for part in parts)])
 
 
 def form_address(context: Context) -> str:
-    """Return the page on which a review is answered."""
+    """Return the address of a review's form."""
     task = context["ti"]
     mapped = ["mapped", str(task.map_index)] if task.map_index is not None and task.map_index >= 0 else []
     run = context["dag_run"]

@@ -1,4 +1,4 @@
-"""Add our operators' defaults to the arguments of a DAG, for mapped tasks as well."""
+"""Add the defaults of this package's operators to their arguments, for mapped tasks too."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 
 def with_defaults(given: dict[str, Any], *memory: Asset) -> dict[str, Any]:
-    """Return the arguments of an operator with its retry policy, and with the assets that it keeps state at.
+    """Return an operator's arguments with its retry policy and the assets that it stores state in.
 
-    Airflow reads those of a mapped task from ``partial``, before any constructor has run: both ask here.
+    Both ``__init__`` and ``partial`` call this, because Airflow reads a mapped task's arguments from
+    ``partial``.
 
-    :param memory: assets whose state store the task uses; a task has the stores of its own assets only.
+    :param memory: assets whose state store the task uses; Airflow allows only stores of the task's own
+        assets.
     """
     outlets = list(given.get("outlets") or ())
     outlets += [asset for asset in memory if asset not in outlets]

@@ -1,4 +1,4 @@
-"""What became of the disputes of earlier reviews, as a sweep finds it."""
+"""Read the results of earlier reviews for a sweep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def ended_runs(context: Context, reviews: Iterable[str]) -> set[str]:
-    """Return the reviews whose runs have ended, or were deleted."""
+    """Return the reviews whose runs have ended or were deleted."""
     ended: set[str] = set()
     for review in reviews:
         dag_id, _, run_id = review.partition("/")
@@ -31,11 +31,11 @@ def ended_runs(context: Context, reviews: Iterable[str]) -> set[str]:
 async def settle_unknown(
     context: Context, api: Api, conn_id: str, memory: Mapping[str, Any], still_open: Collection[str]
 ) -> tuple[list[Record], set[str]]:
-    """Read the disputes again that ended *unknown* and are not open any more.
+    """Read the closed disputes again whose submission ended *unknown*.
 
-    :param memory: what was put to review, by dispute.
-    :returns: what became of them, a record each; and the ids of those that must be remembered, because their
-        runs have not ended, or because they could not be read.
+    :param memory: the last review of each dispute.
+    :returns: a record of each outcome; and the ids of the disputes to keep, because their runs have not ended
+        or because they could not be read.
     """
     from dispute_provider._evidence.record import State
     from dispute_provider._state.sweep import LastReview
@@ -57,7 +57,7 @@ async def settle_unknown(
         try:
             return await read_closed(api, conn_id, dispute)
         except ApiError as error:
-            _log.warning("dispute=%s ended unknown, and cannot be read: %s", dispute, error)
+            _log.warning("dispute=%s ended unknown and cannot be read: %s", dispute, error)
             return None
 
     found = await all_of(sorted(unknown), read)

@@ -1,4 +1,4 @@
-"""Report how far a batch has come, in the log and with its task in the UI, while the task works on it."""
+"""Report the progress of a batch in the task's log and in the UI."""
 
 from __future__ import annotations
 
@@ -16,22 +16,20 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-# Seconds between two such lines; a batch that ends before that has none.
+# Seconds between two progress lines. A batch that ends earlier has none.
 INTERVAL = 10.0
-# The rate is that of so many intervals: a minute.
+# Number of intervals that the rate is computed over: one minute.
 _INTERVALS = 6
 _log = logging.getLogger(__name__)
 
 
 class BatchProgress:
-    """Counts finished records, and logs the count every :data:`INTERVAL`.
+    """Counts finished records, and logs the count every :data:`INTERVAL` seconds.
 
-    Use it as ``async with BatchProgress(…) as progress:``.
+    Use it as ``async with BatchProgress(…) as progress:``. Each line is one call to the state store.
 
-    A call to a state store takes as long as a request, so there is one for each line, none for each dispute.
-
-    :param what: what is being done, as the line begins.
-    :param total: of how many disputes; None where nobody knows.
+    :param what: the activity, at the start of each line.
+    :param total: number of disputes; None if it is not known.
     """
 
     def __init__(self, context: Context, what: str, total: int | None = None) -> None:
@@ -51,7 +49,7 @@ class BatchProgress:
         assert self._reporting is not None
         self._reporting.cancel()
         with suppress(asyncio.CancelledError):
-            # A signal may have struck just there.
+            # A signal may arrive here.
             await self._reporting
         if self._reported:
             self._report()
@@ -62,9 +60,9 @@ class BatchProgress:
         self._failed += sum(map(is_failure, records))
 
     def line(self, now: float) -> str:
-        """How far it has come.
+        """Return a progress line.
 
-        :param now: by the clock of the event loop.
+        :param now: time of the event loop's clock, in seconds.
         """
         (since, before), left = self._past[0], None
         rate = (self._done - before) / (now - since) if now > since else 0.0
@@ -74,7 +72,7 @@ class BatchProgress:
             facts.append(f"{left:,} left")
         facts += [f"{rate:,.1f} a second", f"{self._failed:,} failed"]
         if left:
-            facts.append(f"about {_duration(left / rate)} to go" if rate else "nothing has ended for a while")
+            facts.append(f"about {_duration(left / rate)} to go" if rate else "no result in the last minute")
         return f"{self._what}: {', '.join(facts)}"
 
     async def _report_on_schedule(self) -> None:
@@ -90,12 +88,12 @@ class BatchProgress:
         _log.info("%s", line)
         try:
             PROGRESS.store(self._context).set(PROGRESS.name(), line)
-        except Exception as error:  # what is under way goes on, whatever shows it
-            _log.warning("the progress cannot be shown in the UI: %s", type(error).__name__)
+        except Exception as error:  # progress must not stop the batch
+            _log.warning("cannot show the progress in the UI: %s", type(error).__name__)
 
 
 def is_failure(record: Record) -> bool:
-    """Whether a record needs a person, or is tried again."""
+    """Return whether a record failed or will be tried again."""
     return record.state in ("refused", "unknown", "submitted-differs") or is_unreached(record)
 
 

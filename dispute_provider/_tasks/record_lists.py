@@ -1,9 +1,9 @@
-"""Records between tasks: a list in XCom, or a reference to a file of them in the evidence store.
+"""Pass records between tasks: as a list in XCom, or as a reference to a file in the evidence store.
 
-A record is about 1.8 kB as JSON. What goes through XCom is a row of Airflow's database, which every reader
-loads whole: up to :data:`LARGEST_LIST` records, half a megabyte, it is the list itself. That is more than a
-review shows and a sweep finds. What is longer stands in ``[dispute] evidence_store``, a record a line, under
-its sha256, and is read from there line by line. Without a store it stays a list.
+A record is about 1.8 kB of JSON, and an XCom is one row of Airflow's database. Up to :data:`LARGEST_LIST`
+records, half a megabyte, are returned as a list; a review and a sweep have fewer. More records are written to
+a file in ``[dispute] evidence_store``, one per line, named by its sha256, and are read line by line. Without
+a store they are returned as a list.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where records stand that are too many for XCom.
+    """A reference to a file of records in the evidence store.
 
-    :param records: the sha256 of the file that holds them.
-    :param states: how many there are in each state.
+    :param records: sha256 of the file.
+    :param count: number of records.
+    :param states: number of records by state.
     """
 
     records: str
@@ -44,7 +45,7 @@ class Reference:
 
     @classmethod
     def read(cls, value: Any) -> Reference | None:
-        """A reference from XCom; None if this is something else."""
+        """Return a reference read from XCom; None if the value is not one."""
         if not isinstance(value, Mapping) or value.keys() != {"records", "count", "states"}:
             return None
         sha256, count, states = value["records"], value["count"], value["states"]
@@ -59,17 +60,17 @@ class Reference:
 
 
 Value = list[dict[str, Any]] | dict[str, Any]
-"""What a task returns: records, or a reference to them."""
+"""The return value of a task: records, or a reference to them."""
 
 
 def records_of(given: Any) -> Iterator[Record]:
-    """Return records from what a task returned, or several did, or from a run's configuration, unverified.
+    """Yield the records of one or several tasks, or of a run's configuration, without checking signatures.
 
-    Pass them through :meth:`Signer.verified` before you use what they say. An item that is no record, as
-    after an edit, becomes one that fails there.
+    Pass them to :meth:`Signer.verified` before use. An item that is not a record, for example after an edit,
+    becomes a record that fails that check.
 
-    :param given: records, references to them, or both.
-    :raises EvidenceStoreError: if what is referred to cannot be read, or is not what was put there.
+    :param given: records, references to records, or both.
+    :raises EvidenceStoreError: if a referenced file cannot be read or was changed.
     """
     from dispute_provider._evidence.record import Record
 
@@ -83,7 +84,7 @@ def records_of(given: Any) -> Iterator[Record]:
 
 
 def _read(item: Any) -> Record:
-    """Return an item as a record; of one that cannot be read, its names and signature."""
+    """Return an item as a record; an unreadable item keeps only its names and signature."""
     from dispute_provider._evidence.record import Record, State
 
     try:
@@ -98,7 +99,7 @@ def _read(item: Any) -> Record:
 
 
 def count_of(given: Iterable[Any]) -> int:
-    """How many records there are, without reading them."""
+    """Return the number of records without reading them."""
     return sum(reference.count if (reference := Reference.read(item)) else 1 for item in given)
 
 
@@ -107,11 +108,11 @@ def _stored(reference: Reference) -> Iterator[Record]:
     from dispute_provider._evidence.snapshot import short_digest
 
     decoder = msgspec.json.Decoder(Record)
-    # All of it is checked before anything is made of its first line.
+    # The whole file is checked before its first line is used.
     with tempfile.TemporaryFile() as local:
         if not evidence_store.fetch(reference.records, local):
             raise evidence_store.EvidenceStoreError(
-                f"{reference.count:,} records are missing: [dispute] evidence_store holds no "
+                f"{reference.count:,} records are missing: [dispute] evidence_store has no "
                 f"{short_digest(reference.records)}; to do: clear the task that returned them"
             )
         local.seek(0)
@@ -128,11 +129,11 @@ def _stored(reference: Reference) -> Iterator[Record]:
 
 
 class Tally:
-    """Counts records by state, without keeping them.
+    """Counts records by state.
 
-    :ivar unreached: how many are held because the API could not be reached.
-    :ivar wait: seconds that the API asks to wait before they are tried again.
-    :ivar due: the earliest due date of theirs.
+    :ivar unreached: number of records held because the API could not be reached.
+    :ivar wait: seconds to wait before they are tried again, as the API asks.
+    :ivar due: their earliest due date.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -157,22 +158,22 @@ class Tally:
 
 
 def is_unreached(record: Record) -> bool:
-    """Whether it is held because the API could not be reached."""
+    """Return whether a record is held because the API could not be reached."""
     return record.retry_after is not None and record.state == "held"
 
 
 def unreached(records: Iterable[Record]) -> list[Record]:
-    """Those that are held because the API could not be reached."""
+    """Return the records that are held because the API could not be reached."""
     return list(filter(is_unreached, records))
 
 
 class RecordWriter:
-    """Takes a task's records as they end, signs them, and makes of them what it returns.
+    """Collects and signs a task's records, and builds its return value.
 
-    Those that are too many for XCom wait in a file on this machine until they are complete.
+    More than :data:`LARGEST_LIST` records are collected in a temporary file on this machine.
 
-    :param signer: signs each record as it is now.
-    :param log: gets one line for each, where given.
+    :param signer: signs each record when it is added.
+    :param log: logs one line per record; None logs nothing.
     """
 
     def __init__(self, signer: Signer, log: Any = None) -> None:
@@ -192,9 +193,9 @@ class RecordWriter:
         self._stack.close()
 
     def add(self, record: Record, place: int | None = None) -> None:
-        """Take a record.
+        """Add a record.
 
-        :param place: where it belongs in a list; after the others where not given.
+        :param place: its position in the list. Default: None, at the end.
         """
         if self._log:
             self._log.info("%s", record.log_line())
@@ -212,14 +213,14 @@ class RecordWriter:
             self._kept.clear()
 
     def value(self) -> Value:
-        """Return the records in the order of their places, or a reference to them where they are many.
+        """Return the records in the order of their places, or a reference to them if there are many.
 
-        Where the evidence store cannot be written, many are returned too, in the order in which they ended.
+        If the evidence store cannot be written, all records are returned, in the order in which they ended.
         """
         if self._file is None:
             if len(self._kept) > LARGEST_LIST:
                 _log.warning(
-                    "%s records go through XCom, for want of another place. To do: name a folder in "
+                    "%s records go through XCom, because no evidence store is configured. To do: set "
                     "[dispute] evidence_store.",
                     f"{len(self._kept):,}",
                 )
@@ -229,15 +230,13 @@ class RecordWriter:
         try:
             evidence_store.put_file(self._file, sha256)
         except evidence_store.EvidenceStoreError as error:
-            # What the records say has happened: they are not lost for it.
+            # The records describe calls that were made, so they must not be lost.
             _log.warning("%s records go through XCom: %s", f"{self.tally.count:,}", error)
             self._file.seek(0)
             return [msgspec.json.decode(line) for line in self._file]
         reference = Reference(sha256, self.tally.count, self.tally.states)
         counts = ", ".join(f"{count:,} {state}" for state, count in sorted(reference.states.items()))
-        _log.info(
-            "%s records stand in the evidence store under %s: %s", f"{reference.count:,}", sha256, counts
-        )
+        _log.info("%s records are in the evidence store as %s: %s", f"{reference.count:,}", sha256, counts)
         return reference.to_dict()
 
     def _write(self, record: Record) -> None:
@@ -248,7 +247,7 @@ class RecordWriter:
 
 
 def return_value(records: Iterable[Record], signer: Signer, log: Any = None) -> Value:
-    """What a task returns that has its records together; see :class:`RecordWriter`."""
+    """Return the return value of a task that has all its records; see :class:`RecordWriter`."""
     with RecordWriter(signer, log) as writer:
         for record in records:
             writer.add(record)

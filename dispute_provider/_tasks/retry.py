@@ -1,4 +1,4 @@
-"""Decide when Airflow tries a task again: after a failure that may pass, never after one that will not."""
+"""Decide whether Airflow retries a task."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from airflow.sdk import RetryDecision, RetryPolicy
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Seconds. An answer can ask for any time, even an infinite one.
+# Seconds. An API can ask for any delay, even an infinite one.
 _LONGEST_DELAY = 86_400.0
 
 
 class ApiRetryPolicy(RetryPolicy):
-    """Waits as long as the API asks without holding a slot; fails at once what sending again cannot mend."""
+    """Retry policy that waits as long as the API asks, and fails at once for errors that a retry cannot fix.
+
+    The task holds no worker slot while it waits. Delays are limited to 24 hours.
+    """
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None

@@ -1,4 +1,4 @@
-"""Read the disputes that a review is about, as their APIs hold them now."""
+"""Read the disputes of a review from their APIs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.snapshot import Snapshot
 
 STAGE_AGAIN = "stage it again"
-# Disputes whose texts are in memory at the same time.
+# Disputes held in memory at the same time.
 _GROUP = 500
 
 
@@ -31,12 +31,12 @@ async def read_for_decision(
     others: RecordWriter,
     approve: Callable[[list[Record], list[Record]], list[Record]],
 ) -> tuple[list[Record], dict[str, Snapshot]]:
-    """Read each staged dispute again: a reviewer sees what the API holds now, not what was staged before.
+    """Read each staged dispute, so that the review shows what the API holds now.
 
-    :param given: what was staged, as a task returned it.
-    :param others: takes the records that nobody has to decide about.
-    :param approve: returns what needs no person, of the records as they were staged and as they are now.
-    :returns: the records to decide about, soonest deadline first, and their readings by dispute.
+    :param given: the staged records, as a task returned them.
+    :param others: receives the records that need no decision.
+    :param approve: returns the records that a policy approves, given the staged records and the records now.
+    :returns: the records to decide, soonest deadline first, and their snapshots by dispute.
     """
     from dispute_provider._evidence.record import State, by_due_date
     from dispute_provider._state import evidence_store
@@ -77,7 +77,9 @@ async def read_for_decision(
             known = {record.dispute for record in approved}
             to_decide = by_due_date([*to_decide, *(r for r in staged if r.dispute not in known)])
             late = [
-                review.held(r, f"a review holds at most {review.LARGEST_REVIEW}; in a later one")
+                review.held(
+                    r, f"a review has at most {review.LARGEST_REVIEW} disputes; this one is in a later review"
+                )
                 for r in to_decide[review.LARGEST_REVIEW :]
             ]
             del to_decide[review.LARGEST_REVIEW :]

@@ -1,4 +1,4 @@
-"""Signatures on the records that tasks hand to one another, and why a record is refused."""
+"""Sign the records that tasks pass on, and check their signatures."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.record import Record
     from dispute_provider._signatures import Check, Keyring
 
-# The scope of staging's signature: a review may belong to another run.
+# The scope of signatures made by staging, which are valid in the run of the review too.
 STAGED = "staged"
 _SHORTEST_KEY = 32
 
 
 def keyring_of(conn_id: str) -> Keyring:
-    """Return the keys of ``[dispute] signing_key``; without them, the one of a connection's API key.
+    """Return the keys of ``[dispute] signing_key``, or a key derived from the connection's API key.
 
     :raises SigningKeyError: if ``[dispute] signing_key`` cannot be read, or is too short.
     :raises ConnectionConfigError: if the connection is needed and cannot be read, or has no key.
@@ -27,10 +27,10 @@ def keyring_of(conn_id: str) -> Keyring:
 
     try:
         keys = config.signing_key()
-    except Exception as error:  # whatever a command or a secrets backend raises
+    except Exception as error:  # a command or a secrets backend may raise any error
         raise SigningKeyError(
             f"[dispute] signing_key cannot be read: {type(error).__name__}. "
-            "To do: mend its command or the secrets backend."
+            "To do: fix its command or the secrets backend."
         ) from error
     if keys:
         if min(map(len, keys)) < _SHORTEST_KEY:
@@ -49,10 +49,10 @@ def _connection_secret(conn_id: str) -> bytes:
 
     try:
         connection = BaseHook.get_connection(conn_id)
-    except Exception as error:  # whatever a secrets backend raises
+    except Exception as error:  # a secrets backend may raise any error
         raise ConnectionConfigError(
             f"connection {conn_id!r} cannot be read: {type(error).__name__}. "
-            "To do: create it again, or mend the secrets backend."
+            "To do: create it again, or fix the secrets backend."
         ) from error
     return signing_secret(connection)
 

@@ -1,4 +1,4 @@
-"""Make the final call of a single operator once, however often its task runs."""
+"""Make the final call of a single operator at most once, even if its task runs again."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Answer:
-    """Make the final call of a single operator, and log in one line what happened to the dispute.
+    """Make the final call of a single operator, and log its result in one line.
 
-    :param request: the call; where the API takes an idempotency key and it has none, it gets one.
+    :param request: the call; it gets an idempotency key if the API takes one and it has none.
     :returns: see :meth:`~dispute_provider._workflow.sending.single_call.SingleCall.run`.
     :raises ApiError: see there.
     :raises LedgerError: if the ledger cannot be used: nothing was sent by this try.
     """
     from dispute_provider._workflow.sending.single_call import SingleCall
 
-    def say(what: str) -> None:
+    def report(what: str) -> None:
         log.info("%s %s: %s", request.operation.id, request.dispute, what)
 
     ledgers = Ledgers(context)
     ledger = ledgers.of(hook.api, str(request.dispute))
-    return hook.with_api(lambda api: SingleCall(api, ledger, request, ledgers.task, say).run())
+    return hook.with_api(lambda api: SingleCall(api, ledger, request, ledgers.task, report).run())

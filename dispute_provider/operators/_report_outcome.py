@@ -14,10 +14,10 @@ from dispute_provider._state.evidence_store import EvidenceStoreError
 from dispute_provider._state.stores import run_key
 from dispute_provider._state.sweep_store import ANSWERED, ENDED, opened_by_sweep, save_ends
 from dispute_provider._tasks.batch import Apis, Given, accept_upstream, all_of, resolve
+from dispute_provider._tasks.earlier_tasks import earlier_records, tasks_without_records
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.record_lists import records_of
 from dispute_provider._tasks.signing import Signer
-from dispute_provider._tasks.upstream import handed_on, without_result
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -66,7 +66,7 @@ class ReportOutcomeOperator(BaseOperator):
         problems = [
             f"  task {task!r} returned no records: it was marked as success by hand, or its result was "
             "removed. To do: clear the task"
-            for task in without_result(self.results, context)
+            for task in tasks_without_records(self.results, context)
         ]
         if not attention and not problems:
             return dict(Counter(str(record.state) for record in results))
@@ -81,7 +81,7 @@ class ReportOutcomeOperator(BaseOperator):
         known = {_key(record) for record in results}
         found: list[Record] = []
         try:
-            for records in handed_on(self.results, context):
+            for records in earlier_records(self.results, context):
                 new = [record for record in records if _key(record) not in known]
                 known.update(map(_key, new))
                 found += new

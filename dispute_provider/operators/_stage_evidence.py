@@ -152,12 +152,12 @@ class StageEvidenceOperator(BaseAsyncOperator):
                         ledgers.task,
                     )
 
-                    def hand_on(place: int, record: Record) -> None:
+                    def on_result(place: int, record: Record) -> None:
                         writer.add(replace(record, triggered_by=user), place)
                         progress.done(record)
                         self._remember(lambda: memory.end(record))
 
-                    await each(batch.cases(), stager.stage, hand_on)
+                    await each(batch.cases(), stager.stage, on_result)
             problem = self._remember(memory.finish)
             retry_held(context, writer.tally, problem)
             return writer.value()

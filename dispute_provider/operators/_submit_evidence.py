@@ -23,12 +23,12 @@ from dispute_provider._tasks.batch import (
     resolve,
     retry_held,
 )
+from dispute_provider._tasks.batch_submission import BatchSubmission, not_sent, possibly_sent
 from dispute_provider._tasks.ledgers import Ledgers
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.progress import BatchProgress
 from dispute_provider._tasks.record_lists import Tally, Value, records_of, return_value
 from dispute_provider._tasks.signing import Signer
-from dispute_provider._tasks.submitter import Submitter, may_have_been_sent, not_noted
 from dispute_provider.exceptions import DisputeError
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 ledgers = Ledgers(context)
             except LedgerError as error:
                 self.log.error("%s: nothing is sent", error)
-                results += [replace(not_noted(record, error), maybe_ours=is_retry) for record in valid]
-                results += [replace(not_noted(e, error), maybe_ours=True) if is_retry else e for e, _ in void]
+                results += [replace(not_sent(record, error), maybe_ours=is_retry) for record in valid]
+                results += [replace(not_sent(e, error), maybe_ours=True) if is_retry else e for e, _ in void]
                 self._log_lines(results)
             else:
                 results += (
@@ -98,8 +98,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 rejected = [record for record in valid if record.state == State.REJECTED]
                 results += await self._reject(apis, ledgers, receipts, rejected)
                 self._log_lines(results)
-                submitter = Submitter(self.log, apis, ledgers, receipts, progress, is_retry=is_retry)
-                results += await submitter.all(r for r in valid if r.state == State.APPROVED)
+                submission = BatchSubmission(self.log, apis, ledgers, receipts, progress, is_retry=is_retry)
+                results += await submission.run(r for r in valid if r.state == State.APPROVED)
         retry_held(context, Tally(results))
         results = self._given_up(results, receipts)
         try:
@@ -148,7 +148,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 ledger = ledgers.of(api_of(end.connection), end.dispute)
                 end = await sent_before(end, ledger, ledgers.task, signature)
             except DisputeError as error:
-                held = end if end.state == State.HELD else not_noted(end, error)
+                held = end if end.state == State.HELD else not_sent(end, error)
                 return replace(held, maybe_ours=True)
             receipts.write(end)
             return end
@@ -161,7 +161,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
         for place, record in enumerate(results):
             if record.state == State.HELD and record.maybe_ours:
-                results[place] = end = may_have_been_sent(record, record.reason)
+                results[place] = end = possibly_sent(record, record.reason)
                 self._log_lines([end])
                 receipts.write(end)
         return results
@@ -177,7 +177,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
             self.log.exception("nothing is sent: Airflow's state store cannot be read")
             problem = f"Airflow's state store cannot be read ({type(error).__name__}); to do: clear the task"
             is_retry = context["ti"].try_number > 1
-            return [], [replace(not_noted(record, problem), maybe_ours=is_retry) for record in answered]
+            return [], [replace(not_sent(record, problem), maybe_ours=is_retry) for record in answered]
         valid: list[Record] = []
         void: list[Record] = []
         for record in answered:

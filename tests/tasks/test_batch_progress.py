@@ -95,7 +95,7 @@ def test_what_nobody_counts_and_what_stands_still_is_said_so() -> None:
     run(batch, store)
     assert shown == [
         "submitting: 1 done, 0.1 a second, 0 failed",
-        "submitting: 0 done, 7 left, 0.0 a second, 0 failed, nothing has ended for a while",
+        "submitting: 0 done, 7 left, 0.0 a second, 0 failed, no result in the last minute",
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_store_that_cannot_be_reached_stops_nothing(caplog: pytest.LogCaptureF
             progress.done(record(), record())
 
     run(batch, Gone())
-    assert "cannot be shown in the UI: ConnectionError" in caplog.text
+    assert "cannot show the progress in the UI: ConnectionError" in caplog.text
 
 
 def test_what_strikes_while_it_is_said_ends_the_task() -> None:

@@ -1,4 +1,4 @@
-"""Send what was approved to one API: each dispute once, its end noted and its receipt written at once."""
+"""Submit and concede the approved disputes of a task, each once, and write their receipts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.record import Record
 
 
-class Submitter:
-    """Sends what one task has for all its APIs.
+class BatchSubmission:
+    """The final calls of one task.
 
-    :param is_retry: whether an earlier try of the task may have sent some of it.
+    :param is_retry: whether an earlier try of the task may have sent some of them.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Submitter:
         self._progress = progress
         self._is_retry = is_retry
 
-    async def all(self, records: Iterable[Record]) -> list[Record]:
-        """Send each dispute once; records of one dispute take turns."""
+    async def run(self, records: Iterable[Record]) -> list[Record]:
+        """Return the ends of all records; records of one dispute are sent one after another."""
         results: list[Record] = []
         left = by_dispute(records)
         while left:
@@ -56,7 +56,7 @@ class Submitter:
         return results
 
     def _ended(self, ends: list[Record]) -> list[Record]:
-        """Count them, and log a line for each at once: it is there to be read after the task was killed."""
+        """Count and log the ends at once, so that the log is complete if the task is killed."""
         self._progress.done(*ends)
         for record in ends:
             self._log.info("%s", record.log_line())
@@ -67,24 +67,24 @@ class Submitter:
             api = await self._apis.of(record.connection)
             if api.name != record.provider:
                 raise ConnectionConfigError(
-                    f"connection {record.connection!r} is no longer a {record.provider} one"
+                    f"connection {record.connection!r} no longer has type {record.provider}"
                 )
-        except Exception as error:  # whatever makes a connection unusable must not stop the others
+        except Exception as error:  # an unusable connection must not stop the others
             end = replace(_unusable(record, error), maybe_ours=self._is_retry)
         else:
             try:
                 end = await self._settle(api, record)
             except LedgerError as error:
-                end = replace(not_noted(record, error), maybe_ours=self._is_retry)
-            except Exception as error:  # what nobody foresaw must not stop the others
+                end = replace(not_sent(record, error), maybe_ours=self._is_retry)
+            except Exception as error:  # an unexpected error must not stop the others
                 self._log.error("dispute=%s: unexpected %s", record.dispute, type(error).__name__)
-                end = may_have_been_sent(record, f"unexpected {type(error).__name__}")
+                end = possibly_sent(record, f"unexpected {type(error).__name__}")
         self._ended([end])
         await asyncio.to_thread(self._receipts.write, end)
         return end
 
     async def _settle(self, api: Api, record: Record) -> Record:
-        """Do what was decided for a record; return its end."""
+        """Submit or concede, as approved; return the end of the record."""
         from dispute_provider._evidence.record import CONCEDE
         from dispute_provider._workflow.sending.concede import concede
         from dispute_provider._workflow.sending.submit import submit
@@ -93,14 +93,15 @@ class Submitter:
         return await settle(api, record, self._ledgers.of(api, record.dispute), self._ledgers.task)
 
 
-def may_have_been_sent(record: Record, why: str) -> Record:
+def possibly_sent(record: Record, why: str) -> Record:
+    """Return a record as *unknown*, because an earlier try may have sent it."""
     from dispute_provider._evidence.record import State
 
     return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {why}")
 
 
-def not_noted(record: Record, error: Exception | str) -> Record:
-    """Held until the next try: nothing is sent that the ledger does not know of."""
+def not_sent(record: Record, error: Exception | str) -> Record:
+    """Return a record as held until the next try, because the ledger could not be written."""
     from dispute_provider._evidence.record import State
 
     return replace(record.ended(State.HELD, f"not sent by this try: {error}"), retry_after=0.0)

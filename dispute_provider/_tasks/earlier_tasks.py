@@ -1,4 +1,4 @@
-"""Find what the tasks before a task have handed on, in a chain of this package's operators."""
+"""Read the records of the earlier tasks in a chain of this package's operators."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-# The attribute of an operator's class that names the parameter with the records that it passes on.
+# The class attribute that names the parameter with the records that an operator passes on.
 _PASSES_ON = "passes_on"
 
 
-def without_result(given: Given, context: Context) -> list[str]:
-    """Return the ids of the tasks that have ended without the records that their operators always return.
+def tasks_without_records(given: Given, context: Context) -> list[str]:
+    """Return the ids of the earlier tasks that ended without returning records.
 
-    Those were marked as success by hand, or their results were removed.
+    Such a task was marked as success by hand, or its result was removed.
     """
     missing: dict[str, None] = {}
     for step in [given, *_earlier(given)]:
@@ -33,14 +33,14 @@ def without_result(given: Given, context: Context) -> list[str]:
     return list(missing)
 
 
-def handed_on(given: Given, context: Context) -> Iterator[Iterator[Record]]:
-    """Yield what was handed to each task before, the nearest first; records are read as they are drawn."""
+def earlier_records(given: Given, context: Context) -> Iterator[Iterator[Record]]:
+    """Yield the records passed to each earlier task, nearest task first; they are read lazily."""
     for step in _earlier(given):
         yield records_of(resolve(step, context))
 
 
 def _earlier(given: Given) -> Iterator[Any]:
-    """Yield the parameters with the records that the tasks behind a parameter pass on, the nearest first."""
+    """Yield the parameters with the records of the earlier tasks, nearest task first."""
     for operator, _ in XComArg.iter_xcom_references(given):
         name = getattr(_class_of(operator), _PASSES_ON, None)
         step = _argument(operator, name) if name else None
