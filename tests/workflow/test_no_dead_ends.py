@@ -38,7 +38,7 @@ def test_a_task_marked_as_success_fails_the_run_by_name(
 
     assert run.state == "failed"
     log = capfd.readouterr().out
-    assert f"task '{marked}' returned nothing" in log
+    assert f"task '{marked}' returned no records" in log
     if state:
         assert f"  dispute=du_1 state={state}" in log
     assert not any(entry["submitted"] for entry in sandbox.journal())
