@@ -38,6 +38,7 @@ class SigningKeyError(DisputeError):
 class InvalidCaseError(DisputeError):
     """A case that cannot be staged as it stands; nothing was sent.
 
+    :param case: the file of the case, or its dispute.
     :param violations: every reason at once.
     """
 
@@ -49,7 +50,8 @@ class InvalidCaseError(DisputeError):
 class TryAgainError(DisputeError):
     """A task that must be tried again: some of its disputes could not be reached. The others are done.
 
-    :param retry_after: seconds that the API asks to wait, None when it does not say.
+    :param message: the disputes that could not be reached, and why.
+    :param retry_after: seconds that the API asks to wait; None, the default, if it names none.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -124,7 +126,10 @@ class ApiError(DisputeError):
 
 
 class InvalidRequestError(ApiError):
-    """The request is wrong: found by us before sending (``violations``), or by the API (400, 402, 422)."""
+    """The request is wrong: found by us before sending, or by the API (400, 402, 422).
+
+    :param violations: every reason at once, if it was found before sending; by default none.
+    """
 
     advice = "correct the request; sending it again unchanged will be refused again"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 
@@ -95,3 +97,33 @@ def test_shipped_code_and_documentation_use_public_names_only() -> None:
 )
 def test_the_check_sees_a_private_name(line: str) -> None:
     assert [*private_imports(line)]
+
+
+def documentation(found: object) -> str:
+    """The docstring of a function, or of a class with those of its bases in this package."""
+    kinds = found.__mro__ if isinstance(found, type) else (found,)
+    return "\n".join(kind.__doc__ or "" for kind in kinds if kind.__module__.startswith("dispute_provider"))
+
+
+PUBLIC = {name: getattr(dispute_provider, name) for name in dispute_provider.__all__}
+
+
+@pytest.mark.parametrize("name", [name for name, found in PUBLIC.items() if callable(found)])
+def test_a_public_callable_documents_each_parameter(name: str) -> None:
+    found = PUBLIC[name]
+    assert found.__doc__
+    if isinstance(found, type) and (issubclass(found, Enum) or "__init__" not in own_names(found)):
+        return
+    named = [
+        parameter.name
+        for parameter in inspect.signature(found).parameters.values()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
+    assert [each for each in named if f":param {each}:" not in documentation(found)] == []
+
+
+def own_names(found: type) -> set[str]:
+    """What a class and its bases in this package define; those of msgspec take their fields as parameters."""
+    ours = [kind for kind in found.__mro__ if kind.__module__.startswith("dispute_provider")]
+    is_struct = hasattr(found, "__struct_fields__")
+    return {name for kind in ours for name in vars(kind)} | ({"__init__"} if is_struct else set())

@@ -89,6 +89,8 @@ def unexplained(body: Any) -> Complaint:
 class Answer:
     """A success, checked against its contract.
 
+    :param status: the HTTP status.
+    :param request_id: the API's id of the request; None if it named none.
     :param data: the decoded JSON, without what cannot be used; the bytes of a file; None where the answer
         has no body.
     :param raw: the same as the API sent it.

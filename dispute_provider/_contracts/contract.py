@@ -75,7 +75,15 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One operation of an API, as its contract file describes it."""
+    """One operation of an API, as its contract file describes it.
+
+    :param api: the name of the API, as its contract file is named.
+    :param id: the API's own name of the operation.
+    :param method: the HTTP method, in upper case.
+    :param path: the path, with its parameters in braces.
+    :param document: the operation in OpenAPI's form.
+    :param contract: the contract that it belongs to.
+    """
 
     api: str
     id: str
@@ -245,7 +253,12 @@ class Operation:
 
 
 class Contract:
-    """One API's contract file."""
+    """One API's contract file.
+
+    :param api: the name of the API, as its contract file is named.
+    :param document: the file's JSON.
+    :ivar operations: the operations by their ids.
+    """
 
     def __init__(self, api: str, document: Json) -> None:
         self.api = api
@@ -326,6 +339,7 @@ class Contract:
 def load(api: str) -> Contract:
     """Read an API's contract file.
 
+    :param api: the name of the API; see :data:`~dispute_provider.APIS`.
     :raises FileNotFoundError: if there is no ``schemas/<api>.openapi.json``.
     """
     return Contract(api, read_schema(f"{api}.openapi.json"))

@@ -54,10 +54,13 @@ class Case:
     """One dispute's evidence.
 
     :param provider: the API, ``stripe`` or ``moov``.
+    :param dispute: the API's id of the dispute.
+    :param evidence: the fields and documents, by the API's own names.
     :param account: the Stripe Connect account or Moov merchant account; None for the connection's account.
     :param prepared_by: the person who prepared the evidence.
     :param customer_contacted: whether the customer was contacted first; None if the case does not state it.
     :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
+    :param metadata: keys and values that are written to the dispute, if the API takes any.
     :param folder: the folder of its documents; None for a case that was not read from a file.
     :param source: the file it was read from; None for a case that was not read from a file.
     """

@@ -57,6 +57,7 @@ class Approval(msgspec.Struct, frozen=True, gc=False):
 class Difference(msgspec.Struct, frozen=True, gc=False):
     """What staging did with one piece of evidence of the case or the dispute.
 
+    :param name: the API's name of the evidence.
     :param kind: ``added``, ``same``; ``kept`` (the foreign value, instead of the case's), ``overwritten``
         (the foreign value, by the case's), ``conflict`` (nothing was written), ``theirs`` (a foreign value
         that the case has nothing for); ``renewed`` and ``removed`` (written for an earlier version of the
@@ -74,10 +75,18 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a run knows about one dispute.
 
+    :param provider: the API, ``stripe`` or ``moov``.
     :param connection: id of the Airflow connection.
+    :param dispute: the API's id of the dispute.
     :param state: see :class:`State`.
     :param reason: why the dispute is in this state.
+    :param account: the account that the dispute belongs to; None for the connection's own.
+    :param stage: ``inquiry``, ``chargeback`` or ``appeal``.
+    :param submissions: how often evidence was submitted for the dispute, as the API counts.
     :param amount: minor currency units.
+    :param currency: ISO 4217, in lower case.
+    :param dispute_reason: the API's reason, such as ``product_not_received``.
+    :param network_code: the card network's reason code.
     :param submitted_at: when an earlier stage was answered, if the API reports it.
     :param due: ISO 8601, UTC.
     :param digest: sha256 of the manifest of what a submission would send.
@@ -86,6 +95,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param case_digest: sha256 of the case and its documents.
     :param documents: sha256 of the documents that this package uploaded, by the API's document id.
     :param prepared_by: the person who prepared the case, as given in the case.
+    :param customer_contacted: whether the customer was contacted first; None if the case does not state it.
+    :param approval: the reviewer's answer; None before a review.
+    :param url: the dispute's page in the API's dashboard.
     :param notes: what else the reviewer should know.
     :param triggered_by: the Airflow user who triggered the run that staged it; None for a scheduled run.
     :param staged_as: the fingerprint of the dispute right after staging.

@@ -137,7 +137,10 @@ def arguments_from_form(operation: Operation, values: Mapping[str, Any]) -> dict
 
 
 def case_params(api: str) -> dict[str, Param]:
-    """The params for a whole case of one API: who and what, and each kind of evidence."""
+    """Return the params of a DAG for a case of one API: about the case, and each kind of evidence.
+
+    :param api: the name of the API; see :data:`~dispute_provider.APIS`.
+    """
     account = contract.load(api).document.get("x-case-account")
     params = {
         name: _case_param(name, {**schema, "description": account} if name == "account" else schema)

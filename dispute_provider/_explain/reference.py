@@ -28,8 +28,9 @@ _COUNTED = (
 
 
 def reference(operation: Operation, operator: str | None) -> str:
-    """The reference of one operation in Markdown.
+    """Return the reference of one operation in Markdown.
 
+    :param operation: an operation of any API, from :func:`~dispute_provider.load_contract`.
     :param operator: dotted name of the class that calls it, None where there is none.
     """
     return "\n\n".join(_parts(operation, operator))

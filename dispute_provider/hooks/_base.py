@@ -77,6 +77,7 @@ class NetworkAdapter(requests.adapters.HTTPAdapter):
 class DisputeHook(HttpHook):
     """The synchronous hook that Stripe's and Moov's share.
 
+    :param method: the HTTP method of :meth:`run`, by default ``POST``. :meth:`call` ignores it.
     :param http_conn_id: id of the Airflow connection.
     :raises ConnectionConfigError: on first use, if the connection must not be used as it stands.
     """

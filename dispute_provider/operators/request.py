@@ -34,7 +34,10 @@ _BLANK_NAME = "blank.pdf"
 
 
 def form(operation: Operation) -> dict[str, Param]:
-    """Return the params of a DAG that makes one request."""
+    """Return the params of a DAG that makes one request.
+
+    :param operation: an operation of any API, from :func:`~dispute_provider.load_contract`.
+    """
     params = {
         "conn_id": Param(
             f"{operation.api}_default",

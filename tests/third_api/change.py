@@ -17,7 +17,7 @@ TESTS = (
     "tests/acme",
     "tests/ui/test_acme_view.py",
     "tests/operators/test_redacted_answers.py",
-    "tests/test_wire_names.py::test_the_package_has_none",
+    "tests/test_wire_names.py::test_the_package_has_no_wire_names",
 )
 
 
