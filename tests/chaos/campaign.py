@@ -62,7 +62,8 @@ def _play(seed: int) -> dict[str, Any]:
         "crashes": verdict.crashes,
         "gap": verdict.gap_edits > 0,
         "states": verdict.states,
-        "weather": verdict.weather,
+        "disruptions": verdict.disruptions,
+        "is_listed": verdict.is_listed,
         "drawn": verdict.transcript.drawn,
         "trace": trace(verdict.transcript.journal) if _tracing else {},
     }
@@ -84,7 +85,8 @@ class Campaign:
     def run(self, seed: int, episodes: int, traces: Path | None = None) -> int:
         """Play, print what went wrong and, last, one line of JSON; returns the exit code.
 
-        ``rough`` is the share of the episodes that draw from :class:`~tests.chaos.weather.Weather`.
+        ``listed`` is the share of the episodes that draw from the list that a third of them must draw from,
+        see :attr:`~tests.chaos.disruptions.Disruptions.is_listed`.
 
         :param traces: a file for the digests of each dispute's requests, a line for each episode.
         """
@@ -96,9 +98,9 @@ class Campaign:
         _tracing = traces is not None
         totals: Counter[str] = Counter()
         states: Counter[str] = Counter()
-        weather: Counter[str] = Counter()
+        disruptions: Counter[str] = Counter()
         drawn: Counter[str] = Counter()
-        rough = 0
+        listed = 0
         failing: dict[int, list[str]] = {}
         traced: dict[int, dict[str, str]] = {}
         began = spoken = time.monotonic()
@@ -106,8 +108,8 @@ class Campaign:
             totals.update({name: played[name] for name in ("requests", "faults", "crashes", "gap")})
             totals.update(kind for kind, _ in played["findings"])
             states.update(played["states"])
-            weather.update(played["weather"])
-            rough += bool(played["weather"])
+            disruptions.update(played["disruptions"])
+            listed += played["is_listed"]
             drawn.update(played["drawn"])
             traced[played["seed"]] = played["trace"]
             if wrong := [text for kind, text in played["findings"] if kind not in COUNTED_APART]:
@@ -129,8 +131,8 @@ class Campaign:
             **{name: totals[name] for name in ("requests", "faults", "crashes", *KINDS, *COUNTED_APART)},
             "forced": forced,
             "states": dict(sorted(states.items())),
-            "rough": round(rough / episodes, 3),
-            "weather": dict(sorted(weather.items())),
+            "listed": round(listed / episodes, 3),
+            "disruptions": dict(sorted(disruptions.items())),
             "drawn": dict(sorted(drawn.items())),
         }
         if traces:

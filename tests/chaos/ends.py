@@ -16,6 +16,7 @@ from tests.chaos.facts import (
     difference,
     is_final,
     run_of,
+    run_of_review,
     says_approved,
     sender_of,
 )
@@ -247,7 +248,7 @@ class Ends:
         """
         sent = [(one.dispute, one.run or "", one.time) for one in self.facts.ours]
         sent += [(entry["dispute"], sender_of(entry), entry["time"]) for entry in self.facts.concessions]
-        have = {(receipt["dispute"], _run_of_receipt(receipt)) for receipt in self.transcript.receipts}
+        have = {(receipt["dispute"], run_of_review(receipt)) for receipt in self.transcript.receipts}
         for dispute, sender, time in sent:
             run = run_of(sender)
             records = [
@@ -273,12 +274,6 @@ class Ends:
 def _admits_another(reason: str) -> bool:
     """Whether a reason says that a colleague may have sent it."""
     return "somebody else" in reason or "colleague" in reason
-
-
-def _run_of_receipt(receipt: dict[str, Any]) -> str:
-    """The run whose review was answered, from the review's name: ``task/map index/run-task-try``."""
-    review = str((receipt.get("approval") or {}).get("review", ""))
-    return review.rpartition("/")[2].split("-")[0]
 
 
 def _is_harm(entry: dict[str, Any]) -> bool:

@@ -15,12 +15,12 @@ from tests.chaos.airflow import TaskInstance
 from tests.chaos.facts import HANG, Finding
 from tests.chaos.judge import judge
 from tests.chaos.run import Run
-from tests.chaos.scene import Mood, Scene
+from tests.chaos.scene import Scene
 from tests.chaos.site import Site
+from tests.chaos.situation import Situation
 from tests.chaos.stagings import Twins
 from tests.chaos.transcript import Sweep, Transcript
-from tests.chaos.weather import Weather
-from tests.chaos.worker import Crash, Freeze, Worker, own_tasks
+from tests.chaos.worker import Worker, own_tasks
 
 # Seconds after which nothing is in flight any more.
 _SETTLED = 600.0
@@ -39,18 +39,18 @@ class Verdict:
     states: Counter[str]
     seconds: float
     """Of virtual time."""
-    weather: list[str]
-    """What the episode draws from."""
+    disruptions: list[str]
+    """What may go wrong around its workers."""
+    is_listed: bool
+    """See :attr:`~tests.chaos.disruptions.Disruptions.is_listed`."""
     transcript: Transcript = field(repr=False, default_factory=Transcript)
 
 
 class Episode:
     """The runs of one episode, on its scene.
 
-    :param mood: None, as for the weather, to draw it.
-    :param api: of a single chargeback; None for several disputes of both, and many runs.
-    :param runs: how many there are of a single chargeback.
-    :param first: where the worker of the first submission is frozen or killed.
+    :param situation: what happens to a single dispute; None draws all of it, for several disputes.
+    :param api: whose dispute it is; None where it is drawn.
     """
 
     def __init__(
@@ -58,14 +58,10 @@ class Episode:
         seed: int,
         site: Site,
         *,
-        mood: Mood | None = None,
-        weather: Weather | None = None,
+        situation: Situation | None = None,
         api: str | None = None,
-        runs: int = 1,
-        first: Freeze | Crash | None = None,
     ) -> None:
-        self.scene = Scene(seed, site, mood, weather, first)
-        self._count = runs
+        self.scene = Scene(seed, site, situation)
         self._api = api
         self.runs: list[Run] = []
         self._hurried: list[asyncio.Task[None]] = []
@@ -74,13 +70,11 @@ class Episode:
         scene = self.scene
         scene.make_disputes(self._api)
         disputes = list(scene.cases)
-        if self._api:
-            scene.world.settings.permissive = True
-            await asyncio.gather(*[self._start(disputes) for _ in range(self._count)])
-            await asyncio.sleep(_SETTLED)
+        if scene.situation:
+            await self._play_situation(scene.situation, disputes)
             return
         first = [self._start(disputes)]
-        least = 2 if scene.weather.takeover else len(scene.deployments) - 1
+        least = 2 if scene.disruptions.takeover else len(scene.deployments) - 1
         for _ in range(max(least, scene.dice.choice([0, 0, 1, 1, 2]))):
             least = len(disputes) if scene.mood.together else 1
             some = scene.dice.sample(disputes, scene.dice.randint(least, len(disputes)))
@@ -102,16 +96,53 @@ class Episode:
         await self._wait_for_hurried()
         await asyncio.sleep(_SETTLED)
 
+    async def _play_situation(self, situation: Situation, disputes: list[str]) -> None:
+        scene = self.scene
+        scene.world.settings.permissive = True
+        if situation.has_texts and self._api == "moov":
+            for dispute in disputes:
+                scene.outside.write_twice(dispute, scene.cases[dispute]["evidence"]["cover-letter"])
+        if situation.second_after is not None:
+            self._start_another(disputes, situation.second_after)
+        await asyncio.gather(*[self._start(disputes) for _ in range(situation.runs)])
+        await self._wait_for_hurried()
+        await asyncio.sleep(_SETTLED)
+        if situation.reopens:
+            for dispute in disputes:
+                if dispute in scene.inquiries:
+                    scene.escalate(dispute)
+                else:
+                    scene.outside.reopen(dispute)
+            await self._start(disputes)
+            await asyncio.sleep(_SETTLED)
+        if situation.clears:
+            await asyncio.gather(*(run.clear("submit") for run in self.runs if run.ended))
+            await asyncio.sleep(_SETTLED)
+        if situation.is_automatic:
+            [(due, _)] = scene.transcript.dues[disputes[0]]
+            await asyncio.sleep(max(0.0, due - clock.now()) + _SETTLED)
+            scene.world.tick()
+
     async def _wait_for_hurried(self) -> None:
         while self._hurried:
             await self._hurried.pop()
 
-    def _start(self, disputes: list[str], after: float = 0.0, *, hurried: bool = False) -> Any:
-        """A run for these; one of each API by itself, or all of them together."""
+    def _start(
+        self,
+        disputes: list[str],
+        after: float = 0.0,
+        *,
+        hurried: bool = False,
+        cases: dict[str, dict[str, Any]] | None = None,
+    ) -> Any:
+        """Return a run for some disputes.
+
+        :param cases: by dispute; None, the default, for the first ones.
+        """
         scene = self.scene
-        cases = {dispute: scene.cases[dispute] for dispute in disputes}
+        cases = cases or {dispute: scene.cases[dispute] for dispute in disputes}
         twins: Twins | None = None
-        if scene.mood.twins and not hurried and scene.dice.random() < 0.7:
+        if scene.mood.twins and not hurried and (scene.situation or scene.dice.random() < 0.7):
             claimed = scene.dice.sample(disputes, scene.dice.randint(1, len(disputes)))
             again = {dispute: self._second_case(dispute) for dispute in claimed}
             twins = Twins(scene.mood.twins, again)
@@ -137,6 +168,14 @@ class Episode:
             scene.transcript.contested |= {*disputes}
         scene.transcript.given[run.name] = [*disputes, *(twins.cases if twins else ())]
         return run.play(after)
+
+    def _start_another(self, disputes: list[str], after: float = 0.0) -> None:
+        """Start a run with other cases for some disputes, which waits for no other run."""
+        scene = self.scene
+        cases = {each: scene.make_case(scene.cases[each]["provider"], each) for each in disputes}
+        scene.transcript.contested |= {*disputes}
+        run = self._start(disputes, after, hurried=True, cases=cases)
+        self._hurried.append(asyncio.ensure_future(run))
 
     def _second_case(self, dispute: str) -> dict[str, Any]:
         """Another case for a dispute, or the same once more."""
@@ -179,7 +218,15 @@ class Episode:
     def _submission_broken(self, disputes: list[str]) -> None:
         """A worker died at a submission; what it has sent may still answer the stage that comes next."""
         scene = self.scene
-        escalating = [one for one in disputes if one in scene.inquiries and scene.dice.random() < 0.3]
+        if scene.situation and scene.situation.follows and not self._hurried:
+            self._start_another(disputes)
+        if scene.situation and scene.situation.rotates:
+            scene.keys.replace()
+            scene.transcript.disturbed.append((clock.now(), "*", "keys replaced"))
+        if scene.situation and scene.situation.reopens:
+            return
+        chance = 1.0 if scene.situation else 0.3
+        escalating = [one for one in disputes if one in scene.inquiries and scene.dice.random() < chance]
         for dispute in escalating:
             scene.escalate(dispute)
         if escalating:
@@ -223,6 +270,7 @@ def conclude(seed: int, make: Callable[[], Episode]) -> Verdict:
         gap_edits=transcript.gap_edits,
         states=states,
         seconds=seconds,
-        weather=episode.scene.weather.drawn,
+        disruptions=episode.scene.disruptions.drawn,
+        is_listed=episode.scene.disruptions.is_listed,
         transcript=transcript,
     )

@@ -169,3 +169,9 @@ def difference(submission: Submission, approval: Approval) -> str:
         f"{submission.stage} for {approval.shown.stage}" if submission.stage != approval.shown.stage else ""
     ]
     return "; ".join(fact for fact in facts if fact)
+
+
+def run_of_review(record: dict[str, Any]) -> str:
+    """Return the run whose review was answered, from the review's name: ``task/map index/run-task-try``."""
+    review = str((record.get("approval") or {}).get("review", ""))
+    return review.rpartition("/")[2].split("-")[0]

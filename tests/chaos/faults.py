@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from dispute_provider.sandbox._state import World
 from dispute_provider.sandbox._stripe import api as stripe
 from dispute_provider.sandbox._wire import Call, Response
 from tests.chaos.clock import now
+from tests.chaos.planned import Planned
 
 TWICE = "carried out twice"
 """Fault of a proxy that repeats the request; the client gets the second answer."""
 ODD = "odd fields"
-"""Fault that leaves the meaning of an answer as it is: optional fields are null, unknown ones are added."""
+"""Fault that leaves an answer its meaning: optional fields are null or of another type, others are added."""
 STALE = "stale"
 """Fault of a reading: it shows the dispute as it was a while ago."""
 HOLD = "x-chaos-hold"
@@ -123,6 +125,7 @@ class RandomFaults:
     :param may_be_stale: whether there is one that is young enough.
     :param stale: the share of such readings that are answered so.
     :param stored_500s: whether the first request under each idempotency key is answered with a 500.
+    :param planned: faults that are not drawn.
     """
 
     seed: int
@@ -133,6 +136,7 @@ class RandomFaults:
     may_be_stale: Callable[[Call], bool]
     stale: float = 0.0
     stored_500s: bool = False
+    planned: tuple[Planned, ...] = ()
 
     def __post_init__(self) -> None:
         self.rules: list[Fault] = []
@@ -143,6 +147,8 @@ class RandomFaults:
         self._storm: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self._keys: set[str] = set()
+        self._carried_out: Counter[Planned] = Counter()
+        self._spoilt: dict[Planned, str] = {}
 
     def draw(self, *key: str) -> random.Random:
         """Dice for the next event of a kind."""
@@ -156,6 +162,8 @@ class RandomFaults:
         self.dice = self.draw(self._subject, call.operation)
         if hold := call.headers.get(HOLD):
             return self._fault("delay", "held while its worker is killed", seconds=float(hold))
+        if planned := self._plan(call):
+            return planned
         key = call.header("idempotency-key")
         if self.stored_500s and key and key not in self._keys:
             self._keys.add(key)
@@ -178,6 +186,22 @@ class RandomFaults:
         makers = _READING if is_reading(call) else _SUBMITTING if is_final(call) else _WRITING
         return dice.choice(makers)(self, call)
 
+    def _plan(self, call: Call) -> Fault | None:
+        """Return the fault that is planned for a request."""
+        sender = call.headers.get("x-chaos-try", "")
+        for each in self.planned:
+            run = self._spoilt.get(each, sender.split("/")[0])
+            is_meant = (
+                call.operation.startswith(each.operation) and re.search(each.sender, sender) is not None
+            )
+            is_meant &= not each.by_one or sender.startswith(f"{run}/")
+            if is_meant and (each.times is None or self._carried_out[each] < each.times):
+                self._carried_out[each] += 1
+                self._spoilt.setdefault(each, run)
+                self._faults[self._subject] += 1
+                return each.fault()
+        return None
+
     def obstacle(self) -> str | None:
         """What keeps a connection from being made."""
         dice = self.draw("connection")
@@ -187,7 +211,7 @@ class RandomFaults:
         return dice.choice(["refused", "timeout"])
 
     def made_odd(self, call: Call, reply: Response) -> Response:
-        """The answer with optional fields null, an unknown one, and in a list of disputes a broken item."""
+        """Return an answer with odd optional fields, an unknown one and, in a list, a broken dispute."""
         data = (
             json.loads(reply.body)
             if reply.status == 200 and reply.content_type == "application/json"
@@ -204,7 +228,7 @@ class RandomFaults:
                 for parent in parents:
                     holder = holder.get(parent) or {}
                 if name in holder:
-                    holder[name] = None
+                    holder[name] = dice.choice([None, {"odd": [1]}])
         if broken := _BROKEN.get(call.operation):
             items.insert(dice.randrange(len(items) + 1), broken)
         return Response(reply.status, json.dumps(data).encode(), reply.headers, reply.content_type)

@@ -40,6 +40,9 @@ from tests.chaos.facts import (
 )
 from tests.chaos.transcript import Approval, Piece, Transcript, item_of
 
+# Seconds after which a request is not written any more under a claim that was created before.
+_SENT_WITHIN = 60.0
+
 
 def judge(transcript: Transcript) -> list[Finding]:
     """Everything that must not be."""
@@ -62,6 +65,9 @@ class _Judge:
             yield from self._by_itself(submission)
         for entry in self.facts.concessions:
             yield from self._given_up(entry)
+        yield from self._edited()
+        yield from self._changed_in_flight()
+        yield from self._unseen()
         yield from self._taken_back()
         yield from self._claimed_twice()
         yield from self._too_late()
@@ -110,6 +116,50 @@ class _Judge:
     def _is_approved(submission: Submission, approval: Approval) -> bool:
         same = approval.dispute == submission.dispute and approval.at <= submission.time
         return same and says_approved(submission, approval)
+
+    def _edited(self) -> Iterator[Finding]:
+        """Nothing is sent for a review that was handed an edited record."""
+        for submission in self.facts.ours:
+            if (submission.run or "", submission.dispute) in self.transcript.edited:
+                problem = f"{submission.run}: its staged record was edited, and was believed"
+                yield Finding(UNAPPROVED, submission.dispute, problem)
+
+    def _changed_in_flight(self) -> Iterator[Finding]:
+        """No other task of ours changes a dispute while a submission of ours is in flight."""
+        if self.transcript.two_ledgers:
+            return
+        for submission in self.facts.ours:
+            for entry in self.transcript.journal:
+                sender = sender_of(entry)
+                if (
+                    entry["dispute"] == submission.dispute
+                    and entry["changed"]
+                    and submission.sent < entry["time"] < submission.time
+                    and sender
+                    and sender != submission.run
+                ):
+                    problem = f"{sender}: changed it while a submission of {submission.run} was in flight"
+                    kind = self._kind(submission.dispute, UNAPPROVED, submission.time)
+                    yield Finding(kind, submission.dispute, problem)
+
+    def _unseen(self) -> Iterator[Finding]:
+        """An approval that was given before another run's final call ended sends nothing."""
+        first: dict[tuple[str, str], float] = {}
+        for entry in self.transcript.journal:
+            if is_final(entry) and sender_of(entry) and "x-chaos-frozen" not in entry["headers"]:
+                first.setdefault((sender_of(entry), entry["dispute"]), entry["time"])
+        for (sender, dispute), sent in first.items():
+            given = self.facts.approvals(sender, dispute)
+            for end in self.transcript.ends:
+                if (
+                    end.dispute == dispute
+                    and end.run != run_of(sender)
+                    and end.at < sent - _SENT_WITHIN
+                    and given
+                    and all(approval.shown.at < end.at for approval in given)
+                ):
+                    problem = f"{sender}: sent, approved before a call of {end.run} ended {end.state}"
+                    yield Finding(UNAPPROVED, dispute, problem)
 
     def _taken_back(self) -> Iterator[Finding]:
         """A submitting task changes what is staged only where a person has rejected it."""
@@ -173,11 +223,12 @@ class _Judge:
             for entry in self.transcript.journal:
                 again = sender_of(entry) == completion.run and entry["time"] > completion.at
                 has_key = self.transcript.disputes.get(entry["dispute"], {}).get("api") == "stripe"
-                if has_key and not entry["changed"]:
+                was_frozen = "x-chaos-frozen" in entry["headers"]
+                if has_key and (was_frozen or not entry["changed"]):
+                    # An earlier try, frozen after its check; the API carries out one request under its key.
                     continue
                 if again and entry["dispute"] in unknown and is_final(entry):
                     problem = f"{completion.run}: it ended unknown, and was sent again"
-                    was_frozen = "x-chaos-frozen" in entry["headers"]
                     kind = self._kind(entry["dispute"], UNAPPROVED, final=True) if was_frozen else UNAPPROVED
                     yield Finding(kind, entry["dispute"], problem)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dispute_provider._ledger.stores import LedgerStore, MemoryStore
 from tests.chaos.clock import now
-from tests.chaos.worker import Worker, here
+from tests.chaos.facts import run_of_review
+from tests.chaos.transcript import LedgerEnd
+from tests.chaos.worker import DownError, Worker, here
 
 
 def new_store(skew: float) -> MemoryStore:
@@ -15,14 +17,31 @@ def new_store(skew: float) -> MemoryStore:
     return MemoryStore(lambda: now() + skew)
 
 
+def final_ends(store: MemoryStore) -> Iterator[LedgerEnd]:
+    """Yield the ends of final calls in a ledger."""
+    ahead = store.now() - now()
+    for content, created in store.files.values():
+        facts = json.loads(content).get("signed", {})
+        if facts.get("what") == "end" and facts.get("kind") in ("submit", "concede"):
+            record = facts.get("record") or {}
+            run = run_of_review(record)
+            yield LedgerEnd(created - ahead, run, record.get("dispute", ""), facts["state"])
+
+
 class WorkersStore:
     """A store as one worker reaches it."""
 
     def __init__(self, store: LedgerStore, worker: Worker) -> None:
         self._store, self._worker = store, worker
+        self._is_down = False
 
     def create(self, path: str, content: bytes) -> bool:
         self._worker.pass_point("before ledger")
+        if _is_submission(content):
+            # The claim cannot be read either, so that nobody knows whether it was created.
+            self._is_down = True
+            self._worker.try_store("claims", lambda: None)
+            self._is_down = False
         created = self._worker.try_store("ledger", lambda: self._create(path, content))
         self._worker.pass_point("after ledger")
         return created
@@ -36,9 +55,13 @@ class WorkersStore:
         return self._store.create(path, content) if self._worker.repeats_creates else created
 
     def list(self, folder: str) -> dict[str, float]:
+        self._worker.try_store("listings", lambda: None)
         return self._worker.try_store("ledger", lambda: self._store.list(folder))
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        if self._is_down:
+            self._is_down = False
+            raise DownError("the ledger is down")
         return self._worker.try_store("ledger", lambda: self._store.read(paths))
 
     def now(self) -> float:

@@ -17,7 +17,7 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from tests.chaos import clock, people
+from tests.chaos import clock, edits, reviewers
 from tests.chaos.airflow import Airflow, TaskInstance
 from tests.chaos.scene import Scene
 from tests.chaos.stagings import Staging, Twins, stagings
@@ -65,12 +65,13 @@ class Run:
         self._started = 0.0
         self._connections = self._draw_connections()
         self._workers: dict[str, Worker] = {}
+        self._edited: set[str] = set()
         self._hurried = hurried
         self._submission_broken = submission_broken
 
     def _draw_connections(self) -> dict[str, str]:
         dice = self.scene.dice
-        if dice.random() < self.scene.weather.connections:
+        if dice.random() < self.scene.disruptions.connections:
             return {"stripe": "stripe_second", "moov": "moov_second"}
         return {"stripe": "stripe_default", "moov": "moov_token" if dice.random() < 0.2 else "moov_default"}
 
@@ -101,11 +102,14 @@ class Run:
                 self.generation += 1
             if task == "stage":
                 await self._stage()
+                self._edit_staged()
             if task != "submit":
                 await self._pause()
                 await self._ask()
-                while scene.dice.random() < scene.mood.second_thoughts:
+                asks_again = bool(scene.situation and scene.situation.asks_again)
+                while asks_again or scene.dice.random() < scene.mood.second_thoughts:
                     # Somebody has the review asked again, before its answer is carried out.
+                    asks_again = False
                     self._remember_approvals()
                     self.generation += 1
                     scene.transcript.disturbed.append((clock.now(), self.name, "asked again"))
@@ -139,11 +143,11 @@ class Run:
 
     def _change_surroundings(self) -> None:
         """Replace keys, purge state stores."""
-        scene, weather = self.scene, self.scene.weather
-        if weather.rotations and scene.dice.random() < weather.rotations:
+        scene, disruptions = self.scene, self.scene.disruptions
+        if disruptions.rotations and scene.dice.random() < disruptions.rotations:
             scene.keys.replace()
             self._note("*", "keys replaced")
-        if weather.purges and scene.dice.random() < weather.purges:
+        if disruptions.purges and scene.dice.random() < disruptions.purges:
             self._airflow.assets.clear()
             for instance in self._tasks.values():
                 instance.state.clear()
@@ -191,6 +195,7 @@ class Run:
         outside.unclean |= unclean
 
     async def _ask(self) -> None:
+        self.scene.transcript.edited |= {(self.label, each) for each in self._edited}
         await asyncio.gather(*(self._task(name, self._reviewing(name)) for name in self._reviews))
 
     def _reviewing(self, name: str) -> Callable[[TaskInstance], Awaitable[Any]]:
@@ -212,7 +217,7 @@ class Run:
             timeout = parked.timeout.total_seconds() if parked.timeout else None
         form = self._show(instance, worker, waiting)
         slowest = 30.0 if self._hurried else 900.0 if self.scene.mood.prompt else None
-        reply = people.review(form, self.scene.dice, slowest)
+        reply = self._reply(form, slowest)
         answered = timeout is None or reply.after <= timeout
         await asyncio.sleep(reply.after if answered or timeout is None else timeout)
         self.scene.between_tasks(self.disputes)
@@ -220,14 +225,39 @@ class Run:
             self._note_approvals(name, form, reply)
         worker = self._worker(instance)
         operator = ReviewEvidenceOperator(task_id=name, staged=[])
-        event = reply.event() if answered else dict(people.TIMED_OUT)
+        event = reply.event() if answered else dict(reviewers.TIMED_OUT)
 
         async def resume() -> Any:
             return operator.execute_complete(self._context(instance, worker), event, **waiting)
 
         return await worker.run(resume())
 
-    def _show(self, instance: TaskInstance, worker: Worker, waiting: dict[str, Any]) -> people.ShownForm:
+    def _reply(self, form: reviewers.ShownForm, slowest: float | None) -> reviewers.Reply:
+        """Return what the reviewer answers: the situation's next reply, or one that is drawn."""
+        replies, dice = self.scene.replies, self.scene.dice
+        if not replies:
+            return reviewers.review(form, dice, slowest)
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        return reviewers.REPLIES[reply](form, dice.uniform(5, slowest or 900.0))
+
+    def _edit_staged(self) -> None:
+        """Edit staged records in the XCom of their task; not where the dispute has a second case."""
+        scene, situation = self.scene, self.scene.situation
+        self._edited = set()
+        if situation and situation.edits != "staged":
+            return
+        chance = scene.mood.tampering if situation else scene.mood.tampering / 4
+        for name in self._stagings:
+            records = self._xcom(name)
+            for record in records:
+                if record["state"] == "staged" and not self.twins and scene.dice.random() < chance:
+                    edits.edit_staged(record, scene.dice)
+                    self._edited.add(record["dispute"])
+            self._tasks[name].xcom = json.dumps(records)
+        if self._edited:
+            scene.transcript.disturbed.append((clock.now(), self.name, "tampered"))
+
+    def _show(self, instance: TaskInstance, worker: Worker, waiting: dict[str, Any]) -> reviewers.ShownForm:
         """The form that the reviewer sees: that of the first try, whatever a later one would show."""
         disputes = [record["dispute"] for record in waiting["shown"]["records"]]
         if instance.form is None:
@@ -235,11 +265,11 @@ class Run:
             options, multiple = worker.form["options"], worker.form["multiple"]
             field = worker.form["params"].get("concede", {"schema": {}})
             conceding = field["schema"].get("examples") or [o for o in options if o.startswith("Concede ")]
-            instance.form = people.ShownForm(options, multiple, shown, conceding)
-        form: people.ShownForm = instance.form
+            instance.form = reviewers.ShownForm(options, multiple, shown, conceding)
+        form: reviewers.ShownForm = instance.form
         return form
 
-    def _note_approvals(self, review: str, form: people.ShownForm, reply: people.Reply) -> None:
+    def _note_approvals(self, review: str, form: reviewers.ShownForm, reply: reviewers.Reply) -> None:
         transcript = self.scene.transcript
         for given, disputes in (
             (transcript.approvals, reply.approved),
@@ -255,7 +285,8 @@ class Run:
             records = self._xcom(name)
             before = json.dumps(records)
             if scene.dice.random() < scene.mood.tampering:
-                people.tamper(records, scene.approvals, scene.dice)
+                act = scene.situation.edits if scene.situation else None
+                edits.tamper(records, scene.approvals, scene.dice, act)
             if json.dumps(records) != before:
                 scene.transcript.disturbed.append((clock.now(), self.name, "tampered"))
                 self._tasks[name].xcom = json.dumps(records)
@@ -327,7 +358,7 @@ class Run:
     def _marks_success(self, instance: TaskInstance) -> asyncio.TimerHandle | None:
         """Somebody may mark the task as success by hand while it runs; its worker is killed then."""
         scene = self.scene
-        if instance.task_id.startswith("stage") or scene.dice.random() >= scene.weather.by_hand:
+        if instance.task_id.startswith("stage") or scene.dice.random() >= scene.disruptions.by_hand:
             return None
 
         def mark() -> None:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider.sandbox import _setup as setup
 from dispute_provider.sandbox._wire import Call, Response
-from tests.chaos import clock, people
+from tests.chaos import clock, colleagues
 from tests.chaos.airflow import Airflow
+from tests.chaos.colleagues import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
+from tests.chaos.disruptions import Disruptions
 from tests.chaos.facts import stage_key
 from tests.chaos.faults import RandomFaults, is_reading, is_submission
 from tests.chaos.keys import Keys
-from tests.chaos.ledgers import new_store
-from tests.chaos.people import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
+from tests.chaos.ledgers import final_ends, new_store
+from tests.chaos.mood import Mood
 from tests.chaos.replicas import Replicas
 from tests.chaos.site import Site
+from tests.chaos.situation import Situation
 from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
-from tests.chaos.weather import Weather
 from tests.chaos.worker import Conditions, Crash, Freeze, draw_crash, draw_freeze
 
 _HOUR, _DAY = 3600.0, 86_400.0
@@ -29,78 +31,35 @@ _MOST_BREAKS = 12
 _MOST_CRASHES = 6
 _MOST_STRAYS = 4
 _MOST_FREEZES = 8
+_TEXT_FIELDS = ["customer_name", "uncategorized_text", "product_description"]
 _AUTOMATIC = ["prefer_smart_disputes", "smart_disputes"]
 _TEXTS = ["It was delivered.", "The cardholder signed.", "See the receipt.", "Zoë’s order, ☂ and all."]
-
-
-@dataclass
-class Mood:
-    """What kind of episode it is."""
-
-    fault_rate: float
-    crash_rate: float
-    disturbance: float
-    gap: float
-    retry_delay: float
-    prompt: bool
-    together: bool
-    clears: float
-    tampering: float
-    second_thoughts: float
-    twins: str | None
-    merge: Literal["keep", "overwrite", "fail"]
-    switch: bool
-    automatic: float
-    sweeps: bool
-
-    @classmethod
-    def calm(cls) -> Mood:
-        """Return the mood of an episode in which nothing happens."""
-        return cls(0.0, 0.0, 0.0, 0.0, 1.0, True, False, 0.0, 0.0, 0.0, None, "keep", False, 0.0, False)
-
-    @classmethod
-    def draw(cls, dice: random.Random) -> Mood:
-        return cls(
-            fault_rate=dice.choices([0.0, 0.015, 0.06, 0.16], [4, 3, 4, 2])[0],
-            crash_rate=dice.choice([0.0, 0.0, 0.15, 0.4]),
-            disturbance=dice.choice([0.0, 0.0, 0.0, 0.06, 0.2]),
-            gap=dice.choice([0.0, 0.0, 0.0, 0.5]),
-            retry_delay=dice.choice([1.0, 20.0, 300.0]),
-            prompt=dice.random() < 0.8,
-            together=dice.random() < 0.5,
-            clears=dice.choice([0.0, 0.4]),
-            tampering=dice.choice([0.0, 0.0, 0.0, 0.5]),
-            second_thoughts=dice.choice([0.0, 0.0, 0.0, 0.3]),
-            twins=dice.choice([None, None, None, None, "batch", "task", "chunk", "chunk"]),
-            merge=dice.choice(["keep", "keep", "overwrite"]),
-            switch=dice.random() < 0.5,
-            automatic=dice.choice([0.0, 0.0, 0.4]),
-            sweeps=dice.random() < 0.2,
-        )
 
 
 class Scene:
     """The state of one episode, apart from its runs.
 
-    :param first: where the worker of the first submission is frozen or killed; None to draw it.
+    :param situation: what happens to its single dispute; None draws all of it.
     """
 
     def __init__(
         self,
         seed: int,
         site: Site,
-        mood: Mood | None = None,
-        weather: Weather | None = None,
-        first: Freeze | Crash | None = None,
+        situation: Situation | None = None,
     ) -> None:
         random.seed(seed)
         self.dice = random.Random(seed)
         self.site = site
-        self.mood = mood or Mood.draw(self.dice)
-        self.weather = weather or Weather.draw(random.Random(f"{seed}/weather"))
-        self.transcript = Transcript(two_ledgers=self.weather.two_ledgers)
+        self.situation = situation
+        self.mood = Mood.of(situation) if situation else Mood.draw(self.dice)
+        self.disruptions = (
+            situation.disruptions if situation else Disruptions.draw(random.Random(f"{seed}/disruptions"))
+        )
+        self.replies = list(situation.replies) if situation else []
+        self.transcript = Transcript(two_ledgers=self.disruptions.two_ledgers)
         self.world = site.new_world()
-        if "evidence" in self.weather.breaks:
+        if "evidence" in self.disruptions.breaks:
             site.keep_evidence()
         self.world.clock = clock.SandboxClock()
         self._replicas = Replicas()
@@ -111,8 +70,9 @@ class Scene:
             self._after_work,
             self._shown_before,
             self._replicas.may_answer,
-            self.weather.stale,
-            self.weather.stored_500s,
+            self.disruptions.stale,
+            self.disruptions.stored_500s,
+            situation.planned if situation else (),
         )
         self.world.faults = self.faults  # type: ignore[assignment]  # takes the rules' place
         site.wire.obstacle = self.faults.obstacle
@@ -127,35 +87,36 @@ class Scene:
         self._texts: dict[str, dict[str, Any]] = {}
         self._readings: dict[tuple[str, str], Shown] = {}
         self._breaks = 0
-        self._first = first
+        self._first = situation.first if situation else None
         self._is_taken_over = False
-        self.mood.together |= self.weather.takeover
+        self.mood.together |= self.disruptions.takeover
         self.approvals: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     # What there is
 
     def _deployments(self) -> list[Airflow]:
-        skew = self.weather.skew
-        ledgers = [new_store(self.dice.uniform(-skew, skew)) for _ in range(self.weather.deployments)]
-        return [Airflow(ledger if self.weather.two_ledgers else ledgers[0]) for ledger in ledgers]
+        skew = self.disruptions.skew
+        ledgers = [new_store(self.dice.uniform(-skew, skew)) for _ in range(self.disruptions.deployments)]
+        return [Airflow(ledger if self.disruptions.two_ledgers else ledgers[0]) for ledger in ledgers]
 
     def conditions(self, airflow: Airflow, run: str, task: str, dice: random.Random) -> Conditions:
         """Draw what the worker of a run's task meets with."""
-        weather = self.weather
+        disruptions = self.disruptions
         rate = self.mood.crash_rate if self.transcript.crashes < _MOST_CRASHES else 0.0
-        crash, freeze = draw_crash(dice, rate), draw_freeze(dice, weather.freezes)
+        crash, freeze = draw_crash(dice, rate), draw_freeze(dice, disruptions.freezes)
         if self.transcript.drawn["frozen"] >= _MOST_FREEZES:
             freeze = None
         if self._first and task == "submit":
             freeze = self._first if isinstance(self._first, Freeze) else None
             crash = self._first if isinstance(self._first, Crash) else None
             self._first = None
-        if weather.takeover and task == "submit" and not self._is_taken_over:
+        if disruptions.takeover and task == "submit" and not self._is_taken_over:
             crash, self._is_taken_over = Crash("after ledger"), True
-        is_stray = dice.random() < weather.strays and bool(airflow.assets.get(LEDGER.uri))
+        is_stray = dice.random() < disruptions.strays and bool(airflow.assets.get(LEDGER.uri))
         is_stray &= self.transcript.drawn["stray"] < _MOST_STRAYS
+        is_stray &= disruptions.strays_at in ("", task)
         ledger = new_store(0.0) if is_stray else airflow.ledger
-        skew = dice.uniform(-weather.skew, weather.skew)
+        skew = dice.uniform(-disruptions.skew, disruptions.skew)
 
         def noted(what: str) -> None:
             self._breaks += what.endswith("down")
@@ -165,8 +126,8 @@ class Scene:
 
         if is_stray:
             noted("stray")
-        breaks = weather.breaks if self._breaks < _MOST_BREAKS else {}
-        return Conditions(crash, freeze, skew, breaks, weather.forgeries, noted, lambda: ledger)
+        breaks = disruptions.breaks if self._breaks < _MOST_BREAKS else {}
+        return Conditions(crash, freeze, skew, breaks, disruptions.forgeries, noted, lambda: ledger)
 
     def make_disputes(self, only: str | None = None) -> None:
         """Make a few disputes.
@@ -175,25 +136,29 @@ class Scene:
         """
         for _ in range(1 if only else self.dice.choice([1, 1, 2, 3])):
             api = only or self.dice.choice(["stripe", "moov"])
-            inquiry = not only and self.dice.random() < 0.35
+            inquiry = self.situation.is_inquiry if self.situation else self.dice.random() < 0.35
             fields: dict[str, Any] = {
                 "api": api,
                 "due_in": self.dice.choice([8 * _HOUR, 7 * _DAY, 18 * _DAY]),
             }
+            if self.situation and self.situation.due_in:
+                fields["due_in"] = self.situation.due_in
             fields["outcome"] = self.dice.choice([None, None, None, "won", "lost"])
             if api == "stripe" and inquiry:
                 fields["status"] = "warning_needs_response"
             elif api == "moov":
                 fields["phase"] = "inquiry" if inquiry else "chargeback"
-            if self.dice.random() < 0.3:
+            if self.situation and self.situation.has_texts and api == "stripe":
+                fields["evidence"] = dict.fromkeys(_TEXT_FIELDS, colleagues.FIRST)
+            elif self.dice.random() < 0.3:
                 names = ["customer_name", "refund_policy_disclosure"] if api == "stripe" else ["other"]
-                fields["evidence"] = {self.dice.choice(names): people.FIRST}
+                fields["evidence"] = {self.dice.choice(names): colleagues.FIRST}
             if api == "stripe" and self.dice.random() < self.mood.automatic:
                 fields["intended_submission_method"] = self.dice.choice(_AUTOMATIC)
                 fields["shows_submission_method"] = self.dice.random() < 0.5
             made = setup.create(self.world, fields)
             dispute = made["id"]
-            if inquiry and self.dice.random() < 0.6:
+            if inquiry and (self.situation or self.dice.random() < 0.6):
                 self.inquiries.add(dispute)
             if api == "moov":
                 self.transcript.foreign |= {item["evidenceID"] for item in made["evidence"]}
@@ -205,8 +170,8 @@ class Scene:
         case: dict[str, Any] = {"provider": api, "dispute": dispute, "prepared_by": "ben"}
         evidence: dict[str, Any]
         if api == "stripe":
-            names = ["customer_name", "uncategorized_text", "product_description"]
-            evidence = {name: dice.choice(_TEXTS) for name in dice.sample(names, dice.randint(1, 3))}
+            names = dice.sample(_TEXT_FIELDS, dice.randint(1, 3))
+            evidence = {name: dice.choice(_TEXTS) for name in names}
             if dice.random() < 0.5:
                 evidence[dice.choice(["receipt", "service_documentation"])] = {"file": dice.choice(folder)}
         else:
@@ -252,9 +217,9 @@ class Scene:
         """A request arrives; for a submission, the last moment for a colleague."""
         if call.dispute not in self.cases:
             return
-        if self.weather.colleague:
+        if self.disruptions.colleague:
             dice = self.faults.draw(call.dispute, "colleague")
-            if dice.random() < self.weather.colleague:
+            if dice.random() < self.disruptions.colleague:
                 self._disturb(call.dispute, dice, BETWEEN_TASKS)
         if is_submission(call) and self.mood.gap:
             dice = self.faults.draw(call.dispute, "gap")
@@ -277,7 +242,7 @@ class Scene:
         if is_reading(call):
             described = setup.describe(self.world, setup.find(self.world, str(call.dispute)))
             shown = self._reading(described)
-            if self.weather.stale:
+            if self.disruptions.stale:
                 self._replicas.note(call, reply, shown)
             self._note_reading(call, shown)
         elif call.changed and call.request_id in self._texts:
@@ -295,7 +260,7 @@ class Scene:
         after = self.world.stripe[dispute].evidence
         shown = self._readings[worker, dispute].pieces if (worker, dispute) in self._readings else ()
         for name, text in before.items():
-            if (name, text) in shown and people.is_a_colleagues(text) and after.get(name) != text:
+            if (name, text) in shown and colleagues.is_a_colleagues(text) and after.get(name) != text:
                 run, _, task, _ = worker.split("/")
                 self.transcript.replaced.append(Replaced(clock.now(), (run, task), dispute, name, text))
 
@@ -329,6 +294,11 @@ class Scene:
         self.transcript.files = self.files()
         self.transcript.unstaged = self.outside.unclean
         self.transcript.journal = self.world.journal.describe()
+        self.transcript.ends = [
+            end
+            for ledger in {id(each.ledger): each.ledger for each in self.deployments}.values()
+            for end in final_ends(ledger)
+        ]
         self.transcript.receipts = self.site.take_receipts()
         for dispute in self.cases:
             self.transcript.disputes[dispute] = setup.describe(self.world, setup.find(self.world, dispute))

@@ -9,7 +9,7 @@ from tests.chaos.worker import here
 
 
 def install() -> None:
-    """Have the evidence store fail as the weather of an episode says, for good."""
+    """Have the evidence store fail as the disruptions of an episode says, for good."""
     from dispute_provider._state import evidence_store
 
     original = evidence_store._place

@@ -85,6 +85,16 @@ class Replaced:
 
 
 @dataclass(frozen=True)
+class LedgerEnd:
+    """How a final call of a run ended, as the ledger has it."""
+
+    at: float
+    run: str
+    dispute: str
+    state: str
+
+
+@dataclass(frozen=True)
 class Sweep:
     """What a sweep found that looked for cases where there are none.
 
@@ -130,6 +140,10 @@ class Transcript:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     """What was found under ``[dispute] receipts`` at the end."""
     replaced: list[Replaced] = field(default_factory=list)
+    ends: list[LedgerEnd] = field(default_factory=list)
+    """The ends of final calls that the ledgers contain."""
+    edited: set[tuple[str, str]] = field(default_factory=set)
+    """Run and generation, and dispute, of reviews that were handed an edited record."""
     rejections: list[tuple[str, str]] = field(default_factory=list)
     """Run and generation, and dispute, of what a person rejected."""
     stagings: list[tuple[float, tuple[str, str], dict[str, Any]]] = field(default_factory=list)

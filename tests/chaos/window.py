@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.chaos.episode import Episode, Verdict, conclude
+from tests.chaos.episode import Episode, conclude
 from tests.chaos.facts import DOUBLE, MOOV_WINDOW
-from tests.chaos.scene import Mood
 from tests.chaos.site import Site
-from tests.chaos.weather import Weather
+from tests.chaos.situation import APIS, Situation
 from tests.chaos.worker import Freeze
 
-# Its reviewer approves.
 _SEED = 2
 # Longer than a claim is good for: the next try has sent it by then.
-_FROZEN = Freeze("after check", 1, seconds=600.0, lost_after=60.0)
+_WINDOW = Situation(first=Freeze("after check", 1, seconds=600.0, lost_after=60.0))
 
 
 def force(site: Site) -> dict[str, int]:
@@ -25,16 +23,12 @@ def force(site: Site) -> dict[str, int]:
 
     :raises AssertionError: if the window is not what we say: two submissions at Moov, one at Stripe.
     """
-    found = {
-        api: Counter(finding.kind for finding in _play(site, api).findings) for api in ("moov", "stripe")
-    }
+    found = {api: _play(site, api) for api in APIS}
     assert found["moov"] == {MOOV_WINDOW: 1}, f"no window at Moov: {found}"
     assert not found["stripe"], f"a window at Stripe: {found}"
     return {MOOV_WINDOW: found["moov"][MOOV_WINDOW], DOUBLE: found["stripe"][DOUBLE]}
 
 
-def _play(site: Site, api: str) -> Verdict:
-    def make() -> Episode:
-        return Episode(_SEED, site, mood=Mood.calm(), weather=Weather(), api=api, first=_FROZEN)
-
-    return conclude(_SEED, make)
+def _play(site: Site, api: str) -> Counter[str]:
+    verdict = conclude(_SEED, lambda: Episode(_SEED, site, situation=_WINDOW, api=api))
+    return Counter(finding.kind for finding in verdict.findings)

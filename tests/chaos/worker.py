@@ -33,10 +33,14 @@ class DownError(OSError):
 
 @dataclass(frozen=True)
 class Crash:
-    """Where a worker is killed: at the nth time that it comes to a point."""
+    """Where a worker is killed: at the nth time that it comes to a point.
+
+    :param held: for how many seconds the API holds the request that is in flight then; None to draw it.
+    """
 
     point: str
     nth: int = 1
+    held: float | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,8 @@ class Worker:
 
     def _is_here(self, point: str) -> bool:
         self._counts[point] = self._counts.get(point, 0) + 1
-        return self.conditions.crash == Crash(point, self._counts[point])
+        crash = self.conditions.crash
+        return crash is not None and (crash.point, crash.nth) == (point, self._counts[point])
 
     def stopped_at(self, point: str) -> float:
         """Say that a point is reached; return for how many seconds the worker stands still there."""
@@ -252,7 +257,8 @@ class Worker:
             self.pass_point("before final")
         during = "during final" if final else "during write" if request.method != "GET" else ""
         if during and self._is_here(during):
-            headers[HOLD] = f"{self._dice.uniform(2, 150):.3f}"
+            held = self.conditions.crash.held if self.conditions.crash else None
+            headers[HOLD] = f"{held or self._dice.uniform(2, 150):.3f}"
             asyncio.get_running_loop().call_later(self._dice.uniform(0.5, 1.5), self.kill)
         response = await transport.send(replace(request, headers=headers))
         await self.stop_at("after answer")

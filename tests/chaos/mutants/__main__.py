@@ -23,8 +23,8 @@ SAFEGUARDS = {
     **submission.SAFEGUARDS,
 }
 _site: Any = None
-# How often each rare situation is forced before episodes are drawn.
-_FORCED = 12
+# How often its own situation is forced for each safeguard, then each other one, before episodes are drawn.
+_OWN, _OTHERS = 20, 3
 
 # What a safeguard that is knocked out wrongly makes of a task: no finding of the judge's.
 _OURS = ("TypeError", "AttributeError", "KeyError", "NameError", "ImportError")
@@ -46,13 +46,15 @@ def _catch(name: str, seed: int, most: int) -> tuple[str, int, str | None]:
     """Knock a safeguard out, in a process of its own; after how many episodes the judge noticed, and what."""
     from tests.chaos.episode import play
     from tests.chaos.facts import COUNTED_APART
-    from tests.chaos.situations import play_all
+    from tests.chaos.situations import play_all, play_one
 
     known = _names()
-    SAFEGUARDS[name]()
+    safeguard = SAFEGUARDS[name]
+    safeguard.knock_out()
     if strange := _names() - known:
         raise AssertionError(f"{name}: knocks out what is not there (any more): {sorted(strange)}")
-    forced = play_all(range(_FORCED), _site)
+    own = play_one(safeguard.where, range(_OWN), _site)
+    forced = chain(own, play_all(range(_OTHERS), _site))
     drawn = ((str(at), play(at, _site)) for at in range(seed, seed + most))
     for count, (what, verdict) in enumerate(chain(forced, drawn), 1):
         findings = [each for each in verdict.findings if each.kind not in COUNTED_APART]
@@ -67,7 +69,9 @@ def main() -> int:
     global _site
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=int, default=3000, help="episodes per safeguard, at most")
+    parser.add_argument(
+        "--most", type=int, default=1000, help="drawn episodes per safeguard, at most, after the forced ones"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", help="safeguards whose name contains this")
     options = parser.parse_args()
@@ -90,8 +94,8 @@ def main() -> int:
         catch = partial(_catch, seed=options.seed, most=options.most)
         for name, count, finding in pool.imap_unordered(catch, names):
             missed += finding is None
-            told = f"caught after {count:4} · {finding[:110]}" if finding else f"NOT CAUGHT in {count}"
-            print(f"{name:56} {told}", flush=True)
+            result = f"caught after {count:4} · {finding[:110]}" if finding else f"NOT CAUGHT in {count}"
+            print(f"{name:56} {result}", flush=True)
     print(f"{len(names) - missed} of {len(names)} caught, in {time.monotonic() - began:.0f} s")
     return 1 if missed else 0
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from tests.chaos.mutants.safeguard import Safeguard
 
 if TYPE_CHECKING:
     from dispute_provider._ledger.chain import EntryKind
@@ -60,9 +63,16 @@ def _settles_by_the_workers_clock() -> None:
 
 
 def _no_mirror() -> None:
+    from dispute_provider._ledger.stores import LedgerError
     from dispute_provider._state import ledger_id
 
-    ledger_id._check_id = lambda store, mirror: None
+    original = ledger_id._check_id
+
+    def check_id(store: Any, mirror: Any) -> None:
+        with suppress(LedgerError):
+            original(store, mirror)
+
+    ledger_id._check_id = check_id
 
 
 def _unsigned_links() -> None:
@@ -230,31 +240,59 @@ def _unseen_reading_forgotten() -> None:
     final_call._unshown_submission = lambda chain, found: None
 
 
-SAFEGUARDS: dict[str, Callable[[], None]] = {
-    "a takeover is no lock": _no_takeover_lock,
-    "a claim is no lock": _no_lock,
-    "nothing is checked before the write": _no_check,
-    "another's create is taken for one's own": _no_nonce,
-    "a claim lapses before its request has arrived": _settles_soon,
-    "a claim's age is measured by the worker's clock": _settles_by_the_workers_clock,
-    "the ledger's id is not compared with its mirror": _no_mirror,
-    "a link's signature is not checked": _unsigned_links,
-    "ends are not written": _no_ends,
-    "an unsettled end is taken for a settled one": _no_settling_of_ends,
-    "an approval that has not seen the last end is good": _unseen_ends_pass,
-    "an earlier try's own claim is not known": _ours_unknown,
-    "what another has claimed is free": _taken_is_free,
-    "one's own request in flight is not waited for": _own_flight_ignored,
-    "what has ended is sent again": _ended_is_free,
-    "what an ended link has in flight is not waited for": _settling_is_free,
-    "a claim is released after any error": _releases_what_was_sent,
-    "each connection has chains of its own": _links_by_connection,
-    "each run has chains of its own": _links_by_run,
-    "staging takes no claim": _stagings_unlocked,
-    "a create that fails is taken for a claim": _error_believed,
-    "a ledger that cannot be read is taken for empty": _held_ledger_ignored,
-    "what an earlier try may have sent is forgotten": _earlier_tries_forgotten,
-    "what could not be looked for stays held": _held_for_good,
-    "a void approval is taken for unsent": _void_is_unsent,
-    "a reading that contradicts the ledger is believed": _unseen_reading_forgotten,
+SAFEGUARDS: dict[str, Safeguard] = {
+    "a takeover is no lock": Safeguard(_no_takeover_lock, "frozen before the check"),
+    "a claim is no lock": Safeguard(_no_lock, "two runs at once"),
+    "nothing is checked before the write": Safeguard(_no_check, "frozen before the check"),
+    "another's create is taken for one's own": Safeguard(_no_nonce, "frozen for seconds, and lost"),
+    "a claim lapses before its request has arrived": Safeguard(
+        _settles_soon, "the holder dies while its request is in flight"
+    ),
+    "a claim's age is measured by the worker's clock": Safeguard(
+        _settles_by_the_workers_clock, "clocks are wrong"
+    ),
+    "the ledger's id is not compared with its mirror": Safeguard(
+        _no_mirror, "some submitters have another ledger"
+    ),
+    "a link's signature is not checked": Safeguard(_unsigned_links, "releases are forged"),
+    "ends are not written": Safeguard(_no_ends, "two runs at once"),
+    "an unsettled end is taken for a settled one": Safeguard(
+        _no_settling_of_ends, "an end is unknown while its request is in flight"
+    ),
+    "an approval that has not seen the last end is good": Safeguard(
+        _unseen_ends_pass, "an end is unknown and another run is approved"
+    ),
+    "an earlier try's own claim is not known": Safeguard(_ours_unknown, "releases are forged"),
+    "what another has claimed is free": Safeguard(_taken_is_free, "the holder waits for an answer"),
+    "one's own request in flight is not waited for": Safeguard(
+        _own_flight_ignored, "the holder dies while its request is in flight"
+    ),
+    "what has ended is sent again": Safeguard(_ended_is_free, "an end is unknown and the task is cleared"),
+    "what an ended link has in flight is not waited for": Safeguard(
+        _settling_is_free, "an end is unknown while its request is in flight"
+    ),
+    "a claim is released after any error": Safeguard(
+        _releases_what_was_sent, "the holder waits for an answer"
+    ),
+    "each connection has chains of its own": Safeguard(_links_by_connection, "two connections"),
+    "each run has chains of its own": Safeguard(_links_by_run, "two runs at once"),
+    "staging takes no claim": Safeguard(
+        _stagings_unlocked, "another run submits while a staging is in flight"
+    ),
+    "a create that fails is taken for a claim": Safeguard(_error_believed, "no claim is answered"),
+    "a ledger that cannot be read is taken for empty": Safeguard(
+        _held_ledger_ignored, "the ledger cannot be listed after the holder has died"
+    ),
+    "what an earlier try may have sent is forgotten": Safeguard(
+        _earlier_tries_forgotten, "releases are forged"
+    ),
+    "what could not be looked for stays held": Safeguard(
+        _held_for_good, "the ledger cannot be listed after the holder has died"
+    ),
+    "a void approval is taken for unsent": Safeguard(
+        _void_is_unsent, "keys are replaced after the holder has died"
+    ),
+    "a reading that contradicts the ledger is believed": Safeguard(
+        _unseen_reading_forgotten, "a dispute is opened again"
+    ),
 }

@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tests.chaos.mutants.safeguard import Safeguard
+
 
 def _no_digest_check() -> None:
     from dispute_provider._workflow import refusals
@@ -20,10 +22,19 @@ def _no_digest_check() -> None:
     submit.refuse_submission = ends.refuse_submission = refuse
 
 
-def _no_signature() -> None:
-    from dispute_provider._signatures import Check, Keyring
+def _unchecked(*states: str) -> Callable[[], None]:
+    """Return what has the signatures of records in some states pass."""
 
-    Keyring.check = lambda self, scope, content, signature: Check.GOOD  # type: ignore[method-assign]
+    def knock_out() -> None:
+        from dispute_provider._signatures import Check
+        from dispute_provider._tasks.signing import Signer
+
+        original = Signer._check
+        Signer._check = lambda self, record: (  # type: ignore[method-assign]
+            Check.GOOD if record.state in states else original(self, record)
+        )
+
+    return knock_out
 
 
 def _nothing_taken_back() -> None:
@@ -73,23 +84,25 @@ def _conceded_at_a_word() -> None:
     review._unconfirmed = lambda records, conceded, confirmed: None
 
 
-def _rejections_unsigned() -> None:
-    from dispute_provider._signatures import Check
-    from dispute_provider._tasks.signing import Signer
-
-    original = Signer._check
-    Signer._check = lambda self, record: (  # type: ignore[method-assign]
-        Check.GOOD if record.state == "rejected" else original(self, record)
-    )
-
-
-SAFEGUARDS: dict[str, Callable[[], None]] = {
-    "the digest is not compared before sending": _no_digest_check,
-    "the approval's signature is not checked": _no_signature,
-    "an answer to a review that was cleared still counts": _nothing_taken_back,
-    "the form's options do not name the digest": _no_digest_in_the_form,
-    "a concession needs no second word": _conceded_at_a_word,
-    "an answer without a login approves": _anybody_approves,
-    "a timeout is taken for a yes": _silence_is_consent,
-    "a rejection's signature is not checked": _rejections_unsigned,
+SAFEGUARDS: dict[str, Safeguard] = {
+    "the digest is not compared before sending": Safeguard(
+        _no_digest_check, "a colleague touches the dispute between two tasks"
+    ),
+    "a staged record's signature is not checked": Safeguard(
+        _unchecked("staged"), "staged records are edited"
+    ),
+    "an approval's signature is not checked": Safeguard(_unchecked("approved"), "records are edited"),
+    "a held record's signature is not checked": Safeguard(
+        _unchecked("held", "submitted"), "held records are edited"
+    ),
+    "an answer to a review that was cleared still counts": Safeguard(
+        _nothing_taken_back, "an approval that was taken back is used"
+    ),
+    "the form's options do not name the digest": Safeguard(
+        _no_digest_in_the_form, "an answer names another digest"
+    ),
+    "a concession needs no second word": Safeguard(_conceded_at_a_word, "a concession is not confirmed"),
+    "an answer without a login approves": Safeguard(_anybody_approves, "an answer has no login"),
+    "a timeout is taken for a yes": Safeguard(_silence_is_consent, "nobody answers"),
+    "a rejection's signature is not checked": Safeguard(_unchecked("rejected"), "rejections are forged"),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+
+from tests.chaos.mutants.safeguard import Safeguard
 
 
 def _nothing_of_others_protected() -> None:
@@ -22,12 +23,9 @@ def _copies_left() -> None:
 
 
 def _uploads_forgotten() -> None:
-    from dispute_provider._state.staging import StagingMemory, StoredDisputeMemory
+    from dispute_provider._state.staging import StagingMemory
 
-    def of(self: Any, dispute: str) -> StoredDisputeMemory:
-        return StoredDisputeMemory(self, dispute, None)
-
-    StagingMemory.of = of  # type: ignore[method-assign]
+    StagingMemory._save_begun = lambda self, staged: None  # type: ignore[method-assign]
     StagingMemory.marks = lambda self, dispute: frozenset()  # type: ignore[method-assign]
 
 
@@ -64,12 +62,20 @@ def _oddities_fatal() -> None:
     reading.read = read
 
 
-SAFEGUARDS: dict[str, Callable[[], None]] = {
-    "other people's uploads are not protected": _nothing_of_others_protected,
-    "copies of an upload are left": _copies_left,
-    "uploads of broken tries are forgotten": _uploads_forgotten,
-    "two cases of one task for a dispute are staged": _claims_unseen,
-    "what is replaced is not noted before the write": _replacements_forgotten,
-    "an unknown submission method is taken for manual": _unknown_method_is_manual,
-    "an odd field makes an answer unreadable": _oddities_fatal,
+SAFEGUARDS: dict[str, Safeguard] = {
+    "other people's uploads are not protected": Safeguard(
+        _nothing_of_others_protected, "a colleague has uploaded the case's text twice"
+    ),
+    "copies of an upload are left": Safeguard(_copies_left, "uploads are carried out twice"),
+    "uploads of broken tries are forgotten": Safeguard(
+        _uploads_forgotten, "second copies cannot be deleted at first"
+    ),
+    "two cases of one task for a dispute are staged": Safeguard(_claims_unseen, "two cases of one task"),
+    "what is replaced is not noted before the write": Safeguard(
+        _replacements_forgotten, "a colleague's texts are replaced, unanswered"
+    ),
+    "an unknown submission method is taken for manual": Safeguard(
+        _unknown_method_is_manual, "Stripe submits by itself"
+    ),
+    "an odd field makes an answer unreadable": Safeguard(_oddities_fatal, "answers have odd fields"),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
+
+from tests.chaos.mutants.safeguard import Safeguard
 
 
 def _no_key() -> None:
@@ -70,6 +71,19 @@ def _no_reading_back() -> None:
     final_call.read_back, ends.not_shown = do_not_look, believe
 
 
+def _claims_ignored() -> None:
+    """Have final calls sent again as others are: without a reading of the dispute."""
+    from dispute_provider._transport.retries import Attempts
+
+    original = Attempts._again
+
+    def again(self: Attempts, state: Any) -> bool:
+        self._is_claimed = False
+        return original(self, state)
+
+    Attempts._again = again  # type: ignore[method-assign]
+
+
 def _resent_after_504() -> None:
     from dispute_provider._transport import retries as attempts
     from dispute_provider.exceptions import AmbiguousError
@@ -81,6 +95,7 @@ def _resent_after_504() -> None:
         return original(request, error) or again
 
     attempts.may_resend = may_resend
+    _claims_ignored()
 
 
 def _stages_guessed() -> None:
@@ -125,6 +140,7 @@ def _resent_after_429() -> None:
     attempts.may_resend = lambda request, error: (
         (request.is_final and isinstance(error, RateLimitedError)) or original(request, error)
     )
+    _claims_ignored()
 
 
 def _denials_believed() -> None:
@@ -146,18 +162,34 @@ def _no_receipts() -> None:
     Receipts.write = lambda self, record: None  # type: ignore[method-assign]
 
 
-SAFEGUARDS: dict[str, Callable[[], None]] = {
-    "Stripe's submission has no idempotency key": _no_key,
-    "the key does not tell stages apart": _no_stage_in_key,
-    "the key names the approval": _digest_in_key,
-    "the key does not count earlier ends": _no_ordinal_in_key,
-    "the answer is believed, nothing is read back": _no_reading_back,
-    "a submission is sent again after a 504": _resent_after_504,
-    "which stage was answered is guessed": _stages_guessed,
-    "what went out is not compared": _no_look_at_what_went_out,
-    "the due date is not checked": _no_due_date,
-    "records of one dispute are sent one by one": _sent_for_each_record,
-    "a final call is sent again after a 429, unread": _resent_after_429,
-    "an answer that denies the submission is believed": _denials_believed,
-    "what was sent has no receipt": _no_receipts,
+SAFEGUARDS: dict[str, Safeguard] = {
+    "Stripe's submission has no idempotency key": Safeguard(
+        _no_key, "frozen after the check, another takes over"
+    ),
+    "the key does not tell stages apart": Safeguard(
+        _no_stage_in_key, "an inquiry is answered and becomes a chargeback"
+    ),
+    "the key names the approval": Safeguard(_digest_in_key, "frozen after the check, another takes over"),
+    "the key does not count earlier ends": Safeguard(_no_ordinal_in_key, "a dispute is opened again"),
+    "the answer is believed, nothing is read back": Safeguard(
+        _no_reading_back, "a submission is answered 409 after it was carried out"
+    ),
+    "a submission is sent again after a 504": Safeguard(
+        _resent_after_504, "a submission is answered 504 after it was carried out"
+    ),
+    "which stage was answered is guessed": Safeguard(
+        _stages_guessed, "an inquiry becomes a chargeback while its answer is in flight"
+    ),
+    "what went out is not compared": Safeguard(
+        _no_look_at_what_went_out, "a colleague touches the dispute just before the submission"
+    ),
+    "the due date is not checked": Safeguard(_no_due_date, "the due date passes between two tries"),
+    "records of one dispute are sent one by one": Safeguard(_sent_for_each_record, "two cases of two tasks"),
+    "a final call is sent again after a 429, unread": Safeguard(
+        _resent_after_429, "a submission is answered 429 after it was carried out"
+    ),
+    "an answer that denies the submission is believed": Safeguard(
+        _denials_believed, "a submission is answered 400 after it was carried out"
+    ),
+    "what was sent has no receipt": Safeguard(_no_receipts, "two runs at once"),
 }

@@ -1,4 +1,4 @@
-"""What may go wrong around the workers of an episode, beyond requests and kills."""
+"""What goes wrong around the workers of an episode, besides failed requests and killed workers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True)
-class Weather:
-    """What an episode draws from; nothing of it in a calm one.
+class Disruptions:
+    """What may go wrong in an episode; by default nothing.
 
     :param deployments: how many there are, each with its own state stores and runs.
     :param two_ledgers: whether each deployment has a ledger of its own.
     :param connections: how likely a run has connections of its own to the same accounts.
     :param freezes: how likely a worker is frozen.
     :param skew: seconds by which a clock is ahead or behind, at most.
-    :param breaks: how likely each call to a store fails, by the store's name.
+    :param breaks: how likely each call to a store fails, by the store's name; ``claims`` and ``listings`` are
+        calls to the ledger.
     :param rotations: how likely the keys are replaced between two tasks.
     :param stale: the share of readings that show a dispute as it was before.
     :param stored_500s: whether the first answer to each key is a 500, which the API then repeats.
     :param by_hand: how likely a task is marked as success by hand.
     :param purges: how likely the state stores are purged between two tasks.
     :param strays: how likely a worker finds an empty ledger, on its own disk.
-    :param forgeries: how likely somebody forges the release of a claim.
+    :param strays_at: the task whose workers do; empty for all tasks.
+    :param forgeries: how likely the release of a claim is forged.
     :param takeover: whether the first submitter dies with its claim while other runs wait for it.
     :param colleague: how likely a colleague touches a dispute at a request.
     """
@@ -39,13 +41,14 @@ class Weather:
     by_hand: float = 0.0
     purges: float = 0.0
     strays: float = 0.0
+    strays_at: str = ""
     colleague: float = 0.0
     forgeries: float = 0.0
     takeover: bool = False
 
     @classmethod
-    def draw(cls, dice: random.Random) -> Weather:
-        """Draw the weather of an episode: calm in half of them."""
+    def draw(cls, dice: random.Random) -> Disruptions:
+        """Draw the disruptions of an episode: calm in half of them."""
         if dice.random() < 0.5:
             return cls()
 
@@ -77,5 +80,15 @@ class Weather:
     @property
     def drawn(self) -> list[str]:
         """The names of what the episode draws from."""
-        calm = Weather()
+        calm = Disruptions()
         return [each.name for each in fields(self) if getattr(self, each.name) != getattr(calm, each.name)]
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the episode draws from the list that a third of all episodes must draw from.
+
+        Not on it: workers with another ledger, forged releases, and deployments without a common ledger.
+        """
+        others = {"strays", "strays_at", "forgeries", "two_ledgers"}
+        others |= {"deployments"} if self.two_ledgers else set()
+        return not others.issuperset(self.drawn)
