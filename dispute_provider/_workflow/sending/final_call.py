@@ -228,9 +228,10 @@ def _ended(step: Step, seen: Observation[R], last: Outcome[R], end: End | None =
 def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R]) -> Outcome[R]:
     """Return the outcome of a step that ends, with the end of a link that it rests on."""
     final = seen.chain.final_end
-    if reading is Reading.ANSWERED and seen.stands is Standing.DAMAGED and seen.link:
-        # Its end could not be written where somebody had put another file.
-        step = Step.EARLIER
+    if seen.stands is Standing.DAMAGED and seen.link:
+        # Its end could not be written where somebody had put another file. A dispute that has moved since
+        # does not show whether it was sent.
+        step = Step.EARLIER if reading is Reading.ANSWERED else Step.DAMAGED
     others = final if final and final.hash != seen.claimant.seen else None
     if step is not Step.NOTED:
         return _ended(step, seen, last, others)
