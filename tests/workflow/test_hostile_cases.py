@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG
+from faults_page import rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import memory_store
@@ -139,6 +140,16 @@ def test_a_root_that_cannot_be_listed_does_not_stop_the_others(sweep, sandbox, c
 
     found = {record["dispute"]: record["state"] for record in records(sweep.engine, run, "contest.stage", 0)}
     assert found == {f"{cases}/none": "refused", "unknown://cases": "refused", "du_1": "staged"}
+    row = rows()["A case root, or a folder in it, cannot be listed"]
+    for record in records(sweep.engine, run, "contest.stage", 0)[:2]:
+        assert row.quotes(record["reason"]), record["reason"]
+    # The way out: roots that exist.
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(cases))
+    sandbox.create_dispute(api="stripe", id="du_2")
+    write_case(cases, "du_2")
+    assert [record["state"] for record in records(sweep.engine, sweep.run(), "contest.stage", 0)] == [
+        "staged"
+    ]
 
 
 def _odd_cases() -> list[Any]:
@@ -214,12 +225,20 @@ def test_a_file_of_cases_that_breaks_off_is_held_and_other_cases_continue(
                 return piece
             raise TimeoutError
 
-    monkeypatch.setattr(ObjectStoragePath, "open", lambda self, mode: Broken(whole))
     sandbox.create_dispute(api="stripe", id="du_2")
     other = {"provider": "stripe", "dispute": "du_2", "evidence": {"uncategorized_text": "Yes."}}
-    found = {record["dispute"]: record["state"] for record in staged(engine, [str(path), other])}
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStoragePath, "open", lambda self, mode: Broken(whole))
+        first = staged(engine, [str(path), other])
     # The rest of the file may hold a second case for any of its disputes.
-    assert found == {f"line 4 of {path}": "held", "du_2": "staged"}
+    assert {record["dispute"]: record["state"] for record in first} == {
+        f"line 4 of {path}": "held",
+        "du_2": "staged",
+    }
+    rows()["Reading a `.jsonl` file fails midway"].check(first[0])
+    # The way out: the task is cleared.
+    again = {record["dispute"]: record["state"] for record in staged(engine, [str(path), other])}
+    assert (again["du_1"], again["du_2"]) == ("staged", "staged")
 
 
 def nested(depth: int) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from faults_page import rows
 from flows import SMALL
 
 from dispute_provider.operators.evidence import (
@@ -165,6 +166,7 @@ def test_two_records_of_one_dispute_get_one_question_and_one_submission(
         "old": "refused",
         "new": "submitted",
     }, "the new one is what the API holds"
+    rows()["One review gets two staged records of the same dispute"].check(ended["old"])
     assert "/new/case.json" in ended["old"]["reason"]
     assert "/old/case.json" in ended["old"]["reason"]
     assert run.state == "failed"

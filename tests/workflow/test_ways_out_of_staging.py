@@ -1,0 +1,219 @@
+"""Rows of *While staging* in ``docs/faults.md``: each fault is driven, read, and its way out taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import running
+from faults_page import rows
+from intercepting import Authority, Interceptor
+from papers import pdf, slow_to_draw
+from state_stores import AssetStores
+from support import Connect, memory_store
+
+from dispute_provider._documents import renderer
+from dispute_provider.exceptions import ConnectionConfigError
+from dispute_provider.operators.evidence import StageEvidenceOperator
+from dispute_provider.sandbox import Sandbox
+
+ROWS = rows()
+OPTIONS = {name: f"AIRFLOW__DISPUTE__{name.upper()}" for name in ("case_roots", "evidence_store")}
+pytestmark = pytest.mark.usefixtures("impatient", "stripe_connection")
+
+
+@pytest.fixture(autouse=True)
+def _own_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "ASSETS", AssetStores())
+
+
+@pytest.fixture(autouse=True)
+def _dispute(sandbox: Sandbox) -> None:
+    sandbox.create_dispute(api="stripe", id="du_1")
+
+
+def row(start: str) -> Any:
+    """Return the one row whose title begins so."""
+    [found] = [row for title, row in ROWS.items() if title.startswith(start) and " … " not in title]
+    return found
+
+
+def case(dispute: str = "du_1", **evidence: Any) -> dict[str, Any]:
+    return {"provider": "stripe", "dispute": dispute, "evidence": evidence or {"customer_name": "Zoë"}}
+
+
+def stage(*cases: Any, **options: Any) -> list[dict[str, Any]]:
+    operator = StageEvidenceOperator(task_id="stage", cases=list(cases), conn_id="stripe_default", **options)
+    return [dict(record) for record in running.run(operator)]
+
+
+def staged(*cases: Any, **options: Any) -> bool:
+    return [record["state"] for record in stage(*cases, **options)] == ["staged"] * len(cases)
+
+
+def test_a_store_is_named_for_what_a_colleague_had_written(sandbox, tmp_path, monkeypatch):
+    title = (
+        "The connection breaks, times out or 5xx arrives while *staging*, or the worker is killed … "
+        "and `evidence_store` is not set"
+    )
+    sandbox.edit_dispute("du_1", evidence={"customer_name": "A colleague's"})
+    [record] = stage(case(), merge="overwrite")
+    assert any(map(ROWS[title].quotes, record["notes"]))
+    sandbox.edit_dispute("du_1", evidence={"customer_name": "A colleague's again"})
+    monkeypatch.setenv(OPTIONS["evidence_store"], str(tmp_path / "store"))
+    [record] = stage(case(), merge="overwrite")
+    assert record["earlier"]
+    assert not any(map(ROWS[title].quotes, record["notes"]))
+
+
+def test_one_of_two_cases_is_kept():
+    both = stage(case(), case(customer_name="Ana"))
+    for record in both:
+        assert "2 cases of this task are for the same dispute: case 1 of the list" in record["reason"]
+        assert "To do: keep one of them" in record["reason"]
+        row("Two cases of one task").check(record, "2 cases of this task are for the same dispute")
+    assert staged(case())
+
+
+def test_a_page_that_cannot_be_drawn_is_printed_again(cases, monkeypatch):
+    monkeypatch.setattr(renderer, "SECONDS", 1.0)
+    (cases / "slow.pdf").write_bytes(slow_to_draw())
+    given = case(receipt={"file": "slow.pdf"})
+    [record] = stage(given, folder=str(cases))
+    row("A page of a document cannot be drawn").check(record, "so the reviewer could not see it")
+    assert "slow.pdf: its page 1 cannot be drawn: it takes more than 1 seconds" in record["reason"]
+    (cases / "slow.pdf").write_bytes(pdf())
+    assert staged(given, folder=str(cases))
+
+
+def test_a_wrong_case_is_corrected(sandbox):
+    sandbox.create_dispute(api="stripe", id="du_2")
+    wrong = case(customer_name="x" * 200_000, custommer_email="a@example.com")
+    bad, good = stage(wrong, case("du_2"))
+    row("One case of a batch is invalid")
+    assert (bad["state"], good["state"]) == ("refused", "staged")
+    assert "custommer_email" in bad["reason"]
+    assert "/evidence/customer_name: has 200,000 characters" in bad["reason"]
+    assert staged(case())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [("a.json", b'{"provider": "stripe",\n', "line"), ("a.yaml", b"\xff\xfe", "UTF-8")],
+)
+def test_a_file_that_cannot_be_read_is_corrected(name, content, where, cases):
+    path = cases / name
+    path.write_bytes(content)
+    [record] = stage(str(path))
+    assert record["state"] == "refused"
+    assert name in record["dispute"]
+    assert where in record["reason"]
+    path.write_text(json.dumps(case()))
+    assert staged(str(path))
+
+
+def test_a_case_outside_of_the_roots_gets_its_folder_added(cases, tmp_path_factory, monkeypatch):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "a.json").write_text(json.dumps(case()))
+    [record] = stage(str(outside / "a.json"))
+    row("A case, a folder or a document is outside").check(record)
+    monkeypatch.setenv(OPTIONS["case_roots"], f"{cases},{outside}")
+    assert staged(str(outside / "a.json"))
+
+
+def test_a_link_to_a_document_is_replaced_by_the_file(cases, tmp_path_factory):
+    other = tmp_path_factory.mktemp("outside") / "receipt.pdf"
+    other.write_bytes(pdf())
+    (cases / "receipt.pdf").symlink_to(other)
+    given = case(receipt={"file": "receipt.pdf"})
+    [record] = stage(given, folder=str(cases))
+    assert record["state"] == "refused"
+    assert "receipt.pdf: it is outside the case's folder" in record["reason"]
+    (cases / "receipt.pdf").unlink()
+    (cases / "receipt.pdf").write_bytes(other.read_bytes())
+    assert staged(given, folder=str(cases))
+
+
+def test_an_ambiguous_path_is_replaced_by_the_plain_one(monkeypatch):
+    from airflow.sdk import ObjectStoragePath
+
+    root = memory_store("ways")
+    monkeypatch.setenv(OPTIONS["case_roots"], root)
+    ObjectStoragePath(f"{root}/a.json").write_text(json.dumps(case()))
+    [record] = stage(f"{root}/x::file:///etc/passwd")
+    row("An object-store path is ambiguous").check(record)
+    assert staged(f"{root}/a.json")
+
+
+def test_a_wrong_api_key_is_corrected(connect):
+    connect("stripe", password="sk_test_" + "w" * 24)
+    [record] = stage(case())
+    assert record["state"] == "held"
+    connect("stripe")
+    assert staged(case())
+
+
+def test_a_connection_that_cannot_be_used_is_corrected(connect):
+    connect("stripe", extra={"rate_limit": "many"})
+    with pytest.raises(ConnectionConfigError, match="rate_limit"):
+        stage(case())
+    connect("stripe")
+    assert staged(case())
+
+
+@pytest.mark.parametrize("way_out", ["in the Dashboard", "by the DAG"])
+def test_a_dispute_that_the_api_would_submit_is_switched_to_manual(way_out, sandbox):
+    sandbox.edit_dispute("du_1", intended_submission_method="smart_disputes")
+    [record] = stage(case())
+    row("Stripe would submit staged evidence automatically").check(record)
+    if way_out == "by the DAG":
+        assert staged(case(), switch_to_manual=True)
+        return
+    sandbox.edit_dispute("du_1", intended_submission_method="manual")
+    assert staged(case())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+class TestBehindAProxy:
+    """The API is reached through a proxy alone."""
+
+    @pytest.fixture(autouse=True)
+    def _closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+
+    def connect(self, connect: Connect, authority: Authority, address: str, bundle: str | None = "") -> None:
+        trusted = {"ca_bundle": bundle or str(authority.bundle)} if bundle is not None else {}
+        connect("stripe", host=None, extra={"proxy": f"http://{address}", **trusted})
+
+    @pytest.mark.parametrize(
+        ("title", "status", "login", "words"),
+        [
+            ("The proxy is down", 503, "ana:secret@", "cannot connect to"),
+            ("The proxy requires a user and password", 200, "", "asks for another user and password"),
+            ("The proxy requires a user and password", 403, "ana:secret@", "refuses connections to"),
+        ],
+    )
+    def test_it_is_mended(self, title, status, login, words, sandbox, connect, authority):
+        certificate = authority.issue("good")
+        with Interceptor(sandbox.url, certificate, user_password="ana:secret", status=status) as broken:
+            self.connect(connect, authority, f"{login}{broken.address}")
+            [record] = stage(case())
+        row(title).check(record, words)
+        with Interceptor(sandbox.url, certificate, user_password="ana:secret") as mended:
+            self.connect(connect, authority, f"ana:secret@{mended.address}")
+            assert staged(case())
+
+    def test_its_authority_is_named(self, sandbox, connect, authority):
+        with Interceptor(sandbox.url, authority.issue("good")) as proxy:
+            self.connect(connect, authority, proxy.address, None)
+            [record] = stage(case())
+            row("A certificate is rejected").check(record)
+            self.connect(connect, authority, proxy.address)
+            assert staged(case())
