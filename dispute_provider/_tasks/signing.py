@@ -83,7 +83,7 @@ class Signer:
     def sealed(self, record: Record) -> Record:
         """Return a record with its signature; without one where its key cannot be read.
 
-        Whoever is handed an unsigned record refuses it, or cannot read the key either and says so.
+        A task that receives an unsigned record refuses it, or holds it if it cannot read the key either.
         """
         from msgspec.structs import replace
 

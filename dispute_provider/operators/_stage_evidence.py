@@ -166,7 +166,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         """Write to Airflow's state store; return the problem if that fails, so that no record is lost."""
         try:
             write()
-        except Exception as error:  # whatever the store raises
+        except Exception as error:  # the store may raise any error
             problem = f"staged evidence could not be recorded as ours ({type(error).__name__})"
             self.log.warning("%s: a later staging will treat it as foreign", problem)
             return problem

@@ -173,7 +173,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         reviews = {record.approval.review for record in answered if record.approval}
         try:
             last = {review for review in reviews if last_opening(context, review) == review}
-        except Exception as error:  # whatever the store raises
+        except Exception as error:  # the store may raise any error
             self.log.exception("nothing is sent: Airflow's state store cannot be read")
             problem = f"Airflow's state store cannot be read ({type(error).__name__}); to do: clear the task"
             is_retry = context["ti"].try_number > 1

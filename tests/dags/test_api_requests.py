@@ -48,7 +48,7 @@ def test_each(dag_id: str, dags: dict[str, Any]) -> None:
     assert dag.params["dry_run"] is True
     assert ("confirm" in dag.params) == (operation.effect == "irreversible")
     assert operation.path in dag.doc_md
-    # Every default passes: otherwise the form could not be sent as it stands.
+    # Every default passes: otherwise the form could not be sent unchanged.
     dag.params.validate()
 
 
@@ -67,7 +67,7 @@ print(*(name for name in sys.modules if name.startswith("dispute_provider")))
 
 
 def run(dag: Any, **conf: Any) -> Any:
-    """Run it with what somebody typed in; returns the run."""
+    """Run a DAG with the values of its form; return the run."""
     register(dag)
     return dag.test(run_conf=conf)
 
@@ -123,9 +123,9 @@ class TestOnAirflow:
             "&submit=false"
         )
         log = capfd.readouterr().out
-        for told in (log, json.dumps(shown, ensure_ascii=False)):
-            assert "O'Hara" not in told
-            assert STRIPE_KEY not in told
+        for output in (log, json.dumps(shown, ensure_ascii=False)):
+            assert "O'Hara" not in output
+            assert STRIPE_KEY not in output
         assert "evidence[customer_name]=[22 characters" in log
 
     def test_a_real_run_of_an_update(
@@ -137,11 +137,11 @@ class TestOnAirflow:
     ) -> None:
         dispute = sandbox.create_dispute(api="stripe")["id"]
         values = {"dispute": dispute, "evidence.customer_name": NAME, "evidence.receipt": None}
-        told = result(run(dags["stripe_PostDisputesDispute"], dry_run=False, **values))
+        answer = result(run(dags["stripe_PostDisputesDispute"], dry_run=False, **values))
 
         (sent,) = sandbox.journal(operation="PostDisputesDispute")
-        assert (told["status"], told["request_id"]) == (200, sent["request_id"])
-        assert told["answer"]["evidence"]["customer_name"] == "[redacted: 22 characters]"
+        assert (answer["status"], answer["request_id"]) == (200, sent["request_id"])
+        assert answer["answer"]["evidence"]["customer_name"] == "[redacted: 22 characters]"
         assert sandbox.dispute(dispute)["evidence"]["customer_name"] == NAME
         assert "O'Hara" not in capfd.readouterr().out
 

@@ -70,7 +70,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session", autouse=True)
 def unanswered(lab: Lab) -> Run:
-    """A run whose review nobody answers; it ends after five minutes, which pass meanwhile."""
+    """A run whose review gets no answer and ends after five minutes."""
     return lab.contest("stripe", lab.dispute("stripe", due_in=10 * 60), "stripe_dispute_evidence")
 
 
@@ -93,7 +93,7 @@ def people(browser: Browser, lab: Lab) -> Iterator[Callable[[str], Person]]:
 def person(
     people: Callable[[str], Person], request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Person]]:
-    """Has a user open a new window; without a name, somebody who is not logged in.
+    """Has a user open a new window; without a name, a visitor who is not logged in.
 
     Of a test that fails, a picture is kept of what each of them saw.
     """

@@ -1,4 +1,4 @@
-"""Airflow's pages, as far as they are clicked through here."""
+"""The pages of Airflow that these tests use."""
 
 from __future__ import annotations
 

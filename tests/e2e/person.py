@@ -1,4 +1,4 @@
-"""Somebody in front of Airflow: what they click, and pictures of what they see."""
+"""A user of Airflow: their clicks, and screenshots of what they see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 60_000
 class Person:
     """A user with a window of their own, logged in through Airflow's own page.
 
-    :param name: of the user; empty for somebody without a login.
+    :param name: of the user; empty if not logged in.
     """
 
     def __init__(self, browser: Browser, url: str, name: str, password: str = "") -> None:

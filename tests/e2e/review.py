@@ -12,7 +12,7 @@ from tests.harness.lab import Lab, Run
 
 
 class Review:
-    """A review that somebody has opened from the list of required actions.
+    """A review that a user opened from the list of required actions.
 
     :param run: whose review it is; it is waited for until it can be answered.
     """
@@ -52,7 +52,7 @@ class Review:
         return self.person.page.locator("body")
 
     def respond(self) -> None:
-        """Send the answer, and wait until the page says that it is given."""
+        """Send the answer, and wait until the page confirms it."""
         self.button.click()
         expect(self.person.page.get_by_role("status").filter(has_text="response successful")).to_be_visible()
 

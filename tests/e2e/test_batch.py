@@ -47,7 +47,7 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
     ana.shoot("d-batch-2-table-whole", height=2400)
 
     viewer = Viewer(ana)
-    viewer.says(f"{_COUNT} disputes")
+    viewer.shows(f"{_COUNT} disputes")
     viewer.choose(disputes[0])
     viewer.look_at("receipt", "PDF")
     ana.shoot("d-batch-3-evidence")

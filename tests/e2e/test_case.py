@@ -51,8 +51,8 @@ def test_a_case_is_typed_in_reviewed_with_its_documents_and_submitted(lab: Lab, 
     assert not lab.submissions(_DISPUTE)
     ana.shoot("c-stripe-3-review", height=2000)
     viewer = Viewer(ana)
-    viewer.says("This is exactly the evidence that will be submitted.")
-    viewer.says(_TEXTS["customer_name"])
+    viewer.shows("This is exactly the evidence that will be submitted.")
+    viewer.shows(_TEXTS["customer_name"])
     ana.shoot("c-stripe-4-evidence")
     viewer.look_at("receipt", "PDF")
     viewer.look_at("doorstep", "JPEG")
@@ -66,7 +66,7 @@ def test_a_case_is_typed_in_reviewed_with_its_documents_and_submitted(lab: Lab, 
     held = lab.sandbox.dispute(_DISPUTE)["evidence"]
     assert {name: held[name] for name in _TEXTS} == _TEXTS
     open_task(ana.page, _DAG, run.run_id, "submit")
-    Viewer(ana).says("Submitted. The dispute holds exactly the approved evidence.")
+    Viewer(ana).shows("Submitted. The dispute holds exactly the approved evidence.")
     ana.shoot("c-stripe-8-submitted")
 
 
@@ -74,7 +74,7 @@ def test_a_moov_case_with_a_scan_is_reviewed_and_submitted(lab: Lab, ana: Person
     dispute, run = contest(lab, "d15b07e5-0000-4000-8000-000000000001")
     review = Review(ana, run)
     viewer = Viewer(ana)
-    viewer.says("This is exactly the evidence that will be submitted.")
+    viewer.shows("This is exactly the evidence that will be submitted.")
     for file, kind in (("delivery", "TIFF"), ("order", "PDF"), ("invoice", "PDF")):
         viewer.look_at(file, kind)
     ana.shoot("c-moov-1-evidence-scan", around=viewer.document("delivery"), height=1400)

@@ -60,8 +60,8 @@ def test_a_connection_is_filled_in_and_tested(kind: str, lab: Lab, admin: Person
 
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=f"{kind}_by_hand", exact=True))
     row.get_by_role("button", name="Test Connection").click()
-    told = page.get_by_role("status").filter(has_text="Test Connection Successful")
-    expect(told).to_contain_text(reached)
+    status = page.get_by_role("status").filter(has_text="Test Connection Successful")
+    expect(status).to_contain_text(reached)
     admin.shoot(f"a-connection-{kind}-3-tested")
 
 
@@ -72,6 +72,6 @@ def test_a_wrong_key_is_said_by_the_test_button(lab: Lab, admin: Person) -> None
     page.goto("/connections")
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="stripe_wrong", exact=True))
     row.get_by_role("button", name="Test Connection").click()
-    told = page.get_by_role("status").filter(has_text="Test Connection Failed")
-    expect(told).to_contain_text("check the key of the Airflow connection")
+    status = page.get_by_role("status").filter(has_text="Test Connection Failed")
+    expect(status).to_contain_text("check the key of the Airflow connection")
     admin.shoot("a-connection-stripe-wrong-key")

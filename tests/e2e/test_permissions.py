@@ -24,7 +24,7 @@ def run(lab: Lab) -> Run:
 
 @pytest.fixture(scope="module")
 def data(lab: Lab, run: Run) -> list[str]:
-    """The addresses at which the viewer tells something of this review."""
+    """The addresses at which the viewer shows data of this review."""
     lab.wait_for_reviews(run)
     (record,) = lab.ana.xcom(run.dag_id, run.run_id, "stage")
     (sha256,) = record["documents"].values()
@@ -38,12 +38,12 @@ def test_without_a_login_the_viewer_tells_nothing(
     data: list[str], person: Callable[..., Person], ana: Person, run: Run
 ) -> None:
     everything = [*data, *(f"{_VIEWER}/{name}" for name in ("view", "view.js", "view.css"))]
-    nobody = person()
-    assert {path: nobody.status(path) for path in everything} == dict.fromkeys(everything, 401)
+    stranger = person()
+    assert {path: stranger.status(path) for path in everything} == dict.fromkeys(everything, 401)
     assert {path: ana.status(path) for path in everything} == dict.fromkeys(everything, 200)
-    nobody.page.goto(f"/dags/{run.dag_id}/runs/{run.run_id}/tasks/review/plugin/evidence")
-    expect(nobody.page.get_by_role("button", name="Sign in")).to_be_visible()
-    nobody.shoot("g-nobody")
+    stranger.page.goto(f"/dags/{run.dag_id}/runs/{run.run_id}/tasks/review/plugin/evidence")
+    expect(stranger.page.get_by_role("button", name="Sign in")).to_be_visible()
+    stranger.shoot("g-stranger")
 
 
 def test_who_may_only_look_cannot_answer(
@@ -55,7 +55,7 @@ def test_who_may_only_look_cannot_answer(
     review.button.click()
     expect(vic.page.get_by_role("status").filter(has_text="Access Denied")).to_be_visible()
     vic.shoot("g-viewer-1-answer-denied")
-    Viewer(vic).says("You don't have permission to see this evidence")
+    Viewer(vic).shows("You don't have permission to see this evidence")
     vic.shoot("g-viewer-2-evidence")
     assert {path: vic.status(path) for path in data} == dict.fromkeys(data, 403)
 
@@ -72,6 +72,6 @@ def test_who_may_only_look_cannot_answer(
 def test_the_reviewer_sees_what_a_colleague_has_written(run: Run, data: list[str], ana: Person) -> None:
     Review(ana, run)
     viewer = Viewer(ana)
-    viewer.says("Language course, twelve months, paid monthly. (Ben)")
+    viewer.shows("Language course, twelve months, paid monthly. (Ben)")
     viewer.look_at("terms", "PDF")
     ana.shoot("g-reviewer-evidence", height=2000)

@@ -1,4 +1,4 @@
-"""Answers that come too late. The last of the files, for a review needs five minutes to end by itself."""
+"""Answers that come too late. This file runs last, because the review takes five minutes to end."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ class Viewer:
         """Back to the form of the review."""
         self.person.page.get_by_role("link", name="Required Action").click()
 
-    def says(self, text: str) -> None:
+    def shows(self, text: str) -> None:
         expect(self.frame.get_by_text(text).first).to_be_visible()
 
     def choose(self, dispute: str) -> None:
-        """One of several disputes, from the list beside them."""
+        """Select one of several disputes from the list."""
         self.frame.get_by_role("navigation").get_by_role("link").filter(has_text=dispute).click()
         expect(self.frame.get_by_role("main").get_by_text(dispute)).to_be_visible()
 
@@ -44,7 +44,7 @@ class Viewer:
         assert page.evaluate(_DRAWN) > 0
 
     def original(self, file: str) -> bytes:
-        """A document as it is downloaded."""
+        """Download a document."""
         with self.person.page.expect_download() as download:
             self.document(file).get_by_role("link", name="Download original").click()
         return Path(download.value.path()).read_bytes()

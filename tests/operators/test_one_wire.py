@@ -1,4 +1,4 @@
-"""One wire: whoever makes a call, the same bytes go out, headers included."""
+"""Every way to make a call sends the same bytes, headers included."""
 
 from __future__ import annotations
 

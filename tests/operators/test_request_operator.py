@@ -19,7 +19,7 @@ TEXT = "It's a \"mug\"\nof Zoë's"
 
 
 def request(operation_id: str, **typed: Any) -> Any:
-    """What a run returns whose form was left as it is, but for what is typed."""
+    """Return the result of a run whose form has its defaults except for the given values."""
     api = next(api for api in ("stripe", "moov") if operation_id in contract.load(api).operations)
     params = {name: param.value for name, param in form(contract.load(api)[operation_id]).items()} | typed
     operator = RequestOperator(
@@ -89,7 +89,7 @@ class TestShown:
         assert '-u "$MOOV_PUBLIC_KEY:$MOOV_SECRET_KEY"' in shown["curl"]
 
     def test_without_a_connection(self, sandbox: Sandbox) -> None:
-        shown = request("GetDisputes", conn_id="nowhere")
+        shown = request("GetDisputes", conn_id="missing")
         assert shown["url"] == "https://api.stripe.com/v1/disputes"
         assert shown["violations"][0].startswith("/conn_id: ")
 
@@ -103,8 +103,8 @@ class TestShown:
 class TestDocuments:
     def test_a_blank_page(self, sandbox: Sandbox, moov_connection: str) -> None:
         dispute = sandbox.create_dispute(api="moov")["id"]
-        told = request("uploadDisputeEvidenceFile", dry_run=False, disputeID=dispute)
-        assert (told["status"], told["answer"]["filename"]) == (201, "blank.pdf")
+        result = request("uploadDisputeEvidenceFile", dry_run=False, disputeID=dispute)
+        assert (result["status"], result["answer"]["filename"]) == (201, "blank.pdf")
 
     def test_one_of_ones_own(
         self, sandbox: Sandbox, stripe_connection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -146,12 +146,12 @@ class TestTokens:
     ) -> None:
         connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "oauth2"})
         scope = f"/accounts/{MOOV_ACCOUNT}/transfers.read"
-        told = request("createAccessToken", dry_run=False, scope=scope)
-        assert (told["status"], told["answer"]["scope"]) == (200, scope)
-        assert told["answer"]["access_token"] == told["answer"]["refresh_token"] == "[redacted: a secret]"
+        result = request("createAccessToken", dry_run=False, scope=scope)
+        assert (result["status"], result["answer"]["scope"]) == (200, scope)
+        assert result["answer"]["access_token"] == result["answer"]["refresh_token"] == "[redacted: a secret]"
         (sent,) = sandbox.journal(operation="createAccessToken")
         assert sent["headers"]["authorization"].startswith("Basic ")
-        assert MOOV_SECRET_KEY not in json.dumps(told) + capsys.readouterr().out
+        assert MOOV_SECRET_KEY not in json.dumps(result) + capsys.readouterr().out
 
     def test_one_is_made_to_be_revoked(self, sandbox: Sandbox, moov_connection: str) -> None:
         assert request("revokeAccessToken", dry_run=False)["status"] == 204

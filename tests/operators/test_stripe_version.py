@@ -44,7 +44,7 @@ def operators(dispute: str) -> list[Any]:
 
 
 def request(operation_id: str, **typed: Any) -> Any:
-    """What a test-request DAG shows or does whose form was left as it is, but for what is typed."""
+    """Return the result of a request DAG whose form has its defaults except for the given values."""
     operation = contract.load("stripe")[operation_id]
     params = {name: param.value for name, param in form(operation).items()} | typed
     operator = RequestOperator(task_id="request", api="stripe", operation_id=operation_id, operator="a.B")
@@ -61,9 +61,9 @@ def test_every_call_names_the_version(
     for operator in operators(dispute):
         run(operator)
     request("GetDisputesDispute", dispute=dispute, dry_run=False)
-    worked, said = StripeHook().test_connection()
+    worked, message = StripeHook().test_connection()
     assert worked
-    assert said.endswith(f"test mode, API version {sent}.")
+    assert message.endswith(f"test mode, API version {sent}.")
     assert len(sandbox.journal()) == 6
     assert {entry["headers"].get("stripe-version") for entry in sandbox.journal()} == {sent}
 
@@ -96,11 +96,11 @@ class TestOrganizationKey:
         for operator in operators("du_1"):
             with pytest.raises(DisputeError) as caught:
                 run(operator)
-            said = str(caught.value)
-            assert "its key is an organization's, and it names no context" in said
-            assert "set context to the account to act for (acct_…)" in said
-        worked, said = StripeHook().test_connection()
-        assert (worked, "set context" in said) == (False, True)
+            message = str(caught.value)
+            assert "its key is an organization's, and it names no context" in message
+            assert "set context to the account to act for (acct_…)" in message
+        worked, message = StripeHook().test_connection()
+        assert (worked, "set context" in message) == (False, True)
         assert sandbox.journal() == []
 
     def test_every_call_names_its_context(self, shop: str, sandbox: Sandbox) -> None:
@@ -155,27 +155,27 @@ class TestWrongKey:
         sandbox.fault(effect="status", status=status, body=answer, times=None)
         with pytest.raises(kind) as caught:
             run(StripeGetAccountOperator(task_id="account"))
-        worked, said = StripeHook().test_connection()
+        worked, result = StripeHook().test_connection()
         assert not worked
-        for text in (str(caught.value), repr(caught.value), said, caplog.text):
+        for text in (str(caught.value), repr(caught.value), result, caplog.text):
             assert "9xQz" not in text
             assert WRONG_KEY[:12] not in text
-        assert "[redacted]" in said
-        assert "To do:" in said
+        assert "[redacted]" in result
+        assert "To do:" in result
 
     def test_the_sandbox_refuses_it_as_stripe_does(self, sandbox: Sandbox, connect: Connect) -> None:
         connect("stripe", password=WRONG_KEY)
-        worked, said = StripeHook().test_connection()
-        assert (worked, "9xQz" in said) == (False, False)
-        assert "Invalid API Key provided: [redacted]. To do: check the key" in said
+        worked, message = StripeHook().test_connection()
+        assert (worked, "9xQz" in message) == (False, False)
+        assert "Invalid API Key provided: [redacted]. To do: check the key" in message
 
     def test_nor_of_moovs_secret_key(self, sandbox: Sandbox, connect: Connect) -> None:
         from dispute_provider.hooks.moov import MoovHook
 
         connect("moov", login="public", password="a-secret-of-9xQz", extra={"account": MOOV_ACCOUNT})
         sandbox.fault(effect="status", status=401, body={"error": "no key public:*****9xQz here"}, times=None)
-        worked, said = MoovHook().test_connection()
-        assert (worked, "9xQz" in said) == (False, False)
+        worked, message = MoovHook().test_connection()
+        assert (worked, "9xQz" in message) == (False, False)
 
 
 class TestOutdatedVersion:
@@ -198,10 +198,10 @@ class TestOutdatedVersion:
             sandbox.fault(effect="status", status=200, body=answer, times=None)
             with pytest.raises(ApiError) as caught:
                 run(operator)
-            said = str(caught.value)
-            assert "the account's API version is too old: older than 2014-12-08" in said
-            assert "To do: leave api_version of the Airflow connection blank" in said
-            assert "signed for" not in said
+            message = str(caught.value)
+            assert "the account's API version is too old: older than 2014-12-08" in message
+            assert "To do: leave api_version of the Airflow connection blank" in message
+            assert "signed for" not in message
             assert len(sandbox.journal()) == 1, "it is not sent again: the next answer would be the same"
 
 
@@ -212,10 +212,10 @@ def test_smart_disputes_that_an_account_does_not_have(sandbox: Sandbox, stripe_c
     )
     with pytest.raises(InvalidRequestError) as caught:
         run(operator)
-    said = str(caught.value)
-    assert "400 smart_disputes_not_available" in said
-    assert "To do: this account has no Smart Disputes" in said
-    assert "leave intended_submission_method out" in said
+    message = str(caught.value)
+    assert "400 smart_disputes_not_available" in message
+    assert "To do: this account has no Smart Disputes" in message
+    assert "leave intended_submission_method out" in message
 
 
 def test_an_appeal_is_sent_by_name(sandbox: Sandbox, stripe_connection: str) -> None:
@@ -234,7 +234,7 @@ def test_an_appeal_is_sent_by_name(sandbox: Sandbox, stripe_connection: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "evidence", "said"),
+    ("status", "evidence", "message"),
     [
         (
             "appeal_needs_response",
@@ -252,13 +252,13 @@ def test_an_appeal_is_sent_by_name(sandbox: Sandbox, stripe_connection: str) -> 
     ],
 )
 def test_evidence_for_another_stage_is_submitted_nowhere(
-    status: str, evidence: dict[str, Any], said: list[str], sandbox: Sandbox, stripe_connection: str
+    status: str, evidence: dict[str, Any], message: list[str], sandbox: Sandbox, stripe_connection: str
 ) -> None:
     dispute = sandbox.create_dispute(api="stripe", status=status)["id"]
     submit = StripeUpdateDisputeOperator(task_id="submit", dispute=dispute, evidence=evidence, submit=True)
     with pytest.raises(InvalidRequestError) as caught:
         run(submit)
-    assert all(each in str(caught.value) for each in said)
+    assert all(each in str(caught.value) for each in message)
     assert [entry["method"] for entry in sandbox.journal()] == ["GET"]
 
 

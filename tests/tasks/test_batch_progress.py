@@ -15,7 +15,7 @@ from dispute_provider._tasks.progress import BatchProgress
 
 
 class Clock(asyncio.SelectorEventLoop):
-    """A loop whose time passes when somebody says so, and not otherwise."""
+    """An event loop whose clock only advances when a test advances it."""
 
     passed = 0.0
 

@@ -17,8 +17,8 @@ from dispute_provider._ui.access import HEADERS
 from dispute_provider._ui.app import create
 
 STATIC = ("view", "view.js", "pieces.js", "dom.js", "view.css")
-# A file beside the store that no request may ever reach.
-SECRET = "what nobody may read"
+# A file next to the store, which no request may reach.
+SECRET = "a secret"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def staged(site: Site, stage_one: Callable[..., Staged], store: Path) -> Staged:
 
 
 def addresses(site: Site, staged: Staged) -> dict[str, str]:
-    """One for each route that tells something of a task."""
+    """Return an address for each route that shows data of a task."""
     from dispute_provider._ui.records import key_of
 
     task, sha256 = site.address("stage"), staged.sha256
@@ -109,10 +109,10 @@ def test_only_documents_of_the_task_that_is_looked_at(
 ) -> None:
     other = stage_one(document=RECEIPT + b"\n")
     site.returns("review", other.shown)
-    assert evidence_store.put(b"of nobody's") == hashlib.sha256(b"of nobody's").hexdigest()
+    assert evidence_store.put(b"of no task") == hashlib.sha256(b"of no task").hexdigest()
     client = site.client("ada")
     here = site.address("stage")
-    for sha256 in (other.sha256, hashlib.sha256(b"of nobody's").hexdigest(), "0" * 64):
+    for sha256 in (other.sha256, hashlib.sha256(b"of no task").hexdigest(), "0" * 64):
         for end in ("", "/pages/1", "/original"):
             answer = client.get(f"{here}/documents/{sha256}{end}")
             assert answer.status_code == 404

@@ -55,32 +55,32 @@ def test_just_the_pieces_that_differ_are_named(before: dict[str, str], after: di
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "expected"),
     [
         ({"stage": "appeal"}, "Stage changed from Chargeback to Appeal."),
         ({"due": DUE + timedelta(days=1)}, "Due date changed from"),
     ],
 )
-def test_what_became_of_the_dispute_itself_is_said(facts: dict[str, Any], said: str) -> None:
+def test_what_became_of_the_dispute_itself_is_said(facts: dict[str, Any], expected: str) -> None:
     evidence = {"customer_name": "Robin"}
     comparison = compare(staged(holding(evidence)), holding(evidence, **facts))
     assert comparison.match == Match.CHANGED
     [fact] = comparison.facts
-    assert fact.startswith(said)
+    assert fact.startswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "expected"),
     [
         ({"closed": "it was conceded"}, "it was conceded"),
         ({"due": datetime(2020, 1, 1, tzinfo=UTC)}, "the due date has passed"),
     ],
 )
-def test_what_takes_no_answer_is_over(facts: dict[str, Any], said: str) -> None:
+def test_what_takes_no_answer_is_over(facts: dict[str, Any], expected: str) -> None:
     found = holding({"customer_name": "Robin"}, **facts)
     comparison = compare(staged(found), found)
     assert comparison.match == Match.OVER
-    assert comparison.facts[0].startswith(said)
+    assert comparison.facts[0].startswith(expected)
 
 
 def test_an_inquiry_that_was_answered_and_became_a_chargeback() -> None:

@@ -1,4 +1,4 @@
-"""The tab reads what staging has drawn; what it has to draw itself holds up nobody else."""
+"""The tab reads the drawings that staging kept; a document that it draws itself delays no other reviewer."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ def assert_nothing_is_shown(site: Site, sandbox: Sandbox, address: str, edits: d
     assert len(shown) == len(edits)
     for each in shown:
         assert any(each["reason"].startswith(reason) for reason in reasons), each["reason"]
-        told = {name for name, value in each.items() if value not in (None, [], "unknown amount")}
-        assert told <= {"key", "provider", "connection", "dispute", "state", "reason"}
+        names = {name for name, value in each.items() if value not in (None, [], "unknown amount")}
+        assert names <= {"key", "provider", "connection", "dispute", "state", "reason"}
         assert all(str(value).isprintable() for value in each.values())
     for key in {each["key"] for each in shown}:
         answer = client.get(f"{address}/disputes/{key}")

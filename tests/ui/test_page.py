@@ -1,4 +1,4 @@
-"""What the page is told: of which disputes, whether they are what was reviewed, and of strangers' texts."""
+"""The data of the page: its disputes, their comparison with the review, and untrusted texts."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_unchanged_it_is_exactly_what_goes_out(site: Site, stage_one: Stage) -> 
 def test_an_edit_by_a_colleague_is_named(site: Site, stage_one: Stage) -> None:
     staged = stage_one({"customer_name": "Robin Larsen", "product_description": "Shoes"})
     site.returns("stage", staged.shown)
-    staged.edit(customer_name="Somebody Else", refund_policy_disclosure="New.")
+    staged.edit(customer_name="Someone Else", refund_policy_disclosure="New.")
     now = reading(site, "stage")
     assert now["match"] == "changed"
     assert now["headline"] == "The dispute has changed since the review. A submission would be refused."
@@ -190,7 +190,7 @@ def test_of_a_record_that_does_not_say_what_it_staged_no_piece_is_accused(
 ) -> None:
     staged = stage_one()
     site.returns("stage", signed(replace(staged.record, differences=())))
-    staged.edit(customer_name="Somebody Else")
+    staged.edit(customer_name="Someone Else")
     now = reading(site, "stage")
     assert now["facts"] == ["The changed piece of evidence cannot be identified."]
     assert not any(piece["changed"] for piece in now["pieces"])
@@ -233,7 +233,7 @@ def test_a_colleague_s_document_is_shown_once_the_review_has_kept_it(
     )
     page = f"{site.address('review')}/documents/{piece['document']['sha256']}/pages/1"
     assert site.client("ana").get(page).content.startswith(PNG)
-    staged.edit(customer_name="Somebody Else")
+    staged.edit(customer_name="Someone Else")
     for name in ("stage", "review"):
         assert [piece["name"] for piece in reading(site, name)["pieces"] if piece["changed"]] == [
             "customer_name"
@@ -262,7 +262,7 @@ def test_after_the_submission_it_says_so(site: Site, stage_one: Stage) -> None:
 
 def test_a_submission_of_something_else_is_no_good_news(site: Site, stage_one: Stage) -> None:
     staged = stage_one()
-    staged.edit(customer_name="Somebody Else")
+    staged.edit(customer_name="Someone Else")
     staged.submit()
     site.returns("stage", signed(staged.record.ended(State.SUBMITTED_DIFFERS, "differs")))
     now = reading(site, "stage")

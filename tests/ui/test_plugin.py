@@ -22,8 +22,8 @@ print(*sorted(set(sys.modules) - before))
 
 
 def test_it_imports_nothing_but_itself() -> None:
-    told = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout
-    assert set(told.splitlines()[-1].split()) <= {
+    output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout
+    assert set(output.splitlines()[-1].split()) <= {
         "dispute_provider",
         "dispute_provider._ui",
         "dispute_provider._ui.plugin",
