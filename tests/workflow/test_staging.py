@@ -394,7 +394,7 @@ def test_an_edit_by_a_colleague_on_the_way(
     assert run(lambda an_api: steps.submit(an_api, staged)).state == State.REFUSED
     shown = reviewed(staged)
     assert shown.digest != staged.digest
-    assert any("changed since it was staged" in note for note in shown.notes)
+    assert any("changed since staging" in note for note in shown.notes)
 
     # What goes out when it is staged anew is as the policy says: and just that is submitted.
     again = put(driver, dispute, {name: "Ours"}, api=api, memory=memory, merge=policy)
