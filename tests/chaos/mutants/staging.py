@@ -11,15 +11,15 @@ def _nothing_of_others_protected() -> None:
     from dispute_provider._apis import moov as moov_api
     from dispute_provider._workflow.staging import write_evidence as staging
 
-    original = moov_api._copies
-    moov_api._copies = lambda items, pieces, foreign: original(items, pieces, frozenset())
+    original = moov_api.copies_among
+    moov_api.copies_among = lambda items, pieces, foreign: original(items, pieces, frozenset())
     staging.foreign = lambda before, memory: frozenset()
 
 
 def _copies_left() -> None:
     from dispute_provider._apis import moov as moov_api
 
-    moov_api._copies = lambda items, pieces, foreign: []
+    moov_api.copies_among = lambda items, pieces, foreign: []
 
 
 def _uploads_forgotten() -> None:
