@@ -263,7 +263,7 @@ def test_a_batch_names_stage_and_preparation_and_notes_only_where_there_are_any(
     noted = [replace(records[0], notes=("changed",), prepared_by="Ben", customer_contacted=False), records[1]]
     body = review.form(noted, snapshots).body
     assert "| Notes |" in body
-    assert "du\\_0 · 1.00 USD · Chargeback\n\nPrepared by: Ben · Customer contacted: **no**\n\n| | |" in body
+    assert "du\\_0 · 1.00 USD · Chargeback\n\nPrepared by: Ben · Customer contacted: **No**\n\n| | |" in body
 
 
 @given(st.text())

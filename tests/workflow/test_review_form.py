@@ -43,7 +43,7 @@ def test_the_network_code_comes_with_its_description():
     assert "| Network reason code | 13.1 · Not \\| received |" in body(held)
 
 
-@pytest.mark.parametrize(("contacted", "said"), [(True, "yes"), (False, "**no**"), (None, "not specified")])
+@pytest.mark.parametrize(("contacted", "said"), [(True, "Yes"), (False, "**No**"), (None, "Not specified")])
 @pytest.mark.parametrize("provider", ["stripe", "moov"])
 def test_whether_the_customer_was_contacted_comes_with_the_guide_of_the_api(provider, contacted, said):
     shown = body(snapshot("du_1", provider=provider), customer_contacted=contacted)

@@ -42,7 +42,7 @@ _KINDS = {
     "removed": "removed; it was from an earlier version of the case",
     "theirs": "**existing evidence, not from the case**",
 }
-_CONTACTED = {True: "yes", False: "**no**", None: "not specified"}
+_CONTACTED = {True: "Yes", False: "**No**", None: "Not specified"}
 # Labels of the verdicts, for reviewers.
 VERDICTS = {"ready": "Ready", "weak": "Weak", "missing": "Incomplete", "unknown": "Not assessed"}
 _DOCUMENTS = "Open the **Evidence** tab of this task to see the documents exactly as they will be sent."
@@ -130,9 +130,9 @@ def _facts(record: Record, snapshot: Snapshot, ending: Ending) -> dict[str, str]
         "Stage": plain(_label(record, record.stage)),
         "Due by": ending.time(record.due_at) if record.due_at else record.due_text,
         "Previous submissions": str(record.submissions),
-        "Account": plain(dispute.merchant or record.account or "connection's account"),
-        "Mode": {True: "**live**", False: "test", None: "–"}[dispute.live],
-        "Prepared by": plain(record.prepared_by or "not specified"),
+        "Account": plain(dispute.merchant or record.account or "Connection's account"),
+        "Mode": {True: "**Live**", False: "Test", None: "–"}[dispute.live],
+        "Prepared by": plain(record.prepared_by or "Not specified"),
         "Customer contacted": _contacted(record),
     }
 
@@ -333,7 +333,7 @@ def _details(records: Sequence[Record], snapshots: Mapping[str, Snapshot]) -> li
 
 def _preparation(record: Record) -> str:
     contacted = _CONTACTED[record.customer_contacted]
-    return f"Prepared by: {plain(record.prepared_by or 'not specified')} · Customer contacted: {contacted}"
+    return f"Prepared by: {plain(record.prepared_by or 'Not specified')} · Customer contacted: {contacted}"
 
 
 def _counts(snapshot: Snapshot) -> str:
