@@ -171,7 +171,7 @@ def merge(
     differences += [
         Difference(
             _label_of(there),
-            "conflict" if fails and there.name in shared else "theirs",
+            "conflict" if fails and there.name in shared else "foreign",
             None,
             short_digest(there.sha256),
         )

@@ -59,7 +59,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
     :param name: the API's name of the evidence.
     :param kind: ``added``, ``same``; ``kept`` (the foreign value, instead of the case's), ``overwritten``
-        (the foreign value, by the case's), ``conflict`` (nothing was written), ``theirs`` (a foreign value
+        (the foreign value, by the case's), ``conflict`` (nothing was written), ``foreign`` (a foreign value
         that the case has nothing for); ``renewed`` and ``removed`` (written for an earlier version of the
         case).
     :param case: the start of the sha256 of the case's value; None, the default, if it has none.

@@ -92,7 +92,7 @@ def changed(record: Record, found: Snapshot) -> tuple[frozenset[int], tuple[str,
     """
     expected: Counter[tuple[str, str]] = Counter()
     for difference in record.differences:
-        digest = difference.held if difference.kind in ("kept", "theirs") else difference.case
+        digest = difference.held if difference.kind in ("kept", "foreign") else difference.case
         if digest and difference.kind not in ("removed", "conflict"):
             expected[difference.name, digest] += 1
     if not expected or is_same_evidence(record, found):

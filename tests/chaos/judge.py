@@ -299,7 +299,8 @@ class _Judge:
             at > purged
             and record["dispute"] == dispute
             and any(
-                (each["name"], each["kind"]) == (piece[0], "theirs") for each in record.get("differences", ())
+                (each["name"], each["kind"]) == (piece[0], "foreign")
+                for each in record.get("differences", ())
             )
             for at, _, record in self.transcript.stagings
         )

@@ -92,7 +92,7 @@ def test_a_value_that_a_third_party_writes_meanwhile_is_foreign(there, case, nam
     now = {**written(case, there), name: "a third party's"}
     second = merged(case, now, noted.marks)
     restated = {each.name: each for each in noted.restated(second.differences)}
-    assert restated[name].kind == ("overwritten" if name in case else "theirs")
+    assert restated[name].kind == ("overwritten" if name in case else "foreign")
     before = {key: value for key, value in there.items() if key != name}
     assert noted.evidence_before(now, there, second.differences) == {**before, name: "a third party's"}
 

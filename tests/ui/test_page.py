@@ -205,7 +205,7 @@ def test_a_colleague_s_piece_is_told_from_ours(site: Site, stage_one: Stage) -> 
     now = reading(site, "stage")
     assert {piece["name"]: piece["difference"] for piece in now["pieces"]} == {
         "customer_name": "kept",
-        "product_description": "theirs",
+        "product_description": "foreign",
         "receipt": "added",
     }
     assert now["match"] == "exact"
@@ -229,7 +229,7 @@ def test_a_colleague_s_document_is_shown_once_the_review_has_kept_it(
     [piece] = [piece for piece in reading(site, "review")["pieces"] if piece["name"] == "refund_policy"]
     assert (piece["document"]["sha256"], piece["difference"]) == (
         hashlib.sha256(theirs).hexdigest(),
-        "theirs",
+        "foreign",
     )
     page = f"{site.address('review')}/documents/{piece['document']['sha256']}/pages/1"
     assert site.client("ana").get(page).content.startswith(PNG)

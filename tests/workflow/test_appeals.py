@@ -258,14 +258,14 @@ def test_a_changed_case_replaces_its_own_documents_and_a_colleagues_stay(
     path = Path(folder_with_both(cases, dispute))
     [record] = stage(engine, stripe_connection, str(path))
     slip, tracking = sorted(set(held(sandbox, dispute)["supporting_files"]) - {theirs})
-    assert sorted(each["kind"] for each in record["differences"]) == ["added", "added", "added", "theirs"]
+    assert sorted(each["kind"] for each in record["differences"]) == ["added", "added", "added", "foreign"]
     assert record["reason"] == "4 pieces of evidence staged, 1 of them not from the case, not submitted"
 
     path.write_text(json.dumps(appeal(dispute, "slip.pdf")))
     [record] = stage(engine, stripe_connection, str(path))
     files = held(sandbox, dispute)["supporting_files"]
     assert theirs in files and len(files) == 2 and set(files) < {theirs, slip, tracking}
-    assert sorted(each["kind"] for each in record["differences"]) == ["removed", "same", "same", "theirs"]
+    assert sorted(each["kind"] for each in record["differences"]) == ["foreign", "removed", "same", "same"]
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_a_second_copy_of_a_document_is_removed_after_the_state_store_was_purged
     # Of two equal texts nothing shows who wrote which: the review names the second one.
     assert held == {"receipt": 1, "cover-letter": 2}
     kinds = {(each["name"], each["kind"]) for each in record["differences"]}
-    assert {("receipt", "removed"), ("cover-letter", "theirs")} <= kinds
+    assert {("receipt", "removed"), ("cover-letter", "foreign")} <= kinds
 
 
 def test_a_failure_to_record_our_marks_is_logged(run, monkeypatch, capfd):

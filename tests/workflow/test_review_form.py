@@ -108,7 +108,7 @@ def test_every_piece_of_evidence_shows_its_author():
         Difference("new", "overwritten", start("ours"), start("what was there")),
         Difference("mixed", "added", start("what was staged"), None),
         Difference("receipt", "added", "d" * 12, None),
-        Difference("form.a", "theirs", None, start("x")),
+        Difference("form.a", "foreign", None, start("x")),
         Difference("form.d", "added", start("y"), None),
     )
     shown = body(held, differences=differences, documents={"file_1": "d" * 64})

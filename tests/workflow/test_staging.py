@@ -89,7 +89,7 @@ def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -
     assert kinds(staged) == {
         "customer_name": "kept",
         "uncategorized_text": "added",
-        "shipping_date": "theirs",
+        "shipping_date": "foreign",
     }
     assert any("customer_name" in note for note in staged.notes)
 
@@ -152,7 +152,7 @@ def test_items_of_an_earlier_version_are_deleted_a_colleagues_never(driver: Driv
         ("receipt", "New"),
         ("receipt", "Theirs"),
     ]
-    assert sorted(each.kind for each in staged.differences) == ["added", "removed", "same", "theirs"]
+    assert sorted(each.kind for each in staged.differences) == ["added", "foreign", "removed", "same"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_parts_of_a_structure_are_merged_one_by_one(driver: Driver, sandbox: San
     staged = put(driver, dispute, {"enhanced_evidence": agreement})
     assert kinds(staged) == {
         "enhanced_evidence.mastercard_compliance": "added",
-        "enhanced_evidence.visa_compelling_evidence_3": "theirs",
+        "enhanced_evidence.visa_compelling_evidence_3": "foreign",
     }
     assert held(sandbox, dispute)["enhanced_evidence"] == {**agreement, "visa_compelling_evidence_3": claim}
 

@@ -8,7 +8,7 @@ const SHOWN_DIGEST = 12;
 // What a reviewer must know about the origin of a piece; evidence that is simply the case's has no chip.
 const ORIGINS = {
   kept: "Existing evidence kept; the case differs",
-  theirs: "Not from the case",
+  foreign: "Not from the case",
   overwritten: "Existing evidence overwritten",
 };
 

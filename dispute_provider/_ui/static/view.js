@@ -27,7 +27,7 @@ const STATES = {
 const KINDS = {
   renewed: "Updated from an earlier version of the case", removed: "Removed; it was from an earlier version of the case",
   kept: "Existing evidence kept; the case differs", overwritten: "Existing evidence overwritten",
-  theirs: "Existing evidence, not from the case", conflict: "Conflict: nothing was written",
+  foreign: "Existing evidence, not from the case", conflict: "Conflict: nothing was written",
 };
 
 class Refused extends Error {}

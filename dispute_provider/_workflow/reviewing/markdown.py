@@ -40,7 +40,7 @@ _KINDS = {
     "overwritten": "**existing evidence overwritten**",
     "renewed": "updated from an earlier version of the case",
     "removed": "removed; it was from an earlier version of the case",
-    "theirs": "**existing evidence, not from the case**",
+    "foreign": "**existing evidence, not from the case**",
 }
 _CONTACTED = {True: "Yes", False: "**No**", None: "Not specified"}
 # Labels of the verdicts, for reviewers.
@@ -228,7 +228,7 @@ def _expected(difference: Difference) -> set[str | None]:
     """Return the digests that the dispute has held since staging."""
     if difference.kind == "same":
         return {difference.case, difference.held}
-    return {difference.held if difference.kind in ("kept", "theirs") else difference.case}
+    return {difference.held if difference.kind in ("kept", "foreign") else difference.case}
 
 
 def _document(entry: Evidence, known: str | None) -> str:

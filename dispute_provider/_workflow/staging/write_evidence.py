@@ -292,6 +292,6 @@ def _notes(
 
 
 def _summary(merged: Merged, after: Snapshot) -> str:
-    foreign = len(merged.of_kind("kept")) + len(merged.of_kind("theirs"))
+    foreign = len(merged.of_kind("kept")) + len(merged.of_kind("foreign"))
     others = f", {foreign} of them not from the case" if foreign else ""
     return f"{len(after.evidence)} pieces of evidence staged{others}, not submitted"
