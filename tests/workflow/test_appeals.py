@@ -347,7 +347,7 @@ def test_all_errors_of_an_appeal_are_reported_at_once_and_nothing_is_sent(
     )
     [record] = stage(engine, stripe_connection, str(cases / "case.json"))
     assert record["state"] == "refused"
-    assert "/evidence/appeal/card/reason_for_filing: holds a card number" in record["reason"]
+    assert "/evidence/appeal/card/reason_for_filing: has a card number" in record["reason"]
     assert "/evidence/appeal/card/supporting_files: gone.pdf: there is no such file" in record["reason"]
     assert sandbox.journal() == []
 
