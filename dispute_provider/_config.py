@@ -1,7 +1,7 @@
-"""The options of ``[dispute]`` in Airflow's configuration: type, default and documentation of each, once.
+"""Define the options of ``[dispute]`` in Airflow's configuration: the type, default and description of each.
 
-Call an option to read it: ``config.merge()``. Nothing is cached: a change takes effect with the next call.
-``get_provider_info`` documents :data:`OPTIONS` to Airflow.
+Call an option to read its value: ``config.merge()``. Values are not cached, so a change takes effect with the
+next call. ``get_provider_info`` passes :data:`OPTIONS` on to Airflow's own configuration reference.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 _log = logging.getLogger(__name__)
 _SECTION = "dispute"
-# Hours of a year: no API gives that much time.
+# One year, in hours. No API grants that much time.
 _MOST_HOURS = 8760.0
 
 
@@ -20,10 +20,12 @@ _MOST_HOURS = 8760.0
 class Option:
     """An option of ``[dispute]``.
 
-    :param default: the text that counts where the option is not set.
-    :param example: shown in Airflow's documentation; None to show only the default.
-    :param sensitive: whether Airflow masks the value, and reads it from ``{name}_cmd`` or ``{name}_secret``
-        as well.
+    :param name: its name in ``airflow.cfg``.
+    :param description: its text in Airflow's configuration reference.
+    :param default: the value, as text, if the option is not set; empty by default.
+    :param example: a sample value for Airflow's configuration reference; None, the default, for none.
+    :param sensitive: whether Airflow masks the value, and also reads it from ``{name}_cmd`` or
+        ``{name}_secret``; False by default.
     """
 
     kind: ClassVar[str] = "string"
@@ -34,7 +36,7 @@ class Option:
     sensitive: bool = False
 
     def documentation(self) -> dict[str, Any]:
-        """Return the option as ``airflow/provider_info.schema.json`` describes it."""
+        """Return the option in the format of ``airflow/provider_info.schema.json``."""
         return {
             "description": self.description,
             "version_added": "0.1.0",
@@ -54,9 +56,10 @@ class Option:
 
 
 class Text(Option):
-    """An option whose value is a text."""
+    """An option whose value is a string."""
 
     def __call__(self) -> str:
+        """Return the value."""
         return self._text()
 
 
@@ -64,6 +67,7 @@ class Names(Option):
     """An option whose value is a list of names, separated by commas."""
 
     def __call__(self) -> list[str]:
+        """Return the names, without empty ones and surrounding spaces."""
         return self._names()
 
 
@@ -71,7 +75,10 @@ class Pairs(Option):
     """An option whose value is a list of ``name:user`` pairs, separated by commas."""
 
     def __call__(self) -> list[tuple[str, str]]:
-        """Return names and users; a user alone stands for itself. An incomplete pair is logged."""
+        """Return each name with its user. An entry without a colon is both.
+
+        Log a warning for an incomplete pair, and skip it.
+        """
         pairs: list[tuple[str, str]] = []
         for entry in self._names():
             name, _, user = entry.rpartition(":")
@@ -79,7 +86,7 @@ class Pairs(Option):
             if all(pair):
                 pairs.append(pair)
             else:
-                _log.warning("[dispute] %s names %r, which is not name:user", self.name, entry)
+                _log.warning("[dispute] %s: skipped %r, which is not name:user", self.name, entry)
         return pairs
 
 
@@ -87,7 +94,10 @@ class Hours(Option):
     """An option whose value is a list of hours before a due date, separated by commas."""
 
     def __call__(self) -> list[float]:
-        """Return the hours; what is not a number of hours is logged and left out."""
+        """Return the hours.
+
+        Log a warning for an entry that is not a number between 0 and 8,760 (one year), and skip it.
+        """
         hours: list[float] = []
         for name in self._names():
             try:
@@ -98,7 +108,10 @@ class Hours(Option):
                 hours.append(value)
             else:
                 _log.warning(
-                    "[dispute] %s names %r, which is not a number of hours before a due date", self.name, name
+                    "[dispute] %s: skipped %r, which is not a number of hours up to %d",
+                    self.name,
+                    name,
+                    _MOST_HOURS,
                 )
         return hours
 
@@ -111,9 +124,9 @@ class Flag(Option):
     default: str = "False"
 
     def __call__(self) -> bool:
-        """Return the flag.
+        """Return the value.
 
-        :raises AirflowConfigException: if it is set to something else than true or false.
+        :raises AirflowConfigException: if the value is neither true nor false.
         """
         from airflow.sdk.configuration import conf
 
@@ -122,100 +135,102 @@ class Flag(Option):
 
 case_roots = Names(
     "case_roots",
-    "Folders, separated by commas, under which a case that is named in a form must be; any fsspec "
-    "address. Empty: no case is read by path from a form.",
+    "Folders, separated by commas, that may contain case files named in a form. Any fsspec URL is allowed. "
+    "If empty, forms cannot read case files.",
     example="s3://shop-disputes/cases",
 )
 sweep_connections = Names(
     "sweep_connections",
-    "Connections, separated by commas, that the sweep looks after.",
+    "Connection ids, separated by commas, whose disputes the sweep checks. If empty, the sweep does nothing.",
     example="stripe_default,moov_default",
 )
 evidence_store = Text(
     "evidence_store",
-    "Folder for documents by their sha256, which the evidence viewer shows, for what staging replaces, "
-    "and for records too many for XCom; any fsspec address that workers write and the API server reads. "
-    "Empty: nothing is kept.",
+    "Folder for documents shown in the evidence viewer, for evidence that staging replaces, and for lists of "
+    "records that are too long for XCom. Files are named by their sha256. Any fsspec URL that workers can "
+    "write and the API server can read is allowed. If empty, nothing is kept.",
     example="s3://shop-disputes/evidence",
 )
 receipts = Text(
     "receipts",
-    "Folder for one file per submission, concession and rejection: dispute, digest, approver, request id; "
-    "any fsspec address. "
-    "Empty: none are written.",
+    "Folder for receipts: one file per submission, concession and rejection, with the dispute, digest, "
+    "approver and request id. Any fsspec URL is allowed. If empty, no files are written; the ledger keeps "
+    "receipts in any case.",
     example="s3://shop-disputes/receipts",
 )
 signing_key = Names(
     "signing_key",
-    "Key that signs what tasks hand to one another, at least 32 characters, the same for workers and API "
-    "server. new,old rotates: the first signs, all verify. Empty: records are signed under the API key of "
-    "their connection, so that a replaced API key asks for a new review.",
+    "Key that signs the records passed between tasks. At least 32 characters, and the same on workers and "
+    "the API server. To rotate it, set new,old: the first key signs, all keys verify. If empty, the API key "
+    "of each connection is used, and replacing that API key requires new reviews.",
     sensitive=True,
 )
 ledger = Text(
     "ledger",
-    "Folder of the ledger, which locks each dispute between tasks, runs, connections and deployments, and "
-    "keeps what was sent: a folder that all workers share, or a bucket of s3:// or gs://. Keep it for as "
-    "long as disputes can come back; never delete files in it. Empty: dispute_ledger under AIRFLOW_HOME, "
-    "which does for one machine only.",
+    "Folder of the ledger, which locks each dispute across tasks, runs, connections and deployments, and "
+    "records every submission. Name a folder that all workers share, or a bucket (s3:// or gs://). Keep its "
+    "files for as long as disputes can be reopened; never delete any. If empty, the folder dispute_ledger "
+    "under AIRFLOW_HOME is used, which works on a single machine only.",
     example="s3://shop-disputes/ledger",
 )
 merge = Text(
     "merge",
-    "What the shipped DAGs do where somebody else has filled in a field: keep that evidence, overwrite "
-    "it, or fail.",
+    "What the example DAGs do with a field that someone else has filled in: keep its value, overwrite it, or "
+    "fail. One of keep, overwrite and fail.",
     default="keep",
 )
 switch_to_manual = Flag(
     "switch_to_manual",
-    "Whether the shipped DAGs may switch a dispute to manual that its API would answer by itself at the "
-    "due date; it is refused otherwise.",
+    "Whether the example DAGs may switch a dispute to manual submission if the API would otherwise submit it "
+    "automatically at the due date. If false, such a dispute is refused.",
 )
 allow_unknown_submission_method = Flag(
     "allow_unknown_submission_method",
-    "Whether the shipped DAGs may stage evidence where the API does not say if it would submit it by "
-    "itself at the due date; it is refused otherwise.",
+    "Whether the example DAGs may stage evidence if the API does not state whether it would submit it "
+    "automatically at the due date. If false, such a dispute is refused.",
 )
 allow_anonymous = Flag(
     "allow_anonymous",
-    "Whether an answer without a login may approve; for demonstrations only.",
+    "Whether an answer to a review counts if Airflow does not know who gave it. Only for demonstrations.",
 )
 reviewers = Names(
     "reviewers",
-    "Who may answer reviews, separated by commas: ids as the login knows them, or id:name. Empty: "
-    "everybody who may edit the DAG.",
+    "Users who may answer reviews, separated by commas: user ids of Airflow's auth manager, or id:name. If "
+    "empty, every user who may edit the DAG can answer.",
     example="ana,7:ben",
 )
 people = Pairs(
     "people",
-    "Airflow users that the names in cases stand for: name:user, separated by commas. The user is an id or "
-    "a login name; a user alone stands for itself. Where four eyes are required, a case is held whose "
-    "preparer is not listed. Empty: only who fills in the trigger form is known.",
+    "Airflow users for the names in cases (prepared_by), separated by commas: name:user, or just the user if "
+    "both are the same. A user is an id or a login name. If a review requires four eyes and the preparer of "
+    "a case is not listed here, the case is held. If empty, only users of the trigger form are known.",
     example="ana@example.com:ana,Ana Lopez:7,ben",
 )
 notifiers = Names(
     "notifiers",
-    "Notifiers to call when a review opens and when a dispute is due soon: dotted paths, separated by "
-    "commas, of notifiers or of functions that make one. Their templates have message and link. Empty: none.",
+    "Notifiers to call when a review opens and when a dispute is due soon, separated by commas: dotted paths "
+    "of notifier objects, or of functions that return one. Their templates can use message and link. If "
+    "empty, no notifications are sent.",
     example="shop.channels.disputes",
 )
 reminders = Hours(
     "reminders",
-    "Hours before a due date at which the sweep reminds of a dispute that is still open, separated by "
-    "commas; each once. Empty: never.",
+    "Hours before the due date at which the sweep sends a reminder of an open dispute, separated by commas. "
+    "Each reminder is sent once. If empty, none are sent.",
     default="72,24,8",
 )
 ask_again = Hours(
     "ask_again",
-    "Hours before a due date at which the sweep puts a dispute to review again that is still open, "
-    "separated by commas; each once. What was rejected is asked about at the first of them only. Leave "
-    "more time than between two sweeps. Empty: never.",
+    "Hours before the due date at which the sweep opens another review of an open dispute, separated by "
+    "commas. Each review is opened once; a rejected dispute is reviewed again only at the first of these "
+    "hours. Leave more hours between two values than between two sweeps. If empty, no review is repeated.",
     default="24,6",
 )
 sweep_schedule = Text(
     "sweep_schedule",
-    "When the sweep runs: a cron expression, or a preset such as @hourly.",
+    "Schedule of the sweep: a cron expression, or a preset such as @hourly.",
     default="0 * * * *",
 )
 
 OPTIONS = tuple(option for option in list(vars().values()) if isinstance(option, Option))
+"""Every option, in the order of this file."""

@@ -1,4 +1,4 @@
-"""The APIs that disputes can be contested at."""
+"""Register the APIs that this package supports."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ APIS = {
     "stripe": "dispute_provider._apis.stripe.StripeApi",
     "moov": "dispute_provider._apis.moov.MoovApi",
 }
-"""The dotted name of each API's class, by the name of its contract file and of its connection type."""
+"""API name to the dotted name of its class. The contract file and the connection type have the same name."""

@@ -1,6 +1,6 @@
-"""Sign content under a key that only workers and the API server hold, and check it. Pure.
+"""Sign and verify content with keys that only the workers and the API server hold. Pure.
 
-Whoever edits an XCom, a run's configuration or a file of the ledger cannot sign what they write.
+A user who edits an XCom, a run's configuration or a file of the ledger cannot produce a valid signature.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 _PURPOSE = b"dispute-provider record"
 _SHORT_ID = 8
-# 128 bits: nobody finds another scope, such as the id of a run, with the same digest.
+# 128 bits rule out a second scope, such as the id of another run, with the same digest.
 _SCOPE_ID = 32
 _SIGNATURE = re.compile(rf"([0-9a-f]{{64}})\.([0-9a-f]{{{_SHORT_ID}}})\.([0-9a-f]{{{_SCOPE_ID}}})")
 
 
 class Check(StrEnum):
-    """What checking a signature has shown."""
+    """The result of verifying a signature."""
 
     GOOD = "good"
     UNSIGNED = "unsigned"
@@ -31,12 +31,13 @@ class Check(StrEnum):
 
 
 class Keyring:
-    """Keys that sign and check: the first signs, all of them check.
+    """Keys for signing and verifying: the first one signs, all of them verify.
 
-    A signature is ``{HMAC-SHA256}.{key id}.{scope id}``, hexadecimal: it names the key that made it and what
-    it was made for, so that a failed check can say why.
+    A signature is ``{HMAC-SHA256}.{key id}.{scope id}`` in hexadecimal. The two ids let a failed verification
+    report whether the key or the scope differs.
 
-    :param secrets: what the keys are derived from, the newest first; at least one.
+    :param secrets: the secrets that the keys are derived from, newest first.
+    :raises ValueError: if there are no secrets.
     """
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
@@ -47,19 +48,21 @@ class Keyring:
         self._keys = {_key_id(key): key for key in reversed(derived)}
 
     def sign(self, scope: str, content: Any) -> str:
-        """Return the signature of some content.
+        """Return the signature of content, made with the newest key.
 
-        :param scope: what the signature is good for, e.g. one run; it is good for nothing else.
-        :param content: any JSON-compatible value.
+        :param scope: the only purpose that the signature is valid for, such as the id of a run.
+        :param content: any value that JSON can represent.
         """
         scope_id = _scope_id(scope)
         return f"{_mac(self._newest, scope_id, content)}.{self._newest_id}.{scope_id}"
 
     def check(self, scope: str, content: Any, signature: str | None) -> Check:
-        """Return whether content is as it was signed for a scope, and if not, why.
+        """Return ``GOOD`` if a signature is valid for content and scope, or else the reason why it is not.
 
-        ``UNSIGNED`` also means a signature in another form. ``UNKNOWN_KEY`` says nothing about the content:
-        it may have been edited as well. ``OTHER_SCOPE`` means unedited, but signed for something else.
+        ``UNSIGNED`` includes a malformed signature. With ``UNKNOWN_KEY``, the content may have been edited
+        too. ``OTHER_SCOPE`` means that the content is unedited, but was signed for another purpose.
+
+        :param signature: None if there is none.
         """
         parts = _SIGNATURE.fullmatch(signature or "")
         if parts is None:
@@ -73,7 +76,7 @@ class Keyring:
 
 
 def key_id_of(signature: str) -> str:
-    """Return the id of the key that made a signature; empty where the signature has another form."""
+    """Return the id of the key that made a signature; empty if the signature is malformed."""
     parts = _SIGNATURE.fullmatch(signature)
     return parts[2] if parts else ""
 
@@ -87,6 +90,6 @@ def _scope_id(scope: str) -> str:
 
 
 def _mac(key: bytes, scope_id: str, content: Any) -> str:
-    # In ASCII: half a surrogate pair, which some case or API may hold, has no UTF-8.
+    # ASCII, because a case or an answer may contain a lone surrogate, which UTF-8 cannot encode.
     signed = json.dumps([scope_id, content], sort_keys=True, separators=(",", ":"))
     return hmac.digest(key, signed.encode(), "sha256").hex()

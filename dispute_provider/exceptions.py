@@ -1,4 +1,28 @@
-"""The errors of this package: one small tree, each a sentence for the person who reads the log."""
+"""The errors that this package raises.
+
+::
+
+    DisputeError
+    ├── ConnectionConfigError          an Airflow connection is refused
+    ├── SigningKeyError                [dispute] signing_key is refused
+    ├── InvalidCaseError               a case is refused
+    ├── TryAgainError                  part of a batch must be retried
+    └── ApiError                       an API call failed
+        ├── InvalidRequestError        400, 402, 422, or refused before sending
+        ├── AuthenticationError        401
+        ├── PermissionDeniedError      403
+        ├── NotFoundError              404
+        ├── ConflictError              409
+        ├── RateLimitedError           429
+        │   └── LockedError            429 because another request holds the object
+        ├── ServerError                failed, but the call may be repeated
+        │   ├── UnreachableError       never sent
+        │   └── UnreadableAnswerError  the answer to a read lacks what we need
+        │       └── OutdatedVersionError
+        └── AmbiguousError             may or may not have been carried out
+
+Every message names what was refused, the reason, and what to do. None quotes text from a customer, or a key.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +32,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One reason why a request or a case is refused, without the customer's text in it.
+    """One reason why a request or a case is refused. It never quotes the offending value.
 
-    :param pointer: JSON pointer (RFC 6901) to the offending value.
-    :param problem: what is wrong with it.
-    :param remedy: what would be right.
+    :param pointer: JSON pointer (RFC 6901) to the offending value; empty for the request or case as a whole.
+    :param problem: what is wrong with the value.
+    :param remedy: what is expected instead.
     """
 
     pointer: str
@@ -24,22 +48,25 @@ class Violation:
 
 
 class DisputeError(Exception):
-    """Anything that this package refuses or reports."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class ConnectionConfigError(DisputeError):
-    """An Airflow connection that must not be used as it stands; nothing was sent."""
+    """An Airflow connection is incomplete, contradictory or unsafe. Nothing was sent.
+
+    The message names the connection, the field and the remedy.
+    """
 
 
 class SigningKeyError(DisputeError):
-    """``[dispute] signing_key`` must not be used as it is set."""
+    """``[dispute] signing_key`` cannot be read, or a key in it is too short. Nothing was sent."""
 
 
 class InvalidCaseError(DisputeError):
-    """A case that cannot be staged as it stands; nothing was sent.
+    """A case breaks the case schema or a limit of its API. Nothing was sent.
 
-    :param case: the file of the case, or its dispute.
-    :param violations: every reason at once.
+    :param case: the case's file, or the id of its dispute.
+    :param violations: every reason, not only the first.
     """
 
     def __init__(self, case: str, violations: Sequence[Violation]) -> None:
@@ -48,10 +75,10 @@ class InvalidCaseError(DisputeError):
 
 
 class TryAgainError(DisputeError):
-    """A task that must be tried again: some of its disputes could not be reached. The others are done.
+    """Some disputes of a batch must be retried. The others are done, and a retry does not repeat them.
 
-    :param message: the disputes that could not be reached, and why.
-    :param retry_after: seconds that the API asks to wait; None, the default, if it names none.
+    :param message: which disputes, and why.
+    :param retry_after: seconds that the API asks to wait; None, the default, if it did not ask.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -60,21 +87,25 @@ class TryAgainError(DisputeError):
 
 
 class ApiError(DisputeError):
-    """A call that an API refused, or that this package refused on its behalf.
+    """An API call failed, or was refused before it was sent.
 
-    :param message: the API's own words, or ours.
-    :param operation: the API's operationId.
-    :param status: HTTP status, None when no answer came.
-    :param request_id: the API's id of the request, None when it named none.
-    :param code: the API's error code, e.g. ``resource_missing``.
-    :param param: the parameter that the API complains about.
-    :param retry_after: seconds that the API asks to wait, None when it does not say.
-    :param should_retry: the API's own advice, None when it gives none.
-    :param in_flight: whether nobody waited for the end of it, so that it may still be carried out.
-    :param advice: what to do, where the contract knows it for this error code; None for that of the class.
+    Every parameter is available as an attribute of the same name.
+
+    :param message: the API's message, without keys and customer text; or ours.
+    :param operation: the ``operationId`` from the API's contract.
+    :param status: HTTP status; None if there was no answer.
+    :param request_id: the API's id of the request; None if the answer has none.
+    :param code: the API's error code, such as ``resource_missing``; None if the answer has none.
+    :param param: the parameter that the API's error refers to; None if it names none.
+    :param retry_after: seconds from the ``Retry-After`` header; None if the answer has none.
+    :param should_retry: whether the API recommends a retry; None if it makes no recommendation.
+    :param in_flight: whether waiting for the answer was given up, so that the API may still carry out the
+        call; False by default.
+    :param advice: what the user should do (``x-advice`` in the API's contract); None, the default, for the
+        advice of the class.
     """
 
-    advice = "read the dispute before trying again"
+    advice = "read the dispute before you try again"
 
     def __init__(
         self,
@@ -106,12 +137,18 @@ class ApiError(DisputeError):
         return self.describe(self.advice)
 
     def add(self, fact: str) -> None:
-        """Add to the message what became known later."""
+        """Append a fact to the message.
+
+        :param fact: what became known after the error was created.
+        """
         self.message = f"{self.message.rstrip('. ')}; {fact}."
         self.args = (str(self),)
 
     def describe(self, advice: str) -> str:
-        """Return what happened, with the caller's advice in place of the error's own."""
+        """Return the error as text, with other advice than its own.
+
+        :param advice: what the user should do.
+        """
         facts = " ".join(
             part
             for part in (
@@ -126,12 +163,13 @@ class ApiError(DisputeError):
 
 
 class InvalidRequestError(ApiError):
-    """The request is wrong: found by us before sending, or by the API (400, 402, 422).
+    """The request is invalid. Either it was never sent, or the API refused it (400, 402, 422).
 
-    :param violations: every reason at once, if it was found before sending; by default none.
+    :param violations: every reason why the request was not sent; empty, the default, if the API refused it.
+    :param facts: the keyword arguments of :class:`ApiError`.
     """
 
-    advice = "correct the request; sending it again unchanged will be refused again"
+    advice = "correct the request; the same request will be refused again"
 
     def __init__(self, message: str, *, violations: Sequence[Violation] = (), **facts: object) -> None:
         self.violations = tuple(violations)
@@ -139,7 +177,11 @@ class InvalidRequestError(ApiError):
 
     @classmethod
     def before_sending(cls, operation: str, violations: Sequence[Violation]) -> InvalidRequestError:
-        """Refuse a request that was never sent, naming every violation."""
+        """Return the error for a request that was not sent.
+
+        :param operation: the ``operationId`` from the API's contract.
+        :param violations: every reason, not only the first.
+        """
         return cls(" | ".join(map(str, violations)), violations=violations, operation=operation)
 
     def __str__(self) -> str:
@@ -149,61 +191,62 @@ class InvalidRequestError(ApiError):
 
 
 class AuthenticationError(ApiError):
-    """401: the key or token is missing, wrong or expired."""
+    """The key or token is missing, wrong, revoked or expired (401)."""
 
     advice = "check the key of the Airflow connection"
 
 
 class PermissionDeniedError(ApiError):
-    """403: the key is known but may not do this."""
+    """The key is valid but lacks the permission for this operation (403)."""
 
-    advice = "give the key the scope of this operation, or use another connection"
+    advice = "grant the key permission for this operation, or use another connection"
 
 
 class NotFoundError(ApiError):
-    """404: no such object for this account, or an API version that does not exist."""
+    """The object does not exist in this account, or the API version does not exist (404)."""
 
-    advice = "check the id, the account and the API version of the connection"
+    advice = "check the id, and the account and API version of the connection"
 
 
 class ConflictError(ApiError):
-    """409: the object is not in a state that allows this."""
+    """The object's state does not allow the call (409)."""
 
-    advice = "read the dispute: it may be submitted, accepted or closed already"
+    advice = "read the dispute: it may already be submitted, accepted or closed"
 
 
 class RateLimitedError(ApiError):
-    """429: too many requests, or another request holds the object; nothing was done."""
+    """Too many requests (429). The API did nothing."""
 
-    advice = "wait and send again"
+    advice = "wait, then try again"
 
 
 class LockedError(RateLimitedError):
-    """429 about one object, which another request holds, and about no rate; nothing was done."""
+    """Another request holds the object (429). The API did nothing, and the rate limit was not exceeded."""
 
 
 class ServerError(ApiError):
-    """The API failed (5xx, no answer, an unreadable answer) on a call that may be sent again."""
+    """The API failed (5xx, no answer, or an unreadable answer) on a call that may be repeated."""
 
-    advice = "send again later"
+    advice = "try again later"
 
 
 class UnreadableAnswerError(ServerError):
-    """A read was answered without a field that we need, or with one of another type; a retry won't help."""
+    """The answer to a read lacks a required field, or has one of the wrong type. A retry won't help."""
 
-    advice = "look at it in the API's dashboard, and report the fields named here"
+    advice = "open the object in the API's dashboard, and report the fields named here"
 
 
 class OutdatedVersionError(UnreadableAnswerError):
-    """The answer has the form of an API version that is too old to be read."""
+    """The answer has the format of an API version that this package no longer reads."""
 
-    advice = "leave api_version of the Airflow connection blank, or name a newer version there"
+    advice = "leave api_version of the Airflow connection blank, or enter a newer version"
 
 
 class UnreachableError(ServerError):
-    """No connection was made: the request was never sent.
+    """No connection was established, so the request was never sent.
 
-    :param advice: what to do about it; by default to send it again later.
+    :param advice: what the user should do; None, the default, for "try again later".
+    :param facts: the keyword arguments of :class:`ApiError`.
     """
 
     def __init__(self, message: str, *, advice: str | None = None, **facts: object) -> None:
@@ -213,6 +256,6 @@ class UnreachableError(ServerError):
 
 
 class AmbiguousError(ApiError):
-    """The API may or may not have done it: only reading the dispute back can tell."""
+    """The API may or may not have carried out the call. Only reading the dispute can show it."""
 
-    advice = "do not send again; read the dispute and decide from what it says"
+    advice = "do not resend; read the dispute first"

@@ -1,1 +1,1 @@
-"""The wire contracts: arguments become a checked, encoded request; answers become checked objects. Pure."""
+"""Wire contracts: validate and encode requests, and validate answers. Pure."""

@@ -1,6 +1,7 @@
-"""Turn an API's answer into a checked object, or one error of the tree. Pure.
+"""Turn the answer of an API into a validated object, or into an :class:`ApiError`. Pure.
 
-A success that cannot be read is a failure whose effect is open: *ambiguous*, unless the call may be resent.
+If a successful answer cannot be read, it is unknown what the call did. The error is then an
+:class:`AmbiguousError`, unless the call may be resent.
 """
 
 from __future__ import annotations
@@ -10,14 +11,12 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dispute_provider._contracts.contract import Request
-from dispute_provider._contracts.headers import header
+from dispute_provider._contracts.headers import header, retry_after_seconds
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -46,28 +45,29 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     422: InvalidRequestError,
     429: RateLimitedError,
 }
-# A body of brackets nested too deeply is no less unreadable than one that breaks off.
+# RecursionError: the JSON is nested too deeply.
 _NO_JSON = (ValueError, RecursionError)
 _LONGEST_MESSAGE = 500
 _LONGEST_CODE = 100
 _UNEXPLAINED = "no explanation given"
-# Shorter texts ("US", "1") occur in any sentence; taking them out would make messages unreadable.
+# Shorter texts, such as "US" or "1", occur in any sentence. Redacting them would make messages unreadable.
 _SHORTEST_REDACTED_TEXT = 4
 _REDACTED = "[redacted]"
 _WORD = re.compile(r"[^\s'\"`(\[=]+")
 _MASK = re.compile(r"\*{2}|•{2}|…|\.{3}")
-# "sk_test_" and a little more.
+# "sk_test_" and four more characters.
 _SHOWN_START = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What an error's body says, as the API's module reads it.
+    """The contents of an error body.
 
-    :param message: in the API's words; empty where the body gives none.
-    :param code: the API's error code.
-    :param param: the argument that the API complains about.
-    :param is_lock: of a 429, whether it is about one object that another request holds, and not about a rate.
+    :param message: the API's message; empty, the default, if the body has none.
+    :param code: the API's error code; None, the default, if the body has none.
+    :param param: the argument that the error refers to; None, the default, if it names none.
+    :param is_lock: whether a 429 means that another request holds the object, instead of an exceeded rate
+        limit; False by default.
     """
 
     message: str = ""
@@ -77,27 +77,28 @@ class Complaint:
 
 
 ReadError = Callable[[Any], Complaint]
-"""Reads an error's JSON. What it does not recognise it leaves out: that may quote a customer."""
+"""Reads the JSON of an error body. Omits text that it does not recognize, because it may quote a customer."""
 
 
 def unexplained(body: Any) -> Complaint:
-    """Read nothing of an error's body."""
+    """Return an empty complaint, without a look at the error body."""
     return Complaint()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success, checked against its contract.
+    """A successful answer, validated against the contract.
 
-    :param status: the HTTP status.
-    :param request_id: the API's id of the request; None if it named none.
-    :param data: the decoded JSON, without what cannot be used; the bytes of a file; None where the answer
-        has no body.
-    :param raw: the same as the API sent it.
+    :param status: HTTP status.
+    :param request_id: the API's id of the request; None if the answer has none.
+    :param data: the decoded JSON without unusable members and items; the bytes of a file; or None if the
+        answer has no body.
+    :param raw: ``data`` as the API sent it.
     :param warnings: what is missing, left out or unknown to the contract, each with its JSON pointer.
-    :param broken: the items of lists that are not in ``data``, because they cannot be used.
-    :param headers: by their names in any case; an API that pages by a header has its cursor there.
-    :param replayed: whether the API says that it only repeats what it answered to the same key before.
+    :param broken: the unusable items of lists, which are not in ``data``.
+    :param headers: a mapping that ignores the case of names.
+    :param replayed: whether the API states that it repeats its answer to an earlier request with the same
+        key.
     :param in_doubt: whether an earlier attempt at the same call may have been carried out.
     """
 
@@ -113,13 +114,13 @@ class Answer:
 
     @property
     def summary(self) -> str:
-        """Return its status and request id, and what is odd about it."""
+        """The status, the request id and the warnings, on one line."""
         repeated = ", a repetition of the first answer" if self.replayed else ""
-        odd = f"; not in the contract: {', '.join(self.warnings)}" if self.warnings else ""
+        odd = f"; not as the contract describes: {', '.join(self.warnings)}" if self.warnings else ""
         return f"{self.status}, request {self.request_id}{repeated}{odd}"
 
     def items_broken_in(self, pointer: str) -> list[BrokenItem]:
-        """The items that one list lacks, in their order.
+        """Return the unusable items of a list, in order.
 
         :param pointer: JSON pointer to the list.
         """
@@ -134,13 +135,14 @@ def read_answer(
     *authorizations: str,
     read_error: ReadError = unexplained,
 ) -> Answer:
-    """Check an answer.
+    """Read and validate an answer.
 
-    :param headers: by their names in any case, as both HTTP clients hold them.
-    :param authorizations: what the request was authorised with, and its connection: whoever echoes one of
-        them is not quoted.
-    :param read_error: the API's reader of error bodies; by default nothing is read of them.
-    :raises ApiError: the error of the tree that the status, or an unreadable body, stands for.
+    :param request: the request that was answered.
+    :param status: HTTP status.
+    :param headers: a mapping that ignores the case of names, as HTTP clients return it.
+    :param authorizations: values of the Authorization header whose credentials are redacted from messages.
+    :param read_error: reads the API's error bodies; by default, they are ignored.
+    :raises ApiError: if the status is not 2xx, or the body is unreadable.
     """
     api = request.operation.contract
     request_id = header(api, "request-id", headers)
@@ -155,12 +157,12 @@ def read_answer(
     try:
         data, is_strict = _decode(body)
     except _NO_JSON:
-        raise unreadable(request, "the answer is no JSON", status, request_id) from None
+        raise unreadable(request, "the answer is not JSON", status, request_id) from None
     found = read(schema, data, is_json=is_strict)
     if (found.problems or found.broken) and (before := _outdated_before(request, data)):
         raise _outdated(request, before, status, request_id)
     if found.problems:
-        problem = f"the answer breaks its contract: {found.explanation}"
+        problem = f"the answer does not match its contract: {found.explanation}"
         raise unreadable(request, problem, status, request_id, lasting=found.is_recognized)
     warnings = found.warnings
     if str(status) not in request.operation.document["responses"]:
@@ -178,11 +180,12 @@ def read_answer(
 
 
 def _decode(body: bytes) -> tuple[Any, bool]:
-    """What a body says, and whether it keeps to the letter of JSON in UTF-8.
+    """Decode a body, and return whether it is strictly valid JSON in UTF-8.
 
-    Nearly all do, and the decoder that takes nothing else is the faster one.
+    The strict decoder is faster, and nearly every body is valid. Python's decoder is the fallback.
 
-    :raises ValueError: if it is no JSON by any reading. :raises RecursionError: if it is nested too deeply.
+    :raises ValueError: if the body is not JSON.
+    :raises RecursionError: if it is nested too deeply.
     """
     try:
         return msgspec.json.decode(body), True
@@ -191,7 +194,7 @@ def _decode(body: bytes) -> tuple[Any, bool]:
 
 
 def _outdated_before(request: Request, data: Any) -> str | None:
-    """Return before which API version answers had the form of this one; None if it has no such form."""
+    """Return the API version that introduced a newer format than this answer has; None if it is current."""
     from dispute_provider._contracts.validation import violations
 
     known = request.operation.contract.document.get("x-outdated")
@@ -199,7 +202,7 @@ def _outdated_before(request: Request, data: Any) -> str | None:
 
 
 def _outdated(request: Request, before: str, status: int, request_id: str | None) -> ApiError:
-    """Make the error for an answer of an API version that is too old; what a final call did stays open."""
+    """Return the error for an answer in an outdated format. The effect of a final call remains unknown."""
     reads = request.operation.after_failure == "resend"
     advice = OutdatedVersionError.advice
     return (OutdatedVersionError if reads else AmbiguousError)(
@@ -221,9 +224,13 @@ def unreadable(
     in_flight: bool = False,
     lasting: bool = False,
 ) -> ApiError:
-    """The error for a call whose effect no answer tells: *ambiguous*, unless it may be resent.
+    """Return the error for a call without a readable answer: ambiguous, unless the call may be resent.
 
-    :param lasting: whether the same call would be answered the same way again.
+    :param problem: why there is no readable answer, without a full stop.
+    :param status: HTTP status; None, the default, if there was no answer.
+    :param request_id: the API's id of the request; None, the default, if there is none.
+    :param in_flight: whether the API may still carry out the call; False by default.
+    :param lasting: whether a retry would get the same answer; False by default.
     """
     cls: type[ApiError] = AmbiguousError
     if request.operation.after_failure == "resend":
@@ -248,7 +255,7 @@ def _error(
     secrets: Sequence[str],
 ) -> ApiError:
     api = request.operation.contract
-    # A redirect, or a status that only gateways use, does not say whether the API itself acted.
+    # After a redirect, or a status that gateways use, it is unknown whether the API itself acted.
     unclear = ServerError if request.operation.after_failure == "resend" else AmbiguousError
     kind = _BY_STATUS.get(status, unclear)
     message = redact(without_keys(complaint.message, secrets), request.content)[:_LONGEST_MESSAGE]
@@ -261,14 +268,14 @@ def _error(
         param=complaint.param,
         retry_after=retry_after_seconds(headers.get("retry-after")),
         should_retry={"true": True, "false": False}.get(header(api, "should-retry", headers) or ""),
-        # The server or a gateway stopped waiting; the API may still act.
+        # The server or a gateway gave up waiting, but the API may still act.
         in_flight=status in (408, 504),
         advice=api.advice.get(complaint.code or ""),
     )
 
 
 def _complaint(body: bytes, read_error: ReadError) -> Complaint:
-    """What an error body says; nothing where it is no JSON, or not in the API's form."""
+    """Read an error body. Return an empty complaint if it is not JSON, or not in the API's format."""
     try:
         return read_error(json.loads(body))
     except (*_NO_JSON, AttributeError, KeyError, IndexError, TypeError):
@@ -276,12 +283,12 @@ def _complaint(body: bytes, read_error: ReadError) -> Complaint:
 
 
 def word(value: Any) -> str | None:
-    """Return a code or a name of an error body, shortened; None if it is no text, or empty."""
+    """Return a code or name from an error body, cut to 100 characters; None if it is no string."""
     return value[:_LONGEST_CODE] if isinstance(value, str) and value else None
 
 
 def _secrets(authorization: str) -> Iterator[str]:
-    """What must not be told of an Authorization header: its value, and what that is made of."""
+    """Yield the secrets in an Authorization header: the credentials, and the decoded password in them."""
     scheme, _, value = authorization.partition(" ")
     yield value
     if scheme == "Basic":
@@ -289,9 +296,9 @@ def _secrets(authorization: str) -> Iterator[str]:
 
 
 def without_keys(message: str, secrets: Sequence[str]) -> str:
-    """Return an API's message without our keys, nor any part of one that it shows.
+    """Return a message with our keys redacted, including partial ones.
 
-    Stripe quotes the ends of a key that it refuses: ``Invalid API Key provided: sk_test_****abcd``.
+    Stripe quotes both ends of a key that it refuses: ``Invalid API Key provided: sk_test_****abcd``.
     """
     long_enough = [secret for secret in secrets if len(secret) >= 2 * _SHORTEST_REDACTED_TEXT]
     ends = tuple(secret[-_SHORTEST_REDACTED_TEXT:] for secret in long_enough)
@@ -299,14 +306,17 @@ def without_keys(message: str, secrets: Sequence[str]) -> str:
 
     def shown(word: re.Match[str]) -> str:
         bare = word[0].rstrip(".,;:!?)]")
-        tells = bare.endswith(ends) or bare.startswith(starts) or _MASK.search(bare)
-        return _REDACTED + word[0][len(bare) :] if tells else word[0]
+        is_key = bare.endswith(ends) or bare.startswith(starts) or _MASK.search(bare)
+        return _REDACTED + word[0][len(bare) :] if is_key else word[0]
 
     return _WORD.sub(shown, redact(message, secrets))
 
 
 def redact(message: str, sent: Any) -> str:
-    """Take out of an API's message whatever it quotes of the texts that we sent, as they are or as JSON."""
+    """Redact the texts that we sent from a message, both verbatim and JSON-encoded.
+
+    :param sent: a text, or a structure of texts. Texts under 4 characters are not redacted.
+    """
     for text in sorted(set(_texts(sent)), key=len, reverse=True):
         for spelling in (text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]):
             message = message.replace(spelling, _REDACTED)
@@ -322,20 +332,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
-
-
-def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds from a ``Retry-After`` header, which holds seconds or an HTTP date; None if it says nothing."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        # A date in the zone -0000 is one in UTC whose sender says nothing of its own zone.
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - (now or datetime.now(UTC))).total_seconds()
-    return max(0.0, seconds)

@@ -1,6 +1,6 @@
-"""An API's contract file: its operations, and a call's arguments as a validated, encoded request. Pure.
+"""Read an API's contract file, and turn the arguments of a call into a validated, encoded request. Pure.
 
-Requests are checked strictly, all violations at once. No error quotes customer text.
+Requests are validated strictly, and an error lists every violation. No error quotes text from a customer.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ AfterFailure = Literal["resend", "resend-same-key", "reconcile"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One validated, encoded call, complete but for the host and the key.
+    """A validated, encoded request, complete except for the host and the authentication.
 
-    :param path: escaped path with its query.
-    :param headers: the contract's own headers and the content type; never authentication.
-    :param arguments: what it was built from, as validated.
+    :param path: the escaped path with the query.
+    :param headers: the header parameters of the contract, and the content type; never authentication.
+    :param body: the encoded body; None if the operation has none.
+    :param arguments: the validated arguments that the request was built from.
     """
 
     operation: Operation
@@ -42,24 +43,21 @@ class Request:
 
     @property
     def is_final(self) -> bool:
-        """Whether it cannot be undone: it submits, concedes or accepts; staging does not."""
+        """Whether the call cannot be undone: it submits, concedes or accepts. Staging can be undone."""
         return self.operation.is_final(self.arguments)
 
     @property
     def dispute(self) -> str | None:
-        """The id of the dispute that it is about; None if it is about none."""
+        """The id of the dispute that the call is about; None if it is not about one."""
         return cast("str | None", self.operation.given("dispute", self.arguments))
 
     @property
     def key(self) -> str | None:
-        """Its idempotency key; None if it has none."""
+        """The idempotency key; None if the request has none."""
         return cast("str | None", self.operation.given("idempotency-key", self.arguments))
 
     def with_key(self, key: str) -> Request:
-        """Return the same call under an idempotency key, of an operation that takes one.
-
-        :param key: a valid one by the contract.
-        """
+        """Return this request with an idempotency key, for an operation that takes one."""
         name = self.operation.argument("idempotency-key")
         assert name is not None
         if self.operation.places.get(name) != "header":
@@ -69,7 +67,7 @@ class Request:
 
     @property
     def content(self) -> Json:
-        """The arguments that travel in the body: what is sensitive in a request."""
+        """The arguments that are sent in the body. Customer text is only there."""
         return {k: v for k, v in self.arguments.items() if k not in self.operation.parameters}
 
 
@@ -98,68 +96,65 @@ class Operation:
 
     @property
     def effect(self) -> Effect:
-        """What a success does: nothing, something repeatable, or something that cannot be undone."""
+        """The effect of a successful call (``x-effect``)."""
         return cast("Effect", self.document["x-effect"])
 
     @property
     def after_failure(self) -> AfterFailure:
-        """What a failure after sending allows."""
+        """What may be done if a call fails without an answer (``x-after-failure``)."""
         return cast("AfterFailure", self.document["x-after-failure"])
 
     @property
     def has_file_rate(self) -> bool:
-        """Whether it counts against the API's separate rate for files (``x-file-rate``)."""
+        """Whether the operation counts against the API's separate rate for files (``x-file-rate``)."""
         return bool(self.document.get("x-file-rate"))
 
     @property
     def server(self) -> str:
-        """The host that answers this operation in production."""
+        """The URL of the production server for this operation, without a trailing slash."""
         servers = self.document.get("servers") or self.contract.document["servers"]
         return cast("str", servers[0]["url"]).rstrip("/")
 
     @property
     def takes_token(self) -> bool:
-        """Whether a minted token authorises it, not the key alone."""
+        """Whether the operation accepts an OAuth token in place of the key."""
         return any(scheme["type"] == "oauth2" for scheme in self.security)
 
     @cached_property
     def security(self) -> Sequence[Json]:
-        """The security schemes that authorise it, as OpenAPI describes them; none where none is needed."""
+        """The Security Scheme Objects (OpenAPI 3.1) of the operation; empty if it needs no authentication."""
         known = self.contract.document["components"]["securitySchemes"]
         return [known[name] for scheme in self.document["security"] for name in scheme]
 
     @cached_property
     def roles(self) -> Mapping[str, str]:
-        """The name of the argument that has a role (``x-role``), by the role.
-
-        Of several with one role, the parameters come first.
-        """
+        """The name of the argument for each role (``x-role``). Parameters come before body fields."""
         given = {name: parameter.get("x-role") for name, parameter in self.parameters.items()}
         for name, schema in self.body_schema.get("properties", {}).items():
             given.setdefault(name, self.contract.resolve(schema).get("x-role"))
         return {role: name for name, role in reversed(given.items()) if role}
 
     def role(self, name: str) -> str | None:
-        """Return the role of an argument; None if it has none."""
+        """Return the role of an argument (``x-role``); None if it has none."""
         if name in self.parameters:
             return cast("str | None", self.parameters[name].get("x-role"))
         return cast("str | None", self.schema_of(name).get("x-role"))
 
     def argument(self, role: str) -> str | None:
-        """Return the name of the argument that has a role; None if the operation takes none."""
+        """Return the name of the argument with a role; None if the operation has none."""
         return self.roles.get(role)
 
     def given(self, role: str, arguments: Mapping[str, Any]) -> Any:
-        """Return what a call gives for a role; None if it gives nothing."""
+        """Return the value of the argument with a role; None if there is no such argument or value."""
         name = self.argument(role)
         return None if name is None else arguments.get(name)
 
     def is_final(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether a call cannot be undone: it submits, concedes or accepts; staging does not."""
+        """Return whether a call with these arguments cannot be undone. Staging can be undone."""
         return self.effect == "irreversible" and self.given("submit", arguments) is not False
 
     def schema_of(self, name: str) -> Json:
-        """Return the schema of an argument, its reference followed; ``{}`` if there is no such argument."""
+        """Return the resolved schema of an argument; empty if there is no such argument."""
         return self.contract.resolve(self.schema["properties"].get(name, {}))
 
     @cached_property
@@ -170,17 +165,17 @@ class Operation:
 
     @cached_property
     def places(self) -> Mapping[str, str]:
-        """Where each parameter stands: ``path``, ``query`` or ``header``."""
+        """The location of each parameter: ``path``, ``query`` or ``header``."""
         return {name: parameter["in"] for name, parameter in self.parameters.items()}
 
     @cached_property
     def joined(self) -> frozenset[str]:
-        """The parameters whose lists travel as one comma-separated value (``explode: false``)."""
+        """The parameters whose lists are sent as one comma-separated value (``explode: false``)."""
         return frozenset(name for name, each in self.parameters.items() if each.get("explode") is False)
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
-        """What the operators call each argument: accountID is account_id, Stripe-Account is account."""
+        """The operators' names for the arguments: ``account_id`` for accountID."""
         return {
             name: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
             .replace("-", "_")
@@ -191,27 +186,27 @@ class Operation:
 
     @cached_property
     def media_type(self) -> str | None:
-        """The content type of the body; None where the operation takes no body."""
+        """The content type of the body; None if the operation takes no body."""
         described = self.document.get("requestBody")
         return next(iter(described["content"])) if described else None
 
     @cached_property
     def body_schema(self) -> Json:
-        """The schema of the body, ``{}`` where there is none."""
+        """The schema of the body; empty if the operation takes no body."""
         if self.media_type is None:
             return {}
         return self.contract.resolve(self.document["requestBody"]["content"][self.media_type]["schema"])
 
     @property
     def body_example(self) -> Json:
-        """The contract's example of a body, ``{}`` where there is none."""
+        """The contract's example of a body; empty if the operation takes no body."""
         if self.media_type is None:
             return {}
         return cast("Json", self.document["requestBody"]["content"][self.media_type]["example"])
 
     @cached_property
     def _body_properties(self) -> Json:
-        """The fields of the body; a part's allowed content types stand beside its schema in OpenAPI."""
+        """The fields of the body, those of a multipart body with the content types from ``encoding``."""
         properties: Json = dict(self.body_schema.get("properties", {}))
         for part, types in self.part_types.items():
             properties[part] = {**self.contract.resolve(properties[part]), "x-contentTypes": types}
@@ -219,7 +214,7 @@ class Operation:
 
     @cached_property
     def part_types(self) -> Mapping[str, list[str]]:
-        """The content types of the parts of a multipart body, by their names, where the contract says."""
+        """The content types of each part of a multipart body, if the contract lists them."""
         if self.media_type != MULTIPART:
             return {}
         encodings = self.document["requestBody"]["content"][MULTIPART].get("encoding", {})
@@ -230,7 +225,7 @@ class Operation:
 
     @cached_property
     def schema(self) -> Json:
-        """One closed schema for all arguments: parameters and body fields in one flat object."""
+        """One closed schema for all arguments: the parameters and body fields in one flat object."""
         properties = {name: parameter["schema"] for name, parameter in self.parameters.items()}
         required = [name for name, parameter in self.parameters.items() if parameter.get("required")]
         return {
@@ -243,7 +238,7 @@ class Operation:
 
     @cached_property
     def success_schema(self) -> Json | None:
-        """The schema of a success's JSON, its references resolvable; None where it is a file or nothing."""
+        """The schema of a successful answer with ``components``; None if it is a file or has no body."""
         responses = self.document["responses"]
         success = next(self.contract.resolve(responses[code]) for code in responses if code.startswith("2"))
         if JSON not in success.get("content", {}):
@@ -261,8 +256,7 @@ class Contract:
     """
 
     def __init__(self, api: str, document: Json) -> None:
-        self.api = api
-        self.document = document
+        self.api, self.document = api, document
         self.operations: dict[str, Operation] = {
             document_of_operation["operationId"]: Operation(
                 api, document_of_operation["operationId"], method.upper(), path, document_of_operation, self
@@ -273,16 +267,16 @@ class Contract:
         }
 
     def __getitem__(self, operation_id: str) -> Operation:
-        """Raises InvalidRequestError where the API has no such operation."""
+        """Return an operation, or raise InvalidRequestError if the API has none with this id."""
         if operation_id not in self.operations:
             unknown = Violation(
-                "", f"no operation {operation_id!r}", f"known here: {', '.join(self.operations)}"
+                "", f"no operation {operation_id!r}", f"must be one of: {', '.join(self.operations)}"
             )
             raise InvalidRequestError.before_sending(operation_id, [unknown])
         return self.operations[operation_id]
 
     def resolve(self, node: Json) -> Json:
-        """Follow a local ``$ref``, siblings of the reference winning over what it points to."""
+        """Resolve a local ``$ref``. Keywords next to the reference override those of its target."""
         while "$ref" in node:
             target: Any = self.document
             for token in node["$ref"].removeprefix("#/").split("/"):
@@ -292,29 +286,29 @@ class Contract:
 
     @cached_property
     def parameters(self) -> Mapping[str, Json]:
-        """The parameters that operations share, by their names on the wire."""
+        """The parameters in ``components``, by the name that is sent."""
         return {
             parameter["name"]: parameter for parameter in self.document["components"]["parameters"].values()
         }
 
     @property
     def title(self) -> str:
-        """The API's name for people: ``Stripe``."""
+        """The display name of the API (``x-name``), such as ``Stripe``."""
         return cast("str", self.document["x-name"])
 
     @property
     def advice(self) -> Mapping[str, str]:
-        """What to do about an error, by the API's error code; only for those that have their own remedy."""
+        """Remedies by the API's error code (``x-advice``)."""
         return cast("Mapping[str, str]", self.document.get("x-advice", {}))
 
     @cached_property
     def evidence(self) -> Json:
-        """The schema of a case's evidence (``x-evidence``), its references resolvable."""
+        """The schema of a case's evidence (``x-evidence``), with ``components`` to resolve its references."""
         return {**self.document["x-evidence"], "components": self.document["components"]}
 
     @cached_property
     def named_schemas(self) -> Mapping[str, Json]:
-        """The contract's own schemas by name, each with its references resolvable."""
+        """The schemas in ``components`` by name, each with ``components`` to resolve its references."""
         components = self.document["components"]
         return {
             name: {"$ref": f"#/components/schemas/{name}", "components": components}
@@ -322,9 +316,9 @@ class Contract:
         }
 
     def request(self, operation_id: str, **arguments: Any) -> Request:
-        """Validate and encode one call; arguments that are None are left out.
+        """Validate and encode a request. Arguments that are None are omitted.
 
-        :raises InvalidRequestError: with every violation; nothing was sent.
+        :raises InvalidRequestError: with every violation.
         """
         from dispute_provider._contracts.validation import violations
 
@@ -347,12 +341,12 @@ def load(api: str) -> Contract:
 
 @cache
 def read_schema(name: str) -> Json:
-    """Read one file of ``schemas/``."""
+    """Read a JSON file from ``schemas/``."""
     return cast("Json", json.loads(files("dispute_provider.schemas").joinpath(name).read_bytes()))
 
 
 def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
-    """Encode validated arguments; every path segment is escaped, so an id cannot change the path."""
+    """Encode validated arguments as a request. Path segments are escaped: an id cannot alter the path."""
     by_place: dict[str, Json] = {"path": {}, "query": {}, "header": {}, "body": {}}
     for name, value in arguments.items():
         by_place[operation.places.get(name, "body")][name] = value

@@ -1,4 +1,4 @@
-"""Encode validated arguments as forms, JSON and multipart bodies. Pure; knows no contract."""
+"""Encode validated arguments as form, JSON and multipart bodies. Pure, and independent of contracts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.~ -]")
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file to upload: its name, its bytes and the content type that its bytes say."""
+    """A file to upload.
+
+    :param content_type: detected from the bytes, not from the name.
+    """
 
     filename: str
     content: bytes = field(repr=False)
@@ -29,17 +32,18 @@ class FilePart:
 
 @lru_cache(maxsize=1024)
 def segment(text: str) -> str:
-    """One segment of a path, escaped; the same few are asked for again and again."""
+    """Return a text escaped as one segment of a path. Cached, because the same ids recur."""
     return quote(text, safe="")
 
 
 def encode_body(
     media_type: str | None, body: Mapping[str, Any], part_types: Mapping[str, Sequence[str]]
 ) -> tuple[bytes | None, str | None]:
-    """Encode a body; returns it with its content type, None for both where there is none.
+    """Encode a body.
 
-    :param media_type: a form, JSON or multipart; None for no body.
-    :param part_types: of the parts of a multipart body, their content types.
+    :param media_type: :data:`FORM`, :data:`JSON` or :data:`MULTIPART`; None for no body.
+    :param part_types: the content types of each part; ignored unless the body is multipart.
+    :returns: the body and its content type; None for both if there is no body.
     """
     match media_type:
         case None:
@@ -54,9 +58,10 @@ def encode_body(
 
 @lru_cache(maxsize=1024)
 def query_string(query: str, joined: frozenset[str]) -> str:
-    """The query that JSON says: a batch asks for the same with every dispute.
+    """Return a query string, without the question mark. Cached, because a batch repeats it for every dispute.
 
-    :param joined: the lists that travel as one comma-separated value.
+    :param query: the parameters as a JSON object, which makes them hashable.
+    :param joined: the names of lists that are sent as one comma-separated value.
     """
     return form_encode(
         {
@@ -67,12 +72,12 @@ def query_string(query: str, joined: frozenset[str]) -> str:
 
 
 def json_encode(value: Any) -> bytes:
-    """Compact JSON in UTF-8."""
+    """Return a value as compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def form_encode(value: Mapping[str, Any]) -> str:
-    """Stripe's form encoding: brackets for nesting, indexed lists, ``true``/``false``."""
+    """Return a mapping in Stripe's form encoding: nested names in brackets, lists with indexes."""
     pairs: list[str] = []
     for name, item in value.items():
         _add_pairs(pairs, str(name), item)
@@ -81,12 +86,12 @@ def form_encode(value: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1024)
 def _quoted_name(name: str) -> str:
-    """A parameter's name; there are few, and the quoting of each takes as long as that of its text."""
+    """Return a parameter name, quoted. Cached, because the same names recur."""
     return quote_plus(name, safe="[]")
 
 
 def _quoted(text: str) -> str:
-    """As quote_plus does it, in a quarter of its time: it looks at each character by itself."""
+    """Return the same as ``quote_plus``, in a quarter of the time."""
     return _UNSAFE.sub(lambda match: _percent(match[0]), text).replace(" ", "+")
 
 
@@ -98,19 +103,19 @@ def _percent(character: str) -> str:
 def multipart_encode(
     value: Mapping[str, Any], part_types: Mapping[str, Sequence[str]] = MappingProxyType({})
 ) -> tuple[bytes, str]:
-    """Fields and files as multipart/form-data; the same ones always as the same bytes.
+    """Encode fields and files as multipart/form-data. Equal values give equal bytes.
 
-    A part whose content type is JSON is encoded as JSON, and so is any object or list, which is what OpenAPI
-    3.1 says of them. Other parts are texts.
+    A part is encoded as JSON if its content type is JSON, or if it is an object or a list (OpenAPI 3.1,
+    "Encoding Object"). Any other part is sent as text.
 
-    urllib3's encoder makes the same bytes, but its import takes 45 ms and brings a second HTTP client into
-    every task that uploads, and into the parsing of each DAG file that documents an upload.
+    urllib3 has an equivalent encoder, but importing it takes 45 ms, in every task that uploads and whenever a
+    DAG file that documents an upload is parsed.
 
-    :param part_types: content types by the part's name; of a file, its own is used.
-    :returns: the body and its content type, which names the boundary.
+    :param part_types: the content types of each part; ignored for files, which have their own.
+    :returns: the body and its content type, which includes the boundary.
     """
     parts = [_part(name, item, part_types.get(name, ())) for name, item in value.items()]
-    # No part can hold its own digest.
+    # A digest of the contents cannot occur in the contents.
     boundary = sha256(b"".join(content for _, content in parts)).hexdigest()
     lines = [f"--{boundary}\r\n{head}\r\n\r\n".encode() + content + b"\r\n" for head, content in parts]
     return b"".join([*lines, f"--{boundary}--\r\n".encode()]), f"{MULTIPART}; boundary={boundary}"
@@ -121,15 +126,16 @@ def _part(name: str, value: Any, types: Sequence[str]) -> tuple[str, bytes]:
     if not isinstance(value, FilePart):
         kind, text = part_text(value, types)
         return f"{head}\r\nContent-Type: {kind}" if kind else head, text.encode()
-    # As browsers escape a file's name, which could otherwise end the header.
+    # The same escaping as in browsers. Without it, a file name could end the header.
     filename = value.filename.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
     return f'{head}; filename="{filename}"\r\nContent-Type: {value.content_type}', value.content
 
 
 def part_text(value: Any, types: Sequence[str]) -> tuple[str | None, str]:
-    """Return the content type and the text of a part that is no file; None where it is sent without a type.
+    """Return the content type and the text of a part that is not a file.
 
-    :param types: the content types that the contract gives it.
+    :param types: the content types that the contract lists for the part.
+    :returns: None as the content type if the part is sent without one.
     """
     if JSON in types or isinstance(value, Mapping | list | tuple):
         return JSON, json_encode(value).decode()
@@ -152,5 +158,5 @@ def _add_pairs(pairs: list[str], name: str, value: Any) -> None:
 def _spelt(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    # JSON Schema calls 25.0 an integer; the APIs do not.
+    # JSON Schema accepts 25.0 as an integer, but the APIs do not.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

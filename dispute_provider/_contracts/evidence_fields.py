@@ -1,7 +1,7 @@
-"""Name the fields of evidence that an API takes. Pure.
+"""List the evidence fields that an API accepts. Pure.
 
-Fields that the API nests (``x-kind: group`` in its contract) are handled one by one, under names such as
-``appeal/card/reason_for_filing``: each is a text or documents, like any other field.
+Fields inside a group (``x-kind: group`` in the contract) are handled separately, each under its path, such as
+``appeal/card/reason_for_filing``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.json_data import Json
 
 SEPARATOR = "/"
-"""Between the names of a group and of its fields."""
+"""Separates the name of a group from the name of a field in it."""
 
 
 @cache
 def fields(api: Contract, schema: str | None = None) -> Mapping[str, Json]:
-    """Return the schema of each field of evidence by its name, groups resolved into their fields.
+    """Return the schema of each evidence field by name, with the fields of groups under their paths.
 
-    :param schema: the contract's name for the evidence of a request; None, the default, for that of a case.
+    :param schema: name of the component schema to read; None, the default, for the evidence of a case.
     """
     properties = api.resolve(api.named_schemas[schema] if schema else api.evidence)["properties"]
     return MappingProxyType(dict(_fields(api, properties)))
@@ -37,7 +37,7 @@ def _fields(api: Contract, properties: Json, group: str = "") -> Iterator[tuple[
 
 
 def text_schema(api: Contract, field: Json) -> Json:
-    """Return what a field of evidence says of a text, where an item of it is a text or a document."""
+    """Return the schema for text in a field that accepts text or documents; empty if it accepts no text."""
     schema = api.resolve(field)
     if schema.get("if", {}).get("type") == "string":
         return api.resolve(schema["then"])
@@ -47,12 +47,12 @@ def text_schema(api: Contract, field: Json) -> Json:
 
 @cache
 def lists(api: Contract) -> frozenset[str]:
-    """Return the names of the fields that hold a list of documents, where others hold one."""
+    """Return the names of the fields that hold a list of documents (``x-kind: files``)."""
     return frozenset(name for name, field in fields(api).items() if field.get("x-kind") == "files")
 
 
 @cache
 def groups(api: Contract) -> frozenset[str]:
-    """Return the names of the groups: ``appeal``, ``appeal/card``."""
+    """Return the paths of all groups, such as ``appeal`` and ``appeal/card``."""
     names = [name.split(SEPARATOR) for name in fields(api)]
     return frozenset(SEPARATOR.join(steps[:end]) for steps in names for end in range(1, len(steps)))

@@ -1,4 +1,4 @@
-"""The forms of strings and numbers that contracts name: only those that are checked alike everywhere."""
+"""Check the JSON Schema formats that contracts use, with the same result on every installation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from jsonschema import FormatChecker
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 LAST_UNIX_TIME = 253_402_300_799
-"""The end of the year 9999, where dates end in Python."""
+"""The end of the year 9999 in Unix seconds: the last date that Python can represent."""
 
 
 def _is_date_time(value: object) -> bool:
-    """RFC 3339, and a moment that Python can tell in UTC."""
+    """Return whether a value is a date-time by RFC 3339 that Python can convert to UTC."""
     if not isinstance(value, str):
         return True
     return bool(_RFC_3339.fullmatch(value)) and datetime.fromisoformat(value).astimezone(UTC) is not None
@@ -24,11 +24,11 @@ def _is_unix_time(value: object) -> bool:
 
 
 def _is_date(value: object) -> bool:
-    """RFC 3339's full-date."""
+    """Return whether a value is a full-date by RFC 3339."""
     return not isinstance(value, str) or date.fromisoformat(value).isoformat() == value
 
 
-# jsonschema has more, and drops those whose library is not installed.
+# jsonschema has more formats, but ignores those whose library is not installed.
 FORMATS = FormatChecker(formats=["uuid"])
 FORMATS.checkers["date-time"] = (_is_date_time, (ValueError, OverflowError))
 FORMATS.checkers["date"] = (_is_date, ValueError)

@@ -1,25 +1,27 @@
-"""Find the headers of an answer by their roles. Pure."""
+"""Read response headers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 
 from dispute_provider._contracts.contract import Contract
 
 
 def header(api: Contract, role: str, headers: Mapping[str, str]) -> str | None:
-    """Return the header of an answer that has a role (``x-role``); None where it has none.
+    """Return the value of the response header with a role (``x-role``); None if there is none.
 
     :param role: ``request-id``, ``should-retry`` or ``replayed``.
-    :param headers: by their names in any case, as HTTP clients hold them.
+    :param headers: a mapping that ignores the case of names, as HTTP clients return it.
     """
     return next(filter(None, map(headers.get, _names(api, role))), None)
 
 
 @cache
 def _names(api: Contract, role: str) -> tuple[str, ...]:
-    """The names of the headers that have a role in any answer of an API, in lower case."""
+    """Return the names of all response headers with a role, in lower case."""
     answers = (
         api.resolve(answer)
         for operation in api.operations.values()
@@ -32,3 +34,24 @@ def _names(api: Contract, role: str) -> tuple[str, ...]:
         if api.resolve(given).get("x-role") == role
     )
     return tuple(dict.fromkeys(found))
+
+
+def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+    """Return the seconds to wait by a ``Retry-After`` header; None if it is absent or invalid.
+
+    :param value: a number of seconds, or an HTTP date (RFC 9110, section 10.2.3).
+    :param now: the time to count from; None, the default, for the current time.
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        # The zone -0000 means UTC, with an unknown local zone (RFC 5322, section 3.3).
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds)

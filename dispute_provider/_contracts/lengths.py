@@ -1,4 +1,8 @@
-"""Count the length of texts in UTF-16 units, the most cautious reading of "characters" in an API."""
+"""Measure text in UTF-16 code units.
+
+The APIs limit "characters" without defining them. UTF-16 code units are the most cautious reading: an emoji
+counts as two.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ from typing import Any
 
 
 def utf16_units(text: str) -> int:
-    """Length in UTF-16 code units: an astral character counts two."""
+    """Return the length of a text in UTF-16 code units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def text_length(value: Any) -> int:
-    """UTF-16 units of all strings below a value, keys not counted."""
+    """Return the UTF-16 code units of all strings in a value, without keys."""
     if isinstance(value, str):
         return utf16_units(value)
     children: Iterable[Any]
@@ -26,14 +30,14 @@ def text_length(value: Any) -> int:
 
 
 def document_names(schema: Mapping[str, Any]) -> frozenset[str]:
-    """Return the properties of a schema whose texts do not count: names of documents, and groups.
+    """Return the properties of a schema that ``x-maxTextLength`` excludes: documents and groups.
 
-    A group belongs to a stage of its own, and has a limit of its own.
+    A group has a separate limit, because it belongs to another stage.
     """
     others = ("file", "files", "group")
     return frozenset(name for name, field in schema["properties"].items() if field.get("x-kind") in others)
 
 
 def text_of_others(documents: frozenset[str], instance: Mapping[str, Any]) -> int:
-    """UTF-16 units of an object's texts, the names of its documents left out."""
+    """Return the UTF-16 code units of an object's texts, without the properties in ``documents``."""
     return sum([text_length(value) for name, value in instance.items() if name not in documents])

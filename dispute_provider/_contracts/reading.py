@@ -1,15 +1,16 @@
-"""Read an answer by need: what no code relies on never makes an answer unusable. Pure.
+"""Validate an answer leniently: a problem with data that no code needs does not make it unusable. Pure.
 
-An answer's schema says what is needed:
+The schema of the answer states what is needed:
 
-- ``required``: without it the object is unusable;
-- ``x-expected``: the API documents that it always sends it; its absence is a warning;
-- ``x-mustRead``: members (a list of names, or ``true`` for all) or items (``true``) that may be absent, but
-  must be readable where they are present, because leaving them out would change what the object means.
+- ``required``: if the member is missing or malformed, the object is unusable.
+- ``x-expected``: the API documents the member as always present. If it is missing, a warning is returned.
+- ``x-mustRead``: members (a list of names, or ``true`` for all) or items (``true``) that may be absent. If
+  one is present but malformed, the object is unusable, because its meaning would change without that member
+  or item.
 
-Null stays null and counts as absent, unless the schema of the member allows null. Any other member that does
-not fit its schema is left out with a warning, and so is an item of a list. Unknown members pass as they are;
-unknown values (``x-knownValues``) pass with a warning.
+Null is kept, and counts as absent unless the member's schema allows it. Any other malformed member or item is
+removed with a warning. Unknown members are kept unchanged. Unknown values (``x-knownValues``) are kept with a
+warning.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dispute_provider._contracts.screening import Screen
 from dispute_provider._contracts.validation import escape, wrong_with_value
 from dispute_provider.exceptions import Violation
 
-# Keywords that the reader itself applies; the others are those of a single value.
+# Keywords that _Reader applies itself. The others apply to a single value.
 _STRUCTURE = frozenset(
     ("$ref", "anyOf", "components", "properties", "additionalProperties", "required", "items")
 )
@@ -40,10 +41,10 @@ _JSON_TYPES: dict[type, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class BrokenItem:
-    """An item of a list that cannot be used.
+    """An unusable item of a list.
 
     :param within: JSON pointer to the list.
-    :param index: its place there, from 0.
+    :param index: its index in the list, from 0.
     :param item: the item as the API sent it.
     :param problem: what is wrong with it, with JSON pointers relative to the item.
     """
@@ -55,14 +56,14 @@ class BrokenItem:
 
 
 class Reading(NamedTuple):
-    """What was read of an answer. A tuple is the quickest to make, and each answer makes one.
+    """The result of reading an answer. (A tuple, because it is the fastest to create.)
 
-    :param value: the answer without what was left out.
-    :param problems: why the answer cannot be used; empty if it can.
-    :param warnings: what was left out, is missing or has an unknown value, each with its JSON pointer.
-    :param broken: the items of lists that were left out.
-    :param is_recognized: whether it is at least a list, or has a member, that the contract describes. What
-        is not may be a gateway's, and another try may help.
+    :param value: the answer without its unusable members and items.
+    :param problems: why the answer is unusable; empty if it is usable.
+    :param warnings: what was removed, is missing or has an unknown value, each with its JSON pointer.
+    :param broken: the items that were removed from lists.
+    :param is_recognized: whether the answer has at least one member, or is a list, that the contract
+        describes. Otherwise a gateway may have answered, and a retry may help.
     """
 
     value: Any
@@ -73,18 +74,20 @@ class Reading(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """The problems in one line, at most five of them."""
+        """The first five problems, on one line."""
         return _explained(self.problems)
 
 
-# By the id of the schema, which stays its own as long as the schema is kept.
+# By the id of the schema. Contracts keep their schemas alive, so an id is not reused.
 _screens: dict[int, Screen] = {}
 
 
 def read(schema: Json, data: Any, *, is_json: bool) -> Reading:
-    """Read an answer by its schema.
+    """Read an answer.
 
-    :param is_json: whether the data is known to be just what JSON in UTF-8 can hold.
+    :param schema: the schema of the answer, with ``components``.
+    :param data: the decoded answer.
+    :param is_json: whether the decoder guarantees that JSON in UTF-8 can represent the data.
     """
     if (screen := _screens.get(id(schema))) is None:
         screen = _screens[id(schema)] = Screen(schema, answer=True)
@@ -108,7 +111,7 @@ class _UnusableError(Exception):
 
 
 class _Reader:
-    """Reads one answer, and collects what is to be said about it."""
+    """Reads one answer, and collects its warnings."""
 
     def __init__(self, root: Json) -> None:
         self._root = root
@@ -116,9 +119,9 @@ class _Reader:
         self.broken: list[BrokenItem] = []
 
     def read(self, schema: Json, value: Any, pointer: str) -> Any:
-        """The value without what was left out.
+        """Return a value without its unusable members and items.
 
-        :raises _UnusableError: if it cannot be used.
+        :raises _UnusableError: if the value itself is unusable.
         """
         schema = self._schema_for(schema, value)
         if not schema:
@@ -134,7 +137,7 @@ class _Reader:
         return self._items(schema, value, pointer) if isinstance(value, list) else value
 
     def recognizes(self, schema: Json, value: Any) -> bool:
-        """Whether a value, or an item of it where a list is due, has a member that the schema describes."""
+        """Return whether a value, or an item of it, has a member that the schema describes."""
         schema = self._resolved(schema)
         if isinstance(value, dict):
             return not value.keys().isdisjoint(schema.get("properties", {}))
@@ -170,9 +173,6 @@ class _Reader:
                 problems.append(Violation(f"{pointer}/{escape(name)}", how, ""))
             elif name in expected:
                 self.warnings.append(f"{pointer}/{escape(name)} {how}")
-        if value and not kept and "items" in schema and not self.recognizes(schema, value):
-            # A gateway's answer, not a list of broken items.
-            problems.append(Violation(pointer, "lists nothing that the contract describes", ""))
         if problems:
             raise _UnusableError(problems)
         return kept
@@ -192,23 +192,23 @@ class _Reader:
                 self.broken.append(BrokenItem(pointer, index, item, _explained(relative)))
                 self.warnings += [f"{_text(problem)}: left out" for problem in unusable.problems]
         if value and not kept and "items" in schema and not self.recognizes(schema, value):
-            # A gateway's answer, not a list of broken items.
-            problems.append(Violation(pointer, "lists nothing that the contract describes", ""))
+            # Probably from a gateway, and not a list of broken items.
+            problems.append(Violation(pointer, "contains no item that the contract describes", ""))
         if problems:
             raise _UnusableError(problems)
         return kept
 
     def _unknown(self, value: Any, pointer: str) -> Any:
-        """A value that the contract says nothing about, if it can be encoded again."""
+        """Return a value that the contract does not describe, if it can be encoded again."""
         try:
             if holds_json(value):
                 return value
         except (ValueError, RecursionError):
             pass
-        raise _UnusableError([Violation(pointer, "has no form in UTF-8, or is nested too deeply", "")])
+        raise _UnusableError([Violation(pointer, "cannot be encoded as UTF-8, or is nested too deeply", "")])
 
     def _schema_for(self, schema: Json, value: Any) -> Json:
-        """The schema with its references followed; of alternatives, the one for the value's type."""
+        """Return a schema with its ``$ref`` resolved; for ``anyOf``, the alternative for the value's type."""
         schema = self._resolved(schema)
         if "anyOf" not in schema:
             return schema
@@ -239,8 +239,8 @@ def _printable(name: str) -> str:
 
 
 def _text(problem: Violation) -> str:
-    said = f"{problem.pointer or '/'} {problem.problem}"
-    return f"{said}, {problem.remedy}" if problem.remedy else said
+    text = f"{problem.pointer or '/'} {problem.problem}"
+    return f"{text}, {problem.remedy}" if problem.remedy else text
 
 
 def _explained(problems: Sequence[Violation]) -> str:

@@ -1,7 +1,7 @@
-"""Replace what may not be stored or logged of an answer, or of a request. Pure.
+"""Redact the texts of answers and requests that must not be stored or logged. Pure.
 
-It fails closed: a text is shown where the contract says that it may be, and nowhere else. That is so of
-enums, dates and uuids, and of what has one of the roles in ``SHOWN``.
+Redaction fails closed: a text is shown only if the contract allows it. It allows enum values, dates, uuids,
+and texts with a role in :data:`SHOWN`.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from dispute_provider._contracts.contract import Contract, Operation
 from dispute_provider._contracts.formats import FORMATS
 from dispute_provider._contracts.json_data import Json
 
-SECRET = "[redacted: a secret]"  # noqa: S105  # what stands in a secret's place
+SECRET = "[redacted: a secret]"  # noqa: S105  # replaces a secret
 SHOWN = frozenset(("dispute", "account", "connection", "idempotency-key", "plain"))
-"""The roles whose texts are shown."""
+"""The roles of texts that are not redacted."""
 _FORMATS = ("uuid", "date", "date-time")
-# A value that is new in a list of known ones: a word of an API's, not a sentence of somebody's.
+# A new value in an open list (x-knownValues). It must look like an enum value, not like a sentence.
 _TERM = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*", re.ASCII)
 _LONGEST_TERM = 40
-# The name of a member that the contract does not know.
+# The name of a member that the contract does not describe.
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$-]{0,63}", re.ASCII)
 
 
 def redacted_answer(operation: Operation, data: Any) -> Any:
-    """Return an answer of an operation without the texts that its contract does not show.
+    """Return an answer with its texts redacted, except for those that the contract allows.
 
-    :param data: the answer's JSON as the API sent it; or its bytes, where the contract has no JSON for it.
+    :param data: the decoded JSON as the API sent it, or the bytes of a file.
     """
     if isinstance(data, bytes):
         return f"[redacted: {len(data):,} bytes]"
@@ -49,14 +49,14 @@ def _shown(api: Contract, schema: Json, value: Any) -> Any:
     shown: dict[str, Any] = {}
     for name, item in value.items():
         is_name = name in known or _NAME.fullmatch(name) or rules.get("x-role") in SHOWN
-        # Several names of a length stay several members.
+        # The number keeps members apart whose names have the same length.
         key = name if is_name else f"{_redacted(name)} {len(shown) + 1}"
         shown[key] = _shown(api, known.get(name, rules), item)
     return shown
 
 
 def branch_for(api: Contract, schema: Json, value: Any) -> Json:
-    """Return a schema with its references followed; of alternatives, the first that has the value's type."""
+    """Return a resolved schema; for ``anyOf``, the first alternative of the value's type."""
     schema = api.resolve(schema)
     if "anyOf" not in schema:
         return schema
@@ -92,12 +92,12 @@ def _redacted(text: str) -> str:
 def redacted_arguments(
     operation: Operation, arguments: Mapping[str, Any], *, show_texts: bool = False
 ) -> dict[str, Any]:
-    """Return arguments without the texts that their contract does not show.
+    """Return the arguments of a call with texts replaced by their length and digest.
 
-    A text is told apart by its length and digest. Parameters are shown unless their role is ``customer-text``
-    or ``secret``, fields of the body only where the contract says so.
+    Parameters are shown unless their role is ``customer-text`` or ``secret``. Body fields are shown only if
+    the contract allows it.
 
-    :param show_texts: show texts as they are, False by default; secrets never show.
+    :param show_texts: whether to show texts unchanged; False by default. Secrets are always redacted.
     """
     return {
         name: _masked(operation.contract, operation.schema_of(name), value, operation.role(name), show_texts)

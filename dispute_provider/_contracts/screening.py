@@ -1,9 +1,9 @@
-"""Recognise most valid data with a compiled validator, hundreds of times as fast as the one that explains.
+"""Accept most valid data with a compiled validator, which is hundreds of times faster.
 
-The compiled one knows JSON Schema alone. So each keyword of ours is put in words that are at least as strict:
-what passes is valid, and holds nothing that the contract does not know; of what does not pass, nothing is
-known yet. The strictness must not turn around: a contract keeps such keywords out of ``not``, ``if`` and
-``oneOf``.
+The compiled validator supports only standard keywords. Our own keywords are therefore translated into
+standard ones that are at least as strict. Data that passes is valid and needs no warning. Data that does not
+pass may still be valid, and must be validated in full. Negation would reverse the strictness, so contracts
+must not use our keywords inside ``not``, ``if`` or ``oneOf``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OF_STRINGS = ("uuid", "date", "date-time")
 
 
 class _Pattern:
-    """A regular expression as Python reads it: other dialects differ in what is a space, or an end."""
+    """The keyword ``pattern``, with the semantics of Python's regular expressions."""
 
     def __init__(self, schema: Json, pattern: str, path: list[Any]) -> None:
         self._search = re.compile(pattern).search
@@ -44,37 +44,39 @@ class _MaxTextLength:
 
 
 class Screen:
-    """One schema's.
+    """The compiled validator of one schema.
 
-    :param answer: whether it is an answer's, in which null stands for absent in members that are neither
-        ``required`` nor ``x-expected``.
+    :param answer: whether the schema is that of an answer; False by default. In an answer, null counts as
+        absent in members that are neither ``required`` nor ``x-expected``.
     """
 
     def __init__(self, schema: Json, *, answer: bool = False) -> None:
         self._validator = Draft202012Validator(
-            _in_plain_words(schema, nulls=answer),
+            _standard(schema, nulls=answer),
             formats={name: lambda value, name=name: FORMATS.conforms(value, name) for name in _OF_STRINGS},
             validate_formats=True,
             keywords={"x-pattern": _Pattern, "x-maxTextLength": _MaxTextLength},
         )
 
     def passes(self, instance: Any, *, is_json: bool = False) -> bool:
-        """Whether it is valid, and there is nothing to say about it.
+        """Return whether data is valid and needs no warning. False does not mean that it is invalid.
 
-        :param is_json: whether it is known to be just what JSON in UTF-8 can hold.
+        :param is_json: whether it is already known that JSON in UTF-8 can represent the data; False by
+            default.
         """
         try:
             return (is_json or holds_json(instance)) and self._validator.is_valid(instance)
         except (ValueError, RecursionError):
-            # What has no form in JSON, or in UTF-8.
+            # JSON or UTF-8 cannot represent the data.
             return False
 
 
-def _in_plain_words(schema: Any, *, nulls: bool) -> Any:
+def _standard(schema: Any, *, nulls: bool) -> Any:
+    """Return a schema with our keywords translated into standard ones."""
     if not isinstance(schema, dict):
         return schema
     if "x-maxBytes" in schema:
-        # A file is no JSON.
+        # Not JSON: leave files to the full validation.
         return False
     plain: Json = {}
     rules: list[Json] = []
@@ -83,7 +85,7 @@ def _in_plain_words(schema: Any, *, nulls: bool) -> Any:
             case "components":
                 plain[keyword] = {"schemas": _each(value["schemas"], nulls)}
             case "maxLength":
-                # Half as many are within the limit even if each counts two.
+                # JSON Schema counts code points. Only those above U+FFFF count as two UTF-16 code units.
                 single = {"maxLength": value, "pattern": r"^[\u0000-\uffff]*$"}
                 rules.append({"anyOf": [{"maxLength": value // 2}, single]})
             case "pattern":
@@ -105,9 +107,9 @@ def _in_plain_words(schema: Any, *, nulls: bool) -> Any:
             case _ if keyword in _MAPS:
                 plain[keyword] = _each(value, nulls)
             case _ if keyword in _LISTS:
-                plain[keyword] = [_in_plain_words(each, nulls=nulls) for each in value]
+                plain[keyword] = [_standard(each, nulls=nulls) for each in value]
             case _ if keyword in _SINGLE:
-                plain[keyword] = _in_plain_words(value, nulls=nulls)
+                plain[keyword] = _standard(value, nulls=nulls)
             case _:
                 plain[keyword] = value
     return plain | {"allOf": [*plain.get("allOf", ()), *rules]} if rules else plain
@@ -121,4 +123,4 @@ def _or_null(schema: Json) -> Json:
 
 
 def _each(schemas: Json, nulls: bool) -> Json:
-    return {name: _in_plain_words(schema, nulls=nulls) for name, schema in schemas.items()}
+    return {name: _standard(schema, nulls=nulls) for name, schema in schemas.items()}

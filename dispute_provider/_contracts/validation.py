@@ -1,7 +1,7 @@
-"""JSON Schema validation that names every violation at once and never quotes the text it looked at.
+"""Validate data against a JSON Schema. Report every violation, and never quote a value.
 
-Lengths count UTF-16 units, the most cautious reading of the APIs' "characters". Two keywords of our own:
-``x-maxTextLength`` (all text below an object together, documents aside) and ``x-maxBytes`` (a file part).
+Text is measured in UTF-16 code units. Three keywords are this package's own: ``x-maxTextLength`` (all text in
+an object, without documents), ``x-maxBytes`` and ``x-contentTypes`` (both for files).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _max_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iter
 
 def _max_text_length(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
     if isinstance(instance, Mapping) and (units := text_of_others(document_names(schema), instance)) > limit:
-        yield ValidationError(f"holds {units:,} characters of text in all")
+        yield ValidationError(f"contains {units:,} characters of text in total")
 
 
 def _max_bytes(validator: Any, limit: int, instance: Any, schema: Json) -> Iterator[ValidationError]:
@@ -47,7 +47,7 @@ def _content_types(
 
 
 def _type(validator: Any, types: Any, instance: Any, schema: Json) -> Iterator[ValidationError]:
-    """A file part stands where the contract says so, and nowhere else."""
+    """Accept a file only where the contract describes one, and only a file there."""
     if isinstance(instance, FilePart) != ("x-maxBytes" in schema):
         yield ValidationError(
             "", validator="type", validator_value="a file" if "x-maxBytes" in schema else types
@@ -71,7 +71,7 @@ _StrictValidator = extend(
 
 @dataclass(frozen=True)
 class _Checks:
-    """What judges by one schema; made when it is first asked for."""
+    """The validators of one schema, each created on first use."""
 
     schema: Json
 
@@ -84,7 +84,7 @@ class _Checks:
         return _StrictValidator(self.schema, format_checker=FORMATS)
 
 
-# By the id of the schema, which stays its own as long as the schema is kept.
+# By the id of the schema. It cannot be reused, because _Checks keeps the schema alive.
 _checks: dict[int, _Checks] = {}
 
 
@@ -95,7 +95,7 @@ def _checks_of(schema: Json) -> _Checks:
 
 
 def violations(schema: Json, instance: Any) -> list[Violation]:
-    """Everything that is wrong with an instance, in the order of its pointers."""
+    """Return every violation of a schema, sorted by JSON pointer; empty if there is none."""
     checks = _checks_of(schema)
     if checks.screen.passes(instance):
         return []
@@ -105,9 +105,11 @@ def violations(schema: Json, instance: Any) -> list[Violation]:
 
 
 def wrong_with_value(schema: Json, value: Any) -> list[Violation]:
-    """What is wrong with one value, by a schema that says nothing about its members or items.
+    """Return the violations of one value, without a look at its members or items.
 
-    Their pointers are empty. A string must also have a form in UTF-8.
+    A string must also be encodable as UTF-8. The pointers of the violations are empty.
+
+    :param schema: without keywords about members and items.
     """
     errors = _StrictValidator(schema, format_checker=FORMATS).iter_errors(value)
     found = [violation for error in errors for violation in _explain(error)]
@@ -115,13 +117,13 @@ def wrong_with_value(schema: Json, value: Any) -> list[Violation]:
 
 
 def _unencodable(value: Any, pointer: str = "") -> Iterator[Violation]:
-    """Half a surrogate pair has no UTF-8 form: no API could be sent it as it is."""
+    """Find lone surrogates. UTF-8 cannot encode them, so they cannot be sent to an API unchanged."""
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
             yield Violation(
-                pointer, f"half a surrogate pair at character {error.start}", "give whole characters"
+                pointer, f"has a lone surrogate at character {error.start}", "use complete Unicode characters"
             )
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -133,7 +135,7 @@ def _unencodable(value: Any, pointer: str = "") -> Iterator[Violation]:
 
 
 def escape(token: Any) -> str:
-    """A token of a JSON pointer (RFC 6901)."""
+    """Return a reference token, escaped for a JSON pointer (RFC 6901)."""
     return str(token).replace("~", "~0").replace("/", "~1")
 
 
@@ -142,7 +144,7 @@ def _pointer(path: Iterable[Any]) -> str:
 
 
 def _explain(error: ValidationError) -> Iterator[Violation]:
-    """Turn a jsonschema error into our own words, which never hold the value itself."""
+    """Yield the violations in a jsonschema error, in our own words, which never quote the value."""
     nearest = _nearest_branch(error) if error.validator in ("anyOf", "oneOf") else []
     if nearest:
         for suberror in nearest:
@@ -160,50 +162,56 @@ def _in_our_words(error: ValidationError) -> Violation:
     match error.validator:
         case "required":
             missing = [name for name in limit if name not in error.instance]
-            return Violation(pointer, "required and missing: " + ", ".join(missing), "give it a value")
+            return Violation(pointer, "required but missing: " + ", ".join(missing), "provide a value")
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             unknown = sorted(str(name) for name in error.instance if name not in known)
             return Violation(
                 pointer,
                 "unknown: " + ", ".join(ascii(name)[1:-1][:60] for name in unknown),
-                "known here: " + (", ".join(known) or "nothing"),
+                "must be one of: " + ", ".join(known) if known else "must be empty",
             )
         case "type":
-            wanted = limit if isinstance(limit, str) else " or ".join(limit)
-            return Violation(pointer, f"is {_type_name(error.instance)}", f"must be {wanted}")
+            return Violation(
+                pointer,
+                f"is {_type_name(error.instance)}",
+                f"must be {_type_names([error.schema])}" if limit != "a file" else "must be a file",
+            )
         case "enum" | "const":
             choices = limit if isinstance(limit, list) else [limit]
             return Violation(
-                pointer, "is none of the allowed values", "one of " + ", ".join(map(repr, choices))
+                pointer, "is not an allowed value", "must be one of: " + ", ".join(map(repr, choices))
             )
         case "maxLength" | "x-maxTextLength":
-            return Violation(pointer, error.message, f"at most {limit:,} are allowed; shorten it")
+            return Violation(pointer, error.message, f"at most {limit:,} are allowed: shorten it")
         case "anyOf" | "oneOf":
-            kinds = [branch.get("type", branch.get("enum", branch.get("const"))) for branch in limit]
-            return Violation(pointer, f"is {_type_name(error.instance)}", f"must be one of {kinds}")
+            kinds = _type_names(limit)
+            return Violation(
+                pointer, f"is {_type_name(error.instance)}", f"must be {kinds or 'another type'}"
+            )
         case "x-contentTypes":
             return Violation(pointer, error.message, "must be " + " or ".join(limit))
         case "x-maxBytes":
-            return Violation(pointer, error.message, f"at most {limit:,} are allowed; send a smaller file")
+            return Violation(pointer, error.message, f"at most {limit:,} are allowed: use a smaller file")
         case "minLength" | "minItems" | "minProperties":
-            return Violation(pointer, "is too short or empty", f"at least {limit} needed")
+            return Violation(pointer, "is too short or empty", f"at least {limit} required")
         case "maxItems" | "maxProperties":
             return Violation(
                 pointer, f"has {len(error.instance):,} entries", f"at most {limit:,} are allowed"
             )
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            return Violation(pointer, f"is {error.instance}", f"{error.validator} is {limit}")
+        case "minimum" | "maximum":
+            bound = "at least" if error.validator == "minimum" else "at most"
+            return Violation(pointer, f"is {error.instance}", f"must be {bound} {limit}")
         case "pattern" | "format":
             return Violation(
-                pointer, "has the wrong form", error.schema.get("x-form") or f"must be like {limit}"
+                pointer, "has the wrong format", error.schema.get("x-form") or f"must match {limit}"
             )
         case _:
-            return Violation(pointer, f"breaks {error.validator}", f"{error.validator}: {limit!r}"[:200])
+            return Violation(pointer, f"violates {error.validator}", f"{error.validator}: {limit!r}"[:200])
 
 
 def _nearest_branch(error: ValidationError) -> list[ValidationError]:
-    """Of several alternatives, the one whose type the value has: the one that its author meant."""
+    """Return the errors of the first alternative whose type matches the value: the one its author meant."""
     branches: dict[int, list[ValidationError]] = {}
     for suberror in error.context:
         branches.setdefault(suberror.relative_schema_path[0], []).append(suberror)
@@ -215,6 +223,24 @@ def _nearest_branch(error: ValidationError) -> list[ValidationError]:
     return meant[0] if meant else []
 
 
+_TYPES = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a string",
+    "boolean": "a boolean",
+    "integer": "an integer",
+    "number": "a number",
+}
+
+
+def _type_names(schemas: Iterable[Json]) -> str:
+    """Return the types that schemas accept as text for an error message, such as ``a string or a list``."""
+    given = (schema.get("type", []) for schema in schemas)
+    types = (name for each in given for name in ([each] if isinstance(each, str) else each))
+    return " or ".join(dict.fromkeys(_TYPES.get(name, name) for name in types))
+
+
 def _type_name(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number"}
-    return names.get(type(value), "empty" if value is None else type(value).__name__)
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    kind = names.get(type(value))
+    return _TYPES[kind] if kind else "empty" if value is None else type(value).__name__

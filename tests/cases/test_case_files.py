@@ -51,7 +51,7 @@ def test_a_case_file_is_read_unchanged(suffix, tmp_path):
         ("case.json", b"{\n  broken", "line 2 is not valid JSON"),
         ("case.yaml", b"a: b\nc: [", "line 2 is not valid YAML"),
         ("case.yaml", b"\x80\x81", "byte 1 is not UTF-8"),
-        ("case.json", b"[]", "must be object"),
+        ("case.json", b"[]", "must be an object"),
         (
             "case.yaml",
             b"provider: stripe\ndispute: du_1\nevidence: {service_date: 20260322}\n",

@@ -63,7 +63,7 @@ def test_lines_are_read_across_the_pieces_of_a_file(cases):
     ("line", "message"),
     [
         (b"{broken", "not valid JSON"),
-        (b"[1, 2]", "must be object"),
+        (b"[1, 2]", "must be an object"),
         (b"[" * 100_000, "deep"),
         (b'"\x80"', "not UTF-8"),
         (b'{"provider": "stripe"}', "evidence"),

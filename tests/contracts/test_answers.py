@@ -18,9 +18,10 @@ from requests.structures import CaseInsensitiveDict
 from dispute_provider._apis.api import Api, Listing
 from dispute_provider._apis.moov import MoovApi
 from dispute_provider._apis.stripe import StripeApi
-from dispute_provider._contracts.answers import Answer, read_answer, redact, retry_after_seconds
+from dispute_provider._contracts.answers import Answer, read_answer, redact
 from dispute_provider._contracts.contract import Operation, Request, encode, load
 from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.headers import retry_after_seconds
 from dispute_provider._evidence.snapshot import Dispute, Snapshot
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError

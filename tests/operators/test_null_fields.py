@@ -75,7 +75,7 @@ def test_only_a_null_that_is_needed_makes_a_dispute_unreadable(
         except ApiError as error:
             fatal[pointer] = str(error)
     assert fatal.keys() == NEEDED[kind], f"{len(fatal)} of {len(paths)} are fatal"
-    assert all(pointer in error and "send again" not in error for pointer, error in fatal.items())
+    assert all(pointer in error and "try again" not in error for pointer, error in fatal.items())
 
 
 def test_a_null_in_a_listing_of_moov_leaves_every_dispute_listed(

@@ -34,7 +34,7 @@ def test_an_odd_dispute_of_moov_is_handed_out_as_it_came(sandbox: Sandbox, moov_
     assert found["networkReasonDescription"] is None
     assert found["transfer"] == "[redacted: 1 characters]"
     assert "/networkReasonCode is null" in str(logged)
-    assert "/transfer is a string, must be object: left out" in str(logged)
+    assert "/transfer is a string, must be an object: left out" in str(logged)
     assert "networkReasonDescription" not in str(logged)
     assert run(MoovSubmitDisputeEvidenceOperator(task_id="send", dispute_id=dispute))["disputeID"] == dispute
 
@@ -66,7 +66,7 @@ def test_what_is_needed_is_named_and_asked_for_once(
     sandbox.odd(of=dispute, **how)
     with pytest.raises(UnreadableAnswerError, match=r"/status is (missing|null|a number)") as caught:
         run(StripeGetDisputeOperator(task_id="get", dispute=dispute))
-    assert "send again" not in str(caught.value)
+    assert "try again" not in str(caught.value)
     assert len(sandbox.journal(operation="GetDisputesDispute")) == 1
 
 

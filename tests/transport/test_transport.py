@@ -164,7 +164,7 @@ def test_what_moov_cannot_take_back_is_sent_exactly_once(
     operation: str, fault: dict[str, Any], driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str]
 ) -> None:
     sandbox.fault(operation=operation, times=None, **fault)
-    with pytest.raises(AmbiguousError, match="do not send again"):
+    with pytest.raises(AmbiguousError, match="do not resend"):
         driver.call("moov", operation, **moov_dispute)
     assert len(sandbox.journal(operation=operation)) == 1
 

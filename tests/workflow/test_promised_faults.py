@@ -98,8 +98,8 @@ def test_staging_can_be_repeated_after_a_500(engine, sandbox, stripe_connection,
 
     held = stage(engine, stripe_connection)
 
-    assert "do not send again" not in held["reason"]
-    assert "do not send again" not in capfd.readouterr().out
+    assert "do not resend" not in held["reason"]
+    assert "do not resend" not in capfd.readouterr().out
     assert "clear the task" in advice(held, "clear the task; staging continues from what has arrived")
     sandbox.clear_faults()
     assert stage(engine, stripe_connection)["state"] == "staged"

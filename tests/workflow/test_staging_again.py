@@ -188,7 +188,7 @@ def test_the_log_of_a_failed_staging_names_the_remedy(engine, sandbox, connectio
     record = records(engine, run)["du_1"]
     assert record["state"] == "held"
     assert "clear the task; staging continues from what has arrived" in record["reason"]
-    assert "do not send again" not in capfd.readouterr().out
+    assert "do not resend" not in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("broken_store")
