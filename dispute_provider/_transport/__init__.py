@@ -1,1 +1,1 @@
-"""One client: pools of connections, limits, retries."""
+"""The asynchronous client: connection pools, rate limits and retries."""

@@ -1,4 +1,4 @@
-"""Define what a request needs to have before it may be written: a claim on what it changes."""
+"""Define the claim on a dispute that a request needs before it may change it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dispute_provider.exceptions import ApiError
 
 
 class NotClaimedError(ApiError):
-    """Another task has claimed the dispute, or the claim has lapsed: this request was not sent.
+    """The request was not sent: another task holds the claim on the dispute, or the claim has expired.
 
-    :param is_lost: whether another claim stands in the way; otherwise this one took too long, and may be made
-        again.
+    :param is_lost: whether another task holds the claim; if False, the claim has expired and can be renewed.
     """
 
-    advice = "nothing; the next try reads the dispute again"
+    advice = "nothing: the next try reads the dispute again"
 
     def __init__(
         self, message: str, *, operation: str, is_lost: bool, retry_after: float | None = None
@@ -24,17 +23,18 @@ class NotClaimedError(ApiError):
 
 
 class WriteClaim(Protocol):
-    """The right to write to one dispute for a short time."""
+    """A claim: the right to change one dispute for a short time."""
 
     async def acquire(self, operation: str) -> None:
-        """Acquire the claim, or renew it; called as the last step before the request is written.
+        """Acquire or renew the claim. Called before the connection is opened.
 
-        :param operation: the API's operationId, for errors.
-        :raises NotClaimedError: if another claim stands in the way.
+        :param operation: the ``operationId``, for error messages.
+        :raises NotClaimedError: if another task holds the claim.
         """
 
     def check(self, operation: str) -> None:
-        """Raise if the claim has lapsed; called just before the first byte is written.
+        """Check that the claim has not expired. Called immediately before the first byte is written.
 
-        :raises NotClaimedError: if it has.
+        :param operation: the ``operationId``, for error messages.
+        :raises NotClaimedError: if the claim has expired.
         """

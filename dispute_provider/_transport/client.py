@@ -1,4 +1,4 @@
-"""The client: every call of this package goes through it, under its connection's rate limit."""
+"""Send every request of this package, within the rate limit of its connection."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ _log = logging.getLogger(__name__)
 
 
 class Client:
-    """Sends requests on one connection, many side by side; open it with ``async with``.
+    """The client of one connection. It sends many requests concurrently; open it with ``async with``.
 
-    Tests and fault campaigns put their own transport, sleep and clock in place of these.
+    Tests replace ``transport``, ``sleep`` and ``clock``.
 
-    :param read_error: reads the API's error bodies; by default nothing is read of them.
-    :cvar transport: makes what sends.
-    :cvar sleep: waits so many seconds.
-    :cvar clock: seconds that only grow.
-    :ivar unusable: why nothing may be sent; every call meets this error. None while there is no such reason.
+    :param settings: the connection's settings.
+    :param read_error: reads the API's error bodies; by default, they are ignored.
+    :cvar transport: creates the transport that sends requests.
+    :cvar sleep: waits for a number of seconds.
+    :cvar clock: returns monotonic time in seconds.
+    :ivar unusable: the error that every call raises instead of sending; None, the default, to send.
     """
 
     transport: ClassVar[Callable[[ConnectionSettings], Transport]] = HttpTransport
@@ -60,9 +61,9 @@ class Client:
         self._warned: set[tuple[str, str]] = set()
 
     async def __aenter__(self) -> Self:
-        """Open it.
+        """Create the transport.
 
-        :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+        :raises ConnectionConfigError: if a certificate file of the connection cannot be used.
         """
         self._transport = type(self).transport(self.settings)
         return self
@@ -73,12 +74,13 @@ class Client:
             self._transport = None
 
     async def send(self, request: Request, authorization: str, claim: WriteClaim | None = None) -> Answer:
-        """Send a request; again, after a pause, where that does no harm and may help.
+        """Send a request, with up to three retries if they are safe and may help.
 
-        :param authorization: the value of its Authorization header.
-        :param claim: taken before each attempt, and checked as it is written; None, the default, for a
-            request that needs none.
-        :raises ApiError: one of the tree.
+        :param authorization: value of the Authorization header.
+        :param claim: taken before each attempt, and checked again immediately before the request is written;
+            None, the default, for a request that changes no dispute.
+        :raises ApiError: if no attempt succeeds. After an ambiguous attempt, it is the error of that attempt.
+        :raises RuntimeError: if the client is not open.
         """
         if self.unusable:
             raise self.unusable
@@ -140,7 +142,7 @@ class Client:
         return answer
 
     def _warn(self, operation: str, answer: Answer) -> None:
-        """Log what is odd in an answer, each oddity once for a session, whichever item of a list has it."""
+        """Log the warnings of an answer. Each warning is logged once, and not for every item of a list."""
         for warning in answer.warnings:
             kind = (operation, _INDEX.sub("/…", warning))
             if kind not in self._warned:

@@ -1,4 +1,4 @@
-"""Define the settings of a checked connection, for every call on it."""
+"""Define the settings that a validated connection provides for its calls."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from dispute_provider.exceptions import ConnectionConfigError
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """A checked connection.
+    """The settings of a validated connection.
 
-    :param base_url: replaces the API's own hosts (a loopback stand-in or a gateway); None for the real API.
-    :param authorization: value of the Authorization header that the key itself gives.
-    :param headers: values for the contract's header parameters: version, account, origin.
-    :param account: Stripe Connect account or Moov platform account.
-    :param rate: requests per second at most, of one task.
-    :param endpoint_rate: of these, requests per second to one endpoint; None where no such limit is known.
-    :param file_rate: requests per second for files, where they count apart.
-    :param oauth: whether to work with a minted token in place of the key.
-    :param network: proxy and certificates of every call.
+    :param connection: id of the Airflow connection.
+    :param base_url: replaces the API's own hosts (with a stand-in or a gateway); None for the API itself.
+    :param authorization: value of the Authorization header for the connection's key.
+    :param headers: values of the contract's header parameters, such as version and origin.
+    :param account: the account to act for by default; None for the key's own account, or for an API without
+        accounts.
+    :param live: whether the connection is in live mode.
+    :param rate: maximum number of requests per second from one task.
+    :param oauth: whether to use an OAuth token in place of the key; False by default.
+    :param endpoint_rate: maximum number of requests per second to one operation, within ``rate``; None, the
+        default, for no such limit.
+    :param file_rate: maximum number of requests per second by operations with ``x-file-rate``, in addition to
+        ``rate``; None, the default, to count them within ``rate``.
+    :param network: proxy and certificates for every call.
     """
 
     connection: str
@@ -39,7 +44,7 @@ class ConnectionSettings:
     network: Network = field(default_factory=Network)
 
     def tls(self) -> ssl.SSLContext | None:
-        """What to verify certificates with; None for a stand-in that is reached without encryption.
+        """Return the TLS context for every call; None for a stand-in without encryption.
 
         :raises ConnectionConfigError: if a certificate file cannot be used.
         """
@@ -49,7 +54,12 @@ class ConnectionSettings:
 
 
 def refused(connection: str, problem: str, remedy: str) -> ConnectionConfigError:
-    """An error that names the connection, what is wrong with it and what to do."""
+    """Return the error for a connection that must not be used.
+
+    :param connection: id of the connection.
+    :param problem: what is wrong, without a full stop.
+    :param remedy: what the user should do, without a full stop.
+    """
     return ConnectionConfigError(
         f"connection {connection!r} refused, nothing was sent: {problem}. To do: {remedy}."
     )

@@ -1,4 +1,4 @@
-"""The transport over the network, by aiohttp."""
+"""Send requests over the network with aiohttp."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from dispute_provider._transport.transport import (
     NotConnectedError,
 )
 
-# ClientHttpProxyError: a proxy's answer to CONNECT, other than that it connected.
+# ClientHttpProxyError: the proxy refused CONNECT.
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 _PIECE = 1 << 16
 
 
 class HttpTransport:
-    """Connects as a connection's settings say: through its proxy, with its certificates.
+    """The :class:`~dispute_provider._transport.transport.Transport` that uses the network.
 
-    To be made in a running event loop. See :class:`~dispute_provider._transport.transport.Transport`.
+    Create it in a running event loop.
 
-    :param connector: makes the connections; None, the default, for those of the network.
-    :raises ConnectionConfigError: if a certificate file that the settings name cannot be used.
+    :param settings: name the proxy and the certificates.
+    :param connector: creates the connections; None, the default, for aiohttp's own.
+    :raises ConnectionConfigError: if a certificate file in the settings cannot be used.
     """
 
     def __init__(self, settings: ConnectionSettings, connector: aiohttp.BaseConnector | None = None) -> None:
         self._network = settings.network
-        # True is for connections without TLS, where it has no meaning.
+        # aiohttp ignores True for connections without TLS.
         self._tls: ssl.SSLContext | bool = settings.tls() or True
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # A request without a body has no type.
+            # Otherwise aiohttp sends a content type even without a body.
             skip_auto_headers=("Content-Type",),
             trace_configs=[_checking()],
             timeout=aiohttp.ClientTimeout(
@@ -75,7 +76,7 @@ class HttpTransport:
 
 
 def _checking() -> aiohttp.TraceConfig:
-    """Return the trace that calls a request's check: aiohttp sends this signal just before it writes."""
+    """Return a trace that calls a request's check. aiohttp emits this signal immediately before it writes."""
 
     async def check(
         session: aiohttp.ClientSession,
@@ -91,8 +92,8 @@ def _checking() -> aiohttp.TraceConfig:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """What was answered; of what is too large, a little more than is allowed."""
-    # Most answers say how long they are. Of a compressed one that says nothing of what it unfolds to.
+    """Read the body of a response. Stop soon after the limit, so that the caller can detect the excess."""
+    # Content-Length is the size before decompression, so it does not help with a compressed body.
     packed = "Content-Encoding" in response.headers
     if not packed and (response.content_length or inf) <= timeouts.LARGEST_RESPONSE:
         return await response.read()

@@ -1,11 +1,12 @@
-"""Rates that are not exceeded: of each endpoint, of all together, and of files apart.
+"""Keep requests within the rate limits: overall, per endpoint, and for files.
 
-A limiter knows of its own task only. So what a connection's ``rate_limit`` says is what one task may send.
-Tasks that work on one connection at a time share the API's rate by a pool: of one slot, so that they come
-one after the other (a batch takes the whole rate by itself, and two of them at once gain nothing); or of a
-few, with the API's rate divided by that number as the connection's ``rate_limit``. A pool is what Airflow has
-for it, it holds across machines, and it needs no server that counts. Whoever else uses the account's rate is
-noticed by being refused (429): then this task goes at less than its rate, and comes back little by little.
+A limiter applies to a single task, and so does the ``rate_limit`` of a connection. To share the API's rate
+between tasks that run at the same time, use an Airflow pool, which works across machines. With one slot, the
+tasks run one after the other; this loses nothing, because a batch uses the whole rate. With N slots, set
+``rate_limit`` to the API's rate divided by N.
+
+If the API refuses a request (429), another client is using the same rate. The limiter then slows down, and
+recovers gradually.
 """
 
 from __future__ import annotations
@@ -18,26 +19,28 @@ from math import inf
 from dispute_provider._contracts.contract import Operation
 from dispute_provider._transport.connection_settings import ConnectionSettings
 
-# A request may take longer on its way than the one a second after it: seconds that this always comes to, and
-# at most. In between, it is what its answer took longer than those that come quickly.
+# A request may take longer to arrive than the one a second after it, so that both arrive within one second.
+# This is the allowance for it in seconds, at least and at most. In between, it is the time by which the
+# answer took longer than a quick one.
 _JITTER, _MOST_JITTER = 0.002, 0.25
-# Turns that are late by up to so many seconds are made up for; what is more was a pause.
+# Seconds of delay that are caught up. A longer delay was a pause, and is not.
 _LATE = 0.1
-# The part of its rate that is left to whom a request was refused, as often as that happens; the least of it;
-# and what comes back each second.
+# Each refusal reduces the rate to this share of it, but not below the second share of the full rate. The
+# third is the share that is recovered per second.
 _SLOWED, _LEAST_SHARE, _RECOVERY = 0.75, 0.05, 0.1
-# How much one answer changes what counts as quick: a slow one, and a quicker one.
+# The weight of one answer in the estimate of a quick answer's time: of a slower one, and of a quicker one.
 _SLOWER, _QUICKER = 0.01, 0.5
-# For so many seconds no answer is taken for quick: a batch opens its connections then.
+# Seconds after the first answer in which none counts as quick, because the connections are still being
+# opened.
 _OPENING = 2.0
 
 
 @dataclass(slots=True)
 class Turn:
-    """One request.
+    """The permission to send one request. Times are in seconds on the event loop's clock.
 
-    :param taken: when it was sent.
-    :param counts_from: when it can have arrived at the latest, as far as is known.
+    :param taken: when the request was sent.
+    :param counts_from: the latest time at which it can have arrived, as far as is known.
     """
 
     taken: float
@@ -45,10 +48,12 @@ class Turn:
 
 
 class _Rate:
-    """A number of turns per second.
+    """A maximum number of turns per second.
 
-    They are spaced evenly, by the clock and not by one another, so that late timers do not add up; and no
-    second has more of them, whatever was late.
+    Turns are spaced evenly. Their times follow the clock and not the previous turn, so that delays of timers
+    don't add up. No period of one second contains more turns than the maximum, whatever the delays.
+
+    :param rate: turns per second.
     """
 
     def __init__(self, rate: float) -> None:
@@ -62,13 +67,14 @@ class _Rate:
         self._slowed = -inf
 
     async def pause(self) -> None:
-        """Wait until there is a turn; only whoever holds the lock."""
+        """Wait until a turn is free. The caller must hold the lock."""
         now = asyncio.get_running_loop().time
-        # A timer can also be early.
+        # A loop, because a timer can also fire early.
         while (free_at := self._free_at()) > now():  # noqa: ASYNC110  # for a time, not for an event
             await asyncio.sleep(free_at - now())
 
     def take(self, turn: Turn) -> None:
+        """Count a turn."""
         now = turn.taken
         gap = self._gap / self._recovered(now)
         planned = self._next + gap
@@ -76,7 +82,7 @@ class _Rate:
         self._turns.append(turn)
 
     def slow(self, now: float) -> None:
-        """Go slower; refusals that come together count once."""
+        """Reduce the rate. Refusals within one second count once."""
         if now - self._slowed > 1.0:
             self._share = max(_LEAST_SHARE, self._recovered(now) * _SLOWED)
             self._slowed = now
@@ -91,18 +97,21 @@ class _Rate:
 
 
 class Limiter:
-    """Gives turns, in the order in which they are asked for at each endpoint."""
+    """Assigns turns, in the order of the requests to each endpoint.
+
+    :param settings: the rates of the connection.
+    """
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._all = _Rate(settings.rate)
         self._files = _Rate(settings.file_rate) if settings.file_rate else self._all
         self._endpoint_rate = settings.endpoint_rate
         self._endpoints: dict[str, _Rate] = {}
-        # By operation, what a quick answer takes, and when the first came.
+        # By operation: the time that a quick answer takes, and when the first answer arrived.
         self._quick: dict[str, tuple[float, float]] = {}
 
     async def turn(self, operation: Operation) -> Turn:
-        """Wait for a turn."""
+        """Wait for a turn, and take it."""
         shared, own = self._rates(operation)
         async with own.lock:
             await own.pause()
@@ -113,13 +122,14 @@ class Limiter:
                 return self._take(own, shared)
 
     def answered(self, operation: Operation, turn: Turn) -> None:
-        """Its answer begins to arrive: what it took longer than others, it may have taken on its way."""
+        """Note that an answer has arrived. If it was slow, its request may have been slow to arrive, too."""
         now = asyncio.get_running_loop().time()
         took = now - turn.taken
         quick, since = self._quick.get(operation.id, (took, now))
         excess = took - quick
         if now - since < _OPENING:
-            # Those that open a connection arrive late, and nothing quicker is known yet to compare them with.
+            # Requests that open a connection arrive late, and there is no quicker answer to compare them with
+            # yet.
             turn.counts_from = turn.taken + min(took, _MOST_JITTER)
             self._quick[operation.id] = min(quick, took), since
             return
@@ -127,7 +137,7 @@ class Limiter:
         self._quick[operation.id] = quick + excess * (_SLOWER if excess > 0 else _QUICKER), since
 
     def slow(self, operation: Operation) -> None:
-        """The API has refused a request as one too many."""
+        """Slow down, because the API has refused a request (429)."""
         now = asyncio.get_running_loop().time()
         for rate in {*self._rates(operation)}:
             rate.slow(now)
@@ -140,7 +150,7 @@ class Limiter:
         return turn
 
     def _rates(self, operation: Operation) -> tuple[_Rate, _Rate]:
-        """What all such calls share, and what this endpoint has; the same where it has none."""
+        """Return the rate shared by all such operations, and the one of this operation; may be the same."""
         if operation.has_file_rate:
             return self._files, self._files
         if self._endpoint_rate is None:

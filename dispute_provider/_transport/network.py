@@ -1,7 +1,7 @@
-"""How calls reach an API: the proxy, the certificates to trust, the certificate to present.
+"""Read the network settings of a connection: the proxy, the trusted certificates and the client certificate.
 
-Both HTTP clients take these settings from here, so that *Test* and the tasks connect in the same way. A
-connection's extras win over the environment.
+Both HTTP clients use them, so that the *Test* button connects as tasks do. The connection's extras take
+precedence over environment variables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import certifi
 from dispute_provider.exceptions import ConnectionConfigError
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-# Makes the error about a problem and its remedy.
+# Returns the error for a problem and its remedy.
 Refuse = Callable[[str, str], ConnectionConfigError]
 
 
@@ -30,15 +30,15 @@ Refuse = Callable[[str, str], ConnectionConfigError]
 class Network:
     """The network settings of one connection.
 
-    :param proxy: address of an HTTP proxy without user and password; None to connect directly.
-    :param proxy_headers: headers for the proxy alone: its user and password.
-    :param no_proxy: hosts that are reached directly, as in ``NO_PROXY``; empty where the connection itself
-        names the proxy.
-    :param ca_bundle: file or folder of the only authorities to trust; None for those of the system and of
-        certifi.
-    :param ca_source: the extra or variable that names ``ca_bundle``, for messages.
-    :param client_cert: PEM file of a certificate to present, and of its key; None for no key file where the
-        first holds both.
+    :param proxy: URL of an HTTP proxy, without user and password; None, the default, to connect directly.
+    :param proxy_headers: headers for the proxy only: its user and password.
+    :param no_proxy: hosts to connect to directly, as in ``NO_PROXY``. Empty if the connection itself names
+        the proxy: ``NO_PROXY`` is then ignored.
+    :param ca_bundle: PEM file, or folder of such files, with the only authorities to trust; None, the
+        default, to trust those of the system and of certifi.
+    :param ca_source: the extra or variable that ``ca_bundle`` comes from, for error messages.
+    :param client_cert: PEM file of the client certificate, and that of its key. The second is None if the
+        first contains both.
     """
 
     proxy: str | None = None
@@ -49,10 +49,9 @@ class Network:
     client_cert: tuple[str, str | None] | None = None
 
     def proxy_for(self, url: str) -> str | None:
-        """The proxy through which a URL is reached, None for a direct connection.
+        """Return the proxy for a URL; None for a direct connection.
 
-        Loopback never goes through a proxy: a stand-in there may be reached with http, and the proxy would
-        read the key.
+        Loopback addresses never use a proxy: a stand-in may use plain HTTP, so the proxy could read the key.
         """
         if self.proxy is None:
             return None
@@ -63,40 +62,40 @@ class Network:
         return self.proxy
 
     def tls(self, refuse: Refuse) -> ssl.SSLContext:
-        """What both clients verify certificates with.
+        """Return the TLS context for both HTTP clients.
 
-        :param refuse: makes the error about a problem and its remedy.
-        :raises ConnectionConfigError: if a file that the settings name cannot be used.
+        :param refuse: returns the error for a problem and its remedy.
+        :raises ConnectionConfigError: if a certificate file cannot be used.
         """
         try:
             context = _trusting(self.ca_bundle)
         except OSError as error:
-            problem = f"{self.ca_source} names {self.ca_bundle}, which holds no certificates that can be read"
+            problem = f"{self.ca_source} is {self.ca_bundle}, which contains no readable certificates"
             raise refuse(f"{problem} ({_short(error)})", f"correct {self.ca_source}") from None
         if self.client_cert:
             certificate, key = self.client_cert
             try:
-                # Without a password, OpenSSL would ask for one on the terminal.
+                # Without this argument, OpenSSL would prompt for a password on the terminal.
                 context.load_cert_chain(certificate, key, password="")
             except OSError as error:
                 problem = f"client_cert cannot be used: {_short(error)}"
                 remedy = (
-                    "name a PEM file with a certificate and its unencrypted key, or two files, "
-                    "certificate.pem,key.pem"
+                    "set client_cert to a PEM file with a certificate and its unencrypted key, or to two "
+                    "files, certificate.pem,key.pem"
                 )
                 raise refuse(problem, remedy) from None
         return context
 
 
 def network(extras: Mapping[str, Any], refuse: Refuse) -> Network:
-    """Read the network settings of a connection: its extras, else the environment.
+    """Read the network settings from the extras of a connection, or else from the environment.
 
-    The variables are ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` (in lower case as well), and
-    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``SSL_CERT_FILE``.
+    The environment variables are ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` (or in lower case), and
+    ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` and ``SSL_CERT_FILE``, the first of which takes precedence.
 
-    :param extras: ``proxy``, ``ca_bundle``, ``client_cert``, each of which may be blank or absent.
-    :param refuse: makes the error about a problem and its remedy.
-    :raises ConnectionConfigError: if one of them cannot be used.
+    :param extras: may contain ``proxy``, ``ca_bundle`` and ``client_cert``. Blank ones are ignored.
+    :param refuse: returns the error for a problem and its remedy.
+    :raises ConnectionConfigError: if a setting is malformed.
     """
     given = {name: _text(name, extras.get(name), refuse) for name in ("proxy", "ca_bundle", "client_cert")}
     named = ("proxy", given["proxy"], ())
@@ -115,7 +114,7 @@ def network(extras: Mapping[str, Any], refuse: Refuse) -> Network:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or address."""
+    """Return whether a host name or address is that of this machine."""
     if host == "localhost":
         return True
     try:
@@ -128,13 +127,13 @@ def _text(name: str, value: Any, refuse: Refuse) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise refuse(f"its {name} is not a text", f"correct {name}")
+        raise refuse(f"its {name} is not a string", f"correct {name}")
     return value.strip()
 
 
 def _environment_proxy() -> tuple[str, str | None, tuple[str, ...]]:
-    """The variable that names a proxy for https, its value, and the hosts of ``NO_PROXY``."""
-    # Of the environment alone: macOS's own settings cannot be read safely in a forked process.
+    """Return the environment variable of the HTTPS proxy, its value, and the hosts in ``NO_PROXY``."""
+    # Not getproxies(): reading the settings of macOS is unsafe in a forked process.
     found = getproxies_environment()
     no_proxy = tuple(name for name in found.get("no", "").replace(" ", "").split(",") if name)
     source = "HTTPS_PROXY" if "https" in found else "ALL_PROXY"
@@ -142,14 +141,14 @@ def _environment_proxy() -> tuple[str, str | None, tuple[str, ...]]:
 
 
 def _proxy(source: str, address: str, refuse: Refuse) -> tuple[str, dict[str, str]]:
-    """A proxy's address without user and password, and the header that these make."""
+    """Return a proxy's URL without user and password, and the header with them."""
     parts = _split(source, address if "://" in address else f"http://{address}", refuse)
     remedy = f"correct {source}: http://host:port, or http://user:password@host:port"
     if parts.scheme != "http":
-        problem = f"{source} names a proxy of type {parts.scheme}, only http proxies are supported"
+        problem = f"{source} is a proxy of type {parts.scheme}, but only http proxies are supported"
         raise refuse(problem, remedy)
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise refuse(f"{source} is not the address of a proxy", remedy)
+        raise refuse(f"{source} is not the URL of a proxy", remedy)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     plain = f"http://{host}:{parts.port or 80}"
     if parts.username is None:
@@ -163,14 +162,14 @@ def _proxy(source: str, address: str, refuse: Refuse) -> tuple[str, dict[str, st
 def _split(source: str, address: str, refuse: Refuse) -> SplitResult:
     try:
         parts = urlsplit(address)
-        parts.port  # noqa: B018  # reading it checks it
+        parts.port  # noqa: B018  # reading it validates it
     except ValueError:
-        raise refuse(f"{source} is not the address of a proxy", f"correct {source}") from None
+        raise refuse(f"{source} is not the URL of a proxy", f"correct {source}") from None
     return parts
 
 
 def _mask(*secrets: str) -> None:
-    """Keep secrets out of Airflow's logs."""
+    """Mask secrets in Airflow's logs."""
     from airflow.sdk.log import mask_secret
 
     for secret in filter(None, secrets):
@@ -183,7 +182,7 @@ def _client_cert(given: str) -> tuple[str, str | None] | None:
 
 
 def _bypasses(host: str, port: int | None, no_proxy: Iterable[str]) -> bool:
-    """Whether ``NO_PROXY`` names a host: itself, its domain, host:port, ``*``, an address or a network."""
+    """Return whether ``NO_PROXY`` matches a host: by name, domain, host:port, ``*``, address or network."""
     host = host.lower()
     names = {host, f"{host}:{port or 443}"}
     for entry in no_proxy:
@@ -203,9 +202,9 @@ def _in_network(host: str, entry: str) -> bool:
 
 
 def _trusting(bundle: str | None) -> ssl.SSLContext:
-    """A context that trusts the authorities of a file or folder, by default the system's and certifi's."""
+    """Return a TLS context that trusts a file or folder; for None, the system's and certifi's authorities."""
     if bundle is None:
-        # requests trusts certifi's, aiohttp the system's: with both, neither client loses any.
+        # requests trusts certifi's authorities, and aiohttp the system's. Trust both with both clients.
         context = ssl.create_default_context()
         context.load_verify_locations(cafile=certifi.where())
         return context

@@ -1,6 +1,4 @@
-"""When a request is sent again: where nothing can have happened, or where the contract says that it does no
-harm. Pure, but for the clock.
-"""
+"""Decide whether to resend a request: only if nothing can have happened, or if the contract allows it."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ _BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
 
 
 def may_resend(request: Request, error: BaseException) -> bool:
-    """Whether sending the very same request again can do no harm and may help."""
+    """Return whether resending the same request is safe and may help."""
     if not isinstance(error, ApiError) or error.should_retry is False:
         return False
     if (error.retry_after or 0.0) > _LONGEST_WAIT:
@@ -35,7 +33,7 @@ def may_resend(request: Request, error: BaseException) -> bool:
     if isinstance(error, UnreachableError):
         return True
     if request.is_final and not request.key:
-        # Whatever was answered, a gateway may have answered it after the API had acted.
+        # Whatever the answer, a gateway may have sent it after the API had acted.
         return False
     if isinstance(error, RateLimitedError):
         return True
@@ -43,7 +41,7 @@ def may_resend(request: Request, error: BaseException) -> bool:
         case "resend":
             return isinstance(error, ServerError)
         case "resend-same-key":
-            # A conflict under the same key is our own earlier attempt, still at work.
+            # A conflict with the same key is our own earlier attempt, still in progress.
             mendable = isinstance(error, AmbiguousError | ConflictError)
             return mendable and bool(request.key)
         case _:
@@ -57,13 +55,12 @@ def _wait(state: RetryCallState) -> float:
 
 
 class Attempts:
-    """The attempts at one call after the first: when to make another, and what they come to.
+    """The attempts at one call after its first one has failed.
 
-    Most calls need none, and are spared the cost of what makes them.
-
-    :param error: how the first attempt failed.
-    :param is_claimed: whether the request is a final call under a claim: whoever claimed it reads the dispute
-        before it is sent again, so that only one that was never sent is sent again here.
+    :param request: the request to resend.
+    :param error: the error of the first attempt.
+    :param is_claimed: whether the request is a final call under a claim. The holder of the claim reads the
+        dispute before it resends such a call, so here it is resent only if it was never sent.
     """
 
     def __init__(self, request: Request, error: ApiError, *, is_claimed: bool) -> None:
@@ -74,13 +71,14 @@ class Attempts:
         self._refused: ApiError | None = None
 
     def raise_first(self) -> None:
-        """The first attempt, which was made already; from then on nothing."""
+        """Raise the error of the first attempt, once. It stands in for that attempt in tenacity's loop."""
         error, self._first = self._first, None
         if error is not None:
             raise error
 
     @property
     def policy(self) -> dict[str, Any]:
+        """The arguments for tenacity."""
         return {"stop": stop_after_attempt(_ATTEMPTS), "wait": _wait, "retry": self._again, "reraise": True}
 
     def _again(self, state: RetryCallState) -> bool:
@@ -94,12 +92,15 @@ class Attempts:
         return error is not None and may_resend(self._request, error)
 
     def answered(self, answer: Answer) -> Answer:
-        """Return the answer, marked as in doubt where an earlier attempt may have been carried out."""
+        """Return an answer, marked ``in_doubt`` if an earlier attempt may have been carried out."""
         in_doubt = isinstance(self._unclear, AmbiguousError) or isinstance(self._refused, RateLimitedError)
         return replace(answer, in_doubt=True) if in_doubt else answer
 
     def failed(self, last: ApiError) -> ApiError:
-        """Return the error to raise: of all attempts, the one that leaves the most in doubt."""
+        """Return the error to raise: that of the attempt whose effect is least certain.
+
+        :param last: the error of the last attempt.
+        """
         if isinstance(last, UnreachableError):
             return self._unclear or self._refused or last
         return self._unclear or last

@@ -1,12 +1,12 @@
-"""Define the timeouts of a call, and the largest response."""
+"""Define the timeouts of a call, and the maximum size of a response."""
 
 from __future__ import annotations
 
-# Seconds until there is a connection, and between two pieces of a response.
+# Seconds to wait for a connection, and between two chunks of a response.
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 80.0
-# So many seconds after nobody waits for it any more, a request has arrived or never will: twice the longest
-# time limit.
+# Seconds after a timeout. By then, the request has arrived or never will: twice the longest timeout, and 20 s
+# more.
 SETTLED_AFTER = 180.0
-# Bytes of a response.
+# Maximum size of a response, in bytes.
 LARGEST_RESPONSE = 16 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""The seam between requests and the network: one method, which tests and fault campaigns can replace."""
+"""Define the interface between requests and the network, which tests replace."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request as it goes out, with its Authorization header.
+    """A complete HTTP request.
 
-    :param url: encoded, with its query.
-    :param body: None where there is none.
-    :param check: called on an open connection, just before the first byte is written: if it raises, nothing
-        is sent, and its error is raised. None, the default, for requests that need no such check.
+    :param method: in upper case.
+    :param url: encoded, with the query.
+    :param headers: include Authorization.
+    :param body: None if there is none.
+    :param check: called when the connection is open, immediately before the first byte is written. If it
+        raises an error, nothing is sent and the error is raised. None, the default, for no check.
     """
 
     method: str
@@ -26,10 +28,10 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back.
+    """An HTTP response.
 
-    :param headers: their names are found in any case.
-    :param body: decompressed; of one over the limit, a little more than the limit.
+    :param headers: a mapping that ignores the case of names.
+    :param body: decompressed. If it exceeds the limit, it is cut off soon after.
     """
 
     status: int
@@ -38,13 +40,13 @@ class HttpResponse:
 
 
 class NotConnectedError(Exception):
-    """No connection was made: the request was not sent. Its cause is the client's own error."""
+    """No connection was established: the request was not sent. ``__cause__`` is the HTTP client's error."""
 
 
 class NoResponseError(Exception):
-    """The request may have been sent, and no response was read. Its cause is the client's own error.
+    """The request may have been sent, but no response was read. ``__cause__`` is the HTTP client's error.
 
-    :param late: whether time was up: the request may still be in flight.
+    :param late: whether the reason was a timeout. The request may then still be in flight.
     """
 
     def __init__(self, *, late: bool) -> None:
@@ -53,14 +55,14 @@ class NoResponseError(Exception):
 
 
 class Transport(Protocol):
-    """Sends requests over a pool of connections; follows no redirects and sends nothing twice."""
+    """Sends each request once, over a pool of connections, without following redirects."""
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and read its response.
 
-        :raises NotConnectedError: if no connection was made.
-        :raises NoResponseError: if the request may have been sent.
-        :raises Exception: whatever the request's check raised; the request was not sent.
+        :raises NotConnectedError: if no connection was established.
+        :raises NoResponseError: if the request may have been sent, but no response was read.
+        :raises Exception: any error of ``request.check``. The request was not sent.
         """
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Why no connection was made, whichever client tried, and what to do about it. Pure."""
+"""Explain why no connection was established, and what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from urllib.parse import urlsplit
 
 from dispute_provider.exceptions import UnreachableError
 
-# The words of http.client, which urllib3 connects with; aiohttp's error has the status as an attribute.
+# The message of http.client, which urllib3 uses. aiohttp's error has the status as an attribute.
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
-# OpenSSL's codes (X509_V_ERR_…).
+# OpenSSL's error codes (X509_V_ERR_…).
 _DATES = {9, 10}
 _WRONG_HOST = {62, 64}
 
 
 def unsent(error: BaseException, operation: str, url: str, proxy: str | None) -> UnreachableError:
-    """The error for a request that was never sent.
+    """Return the error for a request that was never sent.
 
-    :param error: what the client raised while it connected.
-    :param operation: the API's operationId.
-    :param url: where the request was to go.
-    :param proxy: the proxy it was to go through, None for a direct connection.
+    :param error: the error that the HTTP client raised when it tried to connect.
+    :param operation: the ``operationId``.
+    :param url: the URL of the request.
+    :param proxy: the URL of the proxy; None for a direct connection.
     """
     host, causes = urlsplit(url).hostname or "", list(_causes(error))
-    # aiohttp's own error is one as well, without the details.
+    # Innermost first: aiohttp's own error is also an SSLCertVerificationError, but lacks the details.
     for cause in reversed(causes):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, operation, host)
@@ -36,9 +36,9 @@ def unsent(error: BaseException, operation: str, url: str, proxy: str | None) ->
         return UnreachableError(
             f"no connection: the name {host} cannot be resolved.",
             operation=operation,
-            advice="check the DNS of this machine; where only a proxy reaches the API, name it in the "
-            "connection's proxy or in HTTPS_PROXY",
-            # EAI_AGAIN may pass, all else is how the network is set up.
+            advice="check DNS on this machine; if the API is reached through a proxy, set it in the "
+            "connection's proxy field or in HTTPS_PROXY",
+            # EAI_AGAIN is temporary. Any other error is due to the network's configuration.
             should_retry=_may_pass(causes),
         )
     return UnreachableError(f"no connection: {type(causes[-1]).__name__}.", operation=operation)
@@ -46,13 +46,13 @@ def unsent(error: BaseException, operation: str, url: str, proxy: str | None) ->
 
 def _certificate(error: ssl.SSLCertVerificationError, operation: str, host: str) -> UnreachableError:
     if error.verify_code in _DATES:
-        advice = "have the certificate renewed by whoever runs the server or proxy, and check this clock"
+        advice = "ask the operator of the server or proxy for a renewed certificate, and check the clock"
     elif error.verify_code in _WRONG_HOST:
-        advice = f"check where the network or proxy leads connections to {host}"
+        advice = f"check to which server your network or proxy leads connections to {host}"
     else:
         advice = (
-            "name a file with the certificate of the authority that issued it in the connection's ca_bundle "
-            "or in REQUESTS_CA_BUNDLE"
+            "set the file with the issuing authority's certificate in the connection's ca_bundle or in "
+            "REQUESTS_CA_BUNDLE"
         )
     return UnreachableError(
         f"the certificate for {host} is not accepted: {error.verify_message}.",
@@ -66,31 +66,31 @@ def _proxy(causes: list[BaseException], operation: str, host: str, proxy: str) -
     status = next(filter(None, map(tunnel_status, causes)), 0)
     should_retry: bool | None = None
     if status == 407:
-        problem = f"the proxy {proxy} asks for another user and password (407)"
-        advice = "write them as http://user:password@host:port into the connection's proxy or HTTPS_PROXY"
+        problem = f"the proxy {proxy} requires a valid user and password (407)"
+        advice = "set http://user:password@host:port in the connection's proxy field or in HTTPS_PROXY"
         should_retry = False
     elif status >= 500:
         problem = f"the proxy {proxy} cannot connect to {host} ({status})"
         advice = f"check that the proxy reaches {host}"
     elif status:
         problem = f"the proxy {proxy} refuses connections to {host} ({status})"
-        advice = f"have the proxy allow {host}, or name another in the connection's proxy or HTTPS_PROXY"
+        advice = f"allow {host} on the proxy, or set another one in the connection's proxy or HTTPS_PROXY"
         should_retry = False
     else:
         problem = f"the proxy {proxy} cannot be reached: {type(causes[-1]).__name__}"
-        advice = "check that it runs, and its address in the connection's proxy or HTTPS_PROXY"
+        advice = "check that it runs, and check its address in the connection's proxy field or in HTTPS_PROXY"
         should_retry = _may_pass(causes)
     return UnreachableError(f"{problem}.", operation=operation, advice=advice, should_retry=should_retry)
 
 
 def _may_pass(causes: list[BaseException]) -> bool | None:
-    """False for a name that does not exist: waiting does not make it."""
+    """Return False if the host name does not exist, so that a retry won't help; otherwise None."""
     found = [cause.errno for cause in causes if isinstance(cause, socket.gaierror)]
     return False if found and socket.EAI_AGAIN not in found else None
 
 
 def tunnel_status(error: BaseException) -> int:
-    """The status that a proxy has answered CONNECT with; 0 if it is another error."""
+    """Return the HTTP status with which a proxy refused CONNECT; 0 for any other error."""
     if isinstance(status := getattr(error, "status", None), int):
         return status
     found = _TUNNEL.search(str(error)) if type(error) is OSError else None
@@ -98,7 +98,7 @@ def tunnel_status(error: BaseException) -> int:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what lies under it, the innermost last: each client wraps them in its own way."""
+    """Yield an error and its causes, the innermost last. Each HTTP client nests them differently."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
