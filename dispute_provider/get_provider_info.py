@@ -1,4 +1,7 @@
-"""Describe this provider to Airflow, which reads it before it imports anything else."""
+"""Describe this provider to Airflow.
+
+Airflow calls :func:`get_provider_info` at startup, before it imports anything else of this package.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ from dispute_provider._config import OPTIONS
 # (apache/airflow#73298).
 _PORT = "0, or Test fails in Airflow 3.3.2"
 
-# Either type of connection takes these; _transport/network.py reads them.
+# The fields that every connection type has. _transport/network.py reads them.
 _NETWORK = {
     "proxy": {
         "label": "Proxy",
-        "description": "http://host:port or http://user:password@host:port; blank for HTTPS_PROXY.",
+        "description": "http://host:port or http://user:password@host:port. Leave blank to use HTTPS_PROXY.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "ca_bundle": {
         "label": "Certificate authorities",
-        "description": "PEM file or folder on the workers and the API server; blank for "
+        "description": "PEM file or folder on the workers and the API server. Leave blank to use "
         "REQUESTS_CA_BUNDLE or SSL_CERT_FILE.",
         "schema": {"type": ["string", "null"]},
     },
@@ -33,7 +36,7 @@ _NETWORK = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Provider metadata, as ``airflow/provider_info.schema.json`` describes it."""
+    """Return the provider's metadata in the format of ``airflow/provider_info.schema.json``."""
     apis = [entry() for entry in APIS]
     return {
         "package-name": "dispute-provider",
@@ -68,7 +71,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "dispute": {
-                "description": "Contesting card disputes.",
+                "description": "Settings for contesting card disputes.",
                 "options": {option.name: option.documentation() for option in OPTIONS},
             }
         },
@@ -114,27 +117,27 @@ def _stripe_connection() -> dict[str, Any]:
         "conn-fields": {
             "mode": {
                 "label": "Mode",
-                "description": "Must match the key: live moves real money and is chosen by name.",
+                "description": "Must match the key. In live mode, disputes are real. Default: test.",
                 "schema": {"type": ["string", "null"], "enum": ["test", "live"], "default": "test"},
             },
             "account": {
                 "label": "Connected account",
-                "description": "acct_… to act for, with Stripe Connect; blank for the key's own account.",
+                "description": "With Connect: acct_… to act for. Leave blank for the key's own account.",
                 "schema": {"type": ["string", "null"]},
             },
             "context": {
                 "label": "Context",
-                "description": "For an organization's key: acct_… to act for, or acct_…/acct_… with Connect.",
+                "description": "For an organization's key: the account to act for, acct_… or acct_…/acct_….",
                 "schema": {"type": ["string", "null"]},
             },
             "api_version": {
                 "label": "API version",
-                "description": "Blank for 2026-10-28.endive. Always sent as Stripe-Version.",
+                "description": "Always sent as Stripe-Version. Leave blank for 2026-10-28.endive.",
                 "schema": {"type": ["string", "null"]},
             },
             "rate_limit": {
                 "label": "Requests per second",
-                "description": "At most so many from one task; blank for the API's own limits.",
+                "description": "Maximum per task. Leave blank for Stripe's documented limits.",
                 "schema": {"type": ["number", "null"]},
             },
             **_NETWORK,
@@ -160,12 +163,12 @@ def _moov_connection() -> dict[str, Any]:
         "conn-fields": {
             "account": {
                 "label": "Account",
-                "description": "uuid of the platform's own account, not the merchant's.",
+                "description": "UUID of the platform's account, not of the merchant's.",
                 "schema": {"type": ["string", "null"]},
             },
             "mode": {
                 "label": "Mode",
-                "description": "Must match the account: production moves real money and is chosen by name.",
+                "description": "Must match the account. In production, disputes are real. Default: sandbox.",
                 "schema": {
                     "type": ["string", "null"],
                     "enum": ["sandbox", "production"],
@@ -174,22 +177,22 @@ def _moov_connection() -> dict[str, Any]:
             },
             "auth": {
                 "label": "Authentication",
-                "description": "basic sends the keys; oauth2 works with a short-lived token made from them.",
+                "description": "basic sends the keys; oauth2 sends a short-lived token. Default: basic.",
                 "schema": {"type": ["string", "null"], "enum": ["basic", "oauth2"], "default": "basic"},
             },
             "api_version": {
                 "label": "API version",
-                "description": "Like v2024.01.00, which is the default; latest is what Moov still works on.",
+                "description": "Leave blank for v2024.01.00. latest is Moov's version in development.",
                 "schema": {"type": ["string", "null"]},
             },
             "origin": {
                 "label": "Origin",
-                "description": "For keys that are bound to a domain: https://… of that domain.",
+                "description": "For keys restricted to a domain: that domain, as https://…",
                 "schema": {"type": ["string", "null"]},
             },
             "rate_limit": {
                 "label": "Requests per second",
-                "description": "At most so many from one task; 10 where blank.",
+                "description": "Maximum per task. Leave blank for 10.",
                 "schema": {"type": ["number", "null"]},
             },
             **_NETWORK,
@@ -198,4 +201,4 @@ def _moov_connection() -> dict[str, Any]:
 
 
 APIS: list[Callable[[], dict[str, Any]]] = [_stripe, _moov]
-"""An entry for each API: its integration, the modules of its own operators, and its connection type."""
+"""One entry per API: its integration, the modules of its own operators, and its connection type."""

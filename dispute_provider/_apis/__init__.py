@@ -1,1 +1,1 @@
-"""One module for each API: how its disputes are read, listed, staged, submitted and conceded."""
+"""API modules: read, list, stage, submit and concede the disputes of each API."""

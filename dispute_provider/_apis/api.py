@@ -1,4 +1,4 @@
-"""Define what every API module does: read, list, stage, submit and concede disputes on one connection."""
+"""Define the interface of an API module: read, list, stage, submit and concede disputes on one connection."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from dispute_provider.exceptions import ApiError, AuthenticationError
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An item of a list of disputes that cannot be used.
+    """An unusable item in a list of disputes.
 
-    :param dispute: its id, None if that cannot be read either.
-    :param problem: what is wrong with it, with JSON pointers.
+    :param dispute: the id of the dispute; None if that is unreadable too.
+    :param problem: what is wrong with the item, with JSON pointers.
     """
 
     dispute: str | None
@@ -38,38 +38,49 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Disputes from a list, and the items that could not be read."""
+    """The disputes in a list, and its unreadable items."""
 
     disputes: list[Dispute] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
 def readable_id(item: Any, member: str) -> str | None:
-    """Return the id of an object in a list as the API sent it; None if it has none that can be read."""
+    """Return the id of an item in a list; None if it has no readable id.
+
+    :param item: the item as the API sent it.
+    :param member: the name of the member that contains the id.
+    """
     found = item.get(member) if isinstance(item, Mapping) else None
     return found if isinstance(found, str) and found else None
 
 
 @dataclass(slots=True)
 class BearerToken:
-    """A minted bearer token and when it ends, on the monotonic clock, in seconds."""
+    """An OAuth access token.
+
+    :param ends: when to stop using it, in seconds on the client's monotonic clock.
+    """
 
     value: str = field(repr=False)
     ends: float
 
 
 class Api(abc.ABC):
-    """One API on one connection: how its disputes are read, listed, staged and submitted.
+    """One API on one connection.
 
-    Calls need ``async with``, which opens the client. What needs no call works without.
+    Open it with ``async with`` before you make calls.
+
+    :param settings: what :meth:`check_connection` returned.
+    :cvar name: the API's name in the registry.
+    :cvar submits_under_a_key: whether submissions take an idempotency key, so that resending one is harmless.
+    :cvar holds_one_of_a_name: whether new evidence replaces earlier evidence of the same name.
+    :cvar reads_by: the ``operationId`` that reads a dispute.
+    :cvar concedes_by: the ``operationId`` that concedes a dispute.
     """
 
     name: ClassVar[str]
-    # Whether a submission that is sent again under its key is harmless.
     submits_under_a_key: ClassVar[bool]
-    # Whether evidence of a name takes the place of what it held before.
     holds_one_of_a_name: ClassVar[bool]
-    # The operations that read a dispute and that give one up.
     reads_by: ClassVar[str]
     concedes_by: ClassVar[str]
 
@@ -81,11 +92,12 @@ class Api(abc.ABC):
         self._claim: WriteClaim | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the client and check what must be true before the first call.
+        """Open the client, and call :meth:`prepare`.
 
-        Where that fails, every call meets its error, so that each dispute ends with it.
+        If :meth:`prepare` raises an ApiError, every later call raises it, so that each dispute ends with that
+        reason.
 
-        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        :raises ConnectionConfigError: if the connection must not be used.
         """
         await self.client.__aenter__()
         try:
@@ -103,9 +115,9 @@ class Api(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def check_connection(cls, connection: Connection) -> ConnectionSettings:
-        """Read a connection.
+        """Validate an Airflow connection, without any call, and return its settings.
 
-        :raises ConnectionConfigError: if it must not be used as it stands.
+        :raises ConnectionConfigError: if the connection must not be used.
         """
 
     @classmethod
@@ -113,21 +125,21 @@ class Api(abc.ABC):
     def read_error(cls, body: Any) -> Complaint:
         """Read the body of an error.
 
-        Texts that are not known to be the API's own words are left out: they may quote a customer.
+        Omit any text that is not known to be the API's own: it may quote a customer.
 
-        :param body: its JSON, whatever that holds: an exception of a missing or another member is caught, and
-            the error then has no explanation.
+        :param body: the decoded JSON. If a member is missing or has another type than expected, let the
+            exception (KeyError, TypeError, ...) pass: the error is then raised without an explanation.
         """
 
     @classmethod
     def parameters_from(cls, connection: Connection, extras: Mapping[str, str]) -> dict[str, str]:
-        """Return the header parameters that a connection's extra fields set, by the contract's names.
+        """Return the header parameters that the extras of a connection set, by the contract's names.
 
-        A field left blank gives the contract's default: an API's version is always sent by name. Where the
-        contract has none, the parameter is left out.
+        For a blank extra, the contract's default is used, so that the API's version is always sent. If the
+        contract has no default, the parameter is omitted.
 
-        :param extras: the extra field of each parameter.
-        :raises ConnectionConfigError: if one has not the form that the contract asks for.
+        :param extras: the name of the extra for each parameter.
+        :raises ConnectionConfigError: if the value of an extra does not match the contract.
         """
         parameters = contract.load(cls.name).parameters
         found = {name: connection.extra_dejson.get(extra) for name, extra in extras.items()}
@@ -141,132 +153,143 @@ class Api(abc.ABC):
 
     @abc.abstractmethod
     async def probe(self) -> str:
-        """A harmless read; says which account and mode were reached."""
+        """Make a harmless read, and return a text that names the account and mode, for the *Test* button."""
 
     async def prepare(self) -> None:  # noqa: B027  # most APIs have nothing to check
-        """Check what must be true before the first call; nothing, unless an API says otherwise."""
+        """Check the connection at the API before its first call. By default, do nothing."""
 
     @abc.abstractmethod
     async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
-        """A dispute and the evidence that the API holds for it now.
+        """Read a dispute and its current evidence.
 
-        :param details: with the names and sizes of documents, for people.
+        :param account: the account to act for; None, the default, for the connection's account.
+        :param details: whether to also read the names and sizes of documents; False by default.
         """
 
     @abc.abstractmethod
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
-        """Return the dispute that an answer contains.
+        """Return the dispute in an answer.
 
-        :param account: whose it is; None for the connection's own.
+        :param account: the account that the call acted for; None, the default, for the connection's account.
         """
 
     @abc.abstractmethod
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
-        """The bytes of a document that the API holds."""
+        """Download a document of a dispute."""
 
     @abc.abstractmethod
     async def list_open(self) -> Listing:
-        """List the disputes that can still be answered; items that cannot be read are named beside them.
+        """List the disputes that can still be answered, and the unreadable items of the list.
 
         :raises ApiError: if the list itself cannot be read.
         """
 
     @abc.abstractmethod
     def check_case(self, case: Case, found: Dispute) -> str | None:
-        """Why a case does not belong to the dispute that it names; None if it does."""
+        """Return why a case does not belong to the dispute that it names; None if it does."""
 
     async def unqualified(
         self, dispute: Dispute, structured: Mapping[str, Any], account: str | None = None
     ) -> str | None:
-        """Return why a case does not qualify for the network's programme that it claims; None if it does.
+        """Return why a case does not qualify for the network program that it claims; None if it does.
 
-        None, unless an API says otherwise.
+        By default, return None.
 
         :param structured: the members of the case's structured evidence.
-        :raises ApiError: if what has to be compared cannot be read.
+        :raises ApiError: if data needed for the decision cannot be read.
         """
         return None
 
     def notes_on(self, dispute: Dispute) -> tuple[str, ...]:
-        """Return what a reviewer has to know of a dispute; nothing, unless an API says otherwise."""
+        """Return notes about a dispute for its reviewer. By default, return none."""
         return ()
 
     @abc.abstractmethod
     def page(self, dispute: str, account: str | None = None) -> str:
-        """The address of the dispute's page, for people."""
+        """Return the URL of the dispute's page in the API's dashboard."""
 
     @abc.abstractmethod
     async def write(
         self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
     ) -> dict[str, str]:
-        """Put what is missing where a later submission finds it, and take away what is stale.
+        """Stage evidence: write the missing pieces, and remove the stale ones.
 
-        A dispute that the API would answer by itself is switched to manual in the same request.
+        If the API would submit the dispute automatically, the same request switches it to manual.
 
-        :param memory: for an API whose uploads have no key that would make a second one harmless.
-        :returns: sha256 by the API's document id, of the documents of this case.
+        :param case: the case to stage.
+        :param merged: which pieces are missing, stale or already there.
+        :param before: the dispute and its evidence before this call.
+        :param memory: notes about earlier uploads, for an API whose uploads take no idempotency key.
+        :returns: the sha256 of each document of this case, by the API's document id.
         """
 
     @abc.abstractmethod
     async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
-        """The one call that sends the evidence to the bank.
+        """Submit the evidence to the bank. This is a final call.
 
-        :param approved: a fresh reading, its digest the approved one.
-        :param ordinal: which final call of its stage this is, from 1; ignored by an API without keys.
+        :param approved: the dispute as just read. Its digest is the approved one.
+        :param ordinal: the number of this final call at the dispute's stage, from 1; ignored by an API
+            without idempotency keys.
         """
 
     @abc.abstractmethod
     async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
-        """The one call that gives the dispute up, for good.
+        """Concede the dispute. This is a final call.
 
-        :param found: a fresh reading.
-        :param ordinal: which final call of its stage this is, from 1; ignored by an API without keys.
+        :param found: the dispute as just read.
+        :param ordinal: the number of this final call at the dispute's stage, from 1; ignored by an API
+            without idempotency keys.
         """
 
     @abc.abstractmethod
     def is_conceded(self, found: Dispute) -> bool:
-        """Whether a dispute's status is what giving it up leads to."""
+        """Return whether the status of a dispute is the one that a concession results in."""
 
     @abc.abstractmethod
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
-        """Put earlier evidence back, empty where there was none.
+        """Restore earlier evidence.
 
-        :param automatic: how the dispute was to be submitted, to be put back as well; None leaves that alone.
+        :param evidence: by name; an empty value removes the evidence of that name.
+        :param automatic: the submission method to restore; None to leave it unchanged.
         """
 
     async def mint(self) -> BearerToken:
-        """Get a bearer token, where the connection asks for one."""
+        """Request an OAuth token. Called only if the connection uses OAuth.
+
+        :raises NotImplementedError: by default, because the API has no tokens.
+        """
         raise NotImplementedError(f"{self.name} connections authenticate with their key")
 
     def under(self, claim: WriteClaim) -> Self:
-        """Return this API with every write under a claim; it shares the client and the token."""
+        """Return a view of this API that makes every write under a claim. It shares client and token."""
         view = copy(self)
         view._claim = claim
         return view
 
     async def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
-        """Validate, encode, authorise and send one operation.
+        """Validate, encode, authenticate and send a call.
 
-        :param account: in place of the connection's own, where the operation takes one.
-        :param arguments: by the contract's names; they win over what the connection says.
-        :raises ApiError: one of the tree.
+        :param operation_id: an ``operationId`` of the API's contract.
+        :param account: the account to act for; None, the default, for the connection's account. Ignored if
+            the operation takes no account.
+        :param arguments: by the contract's names. They take precedence over the connection's settings.
+        :raises InvalidRequestError: with every violation, if the arguments are invalid. Nothing was sent.
+        :raises ApiError: if the call fails.
         """
         return await self.send(self.request(operation_id, account, **arguments))
 
     def request(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Request:
-        """Validate and encode one operation, with what the connection says.
+        """Validate and encode a call. The parameters are those of :meth:`call`.
 
-        :param account: in place of the connection's own, where the operation takes one.
-        :param arguments: by the contract's names; they win over what the connection says.
-        :raises InvalidRequestError: with every violation; nothing was sent.
+        :raises InvalidRequestError: with every violation.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         return self.contract.request(operation_id, **self.complete(operation_id, given, account))
 
     async def send(self, request: Request) -> Answer:
-        """Authorise and send a request, with a minted token where the connection asks for one.
+        """Authenticate and send a request, with an OAuth token if the connection uses one.
 
-        :raises ApiError: one of the tree.
+        :raises ApiError: if the call fails.
         """
         claim = self._claim if request.method != "GET" else None
         if not self.settings.oauth or not request.operation.takes_token:
@@ -278,29 +301,30 @@ class Api(abc.ABC):
             try:
                 return await self.client.send(request, f"Bearer {token.value}", claim)
             except AuthenticationError:
-                # Revoked or expired early: one new token, once. Another call may have renewed it already.
+                # The token was revoked or expired early. Try a new one, once. Another call may have renewed
+                # it.
                 if token in self._tokens:
                     self._tokens.clear()
-                # A final call is not sent again before the dispute is read.
+                # A final call is not resent before the dispute is read.
                 if last or request.is_final:
                     raise
         raise AssertionError("unreachable")
 
     async def wait(self, seconds: float) -> None:
-        """Wait, by the client's clock."""
+        """Wait for a number of seconds on the client's clock."""
         await self.client.sleep(seconds)
 
     def complete(
         self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None
     ) -> dict[str, Any]:
-        """Return the arguments of a call with the connection's own added: version, origin, account.
+        """Return the arguments of a call together with those of the connection: version, origin, account.
 
-        :param arguments: by the contract's names; they win over the connection's.
-        :param account: in place of the connection's own; None for that one.
+        :param arguments: by the contract's names. They take precedence over the connection's.
+        :param account: the account to act for; None, the default, for the connection's account.
         """
         return {**self.own_arguments(operation_id, account), **arguments}
 
     def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
-        """What the connection says that this operation takes: version, origin, account."""
+        """Return the arguments that the connection provides for an operation: version, origin, account."""
         known = self.contract[operation_id].parameters
         return {name: value for name, value in self.settings.headers.items() if name in known}

@@ -1,4 +1,4 @@
-"""Check an Airflow connection before anything is sent with it."""
+"""Validate an Airflow connection before anything is sent with it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dispute_provider.exceptions import ConnectionConfigError
 from dispute_provider.get_provider_info import get_provider_info
 
 _BLANK = (None, "")
-# Extras of Airflow's own HTTP hook that another name has here; difflib finds the rest.
+# Extras of Airflow's HTTP hook that have another name here. For the rest, difflib finds the nearest name.
 _RENAMED = {"verify": "ca_bundle", "verify_ssl": "ca_bundle", "cert": "client_cert"}
 
 
 class Connection(Protocol):
-    """The part of an Airflow connection that is read here."""
+    """The attributes of an Airflow connection that are used here."""
 
     conn_id: str
     host: str | None
@@ -35,27 +35,35 @@ class Connection(Protocol):
 
 
 def refuse(connection: Connection, problem: str, remedy: str) -> ConnectionConfigError:
-    """An error that names the connection, what is wrong with it and what to do."""
+    """Return the error for a connection that must not be used.
+
+    :param problem: what is wrong, without a full stop.
+    :param remedy: what the user should do, without a full stop.
+    """
     return refused(connection.conn_id, problem, remedy)
 
 
 def signing_secret(connection: Connection) -> bytes:
-    """What approvals are signed under: who can edit what tasks hand on does not know it.
+    """Return the secret that signs records if ``[dispute] signing_key`` is empty: a hash of the API key.
 
-    :raises ConnectionConfigError: if the connection holds no key to derive it from.
+    A user who can edit XComs does not know it.
+
+    :raises ConnectionConfigError: if the connection has no key.
     """
     if not connection.password:
-        raise refuse(connection, "its password is empty", "put the API's key there")
+        raise refuse(connection, "its password is empty", "enter the API key as the password")
     return hashlib.sha256(connection.password.encode()).digest()
 
 
 def check_extras(connection: Connection, kind: str) -> None:
-    """Refuse extras that would be ignored: a misspelt account would have the call act on another one.
+    """Refuse unknown extras. Otherwise, calls would ignore a misspelled account and act on another one.
 
-    The known extras are those of the connection's form; a blank one of any name passes, as forms leave them.
+    Known extras are the fields of the connection form. Blank extras are always accepted, because forms create
+    them.
 
-    :param kind: the connection type whose form it is.
-    :raises ConnectionConfigError: if the extras are not a JSON object, or one of them is unknown.
+    :param kind: the connection type.
+    :raises ConnectionConfigError: if the extras are not a JSON object, or one of them is unknown or
+        duplicate.
     """
     try:
         extras = json.loads(connection.extra or "{}", object_pairs_hook=_each_once)
@@ -67,18 +75,18 @@ def check_extras(connection: Connection, kind: str) -> None:
     known = _known_extras(kind)
     if unknown := [name for name, value in extras.items() if name not in known and value not in _BLANK]:
         problem = f"unknown extra {', '.join(_with_nearest(name, known) for name in unknown)}"
-        raise refuse(connection, problem, f"rename or remove it; the known ones are {', '.join(known)}")
+        raise refuse(connection, problem, f"rename or remove it; known extras: {', '.join(known)}")
 
 
 class _TwiceError(ValueError):
-    """A key occurs twice."""
+    """A JSON object has the same key twice."""
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _TwiceError(f"its extra names {max(names, key=names.count)!r} twice")
+        raise _TwiceError(f"its extra contains {max(names, key=names.count)!r} twice")
     return found
 
 
@@ -93,39 +101,50 @@ def _with_nearest(name: str, known: list[str]) -> str:
 
 
 def network_of(connection: Connection) -> Network:
-    """The connection's proxy and certificates, or those of the environment.
+    """Return the proxy and certificates of the connection, or else of the environment.
 
-    :raises ConnectionConfigError: if one of them cannot be used.
+    :raises ConnectionConfigError: if one of them is malformed.
     """
     return network(connection.extra_dejson, partial(refuse, connection))
 
 
 def choice(connection: Connection, name: str, choices: tuple[str, ...], default: str) -> str:
-    """One of the connection's extra fields that takes a few words."""
+    """Return the value of an extra with a fixed set of values.
+
+    :param default: the value of a blank extra.
+    :raises ConnectionConfigError: if the value is not one of ``choices``.
+    """
     given = connection.extra_dejson.get(name)
     value = default if given in _BLANK else str(given)
     if value not in choices:
-        raise refuse(connection, f"{name} is none of {', '.join(choices)}", f"set {name} to one of them")
+        raise refuse(connection, f"{name} is not one of {', '.join(choices)}", f"set {name} to one of them")
     return value
 
 
 def rate(connection: Connection, default: float) -> float:
-    """Requests per second; an empty field means the API's documented limit."""
+    """Return the maximum number of requests per second (extra ``rate_limit``).
+
+    :param default: the API's documented limit, used if the extra is blank.
+    :raises ConnectionConfigError: if the value is not a number above 0 and up to 10,000.
+    """
     given = connection.extra_dejson.get("rate_limit")
     try:
         value = default if given in _BLANK else float(given)
     except (TypeError, ValueError):
         value = 0.0
     if not 0 < value <= 10_000:
-        raise refuse(connection, "rate_limit is no positive number", "give requests per second, e.g. 25")
+        problem = "rate_limit is not a number above 0 and up to 10,000"
+        raise refuse(connection, problem, "enter the requests per second, such as 25, or leave it blank")
     return value
 
 
 def base_url(connection: Connection, *, live: bool) -> str | None:
-    """The host that replaces the API's own; None where the connection leaves it blank.
+    """Return the URL that replaces the API's own; None if the connection's host is blank.
 
-    Operators of other packages would send a connection's extras to its host, so a live connection takes
-    none but a stand-in on loopback, reached with https.
+    Operators of other packages would send the connection's extras to its host. A live connection may
+    therefore only have a loopback host with https.
+
+    :raises ConnectionConfigError: if the host is malformed, or not allowed.
     """
     if not (host := (connection.host or "").strip()):
         return None
@@ -135,19 +154,17 @@ def base_url(connection: Connection, *, live: bool) -> str | None:
         url = urlsplit(host)
         port = url.port or connection.port
     except ValueError:
-        raise refuse(connection, "its host is no address", "leave the host blank") from None
+        raise refuse(connection, "its host is not a valid URL", "leave the host blank") from None
     if url.username is not None or url.query or url.fragment or not url.hostname:
-        raise refuse(connection, "its host is no plain address", "leave the host blank")
+        raise refuse(connection, "its host is not a plain URL", "leave the host blank")
     if url.scheme not in ("http", "https"):
-        raise refuse(connection, f"its host uses {url.scheme}", "use https")
+        raise refuse(connection, f"its host uses {url.scheme}, not https", "use https")
     loopback = is_loopback(url.hostname)
     if live and not loopback:
-        raise refuse(connection, "a live connection names a host", "leave the host blank")
+        raise refuse(connection, "it is a live connection but has a host", "leave the host blank")
     if live and url.scheme == "http":
-        raise refuse(connection, "a live connection names a host without encryption", "leave the host blank")
+        raise refuse(connection, "it is a live connection but has an unencrypted host", "leave it blank")
     if url.scheme == "http" and not loopback:
-        raise refuse(
-            connection, "its host is reached without encryption", "use https or leave the host blank"
-        )
+        raise refuse(connection, "its host is without encryption", "use https, or leave the host blank")
     netloc = f"{url.netloc}:{port}" if port and url.port is None else url.netloc
     return urlunsplit(url._replace(netloc=netloc)).rstrip("/")

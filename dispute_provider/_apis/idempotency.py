@@ -1,4 +1,4 @@
-"""Idempotency keys: the same for every try, task and run that makes the same call. Pure."""
+"""Generate idempotency keys: the same key for every try, task and run that makes the same call. Pure."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from dispute_provider._evidence.snapshot import Dispute, sha256_of
 
 
 def final_key(api: str, dispute: Dispute, what: str, ordinal: int) -> str:
-    """Return the key of a final call: that of the dispute's stage, whatever would be sent.
+    """Return the key of a final call. It depends on the dispute's stage, not on the evidence.
 
-    The API itself then refuses a second request with another body, and so a second submission by a worker
-    that was frozen, or by another deployment.
+    The API therefore refuses a second submission with other evidence, even by a worker that was frozen or by
+    another deployment.
 
-    :param dispute: as it was read last.
+    :param dispute: the dispute as last read.
     :param what: ``submit`` or ``concede``.
-    :param ordinal: 1, and one more for each final call of this stage that has ended before, unsubmitted.
+    :param ordinal: 1, plus the number of final calls at this stage that have ended without a submission.
     """
     return f"{what}-{sha256_of([api, dispute_id(dispute.id), dispute.stage, ordinal])}"
 
 
 def upload_key(connection: str, account: str | None, sha256: str, filename: str) -> str:
-    """Return the key of an upload: the same bytes for the same account get the file of the first upload.
+    """Return the key of an upload, so that the same document is uploaded only once per account.
 
+    :param connection: id of the Airflow connection.
+    :param account: the account to act for; None for the connection's account.
     :param sha256: of the document.
     """
     return f"file-{sha256_of(['file', connection, account, sha256, filename])}"
 
 
 def with_own_key(connection: str, request: Request) -> Request:
-    """Return a call with a key made from all that it says; as it is where it takes none or has one.
+    """Return a request with a key generated from its contents.
 
-    Staging gets none: to stage what was staged before has to do something, and a key would prevent it. A
-    final call gets its key when it is sent: see :func:`final_key`.
+    The request is returned unchanged if it takes no key or already has one. It is also unchanged if its
+    operation is irreversible: staging needs no key, because a key would prevent staging the same evidence
+    again later, and a final call gets its key when it is sent (:func:`final_key`).
     """
     operation = request.operation
     takes_key = operation.argument("idempotency-key") is not None

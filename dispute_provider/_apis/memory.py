@@ -1,4 +1,4 @@
-"""What is remembered of one dispute between tries and runs, as the API modules ask for it."""
+"""Define the notes about one dispute that API modules keep between tries and runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dispute_provider._evidence.snapshot import Snapshot
 
 
 class DisputeMemory(Protocol):
-    """What is remembered of one dispute between tries and runs.
+    """The notes about one dispute, kept between tries and runs.
 
-    :param first_seen: the API's ids of what stood there before we first uploaded to it: what came later and
-        equals the case is ours. None if nothing was uploaded yet.
-    :param ours: marks of what we put there, in earlier runs too: the rest is somebody else's.
-    :param link: the number of the link in the ledger under which uploads are begun.
+    :ivar first_seen: the API's ids of the evidence that was there before our first upload. Evidence that was
+        added later and equals the case is ours. None if nothing was uploaded yet.
+    :ivar ours: marks of the evidence that we wrote, in earlier runs too. Any other evidence is foreign.
+    :ivar link: the number of the ledger's link under which uploads are made.
     """
 
     first_seen: frozenset[str] | None
@@ -25,40 +25,41 @@ class DisputeMemory(Protocol):
     def ours(self) -> frozenset[str]: ...
 
     def look_again(self) -> None:
-        """Read what another task has noted since this one began."""
+        """Read the notes again, because another task may have changed them."""
 
     def forget_tries_before(self, link: int) -> None:
-        """Forget what was noted before a staging that has ended well: what stands there was there first.
+        """Delete the notes from before a successful staging. Its evidence then counts as there first.
 
-        :param link: the number of its link in the ledger.
+        :param link: the number of the staging's link in the ledger.
         """
 
     def begin(self, items: frozenset[str]) -> None:
-        """Note what is there, before anything is uploaded; the first note stays."""
+        """Note the ids of the evidence before the first upload. Later calls don't change the note."""
 
     def remember(self, marks: frozenset[str]) -> None:
-        """Note what is ours there, in place of what was."""
+        """Replace the marks of the evidence that is ours."""
 
     def keep(self, evidence: Mapping[str, Any]) -> str | None:
-        """Keep evidence that is about to be replaced; returns the sha256 that it is found by, None if it
-        cannot be kept.
+        """Keep evidence that is about to be replaced.
+
+        :returns: the sha256 to retrieve it with; None if it cannot be kept.
         """
 
     def kept(self, sha256: str | None) -> dict[str, Any] | None:
-        """Return evidence that was kept; None if it was not, or is gone."""
+        """Return evidence that was kept; None if it was not kept, or was deleted."""
 
     def replacement(self, marks: frozenset[str]) -> Replacement | None:
-        """Return what a broken staging noted before it wrote; None if there is no such note.
+        """Return the note of an interrupted staging; None if there is none.
 
-        :param marks: of what the dispute holds: where all of it is ours, no staging was broken.
+        :param marks: of the current evidence. If all of it is ours, no staging was interrupted.
         """
 
     def note(self, replacement: Replacement) -> None:
-        """Note what is about to be replaced, before it is written: it outlives this try."""
+        """Note what is about to be replaced. The note outlives this try."""
 
 
 class NoMemory:
-    """Memory that keeps nothing, for callers without a state store."""
+    """A memory that keeps nothing between tries, for callers without a state store."""
 
     def __init__(self) -> None:
         self.first_seen: frozenset[str] | None = None
@@ -66,10 +67,10 @@ class NoMemory:
         self.ours: frozenset[str] = frozenset()
 
     def look_again(self) -> None:
-        """Nothing is noted."""
+        """Do nothing."""
 
     def forget_tries_before(self, link: int) -> None:
-        """Nothing is noted."""
+        """Do nothing."""
 
     def begin(self, items: frozenset[str]) -> None:
         self.first_seen = items
@@ -91,8 +92,8 @@ class NoMemory:
 
 
 def foreign(before: Snapshot, memory: DisputeMemory) -> frozenset[str]:
-    """Return the ids of the items that were there before any of ours, even if they read the same as ours."""
+    """Return the ids of the evidence that was there before ours, even if it equals ours."""
     there = frozenset(held.item for held in before.evidence if held.item)
     first = there if memory.first_seen is None else memory.first_seen
-    # What is ours may have to be looked up.
+    # Looking up what is ours may be slow.
     return first and first - memory.ours

@@ -1,4 +1,4 @@
-"""Moov: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+"""Moov: validate connections, authenticate, and read, list, stage, submit and concede disputes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import time
 from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from dispute_provider._apis.api import Api, BearerToken, Listing, Unreadable, readable_id
@@ -20,13 +19,14 @@ from dispute_provider._apis.connection import (
     refuse,
 )
 from dispute_provider._apis.memory import DisputeMemory, foreign
+from dispute_provider._apis.moov_dispute import dashboard_url, dispute_of
 from dispute_provider._apis.moov_evidence import copies_among, evidence_of
 from dispute_provider._contracts.answers import Answer, Complaint
-from dispute_provider._contracts.encoding import FilePart, segment
+from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.merging import Merged, Piece
 from dispute_provider._evidence.record import Record
-from dispute_provider._evidence.snapshot import UNKNOWN_REASON, Dispute, Evidence, Snapshot
+from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import (
     AmbiguousError,
@@ -35,32 +35,26 @@ from dispute_provider.exceptions import (
     PermissionDeniedError,
 )
 
-_CLOSED = {
-    "accepted": "it was accepted, which is final",
-    "expired": "its deadline has passed",
-    "closed": "the issuer reversed it",
-    "resolved": "it was settled before it became a dispute",
-    "won": "it is decided: won",
-    "lost": "it is decided: lost",
-}
-# What the texts of a 422 are about.
+# The members of a 422's error body. Its texts are Moov's own, so they can be shown.
 _REFUSED_PARTS = (
     *("evidenceType", "file", "filename", "mimeType"),
     *("scope", "refresh_token", "token", "token_type_hint"),
 )
-_DASHBOARD = "https://dashboard.moov.io"
 _PAGE = 200
-# The API's documents disagree on its limit; this is the lowest of their figures.
+# Moov's documentation gives several limits. This is the lowest.
 _DEFAULT_RATE = 10.0
-# Above this a token's expires_in is a moment in Unix seconds, below it a duration: it is documented as both.
+# A token's expires_in is documented both as a duration and as a time. Above this value, it is Unix time.
 _ABSOLUTE_FROM = 1e9
 _RENEW_EARLY = 60.0
-# Seconds between the listings that wait for an upload to be listed.
+# Seconds to wait before each listing, until it includes a new upload.
 _CATCHES_UP_AFTER = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
 class MoovApi(Api):
-    """Moov's disputes on one connection."""
+    """Moov's disputes on one connection.
+
+    Moov has no idempotency keys, and an upload never replaces earlier evidence.
+    """
 
     name = "moov"
     submits_under_a_key = False
@@ -75,14 +69,15 @@ class MoovApi(Api):
         auth = choice(connection, "auth", ("basic", "oauth2"), "basic")
         public, secret = connection.login or "", connection.password or ""
         if not public or not secret or ":" in public:
-            remedy = "put the public key into the login and the secret key into the password"
-            raise refuse(connection, "it has no pair of keys", remedy)
-        # Above all the version: to a malformed one the API answers as if the dispute did not exist.
+            remedy = "enter the public key as the login and the secret key as the password"
+            raise refuse(connection, "its public or secret key is missing or malformed", remedy)
+        # Validate the version in particular: if it is malformed, the API answers that the dispute does not
+        # exist.
         given = {"accountID": "account", "x-moov-version": "api_version", "Origin": "origin"}
         headers = cls.parameters_from(connection, given)
         if not (account := headers.pop("accountID", "")):
             remedy = "set account to the uuid of the platform's own account, not the merchant's"
-            raise refuse(connection, "it names no account", remedy)
+            raise refuse(connection, "its account is empty", remedy)
         live = mode == "production"
         return ConnectionSettings(
             connection=connection.conn_id,
@@ -98,7 +93,7 @@ class MoovApi(Api):
 
     @classmethod
     def read_error(cls, body: Any) -> Complaint:
-        # Some say in one text what is wrong, others in a text for each part that was refused.
+        # The error is either one text, or one text for each refused member.
         found = body.get("error", body)
         return Complaint(found if isinstance(found, str) else "; ".join(_refused_parts(found)))
 
@@ -117,7 +112,7 @@ class MoovApi(Api):
     async def probe(self) -> str:
         mode = await self._check_mode()
         if self.settings.oauth:
-            # What was read so far was read with the keys themselves.
+            # The account was read with the keys. Also test the token.
             await self.call("listDisputes", accountID=self.account, count=1)
         return f"Moov account {self.account}, {mode}"
 
@@ -125,26 +120,26 @@ class MoovApi(Api):
         await self._check_mode()
 
     async def _check_mode(self) -> str:
-        """Read the account with the keys: a token for transfers alone may not.
+        """Read the account, and check its mode. Use the keys, because a token for transfers may not read it.
 
-        :raises ConnectionConfigError: if the account is not in the mode that the connection names.
+        :raises ConnectionConfigError: if the account is in another mode than the connection.
         """
         request = self.contract.request("getAccount", **self.own_arguments("getAccount", None))
         try:
             answer = await self.client.send(request, self.settings.authorization)
         except PermissionDeniedError:
             if self.settings.live:
-                return "production mode by the connection's word: its keys may not read the account"
-            raise self._refuse("its keys may not read the account, so its mode cannot be checked") from None
+                return "production mode according to the connection (the keys may not read the account)"
+            raise self._refuse("its keys may not read the account, so the mode cannot be checked") from None
         mode = answer.data["mode"]
         if (mode == "production") != self.settings.live:
-            raise self._refuse(f"the account is in {mode} mode, the connection is not")
+            raise self._refuse(f"the account is in {mode} mode, but the connection is not")
         return f"{mode} mode"
 
     def _refuse(self, problem: str) -> ConnectionConfigError:
         return ConnectionConfigError(
-            f"connection {self.settings.connection!r} refused: {problem}. To do: set its mode to what you "
-            "mean, or use other keys."
+            f"connection {self.settings.connection!r} refused, no dispute was changed: {problem}. "
+            "To do: correct its mode, or use other keys."
         )
 
     async def mint(self) -> BearerToken:
@@ -192,14 +187,14 @@ class MoovApi(Api):
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
         if case.account and case.account.lower() != (found.merchant or "").lower():
-            against = found.merchant or "a merchant that the API does not name"
-            return f"the case is for merchant {case.account}, the dispute is against {against}"
+            against = found.merchant or "an unknown merchant"
+            return f"the case is for merchant {case.account}, but the dispute is against {against}"
         return None
 
     async def write(
         self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
     ) -> dict[str, str]:
-        """Upload each piece that is not there yet; what is there already is recognised and left alone."""
+        """Upload the missing pieces, and delete stale ones and duplicates. Pieces already there are kept."""
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
         if merged.missing:
@@ -218,9 +213,9 @@ class MoovApi(Api):
         }
 
     async def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> str:
-        """Upload a piece; returns the API's id of it.
+        """Upload a piece, and return its id at the API.
 
-        :param known: ids of what was there before.
+        :param known: the ids of the evidence that was there before.
         """
         ids = {"accountID": self.account, "disputeID": dispute}
         try:
@@ -235,7 +230,7 @@ class MoovApi(Api):
                     "uploadDisputeEvidenceFile", **ids, evidenceType=piece.name, file=part
                 )
         except AmbiguousError:
-            # It may have arrived: an upload has no key that would make a second one harmless.
+            # The upload may have arrived. It has no idempotency key, so look for it instead of resending.
             for item in await self._items(dispute):
                 if item.item and item.item not in known and piece.is_held_as(item):
                     return item.item
@@ -243,7 +238,7 @@ class MoovApi(Api):
         return str(answer.data["evidenceID"])
 
     async def _without(self, dispute: str, items: list[Evidence], unwanted: list[Evidence]) -> list[Evidence]:
-        """Delete items of ours; returns those that are left."""
+        """Delete items, and return the remaining ones."""
         gone = {item.item for item in unwanted}
         if not gone:
             return items
@@ -253,20 +248,20 @@ class MoovApi(Api):
                 await self.call("deleteDisputeEvidenceFile", **ids, evidenceID=item.item)
         items = await self._items(dispute)
         if any(item.item in gone for item in items):
-            raise AmbiguousError("a deleted item is still there.", operation="deleteDisputeEvidenceFile")
+            raise AmbiguousError("a deleted item is still listed.", operation="deleteDisputeEvidenceFile")
         return items
 
     async def _items_with(self, dispute: str, uploaded: Collection[str]) -> list[Evidence]:
-        """Return what is uploaded, once the listing has caught up with what this try has uploaded."""
+        """Return all items, once the listing includes those just uploaded."""
         for pause in _CATCHES_UP_AFTER:
             await self.wait(pause)
             items = await self._items(dispute)
             if {item.item for item in items}.issuperset(uploaded):
                 return items
-        raise AmbiguousError("what was just uploaded is not listed.", operation="listDisputeEvidence")
+        raise AmbiguousError("new uploads are not listed.", operation="listDisputeEvidence")
 
     async def _items(self, dispute: str) -> list[Evidence]:
-        """What is uploaded, oldest first."""
+        """Return all items, oldest first."""
         answer = await self.call("listDisputeEvidence", accountID=self.account, disputeID=dispute)
         items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
         return list(map(evidence_of, items))
@@ -275,7 +270,7 @@ class MoovApi(Api):
         return await self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
-        raise NotImplementedError("nothing here is submitted by itself, or written over")
+        raise NotImplementedError("Moov submits nothing automatically, and overwrites nothing")
 
     async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
         return await self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute)
@@ -284,32 +279,7 @@ class MoovApi(Api):
         return found.status == "accepted"
 
     def _dispute(self, data: Mapping[str, Any]) -> Dispute:
-        status, phase, submitted_on = data["status"], data["phase"], data.get("submittedOn")
-        closed = _CLOSED.get(status)
-        if phase == "pre-dispute":
-            closed = closed or "a pre-dispute is settled by the network and takes no evidence"
-        elif closed is None and status not in ("response-needed", "under-review"):
-            closed = "its status is one that this version does not know"
-        return Dispute(
-            provider=self.name,
-            account=self.account,
-            id=data["disputeID"],
-            stage=phase,
-            status=status,
-            submissions=1 if submitted_on else 0,
-            submitted=status == "under-review",
-            submitted_at=submitted_on,
-            closed=closed,
-            due=datetime.fromisoformat(data["respondBy"]),
-            amount=data["amount"]["value"],
-            currency=data["amount"]["currency"].lower(),
-            reason=data.get("networkReasonDescription") or data.get("networkReasonCode") or UNKNOWN_REASON,
-            network_code=data.get("networkReasonCode"),
-            network_description=data.get("networkReasonDescription"),
-            merchant=data.get("merchantAccountID"),
-            live=self.settings.live,
-            url=dashboard_url(self.account, data["disputeID"]),
-        )
+        return dispute_of(data, self.account, live=self.settings.live)
 
 
 def _refused_parts(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -319,8 +289,3 @@ def _refused_parts(parts: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{name} {text}" for text in _refused_parts(part))
         elif isinstance(part, str):
             yield f"{name}: {part}"
-
-
-def dashboard_url(account: str, dispute: str) -> str:
-    """The dispute's page in Moov's Dashboard."""
-    return f"{_DASHBOARD}/accounts/{segment(account)}/disputes/{segment(dispute)}"

@@ -1,4 +1,4 @@
-"""Read the evidence that Moov lists, and find the copies in it. Pure."""
+"""Convert Moov's evidence objects to :class:`Evidence`, and find duplicates among them. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dispute_provider._evidence.snapshot import Evidence
 
 
 def evidence_of(item: Mapping[str, Any]) -> Evidence:
-    """Return an item of evidence as the API lists it."""
+    """Convert an item of evidence."""
     if item.get("text") is not None:
         return Evidence(item["evidenceType"], text=item["text"], item=item["evidenceID"])
     return Evidence(
         item["evidenceType"],
         id=item["evidenceID"],
         item=item["evidenceID"],
-        # The official Go client reads the second spelling, the documents and the Python client the first.
+        # The documentation and the official Python client use filename, the official Go client fileName.
         filename=item.get("filename") or item.get("fileName"),
         size=item.get("size"),
         content_type=item.get("mimeType"),
@@ -25,9 +25,12 @@ def evidence_of(item: Mapping[str, Any]) -> Evidence:
 
 
 def copies_among(items: list[Evidence], pieces: Sequence[Piece], foreign: Collection[str]) -> list[Evidence]:
-    """Return the second copies that a broken upload or another run of ours has made.
+    """Return the duplicates left by an interrupted upload, or by another run of ours.
 
-    The oldest is none, so that two runs that tidy up at once agree; nor is a text that was there first.
+    The oldest copy is kept, so that two runs that delete duplicates at once keep the same one. Text that was
+    there before ours is kept, too.
+
+    :param foreign: the ids of the items that were there before ours.
     """
     copies: list[Evidence] = []
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""Stripe: connection, authentication, and how its disputes are read, listed, staged and submitted."""
+"""Stripe: validate connections, and read, list, stage, submit and concede disputes."""
 
 from __future__ import annotations
 
@@ -36,19 +36,21 @@ from dispute_provider._evidence.stages import is_taken
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError, Violation
 
-# Secret or restricted; a word may stand before the mode, as in the keys of an organisation.
+# A secret or restricted key. A word may precede the mode, as in an organization's keys (sk_org_…).
 _KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
-# The connection's extra field for each header.
+# The extra of the connection for each header.
 _EXTRAS = {"Stripe-Version": "api_version", "Stripe-Account": "account", "Stripe-Context": "context"}
 _KEY_HEADER = "Idempotency-Key"
-# A 429 with this code is about one object, which another request holds, and about no rate.
+# The code of a 429 that means another request holds the object (https://docs.stripe.com/rate-limits).
 _LOCKED = "lock_timeout"
-# The first version whose disputes hold their evidence field by field.
+# The first version whose disputes have one field per kind of evidence.
 _OLDEST_VERSION = "2014-12-08"
-# In test mode these decide how a dispute ends; a bank would read them as the merchant's whole defence.
+# In test mode, these texts decide the outcome (https://docs.stripe.com/testing). In live mode, a bank would
+# read them as the whole defense.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
 _PAGE = 100
-# The API's documented limits per second: of an account, live or not; of each endpoint; of files, apart.
+# The documented limits per second: in live mode, in test mode, per endpoint, and for files
+# (https://docs.stripe.com/rate-limits).
 _LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
 
 
@@ -67,23 +69,23 @@ class StripeApi(Api):
         mode = choice(connection, "mode", ("test", "live"), "test")
         key = connection.password or ""
         if not (kind := _KEY.fullmatch(key)):
-            remedy = "put the secret or restricted key (sk_… or rk_…) into the password field"
-            raise refuse(connection, "its password is no Stripe key", remedy)
+            remedy = "enter the secret or restricted key (sk_… or rk_…) as the password"
+            raise refuse(connection, "its password is not a Stripe key", remedy)
         if kind[1] != mode:
-            remedy = f"use a {mode} key, or set the connection's mode to what you mean"
-            raise refuse(connection, f"its mode is {mode}, its key is a {kind[1]} key", remedy)
+            remedy = f"use a {mode} key, or correct the mode"
+            raise refuse(connection, f"its mode is {mode}, but its key is a {kind[1]} key", remedy)
         headers = cls.parameters_from(connection, _EXTRAS)
         if headers["Stripe-Version"] < _OLDEST_VERSION:
             problem = f"its api_version is older than {_OLDEST_VERSION}"
-            raise refuse(connection, problem, "leave api_version blank, or name a newer one")
+            raise refuse(connection, problem, "leave api_version blank, or enter a newer one")
         context, account = headers.get("Stripe-Context"), headers.get("Stripe-Account")
         if context and account:
-            remedy = "put the account at the end of context, after a /, and leave account blank"
-            raise refuse(connection, "it names both a context and an account", remedy)
-        # It belongs to no account: each call names one in Stripe-Context.
+            remedy = "append the account to context, after a /, and leave account blank"
+            raise refuse(connection, "it has both a context and an account", remedy)
+        # An organization's key belongs to no account, so each call must name one in Stripe-Context.
         if key.startswith("sk_org_") and not context:
             remedy = "set context to the account to act for (acct_…), or use a key of that account"
-            raise refuse(connection, "its key is an organization's, and it names no context", remedy)
+            raise refuse(connection, "its key belongs to an organization, but its context is blank", remedy)
         whole = _LIVE_RATE if mode == "live" else _TEST_RATE
         overall = rate(connection, whole)
         return ConnectionSettings(
@@ -94,9 +96,9 @@ class StripeApi(Api):
             account=_account_of(context) if context else account,
             live=mode == "live",
             rate=overall,
-            # Whoever names a rate has been given one by the API, and it is not one of an endpoint.
+            # A configured rate was granted by Stripe, and replaces the limit per endpoint.
             endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
-            # Tasks that share the API's rate share that of its files.
+            # Tasks that share the API's rate also share its rate for files.
             file_rate=_FILE_RATE * min(1.0, overall / whole),
             network=network_of(connection),
         )
@@ -117,8 +119,8 @@ class StripeApi(Api):
         evidence = arguments.get("evidence")
         text = evidence.get("uncategorized_text") if isinstance(evidence, Mapping) else None
         if self.settings.live and text in _TEST_WORDS:
-            problem = "is a word that means something in test mode alone"
-            violation = Violation("/evidence/uncategorized_text", problem, "write what the bank is to read")
+            problem = "is a text that only has a meaning in test mode"
+            violation = Violation("/evidence/uncategorized_text", problem, "write a text for the bank")
             raise InvalidRequestError.before_sending(operation_id, [violation])
         return super().request(operation_id, account, **arguments)
 
@@ -130,7 +132,7 @@ class StripeApi(Api):
         context = complete.get("Stripe-Context")
         if context is None:
             return complete | ({"Stripe-Account": account} if account else {})
-        # Stripe-Context takes the place of Stripe-Account: a connected account is the end of its path.
+        # Stripe-Context replaces Stripe-Account: a connected account is the last part of its path.
         complete.pop("Stripe-Account", None)
         if account and account != _account_of(context):
             complete["Stripe-Context"] = f"{context}/{account}"
@@ -170,7 +172,7 @@ class StripeApi(Api):
             has_more = answer.data.get("has_more")
             more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
             ids = [readable_id(item, "id") for item in page]
-            # The next page begins after the last item with an id, and so repeats the items after that one.
+            # The next page starts after the last item with an id, so it repeats any items after that one.
             with_id = [place for place, each in enumerate(ids, 1) if each]
             read = max(with_id, default=0) if more else len(page)
             found.disputes.extend(
@@ -186,7 +188,7 @@ class StripeApi(Api):
             if not more:
                 return found
             if not read:
-                problem = "the rest of the list cannot be read: no dispute of a whole page has an id"
+                problem = "the rest of the list cannot be read: no dispute on a page has an id"
                 return Listing(found.disputes, [*found.unreadable, Unreadable(None, problem)])
             last = ids[read - 1]
 
@@ -209,7 +211,7 @@ class StripeApi(Api):
         self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
     ) -> dict[str, str]:
         uploaded = dict(merged.held)
-        # Only a whole object can be cleared; what stays behind of one is told by reading back.
+        # Only a whole object can be cleared. Reading the dispute back shows what remains of one.
         evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
         evidence |= _lists_to_send(before, merged, lists(self.contract))
         for piece in merged.missing:
@@ -263,7 +265,8 @@ class StripeApi(Api):
 
     async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         dispute = approved.dispute
-        # Every approved field is sent again: what was approved is what arrives, whatever was staged since.
+        # Send every approved field again, so that the bank gets what was approved, even if more was staged
+        # since.
         evidence = stripe_evidence.sendable(self.contract, approved.evidence)
         return await self.call(
             "PostDisputesDispute",
@@ -275,7 +278,7 @@ class StripeApi(Api):
         )
 
     async def _upload(self, document: Document, account: str | None) -> str:
-        """Upload once: the same bytes for the same account get the file that the first upload made."""
+        """Upload a document, and return the file's id. The same document gets the same id again."""
         key = idempotency.upload_key(self.settings.connection, account, document.sha256, document.upload_name)
         answer = await self.call(
             "PostFiles",
@@ -293,8 +296,8 @@ class StripeApi(Api):
 
     def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
         dispute = self.dispute_in(answer, account)
-        # At the appeal stage the evidence of the earlier ones is still there, but cannot be changed or sent;
-        # at the others Stripe takes no appeal.
+        # At the appeal stage, the evidence of earlier stages is still there, but cannot be changed or
+        # submitted. At the other stages, Stripe accepts no appeal.
         held = tuple(
             piece
             for piece in stripe_evidence.held(self.contract, answer.data["evidence"])
@@ -303,7 +306,7 @@ class StripeApi(Api):
         return Snapshot(dispute, held, answer.request_id)
 
     async def _with_file_details(self, snapshot: Snapshot, account: str | None) -> Snapshot:
-        """Read what the dispute cannot be asked to expand: the name and size of each file in a list."""
+        """Read the name and size of each file in a list, which Stripe cannot expand in the dispute."""
         listed = lists(self.contract)
         if not any(piece.name in listed for piece in snapshot.evidence):
             return snapshot
@@ -321,7 +324,7 @@ class StripeApi(Api):
 
 
 def _lists_to_send(before: Snapshot, merged: Merged, names: Collection[str]) -> dict[str, Any]:
-    """Return the lists of files that change, without what is new: a list is sent whole."""
+    """Return the lists of files that change, without new files. A list is always sent in full."""
     gone = {held.id for held in merged.stale}
     missing = {piece.name for piece in merged.missing}
     changed = missing.union(held.name for held in merged.stale).intersection(names)
@@ -333,5 +336,5 @@ def _lists_to_send(before: Snapshot, merged: Merged, names: Collection[str]) -> 
 
 
 def _account_of(context: str) -> str:
-    """Return the account that a Stripe-Context leads to: the end of its path."""
+    """Return the account in a Stripe-Context: the last part of its path."""
     return context.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Stripe's charges: what Visa Compelling Evidence 3.0 has to be compared with."""
+"""Read the Stripe charges that Visa Compelling Evidence 3.0 refers to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dispute_provider.exceptions import InvalidRequestError, NotFoundError
 
 
 async def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None = None) -> list[str]:
-    """Read the payments that a claim names, and say which conditions of the programme are not met.
+    """Read the charges that a claim refers to, and return the conditions that are not met.
 
-    :raises ApiError: if one of them cannot be read for another reason than that there is none.
+    :raises ApiError: if a charge cannot be read, for another reason than that it does not exist.
     """
     charges: dict[str, Charge] = {}
     for charge_id in charges_of(dispute, claim):
@@ -27,13 +27,13 @@ async def unmet_by(api: Api, dispute: Dispute, claim: Claim, account: str | None
         except InvalidRequestError as error:
             if not error.violations:
                 raise
-            continue  # nothing that could be an id
+            continue  # the id is malformed
         charges[charge_id] = charge_from(answer.data)
     return unmet(dispute, claim, charges)
 
 
 def charge_from(data: Mapping[str, Any]) -> Charge:
-    """A charge from the API's answer; one card number has one fingerprint, however often it is saved."""
+    """Read a charge. Stripe gives each card number one fingerprint, however often the card is saved."""
     card = (data.get("payment_method_details") or {}).get("card") or {}
     created, paid = data.get("created"), data.get("paid")
     return Charge(

@@ -1,4 +1,4 @@
-"""Stripe's dispute object, read as every API's dispute. Pure."""
+"""Convert Stripe's dispute object to a :class:`Dispute`. Pure."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _CLOSED = {
     "won": "it is decided: won",
     "lost": "it is decided: lost",
     "warning_closed": "the inquiry is closed",
-    "prevented": "it was settled before it became a dispute",
+    "prevented": "it was resolved before it became a dispute",
 }
 _DECIDED = ("won", "lost")
 _DASHBOARD = "https://dashboard.stripe.com"
 
 
 def dispute_of(data: Mapping[str, Any], account: str | None, *, live: bool) -> Dispute:
-    """Read a dispute.
+    """Convert a dispute.
 
-    :param data: the API's object, checked against its contract.
-    :param account: the account that it was read from; None for that of the key.
+    :param data: the API's object, validated against the contract.
+    :param account: the account that it was read from; None for the key's own account.
     :param live: whether the connection is in live mode.
     """
     paid = data.get("payment_method_details") or {}
@@ -44,7 +44,7 @@ def dispute_of(data: Mapping[str, Any], account: str | None, *, live: bool) -> D
         submissions=details["submission_count"],
         submitted=status in _UNDER_REVIEW,
         submitted_at=None,
-        closed=_CLOSED.get(status) or (None if due else "the API takes no response to it"),
+        closed=_CLOSED.get(status) or (None if due else "the API accepts no response to it"),
         due=datetime.fromtimestamp(due, UTC) if due else None,
         amount=data["amount"],
         currency=data["currency"],
@@ -56,7 +56,7 @@ def dispute_of(data: Mapping[str, Any], account: str | None, *, live: bool) -> D
         charged=charge.get("amount"),
         refunded=charge.get("amount_refunded"),
         automatic=method if method != "manual" else None,
-        # null: the account has no Smart Disputes. Absent: the answer does not say.
+        # null: the account has no Smart Disputes. Absent: unknown.
         automatic_known="intended_submission_method" in data and method != "",
         unsupported=_unsupported(status),
         charge=charge.get("id") or data.get("charge"),
@@ -66,27 +66,27 @@ def dispute_of(data: Mapping[str, Any], account: str | None, *, live: bool) -> D
 
 
 def may_be_open(status: str | None) -> bool:
-    """Return whether a dispute may have to be answered: a status that is unknown here may say so."""
+    """Return whether a dispute may still need a response. An unknown status counts as open."""
     return status not in _UNDER_REVIEW | _CLOSED.keys()
 
 
 def dashboard_url(dispute: str, account: str | None, *, live: bool) -> str:
-    """The dispute's page in Stripe's Dashboard."""
+    """Return the URL of a dispute in Stripe's Dashboard."""
     parts = [account, None if live else "test", "disputes", dispute]
     return "/".join([_DASHBOARD, *map(segment, filter(None, parts))])
 
 
 def _unsupported(status: str) -> str | None:
-    """Return why a person has to answer a dispute elsewhere; None if that is not so."""
+    """Return why this package cannot answer a dispute; None if it can."""
     if status in _ANSWERABLE or not may_be_open(status):
         return None
-    return f"its status, {status[:60]}, is not known here. To do: look at it in the Stripe Dashboard"
+    return f"its status, {status[:60]}, is unknown to this version. To do: open it in the Stripe Dashboard"
 
 
 def _stage(status: str, case_type: str | None, *, appealed: bool) -> str:
-    """Return the stage of a dispute; of one that is decided, the last one.
+    """Return the stage of a dispute. For a decided dispute, it is the last one.
 
-    :param appealed: whether it holds an appeal, which no stage but the appeal takes.
+    :param appealed: whether the dispute has evidence for an appeal, which only that stage accepts.
     """
     if status.startswith("warning_"):
         return "inquiry"

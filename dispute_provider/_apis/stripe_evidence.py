@@ -1,4 +1,4 @@
-"""Evidence as Stripe's answers hold it, and as its requests take it. Pure."""
+"""Convert evidence between Stripe's answers and requests and this package's :class:`Evidence`. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dispute_provider._evidence.snapshot import Evidence, canonical_json, conten
 
 
 def params(contract: Contract) -> Mapping[str, Json]:
-    """The schemas of the evidence that a request takes, by name."""
+    """Return the schemas of the evidence that a request accepts, by name."""
     return fields(contract, "DisputeEvidenceParams")
 
 
 def held(contract: Contract, evidence: Mapping[str, Any]) -> Iterator[Evidence]:
-    """Yield what a dispute's ``evidence`` holds, piece by piece; members that hold nothing are left out.
+    """Yield the pieces in a dispute's ``evidence``, without empty members.
 
-    :param evidence: as the API sent it. A member is a text, a file's id, an expanded file, or a structure.
-        What is none of these, of a name that we do not know, is held as its JSON.
+    :param evidence: as the API sent it. A member is a text, a file's id, an expanded file, or an object. Any
+        other value is converted to a text: its JSON.
     """
     known = params(contract)
     for name, value in _flat(contract, evidence):
@@ -32,7 +32,7 @@ def held(contract: Contract, evidence: Mapping[str, Any]) -> Iterator[Evidence]:
 
 
 def _flat(contract: Contract, evidence: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each filled member with its name, those of groups under their paths, each file of a list."""
+    """Yield each non-empty member with its name; those of groups with their paths, lists of files split."""
     for member, value in evidence.items():
         if not value:
             # Most of the fields of a dispute are empty.
@@ -47,7 +47,7 @@ def _flat(contract: Contract, evidence: Mapping[str, Any], group: str = "") -> I
 
 
 def piece_of(name: str, value: Any, *, is_file: bool) -> Evidence | None:
-    """Read one member of a dispute's ``evidence``; None where it holds nothing."""
+    """Convert one member of a dispute's ``evidence``; return None if it is empty."""
     if not (value := without_nothing(value)):
         return None
     if isinstance(value, str):
@@ -56,7 +56,7 @@ def piece_of(name: str, value: Any, *, is_file: bool) -> Evidence | None:
         return Evidence(name, text=canonical_json(value).decode())
     if not is_file:
         return Evidence(name, value=value)
-    # The API names a file's type by its usual ending.
+    # The API's type of a file is its file name extension.
     file_type = BY_SUFFIX.get(value.get("type") or "")
     return Evidence(
         name,
@@ -69,9 +69,10 @@ def piece_of(name: str, value: Any, *, is_file: bool) -> Evidence | None:
 
 
 def sendable(contract: Contract, evidence: Iterable[Evidence]) -> dict[str, Any]:
-    """Evidence as a request takes it.
+    """Return evidence for a request.
 
-    What has members that the contract does not know is left out: it is at the API, and stays there.
+    Evidence with members that the contract does not describe is left out. The API has it already, and keeps
+    it.
     """
     known = params(contract)
     return nested(
@@ -85,11 +86,12 @@ def sendable(contract: Contract, evidence: Iterable[Evidence]) -> dict[str, Any]
 
 
 def nested(contract: Contract, evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Return evidence by name as a request nests it.
+    """Return evidence in the nested structure of a request.
 
-    A list of files is sent whole, for Stripe's documents do not say whether one is added to what is there.
+    A list of files is always sent in full, because Stripe does not document whether a request adds to the
+    list.
 
-    :param evidence: by name; an empty text clears.
+    :param evidence: by name or path; an empty text clears the field.
     """
     request: dict[str, Any] = {}
     for name, value in evidence.items():
@@ -103,7 +105,7 @@ def nested(contract: Contract, evidence: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_known(contract: Contract, schema: Json, value: Any) -> bool:
-    """Whether the contract knows every member of a structure."""
+    """Return whether the contract describes every member of a value."""
     schema = contract.resolve(schema)
     if isinstance(value, Mapping):
         members = schema.get("properties", {})
@@ -116,7 +118,7 @@ def _is_known(contract: Contract, schema: Json, value: Any) -> bool:
 
 
 def without_nothing(value: Any) -> Any:
-    """A structure without its nulls and empty parts: what the API holds, not what it could hold."""
+    """Return a value without nulls and empty parts; None if nothing is left."""
     if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, Mapping):

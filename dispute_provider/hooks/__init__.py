@@ -1,1 +1,1 @@
-"""Connections, authentication, transport, and each API's protocol of staging and submitting."""
+"""Airflow hooks: one for each API."""

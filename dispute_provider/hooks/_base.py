@@ -1,7 +1,7 @@
-"""The hook that Stripe's and Moov's share.
+"""The base class of the hooks.
 
-The workflow's tasks do without them, and so without importing a second HTTP client: they send through
-:mod:`~dispute_provider._transport.client` alone.
+The operators of the workflow don't use hooks, to avoid importing a second HTTP client. They send through
+:mod:`~dispute_provider._transport.client`.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 
 def _main_url(api: Api) -> str:
-    """Where operations go that name no server of their own."""
+    """Return the URL of the server for operations that the contract assigns no other server."""
     return api.settings.base_url or str(api.contract.document["servers"][0]["url"]).rstrip("/")
 
 
 class _Authorization(requests.auth.AuthBase):
-    """Sets the header itself, so that neither a netrc file nor an extra can put another one in its place."""
+    """Sets the Authorization header, so that neither a netrc file nor an extra can replace it."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -47,7 +47,8 @@ class _Authorization(requests.auth.AuthBase):
 class NetworkAdapter(requests.adapters.HTTPAdapter):
     """Connects through the proxy of a connection, with its certificates.
 
-    :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+    :param settings: the connection's settings.
+    :raises ConnectionConfigError: if a certificate file of the connection cannot be used.
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:
@@ -65,34 +66,47 @@ class NetworkAdapter(requests.adapters.HTTPAdapter):
         return dict(self._network.proxy_headers)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the context verifies, and would trust whatever is added here as well."""
+        """Do nothing. The TLS context verifies certificates; requests would add further trusted ones here."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         proxy = self._network.proxy_for(request.url or "")
-        # An option of the task must not send the key elsewhere, nor unverified.
+        # The task's options must not send the key to another host, or to an unverified one.
         chosen = {"proxies": {"https": proxy} if proxy else {}, "verify": True, "cert": None}
         return super().send(request, *args, **{**options, **chosen})
 
 
 class DisputeHook(HttpHook):
-    """The synchronous hook that Stripe's and Moov's share.
+    """Base class of the hooks.
 
-    :param method: the HTTP method of :meth:`run`, by default ``POST``. :meth:`call` ignores it.
-    :param http_conn_id: id of the Airflow connection.
-    :raises ConnectionConfigError: on first use, if the connection must not be used as it stands.
+    It extends Airflow's ``HttpHook``, so that Airflow's HTTP operators work on these connections, with https,
+    without redirects, with timeouts of 10 s to connect and 80 s to read, and without error bodies in logs.
+
+    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
+    :param http_conn_id: id of the Airflow connection; None, the default, for ``default_conn_name``.
+    :param options: further parameters of ``HttpHook``.
+    :raises ConnectionConfigError: on first use, if the connection must not be used.
     """
 
     api_type: ClassVar[type[Api]]
+    """The API module that this hook opens."""
 
     def __init__(self, method: str = "POST", http_conn_id: str | None = None, **options: Any) -> None:
         super().__init__(method, http_conn_id or self.default_conn_name, **options)
 
     @cached_property
     def settings(self) -> ConnectionSettings:
+        """The settings of the connection.
+
+        :raises ConnectionConfigError: if the connection must not be used.
+        """
         return self.api_type.check_connection(self.get_connection(self.http_conn_id))
 
     @cached_property
     def api(self) -> Api:
+        """The API, not opened.
+
+        :raises ConnectionConfigError: if the connection must not be used.
+        """
         return self.api_type(self.settings)
 
     @cached_property
@@ -100,7 +114,7 @@ class DisputeHook(HttpHook):
         return BlockingSession(self.api)
 
     def _connect_through(self, session: requests.Session) -> None:
-        """Give a session the connection's network settings, in place of what requests finds by itself."""
+        """Make a session use the connection's network settings, and not those that requests detects."""
         session.trust_env = False
         session.mount("https://", self._adapter)
 
@@ -109,26 +123,40 @@ class DisputeHook(HttpHook):
         return NetworkAdapter(self.settings)
 
     def call(self, operation_id: str, /, account: str | None = None, **arguments: Any) -> Answer:
-        """Make one call by the API's own name for it.
+        """Call an operation of the API, and wait for its answer.
 
-        :param account: in place of the connection's own, where the operation takes one.
-        :param arguments: by the contract's names; they win over what the connection says.
-        :raises ApiError: one of the tree.
+        A submission or concession is sent as given: only the operators read the dispute first, and use the
+        ledger.
+
+        :param operation_id: the ``operationId`` in the API's contract (``schemas/``), such as
+            ``GetDisputes``.
+        :param account: the account to act for; None, the default, for the connection's account. Ignored if
+            the operation takes no account.
+        :param arguments: by the contract's names. They take precedence over the connection's settings. None
+            counts as not given.
+        :returns: the answer, validated against the contract; its ``data`` is the decoded JSON.
+        :raises ConnectionConfigError: if the connection must not be used. Nothing was sent.
+        :raises InvalidRequestError: with every violation, if the arguments are invalid. Nothing was sent.
+        :raises ApiError: if the call fails; :class:`~dispute_provider.exceptions.AmbiguousError` if the API
+            may have carried it out.
         """
         return self.with_api(lambda api: api.call(operation_id, account, **arguments))
 
     def with_api(self, work: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
-        """Do asynchronous work with the API and return its result; a running event loop is no obstacle.
+        """Run an asynchronous function with the API, and wait for its result.
 
-        :param work: takes the open API.
+        The caller may itself run in an event loop, which is then blocked.
+
+        :param work: an asynchronous function that takes the open API.
+        :raises ConnectionConfigError: if the connection must not be used.
         """
         return self._session.run(work)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Api]:
-        """Open the API for asynchronous code: many calls side by side, under the connection's rate limit.
+        """Open the API for asynchronous code, which can make many calls concurrently within the rate limit.
 
-        :raises ConnectionConfigError: if the connection must not be used as it stands.
+        :raises ConnectionConfigError: if the connection must not be used.
         """
         from airflow.providers.common.compat.connection import get_async_connection
 
@@ -137,14 +165,17 @@ class DisputeHook(HttpHook):
             yield api
 
     def test_connection(self) -> tuple[bool, str]:
-        """A harmless read that says which account and mode it reached."""
+        """Read the account, for the *Test* button.
+
+        :returns: True and the account with its mode, or False and the error.
+        """
         try:
             return True, f"Reached {self.with_api(lambda api: api.probe())}."
         except DisputeError as error:
             return False, str(error)
 
-    # What follows makes a stock HttpOperator on this connection safe: https, the key as the only header that
-    # comes from the connection, time limits, no redirects, no body of an error in the log.
+    # The methods below make Airflow's HTTP operators safe on this connection: https, no header from the
+    # connection but the key, timeouts, no redirects, and no error body in the log.
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
@@ -172,7 +203,7 @@ class DisputeHook(HttpHook):
         return session
 
     def _configure_session_from_mount_adapters(self, session: requests.Session) -> requests.Session:
-        return session  # its adapter is mounted already
+        return session  # _connect_through has mounted the adapter
 
     def run_and_check(
         self, session: requests.Session, prepped_request: requests.PreparedRequest, extra_options: Any
@@ -190,7 +221,7 @@ class DisputeHook(HttpHook):
         if response.status_code >= 300:
             request_id = header(self.api.contract, "request-id", response.headers)
             raise ApiError(
-                "the call was refused or redirected.",
+                "the API refused or redirected the call.",
                 operation=f"{response.request.method} {response.request.path_url.partition('?')[0]}",
                 status=response.status_code,
                 request_id=request_id,
@@ -198,12 +229,12 @@ class DisputeHook(HttpHook):
 
 
 def _never_left(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether there was no connection to send on: all else may have broken after the request was sent."""
+    """Return whether no connection was established. Any other error may have occurred after sending."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, urllib3.exceptions.ProxyError):
-        # urllib3 1.26 calls what breaks after the proxy has connected a proxy's error as well.
+        # urllib3 1.26 also raises ProxyError for errors after the proxy has connected.
         reason = reason.original_error
         if tunnel_status(reason):
             return True

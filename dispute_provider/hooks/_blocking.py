@@ -1,4 +1,4 @@
-"""Asynchronous calls for synchronous callers."""
+"""Make asynchronous calls from synchronous code."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dispute_provider._apis.api import Api
 from dispute_provider._transport.client import Client
 
 T = TypeVar("T")
-# Seconds that closing the connections may take.
+# Seconds to wait until the connections are closed.
 _CLOSING = 1.0
 
 
 class BlockingSession:
-    """Runs work with an API on an event loop in a thread of its own, and keeps its connections open.
+    """An event loop in a separate thread, which keeps the connections of an API open between calls.
 
-    A running event loop in the calling thread is no obstacle; it waits, as for any blocking call.
+    The calling thread may run an event loop of its own, which is blocked during a call.
 
-    :param api: not opened yet.
+    :param api: the API, not opened.
     """
 
     def __init__(self, api: Api) -> None:
@@ -33,15 +33,15 @@ class BlockingSession:
         weakref.finalize(self, _close, self._loop, api.client, thread)
 
     def run(self, work: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
-        """Do the work and return its result; it is cancelled where the caller stops waiting.
+        """Run a function with the API, and return its result. If the caller is interrupted, cancel it.
 
-        :raises ConnectionConfigError: if a certificate file that the connection names cannot be used.
+        :raises ConnectionConfigError: if a certificate file of the connection cannot be used.
         """
         future = asyncio.run_coroutine_threadsafe(self._opened(work), self._loop)
         try:
             return future.result()
         except BaseException:
-            # A time limit or a signal ends the wait, not the work.
+            # A timeout or a signal ends the wait, but not the work.
             future.cancel()
             raise
 

@@ -1,4 +1,4 @@
-"""Open the API that a connection leads to."""
+"""Create the API of a connection."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from dispute_provider.exceptions import ConnectionConfigError
 
 
 def api_of(conn_id: str) -> Api:
-    """The API of a connection, whose type has the API's name.
+    """Return the API of a connection, not opened. The connection type is the API's name.
 
-    :raises ConnectionConfigError: if it is of a type that has nothing to do with disputes, or if it must not
-        be used as it stands.
+    :raises ConnectionConfigError: if the connection is of another type, or must not be used.
     """
     connection = BaseHook.get_connection(conn_id)
     if path := APIS.get(connection.conn_type or ""):
@@ -26,5 +25,9 @@ def api_of(conn_id: str) -> Api:
 
 
 def foreign(conn_id: str) -> ConnectionConfigError:
-    """The error for a connection of another type."""
-    return ConnectionConfigError(f"connection {conn_id!r} is of no type that disputes can be contested with")
+    """Return the error for a connection of a type that is not in the registry."""
+    types = " or ".join(APIS)
+    return ConnectionConfigError(
+        f"connection {conn_id!r} refused, nothing was sent: its type is not {types}. "
+        f"To do: name a connection of type {types}."
+    )

@@ -1,4 +1,4 @@
-"""Moov's hook."""
+"""The hook for Moov."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dispute_provider.hooks._base import DisputeHook
 
 
 class MoovHook(DisputeHook):
-    """Moov over HTTP; a stock HttpOperator on a ``moov`` connection gets this hook.
+    """Hook for Moov connections. Airflow's HTTP operators use it, too, if their connection is of this type.
 
-    Call it from synchronous code with :meth:`call`, from asynchronous code within :meth:`session`.
+    Use :meth:`call` in synchronous code, and :meth:`session` in asynchronous code. The operations, and their
+    arguments, are those in ``schemas/moov.openapi.json``.
 
-    :param http_conn_id: id of an Airflow connection of type ``moov``.
+    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
+    :param http_conn_id: id of an Airflow connection of type ``moov``; ``moov_default`` by default.
+    :raises ConnectionConfigError: on first use, if the connection must not be used.
     """
 
     api_type = MoovApi

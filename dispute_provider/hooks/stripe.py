@@ -1,4 +1,4 @@
-"""Stripe's hook."""
+"""The hook for Stripe."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dispute_provider.hooks._base import DisputeHook
 
 
 class StripeHook(DisputeHook):
-    """Stripe over HTTP; a stock HttpOperator on a ``stripe`` connection gets this hook.
+    """Hook for Stripe connections. Airflow's HTTP operators use it, too, if their connection is of this type.
 
-    Call it from synchronous code with :meth:`call`, from asynchronous code within :meth:`session`.
+    Use :meth:`call` in synchronous code, and :meth:`session` in asynchronous code. The operations, and their
+    arguments, are those in ``schemas/stripe.openapi.json``.
 
-    :param http_conn_id: id of an Airflow connection of type ``stripe``.
+    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
+    :param http_conn_id: id of an Airflow connection of type ``stripe``; ``stripe_default`` by default.
+    :raises ConnectionConfigError: on first use, if the connection must not be used.
     """
 
     api_type = StripeApi

@@ -80,11 +80,11 @@ def test_nothing_is_unmet() -> None:
 @pytest.mark.parametrize(
     ("facts", "problem"),
     [
-        ({"network": "mastercard"}, "the card is of mastercard, and the programme is Visa's"),
-        ({"network": None}, "the card is of an unknown network, and the programme is Visa's"),
-        ({"network_code": "13.1"}, "the network's reason code is 13.1, and the programme is for 10.4"),
-        ({"network_code": "10.5"}, "the network's reason code is 10.5, and the programme is for 10.4"),
-        ({"network_code": None}, "the network's reason code is unknown, and the programme is for 10.4"),
+        ({"network": "mastercard"}, "the network is mastercard, but must be visa"),
+        ({"network": None}, "the network is unknown, but must be visa"),
+        ({"network_code": "13.1"}, "the reason code is 13.1, but must be 10.4"),
+        ({"network_code": "10.5"}, "the reason code is 10.5, but must be 10.4"),
+        ({"network_code": None}, "the reason code is unknown, but must be 10.4"),
     ],
 )
 def test_a_dispute_that_it_is_not_for(facts: dict[str, Any], problem: str) -> None:
@@ -95,7 +95,7 @@ def test_a_dispute_that_it_is_not_for(facts: dict[str, Any], problem: str) -> No
     ("change", "problem"),
     [
         ({"ch_1": {"paid": False}}, "earlier payment 1 was not paid"),
-        ({"ch_2": {"disputed": True}}, "earlier payment 2 was disputed as well"),
+        ({"ch_2": {"disputed": True}}, "earlier payment 2 was disputed, too"),
         ({"ch_1": {"method": "card B"}}, "earlier payment 1 was not made with the same card or account"),
         ({"ch_2": {"method": None}}, "earlier payment 2 was not made with the same card or account"),
     ],
@@ -110,15 +110,15 @@ def test_the_days_between(days: int) -> None:
     for hour in (0, 9, 23):
         made = (BOUGHT - timedelta(days=days)).replace(hour=hour, minute=59)
         found = unmet(DISPUTE, CLAIM, charges(ch_1={"created": made}))
-        told = f"earlier payment 1 is {days} days older than the disputed one, and has to be 120 to 365"
+        told = f"earlier payment 1 is {days} days older than the disputed one, but must be 120 to 365"
         assert found == ([] if 120 <= days <= 365 else [told])
 
 
 def test_charges_that_the_api_does_not_know() -> None:
     known = {name: charge for name, charge in CHARGES.items() if name != "ch_2"}
-    assert unmet(DISPUTE, CLAIM, known) == ["earlier payment 2 is no charge that the API knows"]
+    assert unmet(DISPUTE, CLAIM, known) == ["earlier payment 2 is not an existing charge"]
     known = {name: charge for name, charge in CHARGES.items() if name != "ch_0"}
-    problem = "the disputed charge cannot be read, so nothing can be compared with it"
+    problem = "the disputed charge cannot be read, so it cannot be compared with the earlier ones"
     assert unmet(DISPUTE, CLAIM, known) == [problem]
     assert unmet(replace(DISPUTE, charge=None), CLAIM, CHARGES) == [problem]
 
@@ -126,9 +126,9 @@ def test_charges_that_the_api_does_not_know() -> None:
 @pytest.mark.parametrize(
     ("ids", "problem"),
     [
-        (["ch_1"], "exactly 2 earlier payments are needed, and the case names 1"),
-        (["ch_1", "ch_2", "ch_3"], "exactly 2 earlier payments are needed, and the case names 3"),
-        (["ch_1", "ch_1"], "the earlier payments are one and the same charge"),
+        (["ch_1"], "exactly 2 earlier payments are required, but the case has 1"),
+        (["ch_1", "ch_2", "ch_3"], "exactly 2 earlier payments are required, but the case has 3"),
+        (["ch_1", "ch_1"], "the earlier payments are the same charge"),
         (["ch_1", "ch_0"], "earlier payment 2 is the disputed charge itself"),
     ],
 )
@@ -151,7 +151,7 @@ class TestEachPayment:
     )
     def test_short_identifiers(self, at: int, label: str, name: str, least: int) -> None:
         short = claim(lambda payments: payments[at].update({name: "1" * (least - 1)}))
-        told = f"{label} has a {name} of {least - 1} characters, and {least} are needed"
+        told = f"{label} has a {name} of {least - 1} characters, but needs at least {least}"
         assert unmet(DISPUTE, short, CHARGES) == [told]
         enough = claim(lambda payments: payments[at].update({name: "1" * least}))
         assert unmet(DISPUTE, enough, CHARGES) == []
@@ -168,7 +168,7 @@ class TestEachPayment:
 
 def test_whether_goods_or_services() -> None:
     changed = claim(lambda payments: payments[0].pop("merchandise_or_services"))
-    assert unmet(DISPUTE, changed, CHARGES) == ["the disputed payment does not say merchandise_or_services"]
+    assert unmet(DISPUTE, changed, CHARGES) == ["the disputed payment has no merchandise_or_services"]
 
 
 SHORT = {
@@ -213,7 +213,7 @@ class TestMatches:
         (problem,) = self.found(kept)
         assert problem.startswith("the same in all payments: ")
         others = "shipping address, email address, account"
-        assert problem.endswith(f"; needed: IP address and device, or one of these and one of {others}")
+        assert problem.endswith(f"; required: IP address and device, or one of them and one of {others}")
 
     @pytest.mark.parametrize("at", [0, 1, 2])
     @pytest.mark.parametrize("name", ["customer_purchase_ip", "customer_email_address"])
@@ -260,8 +260,8 @@ class TestMatches:
 
 def test_one_payment_alone_matches_nothing() -> None:
     none, nothing = unmet(DISPUTE, {**CLAIM, "prior_undisputed_transactions": []}, CHARGES)
-    assert none == "exactly 2 earlier payments are needed, and the case names 0"
-    assert nothing.startswith("the same in all payments: nothing; needed: ")
+    assert none == "exactly 2 earlier payments are required, but the case has 0"
+    assert nothing.startswith("the same in all payments: none; required: ")
 
 
 def test_everything_is_named_at_once() -> None:
@@ -269,7 +269,7 @@ def test_everything_is_named_at_once() -> None:
     dispute = replace(DISPUTE, network="amex", network_code="F29")
     found = unmet(dispute, bad, {})
     assert len(found) == len(set(found)) == 11
-    assert unmet(dispute, {}, {})[2] == "exactly 2 earlier payments are needed, and the case names 0"
+    assert unmet(dispute, {}, {})[2] == "exactly 2 earlier payments are required, but the case has 0"
 
 
 @given(st.sampled_from(sorted(PAYMENT)), st.integers(0, 2), st.text(min_size=25, alphabet="Zz9"))
@@ -293,19 +293,19 @@ def test_claims() -> None:
 @pytest.mark.parametrize(
     ("status", "required", "words"),
     [
-        ("qualified", (), "the API finds that the dispute qualifies for Visa Compelling Evidence 3.0"),
+        ("qualified", (), "according to the API, the dispute qualifies for Visa Compelling Evidence 3.0"),
         (
             "requires_action",
             ("missing_prior_undisputed_transactions", "missing_something_new"),
-            "the API would take Visa Compelling Evidence 3.0 if the case had more: "
+            "according to the API, Visa Compelling Evidence 3.0 requires more evidence: "
             "two earlier, undisputed payments; missing_something_new",
         ),
         (
             "not_qualified",
             (),
-            "the API finds that the dispute does not qualify for Visa Compelling Evidence 3.0",
+            "according to the API, the dispute does not qualify for Visa Compelling Evidence 3.0",
         ),
-        ("considered", (), "the API says of Visa Compelling Evidence 3.0: considered"),
+        ("considered", (), "status for Visa Compelling Evidence 3.0: considered"),
         (None, (), None),
     ],
 )

@@ -236,14 +236,14 @@ def test_all_that_is_wrong_is_said_at_once(sandbox: Sandbox, stripe_connection: 
 
 LIVE = {"password": "sk_live_51AbCdEf"}
 BAD_CONNECTIONS: list[tuple[str, dict[str, Any], str]] = [
-    ("stripe", LIVE, "its mode is test, its key is a live key"),
-    ("stripe", {"extra": {"mode": "live"}}, "its mode is live, its key is a test key"),
+    ("stripe", LIVE, "its mode is test, but its key is a live key"),
+    ("stripe", {"extra": {"mode": "live"}}, "its mode is live, but its key is a test key"),
     ("stripe", {"host": "http://api.example.com"}, "without encryption"),
     ("stripe", {**LIVE, "extra": {"mode": "live"}, "host": "https://api.example.com"}, "names a host"),
     ("stripe", {"password": None}, "no Stripe key"),
-    ("moov", {"extra": {}}, "names no account"),
+    ("moov", {"extra": {}}, "its account is empty"),
     ("moov", {"extra": {"account": MOOV_ACCOUNT, "api_version": "2024.01.00"}}, "api_version"),
-    ("moov", {"password": None}, "no pair of keys"),
+    ("moov", {"password": None}, "its public or secret key is missing or malformed"),
 ]
 
 

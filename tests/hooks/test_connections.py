@@ -68,43 +68,43 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("stripe", {"password": "sk_test_a\r\nX-Evil: 1"}, "no Stripe key"),
     ("stripe", {"password": "sk_test_ключ"}, "no Stripe key"),
     ("stripe", {"password": "{{ var.value.key }}"}, "no Stripe key"),
-    ("moov", {"login": None}, "no pair of keys"),
-    ("moov", {"password": None}, "no pair of keys"),
-    ("moov", {"login": "a:b"}, "no pair of keys"),
+    ("moov", {"login": None}, "its public or secret key is missing or malformed"),
+    ("moov", {"password": None}, "its public or secret key is missing or malformed"),
+    ("moov", {"login": "a:b"}, "its public or secret key is missing or malformed"),
     # mode
-    ("stripe", {"password": LIVE_KEY}, "its mode is test, its key is a live key"),
-    ("stripe", {"password": "rk_live_abc"}, "its mode is test, its key is a live key"),
-    ("stripe", {"password": "rk_live_a_test_b"}, "its mode is test, its key is a live key"),
-    ("stripe", {"extra": {"mode": "live"}}, "its mode is live, its key is a test key"),
-    ("stripe", {"extra": {"mode": "Live"}}, "mode is none of test, live"),
-    ("stripe", {"extra": {"mode": "production"}}, "mode is none of test, live"),
-    ("moov", {"extra": {"mode": "live"}}, "mode is none of sandbox, production"),
-    ("moov", {"extra": {"auth": "bearer"}}, "auth is none of basic, oauth2"),
+    ("stripe", {"password": LIVE_KEY}, "its mode is test, but its key is a live key"),
+    ("stripe", {"password": "rk_live_abc"}, "its mode is test, but its key is a live key"),
+    ("stripe", {"password": "rk_live_a_test_b"}, "its mode is test, but its key is a live key"),
+    ("stripe", {"extra": {"mode": "live"}}, "its mode is live, but its key is a test key"),
+    ("stripe", {"extra": {"mode": "Live"}}, "mode is not one of test, live"),
+    ("stripe", {"extra": {"mode": "production"}}, "mode is not one of test, live"),
+    ("moov", {"extra": {"mode": "live"}}, "mode is not one of sandbox, production"),
+    ("moov", {"extra": {"auth": "bearer"}}, "auth is not one of basic, oauth2"),
     # account
-    ("stripe", {"extra": {"account": "shop"}}, "its account has the wrong form"),
-    ("stripe", {"extra": {"account": "acct_1/../x"}}, "its account has the wrong form"),
-    ("moov", {"extra": {"account": ""}}, "names no account"),
-    ("moov", {"extra": {"account": None}}, "names no account"),
-    ("moov", {"extra": {"account": "acct_1"}}, "its account has the wrong form"),
-    ("moov", {"extra": {"account": MOOV_ACCOUNT + "0"}}, "its account has the wrong form"),
+    ("stripe", {"extra": {"account": "shop"}}, "its account has the wrong format"),
+    ("stripe", {"extra": {"account": "acct_1/../x"}}, "its account has the wrong format"),
+    ("moov", {"extra": {"account": ""}}, "its account is empty"),
+    ("moov", {"extra": {"account": None}}, "its account is empty"),
+    ("moov", {"extra": {"account": "acct_1"}}, "its account has the wrong format"),
+    ("moov", {"extra": {"account": MOOV_ACCOUNT + "0"}}, "its account has the wrong format"),
     # context
-    ("stripe", {"password": "sk_org_test_abc"}, "an organization's, and it names no context"),
-    ("stripe", {"password": "sk_org_test_abc", "extra": {"account": "acct_1"}}, "it names no context"),
-    ("stripe", {"extra": {"context": "acct_1", "account": "acct_2"}}, "names both a context and an account"),
-    ("stripe", {"extra": {"context": "acct_1/"}}, "its context has the wrong form"),
-    ("stripe", {"extra": {"context": "acct_1\r\nX-Evil: 1"}}, "its context has the wrong form"),
+    ("stripe", {"password": "sk_org_test_abc"}, "belongs to an organization, but its context is blank"),
+    ("stripe", {"password": "sk_org_test_abc", "extra": {"account": "acct_1"}}, "its context is blank"),
+    ("stripe", {"extra": {"context": "acct_1", "account": "acct_2"}}, "it has both a context and an account"),
+    ("stripe", {"extra": {"context": "acct_1/"}}, "its context has the wrong format"),
+    ("stripe", {"extra": {"context": "acct_1\r\nX-Evil: 1"}}, "its context has the wrong format"),
     # version, origin
-    ("stripe", {"extra": {"api_version": "latest"}}, "its api_version has the wrong form"),
-    ("stripe", {"extra": {"api_version": "2026-09-30\r\nX-Evil: 1"}}, "its api_version has the wrong form"),
+    ("stripe", {"extra": {"api_version": "latest"}}, "its api_version has the wrong format"),
+    ("stripe", {"extra": {"api_version": "2026-09-30\r\nX-Evil: 1"}}, "its api_version has the wrong format"),
     ("stripe", {"extra": {"api_version": "2014-11-20"}}, "its api_version is older than 2014-12-08"),
-    ("moov", {"extra": {"api_version": "2024.01.00"}}, "its api_version has the wrong form"),
-    ("moov", {"extra": {"api_version": "v2024.02.00"}}, "its api_version has the wrong form"),
-    ("moov", {"extra": {"api_version": "v2024.01.00\n"}}, "its api_version has the wrong form"),
-    ("moov", {"extra": {"origin": "shop.example.com"}}, "its origin has the wrong form"),
-    ("moov", {"extra": {"origin": "https://shop\r\nX-Evil: 1"}}, "its origin has the wrong form"),
+    ("moov", {"extra": {"api_version": "2024.01.00"}}, "its api_version has the wrong format"),
+    ("moov", {"extra": {"api_version": "v2024.02.00"}}, "its api_version has the wrong format"),
+    ("moov", {"extra": {"api_version": "v2024.01.00\n"}}, "its api_version has the wrong format"),
+    ("moov", {"extra": {"origin": "shop.example.com"}}, "its origin has the wrong format"),
+    ("moov", {"extra": {"origin": "https://shop\r\nX-Evil: 1"}}, "its origin has the wrong format"),
     # rate
     *[
-        (api, {"extra": {"rate_limit": value}}, "rate_limit is no positive number")
+        (api, {"extra": {"rate_limit": value}}, "rate_limit is not a number above 0")
         for api in ("stripe", "moov")
         for value in (0, -1, "many", [1], "nan", "inf", 1e9)
     ],
@@ -126,9 +126,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         )
     ],
     ("moov", {"extra": {"webhook_secret": "x", "timeout": 5}}, "unknown extra 'webhook_secret', 'timeout'"),
-    ("stripe", {"extra": {"account": False}}, "its account has the wrong form"),
-    ("stripe", {"extra": {"account": 0}}, "its account has the wrong form"),
-    ("stripe", {"extra": {"mode": False}}, "mode is none of test, live"),
+    ("stripe", {"extra": {"account": False}}, "its account has the wrong format"),
+    ("stripe", {"extra": {"account": 0}}, "its account has the wrong format"),
+    ("stripe", {"extra": {"mode": False}}, "mode is not one of test, live"),
     # host
     *[
         (api, {"host": host}, problem)
@@ -139,11 +139,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
             ("http://localhost.example.com", "without encryption"),
             ("http://0.0.0.0:8080", "without encryption"),
             ("ftp://127.0.0.1", "uses ftp"),
-            ("https://user:word@gateway.example.com", "no plain address"),
-            ("https://@gateway.example.com", "no plain address"),
-            ("https://gateway.example.com?to=elsewhere", "no plain address"),
-            ("https://gateway.example.com#there", "no plain address"),
-            ("https://", "no plain address"),
+            ("https://user:word@gateway.example.com", "not a plain URL"),
+            ("https://@gateway.example.com", "not a plain URL"),
+            ("https://gateway.example.com?to=elsewhere", "not a plain URL"),
+            ("https://gateway.example.com#there", "not a plain URL"),
+            ("https://", "not a plain URL"),
             ("https://[::1", "no address"),
             ("https://gateway.example.com:port", "no address"),
             ("https://gateway.example.com:99999", "no address"),
@@ -153,22 +153,22 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "stripe",
         {"host": "https://gateway.example.com", "password": LIVE_KEY, "extra": {"mode": "live"}},
-        "a live connection names a host",
+        "a live connection but has a host",
     ),
     (
         "moov",
         {"host": "https://api.moov.io", "extra": {"mode": "production"}},
-        "a live connection names a host",
+        "a live connection but has a host",
     ),
     (
         "stripe",
         {"host": "http://127.0.0.1:8030", "password": LIVE_KEY, "extra": {"mode": "live"}},
-        "a live connection names a host without encryption",
+        "a live connection but has an unencrypted host",
     ),
     (
         "moov",
         {"host": "http://localhost:8030", "extra": {"mode": "production"}},
-        "a live connection names a host without encryption",
+        "a live connection but has an unencrypted host",
     ),
 ]
 
@@ -190,7 +190,7 @@ def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any
     [
         ("{account: acct_1}", "its extra is not a JSON object"),
         ('["acct_1"]', "its extra is not a JSON object"),
-        ('{"account": "acct_1", "account": "acct_2"}', "its extra names 'account' twice"),
+        ('{"account": "acct_1", "account": "acct_2"}', "its extra contains 'account' twice"),
     ],
 )
 def test_extras_that_would_be_ignored_are_refused(extra: str, problem: str) -> None:
@@ -307,7 +307,7 @@ def test_a_refused_connection_sends_nothing(
         asyncio.run(use())
     worked, said = hook(http_conn_id=conn_id).test_connection()
     assert not worked
-    assert "mode is none of" in said
+    assert "mode is not one of" in said
     assert not sandbox.journal()
     assert STRIPE_KEY not in caplog.text
     assert MOOV_SECRET_KEY not in caplog.text
@@ -349,7 +349,7 @@ def test_moovs_account_must_be_in_the_mode_of_the_connection(
     conn_id = connect("moov", host=encrypted["host"], extra=extra)
     worked, said = MoovHook().test_connection()
     assert not worked
-    assert "set its mode to what you mean" in said
+    assert "correct its mode" in said
 
     async def use() -> None:
         async with MoovHook(http_conn_id=conn_id).session():

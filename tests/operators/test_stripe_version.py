@@ -97,7 +97,7 @@ class TestOrganizationKey:
             with pytest.raises(DisputeError) as caught:
                 run(operator)
             message = str(caught.value)
-            assert "its key is an organization's, and it names no context" in message
+            assert "its key belongs to an organization, but its context is blank" in message
             assert "set context to the account to act for (acct_…)" in message
         worked, message = StripeHook().test_connection()
         assert (worked, "set context" in message) == (False, True)
@@ -215,7 +215,7 @@ def test_smart_disputes_that_an_account_does_not_have(sandbox: Sandbox, stripe_c
     message = str(caught.value)
     assert "400 smart_disputes_not_available" in message
     assert "To do: this account has no Smart Disputes" in message
-    assert "leave intended_submission_method out" in message
+    assert "omit intended_submission_method" in message
 
 
 def test_an_appeal_is_sent_by_name(sandbox: Sandbox, stripe_connection: str) -> None:

@@ -380,7 +380,9 @@ def test_an_unknown_stage_is_held_for_a_person(sweep, engine, sandbox, cases, st
     write_case(cases, "du_new")
     [listed] = without_case(engine, sweep.run())
     assert (listed["dispute"], listed["state"]) == ("du_new", "held")
-    assert listed["reason"].startswith("its status, arbitration_needs_response, is not known here. To do: ")
+    assert listed["reason"].startswith(
+        "its status, arbitration_needs_response, is unknown to this version. To do: "
+    )
     [record] = stage(engine, stripe_connection, ordinary("du_new"))
     assert record["state"] == "held"
     assert writes(sandbox) == []

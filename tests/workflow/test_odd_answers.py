@@ -44,8 +44,8 @@ NEEDED = {
 # Values that can be read and end a dispute otherwise: no response is possible, or a person has to look.
 ENDS = {
     "stripe": {
-        ("/evidence_details/due_by", "null"): ("refused", "the API takes no response to it"),
-        ("/status", "unknown"): ("held", "its status, never_seen_before, is not known here"),
+        ("/evidence_details/due_by", "null"): ("refused", "the API accepts no response to it"),
+        ("/status", "unknown"): ("held", "its status, never_seen_before, is unknown to this version"),
     },
     "moov": {("/status", "unknown"): ("refused", "")},
 }
