@@ -103,7 +103,7 @@ STRIPE: list[tuple[Call, Expected]] = [
     (evidence(enhanced_evidence={"visa_compliance": {"fee_acknowledged": "true"}}),
      ("/evidence/enhanced_evidence/visa_compliance/fee_acknowledged", "must be a boolean")),
     (evidence(enhanced_evidence={"visa_compelling_evidence_3": {"prior_undisputed_transactions": [{}]}}),
-     ("/evidence/enhanced_evidence/visa_compelling_evidence_3/prior_undisputed_transactions/0", "give it")),
+     ("/evidence/enhanced_evidence/visa_compelling_evidence_3/prior_undisputed_transactions/0", "provide")),
     (evidence(enhanced_evidence={"visa_compelling_evidence_3": {"disputed_transaction":
               {"merchandise_or_services": SECRET}}}),
      ("/evidence/enhanced_evidence/visa_compelling_evidence_3/disputed_transaction/merchandise_or_services",

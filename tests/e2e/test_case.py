@@ -34,7 +34,7 @@ def test_a_case_is_typed_in_reviewed_with_its_documents_and_submitted(lab: Lab, 
     field(form, "Dispute").fill(_DISPUTE)
     ana.shoot("c-stripe-1-form")
     section(form, "The case")
-    choose(box(form, "Kind of product"), "physical")
+    choose(box(form, "Product type"), "physical")
     section(form, "Customer")
     field(form, "Customer's name").fill(_TEXTS["customer_name"])
     section(form, "Product")
@@ -44,7 +44,7 @@ def test_a_case_is_typed_in_reviewed_with_its_documents_and_submitted(lab: Lab, 
     field(form, "Proof of shipment").fill("doorstep.jpg")
     ana.shoot("c-stripe-2-shipping")
     section(form, "Other")
-    field(form, "Anything else").fill(_TEXTS["uncategorized_text"])
+    field(form, "Additional information").fill(_TEXTS["uncategorized_text"])
     run = Run(lab, "stripe", _DISPUTE, _DAG, trigger(form))
 
     review = Review(ana, run)

@@ -46,7 +46,7 @@ def _request(lab: Lab, ana: Person, dispute: str, picture: str = "", *, dry_run:
     if picture:
         ana.shoot(picture)
     section(form, "Product")
-    field(form, "What was sold").fill(_TEXT)
+    field(form, "Product description").fill(_TEXT)
     run_id = trigger(form)
     state = Run(lab, "stripe", dispute, _DAG, run_id).wait_for_end()
     assert state == "success"
