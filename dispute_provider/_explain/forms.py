@@ -1,11 +1,11 @@
-"""Forms: a contract's fields as params of a DAG, and what was typed in as arguments or as a case. Pure.
+"""Build trigger forms from a contract, and read submitted forms as arguments or as a case. Pure.
 
-Airflow's form chooses a widget by a param's type, enum, format and items, and knows nothing nested: each
-field is one flat param. A field left empty is None and is left out.
+Airflow's form has one field per param, and chooses the widget by type, enum, format and items. It cannot nest
+fields, so each nested field becomes a separate param. An empty field is None, and is omitted.
 
-No limit stands in a param's schema. Airflow would stop at the first one that is broken, count characters
-otherwise than we do, and quote what the customer wrote in its error. The limits stand in the descriptions,
-and our own check names every violation at once.
+The params have no limits in their schemas. Airflow would stop at the first violation, count characters in
+another way than the APIs, and quote customer text in its error. The descriptions state the limits instead,
+and our own validation reports every violation.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dispute_provider._contracts.encoding import FORM
 from dispute_provider._contracts.evidence_fields import SEPARATOR, text_schema
 from dispute_provider._contracts.evidence_fields import fields as evidence_fields
 from dispute_provider._contracts.json_data import Json
+from dispute_provider._explain.labels import labels
 from dispute_provider._explain.wording import from_connection, limits, types_of
 
 UNSET = "unset"
@@ -35,9 +36,10 @@ _CASE_SECTION = "The case"
 class RequestField:
     """One field of a request's form.
 
-    :param name: its key in the run's configuration: its place in the request, joined with dots.
-    :param path: its place in the request.
-    :param example: what the contract gives as an example, None where it gives none.
+    :param name: its key in the run's configuration: ``path``, joined with dots.
+    :param path: the path of the argument in the request.
+    :param section: the section of the form; None for the top.
+    :param example: the contract's example; None if it has none.
     """
 
     name: str
@@ -49,9 +51,9 @@ class RequestField:
 
 
 def fields(operation: Operation) -> Iterator[RequestField]:
-    """The fields of an operation that a person fills in.
+    """Yield the fields of an operation's form.
 
-    The connection gives version and origin. What is secret has no field: a run's configuration is stored.
+    There are no fields for values from the connection, nor for secrets: Airflow stores a run's configuration.
     """
     for name, parameter in operation.parameters.items():
         own, role = from_connection(operation, name), operation.role(name)
@@ -87,21 +89,23 @@ def fields(operation: Operation) -> Iterator[RequestField]:
 
 def _default_of(role: str | None) -> Iterator[str]:
     if role == "account":
-        yield "Where empty, the connection's own."
+        yield "Default: the connection's account."
     elif role == "idempotency-key":
-        yield "Where empty, one is made from the request; staging needs none."
+        yield "Default: generated from the request. Staging needs none."
 
 
 def request_params(operation: Operation) -> dict[str, Param]:
-    """The params for one request: what it needs is filled in with examples, what it may have is told."""
+    """Return the params of the form for one request, with examples in the required fields."""
     params: dict[str, Param] = {}
     clearable: list[str] = []
     for field in fields(operation):
         in_body = field.path[0] not in operation.parameters
-        # An example that nobody needs must not end up at a real dispute because nobody took it out. A switch
-        # starts off: left empty, ``submit`` would mean yes.
+        # An example in an optional field could be sent to a real dispute by mistake. A switch starts off,
+        # because the API would take an omitted ``submit`` for true.
         prefilled = field.example if field.required or field.example is False else None
-        params[field.name] = _param(field.schema, prefilled, field.section, field.required, field.example)
+        params[field.name] = _param(
+            field.schema, prefilled, field.section, field.required, field.example, api=operation.api
+        )
         if in_body and operation.media_type == FORM and _takes_empty(field.schema):
             clearable.append(field.name)
     if clearable:
@@ -112,20 +116,20 @@ def request_params(operation: Operation) -> dict[str, Param]:
             examples=clearable,
             title="Unset",
             section="Unset",
-            description="Fields that are sent empty, whatever stands in them above: the API forgets what it "
-            "holds there. To unset one key of the metadata give it an empty value.",
+            description="Fields to clear at the API; their values above are ignored. To remove one key of "
+            "the metadata, set it to an empty value instead.",
         )
     return params
 
 
 def arguments_from_form(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of one request; a file stays the path that was typed in."""
+    """Return the arguments in a submitted form. A file is the path that was entered."""
     arguments: dict[str, Any] = {}
     unset = values.get(UNSET) or ()
     for field in fields(operation):
         value = "" if field.name in unset else values.get(field.name)
         if isinstance(value, list):
-            # The widget for lists has one item per line, and a line too many now and then.
+            # The widget for lists has one item per line, and may end with empty lines.
             value = [item for item in value if item != ""] or None
         if value is None:
             continue
@@ -137,7 +141,7 @@ def arguments_from_form(operation: Operation, values: Mapping[str, Any]) -> dict
 
 
 def case_params(api: str) -> dict[str, Param]:
-    """Return the params of a DAG for a case of one API: about the case, and each kind of evidence.
+    """Return the params of the form for a case of one API.
 
     :param api: the name of the API; see :data:`~dispute_provider.APIS`.
     """
@@ -150,10 +154,10 @@ def case_params(api: str) -> dict[str, Param]:
     for name, schema in _case_evidence(api):
         if schema["x-kind"] == "text-or-file":
             text = {"type": "string", "x-kind": "long-text", **text_schema(contract.load(api), schema)}
-            params[name] = _param({**text, **_named(schema)}, None, schema["x-section"])
+            params[name] = _param({**text, **_named(schema)}, None, schema["x-section"], api=api)
             params[_files_key(name)] = _paths_param(api, schema, f"{schema['title']}: documents")
         elif schema["x-kind"] == "file":
-            description = f"{schema['description']} A path relative to the folder of the case."
+            description = f"{schema['description']} Path relative to the folder of the case."
             params[name] = Param(
                 None,
                 type=["null", "string"],
@@ -164,12 +168,12 @@ def case_params(api: str) -> dict[str, Param]:
         elif schema["x-kind"] == "files":
             params[name] = _paths_param(api, schema, schema["title"])
         else:
-            params[name] = _param(schema, None, schema["x-section"])
+            params[name] = _param(schema, None, schema["x-section"], api=api)
     return params
 
 
 def case_from_form(api: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The case that a form holds, as ``schemas/case.schema.json`` describes it, without its empty fields."""
+    """Return the case in a submitted form, in the format of ``schemas/case.schema.json``."""
     case: dict[str, Any] = {"provider": api}
     for name in contract.read_schema("case.schema.json")["properties"]:
         if name not in ("provider", "evidence") and _filled(values.get(name)):
@@ -193,7 +197,7 @@ def case_from_form(api: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put(evidence: dict[str, Any], name: str, value: Any) -> None:
-    """Put a value where its field stands in a case: in its group, if it is in one."""
+    """Add a value to a case, inside its group if it has one."""
     *path, member = name.split(_STEP)
     for step in path:
         evidence = evidence.setdefault(step, {})
@@ -202,7 +206,7 @@ def _put(evidence: dict[str, Any], name: str, value: Any) -> None:
 
 def _paths_param(api: str, schema: Json, title: str) -> Param:
     description = schema["description"] if schema["x-kind"] == "files" else ""
-    where = f"One path a line, relative to the folder of the case. {_document_limits(api)}"
+    where = f"One path per line, relative to the folder of the case. {_document_limits(api)}"
     return Param(
         None,
         type=["null", "array"],
@@ -214,20 +218,26 @@ def _paths_param(api: str, schema: Json, title: str) -> Param:
 
 
 def _param(
-    schema: Json, default: Any, section: str | None, required: bool = False, example: Any = None
+    schema: Json,
+    default: Any,
+    section: str | None,
+    required: bool = False,
+    example: Any = None,
+    *,
+    api: str | None = None,
 ) -> Param:
-    """A param with the widget that suits a schema."""
+    """Return a param whose widget suits the schema."""
     if "x-maxBytes" in schema:
         return _file_param(schema, section)
     types = types_of(schema)
     if "object" in types and "string" in types:
-        # The string is the empty one, which unsets: that has a field of its own.
+        # The string is only the empty one, which clears the field. The form has a separate field for that.
         types = ["object"]
         schema = {name: value for name, value in schema.items() if name != "x-form"}
     keywords: Json = {"type": types[0] if required else ["null", *types]}
     if "enum" in schema:
         keywords["enum"] = [*schema["enum"], *([] if required else [None])]
-        keywords["values_display"] = {"null": "(left out)"}
+        keywords["values_display"] = {**labels(schema["enum"], api), "null": "(not sent)"}
     elif types == ["array"]:
         keywords["items"] = {"type": "string"}
     elif types == ["boolean"]:
@@ -248,7 +258,7 @@ def _param(
 
 
 def _file_param(schema: Json, section: str | None) -> Param:
-    where = "A path under [dispute] case_roots; where empty, a page made for tests is sent."
+    where = "Path under [dispute] case_roots. Default: a sample page."
     description = " ".join([schema["description"], *limits(schema), where])
     return Param(None, description, title=schema["title"], type=["null", "string"], section=section)
 
@@ -265,15 +275,15 @@ def _case_param(name: str, schema: Json) -> Param:
             title=schema["title"],
             type=["null", "string"],
             enum=[*_ANSWERS.values(), None],
-            values_display={**{word: word for word in _ANSWERS.values()}, "null": "nobody said"},
+            values_display={**labels(_ANSWERS.values()), "null": "(unknown)"},
             section=_CASE_SECTION,
         )
-    # The dispute comes first, outside of every section.
+    # The dispute comes first, above all sections.
     return _param(schema, None, None if name == "dispute" else _CASE_SECTION)
 
 
 def _case_evidence(api: str) -> Iterator[tuple[str, Json]]:
-    """Each field of a case's evidence by its name in the form, groups resolved into their fields."""
+    """Yield each field of a case's evidence with its name in the form, those of groups one by one."""
     loaded = contract.load(api)
     group = loaded.resolve(loaded.evidence)
     for path, schema in evidence_fields(loaded).items():
@@ -283,7 +293,7 @@ def _case_evidence(api: str) -> Iterator[tuple[str, Json]]:
 
 
 def _within(group: Json, schema: Json) -> Json:
-    """A field's schema with the limit that it shares with the rest of its group."""
+    """Return the schema of a field, with the limit on text that it shares with its group."""
     shared = "x-maxTextLength"
     if shared in group and schema.get("x-kind") == "long-text":
         return {**schema, shared: group[shared]}
@@ -295,7 +305,7 @@ def _named(schema: Json) -> Json:
 
 
 def _document_limits(api: str) -> str:
-    """What the API says of documents, from the operation that uploads them."""
+    """Return the API's limits for documents, from the description of its upload operation."""
     parts = (
         schema
         for operation in contract.load(api).operations.values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
@@ -46,6 +46,14 @@ def label(name: str, api: str | None = None) -> str:
     return _IN.join(
         known.get(path) or known.get(step) or _spelled(step) for path, step in zip(paths, steps, strict=True)
     )
+
+
+def labels(names: Iterable[str], api: str | None = None) -> dict[str, str]:
+    """Return the label of each name.
+
+    :param api: as in :func:`label`.
+    """
+    return {name: label(name, api) for name in names}
 
 
 def _spelled(name: str) -> str:

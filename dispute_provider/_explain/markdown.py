@@ -1,4 +1,4 @@
-"""Text of strangers in Markdown: shown whole, nothing in it invisible, and taken for nothing but text."""
+"""Show untrusted text in Markdown: complete, with invisible characters made visible, and never as markup."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ _BAR = re.compile(r"(?<!\\)\|")
 
 
 def one_line(text: str | None) -> str:
-    """Text on one line, nothing in it invisible."""
+    """Return text on one line, with invisible characters made visible; a dash for no text."""
     return visible((text or "–").replace("\n", " "))
 
 
 def plain(text: str | None) -> str:
-    """One line that Markdown takes for nothing but text."""
+    """Return text on one line, with Markdown's special characters escaped."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~&:@/])", r"\\\1", one_line(text))
 
 
 def fenced(text: str) -> str:
-    """Text in a fence that it cannot close, its invisible characters made visible."""
+    """Return text in a code fence that it cannot close, with invisible characters made visible."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{visible(text)}\n{fence}"
 
 
 def visible(text: str) -> str:
-    """Control, zero-width and direction characters by their code points: a reader must see them."""
+    """Replace control, zero-width and direction characters with their code points."""
     return _INVISIBLE.sub(lambda match: f"⟦U+{ord(match[0]):04X}⟧", text.replace("\r\n", "\n"))
 
 
 def unbroken(text: str) -> str:
-    """Text that a narrow column does not break: dates and amounts are compared down the column."""
+    """Return text that is not wrapped in a narrow column, such as a date or an amount."""
     return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
-    """A table of two columns without a head: names, and what stands to them."""
+    """Return a table of names and values, without a header."""
     return "\n".join(["| | |", "|---|---|", *map(_row, rows)])
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table with a head."""
+    """Return a table with a header."""
     head = list(columns)
     return "\n".join([_row(head), "|---" * len(head) + "|", *map(_row, rows)])
 
 
 def _row(cells: Iterable[str]) -> str:
-    """Return one row; a bar in a cell is escaped, unless it is already."""
+    """Return one row. Bars in cells are escaped, unless they are already."""
     return "| " + " | ".join(_BAR.sub(r"\|", cell) for cell in cells) + " |"

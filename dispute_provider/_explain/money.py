@@ -1,4 +1,4 @@
-"""Amounts in minor currency units, written for people."""
+"""Format amounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ _DECIMALS = dict.fromkeys(
 
 
 def format_amount(minor_units: int, currency: str) -> str:
-    """``1200`` is ``12.00 USD``, ``1,200 JPY`` or ``1.200 KWD``."""
+    """Return an amount such as ``12.00 USD``, ``1,200 JPY`` or ``1.200 KWD`` for 1200 minor units.
+
+    :param minor_units: the amount in minor currency units.
+    :param currency: the currency code (ISO 4217), in any case.
+    """
     code = currency.upper()
     decimals = _DECIMALS.get(code, 2)
     return f"{minor_units / 10**decimals:,.{decimals}f} {code}"

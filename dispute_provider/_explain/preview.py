@@ -1,4 +1,4 @@
-"""Show a request instead of sending it. Pure."""
+"""Preview a request without sending it. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from dispute_provider.exceptions import Violation
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One request as it would go out.
+    """A request as it would be sent.
 
-    :param violations: every reason why it would not go out; empty where it would.
-    :param body: the body for people, a line each; empty where there is none or the request is refused.
-    :param body_bytes: size of the real body.
-    :param python: the call for a DAG.
-    :param curl: the call for a shell; empty where the request is refused.
+    :param operation: the ``operationId``.
+    :param violations: every reason why the request is refused; empty if it would be sent.
+    :param body: the body as readable lines; empty if there is none, or if the request is refused.
+    :param body_bytes: size of the actual body, in bytes.
+    :param python: the call as Python code for a DAG.
+    :param curl: the call as a cURL command; empty if the request is refused.
     """
 
     operation: str
@@ -37,10 +38,11 @@ class Preview:
     curl: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the preview as JSON."""
         return asdict(self)
 
     def lines(self) -> Iterator[str]:
-        """All of it, for a log."""
+        """Yield the preview line by line, for a log."""
         yield f"{self.method} {self.url}"
         yield from (f"{name}: {value}" for name, value in self.headers.items())
         yield ""
@@ -48,7 +50,7 @@ class Preview:
         yield ""
         yield from (f"refused: {violation}" for violation in self.violations)
         if not self.violations:
-            yield f"It would be sent, with a body of {self.body_bytes:,} bytes."
+            yield f"The request is valid. Its body has {self.body_bytes:,} bytes."
         yield from ("", "As an operator:", *self.python.splitlines())
         if self.curl:
             yield from ("", "As cURL:", *self.curl.splitlines())
@@ -66,14 +68,17 @@ def preview(
     typed: Mapping[str, Any],
     show_texts: bool = False,
 ) -> Preview:
-    """Show a request.
+    """Return the preview of a request.
 
-    :param arguments: all of them, those of the connection too; a file as its part.
-    :param server: scheme and host that it would go to.
+    :param arguments: all arguments, including those from the connection; a file as a FilePart.
+    :param violations: the violations in the arguments.
+    :param server: URL of the server, without a path.
     :param authorization: the scheme of the Authorization header.
-    :param operator: dotted name of the operator's class, None where there is none.
-    :param typed: the caller's own arguments; a file as its path.
-    :param show_texts: show what customers wrote; otherwise its length and the start of its sha256.
+    :param conn_id: id of the Airflow connection.
+    :param operator: dotted name of the operator's class; None if there is none.
+    :param typed: the arguments that the user entered; a file as its path.
+    :param show_texts: whether to show customer text; False by default, which shows its length and the start
+        of its sha256.
     """
     shown = redacted_arguments(operation, arguments, show_texts=show_texts)
     call = python_call(
@@ -106,7 +111,7 @@ def preview(
 
 
 def _own(request: Request) -> dict[str, str]:
-    """The header parameters of a request."""
+    """Return the header parameters of a request."""
     return {name: value for name, value in request.headers.items() if name in request.operation.parameters}
 
 

@@ -1,4 +1,4 @@
-"""Write the reference page of an operation in Markdown, from its contract. Pure."""
+"""Write the reference page of an operation in Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from dispute_provider._explain.markdown import facts, table
 from dispute_provider._explain.wording import curl, from_connection, limits, types_of
 
 _EFFECTS = {
-    "read": "reads, changes nothing",
-    "write": "changes something that can be changed again",
+    "read": "reads only",
+    "write": "makes a change that can be changed again",
     "irreversible": "**cannot be undone**",
 }
 _AFTER_FAILURE = {
-    "resend": "it may be sent again",
-    "resend-same-key": "it may be sent again with the same Idempotency-Key, and only so",
-    "reconcile": "it may have been carried out: read the dispute before anything else",
+    "resend": "repeat the call",
+    "resend-same-key": "repeat the call only with the same idempotency key",
+    "reconcile": "read the dispute first: the call may have taken effect",
 }
-_COUNTED = (
-    "Characters are counted in UTF-16 units, the most cautious reading of the API: an emoji counts as two."
-)
+_COUNTED = "Characters are counted as UTF-16 code units, to be on the safe side: an emoji counts as two."
 
 
 def reference(operation: Operation, operator: str | None) -> str:
-    """Return the reference of one operation in Markdown.
+    """Return the reference page of an operation in Markdown.
 
     :param operation: an operation of any API, from :func:`~dispute_provider.load_contract`.
-    :param operator: dotted name of the class that calls it, None where there is none.
+    :param operator: dotted name of the operator's class; None if there is none.
     """
     return "\n\n".join(_parts(operation, operator))
 
@@ -47,7 +45,9 @@ def _parts(operation: Operation, operator: str | None) -> Iterator[str]:
             "After a failure without an answer": _AFTER_FAILURE[operation.after_failure],
             "Authentication": "; or ".join(_scheme(operation, scheme) for scheme in document["security"]),
             "Content type": f"`{operation.media_type}`" if operation.media_type else "no body",
-            "Operator": f"`{operator}`" if operator else "none: what it answers must not reach an XCom",
+            "Operator": f"`{operator}`"
+            if operator
+            else "none, because its answer must not be stored in XCom",
         }.items()
     )
     yield "### Parameters"
@@ -67,7 +67,7 @@ def _parts(operation: Operation, operator: str | None) -> Iterator[str]:
 
 def _scheme(operation: Operation, scheme: Mapping[str, Sequence[str]]) -> str:
     if not scheme:
-        return "none, with the keys in the body"
+        return "none (the body contains the keys)"
     ((name, scopes),) = scheme.items()
     known = operation.contract.document["components"]["securitySchemes"]
     description = known[name]["description"].rstrip(".")
@@ -79,7 +79,7 @@ def _parameters(operation: Operation) -> Iterator[Sequence[str]]:
         schema = operation.contract.resolve(parameter["schema"])
         meaning = [parameter["description"], *limits(schema)]
         if from_connection(operation, name):
-            meaning.append("The connection gives it.")
+            meaning.append("Default: from the connection.")
         yield (
             f"`{name}`",
             parameter["in"],
@@ -102,7 +102,7 @@ def _body(operation: Operation) -> Iterator[Sequence[str]]:
 
 
 def _fields(operation: Operation, schema: Json, prefix: str, *, answer: bool) -> Iterator[Sequence[str]]:
-    """The fields of an object and of what it holds, each under its full name."""
+    """Yield a row for each field of an object, and of the objects in it, under its full name."""
     schema = operation.contract.resolve(schema)
     if "array" in types_of(schema) and "items" in schema:
         items = operation.contract.resolve(schema["items"])
@@ -115,8 +115,8 @@ def _fields(operation: Operation, schema: Json, prefix: str, *, answer: bool) ->
         known = ", ".join(f"`{value}`" for value in inner.get("x-knownValues", ()))
         meaning = [
             inner.get("description", inner.get("title", "") if not answer else ""),
-            f"So far: {known}." if known else "",
-            # What an API answers is taken as it comes; limits are for what is sent.
+            f"Known values: {known}." if known else "",
+            # Limits apply to requests only.
             *([] if answer else limits(inner)),
         ]
         yield f"`{full}`", _type(inner), required, " ".join(filter(None, meaning))
@@ -133,7 +133,7 @@ def _answers(operation: Operation) -> Iterator[Sequence[str]]:
 def _answer_fields(operation: Operation, response: Json) -> str:
     content = response.get("content", {})
     if not content:
-        return "no body to rely on"
+        return "none"
     media_type, described = next(iter(content.items()))
     if media_type != "application/json":
         return "bytes: " + ", ".join(f"`{name}`" for name in content)
@@ -151,7 +151,7 @@ def _success(operation: Operation) -> Json:
 
 
 def _examples(operation: Operation) -> dict[str, Any]:
-    """Return the arguments of a sample call: what is required, the API's version and an example of a body."""
+    """Return the arguments of a sample call: the required ones, headers with a default, and a sample body."""
     needed = {
         name: parameter["example"]
         for name, parameter in operation.parameters.items()

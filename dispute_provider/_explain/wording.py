@@ -1,4 +1,4 @@
-"""A call in words and commands: what its fields take, the call as cURL and as Python. Pure."""
+"""Describe the limits of fields, and write calls as cURL commands and as Python code. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from dispute_provider._contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider._contracts.json_data import Json
 
 GENERIC = "dispute_provider.operators.call.CallOperator"
-"""The operator that calls any operation."""
+"""The operator for any operation."""
 
 
 def types_of(schema: Json) -> list[str]:
-    """The JSON types that a schema takes, null aside."""
+    """Return the JSON types that a schema accepts, without null."""
     given = schema.get("type", [])
     return [name for name in ([given] if isinstance(given, str) else given) if name != "null"]
 
 
 def limits(schema: Json) -> list[str]:
-    """What a schema asks for beyond its type, a sentence each."""
+    """Return the limits in a schema, one sentence each."""
     return list(_limits(schema))
 
 
@@ -43,31 +43,32 @@ def _limits(schema: Json) -> Iterator[str]:
     if "maximum" in schema:
         yield f"From {schema.get('minimum', 0)} to {schema['maximum']:,}."
     elif "minimum" in schema:
-        yield f"{schema['minimum']} or more."
+        yield f"At least {schema['minimum']}."
     if "x-form" in schema:
         yield f"It {schema['x-form']}" + ("" if schema["x-form"].endswith(".") else ".")
     if "default" in schema:
-        yield f"Where left out: {schema['default']}."
+        yield f"Default: {schema['default']}."
     if "propertyNames" in schema:
         key, value = schema["propertyNames"]["maxLength"], schema["additionalProperties"]["maxLength"]
-        yield f"A key has at most {key} characters, a value {value}."
+        yield f"At most {key} characters per key, and {value} per value."
 
 
 def from_connection(operation: Operation, name: str) -> bool:
-    """Whether the connection gives an argument where the caller does not."""
+    """Return whether the connection provides an argument by default."""
     return operation.role(name) in ("account", "connection")
 
 
 def form_lines(body: bytes) -> list[str]:
-    """A form-encoded body for people, one pair a line, nothing encoded but line breaks."""
+    """Return a form-encoded body as readable lines, one per pair. Only line breaks remain escaped."""
     pairs = parse_qsl(body.decode(), keep_blank_values=True)
     return [f"{key}={text}".replace("\r", "\\r").replace("\n", "\\n") for key, text in pairs]
 
 
 def curl(operation: Operation, arguments: Mapping[str, Any], server: str) -> str:
-    """The call as a cURL command; the key stands in environment variables.
+    """Return a call as a cURL command, which takes the key from environment variables.
 
-    :param arguments: valid ones; a file may be its path.
+    :param arguments: valid arguments; a file may be its path.
+    :param server: URL of the server, without a path.
     """
     request = encode(operation, arguments)
     parts = [f"curl -X {operation.method} {shlex.quote(server + request.path)}", *_authorization(operation)]
@@ -94,7 +95,7 @@ def _data(request: Request) -> Iterator[str]:
         yield f"--data-raw {shlex.quote(request.body.decode())}"
     elif request.operation.media_type == FORM:
         for key, text in parse_qsl(request.body.decode(), keep_blank_values=True):
-            # cURL encodes what follows the first equals sign, and that alone.
+            # cURL encodes only the text after the first equals sign.
             pair = f"{quote_plus(key, safe='[]')}={text}"
             yield f"--data-urlencode {shlex.quote(pair)}"
     else:
@@ -112,7 +113,7 @@ def _data(request: Request) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """In the double quotes that cURL's forms ask for."""
+    """Return a text in double quotes, as cURL requires in form parts."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -120,11 +121,12 @@ def _quoted(text: str) -> str:
 def python_call(
     operation: Operation, arguments: Mapping[str, Any], conn_id: str, operator: str | None
 ) -> str:
-    """The call as Python for a DAG.
+    """Return a call as Python code for a DAG.
 
-    :param arguments: a file as its path.
-    :param operator: dotted name of the class: one of the operation's own, or :data:`GENERIC`; None where the
-        call is for a hook, because its answer must not reach an XCom.
+    :param arguments: the arguments; a file is its path.
+    :param conn_id: id of the Airflow connection.
+    :param operator: dotted name of the operation's operator, or :data:`GENERIC`; None to use the hook, if the
+        answer must not be stored in XCom.
     """
     if operator == GENERIC:
         own = {"api": operation.api, "operation_id": operation.id, "arguments": dict(arguments)}
@@ -138,7 +140,7 @@ def python_call(
 
 
 def _construction(operation: Operation, given: Mapping[str, Any], conn_id: str, operator: str) -> str:
-    """The call of an operator's class."""
+    """Return the code that creates an operator."""
     module, _, name = operator.rpartition(".")
     task_id = re.sub(r"\W+", "_", operation.summary).strip("_").lower()
     lines = [f"from {module} import {name}", "", f"{name}("]

@@ -34,7 +34,7 @@ def test_a_case_is_typed_in_reviewed_with_its_documents_and_submitted(lab: Lab, 
     field(form, "Dispute").fill(_DISPUTE)
     ana.shoot("c-stripe-1-form")
     section(form, "The case")
-    choose(box(form, "Product type"), "physical")
+    choose(box(form, "Product type"), "Physical")
     section(form, "Customer")
     field(form, "Customer's name").fill(_TEXTS["customer_name"])
     section(form, "Product")

@@ -102,11 +102,19 @@ def test_other_widgets() -> None:
     assert created.schema["type"] == ["null", "object", "integer"]
 
 
-def test_limits_are_told() -> None:
+def test_values_are_shown_as_people_write_them() -> None:
+    listed = request_params(contract.load("moov")["listDisputes"])
+    shown = listed["status"].schema["values_display"]
+    assert (shown["response-needed"], shown["null"]) == ("Response needed", "(not sent)")
+    assert case_params("stripe")["product"].schema["values_display"]["physical"] == "Physical"
+    assert case_params("moov")["customer_contacted"].schema["values_display"]["yes"] == "Yes"
+
+
+def test_limits_are_stated() -> None:
     params = request_params(UPDATE)
     assert "At most 5,000 characters." in params["evidence.customer_name"].description
-    told = params["evidence.uncategorized_text"].description
-    assert "At most 20,000 characters. All texts together: at most 150,000 characters." in told
+    limits = params["evidence.uncategorized_text"].description
+    assert "At most 20,000 characters. All texts together: at most 150,000 characters." in limits
     assert "At most 750 characters." in case_params("moov")["cover-letter"].description
     assert "4.5 MB" in case_params("stripe")["receipt"].description
     assert "no PNG" in case_params("moov")["receipt-files"].description
