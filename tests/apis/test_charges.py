@@ -57,7 +57,7 @@ def test_all_is_met(sandbox: Sandbox, driver: Driver) -> None:
     assert asked == ["/v1/charges/ch_0", "/v1/charges/ch_120", "/v1/charges/ch_365"]
 
 
-def test_what_the_api_says_of_the_charges(sandbox: Sandbox, driver: Driver) -> None:
+def test_conditions_on_charges(sandbox: Sandbox, driver: Driver) -> None:
     dispute = disputed(sandbox)
     sandbox.create_charge(id="ch_bad", created=int(sandbox.clock()) - 119 * DAY, paid=False, fingerprint="B")
     sandbox.create_dispute(api="stripe", charge="ch_365")
@@ -73,12 +73,12 @@ def test_what_the_api_says_of_the_charges(sandbox: Sandbox, driver: Driver) -> N
 @pytest.mark.parametrize(
     ("pointer", "problem"),
     [
-        ("/created", "it is unknown when earlier payment 1 or the disputed payment were made"),
+        ("/created", "it is unknown when earlier payment 1 or the disputed payment was made"),
         ("/paid", "it is unknown whether earlier payment 1 was paid"),
         ("/disputed", "it is unknown whether earlier payment 1 was disputed"),
     ],
 )
-def test_a_fact_that_the_api_leaves_out_is_named(
+def test_a_missing_fact_is_reported(
     pointer: str, problem: str, how: str, sandbox: Sandbox, driver: Driver
 ) -> None:
     dispute = disputed(sandbox)
@@ -88,12 +88,12 @@ def test_a_fact_that_the_api_leaves_out_is_named(
 
 
 @pytest.mark.parametrize("charge", ["ch_none", "no id", "../account"])
-def test_a_charge_that_is_none(charge: str, sandbox: Sandbox, driver: Driver) -> None:
+def test_a_charge_that_does_not_exist(charge: str, sandbox: Sandbox, driver: Driver) -> None:
     problem = "earlier payment 2 is not an existing charge"
     assert unmet(driver, disputed(sandbox), "ch_120", charge) == [problem]
 
 
-def test_a_charge_that_may_not_be_read(sandbox: Sandbox, driver: Driver) -> None:
+def test_a_charge_without_permission_to_read_it(sandbox: Sandbox, driver: Driver) -> None:
     dispute = disputed(sandbox)
     sandbox.fault(effect="status", status=403, operation="GetChargesCharge")
     with pytest.raises(PermissionDeniedError):

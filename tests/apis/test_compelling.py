@@ -87,7 +87,7 @@ def test_nothing_is_unmet() -> None:
         ({"network_code": None}, "the reason code is unknown, but must be 10.4"),
     ],
 )
-def test_a_dispute_that_it_is_not_for(facts: dict[str, Any], problem: str) -> None:
+def test_a_dispute_that_is_not_eligible(facts: dict[str, Any], problem: str) -> None:
     assert unmet(replace(DISPUTE, **facts), CLAIM, CHARGES) == [problem]
 
 
@@ -105,7 +105,7 @@ def test_a_charge_that_does_not_count(change: dict[str, Any], problem: str) -> N
 
 
 @pytest.mark.parametrize("days", [-1, 0, 119, 120, 121, 242, 364, 365, 366])
-def test_the_days_between(days: int) -> None:
+def test_days_between_payments(days: int) -> None:
     """Calendar days in UTC: the hour of the day does not count."""
     for hour in (0, 9, 23):
         made = (BOUGHT - timedelta(days=days)).replace(hour=hour, minute=59)
@@ -114,7 +114,7 @@ def test_the_days_between(days: int) -> None:
         assert found == ([] if 120 <= days <= 365 else [told])
 
 
-def test_charges_that_the_api_does_not_know() -> None:
+def test_charges_that_do_not_exist() -> None:
     known = {name: charge for name, charge in CHARGES.items() if name != "ch_2"}
     assert unmet(DISPUTE, CLAIM, known) == ["earlier payment 2 is not an existing charge"]
     known = {name: charge for name, charge in CHARGES.items() if name != "ch_0"}
@@ -132,7 +132,7 @@ def test_charges_that_the_api_does_not_know() -> None:
         (["ch_1", "ch_0"], "earlier payment 2 is the disputed charge itself"),
     ],
 )
-def test_which_charges_are_named(ids: list[str], problem: str) -> None:
+def test_number_and_identity_of_charges(ids: list[str], problem: str) -> None:
     named = {**CLAIM, "prior_undisputed_transactions": [{**PAYMENT, "charge": each} for each in ids]}
     assert unmet(DISPUTE, named, CHARGES | {"ch_3": replace(CHARGES["ch_1"], id="ch_3")}) == [problem]
 
@@ -142,7 +142,7 @@ def test_which_charges_are_named(ids: list[str], problem: str) -> None:
 )
 class TestEachPayment:
     @pytest.mark.parametrize("value", [None, "", "  "])
-    def test_what_was_sold(self, at: int, label: str, value: str | None) -> None:
+    def test_product_description_is_required(self, at: int, label: str, value: str | None) -> None:
         changed = claim(lambda payments: payments[at].update(product_description=value))
         assert unmet(DISPUTE, changed, CHARGES) == [f"{label} has no product_description"]
 
@@ -157,16 +157,16 @@ class TestEachPayment:
         assert unmet(DISPUTE, enough, CHARGES) == []
 
     @pytest.mark.parametrize("part", list(ADDRESS))
-    def test_part_of_an_address(self, at: int, label: str, part: str) -> None:
+    def test_an_incomplete_address(self, at: int, label: str, part: str) -> None:
         changed = claim(lambda payments: payments[at]["shipping_address"].update({part: ""}))
         assert unmet(DISPUTE, changed, CHARGES) == [f"{label} has a shipping_address without {part}"]
 
-    def test_no_address_is_none_that_is_incomplete(self, at: int, label: str) -> None:
+    def test_no_address_is_not_an_incomplete_one(self, at: int, label: str) -> None:
         changed = claim(lambda payments: payments[at].pop("shipping_address"))
         assert unmet(DISPUTE, changed, CHARGES) == []
 
 
-def test_whether_goods_or_services() -> None:
+def test_merchandise_or_services_is_required() -> None:
     changed = claim(lambda payments: payments[0].pop("merchandise_or_services"))
     assert unmet(DISPUTE, changed, CHARGES) == ["the disputed payment has no merchandise_or_services"]
 
@@ -205,11 +205,11 @@ class TestMatches:
         return unmet(DISPUTE, claim(only), CHARGES)
 
     @pytest.mark.parametrize("kept", ENOUGH)
-    def test_enough(self, kept: str) -> None:
+    def test_sufficient_matches(self, kept: str) -> None:
         assert self.found(kept) == []
 
     @pytest.mark.parametrize("kept", NOT_ENOUGH)
-    def test_not_enough(self, kept: str) -> None:
+    def test_insufficient_matches(self, kept: str) -> None:
         (problem,) = self.found(kept)
         assert problem.startswith("the same in all payments: ")
         others = "shipping address, email address, account"
@@ -217,7 +217,7 @@ class TestMatches:
 
     @pytest.mark.parametrize("at", [0, 1, 2])
     @pytest.mark.parametrize("name", ["customer_purchase_ip", "customer_email_address"])
-    def test_all_three_have_to_match(self, at: int, name: str) -> None:
+    def test_all_three_payments_must_match(self, at: int, name: str) -> None:
         def other(payments: list[dict[str, Any]]) -> None:
             for payment in payments:
                 for gone in (
@@ -233,7 +233,7 @@ class TestMatches:
         (problem,) = unmet(DISPUTE, claim(other), CHARGES)
         assert problem.startswith(f"the same in all payments: {same};")
 
-    def test_id_and_fingerprint_are_no_mixture(self) -> None:
+    def test_an_id_does_not_match_a_fingerprint(self) -> None:
         """One device by its id here and by its fingerprint there is no match."""
 
         def mixed(payments: list[dict[str, Any]]) -> None:
@@ -246,7 +246,7 @@ class TestMatches:
             "the same in all payments: shipping address and"
         )
 
-    def test_how_they_are_spelt(self) -> None:
+    def test_spellings_that_match(self) -> None:
         def respelt(payments: list[dict[str, Any]]) -> None:
             for payment in payments:
                 del payment["customer_device_id"], payment["customer_device_fingerprint"]
@@ -264,7 +264,7 @@ def test_one_payment_alone_matches_nothing() -> None:
     assert nothing.startswith("the same in all payments: none; required: ")
 
 
-def test_everything_is_named_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     bad = claim(lambda payments: [payment.clear() for payment in payments] and None)
     dispute = replace(DISPUTE, network="amex", network_code="F29")
     found = unmet(dispute, bad, {})

@@ -40,11 +40,11 @@ def without_nothing(value: Any) -> Any:
 
 
 @given(stored=stored)
-def test_what_is_held_is_what_is_sent(stored: dict[str, Any]) -> None:
+def test_evidence_survives_the_round_trip(stored: dict[str, Any]) -> None:
     assert sendable(STRIPE, held(STRIPE, stored)) == without_nothing(stored)
 
 
-def test_a_document_of_an_appeal_is_a_piece_of_its_own() -> None:
+def test_each_document_of_an_appeal_is_a_separate_piece() -> None:
     stored = {"appeal": {"card": {"reason_for_filing": "Why.", "supporting_files": ["file_1", "file_2"]}}}
     assert [(piece.name, piece.text, piece.id) for piece in held(STRIPE, stored)] == [
         ("appeal/card/reason_for_filing", "Why.", None),
@@ -53,7 +53,7 @@ def test_a_document_of_an_appeal_is_a_piece_of_its_own() -> None:
     ]
 
 
-def test_members_of_a_later_version_are_held_and_not_sent() -> None:
+def test_members_of_a_later_version_are_read_but_not_sent() -> None:
     stored = {"appeal": {"klarna": {"note": "x"}, "card": {"stance": "y", "reason_for_filing": "Why."}}}
     pieces = list(held(STRIPE, stored))
     assert {piece.name for piece in pieces} == {

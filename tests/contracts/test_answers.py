@@ -84,7 +84,7 @@ headers = st.fixed_dictionaries(
 @pytest.mark.parametrize("operation", EVERY_OPERATION)
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(status=st.integers(100, 599), headers=headers, body=bodies)
-def test_any_answer_is_read_or_becomes_an_error_of_the_tree(
+def test_any_answer_is_read_or_raises_an_api_error(
     operation: Operation, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
     outcome: Answer | ApiError
@@ -105,7 +105,7 @@ def test_any_answer_is_read_or_becomes_an_error_of_the_tree(
 
 
 @pytest.mark.parametrize("operation", EVERY_OPERATION)
-def test_an_answer_as_documented_is_read_without_a_warning(operation: Operation) -> None:
+def test_a_documented_answer_has_no_warning(operation: Operation) -> None:
     status, example = success_of(operation)
     body = b"" if example is None else json.dumps(example).encode()
     answer = read_answer(request_for(operation), status, {}, body)
@@ -113,7 +113,7 @@ def test_an_answer_as_documented_is_read_without_a_warning(operation: Operation)
     assert not answer.warnings
 
 
-def test_what_is_new_passes_with_a_warning() -> None:
+def test_unknown_values_pass_with_a_warning() -> None:
     operation = load("stripe")["GetDisputesDispute"]
     status, example = success_of(operation)
     example |= {"status": "escalated_to_the_moon", "new_field": 1}
@@ -127,7 +127,7 @@ def test_what_is_new_passes_with_a_warning() -> None:
 @pytest.mark.parametrize(
     "body", ["""["not", "what", "was", "asked", "for"]""", """[{"page": "of a gateway"}]"""]
 )
-def test_a_list_of_something_else_is_no_list_of_broken_disputes(body: str) -> None:
+def test_a_list_of_other_objects_is_unreadable(body: str) -> None:
     operation = load("moov")["listDisputes"]
     with pytest.raises(ServerError) as refused:
         read_answer(request_for(operation), 200, {}, body.encode())
@@ -135,7 +135,7 @@ def test_a_list_of_something_else_is_no_list_of_broken_disputes(body: str) -> No
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 206])
-def test_another_success_than_the_documented_is_held_to_the_same_contract(status: int) -> None:
+def test_an_undocumented_success_status_uses_the_same_schema(status: int) -> None:
     operation = load("stripe")["GetDisputesDispute"]
     _, example = success_of(operation)
     answer = read_answer(request_for(operation), status, {}, json.dumps(example).encode())
@@ -216,7 +216,7 @@ READINGS = [
 
 
 @pytest.mark.parametrize(("name", "operation", "reading"), READINGS, ids=[row[1] for row in READINGS])
-def test_no_spoilt_answer_crashes_what_reads_it(name: str, operation: str, reading: Any) -> None:
+def test_no_malformed_answer_crashes_its_reader(name: str, operation: str, reading: Any) -> None:
     """One bad dispute must not stop the others of its batch, whatever is wrong with it."""
     api = api_of(name)
     _, example = success_of(load(name)[operation])
@@ -269,7 +269,7 @@ def test_retry_after_reads_every_http_date(when: datetime, usegmt: bool) -> None
         ("Mon, 32 Foo 9999999999 99:99:99 +999999999", None),
     ],
 )
-def test_retry_after_is_understood(value: str | None, seconds: float | None) -> None:
+def test_retry_after_values(value: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(value, now=datetime(2026, 11, 22, 10, tzinfo=UTC)) == seconds
 
 
@@ -281,7 +281,7 @@ def test_retry_after_is_understood(value: str | None, seconds: float | None) -> 
     before=st.text(max_size=10),
     spelling=st.sampled_from(["plain", "json", "ascii-json"]),
 )
-def test_no_text_that_was_sent_is_quoted(texts: list[str], before: str, spelling: str) -> None:
+def test_messages_do_not_quote_sent_texts(texts: list[str], before: str, spelling: str) -> None:
     assume(not any(text in "[redacted]" for text in texts))
     spellings: dict[str, Callable[[str], str]] = {
         "plain": str,

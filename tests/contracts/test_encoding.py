@@ -152,7 +152,7 @@ def test_stripes_form_is_what_the_official_client_sends(
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(words=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
-def test_moovs_json_is_the_text_itself(words: str) -> None:
+def test_moovs_json_contains_the_text_unchanged(words: str) -> None:
     request = load("moov").request(
         "uploadDisputeEvidenceText",
         accountID=MOOV_ACCOUNT,
@@ -166,7 +166,7 @@ def test_moovs_json_is_the_text_itself(words: str) -> None:
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(content=st.binary(max_size=400), stem=st.from_regex(r"[A-Za-z0-9._-]{1,60}", fullmatch=True))
-def test_a_file_travels_byte_for_byte(content: bytes, stem: str) -> None:
+def test_a_file_is_sent_unchanged(content: bytes, stem: str) -> None:
     part = FilePart(f"{stem}.pdf", content + b"\r\n--\r\n", "application/pdf")
     request = CONTRACT.request("PostFiles", purpose="dispute_evidence", file=part)
     assert request.body is not None
@@ -196,7 +196,7 @@ def test_the_name_of_a_file_cannot_end_its_header(filename: str) -> None:
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(identifier=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_an_id_is_one_segment_of_the_path_whatever_it_holds(identifier: str) -> None:
+def test_any_id_is_one_segment_of_the_path(identifier: str) -> None:
     """Even unchecked; checked, what a path could be made of does not get so far."""
     operation = CONTRACT["GetDisputesDispute"]
     request = encode(operation, {"dispute": identifier})
@@ -214,7 +214,7 @@ def test_an_id_is_one_segment_of_the_path_whatever_it_holds(identifier: str) -> 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(identifier=st.text(min_size=1, max_size=30), last=text)
-def test_both_http_libraries_ask_for_the_same(identifier: str, last: str) -> None:
+def test_both_http_clients_send_the_same_path(identifier: str, last: str) -> None:
     """Each of them spells addresses anew in its own way."""
     try:
         one = CONTRACT.request("GetDisputesDispute", dispute=identifier, expand=["charge"])
@@ -231,12 +231,12 @@ def test_both_http_libraries_ask_for_the_same(identifier: str, last: str) -> Non
     assert ("limit", "100") in ours
 
 
-def test_lists_that_travel_as_one_value_are_joined() -> None:
+def test_lists_are_joined_with_commas() -> None:
     request = load("moov").request("listDisputes", accountID=MOOV_ACCOUNT, disputeIDs=[CASE_ID, MOOV_ACCOUNT])
     assert request.path.endswith(f"?disputeIDs={quote_plus(f'{CASE_ID},{MOOV_ACCOUNT}')}")
 
 
-def test_nothing_is_sent_as_nothing() -> None:
+def test_omitted_arguments_are_not_sent() -> None:
     request = CONTRACT.request("PostDisputesDispute", dispute="dp_1", evidence=None, submit=None)
     assert request.body == b""
     assert (

@@ -32,7 +32,7 @@ def problems(document: Json) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(CONTRACTS))
-def test_a_contract_keeps_to_them(name: str) -> None:
+def test_contracts_use_valid_keywords(name: str) -> None:
     assert problems(CONTRACTS[name]) == []
 
 
@@ -58,7 +58,7 @@ BROKEN: list[Callable[[Json], Any]] = [
 
 
 @pytest.mark.parametrize("spoil", BROKEN)
-def test_another_does_not(spoil: Callable[[Json], Any]) -> None:
+def test_invalid_keywords_are_detected(spoil: Callable[[Json], Any]) -> None:
     document = copy.deepcopy(CONTRACTS["acme"])
     spoil(document)
     assert problems(document)

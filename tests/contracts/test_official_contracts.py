@@ -178,13 +178,13 @@ _EVIDENCE = "paths /accounts/{accountID}/disputes/{disputeID}/evidence"
         ("moov", f"{_EVIDENCE}/{{evidenceID}} delete operationId", "x"),
     ],
 )
-def test_a_change_of_ours_is_noticed(api: str, pointer: str, value: Any) -> None:
+def test_changes_to_our_contract_are_detected(api: str, pointer: str, value: Any) -> None:
     doc = contract(api)
     change(doc, pointer, value)
     assert unexplained(api, differences(api, doc))
 
 
-def test_stripe_s_version_is_the_client_s_and_the_one_that_every_text_names() -> None:
+def test_stripe_s_version_is_that_of_its_client_and_of_all_texts() -> None:
     document = contract("stripe")
     version = document["info"]["version"]
     assert version == stripe.api_version

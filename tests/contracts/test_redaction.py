@@ -28,7 +28,7 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_has_no_role_is_redacted_at_each_place(operation: Operation) -> None:
+def test_strings_without_a_role_are_redacted(operation: Operation) -> None:
     assert operation.success_schema
     hidden = 0
     for path, schema in string_paths(operation.contract, operation.success_schema):
@@ -41,7 +41,7 @@ def test_what_has_no_role_is_redacted_at_each_place(operation: Operation) -> Non
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_the_contract_shows_is_stored_as_it_came(operation: Operation) -> None:
+def test_strings_that_the_contract_shows_are_unchanged(operation: Operation) -> None:
     """Ids, dates and enums of the example: an answer stays of use."""
     assert operation.success_schema
     for path, schema in string_paths(operation.contract, operation.success_schema):
@@ -53,11 +53,11 @@ def test_what_the_contract_shows_is_stored_as_it_came(operation: Operation) -> N
 
 @pytest.mark.parametrize("value", [TEXT, [TEXT], {"a": TEXT}, [{"a": [TEXT]}], {TEXT: 1}, TEXT.encode()])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_answer_of_another_form_is_redacted_as_a_whole(operation: Operation, value: Any) -> None:
+def test_an_answer_in_another_format_is_redacted_entirely(operation: Operation, value: Any) -> None:
     assert TEXT not in json.dumps(redacted_answer(operation, value))
 
 
-def test_a_date_or_uuid_that_is_none_is_redacted() -> None:
+def test_an_invalid_date_or_uuid_is_redacted() -> None:
     operation = CONTRACTS["moov"]["getDispute"]
     stored = redacted_answer(operation, {"respondBy": TEXT, "merchantAccountID": TEXT, "status": TEXT})
     assert TEXT not in json.dumps(stored)

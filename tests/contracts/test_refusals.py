@@ -206,11 +206,11 @@ def test_a_bad_call_is_not_made(
     assert len(said) < 3000
 
 
-def test_there_are_enough_of_them() -> None:
+def test_at_least_40_calls_are_refused() -> None:
     assert len({ascii(row) for row in STRIPE + MOOV}) >= 40
 
 
-def test_all_that_is_wrong_is_said_at_once(sandbox: Sandbox, stripe_connection: str) -> None:
+def test_all_violations_are_reported_at_once(sandbox: Sandbox, stripe_connection: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         StripeHook().call(
             "PostDisputesDispute",
@@ -265,7 +265,7 @@ def test_an_operation_that_does_not_exist_is_not_called(sandbox: Sandbox, stripe
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
-def test_what_is_just_in_bounds_is_encoded(api: str) -> None:
+def test_values_at_their_limits_are_encoded(api: str) -> None:
     """So that the limits above are where they are said to be."""
     good: dict[str, list[Call]] = {
         "stripe": [

@@ -107,7 +107,7 @@ def test_every_schema_is_valid_json_schema(api: str) -> None:
 
 
 @pytest.mark.parametrize("document", [*APIS.values(), CASE], ids=[*APIS, "case"])
-def test_references_are_local_and_lead_somewhere(document: Json) -> None:
+def test_references_are_local_and_can_be_resolved(document: Json) -> None:
     for node in walk(document):
         if "$ref" in node:
             assert node["$ref"].startswith("#/components/")
@@ -115,7 +115,7 @@ def test_references_are_local_and_lead_somewhere(document: Json) -> None:
 
 
 @pytest.mark.parametrize("document", [*APIS.values(), CASE], ids=[*APIS, "case"])
-def test_patterns_cannot_be_passed_with_a_line_break(document: Json) -> None:
+def test_patterns_reject_a_trailing_line_break(document: Json) -> None:
     """In Python ``$`` also matches before a last line break, which in a header or a path is another line."""
     for node in walk(document):
         if isinstance(node.get("pattern"), str) and "x-form" in node:
@@ -125,7 +125,7 @@ def test_patterns_cannot_be_passed_with_a_line_break(document: Json) -> None:
 
 
 @pytest.mark.parametrize(("doc", "method", "operation"), EVERY_OPERATION)
-def test_an_operation_says_what_callers_need(doc: Json, method: str, operation: Json) -> None:
+def test_operations_are_described_completely(doc: Json, method: str, operation: Json) -> None:
     assert operation["summary"]
     assert operation["description"]
     assert operation["security"] is not None
@@ -175,7 +175,7 @@ def test_requests_are_closed_at_every_level(doc: Json, method: str, operation: J
 
 
 @pytest.mark.parametrize(("doc", "method", "operation"), EVERY_OPERATION)
-def test_answers_are_open_to_what_is_new(doc: Json, method: str, operation: Json) -> None:
+def test_answers_may_have_additional_fields(doc: Json, method: str, operation: Json) -> None:
     for raw in operation["responses"].values():
         for content in resolve(doc, raw).get("content", {}).values():
             for at, schema in subschemas(doc, content["schema"]):
@@ -187,7 +187,7 @@ def test_answers_are_open_to_what_is_new(doc: Json, method: str, operation: Json
 
 
 @pytest.mark.parametrize(("doc", "method", "operation"), EVERY_OPERATION)
-def test_a_file_part_names_its_limits(doc: Json, method: str, operation: Json) -> None:
+def test_file_parts_have_limits(doc: Json, method: str, operation: Json) -> None:
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         fields = resolve(doc, content["schema"])["properties"]
         parts = {name for name, schema in fields.items() if "x-maxBytes" in schema}
@@ -306,7 +306,7 @@ REFUSED: list[tuple[str, str, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("api", "where", "instance"), [(a, w, i) for a, w, many in REFUSED for i in many])
-def test_what_must_not_be_sent_is_refused(api: str, where: str, instance: Any) -> None:
+def test_invalid_values_are_refused(api: str, where: str, instance: Any) -> None:
     kind, name = where.split("/")
     found = APIS[api]["components"][kind][name]
     assert problems(APIS[api], found["schema"] if kind == "parameters" else found, instance)
@@ -336,7 +336,7 @@ ACCEPTED: list[tuple[str, str, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("api", "where", "instance"), [(a, w, i) for a, w, many in ACCEPTED for i in many])
-def test_what_may_be_sent_is_accepted(api: str, where: str, instance: Any) -> None:
+def test_valid_values_are_accepted(api: str, where: str, instance: Any) -> None:
     kind, name = where.split("/")
     found = APIS[api]["components"][kind][name]
     assert not problems(APIS[api], found["schema"] if kind == "parameters" else found, instance)
@@ -355,5 +355,5 @@ def test_what_may_be_sent_is_accepted(api: str, where: str, instance: Any) -> No
         {"metadata": {"k": 1}},
     ],
 )
-def test_a_case_with_anything_else_is_refused(change: Json) -> None:
+def test_an_invalid_case_is_refused(change: Json) -> None:
     assert problems(CASE, CASE, CASE["examples"][0] | change)

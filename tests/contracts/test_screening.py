@@ -134,7 +134,7 @@ METADATA = STRIPE["PostDisputesDispute"].schema
 @example((METADATA, {"dispute": "du_1", "evidence": {"uncategorized_text": "\ud800"}}))
 @example((METADATA, {"dispute": "du_1", "expand": ("charge",)}))
 @example((METADATA, {"dispute": "du_1", "evidence": {"uncategorized_text": "\U0001f600" * 10_001}}))
-def test_what_passes_is_valid_and_known(changed: tuple[Json, Any]) -> None:
+def test_data_that_passes_is_valid_and_has_no_unknown_fields(changed: tuple[Json, Any]) -> None:
     schema, instance = changed
     if SCREENS[id(schema)].passes(instance):
         with pytest.MonkeyPatch.context() as patch:
@@ -170,14 +170,14 @@ def test_a_common_answer_passes(schema: Json, answer: Any) -> None:
         {"evidence": "none"},
     ],
 )
-def test_what_has_to_be_told_does_not_pass(change: Json) -> None:
+def test_data_that_needs_a_warning_does_not_pass(change: Json) -> None:
     operation = STRIPE["GetDisputesDispute"]
     (answer,) = answers_of(operation)
     assert operation.success_schema
     assert not SCREENS[id(operation.success_schema)].passes({**answer, **change})
 
 
-def test_null_passes_where_nothing_is_due() -> None:
+def test_null_passes_in_optional_fields() -> None:
     operation = load("moov")["getDispute"]
     (answer,) = answers_of(operation)
     assert SCREENS[id(operation.success_schema)].passes(answer | {"networkReasonDescription": None})
@@ -213,7 +213,7 @@ _OURS = {
 @pytest.mark.parametrize(
     "document", [*(api.document for api in LOADED), CASE], ids=["stripe", "moov", "case"]
 )
-def test_no_limit_stands_where_strictness_turns_around(document: Json) -> None:
+def test_no_keyword_of_ours_is_inside_a_negation(document: Json) -> None:
     def below(node: Any) -> Iterator[Json]:
         if isinstance(node, dict):
             yield node
@@ -249,7 +249,7 @@ odd = st.sampled_from(
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given((json_texts | odd).map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=30))
-def test_what_the_strict_decoder_takes_means_the_same_to_the_other(body: bytes) -> None:
+def test_both_decoders_return_the_same(body: bytes) -> None:
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError):

@@ -159,7 +159,7 @@ def change(doc: dict[str, Any], pointer: str, value: Any) -> None:
         ("moov", "components schemas EvidenceFileParams properties file contentMediaType", None),
     ],
 )
-def test_a_change_of_ours_is_noticed(api: str, pointer: str, value: Any) -> None:
+def test_changes_to_our_contract_are_detected(api: str, pointer: str, value: Any) -> None:
     theirs, ours = reference(api), contract(api)
     before = set(Comparison(ours, theirs).differences())
     change(ours, pointer, value)
@@ -168,7 +168,7 @@ def test_a_change_of_ours_is_noticed(api: str, pointer: str, value: Any) -> None
 
 
 @pytest.mark.parametrize("api", sorted(EXPLAINED))
-def test_no_sentence_of_the_reference_is_ours(api: str) -> None:
+def test_no_sentence_is_copied_from_the_reference(api: str) -> None:
     assert not sentences(contract(api)) & sentences(reference(api))
 
 
@@ -182,6 +182,6 @@ def sentences(node: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("api", APIS)
-def test_the_facts_that_the_tests_keep_are_those_of_the_reference(api: str) -> None:
+def test_the_stored_facts_match_the_reference(api: str) -> None:
     kept = json.loads((FOLDER / f"{api}.json").read_text("utf-8"))
     assert kept == facts(reference(api)), "run python -m tests.drift.facts FOLDER"

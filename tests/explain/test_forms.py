@@ -38,7 +38,7 @@ ALL = [pytest.param(param, id=name) for name, param in all_params()]
 
 
 @pytest.mark.parametrize("param", ALL)
-def test_airflow_can_show_it_and_take_it_as_it_is(param: Param) -> None:
+def test_airflow_accepts_the_form_unchanged(param: Param) -> None:
     param.resolve()
     types = param.schema["type"]
     assert isinstance(types, str) or len([name for name in types if name != "null"]) in (1, 2)
@@ -120,7 +120,7 @@ def test_limits_are_stated() -> None:
     assert "no PNG" in case_params("moov")["receipt-files"].description
 
 
-def test_only_what_a_request_needs_is_filled_in_with_an_example() -> None:
+def test_only_required_fields_contain_an_example() -> None:
     update = request_params(UPDATE)
     assert update["dispute"].value
     assert update["submit"].value is False
@@ -131,11 +131,11 @@ def test_only_what_a_request_needs_is_filled_in_with_an_example() -> None:
 
 
 class TestArguments:
-    def test_what_is_left_empty_is_left_out(self) -> None:
+    def test_empty_fields_are_omitted(self) -> None:
         empty = dict.fromkeys(request_params(UPDATE))
         assert arguments_from_form(UPDATE, empty | {"dispute": "dp_1"}) == {"dispute": "dp_1"}
 
-    def test_fields_find_their_places(self) -> None:
+    def test_fields_are_nested(self) -> None:
         values = {
             "dispute": "dp_1",
             "evidence.customer_name": " Zoë \n",
@@ -169,7 +169,7 @@ class TestArguments:
             "metadata": "",
         }
 
-    def test_only_what_may_be_empty_can_be_unset(self) -> None:
+    def test_only_fields_that_accept_empty_text_can_be_unset(self) -> None:
         offered = request_params(UPDATE)["unset"].schema["examples"]
         assert {"metadata", "evidence.customer_name", "evidence.enhanced_evidence"} <= set(offered)
         assert not {"dispute", "submit", "expand", "intended_submission_method"} & set(offered)

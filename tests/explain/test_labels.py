@@ -34,7 +34,7 @@ def test_a_name_follows_the_rule(name: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["10.4", "4853", "UA02", "Goods not as described", "", "–", "won’t pay"])
-def test_what_is_no_name_is_left_unchanged(text: str) -> None:
+def test_text_that_is_not_a_name_is_unchanged(text: str) -> None:
     assert label(text) == text
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_name_is_left_unchanged(text: str) -> None:
         ("moov", "pre-dispute", "Pre-dispute"),
     ],
 )
-def test_a_contract_comes_first(api: str, name: str, expected: str) -> None:
+def test_labels_of_a_contract_take_precedence(api: str, name: str, expected: str) -> None:
     assert label(name, api) == expected
 
 

@@ -37,14 +37,14 @@ def test_it_is_complete(operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_its_tables_are_tables(operation: Operation) -> None:
+def test_tables_are_well_formed(operation: Operation) -> None:
     for table in re.findall(r"(?:^\|.*\n?)+", reference(operation, None), re.MULTILINE):
         columns = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
         assert len(columns) == 1, table
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_its_samples_can_be_read(operation: Operation) -> None:
+def test_samples_can_be_parsed(operation: Operation) -> None:
     page = reference(operation, None)
     for sample in re.findall(r"```json\n(.*?)```", page, re.DOTALL):
         json.loads(sample)

@@ -21,7 +21,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == NAME]
 
 
-def test_a_running_event_loop_is_no_obstacle(sandbox: Sandbox) -> None:
+def test_a_call_inside_a_running_event_loop(sandbox: Sandbox) -> None:
     async def from_within() -> str:
         return str(StripeHook().call("GetAccount").data["id"])
 
@@ -40,7 +40,7 @@ async def session(api: Api) -> object:
     return api.client._transport
 
 
-def test_a_time_limit_ends_the_wait_and_cancels_the_work(sandbox: Sandbox) -> None:
+def test_a_timeout_cancels_the_call(sandbox: Sandbox) -> None:
     class LimitError(Exception):
         """As Airflow raises its time limit: from a signal."""
 
@@ -66,7 +66,7 @@ def test_a_time_limit_ends_the_wait_and_cancels_the_work(sandbox: Sandbox) -> No
     assert hook.call("GetAccount").status == 200, "it goes on working"
 
 
-def test_what_is_let_go_ends_its_thread(sandbox: Sandbox) -> None:
+def test_a_garbage_collected_hook_ends_its_thread(sandbox: Sandbox) -> None:
     gc.collect()
     before = set(threads())
     hook = StripeHook()

@@ -144,9 +144,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
             ("https://gateway.example.com?to=elsewhere", "not a plain URL"),
             ("https://gateway.example.com#there", "not a plain URL"),
             ("https://", "not a plain URL"),
-            ("https://[::1", "no address"),
-            ("https://gateway.example.com:port", "no address"),
-            ("https://gateway.example.com:99999", "no address"),
+            ("https://[::1", "not a valid URL"),
+            ("https://gateway.example.com:port", "not a valid URL"),
+            ("https://gateway.example.com:99999", "not a valid URL"),
         )
     ],
     ("stripe", {"host": "gateway.example.com", "schema": "http"}, "without encryption"),
@@ -174,7 +174,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("api", "fields", "problem"), REFUSED, ids=lambda value: ascii(value)[:70])
-def test_a_connection_is_refused_with_what_to_do(api: str, fields: dict[str, Any], problem: str) -> None:
+def test_a_refused_connection_names_the_remedy(api: str, fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConnectionConfigError) as caught:
         check(api, **fields)
     said = str(caught.value)
@@ -285,7 +285,7 @@ def test_settings_show_no_key(api: str) -> None:
 
 def test_without_a_key_nothing_is_signed() -> None:
     keyless = Connection(conn_id="shop", conn_type="stripe")
-    with pytest.raises(ConnectionConfigError, match="put the API's key there"):
+    with pytest.raises(ConnectionConfigError, match="enter the API key as the password"):
         signing_secret(keyless)
 
 
@@ -314,7 +314,7 @@ def test_a_refused_connection_sends_nothing(
 
 
 @pytest.mark.parametrize("use_default", [True, False])
-def test_the_test_of_a_connection_says_account_and_mode(
+def test_the_test_button_reports_account_and_mode(
     use_default: bool, sandbox: Sandbox, stripe_connection: str, moov_connection: str
 ) -> None:
     stripe = StripeHook() if use_default else StripeHook(http_conn_id=stripe_connection)
@@ -328,7 +328,7 @@ def test_the_test_of_a_connection_says_account_and_mode(
     assert {entry["method"] for entry in sandbox.journal()} == {"GET"}
 
 
-def test_the_test_of_a_connection_with_tokens_also_uses_one(sandbox: Sandbox, connect: Connect) -> None:
+def test_the_test_button_also_tests_the_token(sandbox: Sandbox, connect: Connect) -> None:
     connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "oauth2"})
     assert MoovHook().test_connection() == (True, f"Reached Moov account {MOOV_ACCOUNT}, sandbox mode.")
     assert [entry["operation"] for entry in sandbox.journal()] == [
@@ -361,7 +361,7 @@ def test_moovs_account_must_be_in_the_mode_of_the_connection(
 
 
 @pytest.mark.parametrize(("mode", "worked"), [("sandbox", False), ("production", True)])
-def test_keys_that_may_not_read_the_account_need_their_mode_named(
+def test_keys_that_may_not_read_the_account_need_production_mode(
     mode: str, worked: bool, sandbox: Sandbox, connect: Connect, encrypted: dict[str, Any]
 ) -> None:
     extra = {"account": MOOV_ACCOUNT, "mode": mode, **encrypted["extra"]}
@@ -373,7 +373,7 @@ def test_keys_that_may_not_read_the_account_need_their_mode_named(
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
-def test_a_key_that_is_unknown_is_said_so_and_not_shown(api: str, connect: Connect) -> None:
+def test_an_unknown_key_is_reported_and_not_shown(api: str, connect: Connect) -> None:
     connect(api, password="sk_test_unknown")
     worked, said = HOOKS[api]().test_connection()
     assert not worked
@@ -404,7 +404,7 @@ def test_no_key_in_logs_and_tracebacks_of_a_failure(
         assert secret not in told + caplog.text + repr(hook) + str(vars(hook))
 
 
-def test_what_only_test_mode_understands_is_refused_in_live_mode(sandbox: Sandbox, connect: Connect) -> None:
+def test_texts_for_test_mode_are_refused_in_live_mode(sandbox: Sandbox, connect: Connect) -> None:
     connect("stripe", host=None, password=LIVE_KEY, extra={"mode": "live"})
     for word in ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence"):
         with pytest.raises(InvalidRequestError, match=r"/evidence/uncategorized_text: .*test mode"):

@@ -105,7 +105,7 @@ def test_with_tokens_it_sends_one_and_not_the_keys(sandbox: Sandbox, connect: Co
     assert used == {"createAccessToken": "Basic", "listDisputes": "Bearer"}
 
 
-def test_neither_task_nor_netrc_can_put_another_key_in_its_place(
+def test_neither_task_nor_netrc_can_replace_the_key(
     api: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -118,7 +118,7 @@ def test_neither_task_nor_netrc_can_put_another_key_in_its_place(
     assert peer.asked[0].headers["authorization"] == AUTHORIZATION[api]
 
 
-def test_it_follows_no_redirect_whatever_the_task_says(api: str, connect: Connect) -> None:
+def test_no_redirect_is_followed_even_if_the_task_asks(api: str, connect: Connect) -> None:
     with Peer() as elsewhere, Peer(lambda asked: Reply(307, b"", {"Location": elsewhere.url})) as peer:
         conn_id = connect(api, host=peer.url, extra=extra(api))
         with pytest.raises(ApiError, match="307"):
@@ -127,7 +127,7 @@ def test_it_follows_no_redirect_whatever_the_task_says(api: str, connect: Connec
     assert not elsewhere.asked
 
 
-def test_it_waits_no_longer_than_our_own_calls(stripe_connection: str) -> None:
+def test_it_has_the_timeouts_of_our_own_calls(stripe_connection: str) -> None:
     hook = StripeHook()
     hook.get_conn()
     assert hook.merged_extra["timeout"] == (timeouts.CONNECT_SECONDS, timeouts.READ_SECONDS)
@@ -209,7 +209,7 @@ async def first_event(trigger: Any) -> Any:
     return None
 
 
-def test_deferred_on_a_live_connection_it_reaches_nobody(
+def test_deferred_on_a_live_connection_it_connects_to_no_host(
     api: str, live_connection: str, endpoint: str
 ) -> None:
     with watched_sockets() as reached:
@@ -222,7 +222,7 @@ def test_deferred_on_a_live_connection_it_reaches_nobody(
     assert CANARY not in json.dumps(deferred.value.trigger.serialize())
 
 
-def test_the_sensor_on_a_live_connection_reaches_nobody(
+def test_the_sensor_on_a_live_connection_connects_to_no_host(
     api: str, live_connection: str, endpoint: str
 ) -> None:
     sensor = HttpSensor(task_id="stock", http_conn_id=live_connection, endpoint=endpoint)

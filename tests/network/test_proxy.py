@@ -101,7 +101,7 @@ def test_test_and_tasks_both_connect(
 
 
 @pytest.mark.usefixtures("behind")
-def test_tokens_are_minted_through_it(
+def test_tokens_are_requested_through_it(
     connect: Connect, sandbox: Sandbox, authority: Authority, proxy: Any
 ) -> None:
     extra = {"account": MOOV_ACCOUNT, "auth": "oauth2", "ca_bundle": str(authority.bundle)}
@@ -134,7 +134,7 @@ def test_airflows_own_operator_goes_through_it(sandbox: Sandbox) -> None:
     assert json.loads(stock.execute({}))["data"][0]["id"] == dispute
 
 
-def test_the_connection_wins_over_the_environment(
+def test_the_connection_takes_precedence_over_the_environment(
     connect: Connect, proxy: Interceptor, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
@@ -264,7 +264,7 @@ def test_each_failure_of_a_certificate_has_its_own_remedy(
     assert not sandbox.journal()
 
 
-def test_without_dns_and_proxy_it_says_so(connect: Connect) -> None:
+def test_without_dns_and_proxy_the_error_names_both(connect: Connect) -> None:
     connect("stripe", host=None)
     error = failures()
     assert "the name api.stripe.com cannot be resolved" in error.message

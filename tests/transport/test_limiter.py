@@ -74,7 +74,7 @@ def test_the_rate_is_held(rate: float) -> None:
     assert (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) >= 0.98 * rate
 
 
-def test_a_way_that_takes_longer_now_and_then_makes_no_second_too_full() -> None:
+def test_occasional_delays_do_not_exceed_the_rate() -> None:
     dice = random.Random(1)
 
     async def work() -> list[float]:
@@ -88,7 +88,7 @@ def test_a_way_that_takes_longer_now_and_then_makes_no_second_too_full() -> None
 
 
 @pytest.mark.parametrize("connections", [1, 30])
-def test_the_first_requests_open_connections_and_arrive_late(connections: int) -> None:
+def test_delays_of_new_connections_do_not_exceed_the_rate(connections: int) -> None:
     """What they arrive later, later ones must not catch up with."""
 
     async def work() -> list[float]:
@@ -103,7 +103,7 @@ def test_the_first_requests_open_connections_and_arrive_late(connections: int) -
     assert (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) >= 0.98 * 25
 
 
-def test_a_pause_is_not_made_up_for_at_once() -> None:
+def test_a_pause_is_not_caught_up() -> None:
     async def work() -> list[float]:
         arrivals: list[float] = []
         one = limiter(20)
@@ -116,7 +116,7 @@ def test_a_pause_is_not_made_up_for_at_once() -> None:
     assert all(later - earlier >= 0.049 for earlier, later in pairwise(after))
 
 
-def test_each_endpoint_has_its_own_rate_and_files_count_apart() -> None:
+def test_endpoints_and_files_have_separate_rates() -> None:
     async def work() -> dict[str, list[float]]:
         one = limiter(40, endpoint_rate=25, file_rate=20)
         arrivals: dict[str, list[float]] = {each.id: [] for each in (READ, WRITE, UPLOAD)}
@@ -132,7 +132,7 @@ def test_each_endpoint_has_its_own_rate_and_files_count_apart() -> None:
     assert arrivals[UPLOAD.id][-1] == pytest.approx(10, rel=0.02), "whatever else is sent"
 
 
-def test_after_a_refusal_it_goes_slower_and_comes_back() -> None:
+def test_the_rate_drops_after_a_refusal_and_recovers() -> None:
     async def work() -> list[float]:
         arrivals: list[float] = []
         one = limiter(100)

@@ -99,7 +99,7 @@ def test_an_answer_that_is_too_large_is_not_read(
             driver.call("stripe", operation, **arguments)
 
 
-def test_a_packed_answer_is_unpacked(driver: Driver, connect: Connect) -> None:
+def test_a_compressed_answer_is_decompressed(driver: Driver, connect: Connect) -> None:
     reply = Reply(200, gzip.compress(json.dumps(STRIPE_DISPUTE).encode()), {"Content-Encoding": "gzip"})
     with Peer(lambda asked: reply) as peer:
         connect("stripe", host=peer.url)
@@ -111,7 +111,7 @@ def test_a_packed_answer_is_unpacked(driver: Driver, connect: Connect) -> None:
     [(*READ, ServerError), (*WRITE, AmbiguousError)],
     ids=["read", "write"],
 )
-def test_silence_ends(
+def test_a_silent_server_times_out(
     operation: str,
     arguments: Any,
     error: type[DisputeError],
@@ -126,7 +126,9 @@ def test_silence_ends(
         driver.call("stripe", operation, **arguments)
 
 
-def test_nobody_accepting_ends(driver: Driver, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_accepts_no_connection_times_out(
+    driver: Driver, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(timeouts, "CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     with ExitStack() as stack:
@@ -160,7 +162,7 @@ def test_cookies_are_not_kept(driver: Driver, connect: Connect) -> None:
     assert not [asked for asked in peer.asked if "cookie" in asked.headers]
 
 
-def test_what_an_error_echoes_of_key_and_text_is_not_quoted(driver: Driver, connect: Connect) -> None:
+def test_errors_do_not_quote_echoed_keys_and_texts(driver: Driver, connect: Connect) -> None:
     secret_text = 'Zoë said: "never\nagain"'
 
     def echo(asked: Asked) -> Reply:
@@ -242,7 +244,7 @@ def broken_tls(tmp_path: Path, connect: Connect) -> Iterator[tuple[Path, list[by
     thread.join(5)
 
 
-def test_a_certificate_that_nobody_vouches_for_gets_no_request(
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
     driver: Driver, broken_tls: tuple[Path, list[bytes]]
 ) -> None:
     with pytest.raises(UnreachableError):
@@ -250,7 +252,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_request(
     assert not broken_tls[1]
 
 
-def test_encryption_that_breaks_after_the_request_leaves_its_effect_open(
+def test_a_tls_error_after_the_request_is_ambiguous(
     broken_tls: tuple[Path, list[bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

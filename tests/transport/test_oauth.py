@@ -49,9 +49,7 @@ def test_a_token_is_renewed_a_minute_before_it_ends(
     assert {entry["status"] for entry in sandbox.journal(operation="getDispute")} == {200}
 
 
-def test_it_asks_for_the_scopes_of_transfers_and_no_more(
-    driver: Driver, sandbox: Sandbox, dispute: str
-) -> None:
+def test_only_the_scopes_of_transfers_are_requested(driver: Driver, sandbox: Sandbox, dispute: str) -> None:
     driver.run("moov", get(dispute))
     [minted] = sandbox.journal(operation="createAccessToken")
     assert minted["body"]["grant_type"] == "client_credentials"
@@ -75,7 +73,7 @@ def test_a_second_refusal_is_final(driver: Driver, sandbox: Sandbox, dispute: st
     assert len(sandbox.journal(operation="getDispute")) == 2
 
 
-def test_keys_that_are_refused_are_not_tried_again(
+def test_refused_keys_are_not_retried(
     driver: Driver, sandbox: Sandbox, dispute: str, connect: Connect
 ) -> None:
     connect("moov", extra={"account": MOOV_ACCOUNT, "auth": "basic"})
@@ -86,7 +84,7 @@ def test_keys_that_are_refused_are_not_tried_again(
     assert not sandbox.journal(operation="createAccessToken")
 
 
-def test_a_submit_that_meets_an_old_token_is_not_sent_again_before_a_reading(
+def test_a_submission_with_an_expired_token_is_not_resent_before_a_read(
     driver: Driver, sandbox: Sandbox, dispute: str
 ) -> None:
     sandbox.fault(operation="submitDisputeEvidence", effect="status", status=401, after=True)

@@ -73,7 +73,7 @@ def moov_dispute(sandbox: Sandbox) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("fault", UNCLEAR + UNREADABLE, ids=named)
-def test_a_read_is_sent_again(
+def test_a_read_is_retried(
     fault: dict[str, Any], driver: Driver, sandbox: Sandbox, stripe_dispute: str, moov_dispute: dict[str, str]
 ) -> None:
     for api, operation, arguments in (
@@ -107,7 +107,7 @@ def test_a_read_is_given_up_after_four_attempts(
         (422, InvalidRequestError),
     ],
 )
-def test_a_refusal_is_never_sent_again(
+def test_a_refused_request_is_never_retried(
     status: int, error: type[ApiError], driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
     sandbox.fault(operation="GetDisputesDispute", effect="status", status=status, times=None)
@@ -160,7 +160,7 @@ def test_a_wait_that_is_too_long_is_left_to_the_scheduler(
 
 @pytest.mark.parametrize("fault", UNCLEAR + UNREADABLE[:-2], ids=named)
 @pytest.mark.parametrize("operation", ["submitDisputeEvidence", "acceptDispute"])
-def test_what_moov_cannot_take_back_is_sent_exactly_once(
+def test_final_calls_at_moov_are_sent_exactly_once(
     operation: str, fault: dict[str, Any], driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str]
 ) -> None:
     sandbox.fault(operation=operation, times=None, **fault)
@@ -170,7 +170,7 @@ def test_what_moov_cannot_take_back_is_sent_exactly_once(
 
 
 @pytest.mark.parametrize("operation", ["submitDisputeEvidence", "acceptDispute"])
-def test_a_final_call_at_moov_is_not_sent_again_after_a_429(
+def test_a_final_call_at_moov_is_not_resent_after_a_429(
     operation: str, driver: Driver, sandbox: Sandbox, moov_dispute: dict[str, str]
 ) -> None:
     sandbox.fault(operation=operation, effect="status", status=429, headers=SOON, after=True)
@@ -180,7 +180,7 @@ def test_a_final_call_at_moov_is_not_sent_again_after_a_429(
 
 
 @pytest.mark.parametrize("fault", UNCLEAR + UNREADABLE, ids=named)
-def test_stripes_submit_is_repeated_under_one_key_and_happens_once(
+def test_stripes_submission_is_resent_with_one_key_and_happens_once(
     fault: dict[str, Any], driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
     sandbox.fault(operation="PostDisputesDispute", times=2, **fault)
@@ -200,7 +200,7 @@ def test_stripes_submit_is_repeated_under_one_key_and_happens_once(
 
 
 @pytest.mark.parametrize("fault", UNCLEAR, ids=named)
-def test_stripes_submit_without_a_key_is_sent_once(
+def test_stripes_submission_without_a_key_is_sent_once(
     fault: dict[str, Any], driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
     sandbox.fault(operation="PostDisputesDispute", times=None, **fault)
@@ -209,7 +209,7 @@ def test_stripes_submit_without_a_key_is_sent_once(
     assert len(sandbox.journal(operation="PostDisputesDispute")) == 1
 
 
-def test_a_stored_500_comes_back_under_its_key_and_stays_in_doubt(
+def test_a_stored_500_is_replayed_and_stays_ambiguous(
     driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
     sandbox.fault(operation="PostDisputesDispute", effect="stored-500")
@@ -221,7 +221,7 @@ def test_a_stored_500_comes_back_under_its_key_and_stays_in_doubt(
     assert {entry["headers"]["idempotency-key"] for entry in sent} == {"stored"}
 
 
-def test_a_conflict_under_the_same_key_is_our_own_attempt_still_at_work(
+def test_a_conflict_with_the_same_key_is_our_own_attempt_in_progress(
     driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
     busy = {"error": {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "In use."}}
@@ -234,7 +234,7 @@ def test_a_conflict_under_the_same_key_is_our_own_attempt_still_at_work(
 
 
 @pytest.mark.parametrize("last", [429, 409, 400, 403])
-def test_how_a_later_attempt_failed_does_not_undo_an_earlier_one(
+def test_the_error_of_an_ambiguous_attempt_is_kept(
     last: int, driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
     """The first attempt was carried out: whoever hears 429 must not conclude that nothing was sent."""
@@ -246,7 +246,7 @@ def test_how_a_later_attempt_failed_does_not_undo_an_earlier_one(
     assert submissions(sandbox, stripe_dispute) == 1
 
 
-def test_nobody_listening_is_tried_again_and_called_unreachable(
+def test_a_refused_connection_is_retried_and_unreachable(
     driver: Driver, sandbox: Sandbox, connect: Connect
 ) -> None:
     made: list[int] = []
@@ -264,7 +264,7 @@ def test_nobody_listening_is_tried_again_and_called_unreachable(
     assert caught.value.status is None
 
 
-def test_a_key_that_may_only_read_is_told_so(
+def test_a_read_only_key_is_reported(
     driver: Driver, sandbox: Sandbox, connect: Connect, stripe_dispute: str
 ) -> None:
     connect("stripe", password=STRIPE_READONLY_KEY)
@@ -290,7 +290,7 @@ def test_waits_grow_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wait(1, asked) == 7.0
 
 
-def test_many_calls_at_once_keep_to_the_connections_rate(sandbox: Sandbox, connect: Connect) -> None:
+def test_concurrent_calls_stay_within_the_rate(sandbox: Sandbox, connect: Connect) -> None:
     connect("stripe", extra={"rate_limit": 50})
     dispute = sandbox.create_dispute(api="stripe")["id"]
 

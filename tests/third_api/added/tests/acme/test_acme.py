@@ -95,7 +95,7 @@ def test_from_the_case_to_the_receipt(acme: Acme, acme_connection: str, cases: P
     assert acme.sent == [ref]
 
 
-def test_the_list_goes_on_behind_a_header(acme: Acme, acme_connection: str) -> None:
+def test_the_list_is_paginated_by_a_header(acme: Acme, acme_connection: str) -> None:
     for number in range(5):
         acme.open_case(f"cs_{number}")
     acme.cases["cs_3"]["amount"] = None
@@ -116,7 +116,7 @@ def test_a_case_form() -> None:
     }
 
 
-def test_the_dags_have_it() -> None:
+def test_the_dags_include_it() -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     for file in ("api_requests.py", "dispute_evidence.py"):
@@ -137,7 +137,7 @@ def test_each_request_can_be_previewed(acme: Acme, acme_connection: str) -> None
 
 
 class TestConfirming:
-    def test_the_reference_typed_once_more(self, acme: Acme, acme_connection: str) -> None:
+    def test_the_reference_must_be_typed_again(self, acme: Acme, acme_connection: str) -> None:
         acme.open_case("cs_1")
         with pytest.raises(InvalidRequestError, match="/confirm"):
             make("sendAnswer", dry_run=False, caseRef="cs_1", confirm="cs_2")
@@ -159,7 +159,7 @@ class TestTheKeyInTheBody:
         assert acme.papers["fl_1"]["note"] == SECRET, "a JSON part arrived as JSON"
         assert SECRET not in json.dumps(first)
 
-    def test_one_of_ones_own(self, acme: Acme, acme_connection: str) -> None:
+    def test_a_key_given_by_the_caller(self, acme: Acme, acme_connection: str) -> None:
         acme.open_case("cs_1")
         call("sendAnswer", arguments={"caseRef": "cs_1", "requestKey": "mine"})
         assert list(acme.keys) == ["mine"]
