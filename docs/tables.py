@@ -10,22 +10,22 @@ from dispute_provider._contracts import contract
 from dispute_provider._evidence.completeness import PRODUCTS, Assessment, assess
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider._explain.markdown import table
-from dispute_provider._ledger import terms
-from dispute_provider._ledger.chain import Standing
+from dispute_provider._ledger import timing
+from dispute_provider._ledger.chain import ChainStatus
 from dispute_provider._workflow.failures import LEAVES
 from dispute_provider._workflow.sending.decisions import AFTER, KEYED_STEPS, STEPS, Reading
 
 PAGES = [Path(__file__).parent / name for name in ("evidence.md", "faults.md")]
-STANDINGS = {
-    Standing.FREE: "no claim, or a released one",
-    Standing.OURS: "an earlier try's, and its request may still arrive",
-    Standing.OURS_LAPSED: f"an earlier try's, older than {terms.LAPSES_AFTER:.0f} s",
-    Standing.TAKEN: "another task's",
-    Standing.LAPSED: f"another task's, older than {terms.LAPSES_AFTER:.0f} s",
-    Standing.SETTLING: "ended, and its request may still arrive",
-    Standing.ENDED: "this task's own, ended",
-    Standing.UNSEEN: "another's, ended since the approval",
-    Standing.DAMAGED: "edited, or not readable",
+STATUSES = {
+    ChainStatus.FREE: "no claim, or a released one",
+    ChainStatus.OWN_IN_FLIGHT: "an earlier try's, and its request may still arrive",
+    ChainStatus.OWN_EXPIRED: f"an earlier try's, older than {timing.TAKEOVER_AFTER:.0f} s",
+    ChainStatus.CLAIMED: "another task's",
+    ChainStatus.EXPIRED: f"another task's, older than {timing.TAKEOVER_AFTER:.0f} s",
+    ChainStatus.SETTLING: "ended, and its request may still arrive",
+    ChainStatus.ENDED: "this task's own, ended",
+    ChainStatus.UNSEEN: "another's, ended since the approval",
+    ChainStatus.DAMAGED: "edited, or not readable",
 }
 
 
@@ -79,11 +79,11 @@ def why(api: str) -> str:
 def steps() -> str:
     """Return what a final call does next, by its claim in the ledger and what the dispute shows."""
 
-    def cell(reading: Reading, stands: Standing) -> str:
-        step, keyed = STEPS[reading, stands], KEYED_STEPS.get((reading, stands))
+    def cell(reading: Reading, status: ChainStatus) -> str:
+        step, keyed = STEPS[reading, status], KEYED_STEPS.get((reading, status))
         return f"{step}; under an idempotency key: {keyed}" if keyed else str(step)
 
-    rows = [[title, *(cell(reading, stands) for reading in Reading)] for stands, title in STANDINGS.items()]
+    rows = [[title, *(cell(reading, status) for reading in Reading)] for status, title in STATUSES.items()]
     return table(["Claim in the ledger", *(f"Dispute: {reading}" for reading in Reading)], rows)
 
 

@@ -22,9 +22,9 @@ from dispute_provider._tasks.ledgers import environment_of
 from dispute_provider._tasks.signing import keyring_of
 from dispute_provider._workflow.reviewing import read_for_review as reading
 from dispute_provider._workflow.sending import concede as conceding
+from dispute_provider._workflow.sending import put_back as putting_back
 from dispute_provider._workflow.sending import submit as submitting
-from dispute_provider._workflow.sending import take_back as taking_back
-from dispute_provider._workflow.sending.in_ledger import claimant_of
+from dispute_provider._workflow.sending.ledger_ends import claimant_of
 from dispute_provider._workflow.staging import write_evidence
 from dispute_provider._workflow.staging.write_evidence import Rules
 
@@ -67,16 +67,16 @@ async def concede(api: Api, record: Record, task: str | None = None) -> Record:
     return await conceding.concede(api, record, chain_of(api, record.dispute), task or next(_tasks))
 
 
-async def take_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Record:
+async def put_back(api: Api, record: Record, earlier: Mapping[str, Any] | None) -> Record:
     """Put back the evidence that a dispute had before staging, as a new task."""
-    return await taking_back.take_back(api, record, earlier, chain_of(api, record.dispute), next(_tasks))
+    return await putting_back.put_back(api, record, earlier, chain_of(api, record.dispute), next(_tasks))
 
 
 async def claim(api: Api, record: Record, kind: Kind, task: str) -> LinkClaim:
     """Claim a dispute and do nothing else, like a try that is killed after its claim."""
     chain = chain_of(api, record.dispute)
     claimant = claimant_of(record, kind, task)
-    claim = chain.claim(await chain.look(), claimant, {}, None)
+    claim = chain.claim(await chain.read(), claimant, {}, None)
     await claim.acquire("")
     return claim
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 
 
 class Kind(StrEnum):
@@ -159,12 +159,12 @@ class Place:
     """The place in a chain where a claim is created.
 
     :param link: the link's number.
-    :param take: the entry's number in the link.
+    :param entry: the entry's number in the link.
     :param ordinal: 1 plus the number of final calls at the same stage that have ended.
     """
 
     link: int
-    take: int
+    entry: int
     ordinal: int
 
 
@@ -214,18 +214,18 @@ class Chain:
         return next((end for end in ends if is_same_claimant(end.by, claimant)), None)
 
 
-class Standing(StrEnum):
+class ChainStatus(StrEnum):
     """The status of a chain for a task that wants to claim the dispute."""
 
     FREE = "free"
     """No task holds a claim."""
-    OURS = "ours, in flight"
+    OWN_IN_FLIGHT = "own, in flight"
     """An earlier try of this claimant may have sent its request, and the request may still arrive."""
-    OURS_LAPSED = "ours, lapsed"
+    OWN_EXPIRED = "own, expired"
     """An earlier try of this claimant may have sent its request, which can no longer be in flight."""
-    TAKEN = "taken"
+    CLAIMED = "claimed"
     """Another claimant holds a claim."""
-    LAPSED = "lapsed"
+    EXPIRED = "expired"
     """Another claimant's claim is so old that nothing sent under it can still be in flight."""
     SETTLING = "settling"
     """A final call has ended, but its request may still arrive."""
@@ -237,26 +237,26 @@ class Standing(StrEnum):
     """A file of the chain was edited or cannot be read."""
 
 
-def standing(chain: Chain, claimant: Claimant, age: float) -> Standing:
+def status_of(chain: Chain, claimant: Claimant, age: float) -> ChainStatus:
     """Return the status of a chain for a claimant.
 
     :param age: seconds since :attr:`Chain.in_flight_since`, by the store's clock; ignored if that is None.
     """
     if any(map(_is_bad, chain.links)) or any(link.end is None for link in chain.links[:-1]):
-        return Standing.DAMAGED
-    link, has_lapsed = chain.open_link, age >= terms.LAPSES_AFTER
+        return ChainStatus.DAMAGED
+    link, has_expired = chain.open_link, age >= timing.TAKEOVER_AFTER
     if link and link.holder:
         if is_by(link.holder, claimant):
-            return Standing.OURS_LAPSED if has_lapsed else Standing.OURS
-        return Standing.LAPSED if has_lapsed else Standing.TAKEN
+            return ChainStatus.OWN_EXPIRED if has_expired else ChainStatus.OWN_IN_FLIGHT
+        return ChainStatus.EXPIRED if has_expired else ChainStatus.CLAIMED
     last = chain.final_end
     if claimant.kind in FINAL and chain.end_of(claimant):
-        return Standing.ENDED
-    if not link and last and not last.is_settled and not has_lapsed:
-        return Standing.SETTLING
+        return ChainStatus.ENDED
+    if not link and last and not last.is_settled and not has_expired:
+        return ChainStatus.SETTLING
     if claimant.kind not in FINAL:
-        return Standing.FREE
-    return Standing.FREE if (last.hash if last else None) == claimant.seen else Standing.UNSEEN
+        return ChainStatus.FREE
+    return ChainStatus.FREE if (last.hash if last else None) == claimant.seen else ChainStatus.UNSEEN
 
 
 def is_by(claim: Claim, claimant: Claimant) -> bool:

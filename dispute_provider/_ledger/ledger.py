@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from dispute_provider._evidence.snapshot import canonical_json
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import (
     Chain,
     Claim,
@@ -61,7 +61,7 @@ class DisputeLedger:
     def __init__(self, store: LedgerStore, folder: str, signer: LedgerSigner) -> None:
         self._store, self._folder, self._signer = store, folder, signer
 
-    async def look(self) -> Chain:
+    async def read(self) -> Chain:
         """Read the chain from the store.
 
         :raises LedgerError: if the store cannot be read.
@@ -230,14 +230,14 @@ class LinkClaim:
         self.place, self.claimant, self.before = place, claimant, before
         self.is_acquired = False
         self._ledger, self._read_at = ledger, read_at
-        self._entry = place.take - 1
+        self._entry = place.entry - 1
         self._acquired_at = 0.0
         self._renewing = asyncio.Lock()
 
     async def acquire(self, operation: str) -> None:
         async with self._renewing:
             now = self._ledger.clock()
-            if self.is_acquired and now - self._acquired_at < terms.RENEWED_AFTER:
+            if self.is_acquired and now - self._acquired_at < timing.RENEW_AFTER:
                 return
             link, entry = self.place.link, self._entry + 1
             facts = {**msgspec.to_builtins(self.claimant), "before": dict(self.before)}
@@ -257,8 +257,8 @@ class LinkClaim:
 
     def check(self, operation: str) -> None:
         now = self._ledger.clock()
-        late = now - self._acquired_at > terms.WRITE_WITHIN
-        if late or (self._read_at is not None and now - self._read_at > terms.READING_HOLDS):
+        late = now - self._acquired_at > timing.WRITE_WITHIN
+        if late or (self._read_at is not None and now - self._read_at > timing.MAX_READING_AGE):
             raise NotClaimedError(
                 "nothing was sent, because the dispute was read or claimed too long ago",
                 operation=operation,
@@ -271,7 +271,7 @@ class LinkClaim:
         :raises LedgerError: if the release cannot be written.
         """
         if self.is_acquired:
-            first = {"first": self.place.take}
+            first = {"first": self.place.entry}
             await self._ledger.create(self.place.link, self._entry + 1, EntryKind.RELEASE, first)
 
     async def end(

@@ -118,8 +118,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     ) -> list[Record]:
         """Record rejections, and withdraw evidence that the API would submit automatically."""
         from dispute_provider._state import evidence_store
+        from dispute_provider._workflow.sending.put_back import not_put_back
         from dispute_provider._workflow.sending.reject import not_in_ledger, receipt_of, reject
-        from dispute_provider._workflow.sending.take_back import left_as_it_is
 
         async def end(record: Record) -> Record:
             try:
@@ -129,7 +129,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                 ledger = ledgers.of(api, record.dispute)
                 ended, receipt = await reject(api, record, known, ledger, ledgers.task)
             except Exception as error:  # a connection or a store that cannot be used must not stop the others
-                ended = left_as_it_is(record, error) if record.automatic else not_in_ledger(record, error)
+                ended = not_put_back(record, error) if record.automatic else not_in_ledger(record, error)
                 receipt = receipt_of(record, ended)
             receipts.write(receipt)
             return ended
@@ -139,7 +139,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
     async def _sent_before(self, ledgers: Ledgers, receipts: Receipts, void: list[_Void]) -> list[Record]:
         """Return the ends of records whose approval is no longer valid; an earlier try may have sent them."""
         from dispute_provider._evidence.record import State
-        from dispute_provider._workflow.sending.in_ledger import sent_before
+        from dispute_provider._workflow.sending.ledger_ends import sent_before
         from dispute_provider.hooks._connections import api_of
 
         async def look(each: _Void) -> Record:

@@ -273,7 +273,7 @@ class Ends:
 
 def _admits_another(reason: str) -> bool:
     """Whether a reason says that a colleague may have sent it."""
-    return "somebody else" in reason or "colleague" in reason
+    return "someone else" in reason or "colleague" in reason
 
 
 def _is_harm(entry: dict[str, Any]) -> bool:

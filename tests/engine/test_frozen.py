@@ -147,7 +147,7 @@ def test_a_second_submission_in_the_window_that_cannot_be_closed_is_reported(
     end = _shown(api, name, ends)
     assert end.submissions == 2
     assert f"state={State.SUBMITTED_DIFFERS}" in end.log
-    assert "another task had taken its claim over, and may have submitted it as well" in end.log
+    assert "another task had taken over its claim, and may have submitted it as well" in end.log
     if end.other:
         assert (end.frozen.state, end.other.state) == (State.SUBMITTED_DIFFERS, State.SUBMITTED)
         assert end.states == {"failed", "success"}

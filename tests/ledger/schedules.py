@@ -27,7 +27,7 @@ from dispute_provider._ledger.signing import KeyringSigner
 from dispute_provider._ledger.stores import MemoryStore
 from dispute_provider._signatures import Keyring
 from dispute_provider._workflow.sending.submit import submit
-from dispute_provider._workflow.turns import free_chain
+from dispute_provider._workflow.waiting import wait_for_chain
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -480,7 +480,7 @@ class World:
     async def _stage(self, api: Any, letter: str) -> None:
         ledger = self.ledger()
         claimant = Claimant(Kind.STAGE, None, "stager")
-        claim = ledger.claim(await free_chain(api, ledger, claimant), claimant, {}, None)
+        claim = ledger.claim(await wait_for_chain(api, ledger, claimant), claimant, {}, None)
         found = await api.read("d_1")
         if found.dispute.submitted:
             return
@@ -491,7 +491,7 @@ class World:
         """A new approval, given on what the ledger and the dispute show now; None where it was answered."""
         while True:
             try:
-                end = (await self.ledger().look()).final_end
+                end = (await self.ledger().read()).final_end
             except TryAgainError:
                 await asyncio.sleep(10.0)
                 continue

@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import (
     FINAL,
     Chain,
+    ChainStatus,
     Claim,
     Claimant,
     End,
     Kind,
     Link,
     Place,
-    Standing,
     Trust,
-    standing,
+    status_of,
 )
 from dispute_provider._ledger.ledger import DisputeLedger, Ledger, LinkClaim
 from dispute_provider._ledger.signing import KeyringSigner
@@ -34,7 +34,7 @@ from dispute_provider._signatures import Keyring
 from dispute_provider._transport.claim import NotClaimedError
 from dispute_provider._workflow.sending.decisions import (
     STEPS,
-    AfterDenial,
+    AfterAnswer,
     Reading,
     Step,
     after_answer,
@@ -57,7 +57,7 @@ ANA = Claimant(Kind.SUBMIT, "chargeback", "ana")
 BEN = Claimant(Kind.SUBMIT, "chargeback", "ben")
 STAGER = Claimant(Kind.STAGE, None, "stager")
 CONCEDER = Claimant(Kind.CONCEDE, "chargeback", "conceder")
-YOUNG, LAPSED = terms.LAPSES_AFTER - 0.001, terms.LAPSES_AFTER
+YOUNG, LAPSED = timing.TAKEOVER_AFTER - 0.001, timing.TAKEOVER_AFTER
 
 
 def claim_of(by: Claimant | None, number: int = 1, trust: Trust = Trust.GOOD) -> Claim:
@@ -90,91 +90,91 @@ def seeing(claimant: Claimant, seen: str | None) -> Claimant:
 UNREADABLE = claim_of(None, trust=Trust.UNKNOWN_KEY)
 # Chain, claimant, age of the last claim that may have a request in flight, status.
 STATUSES = [
-    ("nothing", Chain(), ANA, 0.0, Standing.FREE),
-    ("nothing, to stage", Chain(), STAGER, 0.0, Standing.FREE),
-    ("own claim", Chain((opened(claim_of(ANA)),)), ANA, YOUNG, Standing.OURS),
-    ("own claim, old", Chain((opened(claim_of(ANA)),)), ANA, LAPSED, Standing.OURS_LAPSED),
-    ("another's claim", Chain((opened(claim_of(BEN)),)), ANA, YOUNG, Standing.TAKEN),
-    ("another's claim, old", Chain((opened(claim_of(BEN)),)), ANA, LAPSED, Standing.LAPSED),
-    ("stager's claim", Chain((opened(claim_of(STAGER)),)), ANA, YOUNG, Standing.TAKEN),
-    ("a submitter's claim, to stage", Chain((opened(claim_of(ANA)),)), STAGER, YOUNG, Standing.TAKEN),
+    ("nothing", Chain(), ANA, 0.0, ChainStatus.FREE),
+    ("nothing, to stage", Chain(), STAGER, 0.0, ChainStatus.FREE),
+    ("own claim", Chain((opened(claim_of(ANA)),)), ANA, YOUNG, ChainStatus.OWN_IN_FLIGHT),
+    ("own claim, old", Chain((opened(claim_of(ANA)),)), ANA, LAPSED, ChainStatus.OWN_EXPIRED),
+    ("another's claim", Chain((opened(claim_of(BEN)),)), ANA, YOUNG, ChainStatus.CLAIMED),
+    ("another's claim, old", Chain((opened(claim_of(BEN)),)), ANA, LAPSED, ChainStatus.EXPIRED),
+    ("stager's claim", Chain((opened(claim_of(STAGER)),)), ANA, YOUNG, ChainStatus.CLAIMED),
+    ("a submitter's claim, to stage", Chain((opened(claim_of(ANA)),)), STAGER, YOUNG, ChainStatus.CLAIMED),
     (
         "unreadable claim",
         Chain((opened(UNREADABLE),)),
         ANA,
         YOUNG,
-        Standing.TAKEN,
+        ChainStatus.CLAIMED,
     ),
     (
         "unreadable claim, old",
         Chain((opened(UNREADABLE),)),
         ANA,
         LAPSED,
-        Standing.LAPSED,
+        ChainStatus.EXPIRED,
     ),
-    ("another's, released", Chain((opened(claim_of(BEN), released=(1,)),)), ANA, 0.0, Standing.FREE),
-    ("own, released", Chain((opened(claim_of(ANA), released=(1,)),)), ANA, 0.0, Standing.FREE),
-    ("own, taken over", Chain((opened(claim_of(ANA), claim_of(BEN, 2)),)), ANA, YOUNG, Standing.TAKEN),
+    ("another's, released", Chain((opened(claim_of(BEN), released=(1,)),)), ANA, 0.0, ChainStatus.FREE),
+    ("own, released", Chain((opened(claim_of(ANA), released=(1,)),)), ANA, 0.0, ChainStatus.FREE),
+    ("own, taken over", Chain((opened(claim_of(ANA), claim_of(BEN, 2)),)), ANA, YOUNG, ChainStatus.CLAIMED),
     (
         "own, taken over and released",
         Chain((opened(claim_of(ANA), claim_of(BEN, 2), released=(2,)),)),
         ANA,
         YOUNG,
-        Standing.OURS,
+        ChainStatus.OWN_IN_FLIGHT,
     ),
     (
         "another's, repeated and released",
         Chain((opened(claim_of(BEN), claim_of(BEN, 2), released=(2,)),)),
         ANA,
         YOUNG,
-        Standing.TAKEN,
+        ChainStatus.CLAIMED,
     ),
     (
         "another's, repeated and released, to stage",
         Chain((opened(claim_of(BEN), claim_of(BEN, 2), released=(2,)),)),
         STAGER,
         YOUNG,
-        Standing.TAKEN,
+        ChainStatus.CLAIMED,
     ),
-    ("own end", Chain((ended(ANA),)), ANA, 0.0, Standing.ENDED),
-    ("own end, in flight", Chain((ended(ANA, is_settled=False),)), ANA, 0.0, Standing.ENDED),
-    ("another's end, unseen", Chain((ended(BEN),)), ANA, 0.0, Standing.UNSEEN),
-    ("another's end, seen", Chain((ended(BEN),)), seeing(ANA, "hash"), 0.0, Standing.FREE),
-    ("an end that was deleted", Chain(), seeing(ANA, "hash"), 0.0, Standing.UNSEEN),
+    ("own end", Chain((ended(ANA),)), ANA, 0.0, ChainStatus.ENDED),
+    ("own end, in flight", Chain((ended(ANA, is_settled=False),)), ANA, 0.0, ChainStatus.ENDED),
+    ("another's end, unseen", Chain((ended(BEN),)), ANA, 0.0, ChainStatus.UNSEEN),
+    ("another's end, seen", Chain((ended(BEN),)), seeing(ANA, "hash"), 0.0, ChainStatus.FREE),
+    ("an end that was deleted", Chain(), seeing(ANA, "hash"), 0.0, ChainStatus.UNSEEN),
     (
         "seen, in flight",
         Chain((ended(BEN, is_settled=False),)),
         seeing(ANA, "hash"),
         YOUNG,
-        Standing.SETTLING,
+        ChainStatus.SETTLING,
     ),
-    ("seen, arrived", Chain((ended(BEN, is_settled=False),)), seeing(ANA, "hash"), LAPSED, Standing.FREE),
-    ("in flight, to stage", Chain((ended(BEN, is_settled=False),)), STAGER, YOUNG, Standing.SETTLING),
-    ("a staging has ended", Chain((ended(STAGER),)), ANA, 0.0, Standing.FREE),
-    ("a final end, to stage", Chain((ended(ANA),)), STAGER, 0.0, Standing.FREE),
+    ("seen, arrived", Chain((ended(BEN, is_settled=False),)), seeing(ANA, "hash"), LAPSED, ChainStatus.FREE),
+    ("in flight, to stage", Chain((ended(BEN, is_settled=False),)), STAGER, YOUNG, ChainStatus.SETTLING),
+    ("a staging has ended", Chain((ended(STAGER),)), ANA, 0.0, ChainStatus.FREE),
+    ("a final end, to stage", Chain((ended(ANA),)), STAGER, 0.0, ChainStatus.FREE),
     (
         "seen the first of two",
         Chain((ended(BEN, name="one"), ended(CONCEDER, 2, name="two"))),
         seeing(ANA, "one"),
         0.0,
-        Standing.UNSEEN,
+        ChainStatus.UNSEEN,
     ),
-    ("edited claim", Chain((opened(claim_of(ANA, trust=Trust.BAD)),)), ANA, LAPSED, Standing.DAMAGED),
-    ("edited end", Chain((ended(ANA, trust=Trust.BAD),)), ANA, LAPSED, Standing.DAMAGED),
+    ("edited claim", Chain((opened(claim_of(ANA, trust=Trust.BAD)),)), ANA, LAPSED, ChainStatus.DAMAGED),
+    ("edited end", Chain((ended(ANA, trust=Trust.BAD),)), ANA, LAPSED, ChainStatus.DAMAGED),
     (
         "an end is gone",
         Chain((opened(claim_of(BEN)), ended(BEN, 2))),
         seeing(ANA, "hash"),
         LAPSED,
-        Standing.DAMAGED,
+        ChainStatus.DAMAGED,
     ),
-    ("end under another key", Chain((ended(BEN, trust=Trust.UNKNOWN_KEY),)), ANA, 0.0, Standing.UNSEEN),
+    ("end under another key", Chain((ended(BEN, trust=Trust.UNKNOWN_KEY),)), ANA, 0.0, ChainStatus.UNSEEN),
     (
         "end under another key, seen",
         Chain((ended(BEN, trust=Trust.UNKNOWN_KEY),)),
         seeing(ANA, "hash"),
         0.0,
-        Standing.FREE,
+        ChainStatus.FREE,
     ),
 ]
 
@@ -182,30 +182,30 @@ STATUSES = [
 @pytest.mark.parametrize(
     ("chain", "claimant", "age", "status"), [row[1:] for row in STATUSES], ids=[row[0] for row in STATUSES]
 )
-def test_the_status_of_a_chain(chain: Chain, claimant: Claimant, age: float, status: Standing) -> None:
-    assert standing(chain, claimant, age) is status
+def test_the_status_of_a_chain(chain: Chain, claimant: Claimant, age: float, status: ChainStatus) -> None:
+    assert status_of(chain, claimant, age) is status
 
 
 def test_every_status_has_a_row() -> None:
-    assert {row[4] for row in STATUSES} == {*Standing}
+    assert {row[4] for row in STATUSES} == {*ChainStatus}
 
 
 # The next step by status: as approved, answered, refused; and as approved with an idempotency key.
 NEXT = {
-    Standing.FREE: (Step.SEND, Step.ANSWERED, Step.REFUSED, Step.SEND),
-    Standing.OURS: (Step.WAIT, Step.EARLIER, Step.WAIT, Step.SEND),
-    Standing.OURS_LAPSED: (Step.SEND, Step.EARLIER, Step.REFUSED, Step.SEND),
-    Standing.TAKEN: (Step.WAIT, Step.ANSWERED, Step.WAIT, Step.WAIT),
-    Standing.LAPSED: (Step.SEND, Step.ANSWERED, Step.REFUSED, Step.SEND),
-    Standing.SETTLING: (Step.WAIT, Step.ANSWERED, Step.WAIT, Step.WAIT),
-    Standing.ENDED: (Step.NOTED, Step.NOTED, Step.NOTED, Step.NOTED),
-    Standing.UNSEEN: (Step.UNSEEN, Step.ANSWERED, Step.REFUSED, Step.UNSEEN),
-    Standing.DAMAGED: (Step.DAMAGED, Step.ANSWERED, Step.REFUSED, Step.DAMAGED),
+    ChainStatus.FREE: (Step.SEND, Step.ANSWERED, Step.REFUSED, Step.SEND),
+    ChainStatus.OWN_IN_FLIGHT: (Step.WAIT, Step.EARLIER_TRY, Step.WAIT, Step.SEND),
+    ChainStatus.OWN_EXPIRED: (Step.SEND, Step.EARLIER_TRY, Step.REFUSED, Step.SEND),
+    ChainStatus.CLAIMED: (Step.WAIT, Step.ANSWERED, Step.WAIT, Step.WAIT),
+    ChainStatus.EXPIRED: (Step.SEND, Step.ANSWERED, Step.REFUSED, Step.SEND),
+    ChainStatus.SETTLING: (Step.WAIT, Step.ANSWERED, Step.WAIT, Step.WAIT),
+    ChainStatus.ENDED: (Step.ENDED_BEFORE, Step.ENDED_BEFORE, Step.ENDED_BEFORE, Step.ENDED_BEFORE),
+    ChainStatus.UNSEEN: (Step.SUPERSEDED, Step.ANSWERED, Step.REFUSED, Step.SUPERSEDED),
+    ChainStatus.DAMAGED: (Step.DAMAGED, Step.ANSWERED, Step.REFUSED, Step.DAMAGED),
 }
 
 
-@pytest.mark.parametrize("status", Standing)
-def test_the_next_step(status: Standing) -> None:
+@pytest.mark.parametrize("status", ChainStatus)
+def test_the_next_step(status: ChainStatus) -> None:
     steps = [next_step(reading, status, has_key=False) for reading in Reading]
     assert (*steps, next_step(Reading.OPEN, status, has_key=True)) == NEXT[status]
     # A key changes nothing else.
@@ -213,9 +213,9 @@ def test_the_next_step(status: Standing) -> None:
 
 
 def test_the_table_has_every_cell_and_sends_only_what_is_as_approved() -> None:
-    assert STEPS.keys() == {*product(Reading, Standing)}
+    assert STEPS.keys() == {*product(Reading, ChainStatus)}
     sends = {cell for cell, step in STEPS.items() if step is Step.SEND}
-    may = {Standing.FREE, Standing.OURS_LAPSED, Standing.LAPSED}
+    may = {ChainStatus.FREE, ChainStatus.OWN_EXPIRED, ChainStatus.EXPIRED}
     assert sends == {(Reading.OPEN, status) for status in may}
 
 
@@ -223,7 +223,7 @@ def _error(kind: type[ApiError], status: int, **facts: Any) -> ApiError:
     return kind("denied", operation="submit", status=status, **{"request_id": "req_1", **facts})
 
 
-AGAIN, LATER, SETTLE, STOP = AfterDenial.AGAIN, AfterDenial.LATER, AfterDenial.SETTLE, AfterDenial.STOP
+AGAIN, LATER, SETTLE, STOP = AfterAnswer.AGAIN, AfterAnswer.LATER, AfterAnswer.SETTLE, AfterAnswer.STOP
 # With a key; without one; without one, if the token can be renewed.
 DENIALS = [
     (None, STOP, STOP, STOP),
@@ -245,7 +245,7 @@ DENIALS = [
 
 @pytest.mark.parametrize(("problem", "keyed", "bare", "renewing"), DENIALS)
 def test_the_step_after_an_answer(
-    problem: ApiError | None, keyed: AfterDenial, bare: AfterDenial, renewing: AfterDenial
+    problem: ApiError | None, keyed: AfterAnswer, bare: AfterAnswer, renewing: AfterAnswer
 ) -> None:
     assert after_answer(problem, has_key=True, renews_token=False) is keyed
     assert after_answer(problem, has_key=False, renews_token=False) is bare
@@ -298,7 +298,7 @@ def chains(draw: st.DrawFn) -> Chain:
 def test_another_claimant_waits_while_a_request_is_in_flight(chain: Chain, who: Claimant, age: float) -> None:
     link = chain.open_link
     if link and link.holder and link.holder.by and link.holder.by.approval != who.approval:
-        assert standing(chain, who, age) is (Standing.TAKEN if age < LAPSED else Standing.LAPSED)
+        assert status_of(chain, who, age) is (ChainStatus.CLAIMED if age < LAPSED else ChainStatus.EXPIRED)
 
 
 @given(chains(), _CLAIMANTS, st.sampled_from(["chargeback", "appeal"]))
@@ -345,14 +345,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def acquired(ledger: DisputeLedger, who: Claimant) -> LinkClaim:
-    claim = ledger.claim(await ledger.look(), who, {}, None)
+    claim = ledger.claim(await ledger.read(), who, {}, None)
     await claim.acquire("submit")
     return claim
 
 
-async def status_of(ledger: DisputeLedger, who: Claimant) -> Standing:
-    chain = await ledger.look()
-    return standing(chain, who, await ledger.age(chain))
+async def status_in(ledger: DisputeLedger, who: Claimant) -> ChainStatus:
+    chain = await ledger.read()
+    return status_of(chain, who, await ledger.age(chain))
 
 
 _ACTS = st.lists(
@@ -382,7 +382,7 @@ async def _play(acts: list[tuple[str, int]]) -> None:
         chain = readings.setdefault(who, Chain())
         match act:
             case "read":
-                readings[who] = await ledger.look()
+                readings[who] = await ledger.read()
                 claims.pop(who, None)
             case "claim":
                 claim = claims.get(who) or ledger.claim(chain, claimants[who], {}, None)
@@ -404,7 +404,7 @@ async def _play(acts: list[tuple[str, int]]) -> None:
             case _:
                 clock.now += 100.0
         _check_files(store)
-        now = await ledger.look()
+        now = await ledger.read()
         assert [link.number for link in now.links] == [*range(1, len(now.links) + 1)]
         assert all(link.end for link in now.links[:-1])
 
@@ -437,21 +437,21 @@ def test_the_age_of_a_claim_comes_from_the_store_s_clock(store: MemoryStore, clo
     ledger = ledger_in(store)
     ledger.clock = lambda: -5e6
     run(acquired(ledger, BEN))
-    assert run(status_of(ledger, ANA)) is Standing.TAKEN
+    assert run(status_in(ledger, ANA)) is ChainStatus.CLAIMED
     clock.now += YOUNG
-    assert run(status_of(ledger, ANA)) is Standing.TAKEN
+    assert run(status_in(ledger, ANA)) is ChainStatus.CLAIMED
     clock.now += 0.001
-    assert run(status_of(ledger, ANA)) is Standing.LAPSED
+    assert run(status_in(ledger, ANA)) is ChainStatus.EXPIRED
 
 
 def test_an_empty_claim_locks_until_it_may_be_taken_over(store: MemoryStore, clock: Clock) -> None:
     store.create("test/stripe/du_1/1/1", b"")
     ledger = ledger_in(store)
-    assert run(status_of(ledger, ANA)) is Standing.TAKEN
+    assert run(status_in(ledger, ANA)) is ChainStatus.CLAIMED
     clock.now += LAPSED
-    assert run(status_of(ledger, ANA)) is Standing.LAPSED
+    assert run(status_in(ledger, ANA)) is ChainStatus.EXPIRED
     assert run(acquired(ledger, ANA)).is_acquired
-    assert run(status_of(ledger, ANA)) is Standing.OURS
+    assert run(status_in(ledger, ANA)) is ChainStatus.OWN_IN_FLIGHT
 
 
 def test_a_link_with_a_dropped_key_locks_and_can_be_taken_over_and_ended(
@@ -459,25 +459,25 @@ def test_a_link_with_a_dropped_key_locks_and_can_be_taken_over_and_ended(
 ) -> None:
     gone, here = ledger_in(store, KeyringSigner(Keyring([b"gone"]))), ledger_in(store)
     claim = run(acquired(gone, BEN))
-    assert run(status_of(here, ANA)) is Standing.TAKEN
+    assert run(status_in(here, ANA)) is ChainStatus.CLAIMED
     clock.now += LAPSED
-    assert run(status_of(here, ANA)) is Standing.LAPSED
+    assert run(status_in(here, ANA)) is ChainStatus.EXPIRED
     run(claim.end("submitted", "forged", "req_forged", {}))
-    assert run(status_of(here, ANA)) is Standing.SETTLING
+    assert run(status_in(here, ANA)) is ChainStatus.SETTLING
     clock.now += LAPSED
-    assert run(status_of(here, ANA)) is Standing.UNSEEN
-    last = run(here.look()).final_end
+    assert run(status_in(here, ANA)) is ChainStatus.UNSEEN
+    last = run(here.read()).final_end
     assert last is not None
     assert last.trust is Trust.UNKNOWN_KEY
     # Its facts are not used: the API is read instead.
     assert (last.state, last.request_id, last.before) == ("unknown", None, {})
-    assert run(status_of(here, seeing(ANA, last.hash))) is Standing.FREE
+    assert run(status_in(here, seeing(ANA, last.hash))) is ChainStatus.FREE
 
 
 def test_a_rotated_key_is_accepted(store: MemoryStore) -> None:
     claim = run(acquired(ledger_in(store, KeyringSigner(Keyring([b"old"]))), BEN))
     run(claim.release())
-    assert run(status_of(ledger_in(store), ANA)) is Standing.FREE
+    assert run(status_in(ledger_in(store), ANA)) is ChainStatus.FREE
 
 
 def _edited(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -506,9 +506,9 @@ def test_any_edit_of_a_file_is_noticed(store: MemoryStore, clock: Clock, entry: 
     clock.now += LAPSED
     for what, content in _edited(good):
         store.files[path] = (content, created)
-        assert run(status_of(ledger, ANA)) is Standing.DAMAGED, what
+        assert run(status_in(ledger, ANA)) is ChainStatus.DAMAGED, what
     store.files[path] = (good, created)
-    assert run(status_of(ledger, ANA)) is (Standing.LAPSED if entry == 1 else Standing.UNSEEN)
+    assert run(status_in(ledger, ANA)) is (ChainStatus.EXPIRED if entry == 1 else ChainStatus.UNSEEN)
 
 
 def test_a_file_copied_from_another_dispute_releases_nothing(store: MemoryStore) -> None:
@@ -517,15 +517,15 @@ def test_a_file_copied_from_another_dispute_releases_nothing(store: MemoryStore)
     ledger = ledger_in(store)
     run(acquired(ledger, BEN))
     store.files["test/stripe/du_1/1/2"] = store.files["test/stripe/du_2/1/2"]
-    assert run(status_of(ledger, ANA)) is Standing.DAMAGED
+    assert run(status_in(ledger, ANA)) is ChainStatus.DAMAGED
 
 
 def test_a_release_without_a_good_signature_releases_nothing(store: MemoryStore, clock: Clock) -> None:
     here, gone = ledger_in(store), ledger_in(store, KeyringSigner(Keyring([b"gone"])))
     run(run(acquired(gone, BEN)).release())
-    assert run(status_of(here, ANA)) is Standing.TAKEN
+    assert run(status_in(here, ANA)) is ChainStatus.CLAIMED
     clock.now += LAPSED
-    assert run(status_of(here, ANA)) is Standing.LAPSED
+    assert run(status_in(here, ANA)) is ChainStatus.EXPIRED
     assert run(acquired(here, ANA)).place == Place(1, 3, 1)
 
 
@@ -537,13 +537,13 @@ def test_a_release_covers_its_own_claim_and_renewals_only(store: MemoryStore, cl
     clock.now += 1.0
     # The same task claims again, as it may with an idempotency key, then renews its claim and sends nothing.
     again = run(acquired(ledger, BEN))
-    now = terms.RENEWED_AFTER
+    now = timing.RENEW_AFTER
     run(again.acquire("submit"))
     run(again.release())
-    assert [link.released for link in run(ledger.look()).links] == [{2, 3}]
-    assert run(status_of(ledger, ANA)) is Standing.TAKEN
+    assert [link.released for link in run(ledger.read()).links] == [{2, 3}]
+    assert run(status_in(ledger, ANA)) is ChainStatus.CLAIMED
     clock.now += LAPSED - 1.0
-    assert run(status_of(ledger, ANA)) is Standing.LAPSED
+    assert run(status_in(ledger, ANA)) is ChainStatus.EXPIRED
 
 
 def test_a_holder_that_was_taken_over_ends_and_releases_nothing(store: MemoryStore, clock: Clock) -> None:
@@ -553,8 +553,8 @@ def test_a_holder_that_was_taken_over_ends_and_releases_nothing(store: MemorySto
     run(acquired(ledger, ANA))
     run(late.end("unknown", "", None, {}))
     run(late.release())
-    assert run(status_of(ledger, BEN)) is Standing.TAKEN
-    assert run(ledger.look()).open_link is not None
+    assert run(status_in(ledger, BEN)) is ChainStatus.CLAIMED
+    assert run(ledger.read()).open_link is not None
 
 
 def test_a_claimant_with_an_old_reading_cannot_claim_a_link_that_has_ended(
@@ -563,8 +563,8 @@ def test_a_claimant_with_an_old_reading_cannot_claim_a_link_that_has_ended(
     ledger = ledger_in(store)
     run(acquired(ledger, BEN))
     clock.now += LAPSED
-    claim = ledger.claim(run(ledger.look()), ANA, {}, None)
-    link = run(ledger.look()).open_link
+    claim = ledger.claim(run(ledger.read()), ANA, {}, None)
+    link = run(ledger.read()).open_link
     assert link is not None
     assert run(ledger.end(link.number, link.next_entry, BEN, "unknown", "gone", is_settled=True))
     with pytest.raises(NotClaimedError) as raised:
@@ -578,13 +578,13 @@ def test_a_request_is_written_only_within_the_time_limits(store: MemoryStore) ->
     now = 0.0
     ledger.clock = lambda: now
     for after, read_at, may in (
-        (terms.WRITE_WITHIN, None, True),
-        (terms.WRITE_WITHIN + 0.01, None, False),
-        (1.0, 1.0 - terms.READING_HOLDS, True),
-        (1.0, 0.99 - terms.READING_HOLDS, False),
+        (timing.WRITE_WITHIN, None, True),
+        (timing.WRITE_WITHIN + 0.01, None, False),
+        (1.0, 1.0 - timing.MAX_READING_AGE, True),
+        (1.0, 0.99 - timing.MAX_READING_AGE, False),
     ):
         now = 0.0
-        chain = run(ledger.look())
+        chain = run(ledger.read())
         claim = ledger.claim(chain, ANA, {}, read_at)
         run(claim.acquire("submit"))
         now = after
@@ -603,7 +603,7 @@ def test_an_old_claim_is_renewed_unless_another_task_took_it_over(store: MemoryS
     claim = run(acquired(ledger, ANA))
     run(claim.acquire("submit"))
     assert len(store.files) == 1
-    now = terms.RENEWED_AFTER
+    now = timing.RENEW_AFTER
     run(claim.acquire("submit"))
     assert len(store.files) == 2
     clock.now += LAPSED
@@ -624,7 +624,7 @@ def test_each_dispute_mode_and_api_has_its_own_chain(store: MemoryStore) -> None
         ("test", "stripe", "du_1/1"),
     ]
     for environment, api, dispute in others:
-        assert run(status_of(ledger.for_dispute(environment, api, dispute, _SIGNER), ANA)) is Standing.FREE
+        assert run(status_in(ledger.for_dispute(environment, api, dispute, _SIGNER), ANA)) is ChainStatus.FREE
 
 
 class LosingStore(MemoryStore):

@@ -15,9 +15,9 @@ import pytest
 from schedules import StormyStore, Weather, World, play
 
 from dispute_provider._evidence.record import Record, State
-from dispute_provider._ledger import ledger, terms
+from dispute_provider._ledger import ledger, timing
 from dispute_provider._ledger.chain import Kind
-from dispute_provider._workflow.sending.in_ledger import claimant_of
+from dispute_provider._workflow.sending.ledger_ends import claimant_of
 from dispute_provider._workflow.sending.submit import submit
 
 FULL = os.environ.get("LEDGER_RACES") == "full"
@@ -62,13 +62,13 @@ def test_who_cannot_wait_for_an_earlier_try_before_the_due_date_says_so_at_once(
     has_keys: bool, state: State
 ) -> None:
     world = World(1, has_keys=has_keys, weather=_CALM)
-    world.bank.due = datetime.now(UTC) + timedelta(seconds=terms.LAPSES_AFTER - 20)
+    world.bank.due = datetime.now(UTC) + timedelta(seconds=timing.TAKEOVER_AFTER - 20)
     record = world.approval()
 
     async def second_try() -> Record:
         ledger = world.ledger()
         # The first was killed with its claim.
-        claim = ledger.claim(await ledger.look(), claimant_of(record, Kind.SUBMIT, "task"), {}, None)
+        claim = ledger.claim(await ledger.read(), claimant_of(record, Kind.SUBMIT, "task"), {}, None)
         await claim.acquire("submit")
         return await submit(world.api("task"), record, ledger, "task")
 
@@ -87,7 +87,7 @@ def test_a_dispute_is_submitted_at_once_in_calm_weather() -> None:
 
 
 def _settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terms, "LAPSES_AFTER", terms.WRITE_WITHIN + 10.0)
+    monkeypatch.setattr(timing, "TAKEOVER_AFTER", timing.WRITE_WITHIN + 10.0)
 
 
 def _check_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

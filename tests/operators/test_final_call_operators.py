@@ -19,7 +19,7 @@ from sending import Killed, deliver, kept_back
 from support import Connect, chains_of, pass_time
 
 from dispute_provider._contracts import contract
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.stores import FolderStore
 from dispute_provider._tasks.retry import ApiRetryPolicy
 from dispute_provider._transport import timeouts
@@ -83,7 +83,7 @@ MOOV = [name for name in KINDS if name.startswith("moov")]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     pass_time(monkeypatch)
 
@@ -114,7 +114,7 @@ def test_a_killed_try_and_the_next_one_send_once(
 ) -> None:
     """The first worker is gone, its request is not: it arrives while the second try runs."""
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.5)
-    monkeypatch.setattr(terms, "LAPSES_AFTER", 1.5)
+    monkeypatch.setattr(timing, "TAKEOVER_AFTER", 1.5)
     monkeypatch.setattr(Client, "sleep", staticmethod(asyncio.sleep))
     sandbox.settings(permissive=True)
     sandbox.fault(effect="delay", operation=kind.operation, seconds=0.8)
@@ -152,7 +152,9 @@ def test_while_the_api_executes_a_killed_try_s_call_the_next_try_claims_nothing_
     sandbox.fault(effect="status", operation=kind.operation, status=409, body=in_use, times=None)
     with pytest.raises(TryAgainError, match="read after that, does not show it") as waiting:
         run(operator, 2)
-    assert ApiRetryPolicy().evaluate(waiting.value, 2, 3).retry_delay == timedelta(seconds=terms.LAPSES_AFTER)
+    assert ApiRetryPolicy().evaluate(waiting.value, 2, 3).retry_delay == timedelta(
+        seconds=timing.TAKEOVER_AFTER
+    )
     assert ends(sandbox) == []
     sandbox.clear_faults()
     deliver(late.pop())
@@ -265,7 +267,7 @@ def test_a_first_try_of_an_answered_dispute_fails_and_sends_nothing(
 ) -> None:
     run(kind.make(dispute))
     sandbox.clear_journal()
-    with pytest.raises(ConflictError, match=f"{dispute} takes no answer.*{kind.status}.*nothing was sent"):
+    with pytest.raises(ConflictError, match=f"{dispute} cannot be answered.*{kind.status}.*nothing was sent"):
         run(kind.make(dispute))
     assert sandbox.journal(operation=kind.operation) == []
 
@@ -311,7 +313,7 @@ def test_the_wait_counts_from_when_the_call_was_noted(
         run(kind.make(dispute), run_id=task)
     waited = pass_time(monkeypatch)
     assert run(kind.make(dispute), 2, run_id=task)["status"] == kind.status
-    assert terms.LAPSES_AFTER - 5 < sum(waited) < terms.LAPSES_AFTER + 15
+    assert timing.TAKEOVER_AFTER - 5 < sum(waited) < timing.TAKEOVER_AFTER + 15
     assert done(sandbox, kind) == 1
 
 

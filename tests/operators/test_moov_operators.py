@@ -13,7 +13,7 @@ import pytest
 from running import only, run
 from support import Connect, pass_time
 
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._transport import timeouts
 from dispute_provider._transport.client import Client
 from dispute_provider._workflow.sending import final_call
@@ -51,7 +51,7 @@ OTHER = "5a4db0c5-0000-4000-8000-00000000dead"
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     pass_time(monkeypatch)
 
@@ -168,7 +168,7 @@ class TestRetried:
     @pytest.fixture(autouse=True)
     def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.0)
-        monkeypatch.setattr(terms, "LAPSES_AFTER", 1.0)
+        monkeypatch.setattr(timing, "TAKEOVER_AFTER", 1.0)
         monkeypatch.setattr(Client, "sleep", staticmethod(asyncio.sleep))
 
     def test_it_is_still_in_flight(

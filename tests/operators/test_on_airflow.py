@@ -119,7 +119,7 @@ def test_an_upload_feeds_an_update(sandbox: Sandbox, stripe_connection: str, tmp
 
 @pytest.fixture
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     pass_time(monkeypatch)
 
@@ -163,7 +163,7 @@ def test_the_ledger_keeps_the_end_of_a_final_call(sandbox: Sandbox, moov_connect
     register(dag)
     assert dag.test().state == "success"
 
-    chain = asyncio.run(steps.chain_of(api_of(moov_connection), dispute).look())
+    chain = asyncio.run(steps.chain_of(api_of(moov_connection), dispute).read())
     assert chain.final_end is not None
     assert chain.final_end.state == "submitted"
     assert len(sandbox.journal(operation="submitDisputeEvidence")) == 1

@@ -31,7 +31,7 @@ OPERATIONS = {
 }
 STATES = {"submit": "submitted", "concede": "conceded"}
 # None of these is true of a call that this run has made, or can know to be the only one.
-FALSE = ("somebody else submitted", "not submitted", "not conceded", "was answered", "send again")
+FALSE = ("someone else submitted", "not submitted", "not conceded", "was answered", "send again")
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 EXTRA = {"stripe": {"rate_limit": 1000}, "moov": {"rate_limit": 1000, "account": MOOV_ACCOUNT}}
 

@@ -9,26 +9,26 @@ import pytest
 from contesting import TEXT, Contest
 from support import Connect, pass_time
 
-from dispute_provider._ledger.chain import Standing
+from dispute_provider._ledger.chain import ChainStatus
 from dispute_provider._ledger.stores import FolderStore
 from dispute_provider._workflow.sending.decisions import Reading, Step, next_step
 from dispute_provider.sandbox import Sandbox
 
 LAPSED = 300.0
-# How a chain stands once a wait has ended in which nobody has changed it.
+# How a chain status once a wait has ended in which nobody has changed it.
 LATER = {
-    Standing.OURS: Standing.OURS_LAPSED,
-    Standing.TAKEN: Standing.LAPSED,
-    Standing.SETTLING: Standing.UNSEEN,
+    ChainStatus.OWN_IN_FLIGHT: ChainStatus.OWN_EXPIRED,
+    ChainStatus.CLAIMED: ChainStatus.EXPIRED,
+    ChainStatus.SETTLING: ChainStatus.UNSEEN,
 }
 ENDS: dict[Step, tuple[str, str]] = {
     Step.SEND: ("submitted", "confirmed by reading back"),
-    Step.EARLIER: ("submitted", "an earlier try of this task, or somebody else meanwhile, sent it"),
+    Step.EARLIER_TRY: ("submitted", "an earlier try of this task, or someone else, sent it"),
     Step.ANSWERED: ("already-submitted", "it was answered after it was approved"),
-    Step.NOTED: ("refused", "as it ended before"),
-    Step.UNSEEN: ("refused", "another final call for this dispute ended unknown since it was approved"),
+    Step.ENDED_BEFORE: ("refused", "as it ended before"),
+    Step.SUPERSEDED: ("refused", "another final call for this dispute ended unknown since it was approved"),
     Step.REFUSED: ("refused", "the evidence has changed since it was approved"),
-    Step.DAMAGED: ("held", "the ledger's files of this dispute were edited or cannot be read"),
+    Step.DAMAGED: ("held", "the ledger's files for this dispute were edited or cannot be read"),
 }
 
 
@@ -37,11 +37,11 @@ def waited(monkeypatch: pytest.MonkeyPatch, impatient: None) -> list[float]:
     return pass_time(monkeypatch)
 
 
-@pytest.mark.parametrize(("stands", "reading"), product(Standing, Reading))
+@pytest.mark.parametrize(("status", "reading"), product(ChainStatus, Reading))
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
 def test_a_cell(
     kind: str,
-    stands: Standing,
+    status: ChainStatus,
     reading: Reading,
     sandbox: Sandbox,
     connect: Connect,
@@ -49,11 +49,11 @@ def test_a_cell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connect(kind)
-    step = next_step(reading, stands, has_key=kind == "stripe")
+    step = next_step(reading, status, has_key=kind == "stripe")
     dispute = sandbox.create_dispute(api=kind, amount=100)["id"]
     ours, another = Contest(kind, dispute), Contest(kind, dispute)
     approved, others = ours.approve(), another.approve()
-    stand(stands, ours, approved, another, others, waited, monkeypatch)
+    stand(status, ours, approved, another, others, waited, monkeypatch)
     if reading is Reading.ANSWERED:
         sandbox.edit_dispute(dispute, submit=True)
     if reading is Reading.REFUSED:
@@ -64,7 +64,7 @@ def test_a_cell(
 
     assert (sum(waited) - before > 204) == (step is Step.WAIT)
     if step is Step.WAIT:
-        step = next_step(reading, LATER[stands], has_key=kind == "stripe")
+        step = next_step(reading, LATER[status], has_key=kind == "stripe")
     state, words = ENDS[step]
     assert end["state"] == state, end["reason"]
     assert words in end["reason"]
@@ -74,7 +74,7 @@ def test_a_cell(
 
 
 def stand(
-    stands: Standing,
+    status: ChainStatus,
     ours: Contest,
     approved: dict[str, Any],
     another: Contest,
@@ -83,18 +83,18 @@ def stand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Have a dispute's chain stand like that to our task."""
-    match stands:
-        case Standing.OURS | Standing.OURS_LAPSED:
+    match status:
+        case ChainStatus.OWN_IN_FLIGHT | ChainStatus.OWN_EXPIRED:
             ours.break_off(approved)
-        case Standing.TAKEN | Standing.LAPSED:
+        case ChainStatus.CLAIMED | ChainStatus.EXPIRED:
             another.break_off(others)
-        case Standing.SETTLING:
+        case ChainStatus.SETTLING:
             another.end(others, "unknown", "nobody knows", is_settled=False)
-        case Standing.ENDED:
+        case ChainStatus.ENDED:
             ours.end(approved, "refused", "as it ended before")
-        case Standing.UNSEEN:
+        case ChainStatus.UNSEEN:
             another.end(others, "unknown", "nobody knows")
-        case Standing.DAMAGED:
+        case ChainStatus.DAMAGED:
             another.break_off(others)
             read = FolderStore.read
             monkeypatch.setattr(
@@ -105,5 +105,5 @@ def stand(
                     for path, content in read(self, paths).items()
                 },
             )
-    if stands in (Standing.OURS_LAPSED, Standing.LAPSED):
+    if status in (ChainStatus.OWN_EXPIRED, ChainStatus.EXPIRED):
         waited.append(LAPSED)

@@ -14,7 +14,7 @@ from faults_page import rows
 from papers import pdf
 from state_stores import AssetStores, StateStore
 
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._transport.client import Client
 from dispute_provider._transport.http import HttpTransport
 from dispute_provider._transport.transport import HttpRequest, HttpResponse
@@ -127,7 +127,7 @@ def test_an_upload_that_may_still_arrive_is_waited_for(run, sandbox, waited):
     sandbox.clear_faults()
     before = sum(waited)
     assert run.stage()["state"] == "staged"
-    assert sum(waited) - before > terms.LAPSES_AFTER - 5
+    assert sum(waited) - before > timing.TAKEOVER_AFTER - 5
 
 
 def test_a_state_store_that_fails_for_a_dispute_holds_it(run, sandbox, monkeypatch):

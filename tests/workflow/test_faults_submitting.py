@@ -66,7 +66,7 @@ def test_the_try_after_a_killed_one_finds_what_arrived(run, sandbox):
     approved = run.approve()
     run.break_off(approved)
     sandbox.edit_dispute(run.dispute, submit=True)
-    ROWS[KILLED].check(run.submit(approved, 2), "an earlier try of this task, or somebody else meanwhile")
+    ROWS[KILLED].check(run.submit(approved, 2), "an earlier try of this task, or someone else")
     assert submissions(sandbox, run) == 1
 
 

@@ -12,7 +12,7 @@ from support import Connect, pass_time
 from dispute_provider._apis.api import Api
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.record import Record, State
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import Kind
 from dispute_provider._transport import timeouts
 from dispute_provider._workflow.sending import final_call
@@ -65,7 +65,7 @@ NAMED = {
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "READ_BACK_DELAYS", (0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     pass_time(monkeypatch)
 
@@ -139,7 +139,7 @@ def test_a_request_that_a_proxy_repeats_is_ours(
     [end] = driver.run(api, act(action, record))
     assert end.state == DONE[action], end.reason
     assert happened(sandbox, record, action) == 1
-    assert "somebody else submitted" not in end.reason
+    assert "someone else submitted" not in end.reason
 
 
 @pytest.mark.parametrize("after", [2, 9], ids=["carried out at last", "never"])
@@ -172,7 +172,7 @@ def test_a_key_that_is_in_use_is_tried_again_later(action: str, driver: Driver, 
     record = stage("stripe", driver, sandbox)
     sandbox.fault(operation=OPERATIONS["stripe", action], effect="status", status=409, times=None)
     [end] = driver.run("stripe", act(action, record))
-    assert (end.state, end.retry_after) == (State.HELD, terms.LAPSES_AFTER)
+    assert (end.state, end.retry_after) == (State.HELD, timing.TAKEOVER_AFTER)
 
 
 def test_an_old_token_is_renewed_and_the_dispute_read_before_the_call_is_made_again(

@@ -19,7 +19,7 @@ from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import Dispute
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import Kind
 from dispute_provider._transport import timeouts
 from dispute_provider._transport.claim import WriteClaim
@@ -56,7 +56,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(final_call, "READ_BACK_DELAYS", (0.0, 0.0, 0.0))
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 0.0)
     pass_time(monkeypatch)
 
@@ -217,7 +217,7 @@ def test_a_call_that_times_out_is_waited_for_and_may_answer_the_next_stage(
     staged = stage(api, dispute, driver)
     monkeypatch.setattr(timeouts, "READ_SECONDS", 0.2)
     monkeypatch.setattr(timeouts, "SETTLED_AFTER", 1.5)
-    monkeypatch.setattr(terms, "LAPSES_AFTER", 1.5)
+    monkeypatch.setattr(timing, "TAKEOVER_AFTER", 1.5)
     sandbox.fault(operation=SUBMIT[api], effect="delay", seconds=1.2, times=None)
 
     def escalate() -> None:

@@ -29,7 +29,7 @@ VERSION = "2026-10-28.endive"
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(final_call, "LOOK_AGAIN_AFTER", (0.0, 0.0))
+    monkeypatch.setattr(final_call, "READ_BACK_DELAYS", (0.0, 0.0))
     pass_time(monkeypatch)
 
 
@@ -247,7 +247,7 @@ def test_rejected_evidence_is_put_back_if_the_api_would_submit_it(newest: Driver
         switch_to_manual=True,
     )
     rejected = staged.ended(State.REJECTED, "rejected")
-    [end] = newest.run("stripe", lambda api: steps.take_back(api, rejected, memory.kept))
+    [end] = newest.run("stripe", lambda api: steps.put_back(api, rejected, memory.kept))
     assert end.state == State.REJECTED
     assert "put back" in end.reason
     assert held(sandbox, dispute) == {"customer_name": "Theirs"}
@@ -263,7 +263,7 @@ def test_evidence_that_cannot_be_put_back_is_named_and_the_dispute_stays_on_manu
     staged = put(
         newest, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE, switch_to_manual=True
     )
-    [end] = newest.run("stripe", lambda api: steps.take_back(api, staged.ended(State.REJECTED, "no"), None))
+    [end] = newest.run("stripe", lambda api: steps.put_back(api, staged.ended(State.REJECTED, "no"), None))
     assert "customer_name" in end.reason
     assert sandbox.dispute(dispute)["object"]["intended_submission_method"] == "manual"
 
@@ -273,7 +273,7 @@ def test_evidence_that_a_colleague_edited_is_not_put_back(newest: Driver, sandbo
     staged = put(newest, dispute, {"customer_name": "Ours"}, switch_to_manual=True)
     sandbox.edit_dispute(dispute, evidence={"customer_name": "Theirs"})
     sandbox.clear_journal()
-    [end] = newest.run("stripe", lambda api: steps.take_back(api, staged.ended(State.REJECTED, "no"), {}))
+    [end] = newest.run("stripe", lambda api: steps.put_back(api, staged.ended(State.REJECTED, "no"), {}))
     assert "changed since it was staged" in end.reason
     assert not writes(sandbox)
 

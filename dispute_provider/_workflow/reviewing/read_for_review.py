@@ -28,7 +28,7 @@ async def read_for_review(
     :param ledger: the dispute's chain; an approval covers only what its review has seen there.
     :raises LedgerError: if the ledger cannot be read.
     """
-    end = (await ledger.look()).final_end
+    end = (await ledger.read()).final_end
     try:
         snapshot = await api.read(record.dispute, record.account, details=True)
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""Concede a dispute: give it up for good, as a reviewer has decided."""
+"""Concede a dispute permanently, as a reviewer has decided."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dispute_provider._ledger.chain import Kind
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.refusals import refuse_submission
 from dispute_provider._workflow.sending.decisions import Reading, Step
-from dispute_provider._workflow.sending.ends import not_sent
-from dispute_provider._workflow.sending.in_ledger import noted
+from dispute_provider._workflow.sending.ends import unsent_end
+from dispute_provider._workflow.sending.ledger_ends import store_end
 from dispute_provider._workflow.sending.record_call import RecordCall
 
 
@@ -33,11 +33,11 @@ class Concession(RecordCall):
 
 
 async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
-    """Give a dispute up for good, as a person has decided: read, claim, one call, read back.
+    """Concede a dispute permanently: read, claim, send, read back.
 
     :param ledger: the dispute's chain.
-    :param task: names the task of a run, the same for all its tries.
-    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
+    :param task: the name of the task in its run, the same for all its tries.
+    :raises LedgerError: if the ledger cannot be read. This try has sent nothing then.
     """
     outcome = await Concession(api, ledger, task, record).make()
     if outcome.step is Step.SEND and outcome.after and outcome.sent:
@@ -45,16 +45,16 @@ async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) ->
         after = f" after: {sent.problem.message}" if sent.problem else ""
         reason = f"conceded, confirmed by reading back{after}"
         end = record.ended(State.CONCEDED, reason, sent.request_id)
-    elif outcome.step is Step.EARLIER:
+    elif outcome.step is Step.EARLIER_TRY:
         reason = "an earlier try of this task conceded it"
         end = record.ended(State.CONCEDED, reason, outcome.before.request_id if outcome.before else None)
     else:
-        end = not_sent(api, record, outcome, "not conceded", refuse_concession)
-    return await noted(api, ledger, outcome, end)
+        end = unsent_end(api, record, outcome, "not conceded", refuse_concession)
+    return await store_end(api, ledger, outcome, end)
 
 
 def refuse_concession(record: Record, found: Snapshot) -> Record | None:
-    """Return the end of a dispute that is not to be conceded; None if it is."""
+    """Return the end of a dispute that must not be conceded; None if it may be."""
     if found.dispute.stage == "inquiry":
         reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
         return record.ended(State.REFUSED, reason)

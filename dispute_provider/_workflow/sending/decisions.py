@@ -1,11 +1,11 @@
-"""Decide what to do about a final call: by a reading of the dispute, its chain, and the last answer. Pure."""
+"""Decide the next step of a final call from the dispute, its chain and the last answer. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from dispute_provider._ledger.chain import Standing
+from dispute_provider._ledger.chain import ChainStatus
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -17,90 +17,92 @@ from dispute_provider.exceptions import (
 
 
 class Reading(StrEnum):
-    """What a reading of the dispute means for the call."""
+    """The meaning of a reading of the dispute for the call."""
 
     OPEN = "as approved"
     ANSWERED = "answered"
-    REFUSED = "otherwise than approved, or closed"
+    REFUSED = "not as approved, or closed"
 
 
 class Step(StrEnum):
-    """What to do next."""
+    """The next step of a final call."""
 
     SEND = "send it"
     WAIT = "wait"
-    EARLIER = "end: an earlier try may have sent it"
-    ANSWERED = "end: another has answered"
-    NOTED = "end: as it ended before"
-    UNSEEN = "end: refused, review it again"
+    EARLIER_TRY = "end: an earlier try may have sent it"
+    ANSWERED = "end: answered by another task or a colleague"
+    ENDED_BEFORE = "end: same end as before"
+    SUPERSEDED = "end: refused, review it again"
     REFUSED = "end: refused"
     DAMAGED = "end: held, look at the ledger"
 
 
-# What to do, by what the dispute is and how its chain stands. docs/faults.md prints the tables here.
-STEPS: Mapping[tuple[Reading, Standing], Step] = {
-    (Reading.OPEN, Standing.FREE): Step.SEND,
-    (Reading.OPEN, Standing.OURS): Step.WAIT,
-    (Reading.OPEN, Standing.OURS_LAPSED): Step.SEND,
-    (Reading.OPEN, Standing.TAKEN): Step.WAIT,
-    (Reading.OPEN, Standing.LAPSED): Step.SEND,
-    (Reading.OPEN, Standing.SETTLING): Step.WAIT,
-    (Reading.OPEN, Standing.ENDED): Step.NOTED,
-    (Reading.OPEN, Standing.UNSEEN): Step.UNSEEN,
-    (Reading.OPEN, Standing.DAMAGED): Step.DAMAGED,
-    (Reading.ANSWERED, Standing.FREE): Step.ANSWERED,
-    (Reading.ANSWERED, Standing.OURS): Step.EARLIER,
-    (Reading.ANSWERED, Standing.OURS_LAPSED): Step.EARLIER,
-    (Reading.ANSWERED, Standing.TAKEN): Step.ANSWERED,
-    (Reading.ANSWERED, Standing.LAPSED): Step.ANSWERED,
-    (Reading.ANSWERED, Standing.SETTLING): Step.ANSWERED,
-    (Reading.ANSWERED, Standing.ENDED): Step.NOTED,
-    (Reading.ANSWERED, Standing.UNSEEN): Step.ANSWERED,
-    (Reading.ANSWERED, Standing.DAMAGED): Step.ANSWERED,
-    (Reading.REFUSED, Standing.FREE): Step.REFUSED,
-    (Reading.REFUSED, Standing.OURS): Step.WAIT,
-    (Reading.REFUSED, Standing.OURS_LAPSED): Step.REFUSED,
-    (Reading.REFUSED, Standing.TAKEN): Step.WAIT,
-    (Reading.REFUSED, Standing.LAPSED): Step.REFUSED,
-    (Reading.REFUSED, Standing.SETTLING): Step.WAIT,
-    (Reading.REFUSED, Standing.ENDED): Step.NOTED,
-    (Reading.REFUSED, Standing.UNSEEN): Step.REFUSED,
-    (Reading.REFUSED, Standing.DAMAGED): Step.REFUSED,
+# The next step by reading and chain status. docs/faults.md prints the tables of this module.
+STEPS: Mapping[tuple[Reading, ChainStatus], Step] = {
+    (Reading.OPEN, ChainStatus.FREE): Step.SEND,
+    (Reading.OPEN, ChainStatus.OWN_IN_FLIGHT): Step.WAIT,
+    (Reading.OPEN, ChainStatus.OWN_EXPIRED): Step.SEND,
+    (Reading.OPEN, ChainStatus.CLAIMED): Step.WAIT,
+    (Reading.OPEN, ChainStatus.EXPIRED): Step.SEND,
+    (Reading.OPEN, ChainStatus.SETTLING): Step.WAIT,
+    (Reading.OPEN, ChainStatus.ENDED): Step.ENDED_BEFORE,
+    (Reading.OPEN, ChainStatus.UNSEEN): Step.SUPERSEDED,
+    (Reading.OPEN, ChainStatus.DAMAGED): Step.DAMAGED,
+    (Reading.ANSWERED, ChainStatus.FREE): Step.ANSWERED,
+    (Reading.ANSWERED, ChainStatus.OWN_IN_FLIGHT): Step.EARLIER_TRY,
+    (Reading.ANSWERED, ChainStatus.OWN_EXPIRED): Step.EARLIER_TRY,
+    (Reading.ANSWERED, ChainStatus.CLAIMED): Step.ANSWERED,
+    (Reading.ANSWERED, ChainStatus.EXPIRED): Step.ANSWERED,
+    (Reading.ANSWERED, ChainStatus.SETTLING): Step.ANSWERED,
+    (Reading.ANSWERED, ChainStatus.ENDED): Step.ENDED_BEFORE,
+    (Reading.ANSWERED, ChainStatus.UNSEEN): Step.ANSWERED,
+    (Reading.ANSWERED, ChainStatus.DAMAGED): Step.ANSWERED,
+    (Reading.REFUSED, ChainStatus.FREE): Step.REFUSED,
+    (Reading.REFUSED, ChainStatus.OWN_IN_FLIGHT): Step.WAIT,
+    (Reading.REFUSED, ChainStatus.OWN_EXPIRED): Step.REFUSED,
+    (Reading.REFUSED, ChainStatus.CLAIMED): Step.WAIT,
+    (Reading.REFUSED, ChainStatus.EXPIRED): Step.REFUSED,
+    (Reading.REFUSED, ChainStatus.SETTLING): Step.WAIT,
+    (Reading.REFUSED, ChainStatus.ENDED): Step.ENDED_BEFORE,
+    (Reading.REFUSED, ChainStatus.UNSEEN): Step.REFUSED,
+    (Reading.REFUSED, ChainStatus.DAMAGED): Step.REFUSED,
 }
 
 
-# Where it differs at an API with idempotency keys: what is in flight under the call's own key is sent again
-# at once, because both together are one.
-KEYED_STEPS: Mapping[tuple[Reading, Standing], Step] = {(Reading.OPEN, Standing.OURS): Step.SEND}
+# The exceptions for APIs with idempotency keys: a call that is in flight under its own key is sent again at
+# once, because the API carries it out only once.
+KEYED_STEPS: Mapping[tuple[Reading, ChainStatus], Step] = {
+    (Reading.OPEN, ChainStatus.OWN_IN_FLIGHT): Step.SEND
+}
 
 
-def next_step(reading: Reading, stands: Standing, *, has_key: bool) -> Step:
-    """Return what to do next.
+def next_step(reading: Reading, status: ChainStatus, *, has_key: bool) -> Step:
+    """Return the next step.
 
     :param has_key: whether the call has an idempotency key.
     """
-    step = STEPS[reading, stands]
-    return KEYED_STEPS.get((reading, stands), step) if has_key else step
+    step = STEPS[reading, status]
+    return KEYED_STEPS.get((reading, status), step) if has_key else step
 
 
 class Answered(StrEnum):
-    """What was answered to a final call that no reading of the dispute shows."""
+    """The kinds of answers to a final call that no reading of the dispute shows."""
 
     ACCEPTED = "a success"
     BUSY = "429"
     RENEWABLE = "401, and a new bearer token may help"
     CONFLICT = "409"
-    UNCLEAR = "5xx, or nothing that can be read"
+    UNCLEAR = "5xx, or an unreadable answer"
     REFUSED = "any other refusal by the API"
     GATEWAY = "any other refusal, without the API's request id"
 
 
-class AfterDenial(StrEnum):
-    """What to do after an answer, where readings do not show that the call was carried out."""
+class AfterAnswer(StrEnum):
+    """The next step after an answer, if no reading of the dispute shows the call."""
 
     AGAIN = "send it again at once"
-    LATER = "send it again once it has lapsed"
-    SETTLE = "read again once it has lapsed"
+    LATER = "send it again once the claim has expired"
+    SETTLE = "read again once the claim has expired"
     STOP = "end"
 
 
@@ -108,32 +110,32 @@ class AfterDenial(StrEnum):
 # may give it before or after the API acts. Under a key a call may be sent again at once; without one, only
 # after what was sent has arrived or never will. Under a key the API's own refusal is final: a repetition gets
 # the same answer. A refusal without the API's request id is a gateway's, and the call may still arrive.
-AFTER: Mapping[Answered, tuple[AfterDenial, AfterDenial]] = {
-    Answered.ACCEPTED: (AfterDenial.STOP, AfterDenial.STOP),
-    Answered.BUSY: (AfterDenial.LATER, AfterDenial.AGAIN),
-    Answered.RENEWABLE: (AfterDenial.LATER, AfterDenial.STOP),
-    Answered.CONFLICT: (AfterDenial.STOP, AfterDenial.AGAIN),
-    Answered.UNCLEAR: (AfterDenial.STOP, AfterDenial.AGAIN),
-    Answered.REFUSED: (AfterDenial.SETTLE, AfterDenial.STOP),
-    Answered.GATEWAY: (AfterDenial.SETTLE, AfterDenial.SETTLE),
+AFTER: Mapping[Answered, tuple[AfterAnswer, AfterAnswer]] = {
+    Answered.ACCEPTED: (AfterAnswer.STOP, AfterAnswer.STOP),
+    Answered.BUSY: (AfterAnswer.LATER, AfterAnswer.AGAIN),
+    Answered.RENEWABLE: (AfterAnswer.LATER, AfterAnswer.STOP),
+    Answered.CONFLICT: (AfterAnswer.STOP, AfterAnswer.AGAIN),
+    Answered.UNCLEAR: (AfterAnswer.STOP, AfterAnswer.AGAIN),
+    Answered.REFUSED: (AfterAnswer.SETTLE, AfterAnswer.STOP),
+    Answered.GATEWAY: (AfterAnswer.SETTLE, AfterAnswer.SETTLE),
 }
 
 
-def after_answer(problem: ApiError | None, *, has_key: bool, renews_token: bool) -> AfterDenial:
-    """Return what to do after an answer that readings do not confirm.
+def after_answer(problem: ApiError | None, *, has_key: bool, renews_token: bool) -> AfterAnswer:
+    """Return the next step after an answer that no reading confirms.
 
-    :param problem: the error that was answered; None for a success. Where the API says of an error that
-        sending again does not help, a call under a key is not sent again.
+    :param problem: the error; None for a success. If the API states that a retry does not help, a call with a
+        key is not sent again.
     :param has_key: whether the call has an idempotency key.
-    :param renews_token: whether a new bearer token may mend a 401.
+    :param renews_token: whether a new bearer token may resolve a 401.
     """
     if has_key and problem is not None and problem.should_retry is False:
-        return AfterDenial.STOP
+        return AfterAnswer.STOP
     return AFTER[answered_with(problem, renews_token=renews_token)][has_key]
 
 
 def answered_with(problem: ApiError | None, *, renews_token: bool) -> Answered:
-    """Return what kind of answer an error is; see :func:`after_answer` for the parameters."""
+    """Return the kind of an answer; see :func:`after_answer` for the parameters."""
     match problem:
         case None:
             return Answered.ACCEPTED

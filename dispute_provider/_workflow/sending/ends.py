@@ -1,4 +1,4 @@
-"""Name the end of a record after a final call: by what the dispute shows, never by an error's text. Pure."""
+"""Decide the end of a record after a final call, from what the dispute shows. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from dispute_provider._apis.api import Api
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import Snapshot, differing_names
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import End, Link, Trust
 from dispute_provider._workflow.failures import failed, unread
 from dispute_provider._workflow.refusals import (
@@ -20,15 +20,15 @@ from dispute_provider._workflow.refusals import (
     was_answered,
 )
 from dispute_provider._workflow.sending.decisions import Step
-from dispute_provider._workflow.sending.outcome import Outcome, Sent
+from dispute_provider._workflow.sending.outcome import Outcome, SendResult
 from dispute_provider.exceptions import ConflictError
 
-# Returns the end of a record whose dispute refuses a call; None if it does not.
+# Returns the end of a record whose dispute must not get the call; None if it may.
 Refuse = Callable[[Record, Snapshot], Record | None]
 
-_BY_US_OR_ANOTHER = "by this run, or by somebody else in the same moment"
-_BY_AN_EARLIER_TRY = "an earlier try of this task, or somebody else meanwhile"
-# What another run did to a dispute that is answered, by the state that its call ended in.
+_BY_US_OR_ANOTHER = "by this run or, at the same moment, by someone else"
+_BY_AN_EARLIER_TRY = "an earlier try of this task, or someone else"
+# The words for the other run that answered a dispute, by the state of its call.
 _ANOTHER_RUN: Mapping[str, str] = {
     State.SUBMITTED: "submitted it",
     State.SUBMITTED_DIFFERS: "submitted it",
@@ -37,12 +37,12 @@ _ANOTHER_RUN: Mapping[str, str] = {
 }
 
 
-def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
-    """The end of a submission that the dispute shows: by us or by another, as approved or not."""
+def confirmed_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
+    """Return the end of a submission that the dispute shows."""
     assert outcome.after is not None
     assert outcome.before is not None
     assert outcome.sent is not None
-    resumed = outcome.claim is not None and outcome.claim.place.take > 1
+    resumed = outcome.claim is not None and outcome.claim.place.entry > 1
     sent, request_id = outcome.sent, outcome.sent.request_id
     differing = _differing(record, outcome.before, outcome.after)
     names = ", ".join(differing)
@@ -50,8 +50,8 @@ def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
         doubt = "" if sent.is_confirmed else f", {_BY_US_OR_ANOTHER}"
         if differing:
             reason = (
-                f"submitted, but what it shows differs from what was approved in {names}{doubt}; "
-                "look at it now"
+                f"submitted, but the dispute differs from the approval in {names}{doubt}; "
+                "check the dispute now"
             )
             return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
         after = f" after: {sent.problem.message.rstrip('. ')}" if sent.problem else ""
@@ -60,26 +60,26 @@ def shown_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Record:
     if not differing:
         if resumed:
             return _resumed_end(record, request_id)
-        reason = f"submitted with the evidence that was approved, {_BY_US_OR_ANOTHER} ({how})"
+        reason = f"submitted with the approved evidence, {_BY_US_OR_ANOTHER} ({how})"
         return record.ended(State.SUBMITTED, reason, request_id)
     if api.holds_one_of_a_name and {each.name for each in outcome.before.evidence} & {*differing}:
-        # The request carried its own evidence, so that the dispute would show that.
-        reason = f"somebody else submitted it, with other evidence, differing in {names} ({how})"
+        # Our request contained its own evidence, which the dispute would show.
+        reason = f"someone else submitted it, with other evidence, differing in {names} ({how})"
         return record.ended(State.ALREADY_SUBMITTED, reason, request_id)
     reason = (
         f"submitted with other evidence than approved, differing in {names}, {_BY_US_OR_ANOTHER} ({how}); "
-        "look at it now"
+        "check the dispute now"
     )
     return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
 
 
-def not_sent(
+def unsent_end(
     api: Api, record: Record, outcome: Outcome[Snapshot], what: str, refuse: Refuse = refuse_submission
 ) -> Record:
-    """Return the end of a final call that this try has not sent, or that the dispute does not show.
+    """Return the end of a final call that this try did not send, or that the dispute does not show.
 
     :param what: ``not submitted`` or ``not conceded``.
-    :param refuse: says why a reading refuses the call.
+    :param refuse: returns the end if a reading rules out the call.
     """
     found, was_tried = outcome.before, outcome.link is not None
     match outcome.step:
@@ -89,76 +89,79 @@ def not_sent(
             other = outcome.step is Step.ANSWERED and outcome.end and _ANOTHER_RUN.get(outcome.end.state)
             reason = f"{end.reason}; another run of ours {other}" if other else end.reason
             return replace(end, reason=reason, maybe_ours=was_tried)
-        case Step.NOTED if outcome.end:
-            return _noted_end(record, outcome.end, found)
-        case Step.UNSEEN if outcome.end:
+        case Step.ENDED_BEFORE if outcome.end:
+            return _stored_end(record, outcome.end, found)
+        case Step.SUPERSEDED if outcome.end:
             reason = (
                 f"another final call for this dispute ended {outcome.end.state} since it was approved "
                 f"({outcome.end.reason}); review it again"
             )
             return record.ended(State.REFUSED, reason)
         case Step.DAMAGED:
-            reason = "the ledger's files of this dispute were edited or cannot be read; look at them"
+            reason = (
+                "the ledger's files for this dispute were edited or cannot be read; "
+                "restore them from a backup"
+            )
             if was_tried:
                 return record.ended(State.UNKNOWN, f"an earlier try may have sent it; {reason}")
             return record.ended(State.HELD, f"{what}: {reason}")
-        case Step.WAIT if outcome.unread:
-            return unread(record, what, outcome.unread, was_tried)
+        case Step.WAIT if outcome.read_error:
+            return unread(record, what, outcome.read_error, was_tried)
         case Step.WAIT:
             if outcome.is_ours:
-                reason = "an earlier try may have sent it, and its due date is too near to wait for it"
-                return record.ended(State.UNKNOWN, f"{reason}; look at the dispute now")
-            held = record.ended(State.HELD, f"{what}: another task is at work on this dispute")
-            return replace(held, retry_after=terms.LAPSES_AFTER)
+                reason = "an earlier try may have sent it, and the due date is too close to wait for it"
+                return record.ended(State.UNKNOWN, f"{reason}; check the dispute now")
+            held = record.ended(State.HELD, f"{what}: another task is working on this dispute")
+            return replace(held, retry_after=timing.TAKEOVER_AFTER)
         case _:
-            return not_shown(api, record, outcome, what)
+            return unconfirmed_end(api, record, outcome, what)
 
 
-def _noted_end(record: Record, end: End, found: Snapshot | None) -> Record:
-    """Return the end of a record whose own link had ended before this try."""
+def _stored_end(record: Record, end: End, found: Snapshot | None) -> Record:
+    """Return the end of a record whose own link ended before this try."""
     state = State(end.state)
     if state == State.UNKNOWN and found:
         if was_answered(record, found.dispute):
-            return earlier_end(record, found)
+            return earlier_try_end(record, found)
         if refusal := cannot_be_answered(record, found):
-            return record.ended(State.UNKNOWN, f"{end.reason}; it is now {refusal.reason}", end.request_id)
+            return record.ended(State.UNKNOWN, f"{end.reason}; since then: {refusal.reason}", end.request_id)
     return record.ended(state, end.reason, end.request_id)
 
 
-def earlier_end(record: Record, found: Snapshot, link: Link | None = None) -> Record:
-    """Return the end of a record that an earlier try, or somebody else meanwhile, has submitted.
+def earlier_try_end(record: Record, found: Snapshot, link: Link | None = None) -> Record:
+    """Return the end of a record that an earlier try, or someone else, submitted.
 
-    :param link: under which the earlier try may have sent it.
+    :param link: the link under which the earlier try may have sent it; None by default.
     """
     if not found.dispute.is_at(record.stage, record.due_at):
         return record.ended(State.UNKNOWN, f"an earlier try may have sent it, {stage_unclear(found)}")
     if is_as_approved(record, found):
         return _resumed_end(record)
-    reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; look at it now"
-    # Where a file of the ledger was edited, what it would say of another task's submission is not known.
+    reason = f"submitted with other evidence than approved, by {_BY_AN_EARLIER_TRY}; check the dispute now"
+    # If a file of the ledger was edited, it may have recorded another task's submission.
     is_damaged = link is not None and any(claim.trust is Trust.BAD for claim in link.claims)
     return record.ended(State.UNKNOWN if is_damaged else State.SUBMITTED_DIFFERS, reason)
 
 
-def not_shown(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
-    """The end of a final call that the dispute does not show.
+def unconfirmed_end(api: Api, record: Record, outcome: Outcome[Snapshot], what: str) -> Record:
+    """Return the end of a final call that the dispute does not show.
 
     :param what: ``not submitted`` or ``not conceded``.
     """
-    sent = outcome.sent or Sent()
+    sent = outcome.sent or SendResult()
     problem, request_id = sent.problem, sent.request_id
     if problem and outcome.is_repeatable(has_key=api.submits_under_a_key):
         held = record.ended(State.HELD, f"{what}: {problem}", request_id)
-        # What another request does under the key shows once that has arrived, or never will.
-        pause = terms.LAPSES_AFTER if isinstance(problem, ConflictError) else 0.0
+        # Another request holds the key; its effect shows once it has arrived or can no longer arrive.
+        pause = timing.TAKEOVER_AFTER if isinstance(problem, ConflictError) else 0.0
         return replace(held, retry_after=problem.retry_after or pause, maybe_ours=True)
     if problem and outcome.is_refused:
         return failed(record, what, problem)
-    if outcome.link and not outcome.is_settled and not outcome.unread:
+    if outcome.link and not outcome.is_settled and not outcome.read_error:
         reason = f"an earlier try may have sent it, and this one was answered: {problem or 'accepted'}"
-        return record.ended(State.UNKNOWN, f"{reason}; look at the dispute, do not send again", request_id)
-    facts = " | ".join(str(error) for error in (problem, outcome.unread) if error) or "it was accepted"
-    reason = f"sent, but the dispute does not show it ({facts}); look at the dispute, do not send again"
+        return record.ended(State.UNKNOWN, f"{reason}; check the dispute, do not send again", request_id)
+    facts = " | ".join(str(error) for error in (problem, outcome.read_error) if error) or "it was accepted"
+    reason = f"sent, but the dispute does not show it ({facts}); check the dispute, do not send again"
     return record.ended(State.UNKNOWN, reason, request_id)
 
 
@@ -167,14 +170,14 @@ def _resumed_end(record: Record, request_id: str | None = None) -> Record:
     return record.ended(State.SUBMITTED, reason, request_id)
 
 
-def _denial(sent: Sent) -> str:
+def _denial(sent: SendResult) -> str:
     if sent.problem:
         return f"the API answered {sent.problem.status}: {sent.problem.message.rstrip('. ')}"
     return "the API repeated its answer to the same request"
 
 
 def _differing(record: Record, before: Snapshot, after: Snapshot) -> list[str]:
-    """What went out otherwise than it was approved: evidence, and the stage that it answered."""
+    """Return what differs from the approval: names of evidence, the stage, the number of submissions."""
     moved = not after.dispute.is_at(before.dispute.stage, before.dispute.due)
     more = after.dispute.submissions > before.dispute.submissions + 1
     return [

@@ -1,4 +1,4 @@
-"""Make the final call that a record is about: read its dispute with the evidence."""
+"""Make the final call of a record, reading its dispute with the evidence."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dispute_provider._evidence.snapshot import Dispute, Snapshot
 from dispute_provider._ledger.chain import Kind
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.sending.final_call import FinalCall
-from dispute_provider._workflow.sending.in_ledger import claimant_of
+from dispute_provider._workflow.sending.ledger_ends import claimant_of
 
 
 class RecordCall(FinalCall[Snapshot]):
     """A final call for the dispute of a record.
 
-    :param task: names the task of a run, the same for all its tries.
-    :param record: the record, answered.
-    :cvar kind: what the call is.
+    :param task: the name of the task in its run, the same for all its tries.
+    :param record: the answered record.
+    :cvar kind: the action of the call.
     """
 
     kind: ClassVar[Kind]

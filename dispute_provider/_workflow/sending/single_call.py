@@ -1,4 +1,4 @@
-"""Make a final call without a record: send it once, however often its task runs."""
+"""Make the final call of a single operator once, even if its task runs several times."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dispute_provider._contracts.answers import Answer
 from dispute_provider._contracts.contract import Request
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import Chain, Claimant, Kind
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.sending.decisions import Reading, Step
 from dispute_provider._workflow.sending.final_call import FinalCall, answered
-from dispute_provider._workflow.sending.in_ledger import write_end
-from dispute_provider._workflow.sending.outcome import Outcome, Sent
+from dispute_provider._workflow.sending.ledger_ends import write_end
+from dispute_provider._workflow.sending.outcome import Outcome, SendResult
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,
@@ -33,11 +33,11 @@ _NEXT_TRY = "nothing; the next try reads the dispute before it sends anything"
 
 
 class SingleCall(FinalCall[Answer]):
-    """A final call of one task: its chain names the task, and so each try knows what earlier ones did.
+    """The final call of one task. The ledger has the task's name, so each try knows what earlier ones did.
 
-    :param request: the call; it gets an idempotency key where the API takes one and the caller gave none.
-    :param task: names the task of a run, the same for all its tries.
-    :param say: takes what happened to the dispute, for the log.
+    :param request: the call. It gets an idempotency key if the API accepts one and the caller gave none.
+    :param task: the name of the task in its run, the same for all its tries.
+    :param say: logs one line about the dispute.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class SingleCall(FinalCall[Answer]):
         super().__init__(api, ledger, Claimant(kind, None, task, digest))
         self._request, self._say = request, say
         known = api.contract[api.reads_by].schema["properties"]
-        # The account, the version and what to expand are those of the call.
+        # The dispute is read with the call's account, API version and expansions.
         self._reading = {name: value for name, value in request.arguments.items() if name in known}
         self._read_last: Answer | None = None
 
     def claimant(self, chain: Chain) -> Claimant:
         """Return the task as a claimant that has seen the whole chain.
 
-        A try after one that failed for good is a new attempt.
+        After a try that failed permanently, the next try is a new claimant.
         """
         own = [link.end for link in chain.links if link.end and link.end.by.approval.startswith(self._task)]
         failed = sum(end.state not in _DONE for end in own)
@@ -104,14 +104,14 @@ class SingleCall(FinalCall[Answer]):
         return answer if is_plain and self.shows(before, answer) else None
 
     async def run(self) -> Answer:
-        """Make the call, and say in one line what happened to the dispute.
+        """Make the call, and log in one line what happened to the dispute.
 
-        :returns: its answer; the dispute as read, if an earlier try made the call, or if the answer does not
-            show that it was carried out.
+        :returns: the answer; or a reading of the dispute, if an earlier try made the call or the answer does
+            not show it.
         :raises ConflictError: if the dispute was answered or closed before this task made the call, or if the
             API repeats its answer to an earlier call. Nothing was carried out.
-        :raises AmbiguousError: if nobody can tell whether the call was carried out; or if an earlier try's
-            call was, and the dispute is open again.
+        :raises AmbiguousError: if it is not known whether the call was carried out; or if an earlier try made
+            the call and the dispute is open again.
         :raises ApiError: as answered, if the dispute does not show that the call was carried out.
         :raises TryAgainError: if another request under the call's idempotency key is still in flight.
         :raises LedgerError: if the ledger cannot be used: nothing was sent by this try.
@@ -124,17 +124,17 @@ class SingleCall(FinalCall[Answer]):
                 if outcome.sent and outcome.after is outcome.sent.answer:
                     self._say(outcome.after.summary)
                 else:
-                    what = _what(outcome.sent or Sent())
+                    what = _what(outcome.sent or SendResult())
                     self._say(f"confirmed by reading back after: {what}; {self._now(outcome.after)}")
                 return outcome.after
             case Step.SEND:
                 raise await self._not_shown(outcome)
-            case Step.EARLIER | Step.NOTED if found and self._is_over(found):
+            case Step.EARLIER_TRY | Step.ENDED_BEFORE if found and self._is_over(found):
                 await self._end(outcome, "conceded" if self._concedes else "submitted")
-                who = "an earlier try of this task sent it, or somebody else did"
+                who = "an earlier try of this task, or someone else, sent it"
                 self._say(f"{who}; {self._now(found)}; this try sent nothing")
                 return found
-            case Step.NOTED if found:
+            case Step.ENDED_BEFORE if found:
                 raise self._open_again(found)
             case _:
                 raise self._refused(outcome)
@@ -144,7 +144,7 @@ class SingleCall(FinalCall[Answer]):
         return bool(dispute.submitted or dispute.closed)
 
     async def _end(self, outcome: Outcome[Answer], state: str, reason: str = "") -> None:
-        """End the link; a ledger that fails must not hide how the call ended."""
+        """End the link; a failing ledger must not hide the result of the call."""
         request_id = outcome.sent.request_id if outcome.sent else None
         receipt = {
             "operation": self._request.operation.id,
@@ -154,63 +154,64 @@ class SingleCall(FinalCall[Answer]):
         try:
             await write_end(self._ledger, outcome, state, reason, request_id, receipt)
         except TryAgainError as error:
-            self._say(f"{state}, request {request_id}, but that is not in the ledger yet: {error}")
+            self._say(f"{state}, request {request_id}, but this could not be written to the ledger: {error}")
 
     def _refused(self, outcome: Outcome[Answer]) -> ApiError:
         """Return the error for a call that this try did not send."""
-        if outcome.unread:
-            return outcome.unread
+        if outcome.read_error:
+            return outcome.read_error
         found = outcome.before
         assert found is not None
         dispute = self.dispute(found)
-        problem = "it was answered before" if dispute.submitted else dispute.closed
-        if outcome.step is Step.UNSEEN:
-            problem = "the ledger has a final call for it that this reading does not show"
+        problem = "it had already been answered" if dispute.submitted else dispute.closed
+        if outcome.step is Step.SUPERSEDED:
+            problem = "the ledger has a final call that the dispute does not show"
         elif outcome.step is Step.DAMAGED:
-            problem = "the ledger's files of this dispute were edited or cannot be read"
+            problem = "the ledger's files for this dispute were edited or cannot be read"
         elif outcome.step is Step.WAIT:
-            problem = "another task is at work on it"
+            problem = "another task is working on it"
         return ConflictError(
-            f"dispute {self._request.dispute} takes no answer: {problem} (status {dispute.status}); "
+            f"dispute {self._request.dispute} cannot be answered: {problem} (status {dispute.status}); "
             "nothing was sent",
             operation=self._request.operation.id,
             status=found.status,
             request_id=found.request_id,
-            advice="find out who answered or closed it; the call is not needed any more",
+            advice="find out who answered or closed it; this call is no longer needed",
         )
 
     def _open_again(self, found: Answer) -> ApiError:
         return AmbiguousError(
-            f"dispute {self._request.dispute} was answered after this task first tried, and is open again: "
+            f"dispute {self._request.dispute} was answered after the first try of this task, "
+            "and is open again: "
             f"{self._now(found)}; this try sent nothing",
             operation=self._request.operation.id,
             status=found.status,
             request_id=found.request_id,
-            advice="read the dispute; answer its new stage with a task of its own",
+            advice="read the dispute; answer its new stage in a new task",
         )
 
     async def _not_shown(self, outcome: Outcome[Answer]) -> ApiError | TryAgainError:
         """Return the error for a call that the dispute does not show; end its link, unless it is repeated."""
-        sent = outcome.sent or Sent()
+        sent = outcome.sent or SendResult()
         error = sent.problem or self._unconfirmed(sent)
-        if outcome.unread:
-            error.add(f"dispute {self._request.dispute} could not be read after that: {outcome.unread}")
-        elif not sent.never_left and self._read_last:
+        if outcome.read_error:
+            error.add(f"dispute {self._request.dispute} could not be read after that: {outcome.read_error}")
+        elif not sent.is_unsent and self._read_last:
             now = self._now(self._read_last)
             error.add(f"dispute {self._request.dispute}, read after that, does not show it: {now}")
         if outcome.is_repeatable(has_key=self._has_key):
             # Its link stays open: the next try goes on from it.
             if isinstance(error, RateLimitedError):
                 return error
-            return TryAgainError(error.describe(_NEXT_TRY), error.retry_after or terms.LAPSES_AFTER)
+            return TryAgainError(error.describe(_NEXT_TRY), error.retry_after or timing.TAKEOVER_AFTER)
         await self._end(outcome, "refused" if outcome.is_refused else "unknown", str(error))
         return error
 
-    def _unconfirmed(self, sent: Sent) -> ApiError:
+    def _unconfirmed(self, sent: SendResult) -> ApiError:
         facts: dict[str, Any] = {"operation": self._request.operation.id, "request_id": sent.request_id}
         if sent.answer and sent.answer.replayed:
-            problem = "the API repeats its answer to an earlier call"
-            return ConflictError(problem, advice="give a new stage an idempotency_key of its own", **facts)
+            problem = "the API repeated its answer to an earlier call"
+            return ConflictError(problem, advice="use a new idempotency_key for each stage", **facts)
         status = sent.answer.status if sent.answer else None
         return AmbiguousError("the API accepted it", status=status, **facts)
 
@@ -218,9 +219,9 @@ class SingleCall(FinalCall[Answer]):
         return f"it is now {self.dispute(found).status} (request {found.request_id})"
 
 
-def _what(sent: Sent) -> str:
-    """Return what was answered, and who may have sent it where the API denied it to us."""
-    by = "; this task sent it, or somebody else at the same moment" if sent.is_denied else ""
+def _what(sent: SendResult) -> str:
+    """Describe the answer, and who may have sent the call if the API denied it."""
+    by = "; sent by this task or, at the same moment, by someone else" if sent.is_denied else ""
     if problem := sent.problem:
         message = problem.message.rstrip(". ")
         return f"{problem.status or 'no answer'} {message}, request {problem.request_id}{by}"

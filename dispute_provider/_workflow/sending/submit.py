@@ -1,6 +1,6 @@
-"""Submit evidence, the same way for every API: a small state machine that ends in a named state.
+"""Submit the evidence of an approved record once.
 
-What happened is decided by reading the dispute back, never by an error's text.
+The end is decided by reading the dispute after the call, never by the text of an error.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dispute_provider._ledger.chain import Kind
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.refusals import refuse_submission, was_answered
 from dispute_provider._workflow.sending.decisions import Reading, Step
-from dispute_provider._workflow.sending.ends import earlier_end, not_sent, shown_end
+from dispute_provider._workflow.sending.ends import confirmed_end, earlier_try_end, unsent_end
 from dispute_provider._workflow.sending.final_call import answered
-from dispute_provider._workflow.sending.in_ledger import noted
+from dispute_provider._workflow.sending.ledger_ends import store_end
 from dispute_provider._workflow.sending.record_call import RecordCall
 
 
@@ -37,19 +37,19 @@ class Submission(RecordCall):
 
 
 async def submit(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
-    """Send what was approved, once: read, claim, one call, read back.
+    """Submit an approved record once: read, claim, send, read back.
 
     :param ledger: the dispute's chain.
-    :param task: names the task of a run, the same for all its tries.
-    :returns: the record, ended; a submission and its end stand in the ledger.
-    :raises LedgerError: if the ledger cannot be read: nothing was sent by this try.
+    :param task: the name of the task in its run, the same for all its tries.
+    :returns: the record, ended; its end is also written to the ledger.
+    :raises LedgerError: if the ledger cannot be read. This try has sent nothing then.
     """
     outcome = await Submission(api, ledger, task, record).make()
     if outcome.step is Step.SEND and outcome.after:
-        end = shown_end(api, record, outcome)
-    elif outcome.step is Step.EARLIER:
+        end = confirmed_end(api, record, outcome)
+    elif outcome.step is Step.EARLIER_TRY:
         assert outcome.before is not None
-        end = earlier_end(record, outcome.before, outcome.link)
+        end = earlier_try_end(record, outcome.before, outcome.link)
     else:
-        end = not_sent(api, record, outcome, "not submitted")
-    return await noted(api, ledger, outcome, end)
+        end = unsent_end(api, record, outcome, "not submitted")
+    return await store_end(api, ledger, outcome, end)

@@ -25,7 +25,7 @@ from dispute_provider._ledger.chain import Chain, Claimant, Kind, Link
 from dispute_provider._ledger.ledger import DisputeLedger, LinkClaim
 from dispute_provider._workflow.failures import failed
 from dispute_provider._workflow.refusals import cannot_be_answered
-from dispute_provider._workflow.turns import free_chain
+from dispute_provider._workflow.waiting import wait_for_chain
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 
 # Staging can be repeated: it recognises evidence that has arrived, and writes the rest.
@@ -75,7 +75,7 @@ async def stage(
     claim: LinkClaim | None = None
     try:
         claimant = Claimant(Kind.STAGE, None, task, record.case_digest)
-        chain = await free_chain(api, ledger, claimant)
+        chain = await wait_for_chain(api, ledger, claimant)
         if tidied := _tidied(chain, record.case_digest):
             memory.forget_tries_before(tidied.number)
         elif chain.links:

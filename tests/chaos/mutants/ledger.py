@@ -46,9 +46,9 @@ def _no_nonce() -> None:
 
 
 def _settles_soon() -> None:
-    from dispute_provider._ledger import terms
+    from dispute_provider._ledger import timing
 
-    terms.LAPSES_AFTER = 20.0
+    timing.TAKEOVER_AFTER = 20.0
 
 
 def _settles_by_the_workers_clock() -> None:
@@ -103,7 +103,7 @@ def _no_settling_of_ends() -> None:
 
 
 def _unseen_ends_pass() -> None:
-    _stands_as("UNSEEN", "FREE")
+    _status_as("UNSEEN", "FREE")
 
 
 def _ours_unknown() -> None:
@@ -113,39 +113,39 @@ def _ours_unknown() -> None:
 
 
 def _taken_is_free() -> None:
-    _stands_as("TAKEN", "FREE")
+    _status_as("CLAIMED", "FREE")
 
 
 def _own_flight_ignored() -> None:
-    _stands_as("OURS", "OURS_LAPSED")
+    _status_as("OWN_IN_FLIGHT", "OWN_EXPIRED")
 
 
 def _ended_is_free() -> None:
-    _stands_as("ENDED", "FREE")
+    _status_as("ENDED", "FREE")
 
 
 def _settling_is_free() -> None:
-    _stands_as("SETTLING", "FREE")
+    _status_as("SETTLING", "FREE")
 
 
-def _stands_as(which: str, instead: str) -> None:
-    from dispute_provider._ledger.chain import Standing
-    from dispute_provider._workflow import turns
+def _status_as(which: str, instead: str) -> None:
+    from dispute_provider._ledger.chain import ChainStatus
+    from dispute_provider._workflow import waiting
     from dispute_provider._workflow.sending import final_call
 
-    original = final_call.standing
+    original = final_call.status_of
 
-    def standing(chain: Any, claimant: Any, age: float) -> Any:
+    def status_of(chain: Any, claimant: Any, age: float) -> Any:
         found = original(chain, claimant, age)
-        return Standing[instead] if found is Standing[which] else found
+        return ChainStatus[instead] if found is ChainStatus[which] else found
 
-    final_call.standing = turns.standing = standing
+    final_call.status_of = waiting.status_of = status_of
 
 
 def _releases_what_was_sent() -> None:
-    from dispute_provider._workflow.sending.outcome import Sent
+    from dispute_provider._workflow.sending.outcome import SendResult
 
-    Sent.never_left = property(lambda self: self.problem is not None)  # type: ignore[method-assign,assignment]
+    SendResult.is_unsent = property(lambda self: self.problem is not None)  # type: ignore[method-assign,assignment]
 
 
 def _links_by_connection() -> None:
@@ -202,21 +202,21 @@ def _held_ledger_ignored() -> None:
     from dispute_provider._ledger.ledger import DisputeLedger
     from dispute_provider._ledger.stores import LedgerError
 
-    original = DisputeLedger.look
+    original = DisputeLedger.read
 
-    async def look(self: Any) -> Any:
+    async def read(self: Any) -> Any:
         try:
             return await original(self)
         except LedgerError:
             return Chain()
 
-    DisputeLedger.look = look  # type: ignore[method-assign]
+    DisputeLedger.read = read  # type: ignore[method-assign]
 
 
 def _earlier_tries_forgotten() -> None:
-    from dispute_provider._workflow.sending import in_ledger, outcome
+    from dispute_provider._workflow.sending import ledger_ends, outcome
 
-    outcome.tried = in_ledger.tried = lambda chain, claimant: None
+    outcome.open_attempt = ledger_ends.open_attempt = lambda chain, claimant: None
 
 
 def _held_for_good() -> None:

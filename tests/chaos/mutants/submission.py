@@ -68,7 +68,7 @@ def _no_reading_back() -> None:
         state = State.REFUSED if isinstance(problem, ConflictError) else state
         return record.ended(state, f"as it was answered: {problem}", request_id)
 
-    final_call.read_back, ends.not_shown = do_not_look, believe
+    final_call.read_back, ends.unconfirmed_end = do_not_look, believe
 
 
 def _claims_ignored() -> None:
@@ -149,7 +149,7 @@ def _denials_believed() -> None:
     original = final_call.read_back
 
     async def read_back(api: Any, read: Any, shows: Any, looks: int | None = None) -> Any:
-        if looks == final_call._LOOKS_AFTER_DENIAL:
+        if looks == final_call._READS_AFTER_DENIAL:
             return None, None
         return await original(api, read, shows, looks)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Param
 
 from dispute_provider._cases.form import FormCase, form_params
-from dispute_provider._ledger import terms
+from dispute_provider._ledger import timing
 from dispute_provider._ledger.ledger import LinkClaim
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
@@ -26,9 +26,9 @@ from dispute_provider.operators.evidence import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-terms.WRITE_WITHIN, terms.READING_HOLDS, terms.RENEWED_AFTER = 4.0, 6.0, 2.0
-terms.SETTLES_AFTER = 15.0
-terms.LAPSES_AFTER = terms.WRITE_WITHIN + terms.SETTLES_AFTER + 1.0
+timing.WRITE_WITHIN, timing.MAX_READING_AGE, timing.RENEW_AFTER = 4.0, 6.0, 2.0
+timing.ARRIVES_WITHIN = 15.0
+timing.TAKEOVER_AFTER = timing.WRITE_WITHIN + timing.ARRIVES_WITHIN + 1.0
 
 
 class FreezingSubmitOperator(SubmitEvidenceOperator):
