@@ -153,8 +153,8 @@ def test_another_ledger_than_before(change, run, sandbox, monkeypatch, tmp_path)
             (tmp_path / "elsewhere").mkdir()
             (tmp_path / "elsewhere" / "ledger.json").write_text('{"id": "another"}')
         title = (
-            "The ledger is not the one that earlier tasks used: its folder was wiped or moved, "
-            "or each worker has one of its own"
+            "The ledger is not the one that earlier tasks used: its folder was deleted or moved, "
+            "or each worker has a separate one"
         )
         ROWS[title].check(run.submit(approved))
     assert submissions(sandbox, run) == 0
@@ -179,7 +179,7 @@ def test_a_dispute_that_another_task_keeps_working_on(run, sandbox, monkeypatch,
     monkeypatch.setattr(FolderStore, "now", lambda self: time.time())
     other.break_off(claimed)
     end = run.submit(approved)
-    ROWS["Another task is staging or submitting the dispute, and goes on for minutes"].check(end)
+    ROWS["Another task stages or submits the dispute for several minutes"].check(end)
     assert submissions(sandbox, run) == 0
 
 
