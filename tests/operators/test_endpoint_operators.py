@@ -305,7 +305,7 @@ class TestSubmittedOnce:
         sandbox.edit_dispute(dispute, case_type="inquiry", status="warning_needs_response")
         submit()
         sandbox.edit_dispute(dispute, case_type="chargeback", status="needs_response")
-        with pytest.raises(ConflictError, match="idempotency_key of its own") as refused:
+        with pytest.raises(ConflictError, match="new idempotency_key for each stage") as refused:
             submit()
         assert refused.value.request_id
         assert len(sandbox.dispute(dispute)["submissions"]) == 1

@@ -42,8 +42,8 @@ ANOTHERS = {
     "submitted-differs": "; another run of ours submitted it",
     "conceded": "; another run of ours conceded it",
     "unknown": "; another run of ours may have answered it",
-    "refused": "it is now under",
-    "already-submitted": "it is now under",
+    "refused": "its status is now under",
+    "already-submitted": "its status is now under",
 }
 
 
