@@ -172,8 +172,10 @@ class Episode:
     def _start_another(self, disputes: list[str], after: float = 0.0) -> None:
         """Start a run with other cases for some disputes, which waits for no other run."""
         scene = self.scene
-        cases = {each: scene.make_case(scene.cases[each]["provider"], each) for each in disputes}
-        scene.transcript.contested |= {*disputes}
+        cases = None
+        if not (scene.situation and scene.situation.second_has_same_case):
+            cases = {each: scene.make_case(scene.cases[each]["provider"], each) for each in disputes}
+            scene.transcript.contested |= {*disputes}
         run = self._start(disputes, after, hurried=True, cases=cases)
         self._hurried.append(asyncio.ensure_future(run))
 

@@ -195,7 +195,11 @@ class RandomFaults:
                 call.operation.startswith(each.operation) and re.search(each.sender, sender) is not None
             )
             is_meant &= not each.by_one or sender.startswith(f"{run}/")
-            if is_meant and (each.times is None or self._carried_out[each] < each.times):
+            if (
+                is_meant
+                and (each.fault().name != STALE or self.may_be_stale(call))
+                and (each.times is None or self._carried_out[each] < each.times)
+            ):
                 self._carried_out[each] += 1
                 self._spoilt.setdefault(each, run)
                 self._faults[self._subject] += 1

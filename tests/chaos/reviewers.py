@@ -104,6 +104,10 @@ def _hold(form: ShownForm, after: float) -> Reply:
     return Reply(after, ["Submit none" if form.multiple else "Hold for later"])
 
 
+def _approve_at_once(form: ShownForm, after: float) -> Reply:
+    return _approve(form, 0.1)
+
+
 def _late(form: ShownForm, after: float) -> Reply:
     return Reply(60 * _DAY, _yes(form, form.disputes))
 
@@ -125,6 +129,7 @@ def _concede_once(form: ShownForm, after: float) -> Reply:
 
 REPLIES: dict[str, Callable[[ShownForm, float], Reply]] = {
     "approve": _approve,
+    "approve at once": _approve_at_once,
     "hold": _hold,
     "late": _late,
     "without login": _without_login,

@@ -106,10 +106,11 @@ class Scene:
         crash, freeze = draw_crash(dice, rate), draw_freeze(dice, disruptions.freezes)
         if self.transcript.drawn["frozen"] >= _MOST_FREEZES:
             freeze = None
-        if self._first and task == "submit":
+        if self._first and self.situation and task.startswith(self.situation.first_task):
             freeze = self._first if isinstance(self._first, Freeze) else None
             crash = self._first if isinstance(self._first, Crash) else None
-            self._first = None
+            # A review has several workers; not all of them come to the point.
+            self._first = None if task == "submit" or self.transcript.crashes else self._first
         if disruptions.takeover and task == "submit" and not self._is_taken_over:
             crash, self._is_taken_over = Crash("after ledger"), True
         is_stray = dice.random() < disruptions.strays and bool(airflow.assets.get(LEDGER.uri))

@@ -19,6 +19,7 @@ class Situation:
     :param apis: at which it is played.
     :param runs: how many contest it at once.
     :param first: where the worker of the first submission is frozen or killed; ``nth`` 0 varies by seed.
+    :param first_task: the task whose worker that is.
     :param planned: faults of its requests.
     :param replies: what reviewers answer, one review after the other, the last one repeated: ``approve`` or
         ``hold``; empty, the default, draws it.
@@ -29,6 +30,7 @@ class Situation:
     :param follows: whether another run with another case starts when a worker dies at the submission.
     :param second_after: seconds after which another run with another case starts; None for none. All first
         runs submit after 7,200 seconds.
+    :param second_has_same_case: whether that run has the case of the first ones.
     :param is_inquiry: whether it is an inquiry that becomes a chargeback at that moment.
     :param has_texts: whether a colleague has filled in the case's fields, at Moov with the same text twice.
     :param is_automatic: whether Stripe submits at the due date by itself; the episode then lasts until then.
@@ -45,6 +47,7 @@ class Situation:
     apis: tuple[str, ...] = APIS
     runs: int = 1
     first: Freeze | Crash | None = None
+    first_task: str = "submit"
     planned: tuple[Planned, ...] = ()
     replies: tuple[str, ...] = ("approve",)
     tampering: float = 0.0
@@ -53,6 +56,7 @@ class Situation:
     clears: bool = False
     follows: bool = False
     second_after: float | None = None
+    second_has_same_case: bool = False
     is_inquiry: bool = False
     has_texts: bool = False
     is_automatic: bool = False

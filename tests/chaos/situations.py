@@ -9,7 +9,7 @@ from typing import Any
 from dispute_provider.sandbox._faults import Fault
 from tests.chaos.disruptions import Disruptions
 from tests.chaos.episode import Episode, Verdict, conclude
-from tests.chaos.faults import ODD, TWICE
+from tests.chaos.faults import ODD, STALE, TWICE
 from tests.chaos.planned import Planned
 from tests.chaos.site import Site
 from tests.chaos.situation import Situation
@@ -109,6 +109,20 @@ SITUATIONS = {
     "a colleague touches the dispute just before the submission": Situation(apis=_MOOV, gap=1.0),
     "a dispute is opened again": Situation(reopens=True),
     "an inquiry is answered and becomes a chargeback": Situation(is_inquiry=True, reopens=True),
+    "a form is answered after the evidence has changed": Situation(
+        first=Crash("before return"), first_task="review", disturbance=0.5
+    ),
+    "another run is approved on an old reading": Situation(
+        Disruptions(stale=1e-9),
+        apis=_MOOV,
+        second_after=7197.0,
+        second_has_same_case=True,
+        planned=tuple(
+            Planned(operation, "run1/1/(review|submit)", partial(Fault, "delay", name=STALE))
+            for operation in ("getDispute", "listDisputeEvidence")
+        ),
+        replies=("approve at once",),
+    ),
     "the due date passes between two tries": Situation(
         first=Crash("before final"), due_in=30_000.0, retry_delay=30_000.0
     ),
@@ -127,7 +141,7 @@ SITUATIONS = {
     "a colleague has uploaded the case's text twice": Situation(apis=_MOOV, has_texts=True),
     "Stripe submits by itself": Situation(apis=_STRIPE, is_automatic=True, replies=("hold",)),
     # Answers
-    "answers have odd fields": Situation(planned=_reading(partial(Fault, "delay", name=ODD), "/")),
+    "answers have odd fields": Situation(planned=_reading(partial(Fault, "delay", name=ODD), _SUBMITTED_BY)),
     "a submission is answered 504 after it was carried out": Situation(
         planned=_submission(_status(504, after=True))
     ),

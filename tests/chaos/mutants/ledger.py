@@ -255,7 +255,7 @@ SAFEGUARDS: dict[str, Safeguard] = {
         _no_mirror, "some submitters have another ledger"
     ),
     "a link's signature is not checked": Safeguard(_unsigned_links, "releases are forged"),
-    "ends are not written": Safeguard(_no_ends, "two runs at once"),
+    "ends are not written": Safeguard(_no_ends, "an end is unknown and the task is cleared"),
     "an unsettled end is taken for a settled one": Safeguard(
         _no_settling_of_ends, "an end is unknown while its request is in flight"
     ),
@@ -293,6 +293,6 @@ SAFEGUARDS: dict[str, Safeguard] = {
         _void_is_unsent, "keys are replaced after the holder has died"
     ),
     "a reading that contradicts the ledger is believed": Safeguard(
-        _unseen_reading_forgotten, "a dispute is opened again"
+        _unseen_reading_forgotten, "another run is approved on an old reading"
     ),
 }

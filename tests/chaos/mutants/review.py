@@ -99,7 +99,7 @@ SAFEGUARDS: dict[str, Safeguard] = {
         _nothing_taken_back, "an approval that was taken back is used"
     ),
     "the form's options do not name the digest": Safeguard(
-        _no_digest_in_the_form, "an answer names another digest"
+        _no_digest_in_the_form, "a form is answered after the evidence has changed"
     ),
     "a concession needs no second word": Safeguard(_conceded_at_a_word, "a concession is not confirmed"),
     "an answer without a login approves": Safeguard(_anybody_approves, "an answer has no login"),

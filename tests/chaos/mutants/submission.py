@@ -126,10 +126,10 @@ def _no_due_date() -> None:
 
 
 def _sent_for_each_record() -> None:
-    from dispute_provider._tasks import submitter
+    from dispute_provider._tasks import batch_submission
     from dispute_provider._tasks.dispute_groups import DisputeGroup
 
-    submitter.by_dispute = lambda records: [DisputeGroup([record]) for record in records]
+    batch_submission.by_dispute = lambda records: [DisputeGroup([record]) for record in records]
 
 
 def _resent_after_429() -> None:
