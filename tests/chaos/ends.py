@@ -113,7 +113,7 @@ class Ends:
         """Whether it was sent since it was approved, as it was approved, and by us."""
         dispute = record["dispute"]
         given = self.facts.approvals(completion.run, dispute)
-        if record.get("unverified"):
+        if record.get("unverified") or "; since then: " in record["reason"]:
             # What an earlier part of the run has sent, of which no more is known than that.
             given = [
                 one

@@ -107,6 +107,9 @@ SITUATIONS = {
     # Colleagues, issuers and due dates
     "a colleague touches the dispute between two tasks": Situation(disturbance=0.5),
     "a colleague touches the dispute just before the submission": Situation(apis=_MOOV, gap=1.0),
+    "another run answers the chargeback before the inquiry's task is tried again": Situation(
+        first=Crash("after final"), is_inquiry=True, retry_delay=300.0
+    ),
     "a dispute is opened again": Situation(reopens=True),
     "an inquiry is answered and becomes a chargeback": Situation(is_inquiry=True, reopens=True),
     "a form is answered after the evidence has changed": Situation(
