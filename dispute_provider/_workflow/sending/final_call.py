@@ -233,14 +233,28 @@ def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R
         # not show whether the call was sent.
         step = Step.EARLIER_TRY if reading is Reading.ANSWERED else Step.DAMAGED
     others = final if final and final.hash != seen.claimant.seen else None
+    own = seen.chain.end_of(seen.claimant)
+    if step is Step.ANSWERED and own is not None:
+        # Another task has the dispute now, but the answer may be that of the claimant's own call.
+        step = Step.ENDED_BEFORE
     if step is not Step.ENDED_BEFORE:
         return _ended(step, seen, last, others)
-    own = seen.chain.end_of(seen.claimant)
-    is_unsent = own is not None and own.state in ("refused", "already-submitted", "unknown")
-    if reading is Reading.ANSWERED and is_unsent and _is_done(others):
+    if reading is Reading.ANSWERED and _was_open(own, others):
         # Another link followed the claimant's own, so the dispute was still open when it was claimed.
         return _ended(Step.ANSWERED, seen, last, others)
     return _ended(step, seen, last, own)
+
+
+def _was_open(own: End | None, others: End | None) -> bool:
+    """Return whether a dispute was still open after a claimant's own call ended, as another call shows.
+
+    If it is unknown whether the claimant's call arrived, only a call at the same stage shows that.
+    """
+    if own is None or others is None or not _is_done(others):
+        return False
+    if own.state == "unknown":
+        return own.by.stage == others.by.stage
+    return own.state in ("refused", "already-submitted")
 
 
 def answered(before: Dispute, after: Dispute) -> bool:
