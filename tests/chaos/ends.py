@@ -88,7 +88,8 @@ class Ends:
         if state == "already-submitted" and not of_it and not self._was_answered(dispute):
             yield Finding(FALSE_END, dispute, f"{label}, but nobody submitted it")
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
-        if state == "already-submitted" and own and not self._others(completion, dispute):
+        others = self._others(completion, dispute) or self._twin_was_sent(completion, dispute)
+        if state == "already-submitted" and own and not others:
             yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
             yield Finding(FALSE_END, dispute, f"{label}, but it was not")
@@ -224,6 +225,8 @@ class Ends:
     def _has_excuse(self, completion: Completion, approval: Approval) -> bool:
         """Whether anybody or anything else touched the dispute or the run meanwhile."""
         dispute, run = approval.dispute, run_of(completion.run)
+        if self.transcript.two_ledgers and self._has_used_key(completion, dispute):
+            return True
         if any(at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed):
             # An edited ledger stays so until somebody has looked at it.
             return True
@@ -239,6 +242,13 @@ class Ends:
                 or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)
             )
             for entry in self.transcript.journal
+        )
+
+    def _has_used_key(self, completion: Completion, dispute: str) -> bool:
+        """Whether Stripe refused the key, which a deployment with another ledger had used before."""
+        return any(
+            record["dispute"] == dispute and "idempotency_error" in record["reason"]
+            for record in completion.records
         )
 
     def _receipts(self) -> Iterator[Finding]:
