@@ -257,6 +257,19 @@ def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> R
     return replace(record.seen(Snapshot(dispute, ())), digest=None)
 
 
+def with_current_kinds(record: Record) -> Record:
+    """Return a record of an earlier version with today's kinds of differences. Removed in 0.2.0."""
+    if all(difference.kind != "theirs" for difference in record.differences):
+        return record
+    return replace(
+        record,
+        differences=tuple(
+            replace(difference, kind="foreign") if difference.kind == "theirs" else difference
+            for difference in record.differences
+        ),
+    )
+
+
 def without_claims(record: Record, state: State, reason: str) -> Record:
     """Return only the printable names of a record with an invalid signature; the rest may be forged."""
     provider, connection, dispute = (

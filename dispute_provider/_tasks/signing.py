@@ -99,7 +99,7 @@ class Signer:
 
         :param remedy: what to do about a refused one.
         """
-        from dispute_provider._evidence.record import State, without_claims
+        from dispute_provider._evidence.record import State, with_current_kinds, without_claims
 
         for record in records:
             try:
@@ -108,7 +108,11 @@ class Signer:
                 yield without_claims(record, State.HELD, f"its record cannot be checked: {error}")
             else:
                 refused = f"{objection}; {remedy}"
-                yield without_claims(record, State.REFUSED, refused) if objection else record
+                yield (
+                    without_claims(record, State.REFUSED, refused)
+                    if objection
+                    else with_current_kinds(record)
+                )
 
     def _check(self, record: Record) -> Check:
         from dispute_provider._evidence.record import State

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, task
+from msgspec import to_builtins
+from msgspec.structs import replace
 from sweeping import load
 
+from dispute_provider import records_of
+from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.operators.evidence import (
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
@@ -193,6 +197,24 @@ def test_a_rejection_keeps_what_a_colleague_wrote_before_the_review(engine, sand
 
     [record] = records(engine, run)
     assert record["state"] == "rejected"
-    assert "left as it is: it has changed since it was staged" in record["reason"]
+    assert "was not put back, because it has changed since it was staged" in record["reason"]
     assert sandbox.dispute("du_1")["evidence"]["uncategorized_text"] == "A colleague's"
     assert sandbox.dispute("du_1")["object"]["intended_submission_method"] == "manual"
+
+
+def test_the_review_names_foreign_evidence_in_a_record_of_an_earlier_version(engine, sandbox, connection):
+    """Earlier versions called this kind of difference ``theirs``; their signatures remain valid."""
+    sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
+    [current] = records_of(staged(engine, connection))
+    former = replace(current, differences=tuple(replace(each, kind="theirs") for each in current.differences))
+    signed = Signer(STAGED).sign(former)
+    forms = []
+
+    def answer(form: dict[str, Any]) -> dict[str, Any]:
+        forms.append(form)
+        return choose("Submit")(form)
+
+    run = engine.run(load("dispute_review"), answer, conf={"staged": [to_builtins(signed)]})
+
+    assert "existing evidence, not from the case" in json.dumps(forms, default=str)
+    assert records(engine, run)[0]["state"] == "submitted"
