@@ -172,7 +172,7 @@ def test_an_edit_by_a_colleague_is_named(site: Site, stage_one: Stage) -> None:
     now = reading(site, "stage")
     assert now["match"] == "changed"
     assert now["headline"] == "The dispute has changed since the review. A submission would be refused."
-    assert now["facts"] == ["Changed since staging: Customer's name, How the refund policy was shown."]
+    assert now["facts"] == ["Changed since staging: Customer's name, Refund policy disclosure."]
     changed = {piece["name"] for piece in now["pieces"] if piece["changed"]}
     assert changed == {"customer_name", "refund_policy_disclosure"}
     assert now["digest"] != staged.record.digest
@@ -182,7 +182,7 @@ def test_what_is_gone_is_named(site: Site, stage_one: Stage) -> None:
     staged = stage_one({"customer_name": "Robin Larsen", "product_description": "Shoes"})
     site.returns("stage", staged.shown)
     staged.edit(product_description="")
-    assert reading(site, "stage")["facts"] == ["Removed since staging: What was sold."]
+    assert reading(site, "stage")["facts"] == ["Removed since staging: Product description."]
 
 
 def test_of_a_record_that_does_not_say_what_it_staged_no_piece_is_accused(

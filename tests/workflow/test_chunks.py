@@ -51,9 +51,9 @@ def test_concurrent_chunks_submit_each_dispute_once(
     without = [each for each in requests if each is not sent]
     assert any("submitted 0 times" in each for each in mistakes(batch.disputes, without, held))
     swapped = [replace(each, dispute="another") if each is text else each for each in requests]
-    assert any("evidence of another" in each for each in mistakes(batch.disputes, swapped, held))
+    assert any("the evidence of another dispute" in each for each in mistakes(batch.disputes, swapped, held))
     assert len(mistakes(batch.disputes, requests, held[1:])) == 1
-    assert any("none of ours" in each for each in mistakes({}, requests, held))
+    assert any("not part of this run" in each for each in mistakes({}, requests, held))
 
 
 def test_the_rate_is_that_of_the_busiest_second():

@@ -248,11 +248,11 @@ def test_no_text_ends_its_code_fence(text):
 def test_a_text_in_line_with_its_name_keeps_every_space_and_cannot_leave_its_backticks(text):
     held = snapshot("du_1", text=text)
     body = review.form([record(held)], {"du_1": held}).body
-    row = next((line for line in body.split("\n") if line.startswith("| Anything else | `")), None)
+    row = next((line for line in body.split("\n") if line.startswith("| Additional information | `")), None)
     if row is None:
         assert markdown.fenced(text) in body
         return
-    inside = row.removeprefix("| Anything else | `").removesuffix("` |")
+    inside = row.removeprefix("| Additional information | `").removesuffix("` |")
     assert inside == markdown.one_line(text), "all of it, on one line"
     assert not re.search(r"[`|]|  |^ | $", inside)
 

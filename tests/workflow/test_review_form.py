@@ -91,7 +91,7 @@ def test_the_form_shows_missing_evidence_and_used_limits():
 def test_a_text_shows_its_share_of_the_limit():
     text = "Signed for by the customer. 😀\n" * 9
     held = replace(snapshot("du_1"), evidence=(Evidence("uncategorized_text", text=text),))
-    assert f"**Anything else** · {31 * 9} of 20,000 characters" in body(held)
+    assert f"**Additional information** · {31 * 9} of 20,000 characters" in body(held)
 
 
 def test_every_piece_of_evidence_shows_its_author():

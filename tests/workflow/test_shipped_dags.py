@@ -104,7 +104,7 @@ def test_two_sweeps_that_overlap_open_one_review(sweep, sandbox, cases, monkeypa
 
     sandbox.create_dispute(api="stripe", id="du_overlap")
     write_case(cases, "du_overlap")
-    monkeypatch.setattr(operators, "_memory", lambda context, conn_id: {})
+    monkeypatch.setattr(operators, "load", lambda context, key, **parts: {})
 
     first, second = sweep.run(), sweep.run()
 

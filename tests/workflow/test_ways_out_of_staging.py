@@ -196,7 +196,7 @@ class TestBehindAProxy:
         ("title", "status", "login", "words"),
         [
             ("The proxy is down", 503, "ana:secret@", "cannot connect to"),
-            ("The proxy requires a user and password", 200, "", "asks for another user and password"),
+            ("The proxy requires a user and password", 200, "", "requires a valid user and password"),
             ("The proxy requires a user and password", 403, "ana:secret@", "refuses connections to"),
         ],
     )
