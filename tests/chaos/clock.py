@@ -27,6 +27,7 @@ from dispute_provider.sandbox._clock import Clock
 T = TypeVar("T")
 EPOCH = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
 _MOST_TURNS = 60_000
+_SHORTEST = 1e-10
 
 
 class HangError(Exception):
@@ -46,7 +47,8 @@ class _Selector(selectors.BaseSelector):
             raise HangError("everything waits, nothing will happen")
         if self.turns > _MOST_TURNS:
             raise HangError(f"{_MOST_TURNS:,} turns of the loop were not enough")
-        self.now += max(timeout, 0.0)
+        # Each turn takes a little time, or a wait that is too short to be added to the clock would never end.
+        self.now += max(timeout, _SHORTEST)
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -120,7 +122,7 @@ def now() -> float:
 
 def boot_time() -> float:
     """Seconds that only grow, whatever a clock is set to."""
-    return now() - EPOCH
+    return _running.time() if _running else 0.0
 
 
 def wall_time() -> float:

@@ -29,6 +29,8 @@ NAMED_ENDS = {
 }  # fmt: skip
 # So many seconds after a worker was killed, what it had sent may still be carried out.
 _LATEST = 180.0
+# Seconds after a request has arrived until the sandbox carries it out, at most.
+_LATENCY = 1.5
 # A record that cannot be checked may not be ended by what the ledger says; its reason names it.
 _SUBMITTED_BEFORE = ("has submitted its", "the ledger has a final call for it")
 _SAYS_SENT = {"submitted", "submitted-differs"}
@@ -225,18 +227,22 @@ class Ends:
     def _has_excuse(self, completion: Completion, approval: Approval) -> bool:
         """Whether anybody or anything else touched the dispute or the run meanwhile."""
         dispute, run = approval.dispute, run_of(completion.run)
+        disputes = {dispute}
+        if any(r["dispute"] == dispute and "not in this form" in r["reason"] for r in completion.records):
+            # An answer chooses from a form, which changes with any of its disputes.
+            disputes |= {*self.transcript.given[run]}
         if self.transcript.two_ledgers and self._has_used_key(completion, dispute):
             return True
         if any(at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed):
             # An edited ledger stays so until somebody has looked at it.
             return True
         if any(
-            approval.shown.at <= at <= completion.at and which in (dispute, run, "*")
+            approval.shown.at <= at <= completion.at and which in (*disputes, run, "*")
             for at, which, _ in self.transcript.disturbed
         ):
             return True
         return any(
-            approval.shown.at - (_LATEST if entry["fault"] else 0.0) <= entry["time"] <= completion.at
+            approval.shown.at - (_LATEST if entry["fault"] else _LATENCY) <= entry["time"] <= completion.at
             and (
                 (_is_harm(entry) and entry["dispute"] in (dispute, None))
                 or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)

@@ -10,7 +10,8 @@
 ``hangs``: an episode that does not come to its end.
 
 Counted apart, for nothing prevents them: ``moov_window``, a worker frozen between its last check and the
-write; ``moov_no_common_ledger``, two deployments with a ledger each.
+write; ``moov_no_common_ledger``, two deployments with a ledger each; ``stripe_no_common_ledger``, the same,
+where the submission of one stage arrives at the next one, which has another idempotency key.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tests.chaos.facts import (
     LOST,
     MOOV_WINDOW,
     NO_COMMON_LEDGER,
+    STRIPE_NO_COMMON_LEDGER,
     UNAPPROVED,
     Facts,
     Finding,
@@ -89,10 +91,19 @@ class _Judge:
         :param final: whether only a frozen submission explains it; otherwise a frozen upload does, too.
         """
         if self.transcript.disputes[dispute]["api"] != "moov":
-            return kind
+            is_late = final and self.transcript.two_ledgers and self._moved_in_flight(dispute)
+            return STRIPE_NO_COMMON_LEDGER if is_late else kind
         if self.facts.was_frozen(dispute, until, final=final):
             return MOOV_WINDOW
         return NO_COMMON_LEDGER if self.transcript.two_ledgers else kind
+
+    def _moved_in_flight(self, dispute: str) -> bool:
+        """Whether a dispute went on to its next stage while a submission of ours was in flight."""
+        return any(
+            submission.dispute == dispute and submission.sent <= opening.at <= submission.time
+            for submission in self.facts.ours
+            for opening in self.transcript.openings.get(dispute, ())
+        )
 
     def _approved(self, submission: Submission) -> Iterator[Finding]:
         given = self.facts.approvals(submission.run, submission.dispute)
@@ -161,7 +172,7 @@ class _Judge:
                     and end.run != run_of(sender)
                     and end.at < sent - _SENT_WITHIN
                     and given
-                    and all(approval.shown.at < end.at for approval in given)
+                    and all(approval.at < end.at for approval in given)
                 ):
                     problem = f"{sender}: sent, approved before a call of {end.run} ended {end.state}"
                     yield Finding(UNAPPROVED, dispute, problem)
@@ -240,7 +251,8 @@ class _Judge:
     def _replaced(self) -> Iterator[Finding]:
         """Some record says which of a colleague's texts was replaced, whatever happens on the way.
 
-        A task whose dispute has closed before it could return such a record has staged nothing.
+        A task whose dispute has closed before it could return such a record has staged nothing. A purge of
+        the state stores deletes the note of what was replaced.
         """
         last = {(each.dispute, each.name): each for each in self.transcript.replaced}
         stagings = [
@@ -257,7 +269,8 @@ class _Judge:
                 at >= each.at and (task, record["dispute"]) == (each.task, dispute)
                 for at, task, record in stagings
             )
-            if was_staged and (dispute, name) not in reported:
+            was_purged = any(at >= each.at and what == "purged" for at, _, what in self.transcript.disturbed)
+            if was_staged and not was_purged and (dispute, name) not in reported:
                 problem = f"{each.task[0]}: {name} of a colleague was replaced, and no record says so"
                 yield Finding(LOST, dispute, problem)
 
@@ -287,11 +300,14 @@ class _Judge:
                 piece = (item["evidenceType"], item_of(item))
                 ours[piece] += 1
                 texts |= {piece} if "text" in item else set()
+        # Also an upload whose worker was frozen between its check and the write arrives late.
+        was_frozen = self.facts.was_frozen(dispute, inf, final=False)
         for piece, count in ours.items():
             if piece in texts and self._is_named_after_purge(dispute, piece):
                 continue
+            kind = MOOV_WINDOW if piece in texts and was_frozen else DUPLICATE
             for _ in range(count - max(1, self.transcript.wanted[dispute][piece])):
-                yield Finding(DUPLICATE, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
+                yield Finding(kind, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
 
     def _is_named_after_purge(self, dispute: str, piece: Piece) -> bool:
         """Return whether a staging after a purge of the state stores has named a second copy of a text.

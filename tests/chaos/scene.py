@@ -70,7 +70,8 @@ class Scene:
             self._after_work,
             self._shown_before,
             self._replicas.may_answer,
-            self.disruptions.stale,
+            # Of two readings for two records of one dispute, nothing shows which one a form is made of.
+            0.0 if self.mood.twins else self.disruptions.stale,
             self.disruptions.stored_500s,
             situation.planned if situation else (),
         )

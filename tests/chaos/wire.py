@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from dispute_provider.sandbox._app import SandboxApp
 from dispute_provider.sandbox._server import _Protocol, server
-from tests.chaos.clock import EPOCH, now, without_context
+from tests.chaos.clock import boot_time, without_context
 from tests.chaos.worker import WorkersTransport
 
 _ADDRESS = ("127.0.0.1", 1)
@@ -131,5 +131,5 @@ class Wire:
         from dispute_provider._transport.client import Client
         from dispute_provider._transport.http import HttpTransport
 
-        Client.clock = staticmethod(lambda: now() - EPOCH)
+        Client.clock = staticmethod(boot_time)
         Client.transport = lambda settings: WorkersTransport(HttpTransport(settings, _Connector(self)))
