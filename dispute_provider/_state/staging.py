@@ -70,6 +70,7 @@ class StagingMemory:
         self._save_at = _MARKS_PER_WRITE
         self._own = REPLACED.store(context)
         self._replaced: dict[str, Any] = _pages(self._own)
+        self._is_retry = context["ti"].try_number > 1
         self._replacing: dict[str, Any] = {}
         self._context = context
         self._replacing_key = REPLACING.name(provider=provider)
@@ -133,6 +134,10 @@ class StagingMemory:
         stored = self._replaced.get(dispute)
         if stored is None and (self._others_replace or marks - self.marks(dispute)):
             stored = self._shared.get(self._replacement_key(dispute))
+        if stored is None and self._is_retry:
+            # A try that was taken for dead may have moved it to the task's own store since this one began.
+            self._replaced = _pages(self._own)
+            stored = self._replaced.get(dispute)
         return Replacement.read(stored)
 
     def note(self, dispute: str, replacement: Replacement) -> None:

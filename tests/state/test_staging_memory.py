@@ -10,17 +10,35 @@ from typing import Any
 from state_stores import StateStore
 
 from dispute_provider._evidence.record import Record, State
+from dispute_provider._evidence.replacing import Replacement
 from dispute_provider._state.staging import UPLOADS, StagingMemory
 
 
-def opened(store: StateStore, provider: str = "moov", own: StateStore | None = None) -> StagingMemory:
+def opened(
+    store: StateStore, provider: str = "moov", own: StateStore | None = None, try_number: int = 1
+) -> StagingMemory:
     context: Any = {
         "asset_state_store": {UPLOADS: store},
         "task_state_store": StateStore() if own is None else own,
         "dag_run": SimpleNamespace(dag_id="contest", run_id="run"),
-        "ti": SimpleNamespace(task_id="stage", map_index=-1),
+        "ti": SimpleNamespace(task_id="stage", map_index=-1, try_number=try_number),
     }
     return StagingMemory(context, provider)
+
+
+def test_a_replacement_is_found_that_a_try_taken_for_dead_moved_meanwhile() -> None:
+    store, own = StateStore(), StateStore()
+    frozen = opened(store, "stripe", own)
+    following = opened(store, "stripe", own, try_number=2)
+    replacement = Replacement(stage="chargeback", submissions=0, earlier="0" * 64)
+    frozen.note("dispute", replacement)
+    frozen.remember("dispute", frozenset({"ours"}))
+    frozen.finish()
+
+    found = following.replacement("dispute", frozenset({"ours"}))
+
+    assert found is not None
+    assert found.earlier == replacement.earlier
 
 
 def ended(dispute: str, state: State = State.STAGED) -> Record:
