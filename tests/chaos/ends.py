@@ -90,7 +90,9 @@ class Ends:
         if state == "already-submitted" and not of_it and not self._was_answered(dispute):
             yield Finding(FALSE_END, dispute, f"{label}, but nobody submitted it")
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
-        others = self._others(completion, dispute) or self._twin_was_sent(completion, dispute)
+        # A record whose approval was withdrawn is already submitted by another record of the same run.
+        is_void = "; since then: " in record["reason"]
+        others = self._others(completion, dispute) or (is_void and self._twin_was_sent(completion, dispute))
         if state == "already-submitted" and own and not others:
             yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
