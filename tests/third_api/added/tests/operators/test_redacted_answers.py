@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 import structlog
@@ -125,9 +128,11 @@ def requested(operation: Operation, arguments: dict[str, Any]) -> Any:
 def seen(api: Api, connect: Connect, work: Callable[[], Any]) -> tuple[str, bool]:
     """What a task returns, or the text of its error with those behind it; and whether it succeeded.
 
-    Each has an address of its own, and so a ledger without earlier calls.
+    An earlier server may have had the same address, so the ledger's chains of that address are removed.
     """
     with Peer(api) as peer:
+        host = quote(urlsplit(peer.url).netloc, safe="")
+        shutil.rmtree(Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", host), ignore_errors=True)
         connect(api.operation.api, host=peer.url)
         try:
             return json.dumps(work()), True
