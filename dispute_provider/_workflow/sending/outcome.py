@@ -27,7 +27,7 @@ class Observation(Generic[R]):
     """The dispute and its chain at one moment.
 
     :param age: seconds since the last claim that may have a request in flight.
-    :param status: how the chain status to the claimant.
+    :param status: the status of the chain for the claimant.
     :param read_at: when the reading began, by the ledger's clock.
     :param found: the reading; None if the dispute could not be read.
     :param read_error: why it could not be read; None if it could.
