@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider._contracts import contract
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 from dispute_provider.sandbox._objects.stripe import FILES, StripeCharge, StripeDispute
 
 KEY = "sk_test_benchmark"
@@ -47,8 +47,8 @@ class Calls:
     def of(cls, dispute: str) -> Calls:
         stripe = contract.load("stripe")
         return cls(
-            stripe.request("GetDisputesDispute", dispute=dispute, expand=EXPAND),
-            stripe.request("PostDisputesDispute", dispute=dispute, evidence=EVIDENCE, submit=False),
+            Request.of(stripe["GetDisputesDispute"], dispute=dispute, expand=EXPAND),
+            Request.of(stripe["PostDisputesDispute"], dispute=dispute, evidence=EVIDENCE, submit=False),
         )
 
 

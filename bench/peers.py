@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from bench.bodies import EVIDENCE, EXPAND, KEY, Calls
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 
 Work = Callable[[], None]
 Way = Callable[[str, list[str]], Work]

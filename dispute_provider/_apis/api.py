@@ -12,7 +12,7 @@ from dispute_provider._apis.connection import Connection, refuse
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.answers import Answer, Complaint
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 from dispute_provider._contracts.validation import violations
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.merging import Merged
@@ -284,7 +284,7 @@ class Api(abc.ABC):
         :raises InvalidRequestError: with every violation.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
-        return self.contract.request(operation_id, **self.complete(operation_id, given, account))
+        return Request.of(self.contract[operation_id], **self.complete(operation_id, given, account))
 
     async def send(self, request: Request) -> Answer:
         """Authenticate and send a request, with an OAuth token if the connection uses one.

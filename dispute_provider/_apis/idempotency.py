@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from dispute_provider._contracts.contract import Request
 from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.request import Request
 from dispute_provider._evidence.case import dispute_id
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
 

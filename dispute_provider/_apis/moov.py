@@ -23,6 +23,7 @@ from dispute_provider._apis.moov_dispute import dashboard_url, dispute_of
 from dispute_provider._apis.moov_evidence import copies_among, evidence_of
 from dispute_provider._contracts.answers import Answer, Complaint
 from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.request import Request
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.merging import Merged, Piece
 from dispute_provider._evidence.record import Record
@@ -124,7 +125,7 @@ class MoovApi(Api):
 
         :raises ConnectionConfigError: if the account is in another mode than the connection.
         """
-        request = self.contract.request("getAccount", **self.own_arguments("getAccount", None))
+        request = Request.of(self.contract["getAccount"], **self.own_arguments("getAccount", None))
         try:
             answer = await self.client.send(request, self.settings.authorization)
         except PermissionDeniedError:
@@ -144,8 +145,8 @@ class MoovApi(Api):
 
     async def mint(self) -> BearerToken:
         scopes = [f"/accounts/{self.account}/transfers.{right}" for right in ("read", "write")]
-        request = self.contract.request(
-            "createAccessToken",
+        request = Request.of(
+            self.contract["createAccessToken"],
             grant_type="client_credentials",
             scope=" ".join(scopes),
             **self.own_arguments("createAccessToken", None),

@@ -24,9 +24,9 @@ from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._apis.stripe_charges import unmet_by
 from dispute_provider._apis.stripe_compelling import TITLE, claim_of, standing
 from dispute_provider._contracts.answers import Answer, Complaint, word
-from dispute_provider._contracts.contract import Request
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.evidence_fields import lists
+from dispute_provider._contracts.request import Request
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.merging import Merged

@@ -10,8 +10,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from dispute_provider._contracts.contract import Contract, Request
+from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.evidence_fields import SEPARATOR
+from dispute_provider._contracts.request import Request
 from dispute_provider._evidence.case import Case
 from dispute_provider.exceptions import InvalidRequestError, Violation
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dispute_provider._contracts.contract import Operation, Request, encode
+from dispute_provider._contracts.contract import Operation
 from dispute_provider._contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider._contracts.redaction import SECRET, redacted_arguments
+from dispute_provider._contracts.request import Request, encode
 from dispute_provider._explain.wording import curl, form_lines, python_call
 from dispute_provider.exceptions import Violation
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
-from dispute_provider._contracts.contract import Operation, Request, encode
+from dispute_provider._contracts.contract import Operation
 from dispute_provider._contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.request import Request, encode
 
 GENERIC = "dispute_provider.operators.call.CallOperator"
 """The operator for any operation."""

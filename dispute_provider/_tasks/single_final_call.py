@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider._contracts.answers import Answer
-    from dispute_provider._contracts.contract import Request
+    from dispute_provider._contracts.request import Request
     from dispute_provider.hooks._base import DisputeHook
 
 

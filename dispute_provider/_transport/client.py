@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 
 from dispute_provider import __version__
 from dispute_provider._contracts.answers import Answer, ReadError, read_answer, unexplained, unreadable
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 from dispute_provider._transport import timeouts
 from dispute_provider._transport.claim import WriteClaim
 from dispute_provider._transport.connection_settings import ConnectionSettings

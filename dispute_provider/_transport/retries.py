@@ -9,7 +9,7 @@ from tenacity import RetryCallState, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
 from dispute_provider._contracts.answers import Answer
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 from dispute_provider.exceptions import (
     AmbiguousError,
     ApiError,

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
 
     from dispute_provider._contracts.answers import Answer
-    from dispute_provider._contracts.contract import Operation, Request
+    from dispute_provider._contracts.contract import Operation
     from dispute_provider._contracts.encoding import FilePart
+    from dispute_provider._contracts.request import Request
     from dispute_provider.hooks._base import DisputeHook
 
 T = TypeVar("T")

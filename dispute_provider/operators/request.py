@@ -111,6 +111,7 @@ class RequestOperator(BaseOperator):
 
         from dispute_provider._apis.idempotency import with_own_key
         from dispute_provider._contracts.redaction import SECRET
+        from dispute_provider._contracts.request import Request
         from dispute_provider._explain.preview import preview
         from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
 
@@ -132,7 +133,7 @@ class RequestOperator(BaseOperator):
         except (DisputeError, AirflowException) as error:
             violations.append(Violation("/conn_id", str(error), "correct the connection"))
         try:
-            request = operation.contract.request(operation.id, **arguments)
+            request = Request.of(operation, **arguments)
             arguments = dict(with_own_key(conn_id, request).arguments)
         except InvalidRequestError as error:
             named = {violation.pointer for violation in violations}

@@ -19,9 +19,10 @@ from dispute_provider._apis.api import Api, Listing
 from dispute_provider._apis.moov import MoovApi
 from dispute_provider._apis.stripe import StripeApi
 from dispute_provider._contracts.answers import Answer, read_answer, redact
-from dispute_provider._contracts.contract import Operation, Request, encode, load
+from dispute_provider._contracts.contract import Operation, load
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.headers import retry_after_seconds
+from dispute_provider._contracts.request import Request, encode
 from dispute_provider._evidence.snapshot import Dispute, Snapshot
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import AmbiguousError, ApiError, DisputeError, ServerError
@@ -298,5 +299,6 @@ def test_messages_do_not_quote_sent_texts(texts: list[str], before: str, spellin
 
 def test_an_answer_shows_neither_its_data_nor_what_was_sent() -> None:
     answer = Answer(200, "req_1", {"evidence": {"customer_name": "Zoë"}})
-    request = load("stripe").request("PostDisputesDispute", dispute="dp_1", evidence={"customer_name": "Zoë"})
+    operation = load("stripe")["PostDisputesDispute"]
+    request = Request.of(operation, dispute="dp_1", evidence={"customer_name": "Zoë"})
     assert "Zoë" not in f"{answer!r} {request!r} {request.operation!r}"

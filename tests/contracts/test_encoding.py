@@ -14,8 +14,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from requests import Request as PlainRequest
 
-from dispute_provider._contracts.contract import encode, load
+from dispute_provider._contracts.contract import load
 from dispute_provider._contracts.encoding import FilePart, multipart_encode
+from dispute_provider._contracts.request import Request, encode
 from dispute_provider.exceptions import InvalidRequestError
 from dispute_provider.sandbox import MOOV_ACCOUNT
 
@@ -141,7 +142,7 @@ def expected(value: Any) -> Any:
 def test_stripes_form_is_what_the_official_client_sends(
     recorder: Recorder, arguments: dict[str, Any]
 ) -> None:
-    ours = CONTRACT.request("PostDisputesDispute", dispute="dp_1", **arguments)
+    ours = Request.of(CONTRACT["PostDisputesDispute"], dispute="dp_1", **arguments)
     client = stripe.StripeClient("sk_test_x", http_client=recorder)
     client.v1.disputes.update("dp_1", arguments)  # type: ignore[arg-type]  # generated, so no TypedDict
     method, url, form = recorder.sent
@@ -153,8 +154,8 @@ def test_stripes_form_is_what_the_official_client_sends(
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(words=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
 def test_moovs_json_contains_the_text_unchanged(words: str) -> None:
-    request = load("moov").request(
-        "uploadDisputeEvidenceText",
+    request = Request.of(
+        load("moov")["uploadDisputeEvidenceText"],
         accountID=MOOV_ACCOUNT,
         disputeID=CASE_ID,
         evidenceType="other",
@@ -168,7 +169,7 @@ def test_moovs_json_contains_the_text_unchanged(words: str) -> None:
 @given(content=st.binary(max_size=400), stem=st.from_regex(r"[A-Za-z0-9._-]{1,60}", fullmatch=True))
 def test_a_file_is_sent_unchanged(content: bytes, stem: str) -> None:
     part = FilePart(f"{stem}.pdf", content + b"\r\n--\r\n", "application/pdf")
-    request = CONTRACT.request("PostFiles", purpose="dispute_evidence", file=part)
+    request = Request.of(CONTRACT["PostFiles"], purpose="dispute_evidence", file=part)
     assert request.body is not None
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + request.body)
@@ -205,7 +206,7 @@ def test_any_id_is_one_segment_of_the_path(identifier: str) -> None:
     assert not {"/", "?", "#", " ", "\r", "\n"} & {*segment}
     assert unquote(segment) == identifier
     try:
-        CONTRACT.request("GetDisputesDispute", dispute=identifier)
+        Request.of(CONTRACT["GetDisputesDispute"], dispute=identifier)
     except InvalidRequestError:
         return
     assert identifier not in (".", "..")
@@ -217,8 +218,8 @@ def test_any_id_is_one_segment_of_the_path(identifier: str) -> None:
 def test_both_http_clients_send_the_same_path(identifier: str, last: str) -> None:
     """Each of them spells addresses anew in its own way."""
     try:
-        one = CONTRACT.request("GetDisputesDispute", dispute=identifier, expand=["charge"])
-        many = CONTRACT.request("GetDisputes", starting_after=last, limit=100.0)
+        one = Request.of(CONTRACT["GetDisputesDispute"], dispute=identifier, expand=["charge"])
+        many = Request.of(CONTRACT["GetDisputes"], starting_after=last, limit=100.0)
     except InvalidRequestError:
         assume(False)
     for request in (one, many):
@@ -232,13 +233,16 @@ def test_both_http_clients_send_the_same_path(identifier: str, last: str) -> Non
 
 
 def test_lists_are_joined_with_commas() -> None:
-    request = load("moov").request("listDisputes", accountID=MOOV_ACCOUNT, disputeIDs=[CASE_ID, MOOV_ACCOUNT])
+    request = Request.of(
+        load("moov")["listDisputes"], accountID=MOOV_ACCOUNT, disputeIDs=[CASE_ID, MOOV_ACCOUNT]
+    )
     assert request.path.endswith(f"?disputeIDs={quote_plus(f'{CASE_ID},{MOOV_ACCOUNT}')}")
 
 
 def test_omitted_arguments_are_not_sent() -> None:
-    request = CONTRACT.request("PostDisputesDispute", dispute="dp_1", evidence=None, submit=None)
+    request = Request.of(CONTRACT["PostDisputesDispute"], dispute="dp_1", evidence=None, submit=None)
     assert request.body == b""
     assert (
-        load("moov").request("submitDisputeEvidence", accountID=MOOV_ACCOUNT, disputeID=CASE_ID).body is None
+        Request.of(load("moov")["submitDisputeEvidence"], accountID=MOOV_ACCOUNT, disputeID=CASE_ID).body
+        is None
     )

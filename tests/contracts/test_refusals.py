@@ -9,6 +9,7 @@ from support import Connect
 
 from dispute_provider._contracts.contract import load
 from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.request import Request
 from dispute_provider.exceptions import ConnectionConfigError, DisputeError, InvalidRequestError
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
@@ -291,4 +292,4 @@ def test_values_at_their_limits_are_encoded(api: str) -> None:
         ],
     }
     for operation, arguments in good[api]:
-        assert load(api).request(operation, **arguments).path.startswith("/")
+        assert Request.of(load(api)[operation], **arguments).path.startswith("/")

@@ -16,6 +16,7 @@ import pytest
 from intercepting import Authority, Interceptor
 
 from dispute_provider._contracts import contract
+from dispute_provider._contracts.request import Request
 from dispute_provider._transport.claim import NotClaimedError
 from dispute_provider._transport.client import Client
 from dispute_provider._transport.connection_settings import ConnectionSettings
@@ -195,7 +196,7 @@ class Claim:
         return [what for what, _ in self.asked]
 
 
-_FINAL = contract.load("moov").request("submitDisputeEvidence", accountID=_ID, disputeID=_ID)
+_FINAL = Request.of(contract.load("moov")["submitDisputeEvidence"], accountID=_ID, disputeID=_ID)
 
 
 async def _sent(client: Client, claim: Claim) -> Any:

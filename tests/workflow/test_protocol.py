@@ -14,7 +14,7 @@ from support import pass_time
 
 from dispute_provider._apis.api import Api
 from dispute_provider._contracts.answers import Answer
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.record import Record, State

@@ -13,8 +13,8 @@ from flows import contest
 from running import run
 from support import forget_chains, pass_time
 
-from dispute_provider._contracts.contract import Request
 from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.request import Request
 from dispute_provider._transport import timeouts
 from dispute_provider._transport.client import Client
 from dispute_provider._transport.transport import HttpRequest

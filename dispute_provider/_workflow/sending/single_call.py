@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dispute_provider._apis import idempotency
 from dispute_provider._apis.api import Api
 from dispute_provider._contracts.answers import Answer
-from dispute_provider._contracts.contract import Request
+from dispute_provider._contracts.request import Request
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
 from dispute_provider._ledger import timing
