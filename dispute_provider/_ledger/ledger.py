@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from dispute_provider._evidence.snapshot import canonical_json
 from dispute_provider._ledger import timing
-from dispute_provider._ledger.chain import (
-    Chain,
-    Claim,
-    Claimant,
-    End,
-    EntryKind,
-    Link,
-    Place,
-    Trust,
-    hash_of,
-)
+from dispute_provider._ledger.chain import Chain, Claimant, EntryKind, Place
+from dispute_provider._ledger.entries import ChainFiles, LedgerSigner, encode_entry, entry_path
 from dispute_provider._ledger.stores import LedgerError, LedgerStore
 from dispute_provider._ledger.threads import in_thread
 from dispute_provider._transport.claim import NotClaimedError
 
 T = TypeVar("T")
-
-
-class LedgerSigner(Protocol):
-    """Signs the files of a chain and checks their signatures."""
-
-    def sign(self, content: bytes) -> str:
-        """Return a signature that contains the id of its key."""
-
-    def check(self, content: bytes, signature: str) -> Trust:
-        """Check the signature of a file's content."""
 
 
 def boot_time() -> float:
@@ -66,61 +45,10 @@ class DisputeLedger:
 
         :raises LedgerError: if the store cannot be read.
         """
-        files = await self._read(lambda: self._store.list(self._folder))
-        links: dict[int, dict[int, float]] = {}
-        for path, created in files.items():
-            number, _, entry = path.removeprefix(f"{self._folder}/").partition("/")
-            if number.isdecimal() and entry.isdecimal():
-                links.setdefault(int(number), {})[int(entry)] = created
-        wanted = [
-            self._path(number, entry)
-            for number, entries in links.items()
-            for entry in (entries if number == max(links) else (max(entries),))
-        ]
+        files = ChainFiles(self._folder, await self._read(lambda: self._store.list(self._folder)))
+        wanted = files.wanted
         contents = await self._read(lambda: self._store.read(wanted)) if wanted else {}
-        return Chain(tuple(self._link(number, links[number], contents) for number in sorted(links)))
-
-    def _path(self, link: int, entry: int) -> str:
-        return f"{self._folder}/{link}/{entry}"
-
-    def _link(self, number: int, entries: Mapping[int, float], contents: Mapping[str, bytes]) -> Link:
-        claims: list[Claim] = []
-        released: set[int] = set()
-        for entry, created in sorted(entries.items()):
-            path = self._path(number, entry)
-            if path not in contents:
-                # Only the last entry of an earlier link is read.
-                continue
-            facts, trust = self._open(path, contents[path])
-            what, by = facts.get("what"), _claimant(facts)
-            if what == EntryKind.END and by:
-                return Link(number, (), end=_end(facts, by, trust, created, hash_of(contents[path])))
-            if what == EntryKind.RELEASE and trust is Trust.GOOD and claims:
-                first = facts.get("first", claims[-1].number)
-                released.update(claim.number for claim in claims if claim.number >= first)
-            else:
-                # An entry that cannot be used still occupies its number and locks the dispute.
-                before = facts.get("before") if trust is Trust.GOOD else None
-                by = by if what == EntryKind.CLAIM else None
-                claims.append(Claim(entry, by, trust, created, before or {}))
-        if not claims:
-            # A release without a claim, or a missing file, means that the folder was changed by hand.
-            claims = [Claim(max(entries), None, Trust.BAD, max(entries.values()))]
-        return Link(number, tuple(claims), frozenset(released))
-
-    def _open(self, path: str, content: bytes) -> tuple[dict[str, Any], Trust]:
-        """Return the facts in a file, and whether its signature holds.
-
-        A writer that was killed may leave an empty file, which does not show who created it.
-        """
-        if not content:
-            return {}, Trust.UNKNOWN_KEY
-        try:
-            envelope = json.loads(content)
-            facts, signature = dict(envelope["signed"]), str(envelope["signature"])
-            return facts, self._signer.check(canonical_json([path, facts]), signature)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return {}, Trust.BAD
+        return files.chain(contents, self._signer)
 
     async def age(self, chain: Chain) -> float:
         """Return the age of the last claim that may have a request in flight.
@@ -187,10 +115,9 @@ class DisputeLedger:
         :returns: True if this call created the entry; False if another task did.
         :raises LedgerError: if the store shows neither.
         """
-        path = self._path(link, entry)
+        path = entry_path(self._folder, link, entry)
         facts = {**facts, "what": what, "nonce": secrets.token_hex(8)}
-        signature = self._signer.sign(canonical_json([path, facts]))
-        content = canonical_json({"signed": facts, "signature": signature})
+        content = encode_entry(path, facts, self._signer)
         try:
             if await in_thread(lambda: self._store.create(path, content)):
                 return True
@@ -324,28 +251,3 @@ class Ledger:
         """
         folder = "/".join(quote(part, safe="") for part in (environment, api, dispute))
         return DisputeLedger(self._store, folder, signer)
-
-
-def _end(facts: Mapping[str, Any], by: Claimant, trust: Trust, created: float, content_hash: str) -> End:
-    """Return an end. If its key is not known, the end still locks the dispute, but its facts are not used."""
-    if trust is not Trust.GOOD:
-        reason = "it was signed with an unknown key"
-        return End(by, "unknown", reason, None, {}, False, trust, created, content_hash)
-    return End(
-        by,
-        str(facts.get("state")),
-        str(facts.get("reason")),
-        facts.get("request_id"),
-        facts.get("before") or {},
-        facts.get("is_settled") is True,
-        trust,
-        created,
-        content_hash,
-    )
-
-
-def _claimant(facts: Mapping[str, Any]) -> Claimant | None:
-    try:
-        return msgspec.convert(facts, Claimant)
-    except msgspec.ValidationError:
-        return None
