@@ -36,9 +36,5 @@ def copies_among(items: list[Evidence], pieces: Sequence[Piece], foreign: Collec
     for piece in pieces:
         wanted = sum(1 for other in pieces if other == piece)
         second = [item for item in items if piece.is_held_as(item)][wanted:]
-        copies += [
-            item
-            for item in second
-            if item not in copies and (item.item not in foreign or is_copy(item, [piece]))
-        ]
+        copies += [item for item in second if item not in copies and is_copy(item, [piece], foreign)]
     return copies

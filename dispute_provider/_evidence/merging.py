@@ -75,7 +75,7 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
     :param wanted: the pieces of the case that the dispute must hold in the end.
     :param missing: those of them that must be written.
     :param stale: evidence that an earlier version of the case left on the dispute, and second copies of
-        its documents.
+        the case's evidence.
     :param replaced: evidence on the dispute that a missing piece replaces; foreign unless also in ``stale``.
     :param staying: foreign evidence that stays on the dispute.
     :param held: the sha256 of the case's documents that are already on the dispute, by the API's document id.
@@ -119,6 +119,7 @@ def merge(
     single: bool,
     lists: Collection[str] = (),
     until: datetime | None = None,
+    foreign: Collection[str] | None = None,
 ) -> Merged:
     """Compare a case's evidence with its dispute's, piece by piece.
 
@@ -127,6 +128,7 @@ def merge(
     :param single: whether the API holds one piece per name, so that writing it replaces another.
     :param lists: names with several pieces although ``single`` is true.
     :param until: a time before which the API must not delete documents; None, the default, for any time.
+    :param foreign: the ids of the items that were there before our first upload; None, the default, for all.
     """
     left = [part for evidence in held for part in parts(evidence)]
     wanted: list[Piece] = []
@@ -161,7 +163,7 @@ def merge(
     stale: list[Evidence] = []
     others: list[Evidence] = []
     for there in left:
-        (stale if there.mark in ours or is_copy(there, pieces) else others).append(there)
+        (stale if there.mark in ours or is_copy(there, pieces, foreign) else others).append(there)
     differences += [
         Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
     ]
@@ -198,13 +200,16 @@ def found(pieces: Iterable[Piece], held: Iterable[Evidence]) -> list[tuple[Piece
     ]
 
 
-def is_copy(held: Evidence, pieces: Iterable[Piece]) -> bool:
-    """Return whether a piece is a document of the case that this package uploaded, by its name and size.
+def is_copy(held: Evidence, pieces: Iterable[Piece], foreign: Collection[str] | None = None) -> bool:
+    """Return whether a piece on the dispute is a copy of a piece of the case that this package uploaded.
 
-    The upload name contains the document's digest, which no other uploader adds. For two equal texts, nothing
-    shows who wrote which.
+    A document shows it by its upload name, which contains its digest and which no other uploader adds. A text
+    shows it only by its age, because nothing shows who wrote which of two equal texts.
+
+    :param foreign: the ids of the items that were there before our first upload; None, the default, for all.
     """
-    return any(piece.document is not None and piece.is_held_as(held) for piece in pieces)
+    is_new = foreign is not None and held.item is not None and held.item not in foreign
+    return any((piece.document is not None or is_new) and piece.is_held_as(held) for piece in pieces)
 
 
 def _taken(left: list[Evidence], fits: Callable[[Evidence], bool]) -> Evidence | None:

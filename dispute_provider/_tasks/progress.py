@@ -26,7 +26,9 @@ _log = logging.getLogger(__name__)
 class BatchProgress:
     """Counts finished records, and logs the count every :data:`INTERVAL` seconds.
 
-    Use it as ``async with BatchProgress(…) as progress:``. Each line is one call to the state store.
+    Use it as ``async with BatchProgress(…) as progress:``. Each line is one call to the state store, which
+    blocks the event loop. After a failed call, lines go to the log only: Airflow repeats a failing call for
+    half a minute, and the requests of the batch time out meanwhile.
 
     :param what: the activity, at the start of each line.
     :param total: number of disputes; None if it is not known.
@@ -38,7 +40,7 @@ class BatchProgress:
         self._total = total
         self._done = self._failed = 0
         self._past = deque([(_now(), 0)], maxlen=_INTERVALS + 1)
-        self._reported = False
+        self._reported = self._store_failed = False
         self._reporting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> BatchProgress:
@@ -86,9 +88,12 @@ class BatchProgress:
         self._past.append((now, self._done))
         self._reported = True
         _log.info("%s", line)
+        if self._store_failed:
+            return
         try:
             PROGRESS.store(self._context).set(PROGRESS.name(), line)
         except Exception as error:  # progress must not stop the batch
+            self._store_failed = True
             _log.warning("cannot show the progress in the UI: %s", type(error).__name__)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from state_stores import StateStore
 
 from dispute_provider._evidence.record import Record, State
@@ -42,7 +43,7 @@ async def _pass(loop: Clock, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
-def test_a_line_every_interval_says_what_is_done_left_failed_and_how_long_it_takes(
+def test_each_line_has_the_counts_the_rate_and_the_remaining_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store, shown = StateStore(), []
@@ -66,7 +67,7 @@ def test_a_line_every_interval_says_what_is_done_left_failed_and_how_long_it_tak
     assert [line.getMessage() for line in caplog.records] == [*shown, store[PROGRESS.name()]]
 
 
-def test_a_batch_that_ends_before_that_says_nothing() -> None:
+def test_a_short_batch_has_no_line() -> None:
     store = StateStore()
 
     async def batch(loop: Clock, context: Any) -> None:
@@ -78,7 +79,7 @@ def test_a_batch_that_ends_before_that_says_nothing() -> None:
     assert store == {}
 
 
-def test_what_nobody_counts_and_what_stands_still_is_said_so() -> None:
+def test_lines_without_a_total_and_without_results() -> None:
     store, shown = StateStore(), []
 
     async def batch(loop: Clock, context: Any) -> None:
@@ -99,30 +100,38 @@ def test_what_nobody_counts_and_what_stands_still_is_said_so() -> None:
     ]
 
 
-def test_a_store_that_cannot_be_reached_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_failed_call_to_the_store_lines_go_to_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    calls = []
+    caplog.set_level("INFO", logger=batch_progress.__name__)
+
     class Gone:
         def set(self, key: str, value: Any) -> None:
+            calls.append(value)
             raise ConnectionError
 
     async def batch(loop: Clock, context: Any) -> None:
         async with BatchProgress(context, "staging", 2) as progress:
             await _pass(loop, 0)
             await _pass(loop, 10)
+            await _pass(loop, 10)
             progress.done(record(), record())
 
     run(batch, Gone())
-    assert "cannot show the progress in the UI: ConnectionError" in caplog.text
+    lines = [line.getMessage() for line in caplog.records]
+    assert lines.pop(1) == "cannot show the progress in the UI: ConnectionError"
+    assert [line.split(",")[0] for line in lines] == ["staging: 0 done"] * 2 + ["staging: 2 done"]
+    assert calls == lines[:1]
 
 
-def test_what_strikes_while_it_is_said_ends_the_task() -> None:
-    class Struck:
+def test_a_timeout_of_the_task_during_the_call_ends_it() -> None:
+    class TimedOut:
         def set(self, key: str, value: Any) -> None:
-            raise BaseException("the task is to end")  # as Airflow's own timeouts are none of Exception
+            raise AirflowTaskTimeout("execution_timeout")
 
     async def batch(loop: Clock, context: Any) -> None:
         async with BatchProgress(context, "staging", 2):
             await _pass(loop, 0)
             await _pass(loop, 10)
 
-    with pytest.raises(BaseException, match="is to end"):
-        run(batch, Struck())
+    with pytest.raises(AirflowTaskTimeout):
+        run(batch, TimedOut())

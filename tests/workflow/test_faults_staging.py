@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import running
-from contesting import READ, TEXT, Contest
+from contesting import READ, TEXT, Contest, case
 from faults_page import rows
 from papers import pdf
 from state_stores import AssetStores, StateStore
 
 from dispute_provider._ledger import timing
+from dispute_provider._state.stores import PROGRESS
+from dispute_provider._tasks import progress
 from dispute_provider._transport.client import Client
 from dispute_provider._transport.http import HttpTransport
 from dispute_provider._transport.transport import HttpRequest, HttpResponse
@@ -178,6 +180,44 @@ def test_a_second_copy_of_a_document_is_removed_after_the_state_store_was_purged
     assert held == {"receipt": 1, "cover-letter": 2}
     kinds = {(each["name"], each["kind"]) for each in record["differences"]}
     assert {("receipt", "removed"), ("cover-letter", "foreign")} <= kinds
+
+
+@pytest.mark.parametrize("merge", ["keep", "fail"])
+def test_a_second_copy_of_a_text_is_ours_and_is_removed(merge, sandbox, moov_connection):
+    dispute = sandbox.create_dispute(api="moov")["id"]
+    operator = StageEvidenceOperator(
+        task_id="stage", cases=[case("moov", dispute)], conn_id=moov_connection, merge=merge
+    )
+    sandbox.fault(operation="uploadDisputeEvidenceText", effect="repeat", copies=1, times=1)
+    sandbox.fault(operation="deleteDisputeEvidenceFile", effect="status", status=429, times=None)
+    assert [record["state"] for record in running.run(operator)] == ["held"]
+    assert len(sandbox.dispute(dispute)["evidence"]) == 2
+    sandbox.clear_faults()
+
+    [record] = running.run(operator, 2)
+
+    assert (record["state"], record["reason"]) == ("staged", "1 pieces of evidence staged, not submitted")
+    assert sorted(each["kind"] for each in record["differences"]) == ["removed", "same"]
+    assert len(sandbox.dispute(dispute)["evidence"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["stripe"])
+def test_progress_that_cannot_be_stored_fails_no_review(run, sandbox, monkeypatch, caplog):
+    monkeypatch.setattr(progress, "INTERVAL", 0.1)
+    staged, write, failed = run.stage(), StateStore.set, []
+
+    def fail(self: StateStore, key: str, value: Any, **options: Any) -> None:
+        if key == PROGRESS.name():
+            failed.append(value)
+            raise ConnectionError("the API server is away")
+        write(self, key, value, **options)
+
+    monkeypatch.setattr(StateStore, "set", fail)
+    sandbox.fault(operation=READ[run.kind], effect="delay", seconds=0.3)
+
+    assert run.review(staged)["state"] == "approved"
+    assert len(failed) == 1, "a call that fails blocks the batch for half a minute"
+    assert "cannot show the progress in the UI: ConnectionError" in caplog.text
 
 
 def test_a_failure_to_record_our_marks_is_logged(run, monkeypatch, capfd):

@@ -113,6 +113,7 @@ async def stage(
             single=api.holds_one_of_a_name,
             lists=lists(api.contract),
             until=before.dispute.due,
+            foreign=foreign(before, memory),
         )
         record = replace(
             record, differences=pending.restated(merged.differences) if pending else merged.differences
