@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import threading
 
 import pytest
 
 from dispute_provider._apis.api import Api
+from dispute_provider._transport.http import HttpTransport
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("stripe_connection")
-NAME = "dispute-provider"
-
-
-def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == NAME]
 
 
 def test_a_call_inside_a_running_event_loop(sandbox: Sandbox) -> None:
@@ -66,13 +63,26 @@ def test_a_timeout_cancels_the_call(sandbox: Sandbox) -> None:
     assert hook.call("GetAccount").status == 200, "it goes on working"
 
 
-def test_a_garbage_collected_hook_ends_its_thread(sandbox: Sandbox) -> None:
-    gc.collect()
-    before = set(threads())
+def test_a_garbage_collected_hook_closes_its_connections(sandbox: Sandbox) -> None:
     hook = StripeHook()
-    hook.call("GetAccount")
-    [own] = set(threads()) - before
+    transport = hook.with_api(session)
+    assert isinstance(transport, HttpTransport)
+    assert not transport._session.closed
     del hook
     gc.collect()
-    own.join(10)
-    assert not own.is_alive()
+    assert transport._session.closed
+
+
+def test_hooks_share_a_thread(sandbox: Sandbox) -> None:
+    hooks = [StripeHook() for _ in range(3)]
+    assert {hook.call("GetAccount").status for hook in hooks} == {200}
+    assert [thread.name for thread in threading.enumerate()].count("dispute-provider") == 1
+
+
+def test_a_hook_works_in_a_forked_process(sandbox: Sandbox) -> None:
+    hook = StripeHook()
+    hook.call("GetAccount")
+    if not (child := os.fork()):
+        os._exit(0 if hook.call("GetAccount").status == 200 and StripeHook().test_connection()[0] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert hook.call("GetAccount").status == 200
