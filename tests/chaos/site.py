@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,9 @@ def _keep_inspections() -> None:
 
 def _keep_settings() -> None:
     """Look each option up once for each of its values, and do not ask which proxies the machine has."""
+    from dispute_provider._apis import connection
     from dispute_provider._config import Option
+    from dispute_provider._tasks import batch
     from dispute_provider._transport import network
 
     original, kept = Option._text, dict[tuple[str, str | None], str]()
@@ -78,6 +81,9 @@ def _keep_settings() -> None:
 
     Option._text = text  # type: ignore[method-assign]
     network.getproxies_environment = dict
+    connection._known_extras = cache(connection._known_extras)
+    # A task has six records at most: three disputes, each with two cases.
+    batch.CONCURRENT = 6
 
 
 class Site:

@@ -328,7 +328,7 @@ def _is_written_once(params: Any) -> bool:
 def own_tasks(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
     """A loop's task factory that notes whose task each is."""
     task = asyncio.Task(work, loop=loop, **options)
-    context = options.get("context") or contextvars.copy_context()
-    if worker := context.get(_worker):
+    context = options.get("context")
+    if worker := context.get(_worker) if context else _worker.get():
         worker.tasks.add(task)
     return task
