@@ -31,7 +31,8 @@ def form_params() -> dict[str, Param]:
 class FormCase:
     """The case in the form of a run, read when the task runs so that its texts do not pass through XCom.
 
-    :param api: ``stripe`` or ``moov``; the DAG's params must be those of ``forms.case_params(api)``.
+    :param api: the name of the API, such as ``stripe``; the DAG's params must be those of
+        ``forms.case_params(api)``.
     """
 
     def __init__(self, api: str) -> None:

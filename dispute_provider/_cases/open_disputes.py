@@ -46,7 +46,7 @@ class OpenCases:
 def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str | None) -> OpenCases:
     """Read the cases of open disputes that can be answered; an unreadable case does not stop the others.
 
-    :param provider: the API, ``stripe`` or ``moov``.
+    :param provider: the name of the API, such as ``stripe``.
     :param open_disputes: the open disputes by id.
     :param folder: the folder of the cases; None for all of ``[dispute] case_roots``.
     """

@@ -33,6 +33,7 @@ from dispute_provider.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from dispute_provider._contracts.contract import Operation
     from dispute_provider._contracts.reading import BrokenItem
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -100,6 +101,7 @@ class Answer:
     :param replayed: whether the API states that it repeats its answer to an earlier request with the same
         key.
     :param in_doubt: whether an earlier attempt at the same call may have been carried out.
+    :param operation: the operation that was answered.
     """
 
     status: int
@@ -111,6 +113,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     replayed: bool = False
     in_doubt: bool = False
+    operation: Operation = field(repr=False, kw_only=True)
 
     @property
     def summary(self) -> str:
@@ -140,7 +143,7 @@ def read_answer(
     :param request: the request that was answered.
     :param status: HTTP status.
     :param headers: a mapping that ignores the case of names, as HTTP clients return it.
-    :param authorizations: values of the Authorization header whose credentials are redacted from messages.
+    :param authorizations: values of the header with the key, whose credentials are redacted from messages.
     :param read_error: reads the API's error bodies; by default, they are ignored.
     :raises ApiError: if the status is not 2xx, or the body is unreadable.
     """
@@ -151,7 +154,8 @@ def read_answer(
         raise _error(request, status, request_id, headers, _complaint(body, read_error), secrets)
     schema = request.operation.success_schema
     if schema is None:
-        return Answer(status, request_id, body or None, raw=body or None, headers=headers)
+        content = body or None
+        return Answer(status, request_id, content, raw=content, headers=headers, operation=request.operation)
     from dispute_provider._contracts.reading import read
 
     try:
@@ -176,6 +180,7 @@ def read_answer(
         broken=found.broken,
         headers=headers,
         replayed=header(api, "replayed", headers) == "true",
+        operation=request.operation,
     )
 
 
@@ -288,9 +293,9 @@ def word(value: Any) -> str | None:
 
 
 def _secrets(authorization: str) -> Iterator[str]:
-    """Yield the secrets in an Authorization header: the credentials, and the decoded password in them."""
+    """Yield the secrets in an authorization: the credentials, and the decoded password in them."""
     scheme, _, value = authorization.partition(" ")
-    yield value
+    yield value or scheme
     if scheme == "Basic":
         yield b64decode(value).decode().partition(":")[2]
 

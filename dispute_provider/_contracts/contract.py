@@ -116,9 +116,16 @@ class Operation:
         return {name: parameter["in"] for name, parameter in self.parameters.items()}
 
     @cached_property
-    def joined(self) -> frozenset[str]:
-        """The parameters whose lists are sent as one comma-separated value (``explode: false``)."""
-        return frozenset(name for name, each in self.parameters.items() if each.get("explode") is False)
+    def query_styles(self) -> Mapping[str, str]:
+        """The encoding of each query parameter: ``form``, the default, ``deepObject`` or ``comma``.
+
+        ``comma`` stands for OpenAPI's ``form`` with ``explode: false``.
+        """
+        return {
+            name: "comma" if parameter.get("explode") is False else parameter.get("style", "form")
+            for name, parameter in self.parameters.items()
+            if parameter["in"] == "query"
+        }
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
@@ -233,10 +240,18 @@ class Contract:
 
     @cached_property
     def parameters(self) -> Mapping[str, Json]:
-        """The parameters in ``components``, by the name that is sent."""
+        """The parameters of all operations, by the name that is sent."""
         return {
-            parameter["name"]: parameter for parameter in self.document["components"]["parameters"].values()
+            name: parameter
+            for operation in self.operations.values()
+            for name, parameter in operation.parameters.items()
         }
+
+    @cached_property
+    def key_header(self) -> str:
+        """The header with the connection's key: that of an ``apiKey`` scheme, otherwise Authorization."""
+        schemes = self.document["components"]["securitySchemes"].values()
+        return next((each["name"] for each in schemes if each["type"] == "apiKey"), "Authorization")
 
     @property
     def title(self) -> str:

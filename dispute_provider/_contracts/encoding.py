@@ -57,18 +57,23 @@ def encode_body(
 
 
 @lru_cache(maxsize=1024)
-def query_string(query: str, joined: frozenset[str]) -> str:
+def query_string(parameters: str) -> str:
     """Return a query string, without the question mark. Cached, because a batch repeats it for every dispute.
 
-    :param query: the parameters as a JSON object, which makes them hashable.
-    :param joined: the names of lists that are sent as one comma-separated value.
+    :param parameters: a JSON list of parameters, which makes them hashable. Each has its style, its name and
+        its value. By style, a list is one value per item (``form``), one comma-separated value (``comma``),
+        or indexed in brackets (``deepObject``).
     """
-    return form_encode(
-        {
-            name: ",".join(map(str, value)) if isinstance(value, list) and name in joined else value
-            for name, value in json.loads(query).items()
-        }
-    )
+    pairs: list[str] = []
+    for style, name, value in json.loads(parameters):
+        if style == "deepObject" or not isinstance(value, list):
+            _add_pairs(pairs, name, value)
+        elif style == "comma":
+            _add_pairs(pairs, name, ",".join(map(_spelt, value)))
+        else:
+            for item in value:
+                _add_pairs(pairs, name, item)
+    return "&".join(pairs)
 
 
 def json_encode(value: Any) -> bytes:
@@ -77,7 +82,7 @@ def json_encode(value: Any) -> bytes:
 
 
 def form_encode(value: Mapping[str, Any]) -> str:
-    """Return a mapping in Stripe's form encoding: nested names in brackets, lists with indexes."""
+    """Return a mapping as a form: nested names in brackets, lists with indexes (OpenAPI's ``deepObject``)."""
     pairs: list[str] = []
     for name, item in value.items():
         _add_pairs(pairs, str(name), item)

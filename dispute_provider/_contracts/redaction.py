@@ -20,7 +20,7 @@ SHOWN = frozenset(("dispute", "account", "connection", "idempotency-key", "plain
 """The roles of texts that are not redacted."""
 _FORMATS = ("uuid", "date", "date-time")
 # A new value in an open list (x-knownValues). It must look like an enum value, not like a sentence.
-_TERM = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*", re.ASCII)
+_TERM = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*", re.ASCII)
 _LONGEST_TERM = 40
 # The name of a member that the contract does not describe.
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$-]{0,63}", re.ASCII)

@@ -88,7 +88,8 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     path = operation.path
     for name, value in by_place["path"].items():
         path = path.replace(f"{{{name}}}", segment(str(value)))
-    if query := query_string(json.dumps(by_place["query"]), operation.joined):
+    given = [[operation.query_styles[name], name, value] for name, value in by_place["query"].items()]
+    if query := query_string(json.dumps(given)):
         path = f"{path}?{query}"
     headers = {name: str(value) for name, value in by_place["header"].items()}
     body, content_type = encode_body(operation.media_type, by_place["body"], operation.part_types)

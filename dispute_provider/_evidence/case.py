@@ -53,10 +53,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Case:
     """One dispute's evidence.
 
-    :param provider: the API, ``stripe`` or ``moov``.
+    :param provider: the name of the API, such as ``stripe``.
     :param dispute: the API's id of the dispute.
     :param evidence: the fields and documents, by the API's own names.
-    :param account: the Stripe Connect account or Moov merchant account; None for the connection's account.
+    :param account: the account that the dispute belongs to, for an API that has accounts; None for the
+        connection's account.
     :param prepared_by: the person who prepared the evidence.
     :param customer_contacted: whether the customer was contacted first; None if the case does not state it.
     :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
@@ -187,10 +188,13 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
         api = contract.load(data["provider"])
     except FileNotFoundError:
         return [Violation("/provider", "no such API here", "one of those with a contract file")]
-    return [
+    found = [
         Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
         for each in violations(api.evidence, data["evidence"])
-    ] + [
+    ]
+    if data.get("account") and "x-case-account" not in api.document:
+        found.append(Violation("/account", f"is not used: {api.title} has no accounts", "remove it"))
+    return found + [
         Violation(
             f"/evidence/{entry.name}",
             "is a path outside the case's folder",

@@ -76,7 +76,9 @@ def assess(
     :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
     :param evidence: everything that a submission would send; several pieces of one name count separately.
     """
-    table: Json = api.document.get("x-completeness", _NO_RULES)
+    if "x-completeness" not in api.document:
+        return Assessment(Verdict.UNKNOWN, notes=(f"No recommendations are known for {api.title}",))
+    table: Json = api.document["x-completeness"]
     held = _held(evidence)
     if own := table.get("stages", {}).get(dispute.stage):
         return _assess_stage(table, own["evidence"], dispute, held)

@@ -75,7 +75,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a run knows about one dispute.
 
-    :param provider: the API, ``stripe`` or ``moov``.
+    :param provider: the name of the API, such as ``stripe``.
     :param connection: id of the Airflow connection.
     :param dispute: the API's id of the dispute.
     :param state: see :class:`State`.

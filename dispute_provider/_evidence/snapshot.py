@@ -34,8 +34,8 @@ class Programme(msgspec.Struct, frozen=True, gc=False):
 class Dispute(msgspec.Struct, frozen=True, gc=False):
     """A dispute as its API reports it.
 
-    :param account: the account that owns it: Stripe Connect account, Moov platform account; None for the
-        connection's account.
+    :param account: the account that owns it; None for the connection's account, or for an API without
+        accounts.
     :param stage: ``inquiry``, ``chargeback``, ``appeal``, …; each can be answered once.
     :param submissions: how many times evidence has been submitted.
     :param submitted: whether the current stage has been answered.

@@ -23,6 +23,8 @@ _SPELLINGS = {
 }  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
 _PATH = re.compile(rf"{_NAME.pattern}(?:[.{SEPARATOR}]{_NAME.pattern})*")
+# Lower-case letters, or capitals with an underscore: not a code such as C08 or MC.
+_WORDS = re.compile(r"[a-z]{2}|[A-Z]{3}_[A-Z]|[A-Z]_[A-Z]{3}")
 _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+")
 
 
@@ -39,7 +41,7 @@ def label(name: str, api: str | None = None) -> str:
     known: Mapping[str, str] = _labels(contract.load(api)) if api else {}
     if name in known and SEPARATOR not in name:
         return known[name]
-    if not _PATH.fullmatch(name) or not re.search("[a-z]{2}", name):
+    if not _PATH.fullmatch(name) or not _WORDS.search(name):
         return name
     steps = re.split(rf"[.{SEPARATOR}]", name)
     paths = [SEPARATOR.join(steps[: end + 1]) for end in range(len(steps))]

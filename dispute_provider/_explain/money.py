@@ -1,11 +1,23 @@
-"""Format amounts."""
+"""Read and format amounts."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 _DECIMALS = dict.fromkeys(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"],
     0,
 ) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
+
+
+def minor_units(amount: str, currency: str) -> int:
+    """Return the minor units of a decimal amount: 1200 for ``12.00`` USD, ``1200`` JPY or ``1.2`` KWD.
+
+    :param amount: the amount in units of the currency.
+    :param currency: the currency code (ISO 4217), in any case.
+    :raises decimal.InvalidOperation: if the amount is not a number.
+    """
+    return int(Decimal(amount).scaleb(_DECIMALS.get(currency.upper(), 2)))
 
 
 def format_amount(minor_units: int, currency: str) -> str:

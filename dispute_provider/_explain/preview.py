@@ -52,7 +52,7 @@ class Preview:
         yield from (f"refused: {violation}" for violation in self.violations)
         if not self.violations:
             yield f"The request is valid. Its body has {self.body_bytes:,} bytes."
-        yield from ("", "As an operator:", *self.python.splitlines())
+        yield from ("", "In Python:", *self.python.splitlines())
         if self.curl:
             yield from ("", "As cURL:", *self.curl.splitlines())
 
@@ -74,7 +74,7 @@ def preview(
     :param arguments: all arguments, including those from the connection; a file as a FilePart.
     :param violations: the violations in the arguments.
     :param server: URL of the server, without a path.
-    :param authorization: the scheme of the Authorization header.
+    :param authorization: the scheme of the authorization; empty if the key is sent without one.
     :param conn_id: id of the Airflow connection.
     :param operator: dotted name of the operator's class; None if there is none.
     :param typed: the arguments that the user entered; a file as its path.
@@ -102,7 +102,11 @@ def preview(
         operation=operation.id,
         method=operation.method,
         url=server + masked.path,
-        headers={**request.headers, **_own(masked), "Authorization": f"{authorization} {SECRET}"},
+        headers={
+            **request.headers,
+            **_own(masked),
+            operation.contract.key_header: f"{authorization} {SECRET}".lstrip(),
+        },
         violations=[],
         body=_body(masked),
         body_bytes=len(request.body or b""),

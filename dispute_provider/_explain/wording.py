@@ -86,7 +86,8 @@ def _authorization(operation: Operation) -> Iterator[str]:
     if any(scheme.get("scheme") == "basic" for scheme in operation.security):
         yield f'-u "${key}_PUBLIC_KEY:${key}_SECRET_KEY"'
     elif operation.security:
-        yield f'-H "Authorization: Bearer ${key}_KEY"'
+        scheme = "" if any(each["type"] == "apiKey" for each in operation.security) else "Bearer "
+        yield f'-H "{operation.contract.key_header}: {scheme}${key}_KEY"'
 
 
 def _data(request: Request) -> Iterator[str]:

@@ -76,7 +76,7 @@ class Client:
     async def send(self, request: Request, authorization: str, claim: WriteClaim | None = None) -> Answer:
         """Send a request, with up to three retries if they are safe and may help.
 
-        :param authorization: value of the Authorization header.
+        :param authorization: value of the header with the key.
         :param claim: taken before each attempt, and checked again immediately before the request is written;
             None, the default, for a request that changes no dispute.
         :raises ApiError: if no attempt succeeds. After an ambiguous attempt, it is the error of that attempt.
@@ -103,7 +103,7 @@ class Client:
             raise RuntimeError("the client is not open: use it with `async with`")
         operation = request.operation
         url = (self.settings.base_url or operation.server) + request.path
-        headers = {"User-Agent": USER_AGENT, **request.headers, "Authorization": authorization}
+        headers = {"User-Agent": USER_AGENT, **request.headers, operation.contract.key_header: authorization}
         turn = await self._limiter.turn(operation)
         check = None
         if claim:

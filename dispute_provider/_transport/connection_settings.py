@@ -17,7 +17,8 @@ class ConnectionSettings:
 
     :param connection: id of the Airflow connection.
     :param base_url: replaces the API's own hosts (with a stand-in or a gateway); None for the API itself.
-    :param authorization: value of the Authorization header for the connection's key.
+    :param authorization: value of the header with the connection's key, which is Authorization unless the
+        contract has an ``apiKey`` scheme; for example ``Bearer`` and the key, or the key alone.
     :param headers: values of the contract's header parameters, such as version and origin.
     :param account: the account to act for by default; None for the key's own account, or for an API without
         accounts.
@@ -42,6 +43,12 @@ class ConnectionSettings:
     endpoint_rate: float | None = None
     file_rate: float | None = None
     network: Network = field(default_factory=Network)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the authorization, such as ``Bearer``; empty if it is the key alone."""
+        scheme, space, _ = self.authorization.partition(" ")
+        return scheme if space else ""
 
     def tls(self) -> ssl.SSLContext | None:
         """Return the TLS context for every call; None for a stand-in without encryption.

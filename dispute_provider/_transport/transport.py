@@ -13,7 +13,7 @@ class HttpRequest:
 
     :param method: in upper case.
     :param url: encoded, with the query.
-    :param headers: include Authorization.
+    :param headers: include the key.
     :param body: None if there is none.
     :param check: called when the connection is open, immediately before the first byte is written. If it
         raises an error, nothing is sent and the error is raised. None, the default, for no check.

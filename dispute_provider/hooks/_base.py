@@ -34,13 +34,13 @@ def _main_url(api: Api) -> str:
 
 
 class _Authorization(requests.auth.AuthBase):
-    """Sets the Authorization header, so that neither a netrc file nor an extra can replace it."""
+    """Sets the header with the key, so that neither a netrc file nor an extra can replace it."""
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    def __init__(self, header: str, value: str) -> None:
+        self._header, self._value = header, value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
+        request.headers[self._header] = self._value
         return request
 
 
@@ -191,7 +191,7 @@ class DisputeHook(HttpHook):
         authorization = self.settings.authorization
         if self.settings.oauth:
             authorization = f"Bearer {self.with_api(lambda api: api.mint()).value}"
-        session.auth = _Authorization(authorization)
+        session.auth = _Authorization(self.api.contract.key_header, authorization)
         return session
 
     def _configure_session_from_extra(

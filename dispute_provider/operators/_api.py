@@ -83,11 +83,9 @@ class ApiOperator(BaseOperator):
 
     def result(self, answer: Answer) -> Any:
         """Return the value for XCom."""
-        from dispute_provider._contracts import contract
         from dispute_provider._contracts.redaction import redacted_answer
 
-        operation = contract.load(self.api)[self.operation_id]
-        return answer.raw if self.return_evidence else redacted_answer(operation, answer.raw)
+        return answer.raw if self.return_evidence else redacted_answer(answer.operation, answer.raw)
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
         """Return the arguments by the contract's names, with the outputs of other tasks resolved."""

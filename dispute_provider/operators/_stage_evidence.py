@@ -44,7 +44,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
 
     :param cases: a list, or a task that returns one. Each item is a case as a dict, or the path of a case
         file under ``[dispute] case_roots``; a ``.jsonl`` file has one case per line. Not templated.
-    :param conn_id: Airflow connection of type ``stripe`` or ``moov`` (templated).
+    :param conn_id: Airflow connection to the API (templated).
     :param folder: folder of the documents of dict cases, under the same roots (templated). Default: None;
         dict cases then cannot have documents. Ignored for case files, whose documents are next to them.
     :param merge: what to do if a field already has a foreign value that differs from the case: ``keep`` it

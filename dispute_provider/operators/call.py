@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class CallOperator(DisputeOperator):
     """Call one operation of an API, by the API's own names.
 
-    :param api: name of the API, the same as its connection type: ``stripe`` or ``moov``.
+    :param api: name of the API, the same as its connection type, such as ``stripe``.
     :param operation_id: the API's name of the operation, such as ``GetDisputesDispute``.
     :param arguments: arguments by the API's names; a document is given by its path or address. Values may be
         the output of other tasks. Not templated, because they may contain customer text. Default: None.

@@ -74,7 +74,7 @@ def form(operation: Operation) -> dict[str, Param]:
 class RequestOperator(BaseOperator):
     """Send the request that the run's params describe, or show it in a dry run.
 
-    :param api: name of the API: ``stripe`` or ``moov``.
+    :param api: name of the API, such as ``stripe``.
     :param operation_id: the API's name of the operation; the DAG's params must be those of :func:`form`.
     :param operator: dotted name of the operator for this call, shown in the preview. Default: None, the
         preview shows a hook call.
@@ -129,7 +129,7 @@ class RequestOperator(BaseOperator):
             arguments = hook.api.complete(operation.id, arguments)
             server = hook.settings.base_url or server
             minted = hook.settings.oauth and operation.takes_token
-            scheme = "Bearer" if minted else hook.settings.authorization.partition(" ")[0]
+            scheme = "Bearer" if minted else hook.settings.scheme
         except (DisputeError, AirflowException) as error:
             violations.append(Violation("/conn_id", str(error), "correct the connection"))
         try:
@@ -172,10 +172,10 @@ class RequestOperator(BaseOperator):
             "sent": True,
             "status": answer.status,
             "request_id": answer.request_id,
-            "answer": self._storable(operation, answer),
+            "answer": self._storable(answer),
         }
 
-    def _storable(self, operation: Operation, answer: Answer) -> Any:
+    def _storable(self, answer: Answer) -> Any:
         """Return the part of an answer that may be stored."""
         from dispute_provider._contracts.redaction import redacted_answer
         from dispute_provider._evidence.documents import Document
@@ -183,7 +183,7 @@ class RequestOperator(BaseOperator):
         if isinstance(answer.data, bytes):
             found = Document("", answer.data)
             return {"sha256": found.sha256, "size": len(answer.data), "content_type": found.content_type}
-        return redacted_answer(operation, answer.raw)
+        return redacted_answer(answer.operation, answer.raw)
 
 
 def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:

@@ -298,7 +298,7 @@ def test_messages_do_not_quote_sent_texts(texts: list[str], before: str, spellin
 
 
 def test_an_answer_shows_neither_its_data_nor_what_was_sent() -> None:
-    answer = Answer(200, "req_1", {"evidence": {"customer_name": "Zoë"}})
     operation = load("stripe")["PostDisputesDispute"]
+    answer = Answer(200, "req_1", {"evidence": {"customer_name": "Zoë"}}, operation=operation)
     request = Request.of(operation, dispute="dp_1", evidence={"customer_name": "Zoë"})
     assert "Zoë" not in f"{answer!r} {request!r} {request.operation!r}"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from requests import Request as PlainRequest
 
 from dispute_provider._contracts.contract import load
-from dispute_provider._contracts.encoding import FilePart, multipart_encode
+from dispute_provider._contracts.encoding import FilePart, multipart_encode, query_string
 from dispute_provider._contracts.request import Request, encode
 from dispute_provider.exceptions import InvalidRequestError
 from dispute_provider.sandbox import MOOV_ACCOUNT
@@ -237,6 +237,23 @@ def test_lists_are_joined_with_commas() -> None:
         load("moov")["listDisputes"], accountID=MOOV_ACCOUNT, disputeIDs=[CASE_ID, MOOV_ACCOUNT]
     )
     assert request.path.endswith(f"?disputeIDs={quote_plus(f'{CASE_ID},{MOOV_ACCOUNT}')}")
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("form", "a=1&a=x+y&b=true&n=2"),
+        ("comma", "a=1%2Cx+y&b=true&n=2"),
+        ("deepObject", "a[0]=1&a[1]=x+y&b=true&n=2"),
+    ],
+)
+def test_the_style_of_a_query_parameter(style: str, expected: str) -> None:
+    values = {"a": [1, "x y"], "b": True, "n": 2.0}
+    assert query_string(json.dumps([[style, name, value] for name, value in values.items()])) == expected
+
+
+def test_an_object_in_a_query_has_brackets() -> None:
+    assert query_string(json.dumps([["deepObject", "created", {"gte": 1}]])) == "created[gte]=1"
 
 
 def test_omitted_arguments_are_not_sent() -> None:

@@ -57,6 +57,22 @@ def test_an_answer_in_another_format_is_redacted_entirely(operation: Operation, 
     assert TEXT not in json.dumps(redacted_answer(operation, value))
 
 
+@pytest.mark.parametrize(
+    ("value", "is_term"),
+    [
+        ("action-required", True),
+        ("ACTION_REQUIRED", True),
+        ("Jane Roe", False),
+        ("JANE ROE", False),
+        ("Jane", False),
+        ("a" * 41, False),
+    ],
+)
+def test_a_new_value_of_an_open_list_must_look_like_one(value: str, is_term: bool) -> None:
+    stored = redacted_answer(CONTRACTS["moov"]["getDispute"], {"status": value})
+    assert (stored["status"] == value) is is_term
+
+
 def test_an_invalid_date_or_uuid_is_redacted() -> None:
     operation = CONTRACTS["moov"]["getDispute"]
     stored = redacted_answer(operation, {"respondBy": TEXT, "merchantAccountID": TEXT, "status": TEXT})

@@ -24,7 +24,7 @@ def test_a_request_is_refused_mended_and_sent(lab: Lab, ana: Person) -> None:
 
     _request(lab, ana, dispute)
     expect(page.get_by_text(f"/v1/disputes/{dispute}").first).to_be_visible()
-    expect(page.get_by_text("As an operator:")).to_be_visible()
+    expect(page.get_by_text("In Python:")).to_be_visible()
     expect(refusal).to_have_count(0)
     ana.shoot("b-request-3-mended")
     assert not lab.sandbox.journal(operation=_OPERATION, dispute=dispute)

@@ -404,9 +404,7 @@ class TestData:
         document = {key: value for key, value in STRIPE.document.items() if key != "x-completeness"}
         bare = Contract("stripe", document)
         found = assess(bare, DISPUTE, "physical", pieces(["receipt"]))
-        assert found == Assessment(
-            Verdict.UNKNOWN, notes=("No evidence is recommended for the reason Fraudulent",)
-        )
+        assert found == Assessment(Verdict.UNKNOWN, notes=("No recommendations are known for Stripe",))
         assert fee_refusal(bare, replace(DISPUTE, reason="noncompliant"), []) is None
 
 

@@ -13,7 +13,7 @@ from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.record import Approval, Record, State, by_due_date
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot, differing_names
-from dispute_provider._explain.money import format_amount
+from dispute_provider._explain.money import format_amount, minor_units
 from dispute_provider.exceptions import InvalidCaseError
 
 DISPUTE = Dispute(
@@ -46,6 +46,7 @@ SNAPSHOT = Snapshot(DISPUTE, EVIDENCE)
 )
 def test_amounts_have_the_decimals_of_their_currency(minor, currency, text):
     assert format_amount(minor, currency) == text
+    assert minor_units(text.split()[0].replace(",", ""), currency) == minor
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,17 @@ from dispute_provider._explain.labels import label
         ("visa_debit", "Visa debit"),
         ("submitted-differs", "Submitted differs"),
         ("shipping.address_city", "Shipping › Address city"),
+        ("MERCHANDISE_OR_SERVICE_NOT_RECEIVED", "Merchandise or service not received"),
+        ("NO_CVV", "No CVV"),
     ],
 )
 def test_a_name_follows_the_rule(name: str, expected: str) -> None:
     assert label(name) == expected
 
 
-@pytest.mark.parametrize("text", ["10.4", "4853", "UA02", "Goods not as described", "", "–", "won’t pay"])
+@pytest.mark.parametrize(
+    "text", ["10.4", "4853", "UA02", "C08", "MC_4853", "NO", "Goods not as described", "", "–", "won’t pay"]
+)
 def test_text_that_is_not_a_name_is_unchanged(text: str) -> None:
     assert label(text) == text
 

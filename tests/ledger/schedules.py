@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from dispute_provider._apis.idempotency import final_key
 from dispute_provider._contracts.answers import Answer
+from dispute_provider._contracts.contract import load
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider._ledger.chain import Claimant, Kind
@@ -48,6 +49,7 @@ LATEST_ARRIVAL = 180.0
 _READ_TIMEOUT = 80.0
 _DUE = datetime(2199, 1, 1, tzinfo=UTC)
 _OPERATION = "submit"
+_ANSWERED = load("stripe")["PostDisputesDispute"]
 _SIGNER = KeyringSigner(Keyring([b"secret"]))
 # After so many seconds nobody comes any more.
 _END = 6 * 3600.0
@@ -227,7 +229,7 @@ class Bank:
         body = str(record.digest)
         if self._has_keys and key in self._answers:
             if self._answers[key] == body:
-                return Answer(200, "req_2", {}, replayed=True)
+                return Answer(200, "req_2", {}, replayed=True, operation=_ANSWERED)
             return InvalidRequestError("the key was used with another body", operation=_OPERATION, status=400)
         if self._has_keys and key:
             self._answers[key] = body
@@ -236,7 +238,7 @@ class Bank:
         post.as_approved = self._has_keys or self.read().evidence == record_evidence[record.digest]
         self.posts.append(post)
         self.submissions += 1
-        return Answer(200, "req_2", {})
+        return Answer(200, "req_2", {}, operation=_ANSWERED)
 
 
 # What each digest stands for, by digest.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from dispute_provider._apis import idempotency
 from dispute_provider._apis.api import Api
 from dispute_provider._contracts.answers import Answer
+from dispute_provider._contracts.contract import Operation
 from dispute_provider._contracts.request import Request
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
@@ -48,9 +49,7 @@ class SingleCall(FinalCall[Answer]):
         digest = sha256_of([request.path, (request.body or b"").decode("latin-1")])
         super().__init__(api, ledger, Claimant(kind, None, task, digest))
         self._request, self._say = request, say
-        known = api.contract[api.reads_by].schema["properties"]
-        # The dispute is read with the call's account, API version and expansions.
-        self._reading = {name: value for name, value in request.arguments.items() if name in known}
+        self._reading = _reading_arguments(api.contract[api.reads_by], request)
         self._read_last: Answer | None = None
 
     def claimant(self, chain: Chain) -> Claimant:
@@ -100,8 +99,11 @@ class SingleCall(FinalCall[Answer]):
         return answered(self.dispute(before), self.dispute(after))
 
     def reading_in(self, before: Answer, answer: Answer) -> Answer | None:
+        # Not every API answers a final call with the dispute.
+        reads = self._api.contract[self._api.reads_by].success_schema
+        is_dispute = self._request.operation.success_schema == reads
         is_plain = answer.status == 200 and not answer.replayed
-        return answer if is_plain and self.shows(before, answer) else None
+        return answer if is_dispute and is_plain and self.shows(before, answer) else None
 
     async def run(self) -> Answer:
         """Make the call, and log in one line what happened to the dispute.
@@ -217,6 +219,18 @@ class SingleCall(FinalCall[Answer]):
 
     def _now(self, found: Answer) -> str:
         return f"it is now {self.dispute(found).status} (request {found.request_id})"
+
+
+def _reading_arguments(reads: Operation, request: Request) -> dict[str, Any]:
+    """Return the arguments for reading a call's dispute: its account, API version and expansions too.
+
+    :param reads: the operation that reads a dispute.
+    """
+    given = {name: value for name, value in request.arguments.items() if name in reads.schema["properties"]}
+    for role in ("dispute", "account"):
+        if (name := reads.argument(role)) and request.operation.argument(role):
+            given[name] = request.operation.given(role, request.arguments)
+    return given
 
 
 def _what(sent: SendResult) -> str:

@@ -39,10 +39,10 @@ class Acme:
     def open_case(self, ref: str, **members: Any) -> str:
         self.cases[ref] = {
             "caseRef": ref,
-            "state": "open",
+            "state": "OPEN",
             "amount": {"value": "49.99", "currency": "EUR"},
             "answerUntil": "2099-01-10T12:00:00Z",
-            "motive": "goods not received",
+            "motive": "GOODS_NOT_RECEIVED",
             "scheme": "visa",
             "schemeCode": "13.1",
             "sentAt": None,
@@ -63,8 +63,8 @@ class Acme:
         return Reply(status, body, {**trace, **headers})
 
     def _answer(self, asked: Asked) -> tuple[int, Any, Mapping[str, str]]:
-        if asked.headers.get("authorization") != f"Bearer {KEY}":
-            raise RefusedError(401, "no_key", "this key is unknown")
+        if asked.headers.get("acme-key") != KEY:
+            raise RefusedError(401, "no_key", f"the key {asked.headers.get('acme-key')} is unknown")
         if asked.headers.get("acme-revision") != "3":
             raise RefusedError(400, "no_revision", "a revision is required")
         url = urlsplit(asked.path)
@@ -78,8 +78,12 @@ class Acme:
             case ["PUT", "cases", ref, "draft"]:
                 self._open(ref)["draft"] = json.loads(asked.body)
                 return 200, self._case(ref), {}
-            case ["POST", "cases", ref, ("answer" | "concession") as what]:
-                return 200, self._once(json.loads(asked.body), lambda: self._end(ref, what)), {}
+            case ["POST", "answers"]:
+                body = json.loads(asked.body)
+                return 200, self._once(body, lambda: self._send(body["case"])), {}
+            case ["POST", "cases", ref, "concession"]:
+                self._once(json.loads(asked.body), lambda: self._end(ref, "CONCEDED"))
+                return 204, b"", {}
             case ["POST", "papers"]:
                 parts = _parts(asked)
                 return 201, self._once(parts, lambda: self._keep(parts)), {}
@@ -93,7 +97,7 @@ class Acme:
         raise RefusedError(404, "no_such_call", asked.path)
 
     def _page(self, cursor: str | None, query: Mapping[str, list[str]]) -> tuple[int, Any, Mapping[str, str]]:
-        found = [case for case in self.cases.values() if case["state"] == query["state"][0]]
+        found = [case for case in self.cases.values() if case["state"] in query["state"]]
         first = int(cursor or 0)
         more = {"X-Next-Cursor": str(first + PAGE)} if len(found) > first + PAGE else {}
         return 200, {"cases": found[first : first + PAGE]}, more
@@ -105,7 +109,7 @@ class Acme:
 
     def _open(self, ref: str) -> dict[str, Any]:
         case = self._case(ref)
-        if case["state"] != "open":
+        if case["state"] != "OPEN":
             raise RefusedError(409, "case_frozen", "the case is closed")
         for paper in [case["draft"].get("proof")]:
             if paper and self.papers[paper]["state"] != "ready":
@@ -120,12 +124,15 @@ class Acme:
             self.keys[key] = act()
         return self.keys[key]
 
-    def _end(self, ref: str, what: str) -> dict[str, Any]:
+    def _end(self, ref: str, state: str) -> dict[str, Any]:
         case = self._open(ref)
-        case |= {"state": "answered" if what == "answer" else "conceded", "sentAt": "2026-11-29T00:00:00Z"}
-        if what == "answer":
-            self.sent.append(ref)
+        case |= {"state": state, "sentAt": "2026-11-29T00:00:00Z"}
         return dict(case)
+
+    def _send(self, ref: str) -> dict[str, Any]:
+        self._end(ref, "ANSWERED")
+        self.sent.append(ref)
+        return {"receiptRef": f"rc_{len(self.sent)}", "state": "FILED"}
 
     def _keep(self, parts: Mapping[str, Any]) -> dict[str, Any]:
         ref = f"fl_{len(self.papers) + 1}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from dispute_provider._apis import idempotency
@@ -18,9 +17,10 @@ from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.merging import Merged
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import UNKNOWN_REASON, Dispute, Evidence, Snapshot, contents
+from dispute_provider._explain.money import minor_units
 from dispute_provider._transport.connection_settings import ConnectionSettings
 
-_CLOSED = {"won": "it is decided: won", "lost": "it is decided: lost", "conceded": "it was conceded"}
+_CLOSED = {"WON": "it is decided: won", "LOST": "it is decided: lost", "CONCEDED": "it was conceded"}
 _FILES = ("proof",)
 _RATE = 100.0
 
@@ -42,7 +42,7 @@ class AcmeApi(Api):
         return ConnectionSettings(
             connection=connection.conn_id,
             base_url=base_url(connection, live=False),
-            authorization=f"Bearer {key}",
+            authorization=key,
             headers=cls.parameters_from(connection, {"Acme-Revision": "api_version"}),
             account=None,
             live=False,
@@ -88,7 +88,7 @@ class AcmeApi(Api):
         found = Listing()
         cursor: str | None = None
         while True:
-            answer = await self.call("listCases", state="open", **{"X-Cursor": cursor})
+            answer = await self.call("listCases", state=["OPEN"], **{"X-Cursor": cursor})
             found.disputes.extend(map(_dispute, answer.data["cases"]))
             found.unreadable.extend(
                 Unreadable(readable_id(each.item, "caseRef"), each.problem)
@@ -132,14 +132,14 @@ class AcmeApi(Api):
 
     async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         key = idempotency.final_key(self.name, approved.dispute, "submit", ordinal)
-        return await self.call("sendAnswer", caseRef=record.dispute, requestKey=key)
+        return await self.call("sendAnswer", case=record.dispute, requestKey=key)
 
     async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
         key = idempotency.final_key(self.name, found.dispute, "concede", ordinal)
         return await self.call(self.concedes_by, caseRef=record.dispute, requestKey=key)
 
     def is_conceded(self, found: Dispute) -> bool:
-        return found.status == "conceded"
+        return found.status == "CONCEDED"
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         await self.call("saveDraft", caseRef=record.dispute, **evidence)
@@ -158,12 +158,11 @@ def _dispute(data: Mapping[str, Any]) -> Dispute:
         stage="chargeback",
         status=state,
         submissions=1 if sent else 0,
-        submitted=state == "answered",
+        submitted=state == "ANSWERED",
         submitted_at=sent,
         closed=_CLOSED.get(state),
         due=datetime.fromisoformat(data["answerUntil"]),
-        # The currencies of Acme have two decimals.
-        amount=int(Decimal(data["amount"]["value"]) * 100),
+        amount=minor_units(data["amount"]["value"], data["amount"]["currency"]),
         currency=data["amount"]["currency"].lower(),
         reason=data.get("motive") or UNKNOWN_REASON,
         network_code=data.get("schemeCode"),

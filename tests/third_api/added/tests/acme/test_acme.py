@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acme_server import Acme
+from acme_server import KEY, Acme
 from airflow.sdk import DAG, BaseHook
 from PIL import Image
 from running import run
 from support import register
 
 from dispute_provider._contracts import contract
+from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider._explain.forms import case_from_form, case_params
-from dispute_provider.exceptions import InvalidRequestError, NotFoundError
+from dispute_provider.exceptions import (
+    AuthenticationError,
+    InvalidCaseError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from dispute_provider.hooks._connections import api_of
 from dispute_provider.operators.call import CallOperator
 from dispute_provider.operators.evidence import (
@@ -116,6 +123,19 @@ def test_a_case_form() -> None:
     }
 
 
+def test_a_case_with_an_account_is_refused(acme: Acme, acme_connection: str) -> None:
+    case = {"provider": "acme", "dispute": "cs_1", "account": "m_1", "evidence": {"explanation": "x"}}
+    with pytest.raises(InvalidCaseError, match="/account: is not used: Acme has no accounts; remove it"):
+        Case.parse(case)
+
+
+def test_cases_are_listed_in_several_states(acme: Acme, acme_connection: str) -> None:
+    for number, state in enumerate(["OPEN", "WON", "LOST"]):
+        acme.open_case(f"cs_{number}", state=state)
+    answer = call("listCases", arguments={"state": ["OPEN", "WON"]})
+    assert [case["caseRef"] for case in answer["cases"]] == ["cs_0", "cs_1"]
+
+
 def test_the_dags_include_it() -> None:
     from airflow.dag_processing.dagbag import DagBag
 
@@ -140,12 +160,59 @@ class TestConfirming:
     def test_the_reference_must_be_typed_again(self, acme: Acme, acme_connection: str) -> None:
         acme.open_case("cs_1")
         with pytest.raises(InvalidRequestError, match="/confirm"):
-            make("sendAnswer", dry_run=False, caseRef="cs_1", confirm="cs_2")
+            make("sendAnswer", dry_run=False, case="cs_1", confirm="cs_2")
         assert acme.calls == []
-        told = make("sendAnswer", dry_run=False, caseRef="cs_1", confirm="cs_1", requestKey=None)
-        assert (told["sent"], acme.sent) == (True, ["cs_1"])
+        sent = make("sendAnswer", dry_run=False, case="cs_1", confirm="cs_1", requestKey=None)
+        assert (sent["sent"], acme.sent) == (True, ["cs_1"])
         [key] = acme.keys
         assert key.startswith("submit-")
+
+
+class TestAFinalCall:
+    """Acme names the case in the body of a submission, and answers without the case."""
+
+    def test_a_submission_returns_the_case_as_read_back(self, acme: Acme, acme_connection: str) -> None:
+        acme.open_case("cs_1", claim=SECRET)
+        answer = call("sendAnswer", arguments={"case": "cs_1"})
+        assert (answer["caseRef"], answer["state"], acme.sent) == ("cs_1", "ANSWERED", ["cs_1"])
+        assert SECRET not in json.dumps(answer)
+
+    def test_a_concession_without_a_body_returns_the_case(self, acme: Acme, acme_connection: str) -> None:
+        acme.open_case("cs_1", claim=SECRET)
+        answer = call("concedeCase", arguments={"caseRef": "cs_1"})
+        assert (answer["caseRef"], answer["state"]) == ("cs_1", "CONCEDED")
+        assert SECRET not in json.dumps(answer)
+
+    def test_of_a_test_request(self, acme: Acme, acme_connection: str) -> None:
+        acme.open_case("cs_1", claim=SECRET)
+        sent = make("concedeCase", dry_run=False, caseRef="cs_1", confirm="cs_1", requestKey=None)
+        assert sent["answer"]["state"] == "CONCEDED"
+        assert SECRET not in json.dumps(sent)
+
+
+class TestTheKey:
+    """Acme takes its key in a header of its own, without a scheme."""
+
+    def test_a_preview_does_not_contain_it(
+        self, acme_connection: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shown = make("getCase")
+        assert shown["headers"]["Acme-Key"] == "[redacted: a secret]"
+        assert '-H "Acme-Key: $ACME_KEY"' in shown["curl"]
+        assert KEY not in json.dumps(shown) + capsys.readouterr().out
+
+    def test_an_error_does_not_quote_it(self, acme_connection: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        wrong = "another_key_0123456789"
+        stored = json.loads(os.environ["AIRFLOW_CONN_ACME_DEFAULT"])
+        monkeypatch.setenv("AIRFLOW_CONN_ACME_DEFAULT", json.dumps(stored | {"password": wrong}))
+        with pytest.raises(AuthenticationError) as refused:
+            call("getCase", arguments={"caseRef": "cs_1"})
+        assert wrong not in str(refused.value)
+
+    def test_airflow_s_own_operators_send_it(self, acme: Acme, acme_connection: str) -> None:
+        hook = BaseHook.get_hook(acme_connection)
+        hook.method = "GET"
+        assert hook.run("/merchant", headers={"Acme-Revision": "3"}).json()["merchantRef"] == "m_1"
 
 
 class TestTheKeyInTheBody:
@@ -161,7 +228,7 @@ class TestTheKeyInTheBody:
 
     def test_a_key_given_by_the_caller(self, acme: Acme, acme_connection: str) -> None:
         acme.open_case("cs_1")
-        call("sendAnswer", arguments={"caseRef": "cs_1", "requestKey": "mine"})
+        call("sendAnswer", arguments={"case": "cs_1", "requestKey": "mine"})
         assert list(acme.keys) == ["mine"]
 
 
@@ -175,7 +242,7 @@ class TestRedaction:
             unknown={"deep": [SECRET]},
         )
         answer = call("getCase", arguments={"caseRef": "cs_1"})
-        assert (answer["caseRef"], answer["motive"]) == ("cs_1", "goods not received")
+        assert (answer["caseRef"], answer["motive"]) == ("cs_1", "GOODS_NOT_RECEIVED")
         assert SECRET not in json.dumps(answer)
         whole = call("getCase", arguments={"caseRef": "cs_1"}, return_evidence=True)
         assert whole["claim"] == SECRET
@@ -196,7 +263,7 @@ def test_an_error_is_read_in_acme_s_form(acme: Acme, acme_connection: str) -> No
 
 
 def test_advice_by_code(acme: Acme, acme_connection: str) -> None:
-    acme.open_case("cs_1", state="answered")
+    acme.open_case("cs_1", state="ANSWERED")
     with pytest.raises(Exception, match="ask Acme to thaw the case"):
         call("saveDraft", arguments={"caseRef": "cs_1", "explanation": "x"})
 
