@@ -291,7 +291,7 @@ class Api(abc.ABC):
 
         :raises ApiError: if the call fails.
         """
-        claim = self._claim if request.method != "GET" else None
+        claim = self._claim if request.operation.effect != "read" else None
         if not self.settings.oauth or not request.operation.takes_token:
             return await self.client.send(request, self.settings.authorization, claim)
         for last in (False, True):

@@ -115,8 +115,8 @@ def _standard(schema: Any, *, nulls: bool) -> Any:
     return plain | {"allOf": [*plain.get("allOf", ()), *rules]} if rules else plain
 
 
-def _or_null(schema: Json) -> Json:
-    if "type" not in schema:
+def _or_null(schema: Any) -> Json:
+    if not isinstance(schema, dict) or "type" not in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     return {**schema, "type": [*types, "null"]} if "null" not in types else schema

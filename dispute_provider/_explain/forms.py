@@ -228,7 +228,7 @@ def _param(
 ) -> Param:
     """Return a param whose widget suits the schema."""
     if "x-maxBytes" in schema:
-        return _file_param(schema, section)
+        return _file_param(schema, section, required)
     types = types_of(schema)
     if "object" in types and "string" in types:
         # The string is only the empty one, which clears the field. The form has a separate field for that.
@@ -239,7 +239,8 @@ def _param(
         keywords["enum"] = [*schema["enum"], *([] if required else [None])]
         keywords["values_display"] = {**labels(schema["enum"], api), "null": "(not sent)"}
     elif types == ["array"]:
-        keywords["items"] = {"type": "string"}
+        # Airflow has a text area for strings, one per line, and a JSON editor for other items.
+        keywords["items"] = {"type": (*types_of(schema.get("items", {})), "string")[0]}
     elif types == ["boolean"]:
         default, keywords["type"] = bool(default), "boolean"
     elif schema.get("x-kind") == "long-text":
@@ -252,13 +253,15 @@ def _param(
         keywords["section"] = section
     sentences = [schema.get("description", ""), *limits(schema)]
     if example is not None and default is None and "examples" not in keywords:
-        shown = ", ".join(example) if isinstance(example, list) else json.dumps(example).strip('"')
+        is_texts = isinstance(example, list) and all(isinstance(item, str) for item in example)
+        shown = ", ".join(example) if is_texts else json.dumps(example).strip('"')
         sentences.append(f"For example: {shown}.")
     return Param(default, " ".join(filter(None, sentences)), title=schema["title"], **keywords)
 
 
-def _file_param(schema: Json, section: str | None) -> Param:
-    where = "Path under [dispute] case_roots. Default: a sample page."
+def _file_param(schema: Json, section: str | None, required: bool) -> Param:
+    default = "a sample page" if required else "none"
+    where = f"Path under [dispute] case_roots. Default: {default}."
     description = " ".join([schema["description"], *limits(schema), where])
     return Param(None, description, title=schema["title"], type=["null", "string"], section=section)
 
@@ -305,14 +308,14 @@ def _named(schema: Json) -> Json:
 
 
 def _document_limits(api: str) -> str:
-    """Return the API's limits for documents, from the description of its upload operation."""
+    """Return the API's limits for documents: the description of the file of an upload, if there is one."""
     parts = (
         schema
         for operation in contract.load(api).operations.values()
         for schema in operation.schema["properties"].values()
         if "x-maxBytes" in schema
     )
-    return cast("str", next(parts)["description"])
+    return cast("str", next(parts, {"description": ""})["description"])
 
 
 def _files_key(name: str) -> str:

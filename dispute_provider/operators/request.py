@@ -102,7 +102,7 @@ class RequestOperator(BaseOperator):
         typed = arguments_from_form(operation, values)
         if values["dry_run"]:
             return self._show(operation, values, typed)
-        return self._send(context, operation, {**typed, **_document_of(operation, typed)})
+        return self._send(context, operation, {**typed, **_documents_of(operation, typed)})
 
     def _show(
         self, operation: Operation, values: Mapping[str, Any], typed: Mapping[str, Any]
@@ -119,7 +119,7 @@ class RequestOperator(BaseOperator):
         server, scheme, conn_id = operation.server, "", values["conn_id"]
         arguments = {**dict.fromkeys(_secrets(operation), SECRET), **typed}
         try:
-            documents = _document_of(operation, typed)
+            documents = _documents_of(operation, typed)
             arguments |= documents
             typed = {**{name: part.filename for name, part in documents.items()}, **typed}
         except InvalidRequestError as error:
@@ -186,28 +186,31 @@ class RequestOperator(BaseOperator):
         return redacted_answer(answer.operation, answer.raw)
 
 
-def _document_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
-    """Return the document to upload, if the operation takes one.
+def _documents_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
+    """Return the documents to upload; a blank page for a required one without a path.
 
-    :raises InvalidRequestError: if it cannot be read, or its path is outside the case roots.
+    :raises InvalidRequestError: if one cannot be read, or its path is outside the case roots.
     """
     from dispute_provider import _config as config
     from dispute_provider._cases.files import require_within_roots
     from dispute_provider._contracts.encoding import FilePart
     from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
 
+    found: dict[str, FilePart] = {}
     for name, schema in operation.schema["properties"].items():
         if "x-maxBytes" not in schema:
             continue
         if not (path := typed.get(name)):
-            return {name: FilePart(_BLANK_NAME, _BLANK_PAGE, "application/pdf")}
+            if name in operation.schema["required"]:
+                found[name] = FilePart(_BLANK_NAME, _BLANK_PAGE, "application/pdf")
+            continue
         try:
             require_within_roots(path)
         except InvalidCaseError as error:
             outside = [replace(violation, pointer=f"/{name}") for violation in error.violations]
             raise InvalidRequestError.before_sending(operation.id, outside) from None
-        return {name: document(operation, name, path, roots=config.case_roots())}
-    return {}
+        found[name] = document(operation, name, path, roots=config.case_roots())
+    return found
 
 
 def _secrets(operation: Operation) -> list[str]:

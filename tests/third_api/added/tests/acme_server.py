@@ -90,7 +90,7 @@ class Acme:
             case ["POST", "papers", ref, "confirmation"]:
                 self.papers[ref]["state"] = "ready"
                 return 200, self._paper(ref), {}
-            case ["GET", "papers", ref]:
+            case ["POST", "papers", ref, "details"]:
                 return 200, self._paper(ref), {}
             case ["GET", "papers", ref, "content"]:
                 return 200, self.papers[ref]["content"], {"Content-Type": self.papers[ref]["format"]}
@@ -146,6 +146,7 @@ class Acme:
             "format": content_type,
             "openedOn": "2026-11-29",
             "note": details.get("note", ""),
+            "covered": "cover" in parts,
             "content": content,
         }
         return self._paper(ref)

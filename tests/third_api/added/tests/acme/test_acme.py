@@ -226,6 +226,23 @@ class TestTheKeyInTheBody:
         assert acme.papers["fl_1"]["note"] == SECRET, "a JSON part arrived as JSON"
         assert SECRET not in json.dumps(first)
 
+    def test_an_optional_file_is_sent_only_if_it_is_given(
+        self, acme: Acme, acme_connection: str, cases: Path
+    ) -> None:
+        (cases / "cover.gif").write_bytes(gif())
+        values = {"dry_run": False, "details.name": "a.pdf", "requestKey": None}
+        make("sendPaper", **values)
+        make("sendPaper", **values, cover=str(cases / "cover.gif"))
+        assert [paper["covered"] for paper in acme.papers.values()] == [False, True]
+
+    def test_a_form_has_a_list_of_objects(self, acme: Acme, acme_connection: str) -> None:
+        field = form(contract.load("acme")["sendPaper"])["details.parts"]
+        assert field.schema["items"] == {"type": "object"}
+        shown = make("sendPaper", **{"details.parts": [{"page": 1, "subject": SECRET}]})
+        [details] = [line for line in shown["body"] if line.startswith("details: ")]
+        assert json.loads(details.partition(": ")[2])["parts"][0]["page"] == 1
+        assert SECRET not in json.dumps(shown)
+
     def test_a_key_given_by_the_caller(self, acme: Acme, acme_connection: str) -> None:
         acme.open_case("cs_1")
         call("sendAnswer", arguments={"case": "cs_1", "requestKey": "mine"})
