@@ -75,7 +75,7 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """Return the noted differences of the pieces that the dispute now holds as noted.
 
         Where the write replaced a colleague's piece, a later write or removal by another of our tasks counts
-        too.
+        too, and so does a try of this case that wrote it before the noted write.
 
         :param differences: between the case and the dispute's current evidence.
         """
@@ -90,7 +90,9 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def _has_arrived(self, noted: Difference, now: Difference) -> bool:
         if noted.kind == "overwritten" and (
-            now.kind == "renewed" or (now.kind == "added" and self.is_written)
+            now.kind == "renewed"
+            or (now.kind == "added" and self.is_written)
+            or (now.kind == "same" and now.held != noted.held)
         ):
             return True
         return noted.case == now.held or (now.kind == "same" and noted.case == now.case)

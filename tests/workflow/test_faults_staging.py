@@ -256,3 +256,41 @@ def test_a_void_answer_can_be_given_again(what, run):
         held = run.ask(staged, params_input={"concede_confirm": run.dispute})
     ROWS[title].check(held)
     assert run.submit(run.ask(staged))["state"] == "submitted"
+
+
+@pytest.mark.parametrize("kind", ["stripe"])
+def test_a_colleagues_text_is_reported_although_another_task_stages_meanwhile(run, sandbox, monkeypatch):
+    """The first task's write is in flight while another has read the dispute and is about to write."""
+    sandbox.edit_dispute(run.dispute, evidence={TEXT["stripe"]: "A colleague's."})
+
+    def stage(text: str, run_id: str, try_number: int = 1) -> dict[str, Any]:
+        evidence = [case("stripe", run.dispute, text)]
+        operator = StageEvidenceOperator(
+            task_id="stage", cases=evidence, conn_id="stripe_default", merge="overwrite"
+        )
+        [record] = running.run(operator, try_number, run_id)
+        return dict(record)
+
+    class Overtaken(HttpTransport):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            response = await super().send(request)
+            if not first:
+                first.append({})
+                with ThreadPoolExecutor(1) as thread:
+                    first[0] = thread.submit(stage, "Ours.", "first").result()
+            return response
+
+    first: list[dict[str, Any]] = []
+    sandbox.fault(operation="PostDisputesDispute", effect="drop-after", times=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "transport", Overtaken)
+        late = stage("Another's.", "second")
+    assert [first[0]["state"], late["state"]] == ["held", "held"]
+    assert "another task has just claimed this dispute" in late["reason"]
+    sandbox.clear_faults()
+    sandbox.fault(operation="PostDisputesDispute", effect="status", status=400, times=None)
+    assert stage("Another's.", "second", 2)["state"] == "refused"
+    sandbox.clear_faults()
+    staged = stage("Ours.", "first", 2)
+    assert staged["state"] == "staged", staged["reason"]
+    assert [each["kind"] for each in staged["differences"]] == ["overwritten"]

@@ -129,9 +129,9 @@ async def stage(
         record = _assessed(record, assessment, api.notes_on(before.dispute))
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
-        record = _store_replacement(record, before, merged, pending, memory)
         claim = ledger.claim(chain, claimant, {}, None)
         memory.link = claim.place.link
+        record = await _store_replacement(record, before, merged, pending, memory, claim)
         uploaded = await api.under(claim).write(case, merged, before, memory)
         after = await api.read(case.dispute, case.account, details=True)
     except InvalidCaseError as error:
@@ -247,10 +247,17 @@ def _pending_replacement(api: Api, before: Snapshot, memory: DisputeMemory) -> R
     return pending if pending and pending.is_about(before.dispute) else None
 
 
-def _store_replacement(
-    record: Record, before: Snapshot, merged: Merged, pending: Replacement | None, memory: DisputeMemory
+async def _store_replacement(
+    record: Record,
+    before: Snapshot,
+    merged: Merged,
+    pending: Replacement | None,
+    memory: DisputeMemory,
+    claim: LinkClaim,
 ) -> Record:
     """Store the evidence that will be replaced before the write, so that a later try still has it.
+
+    The dispute is claimed first. Otherwise the note could replace that of a task whose write is in flight.
 
     :param pending: the replacement that a failed try stored; its own write is not restored.
     """
@@ -267,7 +274,12 @@ def _store_replacement(
     if overwritten and not earlier:
         note = "there is no copy of the evidence that was overwritten: [dispute] evidence_store is not set"
         record = replace(record, notes=(*record.notes, note))
-    memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
+    await claim.acquire("stage")
+    try:
+        memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
+    except Exception:
+        await claim.release()
+        raise
     return replace(record, automatic=automatic, earlier=earlier)
 
 
