@@ -87,6 +87,44 @@ def test_two_deployments_without_a_common_ledger(run, sandbox, monkeypatch, tmp_
     assert submissions(sandbox, run) == {"stripe": 1, "moov": 2}[run.kind]
 
 
+# The rows about late requests, by whether both tasks have the same ledger.
+LATE = {
+    False: "Two runs, connections or deployments submit the same dispute … and, at Stripe, the dispute moves "
+    "to its next stage while the request of one is in flight, and the other answers that stage",
+    True: "A worker is frozen between its last check and the write to the network, "
+    "for longer than 205 seconds, and another task takes over … and, at Stripe, the dispute moves to its "
+    "next stage meanwhile, and is submitted there",
+}
+
+
+@pytest.mark.parametrize("same_ledger", LATE)
+def test_a_late_request_at_stripe_answers_the_next_stage(
+    same_ledger, sandbox, connect, monkeypatch, waited, tmp_path
+):
+    connect("stripe")
+    sandbox.settings(permissive=True)
+    dispute = sandbox.create_dispute(api="stripe", status="warning_needs_response")["id"]
+    run, other = Contest("stripe", dispute), Contest("stripe", dispute)
+    approved = run.approve()
+    ended: list[dict[str, Any]] = []
+
+    def answer_next_stage() -> None:
+        sandbox.edit_dispute(dispute, reopen=True)
+        with pytest.MonkeyPatch.context() as patch:
+            if same_ledger:
+                waited.append(300.0)
+            else:
+                patch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "another"))
+                patch.setattr(running, "ASSETS", AssetStores())
+            ended.append(other.submit(other.approve()))
+
+    at_the_send(monkeypatch, answer_next_stage)
+    end = run.submit(approved)
+    assert ended[0]["state"] == "submitted"
+    assert [made["stage"] for made in sandbox.dispute(dispute)["submissions"]] == ["chargeback"] * 2
+    ROWS[LATE[same_ledger]].check(end)
+
+
 def approvals_alone() -> AssetStores:
     """Asset state stores of another deployment, which knows the same approvals and no ledger."""
     stores = AssetStores()
