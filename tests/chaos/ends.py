@@ -253,10 +253,23 @@ class Ends:
         )
 
     def _has_used_key(self, completion: Completion, dispute: str) -> bool:
-        """Whether Stripe refused the key, which a deployment with another ledger had used before."""
+        """Return whether a deployment with another ledger had used the key of a run's submission before.
+
+        Stripe refuses another body under it, and answers the same body without carrying it out again.
+        """
+        entries = [
+            entry for entry in self.transcript.journal if entry["dispute"] == dispute and is_final(entry)
+        ]
+        used = {
+            entry["headers"].get("idempotency-key")
+            for entry in entries
+            if entry["submitted"] and run_of(sender_of(entry)) != run_of(completion.run)
+        }
         return any(
-            record["dispute"] == dispute and "idempotency_error" in record["reason"]
-            for record in completion.records
+            sender_of(entry) == completion.run
+            and not entry["changed"]
+            and entry["headers"].get("idempotency-key") in used
+            for entry in entries
         )
 
     def _receipts(self) -> Iterator[Finding]:

@@ -9,9 +9,10 @@
 ``no_receipt``: we sent something, and there is no receipt of it.
 ``hangs``: an episode that does not come to its end.
 
-Counted apart, for nothing prevents them: ``moov_window``, a worker frozen between its last check and the
-write; ``moov_no_common_ledger``, two deployments with a ledger each; ``stripe_no_common_ledger``, the same,
-where the submission of one stage arrives at the next one, which has another idempotency key.
+Counted apart, because nothing prevents them: ``moov_window``, a worker frozen between its last check and
+the write; ``stripe_window``, the same, where the dispute moves to its next stage or gets a new review
+meanwhile, whose submission has another idempotency key; ``moov_no_common_ledger``, two deployments with
+separate ledgers; ``stripe_no_common_ledger``, the same, where one stage's submission arrives at the next one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tests.chaos.facts import (
     MOOV_WINDOW,
     NO_COMMON_LEDGER,
     STRIPE_NO_COMMON_LEDGER,
+    STRIPE_WINDOW,
     UNAPPROVED,
     Facts,
     Finding,
@@ -40,6 +42,7 @@ from tests.chaos.facts import (
     says_approved,
     sender_of,
 )
+from tests.chaos.faults import TWICE
 from tests.chaos.transcript import Approval, Piece, Transcript, item_of
 
 # Seconds after which a request is not written any more under a claim that was created before.
@@ -91,11 +94,35 @@ class _Judge:
         :param final: whether only a frozen submission explains it; otherwise a frozen upload does, too.
         """
         if self.transcript.disputes[dispute]["api"] != "moov":
+            if final and self._was_late_under_another_key(dispute):
+                return STRIPE_WINDOW
             is_late = final and self.transcript.two_ledgers and self._moved_in_flight(dispute)
             return STRIPE_NO_COMMON_LEDGER if is_late else kind
         if self.facts.was_frozen(dispute, until, final=final):
             return MOOV_WINDOW
         return NO_COMMON_LEDGER if self.transcript.two_ledgers else kind
+
+    def _was_late_under_another_key(self, dispute: str) -> bool:
+        """Return whether a frozen worker's submission arrived after another one with another key.
+
+        Until the frozen worker's link has ended or the dispute has moved to its next stage, every submission
+        has the same key, of which Stripe carries out one.
+        """
+        sent = [entry for entry in self.facts.requests.values() if entry["dispute"] == dispute]
+        return any(
+            "x-chaos-frozen" in late["headers"]
+            and earlier["time"] < late["time"]
+            and earlier["headers"].get("idempotency-key") != late["headers"].get("idempotency-key")
+            and self._went_on(dispute, run_of(sender_of(late)), earlier["time"])
+            for late in sent
+            for earlier in sent
+        )
+
+    def _went_on(self, dispute: str, run: str, time: float) -> bool:
+        """Return whether a dispute had moved to its next stage or a run's final call had ended by a time."""
+        return self.facts.openings(dispute, time) > 0 or any(
+            (end.run, end.dispute) == (run, dispute) and end.at <= time for end in self.transcript.ends
+        )
 
     def _moved_in_flight(self, dispute: str) -> bool:
         """Whether a dispute went on to its next stage while a submission of ours was in flight."""
@@ -240,8 +267,11 @@ class _Judge:
                 again = sender_of(entry) == completion.run and entry["time"] > completion.at
                 has_key = self.transcript.disputes.get(entry["dispute"], {}).get("api") == "stripe"
                 was_frozen = "x-chaos-frozen" in entry["headers"]
-                if has_key and (was_frozen or not entry["changed"]):
-                    # An earlier try, frozen after its check; the API carries out one request under its key.
+                if was_frozen and (has_key or not entry["changed"]):
+                    # An earlier try, frozen after its check. The API carries out one request under its key;
+                    # without keys, it has refused this one.
+                    continue
+                if has_key and not entry["changed"]:
                     continue
                 if again and entry["dispute"] in unknown and is_final(entry):
                     problem = f"{completion.run}: it ended unknown, and was sent again"
@@ -303,25 +333,33 @@ class _Judge:
         # Also an upload whose worker was frozen between its check and the write arrives late.
         was_frozen = self.facts.was_frozen(dispute, inf, final=False)
         for piece, count in ours.items():
-            if piece in texts and self._is_named_after_purge(dispute, piece):
+            if piece in texts and self._is_named(dispute, piece):
                 continue
             kind = MOOV_WINDOW if piece in texts and was_frozen else DUPLICATE
             for _ in range(count - max(1, self.transcript.wanted[dispute][piece])):
                 yield Finding(kind, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
 
-    def _is_named_after_purge(self, dispute: str, piece: Piece) -> bool:
-        """Return whether a staging after a purge of the state stores has named a second copy of a text.
+    def _is_named(self, dispute: str, piece: Piece) -> bool:
+        """Return whether a later staging has named a further copy of a text that nothing shows to be ours.
 
-        What was uploaded before is forgotten then; of two equal texts nothing shows who wrote which, so both
-        stay and the record names the second one for the reviewer. A document is recognised by its name.
+        A purge of the state stores deletes what was known of earlier uploads. Where a case has the same text
+        twice, the copy that a proxy makes of the first upload passes for the second, which may still arrive.
+        In both cases the copy stays, and the record names it for the reviewer. A document is recognised by
+        its name.
         """
-        purged = min((at for at, _, what in self.transcript.disturbed if what == "purged"), default=inf)
+        since = [at for at, _, what in self.transcript.disturbed if what == "purged"]
+        if self.transcript.wanted[dispute][piece] > 1:
+            since += [
+                entry["time"]
+                for entry in self.transcript.journal
+                if (entry["dispute"], entry["fault"]) == (dispute, TWICE)
+            ]
         return any(
-            at > purged
+            at > min(since, default=inf)
             and record["dispute"] == dispute
             and any(
                 (each["name"], each["kind"]) == (piece[0], "foreign")
-                for each in record.get("differences", ())
+                for each in record.get("differences") or ()
             )
             for at, _, record in self.transcript.stagings
         )
