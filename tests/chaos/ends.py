@@ -9,14 +9,12 @@ from typing import Any
 from tests.chaos.facts import (
     FALSE_END,
     LOST,
-    NO_RECEIPT,
     UNAPPROVED,
     Facts,
     Finding,
     difference,
     is_final,
     run_of,
-    run_of_review,
     says_approved,
     sender_of,
 )
@@ -50,7 +48,6 @@ class Ends:
             for record in completion.records:
                 yield from self._true(completion, record)
                 yield from self._without_cause(completion, record)
-        yield from self._receipts()
         yield from self._swept()
 
     def _ended(self) -> Iterator[Finding]:
@@ -62,7 +59,8 @@ class Ends:
         for run, disputes in self.transcript.given.items():
             ended = Counter(r["dispute"] for r in last[run].records) if run in last else Counter[str]()
             for dispute, cases in Counter(disputes).items():
-                if ended[dispute] == cases or run in self.transcript.marked:
+                # A review that was marked as success hands on no records.
+                if ended[dispute] == cases or (ended[dispute] < cases and self.facts.was_marked(run)):
                     continue
                 if not (ended[dispute] and self._was_edited(run)):
                     yield Finding(LOST, dispute, f"{run} ended with {ended[dispute]} states for {cases}")
@@ -75,8 +73,14 @@ class Ends:
 
     def _was_edited(self, run: str) -> bool:
         """Whether records of a run were edited: then one may stand in the place of another."""
-        tampered = any(which == run and what == "tampered" for _, which, what in self.transcript.disturbed)
-        return tampered or run in self.transcript.marked
+        return any(which == run and what == "tampered" for _, which, what in self.transcript.disturbed)
+
+    def _may_be_unverified(self, completion: Completion) -> bool:
+        """Return whether a record's signature may be invalid: it was edited, or its key was replaced."""
+        was_replaced = any(
+            at <= completion.at and what == "keys replaced" for at, _, what in self.transcript.disturbed
+        )
+        return was_replaced or self._was_edited(run_of(completion.run))
 
     def _true(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
         """Whether what a state says is so."""
@@ -103,16 +107,19 @@ class Ends:
                 yield Finding(FALSE_END, dispute, f"{label}, but this very run submitted it")
             elif (
                 state == "refused"
-                and not any(words in record["reason"] for words in _SUBMITTED_BEFORE)
+                and not (record.get("unverified") and any(map(record["reason"].count, _SUBMITTED_BEFORE)))
                 and not self._was_edited(run_of(completion.run))
                 and self._answered_by_run_before(completion, dispute)
             ):
                 yield Finding(
                     FALSE_END, dispute, f"{label}, but this run had submitted it before it was cleared"
                 )
-        answered = state in ("conceded", "unknown") or self._twin_was_sent(completion, dispute)
+        is_unclear = state == "unknown" and self._was_disturbed(completion, dispute)
+        answered = state == "conceded" or is_unclear or self._twin_was_sent(completion, dispute)
         if not answered and self._conceded_by(completion, dispute):
             yield Finding(FALSE_END, dispute, f"{label}, but this very run conceded it")
+        if record.get("unverified") and not self._may_be_unverified(completion):
+            yield Finding(FALSE_END, dispute, f"{label}: cannot be checked, and nobody has edited it")
 
     def _was_sent(self, completion: Completion, record: dict[str, Any], label: str) -> Iterator[Finding]:
         """Whether it was sent since it was approved, as it was approved, and by us."""
@@ -197,6 +204,14 @@ class Ends:
             for one in self.facts.ours
         ) and not self._was_unreadable(completion, dispute)
 
+    def _was_disturbed(self, completion: Completion, dispute: str) -> bool:
+        """Return whether a part of a run was hindered while it made or read back a call."""
+        run = run_of(completion.run)
+        return self._was_unreadable(completion, dispute) or any(
+            which in (run, dispute, "*") and completion.started <= at <= completion.at
+            for at, which, _ in self.transcript.disturbed
+        )
+
     def _was_unreadable(self, completion: Completion, dispute: str) -> bool:
         """Whether the part that was cleared could not look; or staging, which was cleared before it."""
         return any(
@@ -235,12 +250,11 @@ class Ends:
             disputes |= {*self.transcript.given[run]}
         if self.transcript.two_ledgers and self._has_used_key(completion, dispute):
             return True
-        if any(at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed):
-            # An edited ledger stays so until somebody has looked at it.
+        if self._names_edited_ledger(completion, dispute) or self._was_overtaken(completion, approval):
             return True
         if any(
-            approval.shown.at <= at <= completion.at and which in (*disputes, run, "*")
-            for at, which, _ in self.transcript.disturbed
+            approval.shown.at <= at <= completion.at and which in (*disputes, run, "*") and what != "forged"
+            for at, which, what in self.transcript.disturbed
         ):
             return True
         return any(
@@ -250,6 +264,30 @@ class Ends:
                 or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)
             )
             for entry in self.transcript.journal
+        )
+
+    def _names_edited_ledger(self, completion: Completion, dispute: str) -> bool:
+        """Return whether a dispute is held for an edited file, which stays until a person restores it."""
+        was_forged = any(
+            at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed
+        )
+        return was_forged and any(
+            record["dispute"] == dispute
+            and record["state"] == "held"
+            and "edited or cannot be read" in record["reason"]
+            for record in completion.records
+        )
+
+    def _was_overtaken(self, completion: Completion, approval: Approval) -> bool:
+        """Return whether another run's final call ended since the approval, so that it needs a new review.
+
+        It need not have reached the API: its task may have been marked as success after the claim.
+        """
+        return any(
+            end.dispute == approval.dispute
+            and end.run != run_of(completion.run)
+            and approval.at <= end.at <= completion.at
+            for end in self.transcript.ends
         )
 
     def _has_used_key(self, completion: Completion, dispute: str) -> bool:
@@ -271,29 +309,6 @@ class Ends:
             and entry["headers"].get("idempotency-key") in used
             for entry in entries
         )
-
-    def _receipts(self) -> Iterator[Finding]:
-        """What a run sent, and has named since, has a receipt that names the run's review.
-
-        Where the record of its approval cannot be checked any more, there is nothing to write a receipt of.
-        """
-        sent = [(one.dispute, one.run or "", one.time) for one in self.facts.ours]
-        sent += [(entry["dispute"], sender_of(entry), entry["time"]) for entry in self.facts.concessions]
-        have = {(receipt["dispute"], run_of_review(receipt)) for receipt in self.transcript.receipts}
-        for dispute, sender, time in sent:
-            run = run_of(sender)
-            records = [
-                record
-                for completion in self.transcript.completions
-                if run_of(completion.run) == run and completion.at >= time
-                for record in completion.records
-                if record["dispute"] == dispute and not record.get("unverified")
-            ]
-            # A task that was marked as success in the middle has named nothing.
-            if records and (dispute, run) not in have and run not in self.transcript.marked:
-                yield Finding(
-                    NO_RECEIPT, dispute, f"{sender}: sent at {time:.0f}, and there is no receipt of it"
-                )
 
     def _swept(self) -> Iterator[Finding]:
         """A sweep names every open dispute, whatever is odd about another."""

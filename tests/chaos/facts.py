@@ -127,6 +127,10 @@ class Facts:
             for entry in self.transcript.journal
         )
 
+    def was_marked(self, run: str) -> bool:
+        """Return whether a task of a run was marked as success by hand, in any generation."""
+        return any(run_of(each) == run for each in self.transcript.marked)
+
     def openings(self, dispute: str, time: float) -> int:
         return sum(1 for opening in self.transcript.openings.get(dispute, ()) if opening.at <= time)
 

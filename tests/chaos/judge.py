@@ -17,7 +17,7 @@ separate ledgers; ``stripe_no_common_ledger``, the same, where one stage's submi
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from math import inf
 from typing import Any
@@ -25,8 +25,6 @@ from typing import Any
 from tests.chaos.ends import Ends
 from tests.chaos.facts import (
     DOUBLE,
-    DUPLICATE,
-    LOST,
     MOOV_WINDOW,
     NO_COMMON_LEDGER,
     STRIPE_NO_COMMON_LEDGER,
@@ -42,8 +40,8 @@ from tests.chaos.facts import (
     says_approved,
     sender_of,
 )
-from tests.chaos.faults import TWICE
-from tests.chaos.transcript import Approval, Piece, Transcript, item_of
+from tests.chaos.left import Left
+from tests.chaos.transcript import Approval, Completion, Transcript
 
 # Seconds after which a request is not written any more under a claim that was created before.
 _SENT_WITHIN = 60.0
@@ -52,11 +50,11 @@ _SENT_WITHIN = 60.0
 def judge(transcript: Transcript) -> list[Finding]:
     """Everything that must not be."""
     facts = Facts(transcript)
-    return [*_Judge(facts).findings(), *Ends(facts).findings()]
+    return [*_Judge(facts).findings(), *Left(facts).findings(), *Ends(facts).findings()]
 
 
 class _Judge:
-    """What was sent, changed and left at the APIs."""
+    """What was sent and changed at the APIs."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -77,8 +75,6 @@ class _Judge:
         yield from self._claimed_twice()
         yield from self._too_late()
         yield from self._again()
-        yield from self._replaced()
-        yield from self._uploads()
 
     def _double(self) -> Iterator[Finding]:
         stages = Counter((submission.dispute, submission.stage) for submission in self.facts.ours)
@@ -121,7 +117,7 @@ class _Judge:
     def _went_on(self, dispute: str, run: str, time: float) -> bool:
         """Return whether a dispute had moved to its next stage or a run's final call had ended by a time."""
         return self.facts.openings(dispute, time) > 0 or any(
-            (end.run, end.dispute) == (run, dispute) and end.at <= time for end in self.transcript.ends
+            end.dispute == dispute and end.run in (run, "") and end.at <= time for end in self.transcript.ends
         )
 
     def _moved_in_flight(self, dispute: str) -> bool:
@@ -236,9 +232,9 @@ class _Judge:
     def _was_noticed(self, submission: Submission) -> bool:
         """Whether a state names the difference, or says that a person must look.
 
-        Somebody who marks a task as success while it sends has no state.
+        A task that is marked as success while it sends ends without a state.
         """
-        return run_of(submission.run or "") in self.transcript.marked or any(
+        return submission.run in self.transcript.marked or any(
             record["state"] in ("submitted-differs", "unknown")
             or (record["state"] == "already-submitted" and names_difference(record["reason"]))
             for completion in self.transcript.completions
@@ -260,9 +256,16 @@ class _Judge:
                 read_late.add((dispute, sender))
 
     def _again(self) -> Iterator[Finding]:
-        """What ended unknown is not sent again without another approval; under a key that is no harm."""
+        """What ended unknown is not sent again without another approval; under a key that is no harm.
+
+        A task that is cleared may send what the ledger shows to be unsent: its link has not ended.
+        """
         for completion in self.transcript.completions:
-            unknown = {record["dispute"] for record in completion.records if record["state"] == "unknown"}
+            unknown = {
+                record["dispute"]
+                for record in completion.records
+                if record["state"] == "unknown" and not self._never_sent(completion, record["dispute"])
+            }
             for entry in self.transcript.journal:
                 again = sender_of(entry) == completion.run and entry["time"] > completion.at
                 has_key = self.transcript.disputes.get(entry["dispute"], {}).get("api") == "stripe"
@@ -271,97 +274,33 @@ class _Judge:
                     # An earlier try, frozen after its check. The API carries out one request under its key;
                     # without keys, it has refused this one.
                     continue
-                if has_key and not entry["changed"]:
+                if has_key and not entry["changed"] and self._has_same_key(completion, entry):
                     continue
                 if again and entry["dispute"] in unknown and is_final(entry):
                     problem = f"{completion.run}: it ended unknown, and was sent again"
                     kind = self._kind(entry["dispute"], UNAPPROVED, final=True) if was_frozen else UNAPPROVED
                     yield Finding(kind, entry["dispute"], problem)
 
-    def _replaced(self) -> Iterator[Finding]:
-        """Some record says which of a colleague's texts was replaced, whatever happens on the way.
-
-        A task whose dispute has closed before it could return such a record has staged nothing. A purge of
-        the state stores deletes the note of what was replaced.
-        """
-        last = {(each.dispute, each.name): each for each in self.transcript.replaced}
-        stagings = [
-            (at, task, record) for at, task, record in self.transcript.stagings if record["state"] == "staged"
-        ]
-        reported = {
-            (record["dispute"], difference["name"])
-            for _, _, record in stagings
-            for difference in record.get("differences", ())
-            if difference["kind"] == "overwritten"
-        }
-        for (dispute, name), each in last.items():
-            was_staged = any(
-                at >= each.at and (task, record["dispute"]) == (each.task, dispute)
-                for at, task, record in stagings
-            )
-            was_purged = any(at >= each.at and what == "purged" for at, _, what in self.transcript.disturbed)
-            if was_staged and not was_purged and (dispute, name) not in reported:
-                problem = f"{each.task[0]}: {name} of a colleague was replaced, and no record says so"
-                yield Finding(LOST, dispute, problem)
-
-    def _uploads(self) -> Iterator[Finding]:
-        deleted: dict[str, set[str]] = defaultdict(set)
-        for entry in self.transcript.journal:
-            if entry["operation"] == "deleteDisputeEvidenceFile" and entry["changed"]:
-                deleted[entry["dispute"]].add(entry["path"].rsplit("/", 1)[1])
-        for dispute, items in deleted.items():
-            for item in items & self.transcript.foreign:
-                yield Finding(LOST, dispute, f"a colleague's {item} was deleted")
-        for dispute, described in self.transcript.disputes.items():
-            if described["api"] != "moov" or dispute in self.transcript.contested:
-                # What a broken staging of one case leaves, another case's takes for a colleague's.
-                continue
-            if dispute not in self.transcript.unstaged:
-                yield from self._copies(dispute, described["evidence"], "left")
-            for made in described["submissions"]:
-                if made["request"] in self.facts.requests:
-                    yield from self._copies(dispute, made["evidence"], "submitted")
-
-    def _copies(self, dispute: str, items: list[dict[str, Any]], what: str) -> Iterator[Finding]:
-        ours: Counter[Piece] = Counter()
-        texts: set[Piece] = set()
-        for item in items:
-            if item["evidenceID"] not in self.transcript.foreign:
-                piece = (item["evidenceType"], item_of(item))
-                ours[piece] += 1
-                texts |= {piece} if "text" in item else set()
-        # Also an upload whose worker was frozen between its check and the write arrives late.
-        was_frozen = self.facts.was_frozen(dispute, inf, final=False)
-        for piece, count in ours.items():
-            if piece in texts and self._is_named(dispute, piece):
-                continue
-            kind = MOOV_WINDOW if piece in texts and was_frozen else DUPLICATE
-            for _ in range(count - max(1, self.transcript.wanted[dispute][piece])):
-                yield Finding(kind, dispute, f"{what}: {count} times {piece[0]} {piece[1][:40]!r}")
-
-    def _is_named(self, dispute: str, piece: Piece) -> bool:
-        """Return whether a later staging has named a further copy of a text that nothing shows to be ours.
-
-        A purge of the state stores deletes what was known of earlier uploads. Where a case has the same text
-        twice, the copy that a proxy makes of the first upload passes for the second, which may still arrive.
-        In both cases the copy stays, and the record names it for the reviewer. A document is recognised by
-        its name.
-        """
-        since = [at for at, _, what in self.transcript.disturbed if what == "purged"]
-        if self.transcript.wanted[dispute][piece] > 1:
-            since += [
-                entry["time"]
-                for entry in self.transcript.journal
-                if (entry["dispute"], entry["fault"]) == (dispute, TWICE)
-            ]
+    def _has_same_key(self, completion: Completion, entry: dict[str, Any]) -> bool:
+        """Return whether a run had sent a submission under an entry's key before it ended."""
         return any(
-            at > min(since, default=inf)
-            and record["dispute"] == dispute
-            and any(
-                (each["name"], each["kind"]) == (piece[0], "foreign")
-                for each in record.get("differences") or ()
-            )
-            for at, _, record in self.transcript.stagings
+            (sender_of(earlier), earlier["dispute"]) == (completion.run, entry["dispute"])
+            and earlier["time"] <= completion.at
+            and earlier["headers"].get("idempotency-key") == entry["headers"].get("idempotency-key")
+            for earlier in self.transcript.journal
+        )
+
+    def _never_sent(self, completion: Completion, dispute: str) -> bool:
+        """Return whether a run had sent nothing for a dispute by its end, and had not ended its link."""
+        sent = any(
+            is_final(entry)
+            and (sender_of(entry), entry["dispute"]) == (completion.run, dispute)
+            and entry["time"] <= completion.at
+            for entry in self.transcript.journal
+        )
+        return not sent and not any(
+            end.dispute == dispute and end.run in (run_of(completion.run), "") and end.at <= completion.at
+            for end in self.transcript.ends
         )
 
 

@@ -20,12 +20,13 @@ def new_store(skew: float) -> MemoryStore:
 def final_ends(store: MemoryStore) -> Iterator[LedgerEnd]:
     """Yield the ends of final calls in a ledger."""
     ahead = store.now() - now()
-    for content, created in store.files.values():
+    for path, (content, created) in store.files.items():
         facts = json.loads(content).get("signed", {})
         if facts.get("what") == "end" and facts.get("kind") in ("submit", "concede"):
             record = facts.get("record") or {}
             run = run_of_review(record)
-            yield LedgerEnd(created - ahead, run, record.get("dispute", ""), facts["state"])
+            *_, dispute, _, _ = path.split("/")
+            yield LedgerEnd(created - ahead, run, dispute, facts["state"])
 
 
 class WorkersStore:

@@ -363,7 +363,7 @@ class Run:
 
         def mark() -> None:
             self._note(self.name, "marked as success")
-            scene.transcript.marked.add(self.name)
+            scene.transcript.marked.add(self.label)
             self._workers[instance.task_id].kill()
 
         return asyncio.get_running_loop().call_later(scene.dice.uniform(0, 3), mark)

@@ -86,7 +86,10 @@ class Replaced:
 
 @dataclass(frozen=True)
 class LedgerEnd:
-    """How a final call of a run ended, as the ledger has it."""
+    """The end of a final call in the ledger.
+
+    :param run: empty if another task has ended the link, because the task that had claimed it was gone.
+    """
 
     at: float
     run: str
@@ -152,7 +155,7 @@ class Transcript:
     killed_submitting: set[str] = field(default_factory=set)
     """Runs and generations of which a worker was killed at the submission."""
     marked: set[str] = field(default_factory=set)
-    """Runs of which a task was marked as success by hand."""
+    """Runs and generations of which a task was marked as success by hand."""
     drawn: Counter[str] = field(default_factory=Counter)
     """What has happened around the workers, and how often."""
     two_ledgers: bool = False
