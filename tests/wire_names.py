@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ OWN = ("dispute_provider/_apis/", "dispute_provider/sandbox/", "dispute_provider
 # Variables and attributes whose keys are an API's names.
 VARIABLES = {"answer", "arguments", "body", "headers", "parameters", "typed"}
 ATTRIBUTES = {*VARIABLES, "data", "raw"}
-# Our names that equal an API's: roles, members of records, and names of Airflow and HTTP.
+# Roles, and names of Airflow and HTTP, that may equal an API's.
 ALSO_OURS = {
     "idempotency-key",
     "request-id",
@@ -31,9 +31,8 @@ ALSO_OURS = {
     "Content-Type",
     "Retry-After",
     "retry-after",
-    "network_code",
+    "error_type",
     "required_actions",
-    "submitted_at",
 }
 
 
@@ -55,17 +54,30 @@ def names_of(document: Any) -> Iterator[str]:
         yield from names_of(each)
 
 
+def fields_in(source: str) -> Iterator[str]:
+    """Yield the annotated fields of the classes in a module: the names of our records may equal an API's."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            for member in node.body:
+                if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+                    yield member.target.id
+
+
 def is_distinctive(name: str) -> bool:
     """Return whether a name has several words or a number, and so is not an English word."""
     return not (name.isalpha() and (name.islower() or name.istitle()))
 
 
-def found_in(source: str, names: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield the wire names in the code of a module, each with its line."""
-    distinctive = {name for name in names if is_distinctive(name)}
+def found_in(source: str, names: Iterable[str], ours: Container[str] = ()) -> Iterator[tuple[int, str]]:
+    """Yield the wire names in the code of a module, each with its line.
+
+    :param ours: names of our own. They are reported only where they look something up.
+    """
+    names = set(names)
+    distinctive = {name for name in names if is_distinctive(name) and name not in ours}
     # Header names are case-insensitive.
     headers = {name.lower() for name in distinctive if "-" in name}
-    words = {name.lower() for name in names if not is_distinctive(name)}
+    words = {name.lower() for name in names - distinctive - ALSO_OURS}
     tree = ast.parse(source)
     # Docstrings may use an API's fields as examples.
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -107,12 +119,17 @@ def check(root: Path) -> list[str]:
     }
     names = {name for contract in contracts.values() for name in names_of(contract)}
     own = tuple(prefix.format(api=api) for api in contracts for prefix in OWN)
-    return [
-        f"{path.relative_to(root)}:{line}: {name!r} is a name of an API's wire; find it by its x-role"
+    sources = {
+        str(path.relative_to(root)): path.read_text("utf-8")
         for folder in ("dispute_provider", "dags")
         for path in sorted((root / folder).rglob("*.py"))
-        if not str(path.relative_to(root)).startswith(own)
-        for line, name in found_in(path.read_text("utf-8"), names)
+    }
+    sources = {name: source for name, source in sources.items() if not name.startswith(own)}
+    ours = {field for source in sources.values() for field in fields_in(source)}
+    return [
+        f"{module}:{line}: {name!r} is a name of an API's wire; find it by its x-role"
+        for module, source in sources.items()
+        for line, name in found_in(source, names, ours)
     ]
 
 
