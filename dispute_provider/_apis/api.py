@@ -175,7 +175,12 @@ class Api(abc.ABC):
 
     @abc.abstractmethod
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
-        """Download a document of a dispute."""
+        """Download a document of a dispute.
+
+        If an answer contains a link to the document, use ``self.client.download``.
+
+        :raises ApiError: if it cannot be downloaded. The review then states that it cannot be shown.
+        """
 
     @abc.abstractmethod
     async def list_open(self) -> Listing:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Self
+from urllib.parse import urlsplit
 
 from tenacity import AsyncRetrying
 
@@ -20,6 +21,7 @@ from dispute_provider._transport.claim import WriteClaim
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider._transport.http import HttpTransport
 from dispute_provider._transport.limiter import Limiter
+from dispute_provider._transport.network import is_loopback
 from dispute_provider._transport.retries import Attempts
 from dispute_provider._transport.transport import (
     HttpRequest,
@@ -28,9 +30,10 @@ from dispute_provider._transport.transport import (
     Transport,
 )
 from dispute_provider._transport.unsent import unsent
-from dispute_provider.exceptions import ApiError, LockedError, RateLimitedError
+from dispute_provider.exceptions import ApiError, LockedError, RateLimitedError, ServerError
 
 USER_AGENT = f"dispute-provider/{__version__}"
+_LINKS_EXPIRE = "try again; such links expire"
 _INDEX = re.compile(r"/\d+")
 _log = logging.getLogger(__name__)
 
@@ -97,6 +100,38 @@ class Client:
             return attempts.answered(await AsyncRetrying(sleep=self.sleep, **attempts.policy)(attempt))
         except ApiError as error:
             raise attempts.failed(error) from None
+
+    async def download(self, url: str, operation: str) -> bytes:
+        """Download a document from a link in an answer, once and without the connection's key.
+
+        :param url: must use https, except for a stand-in on loopback.
+        :param operation: the ``operationId`` whose answer contains the link, for errors. No error quotes the
+            link, because such links grant access.
+        :raises ApiError: if the document cannot be downloaded.
+        :raises RuntimeError: if the client is not open.
+        """
+        if self._transport is None:
+            raise RuntimeError("the client is not open: use it with `async with`")
+        parts = urlsplit(url)
+        is_stand_in = bool(self.settings.base_url) and is_loopback(parts.hostname or "")
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_stand_in):
+            raise ApiError("its link to the document does not use https.", operation=operation)
+        request = HttpRequest("GET", url, {"User-Agent": USER_AGENT}, None)
+        try:
+            response = await self._transport.send(request)
+        except NotConnectedError as error:
+            cause = error.__cause__ or error
+            raise unsent(cause, operation, url, self.settings.network.proxy_for(url)) from None
+        except NoResponseError as error:
+            problem = f"the download broke off: {type(error.__cause__).__name__}."
+            raise ServerError(problem, operation=operation) from None
+        if response.status != 200:
+            problem = f"its link to the document was answered with {response.status}."
+            raise ApiError(problem, operation=operation, status=response.status, advice=_LINKS_EXPIRE)
+        if len(response.body) > timeouts.LARGEST_RESPONSE:
+            problem = f"the document is larger than {timeouts.LARGEST_RESPONSE:,} bytes."
+            raise ApiError(problem, operation=operation)
+        return response.body
 
     async def _attempt(self, request: Request, authorization: str, claim: WriteClaim | None) -> Answer:
         if self._transport is None:

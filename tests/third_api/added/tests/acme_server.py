@@ -35,6 +35,7 @@ class Acme:
         self.sent: list[str] = []
         self.keys: dict[str, Any] = {}
         self.calls: list[str] = []
+        self.url = ""
 
     def open_case(self, ref: str, **members: Any) -> str:
         self.cases[ref] = {
@@ -63,6 +64,8 @@ class Acme:
         return Reply(status, body, {**trace, **headers})
 
     def _answer(self, asked: Asked) -> tuple[int, Any, Mapping[str, str]]:
+        if asked.path.startswith("/links/"):
+            return self._linked(asked)
         if asked.headers.get("acme-key") != KEY:
             raise RefusedError(401, "no_key", f"the key {asked.headers.get('acme-key')} is unknown")
         if asked.headers.get("acme-revision") != "3":
@@ -92,9 +95,13 @@ class Acme:
                 return 200, self._paper(ref), {}
             case ["POST", "papers", ref, "details"]:
                 return 200, self._paper(ref), {}
-            case ["GET", "papers", ref, "content"]:
-                return 200, self.papers[ref]["content"], {"Content-Type": self.papers[ref]["format"]}
         raise RefusedError(404, "no_such_call", asked.path)
+
+    def _linked(self, asked: Asked) -> tuple[int, Any, Mapping[str, str]]:
+        paper = self.papers[asked.path.removeprefix("/links/").partition("?")[0]]
+        if "acme-key" in asked.headers or not asked.path.endswith("?token=t"):
+            raise RefusedError(403, "no_key_wanted", "a link needs no key")
+        return 200, paper["content"], {"Content-Type": paper["format"]}
 
     def _page(self, cursor: str | None, query: Mapping[str, list[str]]) -> tuple[int, Any, Mapping[str, str]]:
         found = [case for case in self.cases.values() if case["state"] in query["state"]]
@@ -152,13 +159,15 @@ class Acme:
         return self._paper(ref)
 
     def _paper(self, ref: str) -> dict[str, Any]:
-        return {name: value for name, value in self.papers[ref].items() if name != "content"}
+        shown = {name: value for name, value in self.papers[ref].items() if name != "content"}
+        return {"link": f"{self.url}/links/{ref}?token=t", **shown}
 
 
 @contextmanager
 def connected(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve Acme on loopback, and yield the id of a connection to it."""
     with Peer(acme) as peer:
+        acme.url = peer.url
         connection = {"conn_type": "acme", "host": peer.url, "password": KEY}
         monkeypatch.setenv("AIRFLOW_CONN_ACME_DEFAULT", json.dumps(connection))
         yield "acme_default"

@@ -82,7 +82,8 @@ class AcmeApi(Api):
         return _dispute(answer.data)
 
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
-        return bytes((await self.call("getPaperContent", paperRef=document.id)).data)
+        paper = (await self.call("getPaper", paperRef=document.id)).data
+        return await self.client.download(paper["link"], "getPaper")
 
     async def list_open(self) -> Listing:
         found = Listing()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from support import register
 from dispute_provider._contracts import contract
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.policy import ApprovalPolicy
+from dispute_provider._evidence.snapshot import Evidence
 from dispute_provider._explain.forms import case_from_form, case_params
 from dispute_provider.exceptions import (
+    ApiError,
     AuthenticationError,
     InvalidCaseError,
     InvalidRequestError,
@@ -269,6 +272,42 @@ class TestRedaction:
         assert SECRET not in json.dumps(shown) + capsys.readouterr().out
         [details] = [line for line in shown["body"] if line.startswith("details: ")]
         assert json.loads(details.partition(": ")[2])["name"] == "a.gif"
+
+
+class TestALinkToADocument:
+    """Acme's documents are downloaded from a link, which grants access and must not get the key."""
+
+    @pytest.fixture
+    def paper(self, acme: Acme) -> Evidence:
+        acme.papers["fl_9"] = {"fileRef": "fl_9", "state": "ready", "format": "image/gif", "content": gif()}
+        return Evidence("proof", id="fl_9")
+
+    def fetch(self, conn_id: str, paper: Evidence) -> bytes:
+        content: bytes = BaseHook.get_hook(conn_id).with_api(lambda api: api.fetch("cs_1", paper))
+        return content
+
+    def test_it_is_downloaded_without_the_key(self, acme_connection: str, paper: Evidence) -> None:
+        assert self.fetch(acme_connection, paper) == gif()
+
+    def test_it_is_not_stored(self, acme_connection: str, paper: Evidence) -> None:
+        assert call("getPaper", arguments={"paperRef": "fl_9"})["link"] == "[redacted: a secret]"
+
+    @pytest.mark.parametrize(
+        ("link", "problem"),
+        [
+            ("{url}/links/fl_9?token=old", "was answered with 403. To do: try again; such links expire"),
+            ("http://files.acme.example/fl_9?token=t", "does not use https"),
+            ("file:///etc/passwd?token=t", "does not use https"),
+            ("http://127.0.0.1:9/fl_9?token=t", "no connection"),
+        ],
+    )
+    def test_an_error_does_not_quote_it(
+        self, acme: Acme, acme_connection: str, paper: Evidence, link: str, problem: str
+    ) -> None:
+        acme.papers["fl_9"]["link"] = link.format(url=acme.url)
+        with pytest.raises(ApiError, match=re.escape(problem)) as refused:
+            self.fetch(acme_connection, paper)
+        assert "token" not in str(refused.value)
 
 
 def test_an_error_is_read_in_acme_s_form(acme: Acme, acme_connection: str) -> None:
