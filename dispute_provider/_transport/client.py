@@ -137,7 +137,7 @@ class Client:
         if self._transport is None:
             raise RuntimeError("the client is not open: use it with `async with`")
         operation = request.operation
-        url = (self.settings.base_url or operation.server) + request.path
+        url = self.settings.server_of(operation) + request.path
         headers = {"User-Agent": USER_AGENT, **request.headers, operation.contract.key_header: authorization}
         turn = await self._limiter.turn(operation)
         check = None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from dispute_provider._contracts.contract import Operation
 from dispute_provider._transport.network import Network
 from dispute_provider.exceptions import ConnectionConfigError
 
@@ -30,6 +31,7 @@ class ConnectionSettings:
     :param file_rate: maximum number of requests per second by operations with ``x-file-rate``, in addition to
         ``rate``; None, the default, to count them within ``rate``.
     :param network: proxy and certificates for every call.
+    :param server: URL of the API's server for this account or mode; None, the default, for the contract's.
     """
 
     connection: str
@@ -43,6 +45,11 @@ class ConnectionSettings:
     endpoint_rate: float | None = None
     file_rate: float | None = None
     network: Network = field(default_factory=Network)
+    server: str | None = None
+
+    def server_of(self, operation: Operation) -> str:
+        """Return the URL of the server for an operation, without a trailing slash."""
+        return self.base_url or self.server or operation.server
 
     @property
     def scheme(self) -> str:

@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 def _main_url(api: Api) -> str:
     """Return the URL of the server for operations that the contract assigns no other server."""
-    return api.settings.base_url or str(api.contract.document["servers"][0]["url"]).rstrip("/")
+    own = str(api.contract.document["servers"][0]["url"]).rstrip("/")
+    return api.settings.base_url or api.settings.server or own
 
 
 class _Authorization(requests.auth.AuthBase):

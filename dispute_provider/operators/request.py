@@ -127,7 +127,7 @@ class RequestOperator(BaseOperator):
         try:
             hook = hook_for(conn_id, self.api)
             arguments = hook.api.complete(operation.id, arguments)
-            server = hook.settings.base_url or server
+            server = hook.settings.server_of(operation)
             minted = hook.settings.oauth and operation.takes_token
             scheme = "Bearer" if minted else hook.settings.scheme
         except (DisputeError, AirflowException) as error:

@@ -8,7 +8,15 @@ from typing import Any
 
 from dispute_provider._apis import idempotency
 from dispute_provider._apis.api import Api, Listing, Unreadable, readable_id
-from dispute_provider._apis.connection import Connection, base_url, check_extras, network_of, rate, refuse
+from dispute_provider._apis.connection import (
+    Connection,
+    base_url,
+    check_extras,
+    choice,
+    network_of,
+    rate,
+    refuse,
+)
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._contracts.answers import Answer, Complaint, word
 from dispute_provider._contracts.encoding import FilePart
@@ -23,6 +31,7 @@ from dispute_provider._transport.connection_settings import ConnectionSettings
 _CLOSED = {"WON": "it is decided: won", "LOST": "it is decided: lost", "CONCEDED": "it was conceded"}
 _FILES = ("proof",)
 _RATE = 100.0
+_REGIONS = ("us", "eu")
 
 
 class AcmeApi(Api):
@@ -48,6 +57,7 @@ class AcmeApi(Api):
             live=False,
             rate=rate(connection, _RATE),
             network=network_of(connection),
+            server=f"https://{choice(connection, 'region', _REGIONS, 'us')}.api.acme.example",
         )
 
     @classmethod

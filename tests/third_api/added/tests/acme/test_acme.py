@@ -22,6 +22,7 @@ from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider._evidence.snapshot import Evidence
 from dispute_provider._explain.forms import case_from_form, case_params
+from dispute_provider._tasks.ledgers import environment_of
 from dispute_provider.exceptions import (
     ApiError,
     AuthenticationError,
@@ -216,6 +217,26 @@ class TestTheKey:
         hook = BaseHook.get_hook(acme_connection)
         hook.method = "GET"
         assert hook.run("/merchant", headers={"Acme-Revision": "3"}).json()["merchantRef"] == "m_1"
+
+
+class TestTheRegion:
+    """Acme's server depends on the account, which does not make another environment of it."""
+
+    @pytest.fixture(autouse=True)
+    def region(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stored = {"conn_type": "acme", "password": KEY, "extra": {"region": "eu"}}
+        monkeypatch.setenv("AIRFLOW_CONN_ACME_DEFAULT", json.dumps(stored))
+
+    def test_a_preview_shows_its_server(self) -> None:
+        assert make("getCase")["url"] == "https://eu.api.acme.example/cases/cs_1"
+
+    def test_airflow_s_own_operators_use_it(self) -> None:
+        hook = BaseHook.get_hook("acme_default")
+        hook.get_conn()
+        assert hook.base_url == "https://eu.api.acme.example"
+
+    def test_its_disputes_have_the_same_chains_as_elsewhere(self) -> None:
+        assert environment_of(BaseHook.get_hook("acme_default").settings) == "test"
 
 
 class TestTheKeyInTheBody:
