@@ -43,19 +43,31 @@ class Contest:
 
     :param kind: the API.
     :param connection: the id of a connection to it.
+    :param staging: further arguments of the staging task.
+    :ivar form: the form of the last review that a reviewer answered.
     """
 
     def __init__(
-        self, kind: str, dispute: str, connection: str | None = None, text: str = "Delivered."
+        self,
+        kind: str,
+        dispute: str,
+        connection: str | None = None,
+        text: str = "Delivered.",
+        **staging: Any,
     ) -> None:
         self.kind, self.dispute = kind, dispute
         self.connection = connection or f"{kind}_default"
         self.run_id = uuid.uuid4().hex
+        self.form: dict[str, Any] = {}
         self._case = case(kind, dispute, text)
-        self._submit: SubmitEvidenceOperator | None = None
+        self._staging = staging
 
     def stage(self) -> dict[str, Any]:
-        return self._run(StageEvidenceOperator(task_id="stage", cases=[self._case], conn_id=self.connection))
+        return self._run(
+            StageEvidenceOperator(
+                task_id="stage", cases=[self._case], conn_id=self.connection, **self._staging
+            )
+        )
 
     def review(self, staged: dict[str, Any]) -> dict[str, Any]:
         return self._run(ReviewEvidenceOperator(task_id="review", staged=[staged], policy=ALL))
@@ -67,7 +79,7 @@ class Contest:
         :param event: further entries of the event with which Airflow resumes the task.
         """
         review = ReviewEvidenceOperator(task_id="review", staged=[staged])
-        form: dict[str, Any] = {}
+        form = self.form = {}
         with pytest.MonkeyPatch.context() as patch:
             # Airflow calls this function to show a form to reviewers.
             patch.setattr(hitl, "upsert_hitl_detail", lambda **given: form.update(given))

@@ -7,16 +7,28 @@ from typing import Any
 
 import pytest
 import running
-from contesting import SUBMIT, Contest, submissions
+from contesting import SUBMIT, TEXT, Contest, submissions
 from faults_page import rows
 from sending import at_the_send
-from state_stores import AssetStores
+from state_stores import AssetStores, StateStore
 from support import chains_of
 
 from dispute_provider._ledger.stores import FolderStore
 
 ROWS = rows()
 pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@pytest.fixture
+def other(run: Contest) -> Contest:
+    """Another run of the same dispute."""
+    return Contest(run.kind, run.dispute)
+
+
+@pytest.fixture
+def approvals(run: Contest, other: Contest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The approved records of both runs."""
+    return run.approve(), other.approve()
 
 
 def test_a_task_that_is_cleared_after_success(run, sandbox):
@@ -28,15 +40,14 @@ def test_a_task_that_is_cleared_after_success(run, sandbox):
     assert submissions(sandbox, run) == 1
 
 
-def test_two_runs_of_one_dispute(run, sandbox):
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
+def test_two_runs_of_one_dispute(run, other, approvals, sandbox):
+    one, two = approvals
     assert run.submit(one)["state"] == "submitted"
     ROWS["Two runs, connections or deployments submit the same dispute"].check(other.submit(two))
     assert submissions(sandbox, run) == 1
 
 
-# What the end of another run's call since the approval adds to the reason, by its state.
+# The words that the end of another run's call since the approval adds to the reason, by its state.
 ANOTHERS = {
     "submitted": "; another run of ours submitted it",
     "submitted-differs": "; another run of ours submitted it",
@@ -48,9 +59,9 @@ ANOTHERS = {
 
 
 @pytest.mark.parametrize("ended", ANOTHERS)
-def test_a_dispute_that_another_run_has_had_since_the_approval_and_is_answered(ended, run, sandbox):
-    one, other = run.approve(), Contest(run.kind, run.dispute)
-    other.end(other.approve(), ended, "as it ended")
+def test_a_dispute_that_is_answered_after_another_run_s_call(ended, run, other, approvals, sandbox):
+    one, two = approvals
+    other.end(two, ended, "its reason")
     sandbox.edit_dispute(run.dispute, submit=True)
     end = run.submit(one)
     assert end["state"] == "already-submitted"
@@ -58,33 +69,36 @@ def test_a_dispute_that_another_run_has_had_since_the_approval_and_is_answered(e
     assert ("another run" in end["reason"]) == ANOTHERS[ended].startswith(";")
 
 
-def test_what_an_approval_has_seen_is_not_told_again(run, sandbox):
-    other = Contest(run.kind, run.dispute)
-    other.end(other.approve(), "submitted", "as it ended")
+def test_the_reason_omits_calls_from_before_the_approval(run, other, sandbox):
+    other.end(other.approve(), "submitted", "its reason")
     approved = run.approve(asking=True)
     sandbox.edit_dispute(run.dispute, submit=True)
     assert "another run" not in run.submit(approved)["reason"]
 
 
-def test_two_deployments_without_a_common_ledger(run, sandbox, monkeypatch, tmp_path):
+@pytest.mark.parametrize("ledger", ["separate", "common"])
+def test_two_deployments(ledger, run, other, approvals, sandbox, monkeypatch, tmp_path):
     title = (
         "Two runs, connections or deployments submit the same dispute … "
         "and the two deployments have no ledger in common"
     )
-    assert "perhaps `submitted` for both" in ROWS[title].cells[1]
+    assert "possibly `submitted` for both" in ROWS[title].cells[1]
     sandbox.settings(permissive=True)
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
+    one, two = approvals
 
-    def elsewhere() -> None:
+    def submit_elsewhere() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "another"))
+            if ledger == "separate":
+                patch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "another"))
+            # The claim does not expire while the other deployment waits for it.
+            patch.setattr(FolderStore, "now", lambda self: time.time())
             patch.setattr(running, "ASSETS", approvals_alone())
             other.submit(two)
 
-    at_the_send(monkeypatch, elsewhere)
+    at_the_send(monkeypatch, submit_elsewhere)
     assert run.submit(one)["state"] in ("submitted", "submitted-differs")
-    assert submissions(sandbox, run) == {"stripe": 1, "moov": 2}[run.kind]
+    twice = ledger == "separate" and run.kind == "moov"
+    assert submissions(sandbox, run) == 1 + twice
 
 
 # The rows about late requests, by whether both tasks have the same ledger.
@@ -132,15 +146,14 @@ def approvals_alone() -> AssetStores:
     return stores
 
 
-def test_a_worker_frozen_between_check_and_write(run, sandbox, monkeypatch, waited):
+def test_a_worker_frozen_between_check_and_write(run, other, approvals, sandbox, monkeypatch, waited):
     title = (
         "A worker is frozen between its last check and the write to the network, "
         "for longer than 205 seconds, and another task takes over"
     )
-    assert "the one window that cannot be closed" in ROWS[title].cells[0]
+    assert "nothing can prevent a second submission" in ROWS[title].cells[0]
     sandbox.settings(permissive=True)
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
+    one, two = approvals
 
     def take_over() -> None:
         waited.append(300.0)
@@ -163,18 +176,19 @@ def test_a_connection_that_cannot_be_used(run, sandbox, connect):
     assert run.submit(approved, 2)["state"] == "submitted"
 
 
-@pytest.mark.parametrize("broken", ["list", "create"])
-def test_a_ledger_that_cannot_be_used(broken, run, sandbox, monkeypatch):
+@pytest.mark.parametrize("broken", ["ledger list", "ledger create", "state store"])
+def test_a_store_that_cannot_be_used(broken, run, sandbox, monkeypatch):
     approved = run.approve()
 
     def fail(*given: Any) -> Any:
         raise OSError("the disk is gone")
 
+    where, name = (StateStore, "get") if broken == "state store" else (FolderStore, broken.split()[1])
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStore, broken, fail)
+        patch.setattr(where, name, fail)
         end = run.submit(approved)
     assert end["state"] == "held", end["reason"]
-    if broken == "list":
+    if broken != "ledger create":
         ROWS["A connection, Airflow's state store or the ledger cannot be used"].check(end)
     assert submissions(sandbox, run) == 0
     assert run.submit(approved, 2)["state"] == "submitted"
@@ -210,20 +224,24 @@ def test_an_edited_file_of_the_ledger(run, sandbox):
     assert run.submit(approved, 2)["state"] == "submitted"
 
 
-def test_a_dispute_that_another_task_keeps_working_on(run, sandbox, monkeypatch, waited):
-    approved = run.approve()
-    other = Contest(run.kind, run.dispute)
-    claimed = other.approve()
-    monkeypatch.setattr(FolderStore, "now", lambda self: time.time())
-    other.break_off(claimed)
-    end = run.submit(approved)
+@pytest.mark.parametrize("ended", ["it submits", "its worker is gone"])
+def test_a_dispute_that_another_task_keeps_working_on(ended, run, other, approvals, sandbox, monkeypatch):
+    one, two = approvals
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStore, "now", lambda self: time.time())
+        other.break_off(two)
+        end = run.submit(one)
     ROWS["Another task stages or submits the dispute for several minutes"].check(end)
     assert submissions(sandbox, run) == 0
+    if ended == "it submits":
+        assert other.submit(two, 2)["state"] == "submitted"
+    states = {"it submits": "already-submitted", "its worker is gone": "submitted"}
+    assert run.submit(one, 2)["state"] == states[ended]
+    assert submissions(sandbox, run) == 1
 
 
-def test_another_call_that_ended_since_the_approval(run, sandbox):
-    other = Contest(run.kind, run.dispute)
-    one, two = run.approve(), other.approve()
+def test_another_call_that_ended_since_the_approval(run, other, approvals, sandbox):
+    one, two = approvals
     sandbox.fault(operation=SUBMIT[run.kind], effect="status", status=400, times=None)
     assert run.submit(one)["state"] == "refused"
     sandbox.clear_faults()
@@ -242,10 +260,17 @@ def test_another_call_that_ended_since_the_approval(run, sandbox):
     assert again.submit(approved)["state"] == "submitted"
 
 
-def test_it_was_answered_since_it_was_approved(run, sandbox):
+@pytest.mark.parametrize(
+    ("evidence", "words"), [(None, "with the approved evidence"), ("A colleague's.", "with other evidence")]
+)
+def test_it_was_answered_since_it_was_approved(evidence, words, run, sandbox):
     approved = run.approve()
+    if evidence:
+        sandbox.edit_dispute(run.dispute, evidence={TEXT[run.kind]: evidence})
     sandbox.edit_dispute(run.dispute, submit=True)
-    ROWS["It was answered between review and submission"].check(run.submit(approved))
+    end = run.submit(approved)
+    ROWS["It was answered between review and submission"].check(end)
+    assert words in end["reason"]
     assert submissions(sandbox, run) == 1
 
 

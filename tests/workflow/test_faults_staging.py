@@ -239,7 +239,7 @@ def test_a_failure_to_record_our_marks_is_logged(run, monkeypatch, capfd):
 
 
 def test_an_answer_without_a_login_is_void_and_a_new_review_counts(run, sandbox):
-    title = "An answer without a login, to an older form, or that contradicts itself"
+    title = "An answer has no login, belongs to an older form, or contradicts itself"
     staged = run.stage()
     held = run.ask(staged, responded_by_user={"id": ANONYMOUS, "name": ANONYMOUS})
     ROWS[title].check(held, "answered without a login; ")
@@ -248,7 +248,7 @@ def test_an_answer_without_a_login_is_void_and_a_new_review_counts(run, sandbox)
 
 @pytest.mark.parametrize("what", ["an older form", "contradicts itself"])
 def test_a_void_answer_can_be_given_again(what, run):
-    title = "An answer without a login, to an older form, or that contradicts itself"
+    title = "An answer has no login, belongs to an older form, or contradicts itself"
     staged = run.stage()
     if what == "an older form":
         held = run.ask(staged, chosen_options=["Approve it"])

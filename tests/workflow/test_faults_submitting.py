@@ -1,15 +1,20 @@
-"""Rows of *While submitting* in ``docs/faults.md`` about one task: each fault is driven, read, and mended."""
+"""Rows of *While submitting* in ``docs/faults.md`` about one task: the fault, its reason, and the way out."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 from contesting import READ, SUBMIT, TEXT, Contest, submissions
 from faults_page import rows
 from sending import at_the_send
 
+from dispute_provider.sandbox import Sandbox
+
 ROWS = rows()
 SENT_UNSEEN = "The connection breaks, times out or 5xx arrives … and the dispute does not show it"
 KILLED = "The worker is killed before, during or after the send"
+CONCEDE = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
@@ -28,7 +33,7 @@ def test_a_call_that_never_shows_is_sent_by_a_new_review(fault, run, sandbox):
     sandbox.fault(operation=SUBMIT[run.kind], times=None, **fault)
     ROWS[SENT_UNSEEN].check(run.submit(approved))
     sandbox.clear_faults()
-    # Clearing the task looks again, and never sends again.
+    # Clearing the task reads the dispute again, and never sends again.
     assert run.submit(approved, 2)["state"] == "unknown"
     assert submissions(sandbox, run) == 0
     again = Contest(run.kind, run.dispute)
@@ -111,7 +116,7 @@ def test_a_killed_try_of_a_dispute_that_cannot_be_read(run, sandbox):
     title = f"{KILLED} … and no later try can read the dispute, or is allowed to"
     ROWS[title].check(run.submit(approved, 2))
     sandbox.clear_faults()
-    # Clearing the task looks again, and never sends again.
+    # Clearing the task reads the dispute again, and never sends again.
     assert run.submit(approved, 3)["state"] == "unknown"
     again = Contest(run.kind, run.dispute)
     assert again.submit(again.approve(asking=True))["state"] == "submitted"
@@ -179,6 +184,19 @@ def test_evidence_or_a_due_date_that_changed_since_the_approval(run, sandbox):
     assert last.submit(last.approve(asking=True))["state"] == "submitted"
 
 
+def test_a_dispute_that_has_no_evidence_any_more(run, sandbox):
+    approved = run.approve()
+    if run.kind == "stripe":
+        sandbox.edit_dispute(run.dispute, evidence={TEXT["stripe"]: ""})
+    else:
+        items = sandbox.dispute(run.dispute)["evidence"]
+        sandbox.edit_dispute(run.dispute, remove=[item["evidenceID"] for item in items])
+    row = ROWS["The evidence or the due date changed between review and submission"]
+    row.check(run.submit(approved), "the dispute has no evidence any more; stage and review it again")
+    again = Contest(run.kind, run.dispute)
+    assert again.submit(again.approve(asking=True))["state"] == "submitted"
+
+
 def test_evidence_that_changes_at_the_send(kind, run, sandbox, monkeypatch):
     title = (
         "The evidence or the due date changed between review and submission … "
@@ -223,3 +241,82 @@ def test_a_dispute_that_is_past_due_or_decided(change, run, sandbox):
         ROWS["The due date has passed, or the dispute is decided"].check(end)
     assert end["state"] == "refused"
     assert submissions(sandbox, run) == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        ({"effect": "drop-after"}, "conceded"),
+        ({"effect": "drop-before", "times": None}, "unknown"),
+        ({"effect": "status", "status": 504, "times": None}, "unknown"),
+    ],
+)
+def test_the_lost_answer_to_a_concession(fault, state, run, sandbox):
+    row = ROWS["The answer to a concession is lost"]
+    approved = run.ask(run.stage(), "Concede")
+    sandbox.fault(operation=CONCEDE[run.kind], **fault)
+    end = run.submit(approved)
+    assert end["state"] == state, end["reason"]
+    assert f"`{state}`" in row.cells[1]
+    if state == "conceded":
+        return
+    row.check(end)
+    sandbox.clear_faults()
+    # Clearing the task reads the dispute again, and never sends again.
+    assert run.submit(approved, 2)["state"] == "unknown"
+    assert submissions(sandbox, run) == 0
+    again = Contest(run.kind, run.dispute)
+    assert again.submit(again.ask(again.stage(), "Concede"))["state"] == "conceded"
+
+
+class TestRejectingEvidenceThatTheApiWouldSubmit:
+    """A rejected dispute that was switched to manual gets its earlier evidence and method back."""
+
+    TITLE = (
+        "The evidence of a rejected dispute cannot be put back, because the API, the evidence store or "
+        "the connection fails"
+    )
+
+    @pytest.fixture
+    def run(self, sandbox, stripe_connection, tmp_path, monkeypatch) -> Contest:
+        monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
+        monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", "a signing key that has at least 32 characters")
+        dispute = sandbox.create_dispute(
+            api="stripe",
+            amount=100,
+            intended_submission_method="smart_disputes",
+            evidence={TEXT["stripe"]: "A colleague's."},
+        )
+        return Contest("stripe", dispute["id"], switch_to_manual=True, merge="overwrite")
+
+    def check_way_out(self, run: Contest, sandbox: Sandbox) -> None:
+        """The dispute is on manual; the next run stages it, and its review submits it."""
+        assert sandbox.dispute(run.dispute)["object"]["intended_submission_method"] == "manual"
+        again = Contest("stripe", run.dispute, merge="overwrite")
+        assert again.submit(again.approve(asking=True))["state"] == "submitted"
+
+    @pytest.mark.parametrize("failing", ["the API", "the connection", "the evidence store"])
+    def test_it_cannot_be_put_back(self, failing, run, sandbox, connect, tmp_path, monkeypatch):
+        rejected = run.ask(run.stage(), "Reject")
+        assert rejected["state"] == "rejected"
+        if failing == "the API":
+            sandbox.fault(operation=SUBMIT["stripe"], effect="status", status=403, times=None)
+        elif failing == "the connection":
+            connect("stripe", extra={"rate_limit": "many"})
+        else:
+            shutil.rmtree(tmp_path / "store")
+        end = run.submit(rejected)
+        if failing == "the evidence store":
+            assert (end["state"], "did not clear" in end["reason"]) == ("rejected", True), end["reason"]
+        else:
+            ROWS[self.TITLE].check(end)
+        sandbox.clear_faults()
+        connect("stripe")
+        self.check_way_out(run, sandbox)
+
+    def test_a_colleague_has_edited_it(self, run, sandbox):
+        rejected = run.ask(run.stage(), "Reject")
+        sandbox.edit_dispute(run.dispute, evidence={"customer_name": "A colleague's."})
+        end = run.submit(rejected)
+        ROWS[f"{self.TITLE} … or because a colleague has edited the dispute since it was staged"].check(end)
+        self.check_way_out(run, sandbox)

@@ -1,15 +1,17 @@
-"""Rows of *While staging* in ``docs/faults.md``: each fault is driven, read, and its way out taken."""
+"""Rows of *While staging* in ``docs/faults.md``: cause each fault, check its reason, and take the way out."""
 
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import running
+from contesting import Contest
 from faults_page import rows
-from intercepting import Authority, Interceptor
+from intercepting import API_HOSTS, Authority, Interceptor
 from papers import pdf, slow_to_draw
 from state_stores import AssetStores
 from support import Connect, memory_store
@@ -175,6 +177,97 @@ def test_a_dispute_that_the_api_would_submit_is_switched_to_manual(way_out, sand
     assert staged(case())
 
 
+def test_a_store_that_cannot_be_written_is_fixed(sandbox, tmp_path, monkeypatch):
+    sandbox.create_dispute(api="stripe", id="du_2")
+    sandbox.edit_dispute("du_1", evidence={"customer_name": "A colleague's"})
+    (tmp_path / "store").touch()
+    monkeypatch.setenv(OPTIONS["evidence_store"], str(tmp_path / "store"))
+    held, other = stage(case(), case("du_2"), merge="overwrite")
+    row("`evidence_store` cannot be written").check(held)
+    assert other["state"] == "staged"
+    (tmp_path / "store").unlink()
+    assert staged(case(), merge="overwrite")
+
+
+@pytest.mark.parametrize("key", ["", "a signing key that has at least 32 characters"])
+def test_a_connection_that_was_deleted_before_the_review_is_created_again(key, sandbox, connect, monkeypatch):
+    title = (
+        "A connection is invalid: no key, a key of the other mode, an unknown extra, or an unusable "
+        "certificate file or proxy address … or it was deleted before a review opens"
+    )
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", key)
+    run = Contest("stripe", "du_1")
+    prepared = run.stage()
+    monkeypatch.delenv("AIRFLOW_CONN_STRIPE_DEFAULT")
+    held = run.review(prepared)
+    ROWS[title].check(held)
+    assert held["reason"].startswith("not reviewed: ") == bool(key), held["reason"]
+    connect("stripe")
+    again = Contest("stripe", "du_1")
+    assert again.submit(again.approve())["state"] == "submitted"
+
+
+def test_a_submission_method_that_is_no_longer_reported_is_checked(sandbox):
+    without_method = dict(sandbox.dispute("du_1")["object"])
+    del without_method["intended_submission_method"]
+    sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=without_method, nth=2)
+    [record] = stage(case())
+    ROWS["Stripe does not report whether it would … or no longer reports it after staging"].check(record)
+    # A person looks at the dispute in the Dashboard, and stages it again.
+    assert staged(case())
+
+
+def test_without_smart_disputes_the_method_is_not_set(sandbox):
+    title = "The account has no Smart Disputes, and a call sets the submission method"
+    sandbox.edit_dispute("du_1", intended_submission_method="smart_disputes")
+    body = {"error": {"type": "invalid_request_error", "code": "smart_disputes_not_available"}}
+    sandbox.fault(operation="PostDisputesDispute", effect="status", status=400, body=body)
+    [record] = stage(case(), switch_to_manual=True)
+    ROWS[title].check(record)
+    sandbox.edit_dispute("du_1", intended_submission_method=None)
+    assert staged(case())
+
+
+@pytest.mark.parametrize("way_out", ["manual in the Dashboard", "an answer in time"])
+def test_a_colleague_switches_a_staged_dispute_to_automatic(way_out, sandbox):
+    run = Contest("stripe", "du_1")
+    prepared = run.stage()
+    sandbox.edit_dispute("du_1", intended_submission_method="smart_disputes")
+    approved = run.ask(prepared)
+    title = "A colleague switches the dispute to automatic submission after staging"
+    assert ROWS[title].quotes(run.form["body"])
+    if way_out == "manual in the Dashboard":
+        sandbox.edit_dispute("du_1", intended_submission_method="manual")
+    assert run.submit(approved)["state"] == "submitted"
+
+
+@pytest.mark.parametrize(
+    ("title", "edit"),
+    [
+        ("An answer lacks a required field", {"remove": ["/respondBy"]}),
+        ("An item of evidence cannot be read", {"remove": ["/evidenceType"]}),
+    ],
+)
+def test_a_dispute_that_cannot_be_read_is_answered_in_the_dashboard(title, edit, sandbox, moov_connection):
+    made = sandbox.create_dispute(api="moov", evidence={"receipt": "Paid."})
+    item = made["evidence"][0]["evidenceID"]
+    sandbox.odd(of=item if "evidence" in title else made["id"], **edit)
+    run = Contest("moov", made["id"])
+    row(title).check(run.stage())
+    sandbox.clear_oddities()
+    sandbox.edit_dispute(made["id"], submit=True)
+    assert run.stage()["state"] == "already-submitted"
+
+
+def test_a_field_that_is_not_needed_costs_a_warning(sandbox, moov_connection, caplog):
+    dispute = sandbox.create_dispute(api="moov")["id"]
+    sandbox.odd(of=dispute, set={"/networkReasonCode": None})
+    run = Contest("moov", dispute)
+    approved = run.approve(asking=True)
+    assert row("An answer has fields that are null").quotes(caplog.text)
+    assert run.submit(approved)["state"] == "submitted"
+
+
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
@@ -215,5 +308,23 @@ class TestBehindAProxy:
             self.connect(connect, authority, proxy.address, None)
             [record] = stage(case())
             row("A certificate is rejected").check(record)
+            self.connect(connect, authority, proxy.address)
+            assert staged(case())
+
+    def test_a_name_that_cannot_be_resolved_is_left_to_the_proxy(
+        self, sandbox, connect, authority, monkeypatch
+    ):
+        resolve = socket.getaddrinfo
+
+        def local_only(host: object, *arguments: object, **options: object) -> object:
+            if host in API_HOSTS:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return resolve(host, *arguments, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(socket, "getaddrinfo", local_only)
+        connect("stripe", host=None)
+        [record] = stage(case())
+        row("The API's host name cannot be resolved").check(record)
+        with Interceptor(sandbox.url, authority.issue("good")) as proxy:
             self.connect(connect, authority, proxy.address)
             assert staged(case())
