@@ -146,7 +146,7 @@ class Client:
             check = partial(claim.check, operation.id)
         try:
             response = await self._transport.send(
-                HttpRequest(request.method, url, headers, request.body, check)
+                HttpRequest(operation.method, url, headers, request.body, check)
             )
         except NotConnectedError as error:
             cause = error.__cause__ or error
@@ -173,7 +173,8 @@ class Client:
         except RateLimitedError:
             self._limiter.slow(operation)
             raise
-        self._warn(operation.id, answer)
+        if answer.warnings:
+            self._warn(operation.id, answer)
         return answer
 
     def _warn(self, operation: str, answer: Answer) -> None:

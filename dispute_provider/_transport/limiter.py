@@ -106,13 +106,14 @@ class Limiter:
         self._all = _Rate(settings.rate)
         self._files = _Rate(settings.file_rate) if settings.file_rate else self._all
         self._endpoint_rate = settings.endpoint_rate
-        self._endpoints: dict[str, _Rate] = {}
+        # By operation: the rate that it shares with others, and its own; may be the same.
+        self._rates: dict[str, tuple[_Rate, _Rate]] = {}
         # By operation: the time that a quick answer takes, and when the first answer arrived.
         self._quick: dict[str, tuple[float, float]] = {}
 
     async def turn(self, operation: Operation) -> Turn:
         """Wait for a turn, and take it."""
-        shared, own = self._rates(operation)
+        shared, own = self._rates.get(operation.id) or self._new_rates(operation)
         async with own.lock:
             await own.pause()
             if own is shared:
@@ -139,7 +140,7 @@ class Limiter:
     def slow(self, operation: Operation) -> None:
         """Slow down, because the API has refused a request (429)."""
         now = asyncio.get_running_loop().time()
-        for rate in {*self._rates(operation)}:
+        for rate in {*self._rates[operation.id]}:
             rate.slow(now)
 
     def _take(self, *rates: _Rate) -> Turn:
@@ -149,12 +150,9 @@ class Limiter:
             rate.take(turn)
         return turn
 
-    def _rates(self, operation: Operation) -> tuple[_Rate, _Rate]:
-        """Return the rate shared by all such operations, and the one of this operation; may be the same."""
-        if operation.has_file_rate:
-            return self._files, self._files
-        if self._endpoint_rate is None:
-            return self._all, self._all
-        if operation.id not in self._endpoints:
-            self._endpoints[operation.id] = _Rate(self._endpoint_rate)
-        return self._all, self._endpoints[operation.id]
+    def _new_rates(self, operation: Operation) -> tuple[_Rate, _Rate]:
+        shared = own = self._files if operation.has_file_rate else self._all
+        if self._endpoint_rate is not None and not operation.has_file_rate:
+            own = _Rate(self._endpoint_rate)
+        self._rates[operation.id] = shared, own
+        return shared, own
