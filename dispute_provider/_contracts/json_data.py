@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 Json = dict[str, Any]
 """A JSON object, such as a schema, a body or an answer."""
 
-_ATOMS = (int, float, bool, type(None))
+_ATOMS = frozenset((int, float, bool, type(None)))
 
 
 def holds_json(value: Any) -> bool:
@@ -20,13 +21,14 @@ def holds_json(value: Any) -> bool:
     if kind is str:
         return value.isascii() or bool(value.encode())
     if kind is dict:
-        for key, item in value.items():
-            # The common case, without a recursive call.
-            if type(key) is str and type(item) is str and key.isascii() and item.isascii():
-                continue
-            if not (holds_json(key) and holds_json(item)):
-                return False
-        return True
-    if kind is list:
-        return all(map(holds_json, value))
-    return kind in _ATOMS
+        value = chain(value, value.values())
+    elif kind is not list:
+        return kind in _ATOMS
+    for item in value:
+        # The common cases, without a recursive call.
+        kind = type(item)
+        if (kind is str and item.isascii()) or kind in _ATOMS:
+            continue
+        if not holds_json(item):
+            return False
+    return True

@@ -18,7 +18,7 @@ def utf16_units(text: str) -> int:
 def text_length(value: Any) -> int:
     """Return the UTF-16 code units of all strings in a value, without keys."""
     if isinstance(value, str):
-        return utf16_units(value)
+        return len(value) if value.isascii() else utf16_units(value)
     children: Iterable[Any]
     if isinstance(value, Mapping):
         children = value.values()

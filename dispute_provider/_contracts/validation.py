@@ -88,15 +88,10 @@ class _Checks:
 _checks: dict[int, _Checks] = {}
 
 
-def _checks_of(schema: Json) -> _Checks:
-    if (checks := _checks.get(id(schema))) is None:
-        checks = _checks[id(schema)] = _Checks(schema)
-    return checks
-
-
 def violations(schema: Json, instance: Any) -> list[Violation]:
     """Return every violation of a schema, sorted by JSON pointer; empty if there is none."""
-    checks = _checks_of(schema)
+    if (checks := _checks.get(id(schema))) is None:
+        checks = _checks[id(schema)] = _Checks(schema)
     if checks.screen.passes(instance):
         return []
     errors = checks.validator.iter_errors(instance)
