@@ -11,12 +11,15 @@ import json
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 _PURPOSE = b"dispute-provider record"
 _SHORT_ID = 8
 # 128 bits rule out a second scope, such as the id of another run, with the same digest.
 _SCOPE_ID = 32
+# ASCII, because a case or an answer may contain a lone surrogate, which UTF-8 cannot encode.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _SIGNATURE = re.compile(rf"([0-9a-f]{{64}})\.([0-9a-f]{{{_SHORT_ID}}})\.([0-9a-f]{{{_SCOPE_ID}}})")
 
 
@@ -85,11 +88,10 @@ def _key_id(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:_SHORT_ID]
 
 
+@lru_cache(maxsize=1024)
 def _scope_id(scope: str) -> str:
     return hashlib.sha256(scope.encode()).hexdigest()[:_SCOPE_ID]
 
 
 def _mac(key: bytes, scope_id: str, content: Any) -> str:
-    # ASCII, because a case or an answer may contain a lone surrogate, which UTF-8 cannot encode.
-    signed = json.dumps([scope_id, content], sort_keys=True, separators=(",", ":"))
-    return hmac.digest(key, signed.encode(), "sha256").hex()
+    return hmac.digest(key, _canonical.encode([scope_id, content]).encode(), "sha256").hex()

@@ -7,10 +7,10 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
+from dispute_provider._contracts.encoding import segment
 from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import Chain, Claimant, EntryKind, Place
 from dispute_provider._ledger.entries import ChainFiles, LedgerSigner, encode_entry, entry_path
@@ -249,5 +249,5 @@ class Ledger:
         :param environment: ``live``, ``test``, or the host of a sandbox; each has separate chains.
         :param dispute: the dispute's id, spelled as the API spells it.
         """
-        folder = "/".join(quote(part, safe="") for part in (environment, api, dispute))
+        folder = "/".join(map(segment, (environment, api, dispute)))
         return DisputeLedger(self._store, folder, signer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +79,7 @@ class BatchSubmission:
                 self._log.error("dispute=%s: unexpected %s", record.dispute, type(error).__name__)
                 end = possibly_sent(record, f"unexpected {type(error).__name__}")
         self._ended([end])
-        await asyncio.to_thread(self._receipts.write, end)
+        await self._receipts.write_aside(end)
         return end
 
     async def _settle(self, api: Api, record: Record) -> Record:

@@ -131,13 +131,17 @@ class Signer:
         """Return why a record is not as it was signed; None if it is."""
         from dispute_provider._signatures import Check
 
-        return {
-            Check.GOOD: None,
-            Check.UNSIGNED: "its record is not signed: an earlier version made it, or it was edited",
-            Check.BAD: "its record was edited after it was signed",
-            Check.OTHER_SCOPE: "its record belongs to another run",
-            Check.UNKNOWN_KEY: _unknown_key(record),
-        }[self._check(record)]
+        match self._check(record):
+            case Check.GOOD:
+                return None
+            case Check.UNSIGNED:
+                return "its record is not signed: an earlier version made it, or it was edited"
+            case Check.BAD:
+                return "its record was edited after it was signed"
+            case Check.OTHER_SCOPE:
+                return "its record belongs to another run"
+            case Check.UNKNOWN_KEY:
+                return _unknown_key(record)
 
     def _keyring(self, conn_id: str) -> Keyring:
         if conn_id not in self._keyrings:
