@@ -149,7 +149,7 @@ class StripeApi(Api):
         return f"Stripe account {answer.data['id']}, {mode} mode, API version {version}"
 
     async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
-        expand = ["charge", *(f"evidence.{name}" for name in self._file_fields)] if details else None
+        expand = self._details if details else None
         answer = await self.call(self.reads_by, account, dispute=dispute, expand=expand)
         snapshot = self._snapshot(answer, account)
         return await self._with_file_details(snapshot, account) if details else snapshot
@@ -290,25 +290,24 @@ class StripeApi(Api):
         return str(answer.data["id"])
 
     @cached_property
-    def _file_fields(self) -> list[str]:
+    def _details(self) -> list[str]:
+        """What to expand in a dispute: its charge, and each document that is not in a list."""
         known = stripe_evidence.params(self.contract)
-        return [name for name, schema in known.items() if schema.get("x-kind") == "file"]
+        names = [name for name, schema in known.items() if schema.get("x-kind") == "file"]
+        return ["charge", *(f"evidence.{name}" for name in names)]
 
     def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
         dispute = self.dispute_in(answer, account)
         # At the appeal stage, the evidence of earlier stages is still there, but cannot be changed or
         # submitted. At the other stages, Stripe accepts no appeal.
-        held = tuple(
-            piece
-            for piece in stripe_evidence.held(self.contract, answer.data["evidence"])
-            if is_taken(self.contract, piece.name, dispute.stage)
-        )
-        return Snapshot(dispute, held, answer.request_id)
+        held = stripe_evidence.held(self.contract, answer.data["evidence"])
+        taken = [piece for piece in held if is_taken(self.contract, piece.name, dispute.stage)]
+        return Snapshot(dispute, tuple(taken), answer.request_id)
 
     async def _with_file_details(self, snapshot: Snapshot, account: str | None) -> Snapshot:
         """Read the name and size of each file in a list, which Stripe cannot expand in the dispute."""
         listed = lists(self.contract)
-        if not any(piece.name in listed for piece in snapshot.evidence):
+        if listed.isdisjoint([piece.name for piece in snapshot.evidence]):
             return snapshot
 
         async def detailed(piece: Evidence) -> Evidence:

@@ -18,17 +18,18 @@ def params(contract: Contract) -> Mapping[str, Json]:
     return fields(contract, "DisputeEvidenceParams")
 
 
-def held(contract: Contract, evidence: Mapping[str, Any]) -> Iterator[Evidence]:
-    """Yield the pieces in a dispute's ``evidence``, without empty members.
+def held(contract: Contract, evidence: Mapping[str, Any]) -> list[Evidence]:
+    """Return the pieces in a dispute's ``evidence``, without empty members.
 
     :param evidence: as the API sent it. A member is a text, a file's id, an expanded file, or an object. Any
         other value is converted to a text: its JSON.
     """
     known = params(contract)
-    for name, value in _flat(contract, evidence):
-        is_file = known.get(name, {}).get("x-kind") in ("file", "files")
-        if piece := piece_of(name, value, is_file=is_file):
-            yield piece
+    found = [
+        piece_of(name, value, is_file=known.get(name, {}).get("x-kind") in ("file", "files"))
+        for name, value in _flat(contract, evidence)
+    ]
+    return [piece for piece in found if piece]
 
 
 def _flat(contract: Contract, evidence: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
@@ -48,7 +49,9 @@ def _flat(contract: Contract, evidence: Mapping[str, Any], group: str = "") -> I
 
 def piece_of(name: str, value: Any, *, is_file: bool) -> Evidence | None:
     """Convert one member of a dispute's ``evidence``; return None if it is empty."""
-    if not (value := without_nothing(value)):
+    if not isinstance(value, str):
+        value = without_nothing(value)
+    if not value:
         return None
     if isinstance(value, str):
         return Evidence(name, id=value) if is_file else Evidence(name, text=value)

@@ -156,7 +156,7 @@ def _card_numbers(
 
 def pieces(case: Case) -> Iterator[_PlacedEvidence]:
     """Yield the JSON pointer, the name and the value of each piece of a case's evidence."""
-    counted = Counter(entry.name for entry in case.evidence)
+    counted = Counter([entry.name for entry in case.evidence])
     seen: Counter[str] = Counter()
     for entry in case.evidence:
         index = f"/{seen[entry.name]}" if counted[entry.name] > 1 else ""

@@ -224,7 +224,8 @@ def _entries(evidence: Mapping[str, Any], groups: frozenset[str], group: str = "
             yield from _entries(given, groups, f"{name}{SEPARATOR}")
             continue
         for value in given if isinstance(given, list) else [given]:
-            if isinstance(value, Mapping) and "file" in value:
+            # The usual case first, because the check for a mapping is slow.
+            if not isinstance(value, str) and isinstance(value, Mapping) and "file" in value:
                 yield Entry(name, FileReference(value["file"], value.get("optional", False)))
             else:
                 yield Entry(name, cast("str | Mapping[str, Any]", value))

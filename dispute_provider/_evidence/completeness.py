@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Protocol
 
 import msgspec
@@ -248,10 +248,10 @@ def _texts(rules: Iterable[Json], dispute: Dispute, held: Counter[str]) -> list[
 
 
 def _matches(facts: Json, dispute: Dispute) -> bool:
-    return all(
-        value in _programmes(dispute) if name == "programmes" else getattr(dispute, name) == value
-        for name, value in facts.items()
-    )
+    for name, value in facts.items():
+        if value not in _programmes(dispute) if name == "programmes" else getattr(dispute, name) != value:
+            return False
+    return True
 
 
 def _programmes(dispute: Dispute) -> list[str]:
@@ -260,12 +260,13 @@ def _programmes(dispute: Dispute) -> list[str]:
 
 def _is_compliance(table: Json, dispute: Dispute) -> bool:
     fees: Json = table.get("fees", {})
-    return any(_matches(facts, dispute) for facts in fees.get("of", ())) or (
-        _network_by_programme(fees, dispute) is not None
-    )
+    is_listed = any(map(partial(_matches, dispute=dispute), fees.get("of", ())))
+    return is_listed or _network_by_programme(fees, dispute) is not None
 
 
 def _network_by_programme(fees: Json, dispute: Dispute) -> str | None:
+    if not dispute.programmes:
+        return None
     named = {each.name for each in dispute.programmes}
     networks: Json = fees.get("networks", {})
     return next((name for name, fee in networks.items() if fee["programme"] in named), None)

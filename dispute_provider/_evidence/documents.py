@@ -66,4 +66,7 @@ class Document:
 
 def shown(path: str) -> str:
     """Return a path for a message, with characters escaped that do not print or change the text direction."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in path[:_LONGEST_PATH])
+    path = path[:_LONGEST_PATH]
+    if path.isprintable():
+        return path
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in path)

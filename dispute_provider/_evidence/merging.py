@@ -42,10 +42,6 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
         return f"Piece({self.name!r}, document={self.document!r})"
 
     @property
-    def label(self) -> str:
-        return _label(self.name, self.value)
-
-    @property
     def sha256(self) -> str:
         if self.document is not None:
             return self.document.sha256
@@ -146,7 +142,7 @@ def merge(
                 documents[same.id] = piece.document.sha256
             continue
         alone = single and piece.name not in lists
-        there = _taken(left, partial(_is_labelled, piece.label)) if alone else None
+        there = _taken(left, partial(_is_labelled, label_of(piece))) if alone else None
         if there is not None:
             kind = "renewed" if there.mark in ours else policy.value
             if kind == MergePolicy.KEEP:
@@ -165,14 +161,14 @@ def merge(
     for there in left:
         (stale if there.mark in ours or is_copy(there, pieces, foreign) else others).append(there)
     differences += [
-        Difference(_label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
+        Difference(label_of(there), "removed", None, short_digest(there.sha256)) for there in stale
     ]
     # A name with several pieces keeps a colleague's along with the case's.
     shared = {piece.name for piece in pieces if not single or piece.name in lists}
     fails = policy == MergePolicy.FAIL
     differences += [
         Difference(
-            _label_of(there),
+            label_of(there),
             "conflict" if fails and there.name in shared else "foreign",
             None,
             short_digest(there.sha256),
@@ -248,19 +244,16 @@ def _is_within(wanted: Any, held: Any) -> bool:
     return bool(wanted == held) or not (_has_content(wanted) or _has_content(held))
 
 
-def _label(name: str, value: Mapping[str, Any] | None) -> str:
-    return f"{name}.{next(iter(value))}" if value else name
-
-
-def _label_of(held: Evidence) -> str:
-    return _label(held.name, held.value)
+def label_of(piece: Piece | Evidence) -> str:
+    """Return a piece's name, with the name of its member if it has one."""
+    return f"{piece.name}.{next(iter(piece.value))}" if piece.value else piece.name
 
 
 def _is_labelled(label: str, held: Evidence) -> bool:
-    return _label_of(held) == label
+    return label_of(held) == label
 
 
 def _difference(kind: str, piece: Piece, held: Evidence | None) -> Difference:
     return Difference(
-        piece.label, kind, short_digest(piece.sha256), short_digest(held.sha256) if held else None
+        label_of(piece), kind, short_digest(piece.sha256), short_digest(held.sha256) if held else None
     )

@@ -259,7 +259,7 @@ def record_of(dispute: Dispute, connection: str, state: State, reason: str) -> R
 
 def with_current_kinds(record: Record) -> Record:
     """Return a record of an earlier version with today's kinds of differences. Removed in 0.2.0."""
-    if all(difference.kind != "theirs" for difference in record.differences):
+    if "theirs" not in [difference.kind for difference in record.differences]:
         return record
     return replace(
         record,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider._evidence.merging import Merged, parts
+from dispute_provider._evidence.merging import Merged, label_of, parts
 from dispute_provider._evidence.record import WRITTEN, Difference
 from dispute_provider._evidence.snapshot import Dispute, Evidence
 
@@ -44,7 +44,7 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """Return the note of a write that is about to happen."""
         differences = tuple(each for each in differences if each.kind in WRITTEN)
         written = {each.name for each in differences}
-        pieces = [each for each in merged.wanted if each.label in written and each.document is None]
+        pieces = [each for each in merged.wanted if label_of(each) in written and each.document is None]
         return cls(
             stage=dispute.stage,
             submissions=dispute.submissions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,9 @@ _MARK_LENGTH = 10
 _SHOWN_DIGEST = 12
 # The reason of a dispute for which the API gives none.
 UNKNOWN_REASON = "unknown"
-_canonical = msgspec.json.Encoder(order="sorted")
+
+canonical_json: Callable[[Any], bytes] = msgspec.json.Encoder(order="sorted").encode
+"""Return a value's canonical JSON in UTF-8: keys sorted, without spaces or escapes."""
 
 
 class Programme(msgspec.Struct, frozen=True, gc=False):
@@ -154,7 +156,7 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
             "due": dispute.due.isoformat() if dispute.due else None,
             "submissions": dispute.submissions,
             "evidence": sorted(
-                (_manifest_entry(entry, documents) for entry in self.evidence), key=canonical_json
+                [_manifest_entry(entry, documents) for entry in self.evidence], key=canonical_json
             ),
         }
 
@@ -187,11 +189,6 @@ def differing_names(before: Snapshot, after: Snapshot, documents: Mapping[str, s
 
     one, other = entries(before), entries(after)
     return sorted({json.loads(entry)["name"] for entry in (one - other) + (other - one)})
-
-
-def canonical_json(value: Any) -> bytes:
-    """Return a value's canonical JSON in UTF-8: keys sorted, without spaces or escapes."""
-    return _canonical.encode(value)
 
 
 def sha256_of(value: Any) -> str:

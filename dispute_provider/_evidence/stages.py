@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.evidence_fields import SEPARATOR
@@ -29,6 +29,7 @@ def stage_of(api: Contract, name: str) -> str | None:
     return _stages(api).get(name.partition(SEPARATOR)[0])
 
 
+@lru_cache(maxsize=4096)
 def is_taken(api: Contract, name: str, stage: str) -> bool:
     """Return whether a stage accepts a field."""
     return stage_of(api, name) == _own(api, stage)
@@ -46,8 +47,7 @@ def _own(api: Contract, stage: str) -> str | None:
 
 def misplaced(api: Contract, names: Iterable[str], stage: str) -> list[str]:
     """Return the fields that a stage does not accept, in their order, without repetition."""
-    own = _own(api, stage)
-    return [name for name in dict.fromkeys(names) if stage_of(api, name) != own]
+    return [name for name in dict.fromkeys(names) if not is_taken(api, name, stage)]
 
 
 def taken(api: Contract, stage: str) -> str:
@@ -60,7 +60,7 @@ def taken(api: Contract, stage: str) -> str:
 
 def part_for(api: Contract, case: Case, stage: str) -> tuple[Case, list[str]]:
     """Return the part of a case that a stage accepts, and the names of the evidence for other stages."""
-    others = misplaced(api, (entry.name for entry in case.evidence), stage)
+    others = misplaced(api, [entry.name for entry in case.evidence], stage)
     if not others:
         return case, []
     left = tuple(entry for entry in case.evidence if entry.name not in others)

@@ -144,7 +144,8 @@ async def stage(
             await claim.end("failed", str(error), error.request_id, {})
         return failed(record, "not staged", error)
     found = merging.found(merged.wanted, after.evidence)
-    memory.remember(frozenset(held.mark for _, parts in found for held in parts) - foreign(before, memory))
+    there = {held.mark for _, parts in found for held in parts}
+    memory.remember(frozenset(there - foreign(before, memory)))
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
@@ -296,7 +297,7 @@ def _notes(
         notes.append(f"kept the dispute's value, which differs from the case: {', '.join(kept)}")
     if overwritten := _overwritten(record):
         notes.append(f"replaced a value that someone else had filled in: {', '.join(overwritten)}")
-    if differing := sorted({piece.label for piece, parts in found if not parts}):
+    if differing := sorted({merging.label_of(piece) for piece, parts in found if not parts}):
         notes.append(f"the API's value differs from the case: {', '.join(differing)}")
     marks = {held.mark for held in after.evidence} if merged.stale else ()
     if left := sorted({held.name for held in merged.stale if held.mark in marks}):
