@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseOperator
+from faults_page import rows
 from running import run
 from sending import Killed, deliver, kept_back
 from support import Connect, chains_of, pass_time
@@ -39,6 +40,15 @@ from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
 from dispute_provider.sandbox import Sandbox
 
+_SINGLE = (
+    "A single operator submits, concedes or accepts, and its answer is lost or is no readable success; "
+    "or its worker is killed"
+)
+SINGLE_CALL = rows()[_SINGLE]
+SINGLE_CALL_TOO_LATE = rows()[
+    f"{_SINGLE} … and the dispute was answered or closed before the task's first try, "
+    "or is open again after an earlier try"
+]
 EVIDENCE = {"stripe": {"customer_name": "Zoë"}, "moov": {"cover-letter": "We sent it."}}
 
 
@@ -152,6 +162,7 @@ def test_while_the_api_executes_a_killed_try_s_call_the_next_try_claims_nothing_
     sandbox.fault(effect="status", operation=kind.operation, status=409, body=in_use, times=None)
     with pytest.raises(TryAgainError, match="read after that, does not show it") as waiting:
         run(operator, 2)
+    assert SINGLE_CALL.quotes(str(waiting.value))
     assert ApiRetryPolicy().evaluate(waiting.value, 2, 3).retry_delay == timedelta(
         seconds=timing.TAKEOVER_AFTER
     )
@@ -161,6 +172,25 @@ def test_while_the_api_executes_a_killed_try_s_call_the_next_try_claims_nothing_
     assert run(operator, 3)["status"] == kind.status
     assert done(sandbox, kind) == 1
     assert ends(sandbox) == [{"submit": "submitted", "close": "conceded"}[operator.task_id]]
+
+
+def test_the_try_after_a_killed_one_reports_that_the_call_arrived(
+    kind: Kind,
+    sandbox: Sandbox,
+    dispute: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    operator = kind.make(dispute)
+    late = kept_back(monkeypatch)
+    with pytest.raises(Killed):
+        run(operator)
+    deliver(late.pop())
+    assert run(operator, 2)["status"] == kind.status
+    assert done(sandbox, kind) == 1
+    text = log(capsys)
+    assert SINGLE_CALL.quotes(text)
+    assert "this try sent nothing" in text
 
 
 @pytest.mark.parametrize("refusal", [400, 404, 422])
@@ -288,9 +318,12 @@ def test_a_cleared_task_whose_dispute_is_open_again_sends_nothing(
     task, operator = uuid.uuid4().hex, kind.make(dispute)
     run(operator, run_id=task)
     sandbox.edit_dispute(dispute, status={"moov": "response-needed", "stripe": "needs_response"}[kind.api])
-    with pytest.raises(AmbiguousError, match="this try sent nothing"):
+    with pytest.raises(AmbiguousError, match="this try sent nothing") as failed:
         run(operator, 2, run_id=task)
+    assert SINGLE_CALL_TOO_LATE.quotes(str(failed.value))
     assert len(sandbox.journal(operation=kind.operation)) == 1
+    sandbox.edit_dispute(dispute, due_in=86_400 * 9)
+    assert run(kind.make(dispute))["status"] == kind.status, "a new stage, which has its own due date"
 
 
 def test_a_refused_call_can_be_made_again(kind: Kind, sandbox: Sandbox, dispute: str) -> None:

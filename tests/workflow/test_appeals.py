@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from faults_page import rows
 from flows import contest
 from papers import pdf
 from sweeping import write_case
@@ -169,6 +170,10 @@ def test_a_dispute_that_moves_to_its_appeal_needs_a_new_review(moment, engine, s
         )
     assert [entry["submitted"] for entry in writes(sandbox)] == [False]
     assert len(engine.forms) == (moment == "before the submission")
+    row = rows()["A dispute moves to its appeal, or back, after it was staged"]
+    row.check(record)
+    run = engine.run(contest([appeal(dispute)], stripe_connection), approve)
+    assert records(engine, run, "submit")[0]["state"] == "submitted"
 
 
 def test_an_appeal_that_was_staged_is_not_submitted_at_another_stage(engine, sandbox, stripe_connection):
@@ -384,8 +389,11 @@ def test_an_unknown_stage_is_held_for_a_person(sweep, engine, sandbox, cases, st
         "its status, arbitration_needs_response, is unknown to this version. To do: "
     )
     [record] = stage(engine, stripe_connection, ordinary("du_new"))
-    assert record["state"] == "held"
+    rows()["A dispute is at a stage that this version does not know"].check(record)
     assert writes(sandbox) == []
+    sandbox.clear_oddities()
+    sandbox.edit_dispute("du_new", submit=True)
+    assert without_case(engine, sweep.run()) == []
 
 
 def test_a_dispute_answered_at_an_unknown_stage_is_not_held(engine, sandbox, stripe_connection):

@@ -70,6 +70,18 @@ def test_an_unanswered_dispute_is_reviewed_once_more(sweep, engine, sandbox, cas
     assert len(sweep.reviews()) == 2, "the new review is open"
 
 
+def test_a_dispute_whose_review_run_was_deleted_is_reviewed_again(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_deleted")
+    write_case(cases, "du_deleted")
+    sweep.run()
+    [first] = sweep.reviews()
+    assert engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{first}").is_success
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_deleted"]]
+
+
 def test_a_void_answer_is_reviewed_again_before_the_review_ends(
     sweep, engine, sandbox, cases, stripe_connection
 ):

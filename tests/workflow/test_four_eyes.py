@@ -9,6 +9,7 @@ from typing import Any
 import flows
 import pytest
 from airflow.sdk import DAG
+from faults_page import rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_review_task import context, staged
@@ -101,6 +102,42 @@ def test_an_unknown_preparer_is_named_with_a_remedy(stripe_connection):
     assert "'ada@example.com'" in returned["reason"]
     assert "[dispute] people" in returned["reason"]
     assert "prepared_by" in answer(None, stripe_connection)["reason"]
+
+
+BEN = {"id": "ben", "name": "ben"}
+BY_THE_PREPARER = (
+    "Four eyes are required, and the preparer of the case, or the user who triggered the run, approves it"
+)
+UNKNOWN_PREPARER = "Four eyes are required, and the preparer of the case is not a known Airflow user"
+UNCLEAR_NAME = "Four eyes are required, and a user name mixes scripts or has invisible characters"
+
+
+@pytest.mark.parametrize(
+    ("title", "refused", "way_out"),
+    [
+        (BY_THE_PREPARER, {"prepared_by": "ana"}, {"reviewer": BEN}),
+        (BY_THE_PREPARER, {"prepared_by": "carl", "triggered": "ana"}, {"reviewer": BEN}),
+        (UNKNOWN_PREPARER, {"prepared_by": "ada@example.com"}, {"people": "ada@example.com:ada"}),
+        (UNKNOWN_PREPARER, {"prepared_by": None}, {"prepared_by": "carl"}),
+        (
+            UNCLEAR_NAME,
+            {"prepared_by": "carl", "reviewer": {"id": "7", "name": "а\u200bna"}},
+            {"reviewer": ANA},
+        ),
+        (
+            UNCLEAR_NAME,
+            {"prepared_by": "Ana Lopez", "people": "Ana Lopez:аna", "reviewer": BEN},
+            {"people": "Ana Lopez:7"},
+        ),
+    ],
+)
+def test_the_way_out_of_a_four_eyes_refusal(title, refused, way_out, stripe_connection, monkeypatch):
+    def review(prepared_by: str | None, people: str = "", **facts: Any) -> dict[str, Any]:
+        monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", f"ana, ben, carl, {people}")
+        return answer(prepared_by, stripe_connection, **facts)
+
+    rows()[title].check(review(**refused))
+    assert review(**{**refused, **way_out})["state"] == "approved"
 
 
 @pytest.mark.parametrize("named", [{"triggered": "ana"}, {"staged_by": "ana"}])

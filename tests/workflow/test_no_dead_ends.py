@@ -42,6 +42,10 @@ def test_a_task_marked_as_success_fails_the_run_by_name(
     if state:
         assert f"  dispute=du_1 state={state}" in log
     assert not any(entry["submitted"] for entry in sandbox.journal())
+    title = f"The {marked} task is marked as success by hand"
+    assert not state or rows()[title].quotes(log)
+    assert engine.run(dag).state == "success"
+    assert [entry["submitted"] for entry in sandbox.journal()].count(True) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,7 @@ def test_the_next_sweep_reports_the_result_of_an_unknown_end(
 
     [record] = records(engine, run, "find", "no_longer_open")
     assert (record.dispute, record.state) == (dispute, end)
-    assert record.reason.startswith("it had ended unknown; ")
+    assert rows()["Between sweeps: It ended `unknown`, or its end was not stored"].quotes(record.reason)
     assert run.state == ("failed" if end == "refused" else "success")
     assert records(engine, sweep.run(), "find", "no_longer_open") == [], "once"
     assert in_store(engine, SUBMISSIONS, lambda store: store.get(opening)) is None, "nobody needs it any more"
@@ -125,7 +129,7 @@ def ended_unknown(
 
 @pytest.mark.parametrize(("hours", "state"), [(50, "failed"), (300, "success")])
 def test_a_dispute_without_a_case_fails_the_sweep_once_it_is_due_soon(
-    hours, state, sweep, engine, sandbox, stripe_connection, monkeypatch, capfd
+    hours, state, sweep, engine, sandbox, cases, stripe_connection, monkeypatch, capfd
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
     monkeypatch.setattr(channels, "delivered", [])
@@ -138,3 +142,12 @@ def test_a_dispute_without_a_case_fails_the_sweep_once_it_is_due_soon(
     assert run.state == state
     assert (dispute in "".join(channels.delivered)) == (state == "failed")
     assert (f"  dispute={dispute} state=held" in capfd.readouterr().out) == (state == "failed")
+    if state == "failed":
+        title = (
+            "Between sweeps: A dispute has no case, or its stage must be answered elsewhere, "
+            "and it is due within the hours of `[dispute] reminders`"
+        )
+        assert rows()[title].quotes("".join(channels.delivered))
+    write_case(cases, dispute)
+    assert sweep.run().state == "success"
+    assert list(sweep.reviews().values()) == [[dispute]]

@@ -9,6 +9,7 @@ from typing import Any
 import channels
 import pytest
 from airflow.sdk import Asset
+from faults_page import rows
 from sweeping import load, write_case
 from test_asking_again import HOUR, in_store
 
@@ -177,6 +178,14 @@ def test_a_dispute_that_cannot_be_read_and_a_case_given_twice_stop_no_other(
     assert sorted(ends) == [("du_there", "staged"), ("du_twice", "refused"), ("du_twice", "refused")]
     [unreadable] = records(engine, run, "find", "unreadable")
     assert (unreadable.dispute, unreadable.state) == ("du_gone_404", "held")
+    assert rows()["Between sweeps: One dispute cannot be read"].quotes(unreadable.reason)
+
+    sandbox.clear_faults()
+    (cases / "again" / "case.json").unlink()
+    write_case(cases, "du_twice", "The only account of it.")
+    write_case(cases, "du_gone_404", "Another account of it.")
+    assert sweep.run().state == "success"
+    assert ["du_gone_404", "du_twice"] in sweep.reviews().values()
 
 
 def test_an_open_dispute_is_reviewed_again_at_the_second_hour(
@@ -245,7 +254,7 @@ def test_a_held_dispute_is_reviewed_at_the_default_hours(sweep, engine, sandbox,
 
 
 def test_a_failing_evidence_store_stops_neither_the_search_nor_reminders(
-    sweep, engine, sandbox, cases, stripe_connection, monkeypatch, tmp_path
+    sweep, engine, sandbox, cases, stripe_connection, monkeypatch, tmp_path, caplog
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
     monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "72")
@@ -265,6 +274,14 @@ def test_a_failing_evidence_store_stops_neither_the_search_nor_reminders(
     assert {each.dispute for each in records(engine, run, "find", "without_case")} == ids
     reminded = "\n".join(channels.delivered)
     assert all(dispute in reminded for dispute in {*ids, "du_kept"})
+    row = rows()["Between sweeps: `evidence_store` cannot be written"]
+    assert row.quotes(caplog.text)
+
+    no_folder.unlink()
+    caplog.clear()
+    run = sweep.run()
+    assert {each.dispute for each in records(engine, run, "find", "without_case")} == ids
+    assert not row.quotes(caplog.text)
 
 
 def test_a_connection_that_cannot_be_used_stops_no_other(
@@ -278,3 +295,5 @@ def test_a_connection_that_cannot_be_used_stops_no_other(
     assert sweep.run().state == "failed", "a person must mend the connection"
 
     assert list(sweep.reviews().values()) == [["du_beside"]]
+    connect("stripe", "stripe_broken")
+    assert sweep.run().state == "success"

@@ -13,6 +13,7 @@ import flows
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from faults_page import rows
 from flows import SMALL, VERDICTS
 from msgspec.structs import replace
 from state_stores import AssetStores, StateStore
@@ -150,7 +151,7 @@ def test_an_end_with_a_replaced_key_is_stored_as_refused(stripe_connection, conn
     assert (noted["action"], noted["state"], noted["at"][:19]) == ("submit", "refused", at[:19])
 
 
-def test_a_failing_state_store_does_not_lose_the_answer(stripe_connection, monkeypatch):
+def test_a_failing_state_store_does_not_lose_the_answer(stripe_connection, monkeypatch, caplog):
     def refuse(self: StateStore, key: str, value: Any, **options: Any) -> None:
         raise ConnectionError("the API server is away")
 
@@ -158,6 +159,8 @@ def test_a_failing_state_store_does_not_lose_the_answer(stripe_connection, monke
     [held], noted = resume(TIMEOUT, [staged("du_1", stripe_connection)])
     assert held["state"] == "held"
     assert not noted
+    title = "The answers to a review cannot be stored for the sweep, because Airflow's own API fails"
+    assert rows()[title].quotes(caplog.text)
 
 
 def test_a_policy_approves_first_and_reviewers_get_the_rest(engine, sandbox, stripe_connection):
