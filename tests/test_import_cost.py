@@ -93,7 +93,7 @@ for name in others:
 print(json.dumps([record["state"], sorted(set(sys.modules) - before)]))
 """
 OTHER_CLIENT = {"requests", "urllib3", "airflow.providers.http.hooks.http"}
-OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("_base", "stripe", "moov")}
+OF_HOOKS = {f"dispute_provider.hooks.{name}" for name in ("_base", *dispute_provider.APIS)}
 OF_TASKS = [
     module
     for module in _modules(
