@@ -90,6 +90,7 @@ class Api(abc.ABC):
         self.contract = contract.load(self.name)
         self._tokens: list[BearerToken] = []
         self._claim: WriteClaim | None = None
+        self._own_arguments: dict[str, Mapping[str, str]] = {}
 
     async def __aenter__(self) -> Self:
         """Open the client, and call :meth:`prepare`.
@@ -317,7 +318,8 @@ class Api(abc.ABC):
 
     async def wait(self, seconds: float) -> None:
         """Wait for a number of seconds on the client's clock."""
-        await self.client.sleep(seconds)
+        if seconds:
+            await self.client.sleep(seconds)
 
     def complete(
         self, operation_id: str, arguments: Mapping[str, Any], account: str | None = None
@@ -329,7 +331,11 @@ class Api(abc.ABC):
         """
         return {**self.own_arguments(operation_id, account), **arguments}
 
-    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+    def own_arguments(self, operation_id: str, account: str | None) -> Mapping[str, str]:
         """Return the arguments that the connection provides for an operation: version, origin, account."""
-        known = self.contract[operation_id].parameters
-        return {name: value for name, value in self.settings.headers.items() if name in known}
+        if operation_id not in self._own_arguments:
+            known = self.contract[operation_id].parameters
+            self._own_arguments[operation_id] = {
+                name: value for name, value in self.settings.headers.items() if name in known
+            }
+        return self._own_arguments[operation_id]

@@ -102,10 +102,11 @@ class MoovApi(Api):
     def account(self) -> str:
         return str(self.settings.account)
 
-    def own_arguments(self, operation_id: str, account: str | None) -> dict[str, str]:
+    def own_arguments(self, operation_id: str, account: str | None) -> Mapping[str, str]:
         arguments = super().own_arguments(operation_id, account)
-        takes_account = "accountID" in self.contract[operation_id].parameters
-        return arguments | ({"accountID": account or self.account} if takes_account else {})
+        if "accountID" not in self.contract.operations[operation_id].parameters:
+            return arguments
+        return {**arguments, "accountID": account or self.account}
 
     def page(self, dispute: str, account: str | None = None) -> str:
         return dashboard_url(account or self.account, dispute)
@@ -114,7 +115,7 @@ class MoovApi(Api):
         mode = await self._check_mode()
         if self.settings.oauth:
             # The account was read with the keys. Also test the token.
-            await self.call("listDisputes", accountID=self.account, count=1)
+            await self.call("listDisputes", count=1)
         return f"Moov account {self.account}, {mode}"
 
     async def prepare(self) -> None:
@@ -157,7 +158,7 @@ class MoovApi(Api):
         return BearerToken(answer.data["access_token"], self.client.clock() + lifetime - _RENEW_EARLY)
 
     async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
-        answer = await self.call(self.reads_by, accountID=self.account, disputeID=dispute)
+        answer = await self.call(self.reads_by, disputeID=dispute)
         items = await self._items(dispute)
         return Snapshot(self.dispute_in(answer), tuple(items), answer.request_id)
 
@@ -165,18 +166,14 @@ class MoovApi(Api):
         return self._dispute(answer.data)
 
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
-        answer = await self.call(
-            "getDisputeEvidenceData", accountID=self.account, disputeID=dispute, evidenceID=document.item
-        )
+        answer = await self.call("getDisputeEvidenceData", disputeID=dispute, evidenceID=document.item)
         return bytes(answer.data)
 
     async def list_open(self) -> Listing:
         found = Listing()
         skip = 0
         while True:
-            answer = await self.call(
-                "listDisputes", accountID=self.account, status="response-needed", skip=skip, count=_PAGE
-            )
+            answer = await self.call("listDisputes", status="response-needed", skip=skip, count=_PAGE)
             found.disputes.extend(map(self._dispute, answer.data))
             found.unreadable.extend(
                 Unreadable(readable_id(each.item, "disputeID"), each.problem)
@@ -218,17 +215,16 @@ class MoovApi(Api):
 
         :param known: the ids of the evidence that was there before.
         """
-        ids = {"accountID": self.account, "disputeID": dispute}
         try:
             if piece.document is None:
                 answer = await self.call(
-                    "uploadDisputeEvidenceText", **ids, evidenceType=piece.name, text=piece.text
+                    "uploadDisputeEvidenceText", disputeID=dispute, evidenceType=piece.name, text=piece.text
                 )
             else:
                 document = piece.document
                 part = FilePart(document.upload_name, document.content, document.content_type)
                 answer = await self.call(
-                    "uploadDisputeEvidenceFile", **ids, evidenceType=piece.name, file=part
+                    "uploadDisputeEvidenceFile", disputeID=dispute, evidenceType=piece.name, file=part
                 )
         except AmbiguousError:
             # The upload may have arrived. It has no idempotency key, so look for it instead of resending.
@@ -243,10 +239,9 @@ class MoovApi(Api):
         gone = {item.item for item in unwanted}
         if not gone:
             return items
-        ids = {"accountID": self.account, "disputeID": dispute}
         for item in unwanted:
             with contextlib.suppress(NotFoundError):
-                await self.call("deleteDisputeEvidenceFile", **ids, evidenceID=item.item)
+                await self.call("deleteDisputeEvidenceFile", disputeID=dispute, evidenceID=item.item)
         items = await self._items(dispute)
         if any(item.item in gone for item in items):
             raise AmbiguousError("a deleted item is still listed.", operation="deleteDisputeEvidenceFile")
@@ -263,18 +258,18 @@ class MoovApi(Api):
 
     async def _items(self, dispute: str) -> list[Evidence]:
         """Return all items, oldest first."""
-        answer = await self.call("listDisputeEvidence", accountID=self.account, disputeID=dispute)
+        answer = await self.call("listDisputeEvidence", disputeID=dispute)
         items = sorted(answer.data or [], key=lambda item: (item.get("createdOn") or "", item["evidenceID"]))
         return list(map(evidence_of, items))
 
     async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
-        return await self.call("submitDisputeEvidence", accountID=self.account, disputeID=record.dispute)
+        return await self.call("submitDisputeEvidence", disputeID=record.dispute)
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         raise NotImplementedError("Moov submits nothing automatically, and overwrites nothing")
 
     async def concession(self, found: Snapshot, record: Record, ordinal: int) -> Answer:
-        return await self.call(self.concedes_by, accountID=self.account, disputeID=record.dispute)
+        return await self.call(self.concedes_by, disputeID=record.dispute)
 
     def is_conceded(self, found: Dispute) -> bool:
         return found.status == "accepted"

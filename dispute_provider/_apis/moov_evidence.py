@@ -34,7 +34,7 @@ def copies_among(items: list[Evidence], pieces: Sequence[Piece], foreign: Collec
     """
     copies: list[Evidence] = []
     for piece in pieces:
-        wanted = sum(1 for other in pieces if other == piece)
+        wanted = pieces.count(piece)
         second = [item for item in items if piece.is_held_as(item)][wanted:]
         copies += [item for item in second if item not in copies and is_copy(item, [piece], foreign)]
     return copies

@@ -41,7 +41,7 @@ class Operation:
     def summary(self) -> str:
         return cast("str", self.document["summary"])
 
-    @property
+    @cached_property
     def effect(self) -> Effect:
         """The effect of a successful call (``x-effect``)."""
         return cast("Effect", self.document["x-effect"])

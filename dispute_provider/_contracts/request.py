@@ -88,9 +88,10 @@ def encode(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     path = operation.path
     for name, value in by_place["path"].items():
         path = path.replace(f"{{{name}}}", segment(str(value)))
-    given = [[operation.query_styles[name], name, value] for name, value in by_place["query"].items()]
-    if query := query_string(json.dumps(given)):
-        path = f"{path}?{query}"
+    if by_place["query"]:
+        given = [[operation.query_styles[name], name, value] for name, value in by_place["query"].items()]
+        # An empty list has no query.
+        path = f"{path}?{query_string(json.dumps(given))}".removesuffix("?")
     headers = {name: str(value) for name, value in by_place["header"].items()}
     body, content_type = encode_body(operation.media_type, by_place["body"], operation.part_types)
     if content_type:

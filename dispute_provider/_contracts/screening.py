@@ -9,6 +9,7 @@ must not use our keywords inside ``not``, ``if`` or ``oneOf``.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
@@ -53,7 +54,7 @@ class Screen:
     def __init__(self, schema: Json, *, answer: bool = False) -> None:
         self._validator = Draft202012Validator(
             _standard(schema, nulls=answer),
-            formats={name: lambda value, name=name: FORMATS.conforms(value, name) for name in _OF_STRINGS},
+            formats={name: partial(FORMATS.conforms, format=name) for name in _OF_STRINGS},
             validate_formats=True,
             keywords={"x-pattern": _Pattern, "x-maxTextLength": _MaxTextLength},
         )

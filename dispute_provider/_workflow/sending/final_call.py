@@ -132,13 +132,13 @@ class FinalCall(abc.ABC, Generic[R]):
         chain = await self._ledger.read()
         age = await self._ledger.age(chain)
         claimant = self.claimant(chain)
-        seen: Observation[R] = Observation(
-            chain, age, claimant, status_of(chain, claimant, age), self._ledger.clock()
-        )
+        read_at = self._ledger.clock()
+        found, problem = None, None
         try:
-            return replace(seen, found=await self.read())
+            found = await self.read()
         except ApiError as error:
-            return replace(seen, read_error=error)
+            problem = error
+        return Observation(chain, age, claimant, status_of(chain, claimant, age), read_at, found, problem)
 
     async def _gives_up_anothers(self, seen: Observation[R], found: R) -> bool:
         """End an open link that this call cannot continue; return whether there was one."""
