@@ -21,6 +21,7 @@ from dispute_provider._transport.transport import (
 
 # ClientHttpProxyError: the proxy refused CONNECT.
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+_CONTENT_TYPE = ("Content-Type",)
 _PIECE = 1 << 16
 
 
@@ -49,8 +50,9 @@ class HttpTransport:
             async with session.request(
                 request.method,
                 URL(request.url, encoded=True),
-                # For an empty body, aiohttp would send a content type.
-                data=request.body or None,
+                data=request.body,
+                # Otherwise aiohttp sends a content type even without a body.
+                skip_auto_headers=None if request.body or request.method == "GET" else _CONTENT_TYPE,
                 headers=request.headers,
                 allow_redirects=False,
                 ssl=self._tls,
