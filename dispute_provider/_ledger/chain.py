@@ -248,15 +248,16 @@ def status_of(chain: Chain, claimant: Claimant, age: float) -> ChainStatus:
     if link and link.holder:
         if is_by(link.holder, claimant):
             return ChainStatus.OWN_EXPIRED if has_expired else ChainStatus.OWN_IN_FLIGHT
-        return ChainStatus.EXPIRED if has_expired else ChainStatus.CLAIMED
+        if not has_expired:
+            return ChainStatus.CLAIMED
     last = chain.final_end
     if claimant.kind in FINAL and chain.end_of(claimant):
         return ChainStatus.ENDED
     if not link and last and not last.is_settled and not has_expired:
         return ChainStatus.SETTLING
-    if claimant.kind not in FINAL:
-        return ChainStatus.FREE
-    return ChainStatus.FREE if (last.hash if last else None) == claimant.seen else ChainStatus.UNSEEN
+    if claimant.kind in FINAL and (last.hash if last else None) != claimant.seen:
+        return ChainStatus.UNSEEN
+    return ChainStatus.EXPIRED if link and link.holder else ChainStatus.FREE
 
 
 def is_by(claim: Claim, claimant: Claimant) -> bool:

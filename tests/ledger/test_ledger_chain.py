@@ -139,6 +139,20 @@ STATUSES = [
     ("own end", Chain((ended(ANA),)), ANA, 0.0, ChainStatus.ENDED),
     ("own end, in flight", Chain((ended(ANA, is_settled=False),)), ANA, 0.0, ChainStatus.ENDED),
     ("another's end, unseen", Chain((ended(BEN),)), ANA, 0.0, ChainStatus.UNSEEN),
+    (
+        "another's end, unseen, and another's claim, old",
+        Chain((ended(BEN), opened(claim_of(BEN), number=2))),
+        ANA,
+        LAPSED,
+        ChainStatus.UNSEEN,
+    ),
+    (
+        "own end, and another's claim, old",
+        Chain((ended(ANA), opened(claim_of(BEN), number=2))),
+        ANA,
+        LAPSED,
+        ChainStatus.ENDED,
+    ),
     ("another's end, seen", Chain((ended(BEN),)), seeing(ANA, "hash"), 0.0, ChainStatus.FREE),
     ("an end that was deleted", Chain(), seeing(ANA, "hash"), 0.0, ChainStatus.UNSEEN),
     (
@@ -298,7 +312,14 @@ def chains(draw: st.DrawFn) -> Chain:
 def test_another_claimant_waits_while_a_request_is_in_flight(chain: Chain, who: Claimant, age: float) -> None:
     link = chain.open_link
     if link and link.holder and link.holder.by and link.holder.by.approval != who.approval:
-        assert status_of(chain, who, age) is (ChainStatus.CLAIMED if age < LAPSED else ChainStatus.EXPIRED)
+        status = status_of(chain, who, age)
+        assert (status is ChainStatus.CLAIMED) == (age < LAPSED)
+        # The claim of a task that is gone renews no approval.
+        without = status_of(Chain(chain.links[:-1]), who, LAPSED)
+        if age == LAPSED and who.kind in FINAL and without is not ChainStatus.FREE:
+            assert status is without
+        elif age == LAPSED:
+            assert status is ChainStatus.EXPIRED
 
 
 @given(chains(), _CLAIMANTS, st.sampled_from(["chargeback", "appeal"]))

@@ -260,6 +260,20 @@ def test_another_call_that_ended_since_the_approval(run, other, approvals, sandb
     assert again.submit(approved)["state"] == "submitted"
 
 
+def test_a_claim_of_a_task_that_is_gone_does_not_renew_an_approval(run, sandbox, waited):
+    """A later run was reviewed, claimed the dispute and was killed before it sent anything."""
+    other, later = Contest(run.kind, run.dispute), Contest(run.kind, run.dispute)
+    approved, unseen = run.approve(), other.approve()
+    run.end(approved, "unknown", "as it ended")
+    later.break_off(later.approve(asking=True))
+    waited.append(300.0)
+    assert run.submit(approved, 2)["state"] == "unknown"
+    end = other.submit(unseen)
+    assert end["state"] == "refused"
+    assert "another final call for this dispute ended unknown" in end["reason"]
+    assert submissions(sandbox, run) == 0
+
+
 @pytest.mark.parametrize(
     ("evidence", "words"), [(None, "with the approved evidence"), ("A colleague's.", "with other evidence")]
 )
