@@ -97,6 +97,9 @@ class Ends:
         # A record whose approval was withdrawn is already submitted by another record of the same run.
         is_void = "; since then: " in record["reason"]
         others = self._others(completion, dispute) or (is_void and self._twin_was_sent(completion, dispute))
+        if own and self._has_named_edited_ledger(completion, dispute):
+            # No link shows any more who sent it; a person was told to look.
+            return
         if state == "already-submitted" and own and not others:
             yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
@@ -107,7 +110,7 @@ class Ends:
                 yield Finding(FALSE_END, dispute, f"{label}, but this very run submitted it")
             elif (
                 state == "refused"
-                and not (record.get("unverified") and any(map(record["reason"].count, _SUBMITTED_BEFORE)))
+                and not any(words in record["reason"] for words in _SUBMITTED_BEFORE)
                 and not self._was_edited(run_of(completion.run))
                 and self._answered_by_run_before(completion, dispute)
             ):
@@ -250,7 +253,7 @@ class Ends:
             disputes |= {*self.transcript.given[run]}
         if self.transcript.two_ledgers and self._has_used_key(completion, dispute):
             return True
-        if self._names_edited_ledger(completion, dispute) or self._was_overtaken(completion, approval):
+        if self._has_named_edited_ledger(completion, dispute) or self._was_overtaken(completion, approval):
             return True
         if any(
             approval.shown.at <= at <= completion.at and which in (*disputes, run, "*") and what != "forged"
@@ -260,22 +263,22 @@ class Ends:
         return any(
             approval.shown.at - (_LATEST if entry["fault"] else _LATENCY) <= entry["time"] <= completion.at
             and (
-                (_is_harm(entry) and entry["dispute"] in (dispute, None))
-                or (entry["dispute"] == dispute and entry["changed"] and run_of(sender_of(entry)) != run)
+                (_is_harm(entry) and entry["dispute"] in (*disputes, None))
+                or (entry["dispute"] in disputes and entry["changed"] and run_of(sender_of(entry)) != run)
             )
             for entry in self.transcript.journal
         )
 
-    def _names_edited_ledger(self, completion: Completion, dispute: str) -> bool:
-        """Return whether a dispute is held for an edited file, which stays until a person restores it."""
+    def _has_named_edited_ledger(self, completion: Completion, dispute: str) -> bool:
+        """Return whether a run has named an edited file of a dispute, which stays until it is restored."""
         was_forged = any(
             at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed
         )
         return was_forged and any(
-            record["dispute"] == dispute
-            and record["state"] == "held"
-            and "edited or cannot be read" in record["reason"]
-            for record in completion.records
+            record["dispute"] == dispute and "edited or cannot be read" in record["reason"]
+            for each in self.transcript.completions
+            if run_of(each.run) == run_of(completion.run) and each.at <= completion.at
+            for record in each.records
         )
 
     def _was_overtaken(self, completion: Completion, approval: Approval) -> bool:
