@@ -95,6 +95,19 @@ def test_a_killed_try_and_other_evidence(run, sandbox):
     ROWS[f"{KILLED} … and it shows other evidence than approved"].check(run.submit(approved, 2))
 
 
+def test_a_killed_try_leaves_its_link_to_the_task_that_took_it_over(run, sandbox):
+    approved = run.approve()
+    other = Contest(run.kind, run.dispute)
+    others = other.approve()
+    run.break_off(approved)
+    other.break_off(others)
+    sandbox.fault(operation=READ[run.kind], effect="status", status=401, times=None)
+    assert run.submit(approved, 2)["state"] == "unknown"
+    sandbox.clear_faults()
+    assert other.submit(others, 2)["state"] == "submitted"
+    assert submissions(sandbox, run) == 1
+
+
 def test_a_killed_try_of_a_dispute_that_has_moved_on(run, sandbox):
     approved = run.approve()
     run.break_off(approved)

@@ -217,12 +217,20 @@ def _unread(seen: Observation[R], last: Outcome[R]) -> Outcome[R]:
     if seen.status is ChainStatus.ENDED and not last.was_sent:
         return Outcome(Step.ENDED_BEFORE, read_error=seen.read_error, end=seen.chain.end_of(seen.claimant))
     known = last if last.was_sent else Outcome(Step.WAIT)
-    return replace(known, read_error=seen.read_error, link=seen.link)
+    return replace(known, read_error=seen.read_error, link=seen.link, is_taken_over=seen.is_taken_over)
 
 
 def _ended(step: Step, seen: Observation[R], last: Outcome[R], end: End | None = None) -> Outcome[R]:
     """Return the outcome if nothing more is sent."""
-    return Outcome(step, seen.found, last.sent, claim=last.claim, link=seen.link, end=end)
+    return Outcome(
+        step,
+        seen.found,
+        last.sent,
+        claim=last.claim,
+        link=seen.link,
+        is_taken_over=seen.is_taken_over,
+        end=end,
+    )
 
 
 def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R]) -> Outcome[R]:

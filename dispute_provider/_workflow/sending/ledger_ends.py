@@ -40,7 +40,7 @@ async def sent_before(end: Record, ledger: DisputeLedger, task: str, signature: 
         return end.ended(State.UNKNOWN, reason)
     last = chain.final_end
     if last and last.state in (State.SUBMITTED, State.SUBMITTED_DIFFERS):
-        before = f"another task has submitted its {last.by.stage} before ({last.reason})"
+        before = f"its {last.by.stage} had already been submitted ({last.reason})"
         if last.by.stage == end.stage:
             return end.ended(State.ALREADY_SUBMITTED, f"{before}; since then: {end.reason}", last.request_id)
         return replace(end, reason=f"{end.reason}; {before}")
@@ -83,7 +83,8 @@ async def write_end(
         is_settled = outcome.is_settled or outcome.after is not None
         return await outcome.claim.end(state, reason, request_id, record, is_settled=is_settled)
     is_unknown = state == State.UNKNOWN
-    if outcome.link and (outcome.step in (Step.EARLIER_TRY, Step.ENDED_BEFORE) or is_unknown):
+    is_over = is_unknown or outcome.step in (Step.EARLIER_TRY, Step.ENDED_BEFORE)
+    if outcome.link and is_over and not outcome.is_taken_over:
         # An earlier try that is frozen must not continue under this link.
         await end_open_link(
             ledger,

@@ -46,6 +46,11 @@ class Observation(Generic[R]):
         """The open link under which an earlier try of the claimant may have sent the call."""
         return open_attempt(self.chain, self.claimant)
 
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether another claimant holds the open link."""
+        return self.status in (ChainStatus.CLAIMED, ChainStatus.EXPIRED)
+
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
@@ -90,6 +95,7 @@ class Outcome(Generic[R]):
     :param read_error: why the dispute could not be read; None if it could.
     :param claim: the claim under which it was sent.
     :param link: the link under which an earlier try may have sent it.
+    :param is_taken_over: whether another claimant holds that link now, and so will end it.
     :param end: the earlier end of the claimant's own link, or the last other end since the approval.
     :param is_settled: whether no request that was sent can still arrive.
     :param then: the step after the last answer, if no reading shows the call.
@@ -102,6 +108,7 @@ class Outcome(Generic[R]):
     read_error: ApiError | None = None
     claim: LinkClaim | None = None
     link: Link | None = None
+    is_taken_over: bool = False
     end: End | None = None
     is_settled: bool = False
     then: AfterAnswer = AfterAnswer.STOP
