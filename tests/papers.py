@@ -63,7 +63,7 @@ def pdf(
     if size is None:
         return whole
     filler = size - len(written([*objects, stream(b"")], trailer))
-    # A longer number of bytes takes more digits, twice: where it stands, and where the table begins.
+    # A longer number of bytes takes more digits, twice: in its own place, and where the table begins.
     for length in range(filler, filler - 20, -1):
         filled = written([*objects, stream(b" " * length)], trailer)
         if len(filled) == size:
@@ -117,7 +117,7 @@ def with_chunk(whole: bytes, name: bytes, content: bytes) -> bytes:
 
 
 def tiff(frames: int = 1, size: int | None = None) -> bytes:
-    """A TIFF of so many frames, filled up behind them."""
+    """A TIFF with this many frames, padded at the end."""
     out = io.BytesIO()
     further = [Image.new("L", (20, 30)) for _ in range(frames - 1)]
     Image.new("L", (20, 30)).save(out, "TIFF", save_all=True, append_images=further)
@@ -173,7 +173,7 @@ def picture_in_pdf(width: int, height: int, content: bytes) -> bytes:
 
 
 def png_of(width: int, height: int, content: bytes) -> bytes:
-    """A grey PNG that says to have so many pixels."""
+    """A grey PNG whose header claims this many pixels."""
     header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x00\x00\x00\x00"
     chunks = [(b"IHDR", header), (b"IDAT", content), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -183,7 +183,7 @@ def png_of(width: int, height: int, content: bytes) -> bytes:
 
 
 def zeros(mebibytes: int) -> bytes:
-    """So many mebibytes of zeros, deflated a thousandfold."""
+    """This many mebibytes of zeros, deflated to a thousandth."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     one = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
     checksum = ((mebibytes * 2**20 % 65_521) << 16) + 1
@@ -191,7 +191,7 @@ def zeros(mebibytes: int) -> bytes:
 
 
 def tiff_of(width: int, height: int, *, endless: bool = False) -> bytes:
-    """A grey TIFF that says to have so many pixels; an endless one names itself as its next frame."""
+    """A grey TIFF whose header claims this many pixels; an endless one names itself as its next frame."""
     entries = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 200)]
     entries += [(277, 3, 1), (278, 4, height), (279, 4, 4)]
     table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
@@ -200,6 +200,6 @@ def tiff_of(width: int, height: int, *, endless: bool = False) -> bytes:
 
 
 def jpeg_of(width: int, height: int) -> bytes:
-    """A JPEG that says to have so many pixels."""
+    """A JPEG whose header claims this many pixels."""
     size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
     return re.sub(rb"(\xff\xc0..\x08)....", lambda start: start[1] + size, jpeg(), flags=re.DOTALL)

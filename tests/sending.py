@@ -34,7 +34,7 @@ def at_the_send(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) 
             def check() -> None:
                 if request.check:
                     request.check()
-                # Another thread has an event loop of its own; this one stands still meanwhile.
+                # Another thread has an event loop of its own; this one is blocked meanwhile.
                 with ThreadPoolExecutor(1) as thread:
                     thread.submit(then).result()
 

@@ -1,4 +1,4 @@
-"""Visa Compelling Evidence 3.0 against what the API says of the payments."""
+"""Visa Compelling Evidence 3.0 against the payments that the API returns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def claim(*charges: str) -> dict[str, Any]:
 
 
 def disputed(sandbox: Sandbox, **fields: Any) -> str:
-    """A dispute of a charge made just now, beside two older ones of the same card."""
+    """A dispute of a charge made just now, and of two older ones of the same card."""
     now = int(sandbox.clock())
     sandbox.create_charge(id="ch_0", created=now)
     sandbox.create_charge(id="ch_120", created=now - 120 * DAY)
@@ -108,8 +108,8 @@ def test_facts_of_a_dispute(sandbox: Sandbox, driver: Driver) -> None:
     assert (compelling.name, compelling.status) == (PROGRAMME, "requires_action")
     assert "missing_prior_undisputed_transactions" in compelling.required
     assert compliance == Programme("visa_compliance", "requires_fee_acknowledgement")
-    said = standing(found)
-    assert said is not None and "two earlier, undisputed payments" in said
+    note = standing(found)
+    assert note is not None and "two earlier, undisputed payments" in note
 
     sandbox.edit_dispute(dispute, evidence={"enhanced_evidence": {PROGRAMME: claim("ch_120", "ch_365")}})
     found = read(driver, dispute)

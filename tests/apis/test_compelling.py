@@ -110,8 +110,8 @@ def test_days_between_payments(days: int) -> None:
     for hour in (0, 9, 23):
         made = (BOUGHT - timedelta(days=days)).replace(hour=hour, minute=59)
         found = unmet(DISPUTE, CLAIM, charges(ch_1={"created": made}))
-        told = f"earlier payment 1 is {days} days older than the disputed one, but must be 120 to 365"
-        assert found == ([] if 120 <= days <= 365 else [told])
+        problem = f"earlier payment 1 is {days} days older than the disputed one, but must be 120 to 365"
+        assert found == ([] if 120 <= days <= 365 else [problem])
 
 
 def test_charges_that_do_not_exist() -> None:
@@ -151,8 +151,8 @@ class TestEachPayment:
     )
     def test_short_identifiers(self, at: int, label: str, name: str, least: int) -> None:
         short = claim(lambda payments: payments[at].update({name: "1" * (least - 1)}))
-        told = f"{label} has a {name} of {least - 1} characters, but needs at least {least}"
-        assert unmet(DISPUTE, short, CHARGES) == [told]
+        problem = f"{label} has a {name} of {least - 1} characters, but needs at least {least}"
+        assert unmet(DISPUTE, short, CHARGES) == [problem]
         enough = claim(lambda payments: payments[at].update({name: "1" * least}))
         assert unmet(DISPUTE, enough, CHARGES) == []
 

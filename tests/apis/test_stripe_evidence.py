@@ -1,4 +1,4 @@
-"""Evidence is sent to Stripe as it is held there: nested, and with lists whole."""
+"""Evidence is sent to Stripe in the form in which Stripe holds it: nested, and with whole lists."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from dispute_provider._evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError, TryAgainError
 
 
-def case(number: int, text: str = "As it is.") -> dict[str, Any]:
+def case(number: int, text: str = "Signed for.") -> dict[str, Any]:
     return {"provider": "stripe", "dispute": f"du_{number}", "evidence": {"uncategorized_text": text}}
 
 

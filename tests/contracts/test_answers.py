@@ -1,4 +1,4 @@
-"""Whatever an API answers: a checked object or an error of the tree, no crash, no customer's text."""
+"""Each answer of an API becomes a checked object or an error of the tree, without customer text."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ READINGS = [
 
 @pytest.mark.parametrize(("name", "operation", "reading"), READINGS, ids=[row[1] for row in READINGS])
 def test_no_malformed_answer_crashes_its_reader(name: str, operation: str, reading: Any) -> None:
-    """One bad dispute must not stop the others of its batch, whatever is wrong with it."""
+    """One bad dispute must not stop the others of its batch."""
     api = api_of(name)
     _, example = success_of(load(name)[operation])
     read = refused = 0

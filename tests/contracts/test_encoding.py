@@ -26,7 +26,7 @@ TEXTS = [name for name, schema in PROPERTIES.items() if schema.get("maxLength")]
 FILES = [name for name, schema in PROPERTIES.items() if schema.get("x-kind") == "file"]
 CASE_ID = "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10"
 
-# Whole characters: half a surrogate pair is refused, and test_refusals.py says so.
+# Whole characters: half a surrogate pair is refused; see test_refusals.py.
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 some_text = text.filter(bool)
 file_id = st.from_regex(r"file_[A-Za-z0-9]{1,24}", fullmatch=True)
@@ -108,7 +108,7 @@ def recorder() -> Recorder:
 
 
 def decoded(form: str) -> Any:
-    """A form with brackets as the structure that it stands for."""
+    """Return the structure that a form with brackets encodes."""
     root: dict[str, Any] = {}
     for name, value in parse_qsl(form, keep_blank_values=True, strict_parsing=bool(form)):
         first, *others = name.replace("]", "").split("[")
@@ -216,7 +216,7 @@ def test_any_id_is_one_segment_of_the_path(identifier: str) -> None:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(identifier=st.text(min_size=1, max_size=30), last=text)
 def test_both_http_clients_send_the_same_path(identifier: str, last: str) -> None:
-    """Each of them spells addresses anew in its own way."""
+    """Each of them normalises addresses in a different way."""
     try:
         one = Request.of(CONTRACT["GetDisputesDispute"], dispute=identifier, expand=["charge"])
         many = Request.of(CONTRACT["GetDisputes"], starting_after=last, limit=100.0)

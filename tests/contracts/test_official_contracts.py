@@ -54,7 +54,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "*/header/x-moov-version: only ours": "an option of the whole client there",
         "*/answer*/fileName: only ours": "the spelling that the official Go client reads",
         "getAccount/answer/*: only theirs": "the test of a connection reads no more",
-        "getAccount/answer/accountType: values": "the test of a connection shows it as it is",
+        "getAccount/answer/accountType: values": "the test of a connection shows it unchanged",
         "createAccessToken/request*: only ours": "arguments of a method in the client",
         "revokeAccessToken/request*: only ours": "arguments of a method in the client",
         "acceptDispute: scopes": "documents disagree; the stronger scope serves in either case",

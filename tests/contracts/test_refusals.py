@@ -15,7 +15,7 @@ from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
-# Stands in every text that a customer could have written: no error may quote it.
+# Part of every text that a customer could have written: no error may quote it.
 SECRET = "Zoë-Castillo-4242"
 DISPUTE = "c1a7e5a4-2f3b-4a7e-8a0e-3f6f3f9b2d10"
 IDS = {"accountID": MOOV_ACCOUNT, "disputeID": DISPUTE}
@@ -197,14 +197,14 @@ def test_a_bad_call_is_not_made(
     with pytest.raises(InvalidRequestError) as caught:
         HOOKS[api]().call(operation, **arguments)
     assert not sandbox.journal()
-    said = str(caught.value)
-    assert said.startswith(f"{operation} refused, nothing was sent: ")
+    message = str(caught.value)
+    assert message.startswith(f"{operation} refused, nothing was sent: ")
     pointer, remedy = expected
     found = {violation.pointer: violation for violation in caught.value.violations}
     assert remedy in found[pointer].remedy
-    assert f"{pointer or '/'}: " in said
-    assert SECRET not in said + repr(caught.value)
-    assert len(said) < 3000
+    assert f"{pointer or '/'}: " in message
+    assert SECRET not in message + repr(caught.value)
+    assert len(message) < 3000
 
 
 def test_at_least_40_calls_are_refused() -> None:
@@ -267,7 +267,7 @@ def test_an_operation_that_does_not_exist_is_not_called(sandbox: Sandbox, stripe
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_values_at_their_limits_are_encoded(api: str) -> None:
-    """So that the limits above are where they are said to be."""
+    """Show that the limits above are exact."""
     good: dict[str, list[Call]] = {
         "stripe": [
             evidence(uncategorized_text=text(20_000)),

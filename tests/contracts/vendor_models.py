@@ -25,7 +25,7 @@ Values = tuple[str, ...] | None
 """The values that a text may have, None where it may have any."""
 Fields = dict[str, Values]
 NOT_READ = "…"
-"""The last part of a path below which nobody has looked."""
+"""The last part of a path below which nothing was compared."""
 
 STRIPE: dict[str, tuple[Any, Any]] = {
     "GetDisputes": (stripe.params.DisputeListParams, stripe.Dispute),
@@ -127,7 +127,7 @@ def _members(kind: type) -> Iterator[tuple[str, Any]]:
 
 
 class _Elsewhere:
-    """Stands for a type of another module, such as an object that can be expanded."""
+    """Placeholder for a type of another module, such as an object that can be expanded."""
 
 
 class _Names(dict[str, Any]):

@@ -1,4 +1,4 @@
-"""Hostile documents are refused with a message, or shown as they are, in limited memory."""
+"""Hostile documents are refused with a message, or shown unchanged, in limited memory."""
 
 from __future__ import annotations
 

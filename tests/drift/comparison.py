@@ -17,7 +17,7 @@ KEYWORDS = {
 
 
 def resolve(node: dict[str, Any], doc: dict[str, Any]) -> dict[str, Any]:
-    """Follow a local $ref; what stands beside it wins."""
+    """Follow a local $ref; members next to it take precedence."""
     while "$ref" in node:
         target: Any = doc
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -62,7 +62,7 @@ def shape(schema: dict[str, Any], doc: dict[str, Any]) -> dict[str, dict[str, An
 
 
 class Comparison:
-    """One API: our document beside the reference."""
+    """One API: our document and the reference."""
 
     def __init__(self, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
         self.ours, self.theirs = ours, theirs

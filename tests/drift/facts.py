@@ -20,7 +20,7 @@ _LIMITS = ("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems
 
 
 def walk(operation: Mapping[str, Any], doc: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield every field of an operation: its path, its type, and what :func:`shape` says of that.
+    """Yield every field of an operation: its path, its type, and its :func:`shape`.
 
     A path is ``path/id``, ``query/limit``, ``header/…``, ``request/evidence/receipt`` or
     ``answer/data/items/status``.

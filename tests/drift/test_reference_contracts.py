@@ -56,7 +56,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "*/answers/200*/enhanced_evidence/mastercard_compliance: only ours": "left out of the reference",
         "*/answers/200*/enhanced_eligibility/*: only ours": "left out of the reference",
         "*/answers/200*/evidence_details/submission_method: only ours": "sent by newer versions",
-        "*/answers/200*/evidence_details: required": "without due_by nobody knows if a response is possible",
+        "*/answers/200*/evidence_details: required": "no due_by: unknown whether a response is possible",
         "*/enhanced_eligibility: additionalProperties": "so that a programme that is new can be read",
     },
     "moov": {

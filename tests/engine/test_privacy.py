@@ -94,7 +94,7 @@ def by_form(lab: Lab, api: str) -> Run:
 
 def by_file(lab: Lab, api: str) -> Run:
     dispute = lab.dispute(api, {**evidence("file", api), "receipt": {"file": "receipt.pdf"}})
-    # The text is drawn on the page: a document with anything besides its pages is refused.
+    # The text is drawn on the page: a document with anything but pages is refused.
     receipt = letter("Receipt", canary("document", api))
     assert canary("document", api).encode() in receipt
     (lab.case(dispute).parent / "receipt.pdf").write_bytes(receipt)

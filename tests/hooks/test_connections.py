@@ -177,12 +177,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 def test_a_refused_connection_names_the_remedy(api: str, fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConnectionConfigError) as caught:
         check(api, **fields)
-    said = str(caught.value)
-    assert problem in said
-    assert "'shop' refused, nothing was sent" in said
-    assert "To do: " in said
+    message = str(caught.value)
+    assert problem in message
+    assert "'shop' refused, nothing was sent" in message
+    assert "To do: " in message
     for secret in (fields.get("password"), STRIPE_KEY, MOOV_SECRET_KEY):
-        assert not secret or secret.strip() not in said + repr(caught.value)
+        assert not secret or secret.strip() not in message + repr(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -305,9 +305,9 @@ def test_a_refused_connection_sends_nothing(
         hook(http_conn_id=conn_id).run(endpoint="/v1/account")
     with pytest.raises(ConnectionConfigError):
         asyncio.run(use())
-    worked, said = hook(http_conn_id=conn_id).test_connection()
+    worked, message = hook(http_conn_id=conn_id).test_connection()
     assert not worked
-    assert "mode is not one of" in said
+    assert "mode is not one of" in message
     assert not sandbox.journal()
     assert STRIPE_KEY not in caplog.text
     assert MOOV_SECRET_KEY not in caplog.text
@@ -347,9 +347,9 @@ def test_moovs_account_must_be_in_the_mode_of_the_connection(
     sandbox.add_account(api="moov", id=account, livemode=mode == "sandbox")
     extra = {"account": account, "auth": auth, "mode": mode, **encrypted["extra"]}
     conn_id = connect("moov", host=encrypted["host"], extra=extra)
-    worked, said = MoovHook().test_connection()
+    worked, message = MoovHook().test_connection()
     assert not worked
-    assert "correct its mode" in said
+    assert "correct its mode" in message
 
     async def use() -> None:
         async with MoovHook(http_conn_id=conn_id).session():
@@ -367,18 +367,18 @@ def test_keys_that_may_not_read_the_account_need_production_mode(
     extra = {"account": MOOV_ACCOUNT, "mode": mode, **encrypted["extra"]}
     connect("moov", host=encrypted["host"], extra=extra)
     sandbox.fault(operation="getAccount", effect="status", status=403)
-    found, said = MoovHook().test_connection()
+    found, message = MoovHook().test_connection()
     assert found == worked
-    assert "may not read the account" in said
+    assert "may not read the account" in message
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_an_unknown_key_is_reported_and_not_shown(api: str, connect: Connect) -> None:
     connect(api, password="sk_test_unknown")
-    worked, said = HOOKS[api]().test_connection()
+    worked, message = HOOKS[api]().test_connection()
     assert not worked
-    assert "check the key of the Airflow connection" in said
-    assert "sk_test_unknown" not in said
+    assert "check the key of the Airflow connection" in message
+    assert "sk_test_unknown" not in message
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
@@ -393,15 +393,15 @@ def test_no_key_in_logs_and_tracebacks_of_a_failure(
     with Peer(lambda asked: Reply(403, json.dumps({"error": asked.headers}).encode())) as peer:
         connect(api, host=peer.url)
         hook = HOOKS[api]()
-        told = ""
+        text = ""
         try:
             hook.call(operation, **arguments)
         except Exception as error:
-            told = "".join(traceback.format_exception(error)) + repr(vars(error))
+            text = "".join(traceback.format_exception(error)) + repr(vars(error))
     authorization = peer.asked[0].headers["authorization"]
-    assert "403" in told
+    assert "403" in text
     for secret in (STRIPE_KEY, MOOV_SECRET_KEY, authorization, authorization.split()[1]):
-        assert secret not in told + caplog.text + repr(hook) + str(vars(hook))
+        assert secret not in text + caplog.text + repr(hook) + str(vars(hook))
 
 
 def test_texts_for_test_mode_are_refused_in_live_mode(sandbox: Sandbox, connect: Connect) -> None:

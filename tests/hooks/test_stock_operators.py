@@ -33,7 +33,7 @@ from dispute_provider.sandbox import (
 CANARY = "canary-5f1c"
 # A secret in an extra: a stand-in on loopback is reached without the proxy.
 EXTRA = {"account": MOOV_ACCOUNT, "proxy": f"http://ana:{CANARY}@proxy.example.com"}
-# A secret in an extra of its own, options of the stock hooks, and headers that somebody hoped for.
+# A secret in a separate extra, options of the stock hooks, and headers that they do not support.
 FOREIGN = {
     "webhook_secret": CANARY,
     "X-Canary": CANARY,
@@ -156,8 +156,8 @@ def test_the_body_of_an_error_is_neither_logged_nor_raised(
         assert secret not in caplog.text + str(caught.value)
 
 
-# The stock sensor and whatever is deferred do without our hook: they would send every extra as a header.
-# On a live connection, which names no host, they must get nowhere.
+# The stock sensor and deferred tasks do not use our hook: they would send every extra as a header.
+# On a live connection, which names no host, they must reach no host.
 
 _reached: list[tuple[Any, ...]] = []
 _watching = False

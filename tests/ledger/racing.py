@@ -17,7 +17,7 @@ RACERS = 50
 class Race:
     """What came of a race.
 
-    :param winners: contents whose writer was told that it created the file.
+    :param winners: contents whose writer got the result that it created the file.
     :param seen: what each loser read right after, by content.
     :param final: what the file holds in the end.
     """
@@ -27,7 +27,7 @@ class Race:
     final: bytes | None
 
     def check(self) -> None:
-        """Assert that one has won, and that nobody has seen anything else."""
+        """Assert that one writer has won, and that no reader has seen other content."""
         assert len(self.winners) == 1, f"{len(self.winners)} winners"
         assert self.final == self.winners[0]
         assert set(self.seen) <= {self.final}, "a loser has read another file, a part of one, or none"

@@ -43,15 +43,15 @@ from dispute_provider.exceptions import (
 from tests.chaos.clock import VirtualLoop
 
 T = TypeVar("T")
-# A request that has not arrived so many seconds after it was written never will.
+# Seconds after which a request that was written has arrived or never will.
 LATEST_ARRIVAL = 180.0
-# Nobody waits longer for an answer.
+# The longest wait for an answer, in seconds.
 _READ_TIMEOUT = 80.0
 _DUE = datetime(2199, 1, 1, tzinfo=UTC)
 _OPERATION = "submit"
 _ANSWERED = load("stripe")["PostDisputesDispute"]
 _SIGNER = KeyringSigner(Keyring([b"secret"]))
-# After so many seconds nobody comes any more.
+# Seconds after which no actor starts.
 _END = 6 * 3600.0
 
 _worker: ContextVar[Worker | None] = ContextVar("worker", default=None)
@@ -88,7 +88,7 @@ class KilledError(Exception):
 class Post:
     """One request to submit.
 
-    :param in_window: whether its worker stood still between the check and the write.
+    :param in_window: whether its worker was frozen between the check and the write.
     :param as_approved: whether the bank held what was approved when it arrived.
     """
 
@@ -164,7 +164,7 @@ class StormyStore:
         if lot < self._weather.create_late + self._weather.create_unanswered:
             if self._rng.random() < 0.5:
                 raise ConnectionResetError("the answer is lost")
-            # The store's client repeats it by itself.
+            # The store's client repeats it automatically.
             return self.inner.create(path, content)
         return is_created
 
@@ -241,7 +241,7 @@ class Bank:
         return Answer(200, "req_2", {}, operation=_ANSWERED)
 
 
-# What each digest stands for, by digest.
+# The evidence of each digest.
 record_evidence: dict[str | None, tuple[Evidence, ...]] = {}
 
 
@@ -313,7 +313,7 @@ class BankApi:
                 arrives_after, lambda: arrival.set_result(self._world.bank.submit(post, key, record))
             )
         if self._happens(weather.denied):
-            # By a gateway, whatever the API does.
+            # By a gateway, independent of the API.
             await self._sleep(self._lot(0.05, 3.0))
             raise _denial(self._world.rng)
         if self._happens(weather.lost):
@@ -374,7 +374,7 @@ class Verdict:
     """What came of a schedule.
 
     :param doubles: submissions after the first.
-    :param window_doubles: of these, those where a worker stood still between its check and its write.
+    :param window_doubles: of these, those where a worker was frozen between its check and its write.
     :param altered: submissions of evidence that was not the approved, without keys.
     :param false_ends: tasks whose request was carried out and whose end denies it, and tasks that have sent
         nothing and whose end says so.

@@ -1,4 +1,4 @@
-"""Of many writers of one file one wins, and nothing is empty, whoever is killed.
+"""Of many writers of one file, one wins, and no file is empty, even if writers are killed.
 
 ``make races`` runs 400 races on disk and 200 on an S3 stand-in, the suite a tenth of that.
 """
@@ -74,12 +74,12 @@ def test_of_many_processes_one_creates_a_file_on_disk(tmp_path: Path) -> None:
             assert all(racer.poll() is None for racer in racers)
             time.sleep(0.001)
         (tmp_path / f"gun-{race}").touch()
-    said = [racer.communicate(timeout=60)[0].split("\n")[:-1] for racer in racers]
+    outputs = [racer.communicate(timeout=60)[0].split("\n")[:-1] for racer in racers]
     for race in range(OF_PROCESSES):
-        of_race = [lines[race].split() for lines in said]
+        of_race = [lines[race].split() for lines in outputs]
         assert [line[0] for line in of_race] == [str(race)] * len(racers)
         assert sum(int(line[1]) for line in of_race) == 1
-        assert all(line[1] == line[2] for line in of_race), "who won reads its own file, nobody else does"
+        assert all(line[1] == line[2] for line in of_race), "only the winner reads its own file"
         assert {(line[3], line[4]) for line in of_race} == {(of_race[0][3], of_race[0][4])}
         assert of_race[0][3] == str(3 * 2000)
 
@@ -221,20 +221,20 @@ def test_a_bucket_is_listed_afresh_each_time(s3: str) -> None:
 
     one = store_at(s3)
     other = ObjectStore(s3fs.S3FileSystem(skip_instance_cache=True), s3.removeprefix("s3://"))
-    assert one.list("test/afresh") == {}
+    assert one.list("test/new") == {}
     before = one.now()
-    assert other.create("test/afresh/1/1", b"first")
-    assert other.create("test/afresh/1/2", b"second")
-    found = one.list("test/afresh")
-    assert sorted(found) == ["test/afresh/1/1", "test/afresh/1/2"]
+    assert other.create("test/new/1/1", b"first")
+    assert other.create("test/new/1/2", b"second")
+    found = one.list("test/new")
+    assert sorted(found) == ["test/new/1/1", "test/new/1/2"]
     # Objects are dated to the second.
     assert all(before - 1 <= created <= one.now() + 1 for created in found.values())
-    assert one.read([*found, "test/afresh/1/3"]) == {
-        "test/afresh/1/1": b"first",
-        "test/afresh/1/2": b"second",
+    assert one.read([*found, "test/new/1/3"]) == {
+        "test/new/1/1": b"first",
+        "test/new/1/2": b"second",
     }
-    assert not one.create("test/afresh/1/1", b"third")
-    assert one.read(["test/afresh/1/1"]) == {"test/afresh/1/1": b"first"}
+    assert not one.create("test/new/1/1", b"third")
+    assert one.read(["test/new/1/1"]) == {"test/new/1/1": b"first"}
 
 
 def test_asking_for_the_time_leaves_nothing_behind(s3: str, tmp_path: Path) -> None:

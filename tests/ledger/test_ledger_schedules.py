@@ -40,8 +40,8 @@ def test_a_dispute_is_submitted_once_and_as_approved(part: int, has_keys: bool) 
 
 @pytest.mark.parametrize("has_keys", [False, True], ids=["without keys", "with keys"])
 def test_ends_are_true_where_the_store_shows_what_it_holds(has_keys: bool) -> None:
-    # With keys nobody waits whether a request that was denied arrives all the same: the next one is held off
-    # until then, but it was called refused.
+    # With keys, no task waits to see whether a denied request arrives after all. The next call is held off
+    # until then, but the end of the first is refused.
     weather = replace(_STORM, stale_listing=0.0, denied=0.0 if has_keys else _STORM.denied)
     counts = play(range(SCHEDULES * 2), has_keys=has_keys, weather=weather)
     assert counts["false ends"] == 0

@@ -1,4 +1,4 @@
-"""A check that raises just before the write: not one byte of the request leaves, whatever the connection."""
+"""A check that raises just before the write: no byte of the request leaves, on any connection."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_version_of_the_connection(sandbox: Sandbox, connect: Connect, dispute: 
     assert only(sandbox, "getDispute")["headers"]["x-moov-version"] == "v2026.07.00"
 
 
-# Each status that the operation documents beside 200, where nothing was done.
+# Each status that the operation documents in addition to 200, where nothing was done.
 STATUSES: list[tuple[int, type[ApiError], dict[str, Any], str]] = [
     (400, InvalidRequestError, {"body": {"error": "not understood"}}, "response-needed"),
     (401, AuthenticationError, {}, "response-needed"),
@@ -296,7 +296,7 @@ def test_oauth(sandbox: Sandbox, connect: Connect, dispute: str) -> None:
 
 
 def test_production_is_chosen_by_name(sandbox: Sandbox, connect: Connect, dispute: str) -> None:
-    """Keys of a production account on a connection that says sandbox change nothing."""
+    """Keys of a production account on a connection in sandbox mode change nothing."""
     sandbox.add_account(api="moov", id=OTHER, livemode=True, keys={"live_public": "live_secret"})
     connect("moov", "mixed", login="live_public", password="live_secret", extra={"account": OTHER})
     with pytest.raises(Exception, match="production mode"):

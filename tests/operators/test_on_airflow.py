@@ -39,25 +39,26 @@ def stored(dag_id: str) -> dict[str, list[str]]:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    def told(value: Any) -> str:
+    def text_of(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=str)
 
     with create_session() as session:
         return {
             "dag": [
-                told(row.data) for row in session.scalars(select(SerializedDagModel).filter_by(dag_id=dag_id))
+                text_of(row.data)
+                for row in session.scalars(select(SerializedDagModel).filter_by(dag_id=dag_id))
             ],
             "rendered": [
-                told(row.rendered_fields)
+                text_of(row.rendered_fields)
                 for row in session.scalars(select(RenderedTaskInstanceFields).filter_by(dag_id=dag_id))
             ],
             "xcom": [
-                told(row.value)
+                text_of(row.value)
                 for row in session.scalars(select(XComModel).filter_by(dag_id=dag_id))
                 if row.task_id not in ("evidence", "several")
             ],
             "links": [
-                told(row.value)
+                text_of(row.value)
                 for row in session.scalars(
                     select(XComModel).filter_by(dag_id=dag_id, key="_link_DisputeLink")
                 )
@@ -141,7 +142,7 @@ def test_airflow_tries_again_only_what_may_pass(
     dispute = sandbox.create_dispute(api="moov", evidence={"other": "Hello"})["id"]
     sandbox.fault(effect="status", operation="submitDisputeEvidence", **fault)
     with DAG(f"again_{fault['status']}", schedule=None) as dag:
-        # Mapped: then the task that runs is not the one that stands in the DAG.
+        # Mapped: the task that runs is not the object in the DAG.
         MoovSubmitDisputeEvidenceOperator.partial(
             task_id="submit", retries=2, retry_delay=timedelta(0)
         ).expand(dispute_id=[dispute])

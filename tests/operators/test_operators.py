@@ -72,8 +72,8 @@ class TestEachOperator:
         offered = {
             python for name, python in operation.python_names.items() if operation.role(name) != "connection"
         }
-        beside = {"conn_id", "save_to", "filename", "multiple_outputs"}
-        assert parameters(operator) - beside == offered
+        own = {"conn_id", "save_to", "filename", "multiple_outputs"}
+        assert parameters(operator) - own == offered
 
     @pytest.mark.parametrize("operator", OPERATORS)
     def test_ids_and_scalars_are_templates_and_texts_are_not(self, operator: type[ApiOperator]) -> None:
@@ -140,7 +140,7 @@ class TestRefusedBeforeSending:
         assert "xxxx" not in str(error)
 
     def test_a_task_that_gave_nothing(self, sandbox: Sandbox, stripe_connection: str) -> None:
-        """It must not lead to the submission of whatever is staged."""
+        """It must not submit evidence that is already staged."""
         operator = stripe.StripeUpdateDisputeOperator(
             task_id="update", dispute="dp_1", evidence=Given(None), submit=True
         )
@@ -168,7 +168,7 @@ class TestRefusedBeforeSending:
 
 
 class Given:
-    """Stands for the output of another task."""
+    """The output of another task."""
 
     def __new__(cls, value: Any) -> Any:
         from airflow.sdk.definitions.xcom_arg import XComArg
@@ -206,9 +206,9 @@ class TestQuiet:
         }
         answer = run(stripe.StripeUpdateDisputeOperator(task_id="u", dispute=dispute, evidence=evidence))
         listed = run(stripe.StripeListDisputesOperator(task_id="list"))
-        for told in (json.dumps(answer, ensure_ascii=False), json.dumps(listed, ensure_ascii=False)):
-            assert SECRET_TEXT not in told
-            assert "1 Main St" not in told
+        for shown in (json.dumps(answer, ensure_ascii=False), json.dumps(listed, ensure_ascii=False)):
+            assert SECRET_TEXT not in shown
+            assert "1 Main St" not in shown
         assert answer["evidence"]["customer_name"] == f"[redacted: {len(SECRET_TEXT)} characters]"
         assert listed["data"][0]["evidence"]["billing_address"] == "[redacted: 9 characters]"
         assert answer["amount"] == 2500

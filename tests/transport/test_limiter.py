@@ -129,7 +129,7 @@ def test_endpoints_and_files_have_separate_rates() -> None:
     assert most_in_a_second(arrivals[WRITE.id]) <= 25
     assert 39 <= most_in_a_second(arrivals[READ.id] + arrivals[WRITE.id]) <= 40
     assert 19 <= most_in_a_second(arrivals[UPLOAD.id]) <= 20
-    assert arrivals[UPLOAD.id][-1] == pytest.approx(10, rel=0.02), "whatever else is sent"
+    assert arrivals[UPLOAD.id][-1] == pytest.approx(10, rel=0.02), "independent of other requests"
 
 
 def test_the_rate_drops_after_a_refusal_and_recovers() -> None:

@@ -133,7 +133,7 @@ def test_a_server_that_accepts_no_connection_times_out(
     monkeypatch.setattr(attempts, "_ATTEMPTS", 1)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):  # what fits into its queue, and more: from then on nobody is let in
+        for _ in range(4):  # what fits into its queue, and more: further connections are refused
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
@@ -190,7 +190,7 @@ def test_errors_do_not_quote_echoed_keys_and_texts(driver: Driver, connect: Conn
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate of localhost with its key, signed by itself."""
+    """A certificate of localhost with its key, self-signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Tokens: minted once, renewed before they end, minted again once when refused, and nowhere to be read."""
+"""Tokens: minted once, renewed before they end, minted again once when refused, and never shown."""
 
 from __future__ import annotations
 

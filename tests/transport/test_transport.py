@@ -237,7 +237,7 @@ def test_a_conflict_with_the_same_key_is_our_own_attempt_in_progress(
 def test_the_error_of_an_ambiguous_attempt_is_kept(
     last: int, driver: Driver, sandbox: Sandbox, stripe_dispute: str
 ) -> None:
-    """The first attempt was carried out: whoever hears 429 must not conclude that nothing was sent."""
+    """The first attempt was carried out: a 429 must not be read as proof that nothing was sent."""
     sandbox.fault(operation="PostDisputesDispute", effect="drop-after")
     sandbox.fault(operation="PostDisputesDispute", effect="status", status=last, headers=SOON, times=None)
     key = {"Idempotency-Key": "doubt"}

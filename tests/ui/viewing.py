@@ -75,7 +75,7 @@ class Site:
         XComModel.set(key="return_value", value=value, serialize=False, **here)
 
     def waits(self, task: str, shown: Any) -> None:
-        """Have a review wait for its answer, as it is parked by Airflow."""
+        """Have a review wait for its answer, parked as Airflow does it."""
         self._update(task, state="awaiting_input", next_kwargs={"shown": shown})
 
     def _update(self, task: str, **values: Any) -> None:

@@ -10,7 +10,7 @@ delivered: list[str] = []
 
 
 class Channel(BaseNotifier):
-    """Keeps what it is told, as a chat would."""
+    """A channel that keeps its messages."""
 
     template_fields = ("text",)
 

@@ -118,7 +118,7 @@ class Engine:
                 path = f"/api/v2/dags/{dag_id}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
                 reply = self.api.patch(f"{path}/{task['map_index']}/hitlDetails", json=answer(form))
                 if not reply.is_success:
-                    # Nobody would ever answer: end the run, and the test with it.
+                    # No answer would follow: end the run, and the test with it.
                     self.problem = f"the answer was refused: {reply.status_code} {reply.text}"
                     run = f"/api/v2/dags/{dag_id}/dagRuns/{task['dag_run_id']}"
                     self.api.patch(run, json={"state": "failed"})

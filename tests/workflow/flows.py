@@ -14,7 +14,7 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 
-# Of any verdict: what completeness says of the tests' cases is of no interest to them.
+# Any verdict: completeness does not matter to these tests.
 VERDICTS = ("ready", "weak", "missing", "unknown", None)
 SMALL = ApprovalPolicy("small sums", {"usd": 2000}, verdicts=VERDICTS)
 

@@ -68,7 +68,7 @@ def wrong(
         found.append(f"state {record['state']}")
     found += [f"reason: …{words}…" for words in FALSE if words in record["reason"]]
     if (receipt or {}).get("state") != STATES[action]:
-        found.append("no receipt" if receipt is None else f"receipt says {receipt['state']}")
+        found.append("no receipt" if receipt is None else f"receipt with state {receipt['state']}")
     if done != 1:
         found.append(f"carried out {done} times")
     if len(sent) != 1:
@@ -98,7 +98,7 @@ def test_a_call_that_was_carried_out_has_a_receipt_for_any_answer(
         return answer(action, form, [*names])
 
     cases = [
-        {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: "As it is."}} for dispute in names
+        {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: "Signed for."}} for dispute in names
     ]
     run = engine.run(contest(cases, connect(kind, extra=EXTRA[kind])), decide)
 

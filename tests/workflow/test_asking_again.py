@@ -1,4 +1,4 @@
-"""The sweep asks again about unanswered reviews, and reminds people of open disputes."""
+"""The sweep opens another review of unanswered disputes, and sends reminders of open disputes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def age(engine: Any, conn_id: str) -> None:
 
 
 def note_answer(engine: Any, conn_id: str, dispute: str, action: str | None, **more: str) -> None:
-    """How the review ends that the sweep has opened."""
+    """Store an answer to the review that the sweep has opened."""
     review = in_store(engine, REVIEWED, lambda store: store.get(conn_id)[dispute]["review"])
     answer = {f"{conn_id}/{dispute}": {"review": review, "action": action, **more}}
     in_store(engine, ANSWERED, lambda store: store.set(review, {**(store.get(review) or {}), **answer}))
@@ -160,8 +160,8 @@ def test_closed_disputes_are_deleted_from_the_memory(sweep, engine, sandbox, cas
 
 
 @pytest.fixture
-def told(monkeypatch, engine, stripe_connection):
-    """What the team's channel is told; nothing was told before."""
+def delivered(monkeypatch, engine, stripe_connection):
+    """The messages that the team's channel has received."""
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.team")
     monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "72, 24, 8, soon")
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
@@ -171,7 +171,7 @@ def told(monkeypatch, engine, stripe_connection):
 
 
 def test_open_disputes_are_listed_once_in_a_reminder_soonest_first(
-    told, sweep, engine, sandbox, cases, stripe_connection
+    delivered, sweep, engine, sandbox, cases, stripe_connection
 ):
     for dispute, hours in (
         ("du_later", 90),
@@ -186,7 +186,7 @@ def test_open_disputes_are_listed_once_in_a_reminder_soonest_first(
 
     assert sweep.run().state == "failed", "there is no case for du_none"
 
-    [message] = told
+    [message] = delivered
     head, *lines = message.removesuffix(" -> https://airflow.example/required_actions").split("\n")
     assert head == "Open disputes of connection stripe_default that are due soon: 4"
     assert [line.split(" · ")[0] for line in lines] == ["du_none", "du_held", "du_no", "du_case"]
@@ -197,47 +197,49 @@ def test_open_disputes_are_listed_once_in_a_reminder_soonest_first(
     assert lines[3].endswith(f"https://airflow.example/dags/dispute_review/runs/{run_id}")
 
     sweep.run()
-    assert len(told) == 1, "once"
+    assert len(delivered) == 1, "once"
 
     sandbox.edit_dispute("du_none", due_in=7 * HOUR)
     sweep.run()
-    assert [line.split(" · ")[0] for line in told[1].split("\n")[1:]] == ["du_none"], "the date is nearer now"
+    assert [line.split(" · ")[0] for line in delivered[1].split("\n")[1:]] == ["du_none"], (
+        "the date is nearer now"
+    )
 
 
 def test_reminders_give_the_reason_of_held_disputes_and_omit_rejected_ones(
-    told, sweep, engine, sandbox, cases, stripe_connection, monkeypatch
+    delivered, sweep, engine, sandbox, cases, stripe_connection, monkeypatch
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "")
     for dispute in ("du_held", "du_rejected"):
         sandbox.create_dispute(api="stripe", id=dispute, due_in=20 * HOUR)
         write_case(cases, dispute)
     sweep.run()
-    assert not told
+    assert not delivered
     note_answer(engine, stripe_connection, "du_held", "hold", why="held, for Ben", who="ana (7)")
     note_answer(engine, stripe_connection, "du_rejected", "reject", why="rejected", who="ana (7)")
     monkeypatch.setenv("AIRFLOW__DISPUTE__REMINDERS", "24")
 
     sweep.run()
 
-    [message] = told
+    [message] = delivered
     assert "held, for Ben (ana (7))" in message
     assert "du_rejected" not in message
     assert f"/dags/dispute_review/runs/{next(iter(sweep.reviews()))}" in message
 
 
 def test_a_failing_notifier_does_not_fail_the_sweep_and_is_called_again(
-    told, sweep, sandbox, cases, monkeypatch
+    delivered, sweep, sandbox, cases, monkeypatch
 ):
     sandbox.create_dispute(api="stripe", id="du_down", due_in=20 * HOUR)
     write_case(cases, "du_down")
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken,no.such.module")
     assert sweep.run().state == "success"
-    assert not told
+    assert not delivered
 
     monkeypatch.setenv("AIRFLOW__DISPUTE__NOTIFIERS", "channels.Broken,channels.team")
     assert sweep.run().state == "success"
-    assert len(told) == 1
-    assert "du_down" in told[0]
+    assert len(delivered) == 1
+    assert "du_down" in delivered[0]
 
     sweep.run()
-    assert len(told) == 1, "one of the two took it"
+    assert len(delivered) == 1, "one of the two notifiers sent it"

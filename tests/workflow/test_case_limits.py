@@ -54,7 +54,7 @@ KINDS = {
     "nothing": b"",
     "pdf-zip": papers.pdf() + papers.archive(),
 }
-beside = st.sampled_from((-1, 0, 1))
+around_the_limit = st.sampled_from((-1, 0, 1))
 
 
 @dataclass
@@ -82,11 +82,11 @@ class Desk:
         dispute = self.sandbox.create_dispute(api=offer.api, **extra)["id"]
         for name, content in offer.files.items():
             (self.folder / name).write_bytes(content)
-        said = self._take(offer, dispute)
+        refusal = self._take(offer, dispute)
         calls = [call for call in self.sandbox.journal() if call["method"] != "GET"]
         self.sandbox.reset()
-        assert (said is None) == offer.fits, said
-        if said is None:
+        assert (refusal is None) == offer.fits, refusal
+        if refusal is None:
             assert calls
             assert all(call["status"] < 300 for call in calls)
         else:
@@ -138,7 +138,7 @@ def of_size(kind: str, size: int, pages: int = 1) -> bytes:
 
 @st.composite
 def sizes_in_all(draw: st.DrawFn) -> Offer:
-    over = draw(beside)
+    over = draw(around_the_limit)
     count = draw(st.integers(1, 4))
     parts = draw(st.lists(st.integers(9_000, 1_100_000), min_size=count - 1, max_size=count - 1))
     files = {}
@@ -150,7 +150,7 @@ def sizes_in_all(draw: st.DrawFn) -> Offer:
 
 @st.composite
 def size_of_one(draw: st.DrawFn) -> Offer:
-    over, kind = draw(beside), draw(st.sampled_from(sorted(TYPES["moov"])))
+    over, kind = draw(around_the_limit), draw(st.sampled_from(sorted(TYPES["moov"])))
     files = {"a": of_size(kind, 4_000_000 + over), "b": of_size(kind, 9_000)}
     evidence = {draw(st.sampled_from(MOOV_NAMES)): [{"file": "a"}, {"file": "b"}]}
     return Offer("moov", evidence, over <= 0, files)
@@ -159,7 +159,7 @@ def size_of_one(draw: st.DrawFn) -> Offer:
 @st.composite
 def pages_in_all(draw: st.DrawFn) -> Offer:
     network, most = draw(st.sampled_from([("visa", 49), ("mastercard", 19), ("amex", 49)]))
-    over, pictures = draw(beside), draw(st.integers(0, 2))
+    over, pictures = draw(around_the_limit), draw(st.integers(0, 2))
     first = draw(st.integers(1, most - 4))
     files = {"a.pdf": papers.pdf(first), "b.pdf": papers.pdf(most + over - first - pictures)}
     files |= {f"{index}.png": papers.png() for index in range(pictures)}
@@ -180,7 +180,7 @@ def types(draw: st.DrawFn) -> Offer:
 
 
 def text_of(units: int, astral: int) -> str:
-    """A text of so many UTF-16 units, so many of its characters taking two."""
+    """A text of this many UTF-16 units, in which ``astral`` characters take two."""
     astral = min(astral, units // 2)
     return "\U0001f600" * astral + "x" * (units - 2 * astral)
 
@@ -192,13 +192,13 @@ def one_text(draw: st.DrawFn) -> Offer:
             [("stripe", LONG_TEXTS, 20_000), ("stripe", SHORT_TEXTS, 5_000), ("moov", MOOV_NAMES, 750)]
         )
     )
-    over, astral = draw(beside), draw(st.sampled_from((0, 1, 7, most)))
+    over, astral = draw(around_the_limit), draw(st.sampled_from((0, 1, 7, most)))
     return Offer(api, {draw(st.sampled_from(names)): text_of(most + over, astral)}, over <= 0)
 
 
 @st.composite
 def texts_in_all(draw: st.DrawFn) -> Offer:
-    over, astral = draw(beside), draw(st.sampled_from((0, 1, 7, 99_999)))
+    over, astral = draw(around_the_limit), draw(st.sampled_from((0, 1, 7, 99_999)))
     name, other = draw(st.sampled_from(SHORT_TEXTS)), draw(st.integers(1, 5_000))
     evidence: dict[str, Any] = {each: text_of(20_000, astral) for each in LONG_TEXTS[:-1]}
     evidence |= {LONG_TEXTS[-1]: text_of(10_000 + over - other, astral), name: text_of(other, astral)}

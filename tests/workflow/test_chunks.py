@@ -17,8 +17,8 @@ WORKER = "worker-1"
 
 
 def request(entry: dict[str, Any]) -> Request:
-    told = (entry[name] for name in ("operation", "dispute", "status", "submitted", "body"))
-    return Request(entry["time"], entry["api"], WORKER, *told)
+    facts = (entry[name] for name in ("operation", "dispute", "status", "submitted", "body"))
+    return Request(entry["time"], entry["api"], WORKER, *facts)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Which files a case, a list or a form may name: those under the case roots, whatever links and stores do."""
+"""Cases, lists and forms may only name files under the case roots, in spite of links and stores."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def flipping(link: Path, *targets: Path) -> Iterator[None]:
 
 
 class Pages:
-    """Stands at the place of the child that reads documents, which takes longer than a race may."""
+    """Replaces the child process that reads documents, which is too slow for a race."""
 
     def inspect(self, content: bytes) -> Any:
         return Inspection("application/pdf", 1 if content == INSIDE else 2, card_number=False)
@@ -186,8 +186,8 @@ def test_hostile_addresses_in_a_list_are_refused_with_a_reason(
     records = staged(engine, paths)
     assert [record["state"] for record in records] == ["refused"] * len(HOSTILE)
     reasons = {path: record["reason"] for path, record in zip(paths, records, strict=True)}
-    for path, (_, said) in zip(paths, HOSTILE, strict=True):
-        assert said in reasons[path], path
+    for path, (_, problem) in zip(paths, HOSTILE, strict=True):
+        assert problem in reasons[path], path
 
 
 def test_hostile_addresses_in_a_form_are_refused(
@@ -195,9 +195,9 @@ def test_hostile_addresses_in_a_form_are_refused(
 ) -> None:
     root = memory_store("cases")
     monkeypatch.setenv(ROOTS, root)
-    for path, said in (each for each in HOSTILE if "json" not in each[0]):
+    for path, problem in (each for each in HOSTILE if "json" not in each[0]):
         [record] = staged(engine, [case(receipt="a.pdf")], folder=path.format(root=root))
-        assert said in record["reason"], path
+        assert problem in record["reason"], path
 
 
 @pytest.mark.parametrize(

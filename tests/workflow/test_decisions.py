@@ -15,7 +15,7 @@ from dispute_provider._workflow.sending.decisions import Reading, Step, next_ste
 from dispute_provider.sandbox import Sandbox
 
 LAPSED = 300.0
-# How a chain status once a wait has ended in which nobody has changed it.
+# The status of a chain after a wait in which it was not changed.
 LATER = {
     ChainStatus.OWN_IN_FLIGHT: ChainStatus.OWN_EXPIRED,
     ChainStatus.CLAIMED: ChainStatus.EXPIRED,
@@ -89,11 +89,11 @@ def stand(
         case ChainStatus.CLAIMED | ChainStatus.EXPIRED:
             another.break_off(others)
         case ChainStatus.SETTLING:
-            another.end(others, "unknown", "nobody knows", is_settled=False)
+            another.end(others, "unknown", "no reading shows it", is_settled=False)
         case ChainStatus.ENDED:
             ours.end(approved, "refused", "as it ended before")
         case ChainStatus.UNSEEN:
-            another.end(others, "unknown", "nobody knows")
+            another.end(others, "unknown", "no reading shows it")
         case ChainStatus.DAMAGED:
             another.break_off(others)
             read = FolderStore.read

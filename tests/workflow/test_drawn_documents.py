@@ -130,7 +130,7 @@ def test_no_policy_approves_an_undrawn_document(
 
 
 def test_a_shared_document_is_drawn_once_and_a_slow_one_delays_no_other(folder: Path) -> None:
-    """Two documents are drawn at once: beside one that takes its whole time, the others go on."""
+    """Two documents are drawn at once: while one takes its whole time, the others continue."""
     asked: list[int] = []
 
     class Counted(Renderer):

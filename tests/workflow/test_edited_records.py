@@ -1,4 +1,4 @@
-"""Records that somebody edits between tasks: in an XCom, or in the configuration of a review's run."""
+"""Records that are edited between tasks: in an XCom, or in the configuration of a review's run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def connection(connect: Any) -> str:
 
 
 def untouched(record: Record) -> None:
-    """Leave a record as it is."""
+    """Leave a record unchanged."""
 
 
 def contest(conn_id: str, edit: Edit) -> DAG:
@@ -106,7 +106,7 @@ def test_an_edited_rejection_changes_nothing_at_the_api(edit, engine, sandbox, c
     assert record["state"] == "refused"
     assert "edited after it was signed" in record["reason"]
     assert "review it again" in record["reason"]
-    assert run.state == "failed", "somebody has to look at it"
+    assert run.state == "failed", "a person must check it"
     assert len(writes(sandbox)) == 1, "but for the staging"
     assert sandbox.dispute("du_1")["evidence"]["customer_name"] == "A colleague's"
 
@@ -139,7 +139,7 @@ def test_an_unedited_rejection_is_put_back(engine, sandbox, connection):
 def test_a_review_refuses_records_that_were_edited_in_its_configuration(edit, engine, sandbox, connection):
     edits = {
         **EDITS,
-        "who prepared it": lambda r: r.update(prepared_by="somebody else"),
+        "who prepared it": lambda r: r.update(prepared_by="another user"),
         "the verdict": lambda r: r.update(verdict="ready", missing=[]),
     }
     sandbox.create_dispute(api="stripe", id="du_1", evidence={"customer_name": "A colleague's"})
@@ -154,7 +154,7 @@ def test_a_review_refuses_records_that_were_edited_in_its_configuration(edit, en
     assert "edited after it was signed" in record["reason"]
     assert "stage it again" in record["reason"]
     assert run.state == "failed"
-    assert not engine.forms, "nobody is asked"
+    assert not engine.forms, "no review opens"
     assert writes(sandbox) == []
 
 

@@ -85,7 +85,7 @@ def test_a_run_configuration(way, engine, sandbox, staged, tmp_path, monkeypatch
 
     refused(edits, result(engine, run, "submit"))
     assert run.state == "failed"
-    assert not engine.forms, "nobody is asked"
+    assert not engine.forms, "no review opens"
     assert sandbox.journal() == [], "nothing is read that a forged record names"
 
 

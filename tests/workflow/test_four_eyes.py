@@ -50,7 +50,7 @@ def answer(
     return returned
 
 
-@pytest.mark.parametrize("prepared_by", ["ana@example.com", "ana ", "аna", "ａｎａ", "somebody", "7"])
+@pytest.mark.parametrize("prepared_by", ["ana@example.com", "ana ", "аna", "ａｎａ", "a clerk", "7"])
 def test_a_large_amount_needs_a_preparer_known_to_be_another_user(
     prepared_by, engine, sandbox, stripe_connection
 ):
@@ -62,7 +62,7 @@ def test_a_large_amount_needs_a_preparer_known_to_be_another_user(
 
     run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
 
-    assert run.state == "failed", "somebody has to know that it was not sent"
+    assert run.state == "failed", "a person must know that it was not sent"
     value = engine.result(run, "submit")
     [record] = json.loads(value) if isinstance(value, str) else value
     assert record["state"] == "held"

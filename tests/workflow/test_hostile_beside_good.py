@@ -1,4 +1,4 @@
-"""Hostile case files beside good ones: each is a record with a cure, and the good ones are staged."""
+"""Hostile case files next to good ones: each gets a record with a remedy, and the good ones are staged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(20)
 
 
 def anchors(levels: int) -> bytes:
-    """Few bytes of YAML: each line stands for nine of the line before it."""
+    """Few bytes of YAML: each line expands to nine of the line before it."""
     lines = ["l0: &l0 [x]"]
     lines += [f"l{n}: &l{n} [{','.join([f'*l{n - 1}'] * 9)}]" for n in range(1, levels + 1)]
     return "\n".join(lines).encode()
@@ -37,7 +37,7 @@ REFUSED = {
     "large.yaml": ("it has more than 1,048,576 bytes", "name the case file"),
     "pipe.yaml": ("it is a pipe, a socket or a device", "put a regular file there"),
 }
-"""Where each file is wrong, and its cure, as its record says them."""
+"""The place of each file's error, and the remedy, as in its record."""
 
 
 def records(engine: Any, cases: list[str], conn_id: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Cases that nobody should keep: each is refused with its reason, and stops no other."""
+"""Hostile cases: each is refused with its reason, and stops no other."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_the_next_sweep_reports_the_result_of_an_unknown_end(
     assert rows()["Between sweeps: It ended `unknown`, or its end was not stored"].quotes(record.reason)
     assert run.state == ("failed" if end == "refused" else "success")
     assert records(engine, sweep.run(), "find", "no_longer_open") == [], "once"
-    assert in_store(engine, SUBMISSIONS, lambda store: store.get(opening)) is None, "nobody needs it any more"
+    assert in_store(engine, SUBMISSIONS, lambda store: store.get(opening)) is None, "it is no longer needed"
 
 
 def test_an_unknown_end_that_cannot_be_read_is_read_by_the_next_sweep(

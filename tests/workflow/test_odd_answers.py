@@ -20,7 +20,7 @@ from dispute_provider.sandbox import MOOV_ACCOUNT
 ANY_SUM = ApprovalPolicy("any sum", {"usd": 10_000}, verdicts=VERDICTS)
 HOOKS = {"stripe": StripeHook, "moov": MoovHook}
 UNKNOWN = "never_seen_before"
-# Without these nobody can tell which dispute it is, what is claimed, by when, or what would be submitted.
+# Without these it is unknown which dispute it is, the amount, the due date, or what would be submitted.
 NEEDED = {
     "stripe": {
         "/id",
@@ -241,7 +241,7 @@ def test_a_broken_list_item_becomes_a_held_record_and_others_continue(
     assert xcom(engine, Sweep(engine).run(), "find", "unreadable") == []
 
 
-@pytest.mark.parametrize("has_more", ["as it is", None, "removed"])
+@pytest.mark.parametrize("has_more", ["unchanged", None, "removed"])
 def test_broken_items_do_not_stop_paging(has_more, sandbox, connect):
     quick(connect, "stripe")
     ids = [each["id"] for each in sandbox.create_disputes([{"api": "stripe"}] * 230)]
@@ -250,7 +250,7 @@ def test_broken_items_do_not_stop_paging(has_more, sandbox, connect):
     # Whole ends of pages have no id; lists run from the newest to the oldest.
     for dispute in ids[120:140]:
         sandbox.odd(of=dispute, set={"/id": 7})
-    if has_more != "as it is":
+    if has_more != "unchanged":
         how = {"remove": ["/has_more"]} if has_more else {"set": {"/has_more": None}}
         sandbox.odd(operation="GetDisputes", **how)
     listing = StripeHook().with_api(lambda api: api.list_open())

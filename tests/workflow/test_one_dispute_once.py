@@ -37,7 +37,7 @@ def writes(sandbox: Any) -> list[str]:
 
 
 class Given:
-    """Makes the forms that cases come in, and says how a refusal names them."""
+    """Makes cases in each form, with the name of the case in a refusal."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""What ``docs/faults.md`` promises of a fault is what happens: each is played, and its advice is followed."""
+"""Cause faults of ``docs/faults.md``, and follow the advice of their rows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ WRONG_KEY = "sk_test_51WrongKeyOfTheShop9xQz"
 NEW_KEY = "sk_test_51TheKeyAfterThat"
 
 
-def advice(record: dict[str, Any], says: str) -> str:
-    """What to do, by the row of the docs that shows these words of a record's reason for its state."""
-    assert says in record["reason"]
+def advice(record: dict[str, Any], quoted: str) -> str:
+    """Return the advice of the row that quotes these words of a record's reason."""
+    assert quoted in record["reason"]
     rows = [line.strip("| ").split(" | ") for line in FAULTS.read_text("utf-8").splitlines()]
-    [row] = [row for row in rows if len(row) == 4 and says in row[1]]
+    [row] = [row for row in rows if len(row) == 4 and quoted in row[1]]
     assert f"`{record['state']}`" in row[2]
     return row[3]
 

@@ -197,7 +197,7 @@ def test_a_call_without_a_reading_after_it_ends_unknown(api: str, driver: Driver
 
 
 async def meanwhile(api: Api, record: Record, act: Callable[[], None]) -> Record:
-    """Have something happen while a submission that nobody has answered is waited for."""
+    """Have something happen while a task waits for a submission without an answer."""
     sleep = api.client.sleep
 
     async def wait(seconds: float) -> None:

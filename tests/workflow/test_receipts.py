@@ -59,7 +59,7 @@ def answer(dispute: str, state: str) -> Any:
 @pytest.mark.parametrize("kind", ["stripe", "moov"])
 def test_each_decision_of_a_reviewer_has_a_receipt(kind, state, engine, sandbox, connect, receipts):
     dispute = sandbox.create_dispute(api=kind)["id"]
-    case = {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: "As it is."}}
+    case = {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: "Signed for."}}
 
     finished = engine.run(contest([case], connect(kind)), answer(dispute, state))
 
@@ -71,13 +71,13 @@ def test_each_decision_of_a_reviewer_has_a_receipt(kind, state, engine, sandbox,
     for receipt in (json.loads(file.read_text()), end["record"]):
         assert receipt["approval"]["responder"] == "ana (ana)"
         assert (receipt["digest"], receipt["state"]) == (record["digest"], state)
-        # A receipt says what was decided, in none of anybody's words.
+        # A receipt has the decision, without the reviewer's words.
         assert NOTE not in json.dumps(receipt)
 
 
 def test_a_policys_submission_has_a_receipt(engine, sandbox, stripe_connection, receipts):
     sandbox.create_dispute(api="stripe", id="du_1", amount=1200)
-    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "As it is."}}
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "Signed for."}}
     engine.run(contest([case], stripe_connection, policy=SMALL))
     [end] = ends("du_1")
     assert end["record"]["approval"]["responder"] == "policy small sums"
@@ -88,7 +88,7 @@ def test_the_receipt_of_a_rejection_reports_the_evidence_put_back(
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
     sandbox.create_dispute(api="stripe", id="du_1", intended_submission_method="smart_disputes")
-    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "As it is."}}
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "Signed for."}}
     dag = contest([case], stripe_connection)
     dag.get_task("stage").switch_to_manual = True
     engine.run(dag, answer("du_1", "rejected"))
@@ -101,7 +101,7 @@ def test_a_ledger_that_cannot_be_written_does_not_undo_a_rejection(
     engine, sandbox, moov_connection, receipts, monkeypatch
 ):
     dispute = sandbox.create_dispute(api="moov")["id"]
-    case = {"provider": "moov", "dispute": dispute, "evidence": {"cover-letter": "As it is."}}
+    case = {"provider": "moov", "dispute": dispute, "evidence": {"cover-letter": "Signed for."}}
     create = FolderStore.create
 
     def fail(self: FolderStore, path: str, content: bytes) -> bool:
@@ -127,7 +127,7 @@ def test_a_retried_rejection_has_one_receipt(engine, sandbox, stripe_connection,
         return {"chosen_options": chosen, "params_input": {"reject": ["du_1"]}}
 
     cases = [
-        {"provider": "stripe", "dispute": dispute, "evidence": {"uncategorized_text": "As it is."}}
+        {"provider": "stripe", "dispute": dispute, "evidence": {"uncategorized_text": "Signed for."}}
         for dispute in ("du_1", "du_2")
     ]
     dag = contest(cases, stripe_connection)

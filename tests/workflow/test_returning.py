@@ -1,4 +1,4 @@
-"""An open dispute returns to a person before its due date, whatever was answered before."""
+"""An open dispute returns to a reviewer before its due date, after any earlier answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from test_asking_again import HOUR, in_store
 from dispute_provider._state.sweep_store import ANSWERED, REMINDED, REVIEWED
 from dispute_provider._tasks.record_lists import LARGEST_LIST, records_of
 
-# By its address, as it is stored.
+# By its URI, under which Airflow stores it.
 ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")
 
 
@@ -264,7 +264,7 @@ def test_a_failing_evidence_store_stops_neither_the_search_nor_reminders(
     no_folder.write_text("no folder can be made of it")
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(no_folder))
     write_case(cases, "du_kept")
-    # More records than a task returns by itself: they would go to the store.
+    # More records than a task returns in its XCom: they would go to the store.
     named = [{"api": "stripe", "due_in": 50 * HOUR} for _ in range(LARGEST_LIST + 1)]
     ids = {each["id"] for each in sandbox.create_disputes(named)}
     sandbox.create_dispute(api="stripe", id="du_kept", due_in=50 * HOUR)

@@ -184,12 +184,12 @@ def test_an_inquiry_is_never_conceded_and_the_form_does_not_offer_it():
 
 def test_a_hold_has_a_reason_and_an_assignee():
     [record], _ = batch(1)
-    said = {"hold_reason": "Needs documents", "hold_for": "Ben", "note": "no receipt"}
-    decided = review.decide([record], [review.HOLD_OPTION], said)
+    fields = {"hold_reason": "Needs documents", "hold_for": "Ben", "note": "no receipt"}
+    decided = review.decide([record], [review.HOLD_OPTION], fields)
     assert decided["du_0"].meaning == "held by the reviewer (needs documents, assigned to Ben)"
     assert decided["du_0"].reason.endswith("assigned to Ben): no receipt")
     for option in (review.single_option(record), review.REJECT_OPTION):
-        assert "holds no dispute" in review.decide([record], [option], said)
+        assert "holds no dispute" in review.decide([record], [option], fields)
     untouched = {"hold_reason": review.LATER, "hold_for": "", "note": None, "concede_confirm": None}
     assert review.decide([record], [review.single_option(record)], untouched)["du_0"].action == review.SUBMIT
 

@@ -43,11 +43,13 @@ def test_the_network_code_comes_with_its_description():
     assert "| Network reason code | 13.1 · Not \\| received |" in body(held)
 
 
-@pytest.mark.parametrize(("contacted", "said"), [(True, "Yes"), (False, "**No**"), (None, "Not specified")])
+@pytest.mark.parametrize(
+    ("contacted", "shown_as"), [(True, "Yes"), (False, "**No**"), (None, "Not specified")]
+)
 @pytest.mark.parametrize("provider", ["stripe", "moov"])
-def test_whether_the_customer_was_contacted_comes_with_the_guide_of_the_api(provider, contacted, said):
+def test_whether_the_customer_was_contacted_comes_with_the_guide_of_the_api(provider, contacted, shown_as):
     shown = body(snapshot("du_1", provider=provider), customer_contacted=contacted)
-    assert f"| Customer contacted | {said} · [" in shown
+    assert f"| Customer contacted | {shown_as} · [" in shown
     assert f"](https://docs.{provider}." in shown
 
 
@@ -76,7 +78,7 @@ def test_the_form_recommends_an_early_answer_to_an_inquiry():
     shown = body(snapshot("du_1", stage="inquiry"))
     assert "Answer it early" in shown
     assert "Conceding does not settle an inquiry. A full refund does." in shown
-    assert "refund" not in body(snapshot("du_1", stage="inquiry", provider="moov")), "Moov says not to"
+    assert "refund" not in body(snapshot("du_1", stage="inquiry", provider="moov")), "Moov advises against it"
     assert "inquiry" not in body(snapshot("du_1"))
 
 
@@ -161,7 +163,7 @@ def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_wh
 
 
 @pytest.mark.parametrize(
-    ("left", "told", "reached"),
+    ("left", "last_reminder", "reached"),
     [
         (73, None, None),
         (72, None, 72),
@@ -172,6 +174,6 @@ def test_a_review_ends_the_buffer_before_the_earliest_due_date_and_later_only_wh
         (0, None, None),
     ],
 )
-def test_one_reminder_replaces_all_that_were_missed(left, told, reached):
-    assert threshold_reached(NOW + timedelta(hours=left), [72, 24, 8], told, NOW) == reached
-    assert threshold_reached(NOW + timedelta(hours=left), [], told, NOW) is None
+def test_one_reminder_replaces_all_that_were_missed(left, last_reminder, reached):
+    assert threshold_reached(NOW + timedelta(hours=left), [72, 24, 8], last_reminder, NOW) == reached
+    assert threshold_reached(NOW + timedelta(hours=left), [], last_reminder, NOW) is None

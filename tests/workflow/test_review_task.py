@@ -1,4 +1,4 @@
-"""The review as a task: who may answer, who is told, and what becomes of what nobody answers."""
+"""The review as a task: who may answer, who is notified, and how unanswered disputes end."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_a_case_that_is_to_be_edited_is_held_by_name(engine, sandbox, stripe_con
     run = engine.run(contest(["du_1"], stripe_connection), edit)
 
     record = results(engine, run)["du_1"]
-    assert run.state == "success", "somebody decided so"
+    assert run.state == "success", "a reviewer decided it"
     assert (record["state"], record["approval"]["action"]) == ("held", "edit")
     assert "opens a new review" in record["reason"]
 
@@ -249,11 +249,11 @@ def test_reviewers_are_notified_with_the_link_and_a_failing_notifier_stops_nothi
     run = engine.run(dag, lambda form: {"chosen_options": form["options"][:1], "params_input": {}})
 
     assert results(engine, run)["du_1"]["state"] == "submitted"
-    [told] = channels.delivered
-    assert told.startswith("A review is open, answer by 20")
-    assert "du_1" in told
+    [message] = channels.delivered
+    assert message.startswith("A review is open, answer by 20")
+    assert "du_1" in message
     page = f"https://airflow.example/team/dags/contest/runs/{quote(run.run_id, safe='')}/tasks/review"
-    assert told.endswith(f" -> {page}/required_actions")
+    assert message.endswith(f" -> {page}/required_actions")
     assert channels.team.text == "{{ message }} -> {{ link }}", "the next message has its own"
 
 

@@ -38,7 +38,7 @@ EVIDENCE = {
         "receipt": {"file": "a.pdf"},
     },
 }
-# What the workflow sends at least, whatever else it reads.
+# The least that the workflow sends.
 SENT = {
     ("stripe", "submit"): {"GetDisputesDispute", "PostFiles", "PostDisputesDispute"},
     ("stripe", "concede"): {

@@ -87,7 +87,7 @@ def test_the_sweep_asks_once_and_again_after_a_change(sweep, sandbox, cases, req
     assert list(sweep.reviews().values()) == [disputes[:2]], "the third has no case"
 
     assert sweep.run().state == "success"
-    assert len(sweep.reviews()) == 1, "nothing changed: nobody is asked again"
+    assert len(sweep.reviews()) == 1, "nothing changed, so no review opens"
 
     write_case(cases, disputes[0], "Delivered, and signed for.")
     sweep.run()

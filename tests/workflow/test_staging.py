@@ -1,4 +1,4 @@
-"""Staging beside a colleague and beside earlier versions of a case; conceding; taking back."""
+"""Staging next to a colleague's evidence and earlier versions of a case; conceding; putting back."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_file_that_ends_before_the_due_date_is_uploaded_again(driver: Driver, 
     dispute = sandbox.create_dispute(api="stripe")["id"]
     first = put(driver, dispute, {"receipt": {"file": "a.pdf"}})
     sandbox.edit_dispute(dispute, due_in=400 * 86400.0)
-    sandbox.clock(advance=2 * 86400.0)  # what the first upload's key stood for is forgotten
+    sandbox.clock(advance=2 * 86400.0)  # the API has forgotten the first upload's key
     second = put(
         driver, dispute, {"receipt": {"file": "a.pdf"}}, memory=NoMemory(), merge=MergePolicy.OVERWRITE
     )
@@ -205,7 +205,7 @@ def test_parts_of_a_structure_are_merged_one_by_one(driver: Driver, sandbox: San
 
 @pytest.fixture
 def newest(driver: Driver, connect: Connect) -> Driver:
-    """On the version that tells how a dispute is going to be submitted."""
+    """On the version that reports how a dispute will be submitted."""
     connect("stripe", extra={"rate_limit": 1000, "api_version": VERSION})
     return driver
 
@@ -390,13 +390,13 @@ def test_an_edit_by_a_colleague_on_the_way(
         staged = reviewed(staged)
     sandbox.edit_dispute(dispute, evidence={name: "Theirs"})
 
-    # What was staged is not sent any more; a review opened now shows the edit, and says that there is one.
+    # The staged evidence is no longer sent; a review opened now shows the edit, with a note.
     assert run(lambda an_api: steps.submit(an_api, staged)).state == State.REFUSED
     shown = reviewed(staged)
     assert shown.digest != staged.digest
     assert any("changed since staging" in note for note in shown.notes)
 
-    # What goes out when it is staged anew is as the policy says: and just that is submitted.
+    # Evidence that is staged again follows the policy, and exactly that is submitted.
     again = put(driver, dispute, {name: "Ours"}, api=api, memory=memory, merge=policy)
     if policy == MergePolicy.FAIL:
         assert again.state == State.REFUSED

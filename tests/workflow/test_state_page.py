@@ -50,7 +50,7 @@ def test_every_row_is_complete() -> None:
 def test_runs_store_only_listed_keys(engine: Any, sandbox: Any, sweep: Sweep, cases: Path) -> None:
     sandbox.create_disputes([{"api": "stripe", "id": each, "amount": 1200} for each in ("du_1", "du_2")])
     write_case(cases, "du_1")
-    case = {"provider": "stripe", "dispute": "du_2", "evidence": {"uncategorized_text": "As it is."}}
+    case = {"provider": "stripe", "dispute": "du_2", "evidence": {"uncategorized_text": "Signed for."}}
     engine.run(flows.contest([case], "stripe_default", policy=flows.SMALL))
     sweep.run()
 

@@ -1,4 +1,4 @@
-"""Nothing is staged where the API could submit it by itself at the due date."""
+"""Nothing is staged if the API could submit it automatically at the due date."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def stage(engine: Any, conn_id: str, dispute: str, **options: Any) -> dict[str, 
         StageEvidenceOperator(task_id="stage", cases=[case], conn_id=conn_id, **options)
     run = engine.run(dag)
     assert run.state == "success"
-    told = engine.result(run, "stage")
-    [record] = json.loads(told) if isinstance(told, str) else told
+    value = engine.result(run, "stage")
+    [record] = json.loads(value) if isinstance(value, str) else value
     return dict(record)
 
 
@@ -57,7 +57,7 @@ def test_a_missing_submission_method_is_not_treated_as_manual(engine, sandbox, s
     sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=older, times=None)
     record = stage(engine, stripe_connection, dispute)
     sandbox.clock(advance=8 * DAY)
-    assert sandbox.dispute(dispute)["submissions"] == [], "what nobody has approved"
+    assert sandbox.dispute(dispute)["submissions"] == [], "no reviewer approved it"
     assert record["state"] == "refused"
     assert writes(sandbox) == []
 
@@ -104,7 +104,7 @@ def test_the_review_warns_after_a_colleague_switched_to_automatic(engine, sandbo
     assert "submits staged evidence automatically at the due date, approved or not" in form["body"]
 
 
-@pytest.mark.parametrize("options", [{}, {"switch_to_manual": True}], ids=["as it is", "switch"])
+@pytest.mark.parametrize("options", [{}, {"switch_to_manual": True}], ids=["default", "switch"])
 def test_an_unknown_method_is_refused_with_remedies(options, engine, sandbox, stripe_connection):
     dispute = dispute_of(sandbox, intended_submission_method="smart_disputes", shows_submission_method=False)
     record = stage(engine, stripe_connection, dispute, **options)

@@ -35,7 +35,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     pass_time(monkeypatch)
 
 
-def case(kind: str, dispute: str, text: str = "As it is.") -> dict[str, Any]:
+def case(kind: str, dispute: str, text: str = "Signed for.") -> dict[str, Any]:
     return {"provider": kind, "dispute": dispute, "evidence": {TEXT[kind]: text}}
 
 
@@ -224,7 +224,7 @@ def test_a_partial_receipt_is_written_again_and_a_complete_one_is_kept(
     engine.run(contest([case("stripe", dispute)], connect("stripe"), policy=SMALL))
     [receipt] = tmp_path.rglob("*.json")
     whole = receipt.read_text()
-    # As it was approved: what the task returns is signed anew.
+    # As it was approved: the task signs its result again.
     record = Record.from_dict(json.loads(whole))
 
     receipt.write_text(whole[:40])

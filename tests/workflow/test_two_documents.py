@@ -59,7 +59,7 @@ def contest(paths: list[str], conn_id: str, reviews: int) -> DAG:
 def test_two_cases_with_different_documents_are_submitted_once(
     kind: str, reviews: int, engine: Any, sandbox: Any, connect: Any, cases: Path
 ) -> None:
-    # The bank carries out whatever arrives, and takes a moment, so that two requests can meet.
+    # The API carries out each request, after a moment, so that two requests can meet.
     sandbox.settings(permissive=True)
     dispute = sandbox.create_dispute(api=kind, amount=100, currency="usd")["id"]
 

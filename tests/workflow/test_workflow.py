@@ -30,7 +30,7 @@ def as_json(value: Any) -> Any:
 def test_an_approved_dispute_is_submitted_once(kind, engine, sandbox, connect):
     conn_id = connect(kind)
     dispute = sandbox.create_dispute(api=kind)["id"]
-    evidence = {"uncategorized_text": "As it is."} if kind == "stripe" else {"cover-letter": "As it is."}
+    evidence = {"uncategorized_text": "Signed for."} if kind == "stripe" else {"cover-letter": "Signed for."}
     dag = contest([{"provider": kind, "dispute": dispute, "evidence": evidence}], conn_id)
 
     run = engine.run(
@@ -45,8 +45,8 @@ def test_an_approved_dispute_is_submitted_once(kind, engine, sandbox, connect):
     [form] = engine.forms
     assert form["subject"].split(" · ")[0].endswith("UTC")
     assert dispute in form["subject"]
-    assert "As it is." in form["body"]
-    assert "As it is." not in json.dumps(as_json(engine.result(run, "stage")))
+    assert "Signed for." in form["body"]
+    assert "Signed for." not in json.dumps(as_json(engine.result(run, "stage")))
 
 
 def test_a_duplicate_record_is_sent_once_to_an_api_without_keys(
@@ -54,7 +54,7 @@ def test_a_duplicate_record_is_sent_once_to_an_api_without_keys(
 ):
     monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
     dispute = sandbox.create_dispute(api="moov")["id"]
-    case = {"provider": "moov", "dispute": dispute, "evidence": {"cover-letter": "As it is."}}
+    case = {"provider": "moov", "dispute": dispute, "evidence": {"cover-letter": "Signed for."}}
     dag = contest([case], moov_connection)
     with dag:
         answered = dag.get_task("review").output
@@ -142,7 +142,7 @@ def test_one_invalid_case_stops_no_other_and_the_run_fails_at_its_end(engine, sa
     assert len(records) == len(cases), "who enters, leaves"
     assert sorted(record["state"] for record in records) == ["refused"] * 8 + ["submitted"]
     reasons = " ".join(record["reason"] for record in records)
-    for said in (
+    for part in (
         "20,001",
         "resource_missing",
         "decided: won",
@@ -150,7 +150,7 @@ def test_one_invalid_case_stops_no_other_and_the_run_fails_at_its_end(engine, sa
         "is for moov",
         "case 8 of the list",
     ):
-        assert said in reasons
+        assert part in reasons
     assert [entry["dispute"] for entry in sandbox.journal() if entry["submitted"]] == ["du_good"]
 
 
@@ -167,7 +167,7 @@ def test_an_approved_dispute_that_cannot_be_sent_is_held_and_fails_the_run(
     kind, reading, status, engine, sandbox, connect
 ):
     dispute = sandbox.create_dispute(api=kind)["id"]
-    evidence = {"uncategorized_text": "As it is."} if kind == "stripe" else {"cover-letter": "As it is."}
+    evidence = {"uncategorized_text": "Signed for."} if kind == "stripe" else {"cover-letter": "Signed for."}
 
     def answer(form: dict[str, Any]) -> dict[str, Any]:
         sandbox.fault(operation=reading, effect="status", status=status, times=None)
@@ -179,7 +179,7 @@ def test_an_approved_dispute_that_cannot_be_sent_is_held_and_fails_the_run(
     [record] = as_json(engine.result(run, "submit"))
     assert record["state"] == "held"
     assert str(status) in record["reason"]
-    assert run.state == "failed", "nobody decided to hold it"
+    assert run.state == "failed", "no reviewer held it"
     assert not any(entry["submitted"] for entry in sandbox.journal())
 
 
