@@ -101,7 +101,7 @@ class Campaign:
         disruptions: Counter[str] = Counter()
         drawn: Counter[str] = Counter()
         listed = 0
-        failing: dict[int, list[str]] = {}
+        failing: list[int] = []
         traced: dict[int, dict[str, str]] = {}
         began = spoken = time.monotonic()
         for count, played in enumerate(self._play_all(range(seed, seed + episodes)), 1):
@@ -113,14 +113,13 @@ class Campaign:
             drawn.update(played["drawn"])
             traced[played["seed"]] = played["trace"]
             if wrong := [text for kind, text in played["findings"] if kind not in COUNTED_APART]:
-                failing[played["seed"]] = wrong
+                failing.append(played["seed"])
+                if len(failing) <= _TOLD:
+                    print(f"python -m tests.chaos --replay {played['seed']}")
+                    print(*(f"    {text[:300]}" for text in wrong), sep="\n", flush=True)
             if time.monotonic() - spoken > _EVERY:
                 spoken = time.monotonic()
                 print(f"{count:,} of {episodes:,} episodes, {len(failing)} failing", flush=True)
-        for at in sorted(failing)[:_TOLD]:
-            print(f"python -m tests.chaos --replay {at}")
-            for text in failing[at]:
-                print(f"    {text[:300]}")
         share = totals["gap"] / episodes
         print(
             f"{time.monotonic() - began:.0f} s; {len(failing)} episodes failed; "

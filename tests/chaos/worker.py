@@ -145,7 +145,8 @@ class Worker:
         self._dice = dice
         self._thaws = 0.0
         self._lost = asyncio.Event()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        # In the order of their creation: a set's order differs between processes.
+        self.tasks: dict[asyncio.Task[Any], None] = {}
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work.
@@ -330,5 +331,5 @@ def own_tasks(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asy
     task = asyncio.Task(work, loop=loop, **options)
     context = options.get("context")
     if worker := context.get(_worker) if context else _worker.get():
-        worker.tasks.add(task)
+        worker.tasks[task] = None
     return task
