@@ -21,6 +21,7 @@ from dispute_provider.sandbox._moov import api as moov
 from dispute_provider.sandbox._state import World
 from dispute_provider.sandbox._stripe import api as stripe
 from dispute_provider.sandbox._wire import Call, Response
+from tests.chaos.calls import is_final, is_reading
 from tests.chaos.clock import now
 from tests.chaos.planned import Planned
 
@@ -32,7 +33,6 @@ STALE = "stale"
 """Fault of a reading: it shows the dispute as it was a while ago."""
 HOLD = "x-chaos-hold"
 """Header by which a worker that is about to be killed has its request still at work when it dies."""
-CONCEDING = ("PostDisputesDisputeClose", "acceptDispute")
 # A final call is spoilt so much more often than a reading: it is what this is about.
 _FINAL = 4.0
 _CHANGING = 1.8
@@ -59,18 +59,6 @@ _BROKEN: dict[str, dict[str, Any]] = {
     "GetDisputes": {"id": "dp_broken", "object": "dispute", "status": "needs_response", "evidence": "lost"},
     "listDisputes": {"disputeID": "00000000-0000-4000-8000-000000000000", "status": "response-needed"},
 }
-
-
-def is_final(call: Call) -> bool:
-    """Whether it submits or concedes."""
-    return call.operation in CONCEDING or is_submission(call)
-
-
-def is_submission(call: Call) -> bool:
-    """Whether it submits."""
-    if call.operation == "submitDisputeEvidence":
-        return True
-    return call.operation == "PostDisputesDispute" and b"submit=true" in call.body
 
 
 def install() -> None:
@@ -108,10 +96,6 @@ async def _once_only(answer: Any, world: World, call: Call) -> Response:
         return reply
     finally:
         world.settings.permissive = permissive
-
-
-def is_reading(call: Call) -> bool:
-    return call.method == "GET" or call.operation == "createAccessToken"
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from dispute_provider.sandbox._wire import Call, Response
+from tests.chaos.calls import is_reading
 from tests.chaos.clock import now
-from tests.chaos.faults import is_reading
 from tests.chaos.transcript import Shown
 
 # Seconds that a replica lags behind at most.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.airflow import moment
-from tests.chaos.transcript import Shown
+from tests.chaos.clock import now
+from tests.chaos.transcript import Approval, Shown, Transcript
 
 REVIEWER = {"id": "7", "name": "ana"}
 _DAY = 86_400.0
@@ -29,6 +30,18 @@ class ShownForm:
     @property
     def disputes(self) -> list[str]:
         return list(self.shown)
+
+
+def form_of(form: dict[str, Any], shown: dict[str, Shown]) -> ShownForm:
+    """Return a form as its reviewer has it before them.
+
+    :param form: as the operator has made it.
+    :param shown: what its maker has read of each dispute.
+    """
+    field = form["params"].get("concede", {"schema": {}})
+    options = form["options"]
+    conceding = field["schema"].get("examples") or [o for o in options if o.startswith("Concede ")]
+    return ShownForm(options, form["multiple"], shown, conceding)
 
 
 @dataclass
@@ -58,6 +71,19 @@ class Reply:
             "responded_by_user": self.user,
             "timedout": False,
         }
+
+
+def note(transcript: Transcript, run: str, review: str, form: ShownForm, reply: Reply) -> None:
+    """Note in the transcript what a reviewer has approved, conceded and rejected.
+
+    :param run: run and generation.
+    """
+    for given, disputes in (
+        (transcript.approvals, reply.approved),
+        (transcript.concessions, reply.conceded),
+    ):
+        given += [Approval(run, review, each, now(), form.shown[each]) for each in disputes]
+    transcript.rejections += [(run, each) for each in reply.rejected]
 
 
 TIMED_OUT = {"error": "The response timeout has passed without a response.", "error_type": "timeout"}
@@ -136,6 +162,14 @@ REPLIES: dict[str, Callable[[ShownForm, float], Reply]] = {
     "other digest": _other_digest,
     "concede once": _concede_once,
 }
+
+
+def next_reply(replies: list[str], form: ShownForm, dice: random.Random, slowest: float | None) -> Reply:
+    """Return the next of a situation's replies, the last one again and again; without any, draw it."""
+    if not replies:
+        return review(form, dice, slowest)
+    reply = replies.pop(0) if len(replies) > 1 else replies[0]
+    return REPLIES[reply](form, dice.uniform(5, slowest or 900.0))
 
 
 def _no(form: ShownForm, after: float) -> Reply:

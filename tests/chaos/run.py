@@ -20,8 +20,8 @@ from dispute_provider.operators.evidence import (
 from tests.chaos import clock, edits, reviewers
 from tests.chaos.airflow import Airflow, TaskInstance
 from tests.chaos.scene import Scene
-from tests.chaos.stagings import Staging, Twins, stagings
-from tests.chaos.transcript import Approval, Completion
+from tests.chaos.stagings import Staging, Twins, draw_connections, stagings
+from tests.chaos.transcript import Completion
 from tests.chaos.worker import KilledError, Worker
 
 _RETRIES = 3
@@ -63,17 +63,11 @@ class Run:
         self.ended = False
         self._tasks: dict[str, TaskInstance] = {}
         self._started = 0.0
-        self._connections = self._draw_connections()
+        self._connections = draw_connections(scene.dice, scene.disruptions.connections)
         self._workers: dict[str, Worker] = {}
         self._edited: set[str] = set()
         self._hurried = hurried
         self._submission_broken = submission_broken
-
-    def _draw_connections(self) -> dict[str, str]:
-        dice = self.scene.dice
-        if dice.random() < self.scene.disruptions.connections:
-            return {"stripe": "stripe_second", "moov": "moov_second"}
-        return {"stripe": "stripe_default", "moov": "moov_token" if dice.random() < 0.2 else "moov_default"}
 
     @property
     def label(self) -> str:
@@ -146,16 +140,12 @@ class Run:
         scene, disruptions = self.scene, self.scene.disruptions
         if disruptions.rotations and scene.dice.random() < disruptions.rotations:
             scene.keys.replace()
-            self._note("*", "keys replaced")
+            scene.note("*", "keys replaced")
         if disruptions.purges and scene.dice.random() < disruptions.purges:
             self._airflow.assets.clear()
             for instance in self._tasks.values():
                 instance.state.clear()
-            self._note("*", "purged")
-
-    def _note(self, which: str, what: str) -> None:
-        self.scene.transcript.disturbed.append((clock.now(), which, what))
-        self.scene.transcript.drawn[what] += 1
+            scene.note("*", "purged")
 
     # The tasks
 
@@ -215,14 +205,18 @@ class Run:
         except TaskAwaitingInput as parked:
             waiting = json.loads(json.dumps(parked.kwargs))
             timeout = parked.timeout.total_seconds() if parked.timeout else None
-        form = self._show(instance, worker, waiting)
+        if instance.form is None:
+            # Later tries show the form of the first one.
+            disputes = [record["dispute"] for record in waiting["shown"]["records"]]
+            instance.form = reviewers.form_of(worker.form, self.scene.shown(worker.name, disputes))
+        form: reviewers.ShownForm = instance.form
         slowest = 30.0 if self._hurried else 900.0 if self.scene.mood.prompt else None
-        reply = self._reply(form, slowest)
+        reply = reviewers.next_reply(self.scene.replies, form, self.scene.dice, slowest)
         answered = timeout is None or reply.after <= timeout
         await asyncio.sleep(reply.after if answered or timeout is None else timeout)
         self.scene.between_tasks(self.disputes)
         if answered:
-            self._note_approvals(name, form, reply)
+            reviewers.note(self.scene.transcript, self.label, name, form, reply)
         worker = self._worker(instance)
         operator = ReviewEvidenceOperator(task_id=name, staged=[])
         event = reply.event() if answered else dict(reviewers.TIMED_OUT)
@@ -231,14 +225,6 @@ class Run:
             return operator.execute_complete(self._context(instance, worker), event, **waiting)
 
         return await worker.run(resume())
-
-    def _reply(self, form: reviewers.ShownForm, slowest: float | None) -> reviewers.Reply:
-        """Return what the reviewer answers: the situation's next reply, or one that is drawn."""
-        replies, dice = self.scene.replies, self.scene.dice
-        if not replies:
-            return reviewers.review(form, dice, slowest)
-        reply = replies.pop(0) if len(replies) > 1 else replies[0]
-        return reviewers.REPLIES[reply](form, dice.uniform(5, slowest or 900.0))
 
     def _edit_staged(self) -> None:
         """Edit staged records in the XCom of their task; not where the dispute has a second case."""
@@ -256,27 +242,6 @@ class Run:
             self._tasks[name].xcom = json.dumps(records)
         if self._edited:
             scene.transcript.disturbed.append((clock.now(), self.name, "tampered"))
-
-    def _show(self, instance: TaskInstance, worker: Worker, waiting: dict[str, Any]) -> reviewers.ShownForm:
-        """The form that the reviewer sees: that of the first try, whatever a later one would show."""
-        disputes = [record["dispute"] for record in waiting["shown"]["records"]]
-        if instance.form is None:
-            shown = self.scene.shown(worker.name, disputes)
-            options, multiple = worker.form["options"], worker.form["multiple"]
-            field = worker.form["params"].get("concede", {"schema": {}})
-            conceding = field["schema"].get("examples") or [o for o in options if o.startswith("Concede ")]
-            instance.form = reviewers.ShownForm(options, multiple, shown, conceding)
-        form: reviewers.ShownForm = instance.form
-        return form
-
-    def _note_approvals(self, review: str, form: reviewers.ShownForm, reply: reviewers.Reply) -> None:
-        transcript = self.scene.transcript
-        for given, disputes in (
-            (transcript.approvals, reply.approved),
-            (transcript.concessions, reply.conceded),
-        ):
-            given += [Approval(self.label, review, each, clock.now(), form.shown[each]) for each in disputes]
-        transcript.rejections += [(self.label, each) for each in reply.rejected]
 
     def _tamper(self) -> None:
         scene = self.scene
@@ -362,7 +327,7 @@ class Run:
             return None
 
         def mark() -> None:
-            self._note(self.name, "marked as success")
+            scene.note(self.name, "marked as success")
             scene.transcript.marked.add(self.label)
             self._workers[instance.task_id].kill()
 

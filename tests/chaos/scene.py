@@ -12,10 +12,11 @@ from dispute_provider.sandbox import _setup as setup
 from dispute_provider.sandbox._wire import Call, Response
 from tests.chaos import clock, colleagues
 from tests.chaos.airflow import Airflow
+from tests.chaos.calls import is_reading, is_submission
 from tests.chaos.colleagues import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.disruptions import Disruptions
 from tests.chaos.facts import stage_key
-from tests.chaos.faults import RandomFaults, is_reading, is_submission
+from tests.chaos.faults import RandomFaults
 from tests.chaos.keys import Keys
 from tests.chaos.ledgers import final_ends, new_store
 from tests.chaos.mood import Mood
@@ -123,13 +124,17 @@ class Scene:
         def noted(what: str) -> None:
             self._breaks += what.endswith("down")
             # Whoever comes to an edited ledger is held.
-            self.transcript.disturbed.append((clock.now(), "*" if what == "forged" else run, what))
-            self.transcript.drawn[what] += 1
+            self.note("*" if what == "forged" else run, what)
 
         if is_stray:
             noted("stray")
         breaks = disruptions.breaks if self._breaks < _MOST_BREAKS else {}
         return Conditions(crash, freeze, skew, breaks, disruptions.forgeries, noted, lambda: ledger)
+
+    def note(self, which: str, what: str) -> None:
+        """Note what has happened to a run, or to everything: ``*``."""
+        self.transcript.disturbed.append((clock.now(), which, what))
+        self.transcript.drawn[what] += 1
 
     def make_disputes(self, only: str | None = None) -> None:
         """Make a few disputes.

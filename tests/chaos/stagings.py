@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,3 +50,13 @@ def stagings(
         for case in twins.cases.values():
             add("stage-second" if of_its_own else "stage", review, case)
     return plan
+
+
+def draw_connections(dice: random.Random, other: float) -> dict[str, str]:
+    """Return the connection of a run to each API.
+
+    :param other: how likely the run has connections of its own to the same accounts.
+    """
+    if dice.random() < other:
+        return {"stripe": "stripe_second", "moov": "moov_second"}
+    return {"stripe": "stripe_default", "moov": "moov_token" if dice.random() < 0.2 else "moov_default"}
