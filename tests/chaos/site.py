@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -150,6 +151,9 @@ class Site:
             os.environ["AIRFLOW__DISPUTE__RECEIPTS"] = str(self._receipts)
             self._evidence = Path(tempfile.mkdtemp(prefix="evidence-", dir=Path(self.folder).parent))
         self.take_receipts()
+        # A document that an earlier episode has stored would not be stored again.
+        shutil.rmtree(self._evidence)
+        self._evidence.mkdir()
         os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = ""
         from dispute_provider.sandbox._state import World
 
