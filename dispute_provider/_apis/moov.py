@@ -31,6 +31,7 @@ from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import (
     AmbiguousError,
+    ApiError,
     ConnectionConfigError,
     NotFoundError,
     PermissionDeniedError,
@@ -226,9 +227,14 @@ class MoovApi(Api):
                 answer = await self.call(
                     "uploadDisputeEvidenceFile", disputeID=dispute, evidenceType=piece.name, file=part
                 )
-        except AmbiguousError:
+        except AmbiguousError as error:
             # The upload may have arrived. It has no idempotency key, so look for it instead of resending.
-            for item in await self._items(dispute):
+            try:
+                items = await self._items(dispute)
+            except ApiError:
+                # It may still arrive, which the failure of a reading would hide.
+                raise error from None
+            for item in items:
                 if item.item and item.item not in known and piece.is_held_as(item):
                     return item.item
             raise

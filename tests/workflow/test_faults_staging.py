@@ -123,8 +123,12 @@ def test_a_try_that_loses_its_claim_before_its_first_write_is_repeated_at_once(r
 
 
 @pytest.mark.parametrize("kind", ["moov"])
-def test_an_upload_that_may_still_arrive_is_waited_for(run, sandbox, waited):
+@pytest.mark.parametrize("looks", [True, False])
+def test_an_upload_that_may_still_arrive_is_waited_for(looks, run, sandbox, waited):
+    """The try after it waits, also if looking for the upload was refused."""
     sandbox.fault(operation="uploadDisputeEvidenceText", effect="drop-before", times=None)
+    if not looks:
+        sandbox.fault(operation="listDisputeEvidence", effect="status", status=429, nth=2, times=None)
     assert run.stage()["state"] == "held"
     sandbox.clear_faults()
     before = sum(waited)
