@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from dispute_provider._contracts.contract import Contract
 from dispute_provider._evidence.merging import Merged, label_of, parts
 from dispute_provider._evidence.record import WRITTEN, Difference
 from dispute_provider._evidence.snapshot import Dispute, Evidence
+from dispute_provider._evidence.stages import takes_the_same
 
 
 class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -67,9 +69,12 @@ class Replacement(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         data: dict[str, Any] = msgspec.to_builtins(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
-    def is_about(self, dispute: Dispute) -> bool:
-        """Return whether the dispute is still at the stage at which the note was made."""
-        return (dispute.stage, dispute.submissions) == (self.stage, self.submissions)
+    def is_about(self, api: Contract, dispute: Dispute) -> bool:
+        """Return whether the dispute still holds the evidence that the note is about.
+
+        An inquiry that becomes a chargeback keeps its evidence until a submission.
+        """
+        return dispute.submissions == self.submissions and takes_the_same(api, dispute.stage, self.stage)
 
     def arrived(self, differences: Iterable[Difference]) -> list[Difference]:
         """Return the noted differences of the pieces that the dispute now holds as noted.

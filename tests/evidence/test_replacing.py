@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from dispute_provider._contracts.contract import load
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.merging import Merged, MergePolicy, Piece, merge
 from dispute_provider._evidence.record import Difference
 from dispute_provider._evidence.replacing import Replacement
 from dispute_provider._evidence.snapshot import Evidence, contents
 
+STRIPE = load("stripe")
 DISPUTE = snapshot("du_1").dispute
 NAMES = ["customer_name", "product_description", "uncategorized_text", "shipping_date"]
 TEXTS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["one", "two", "three"]))
@@ -120,9 +122,10 @@ def test_replaced_text_that_was_not_kept_is_unknown():
 
 def test_notes_of_another_stage_and_invalid_notes_are_ignored():
     noted = note({"customer_name": "Ours"}, {})
-    assert noted.is_about(DISPUTE)
-    assert not noted.is_about(replace(DISPUTE, submissions=1))
-    assert not noted.is_about(replace(DISPUTE, stage="appeal"))
+    assert noted.is_about(STRIPE, DISPUTE)
+    assert noted.is_about(STRIPE, replace(DISPUTE, stage="inquiry"))
+    assert not noted.is_about(STRIPE, replace(DISPUTE, submissions=1))
+    assert not noted.is_about(STRIPE, replace(DISPUTE, stage="appeal"))
     assert Replacement.read(None) is None
     assert Replacement.read({"since": "now"}) is None
 

@@ -156,6 +156,23 @@ def test_our_overwritten_text_is_not_mistaken_for_the_original(engine, sandbox, 
     assert earlier(staged) == {"customer_name": "A colleague's"}
 
 
+def test_a_replacement_is_reported_after_an_inquiry_has_become_a_chargeback(
+    engine, sandbox, connection, store
+):
+    sandbox.create_dispute(api="stripe", id="du_1", status="warning_needs_response")
+    sandbox.edit_dispute("du_1", evidence={"customer_name": "A colleague's"})
+    sandbox.fault(operation=POST, effect="drop-after", times=1)
+    dag = contest([case()], connection)
+    assert records(engine, engine.run(dag))["du_1"]["state"] == "held"
+    sandbox.edit_dispute("du_1", reopen=True)
+
+    staged = records(engine, engine.run(dag, hold))["du_1"]
+
+    assert staged["stage"] == "chargeback"
+    assert [each["kind"] for each in staged["differences"]] == ["overwritten"]
+    assert earlier(staged) == {"customer_name": "A colleague's"}
+
+
 def test_a_stored_replacement_ends_with_its_staging(engine, sandbox, connection, store):
     colleagues(sandbox)
     sandbox.fault(operation=POST, effect="drop-after", times=1)

@@ -245,7 +245,7 @@ def _pending_replacement(api: Api, before: Snapshot, memory: DisputeMemory) -> R
     if not before.evidence or not api.holds_one_of_a_name:
         return None
     pending = memory.replacement(marks_of(before.evidence))
-    return pending if pending and pending.is_about(before.dispute) else None
+    return pending if pending and pending.is_about(api.contract, before.dispute) else None
 
 
 async def _store_replacement(
