@@ -98,8 +98,8 @@ def check(row: str, wheel: Path) -> Result:
 
 
 def _copy_tests(tree: Path) -> None:
-    """Copy tests and demo without the package, so that only the installed package can be imported."""
-    for name in ("tests", "demo", "dags"):
+    """Copy tests, demo and docs without the package, so that only the installed package can be imported."""
+    for name in ("tests", "demo", "dags", "docs"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tree)
 
