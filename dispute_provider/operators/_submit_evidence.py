@@ -172,7 +172,7 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
 
         reviews = {record.approval.review for record in answered if record.approval}
         try:
-            last = {review for review in reviews if last_opening(context, review) == review}
+            openings = {review: last_opening(context, review) for review in reviews}
         except Exception as error:  # the store may raise any error
             self.log.exception("nothing is sent: Airflow's state store cannot be read")
             problem = f"Airflow's state store cannot be read ({type(error).__name__}); to do: clear the task"
@@ -181,12 +181,17 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         valid: list[Record] = []
         void: list[Record] = []
         for record in answered:
-            if record.approval and record.approval.review in last:
+            review = record.approval.review if record.approval else None
+            opening = openings.get(review) if review else None
+            if review and opening == review:
                 valid.append(record)
                 continue
             what = "approval" if record.state == State.APPROVED else "rejection"
-            reason = f"its {what} was withdrawn: the review was opened again; review it again"
-            void.append(record.ended(State.REFUSED, reason))
+            if review and opening is None:
+                problem = "cannot be checked: Airflow's state store no longer has the opening of its review"
+            else:
+                problem = "was withdrawn: the review was opened again"
+            void.append(record.ended(State.REFUSED, f"its {what} {problem}; review it again"))
         return valid, void
 
 

@@ -255,6 +255,8 @@ class Ends:
             return True
         if self._has_named_edited_ledger(completion, dispute) or self._was_overtaken(completion, approval):
             return True
+        if self._has_named_lost_opening(completion, dispute):
+            return True
         if any(
             approval.shown.at <= at <= completion.at and which in (*disputes, run, "*") and what != "forged"
             for at, which, what in self.transcript.disturbed
@@ -267,6 +269,19 @@ class Ends:
                 or (entry["dispute"] in disputes and entry["changed"] and run_of(sender_of(entry)) != run)
             )
             for entry in self.transcript.journal
+        )
+
+    def _has_named_lost_opening(self, completion: Completion, dispute: str) -> bool:
+        """Return whether a run has named the opening of its review, which a purge has deleted.
+
+        The review stores its opening before it reads the disputes, so the purge may precede the form.
+        """
+        was_purged = any(
+            at <= completion.at and what == "purged" for at, _, what in self.transcript.disturbed
+        )
+        return was_purged and any(
+            record["dispute"] == dispute and "no longer has the opening" in record["reason"]
+            for record in completion.records
         )
 
     def _has_named_edited_ledger(self, completion: Completion, dispute: str) -> bool:

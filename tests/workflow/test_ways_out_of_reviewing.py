@@ -27,6 +27,17 @@ def test_an_answer_is_withdrawn_by_clearing_its_review(answer, run, sandbox):
     assert run.submit(approved, 2)["state"] == "submitted"
 
 
+@pytest.mark.parametrize("answer", ["Submit", "Reject"])
+def test_a_state_store_that_was_emptied_needs_a_new_review(answer, run, sandbox, monkeypatch):
+    answered = run.ask(run.stage(), answer)
+    monkeypatch.setattr(running, "ASSETS", AssetStores())
+    title = "Airflow's state store is emptied between a review and its submission"
+    ROWS[title].check(run.submit(answered))
+    assert submissions(sandbox, run) == 0
+    again = Contest(run.kind, run.dispute)
+    assert again.submit(again.approve(asking=True))["state"] == "submitted"
+
+
 def test_a_record_of_another_run_is_replaced_by_the_run_s_own(run, sandbox):
     copied = Contest(run.kind, run.dispute).approve()
     ROWS["A record is copied from another run"].check(run.submit(copied))
