@@ -131,7 +131,7 @@ def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
         disputes = [record.dispute for record in records]
         fields["hold"] = ReviewField(
             "Hold",
-            "Disputes to hold when you choose *Submit all*. Disputes that you don't select are held too.",
+            "Disputes to hold when you choose “Submit all”. Disputes that you don't select are held too.",
             [],
             _choice(disputes),
         )
