@@ -14,12 +14,25 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from urllib.parse import urlsplit
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 API_HOSTS = ("api.stripe.com", "files.stripe.com", "api.moov.io")
+
+
+def hide_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolve no name of an API or of example.com, as in a company's network without external DNS."""
+    resolve = socket.getaddrinfo
+
+    def local_only(host: object, *arguments: object, **options: object) -> object:
+        if host in API_HOSTS or str(host).endswith(".example.com"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", local_only)
 
 
 class Authority:

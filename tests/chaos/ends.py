@@ -77,10 +77,11 @@ class Ends:
 
     def _may_be_unverified(self, completion: Completion) -> bool:
         """Return whether a record's signature may be invalid: it was edited, or its key was replaced."""
-        was_replaced = any(
-            at <= completion.at and what == "keys replaced" for at, _, what in self.transcript.disturbed
-        )
-        return was_replaced or self._was_edited(run_of(completion.run))
+        return self._happened("keys replaced", completion) or self._was_edited(run_of(completion.run))
+
+    def _happened(self, what: str, completion: Completion) -> bool:
+        """Return whether a disruption happened before a completion."""
+        return any(at <= completion.at and each == what for at, _, each in self.transcript.disturbed)
 
     def _true(self, completion: Completion, record: dict[str, Any]) -> Iterator[Finding]:
         """Whether what a state says is so."""
@@ -98,7 +99,7 @@ class Ends:
         is_void = "; since then: " in record["reason"]
         others = self._others(completion, dispute) or (is_void and self._twin_was_sent(completion, dispute))
         if own and self._has_named_edited_ledger(completion, dispute):
-            # No link shows any more who sent it; a person was told to look.
+            # No link shows the sender any more, and the reason asks for a check of the dispute.
             return
         if state == "already-submitted" and own and not others:
             yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
@@ -122,7 +123,7 @@ class Ends:
         if not answered and self._conceded_by(completion, dispute):
             yield Finding(FALSE_END, dispute, f"{label}, but this very run conceded it")
         if record.get("unverified") and not self._may_be_unverified(completion):
-            yield Finding(FALSE_END, dispute, f"{label}: cannot be checked, and nobody has edited it")
+            yield Finding(FALSE_END, dispute, f"{label}: cannot be checked, but was not edited")
 
     def _was_sent(self, completion: Completion, record: dict[str, Any], label: str) -> Iterator[Finding]:
         """Whether it was sent since it was approved, as it was approved, and by us."""
@@ -276,20 +277,14 @@ class Ends:
 
         The review stores its opening before it reads the disputes, so the purge may precede the form.
         """
-        was_purged = any(
-            at <= completion.at and what == "purged" for at, _, what in self.transcript.disturbed
-        )
-        return was_purged and any(
+        return self._happened("purged", completion) and any(
             record["dispute"] == dispute and "no longer has the opening" in record["reason"]
             for record in completion.records
         )
 
     def _has_named_edited_ledger(self, completion: Completion, dispute: str) -> bool:
         """Return whether a run has named an edited file of a dispute, which stays until it is restored."""
-        was_forged = any(
-            at <= completion.at and what == "forged" for at, _, what in self.transcript.disturbed
-        )
-        return was_forged and any(
+        return self._happened("forged", completion) and any(
             record["dispute"] == dispute and "edited or cannot be read" in record["reason"]
             for each in self.transcript.completions
             if run_of(each.run) == run_of(completion.run) and each.at <= completion.at

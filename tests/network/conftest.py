@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from intercepting import API_HOSTS, Authority, Interceptor
+from intercepting import Authority, Interceptor, hide_names
 from tenacity import wait_none
 
 from dispute_provider._transport import retries as attempts
@@ -21,16 +21,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(autouse=True)
 def closed_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """No name but this machine's can be resolved, and no variable leads elsewhere."""
-    import socket
-
-    resolve = socket.getaddrinfo
-
-    def local_only(host: object, *arguments: object, **options: object) -> object:
-        if host in API_HOSTS or str(host).endswith(".example.com"):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return resolve(host, *arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "getaddrinfo", local_only)
+    hide_names(monkeypatch)
     monkeypatch.setattr(attempts, "_BACKOFF", wait_none())
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flows import SMALL, contest
-from intercepting import API_HOSTS, Authority, Interceptor
+from intercepting import API_HOSTS, Authority, Interceptor, hide_names
 from support import Connect
 
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
@@ -28,14 +27,7 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 def proxy(sandbox: Sandbox, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interceptor]:
     """A proxy; without it no name of an API can be resolved."""
-    resolve = socket.getaddrinfo
-
-    def without_apis(host: object, *arguments: object, **options: object) -> object:
-        if host in API_HOSTS:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return resolve(host, *arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "getaddrinfo", without_apis)
+    hide_names(monkeypatch)
     with Interceptor(sandbox.url, authority.issue("good"), user_password="ana:secret") as running:
         yield running
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import running
 from contesting import Contest
 from faults_page import rows
-from intercepting import API_HOSTS, Authority, Interceptor
+from intercepting import Authority, Interceptor, hide_names
 from papers import pdf, slow_to_draw
 from state_stores import AssetStores
 from support import Connect, memory_store
@@ -314,14 +313,7 @@ class TestBehindAProxy:
     def test_a_name_that_cannot_be_resolved_is_left_to_the_proxy(
         self, sandbox, connect, authority, monkeypatch
     ):
-        resolve = socket.getaddrinfo
-
-        def local_only(host: object, *arguments: object, **options: object) -> object:
-            if host in API_HOSTS:
-                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-            return resolve(host, *arguments, **options)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(socket, "getaddrinfo", local_only)
+        hide_names(monkeypatch)
         connect("stripe", host=None)
         [record] = stage(case())
         row("The API's host name cannot be resolved").check(record)
