@@ -21,8 +21,13 @@ def is_final(request: HttpRequest) -> bool:
     )
 
 
-def at_the_send(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Have something happen after the last check of a final call, just before it goes out."""
+def at_the_send(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object], *, checked: bool = True
+) -> None:
+    """Have something happen just before a final call goes out.
+
+    :param checked: whether it happens after the last check, not before it.
+    """
     left = [happens]
 
     class Watched(HttpTransport):
@@ -32,11 +37,13 @@ def at_the_send(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) 
             then = left.pop()
 
             def check() -> None:
-                if request.check:
+                if request.check and checked:
                     request.check()
                 # Another thread has an event loop of its own; this one is blocked meanwhile.
                 with ThreadPoolExecutor(1) as thread:
                     thread.submit(then).result()
+                if request.check and not checked:
+                    request.check()
 
             return await super().send(replace(request, check=check))
 

@@ -27,8 +27,8 @@ class DisputeMemory(Protocol):
     def look_again(self) -> None:
         """Read the notes again, because another task may have changed them."""
 
-    def forget_tries_before(self, link: int) -> None:
-        """Delete the notes from before a successful staging. Its evidence then counts as there first.
+    def forget_tries_up_to(self, link: int) -> None:
+        """Delete the notes up to a successful staging. Its evidence then counts as there first.
 
         :param link: the number of the staging's link in the ledger.
         """
@@ -69,7 +69,7 @@ class NoMemory:
     def look_again(self) -> None:
         """Do nothing."""
 
-    def forget_tries_before(self, link: int) -> None:
+    def forget_tries_up_to(self, link: int) -> None:
         """Do nothing."""
 
     def begin(self, items: frozenset[str]) -> None:

@@ -91,6 +91,7 @@ class Claim:
 class End:
     """An entry that ends a link.
 
+    :param number: the entry's number in the link, from 1.
     :param state: the state that the record ended in.
     :param before: the dispute's stage, number of submissions and due date when it was claimed.
     :param is_settled: whether no request sent under the link can still arrive.
@@ -98,6 +99,7 @@ class End:
     :param hash: hash of the file; a later approval stores it in :attr:`Claimant.seen`.
     """
 
+    number: int
     by: Claimant
     state: str
     reason: str

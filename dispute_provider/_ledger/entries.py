@@ -71,7 +71,7 @@ class ChainFiles:
             facts, trust = _decode(path, contents[path], signer)
             what, by = facts.get("what"), _claimant(facts)
             if what == EntryKind.END and by:
-                return Link(number, (), end=_end(facts, by, trust, created, hash_of(contents[path])))
+                return Link(number, (), end=_end(entry, facts, by, trust, created, hash_of(contents[path])))
             if what == EntryKind.RELEASE and trust is Trust.GOOD and claims:
                 first = facts.get("first", claims[-1].number)
                 released.update(claim.number for claim in claims if claim.number >= first)
@@ -106,12 +106,15 @@ def _decode(path: str, content: bytes, signer: LedgerSigner) -> tuple[dict[str, 
         return {}, Trust.BAD
 
 
-def _end(facts: Mapping[str, Any], by: Claimant, trust: Trust, created: float, content_hash: str) -> End:
+def _end(
+    number: int, facts: Mapping[str, Any], by: Claimant, trust: Trust, created: float, content_hash: str
+) -> End:
     """Return an end. If its key is not known, the end still locks the dispute, but its facts are not used."""
     if trust is not Trust.GOOD:
         reason = "it was signed with an unknown key"
-        return End(by, "unknown", reason, None, {}, False, trust, created, content_hash)
+        return End(number, by, "unknown", reason, None, {}, False, trust, created, content_hash)
     return End(
+        number,
         by,
         str(facts.get("state")),
         str(facts.get("reason")),

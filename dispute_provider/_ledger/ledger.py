@@ -192,6 +192,11 @@ class LinkClaim:
                 is_lost=False,
             )
 
+    def is_ended_in(self, chain: Chain) -> bool:
+        """Return whether the entry after this claim, or after its last renewal, is the end of its link."""
+        end = next((link.end for link in chain.links if link.number == self.place.link), None)
+        return self.is_acquired and end is not None and end.number == self._entry + 1
+
     async def release(self) -> None:
         """Release the claim and its renewals: nothing was sent under them.
 

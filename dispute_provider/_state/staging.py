@@ -232,11 +232,11 @@ class StoredDisputeMemory:
         if begun := self._staging.look_again(self._dispute):
             self._begun, self.first_seen = begun, frozenset(begun["items"])
 
-    def forget_tries_before(self, link: int) -> None:
+    def forget_tries_up_to(self, link: int) -> None:
         if self._begun is None:
             return
         self.look_again()
-        if self._begun.get("link", link) < link:
+        if self._begun.get("link", link) <= link:
             self.first_seen = None
 
     def begin(self, items: frozenset[str]) -> None:

@@ -129,12 +129,14 @@ class Ends:
         """Whether it was sent since it was approved, as it was approved, and by us."""
         dispute = record["dispute"]
         given = self.facts.approvals(completion.run, dispute)
+        runs = {run_of(completion.run)}
         if record.get("unverified") or "; since then: " in record["reason"]:
             # What an earlier part of the run has sent, of which no more is known than that.
+            if self._was_edited(run_of(completion.run)):
+                # Two deployments name their runs alike, so a record that was stolen may name the other's call.
+                runs = {run_of(one.run) for one in self.transcript.approvals}
             given = [
-                one
-                for one in self.transcript.approvals
-                if run_of(one.run) == run_of(completion.run) and one.dispute == dispute
+                one for one in self.transcript.approvals if run_of(one.run) in runs and one.dispute == dispute
             ]
         of_it = [
             one for one in self.facts.submissions if one.dispute == dispute and one.time <= completion.at
@@ -147,7 +149,7 @@ class Ends:
             says_approved(one, approval) for one in since for approval in given
         ):
             yield Finding(UNAPPROVED, dispute, f"{label}, but {difference(since[-1], given[-1])}")
-        ours = any(run_of(one.run or "") == run_of(completion.run) for one in since)
+        ours = any(run_of(one.run or "") in runs for one in since)
         if not ours and not (_admits_another(record["reason"]) and self._has_asked(completion, dispute)):
             yield Finding(FALSE_END, dispute, f"{label}, but another submitted it")
 
@@ -161,10 +163,10 @@ class Ends:
         )
 
     def _twin_was_sent(self, completion: Completion, dispute: str) -> bool:
-        """Whether another record of the same dispute says that it was sent, conceded, or may have been."""
+        """Whether another record of the same dispute says that it was answered, or may have been."""
         of_it = [record for record in completion.records if record["dispute"] == dispute]
         return len(of_it) > 1 and any(
-            record["state"] in {*_SAYS_SENT, "conceded", "unknown"} for record in of_it
+            record["state"] in {*_SAYS_SENT, "already-submitted", "conceded", "unknown"} for record in of_it
         )
 
     def _others(self, completion: Completion, dispute: str) -> bool:
@@ -314,7 +316,8 @@ class Ends:
         used = {
             entry["headers"].get("idempotency-key")
             for entry in entries
-            if entry["submitted"] and run_of(sender_of(entry)) != run_of(completion.run)
+            if (entry["submitted"] or entry["fault"] == "stored-500")
+            and run_of(sender_of(entry)) != run_of(completion.run)
         }
         return any(
             sender_of(entry) == completion.run

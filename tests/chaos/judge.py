@@ -45,6 +45,8 @@ from tests.chaos.transcript import Approval, Completion, Transcript
 
 # Seconds after which a request is not written any more under a claim that was created before.
 _SENT_WITHIN = 60.0
+# Seconds by which the clock of a worker is behind, at most.
+_CLOCK_SKEW = 60.0
 
 
 def judge(transcript: Transcript) -> list[Finding]:
@@ -248,7 +250,9 @@ class _Judge:
         read_late: set[tuple[str, str]] = set()
         for entry in sorted(self.transcript.journal, key=lambda entry: entry["time"]):
             dispute, sender = entry["dispute"], entry["headers"].get("x-chaos-try", "")
-            if dispute not in self.transcript.dues or entry["time"] <= self.facts.due(dispute, entry["time"]):
+            if dispute not in self.transcript.dues:
+                continue
+            if entry["time"] <= self.facts.due(dispute, entry["time"]) + _CLOCK_SKEW:
                 continue
             if is_final(entry) and (dispute, sender) in read_late:
                 yield Finding(UNAPPROVED, dispute, f"{sender}: sent after its due date")

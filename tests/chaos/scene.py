@@ -282,7 +282,12 @@ class Scene:
         return Shown(clock.now(), stage_key(described["stage"], openings), pieces)
 
     def _note_reading(self, call: Call, shown: Shown) -> None:
-        """What a worker was shown of a dispute; Moov's takes two requests, and its stage is in the first."""
+        """Note what a worker was shown of a dispute.
+
+        Moov's takes two requests, and its stage is in the first. Downloading a document shows nothing else.
+        """
+        if call.operation == "getDisputeEvidenceData":
+            return
         key = call.headers.get("x-chaos-try", ""), str(call.dispute)
         first = self._readings.get(key)
         if first and call.operation == "listDisputeEvidence":

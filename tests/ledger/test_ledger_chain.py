@@ -72,7 +72,7 @@ def end(
     is_settled: bool = True,
     trust: Trust = Trust.GOOD,
 ) -> End:
-    return End(by, state, "a reason", None, {}, is_settled, trust, 0.0, name)
+    return End(2, by, state, "a reason", None, {}, is_settled, trust, 0.0, name)
 
 
 def opened(*claims: Claim, released: tuple[int, ...] = (), number: int = 1) -> Link:

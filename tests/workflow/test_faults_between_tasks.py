@@ -167,6 +167,20 @@ def test_a_worker_frozen_between_check_and_write(run, other, approvals, sandbox,
         ROWS[title].check(end)
 
 
+def test_a_worker_frozen_between_claim_and_check(run, other, approvals, sandbox, monkeypatch, waited):
+    """Another task ends its link as unknown and submits, but the worker knows that it sent nothing."""
+
+    def take_over() -> None:
+        waited.append(300.0)
+        other.break_off(other.approve(asking=True))
+        sandbox.edit_dispute(run.dispute, submit=True)
+
+    at_the_send(monkeypatch, take_over, checked=False)
+    end = run.submit(approvals[0])
+    assert end["state"] == "already-submitted", end["reason"]
+    assert submissions(sandbox, run) == 1
+
+
 def test_a_connection_that_cannot_be_used(run, sandbox, connect):
     approved = run.approve()
     connect(run.kind, extra={"rate_limit": "many"})

@@ -235,13 +235,15 @@ def _ended(step: Step, seen: Observation[R], last: Outcome[R], end: End | None =
 
 def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R]) -> Outcome[R]:
     """Return the outcome of a final step, with the end of the link that it depends on."""
-    final = seen.chain.final_end
+    final, own = seen.chain.final_end, seen.chain.end_of(seen.claimant)
+    if reading is Reading.ANSWERED and own and _ended_unsent(seen.chain, last):
+        # Another task has ended this try's link, but this try knows that nothing was sent under it.
+        return _ended(Step.ANSWERED, seen, last, None if final is own else final)
     if seen.status is ChainStatus.DAMAGED and seen.link:
         # The end could not be written, because another file took its place. A dispute that has moved on does
         # not show whether the call was sent.
         step = Step.EARLIER_TRY if reading is Reading.ANSWERED else Step.DAMAGED
     others = final if final and final.hash != seen.claimant.seen else None
-    own = seen.chain.end_of(seen.claimant)
     if step is Step.ANSWERED and own is not None:
         # Another task has the dispute now, but the answer may be that of the claimant's own call.
         step = Step.ENDED_BEFORE
@@ -251,6 +253,13 @@ def _decided(step: Step, reading: Reading, seen: Observation[R], last: Outcome[R
         # Another link followed the claimant's own, so the dispute was still open when it was claimed.
         return _ended(Step.ANSWERED, seen, last, others)
     return _ended(step, seen, last, own)
+
+
+def _ended_unsent(chain: Chain, last: Outcome[R]) -> bool:
+    """Return whether the link that a try claimed has ended although nothing was sent under it."""
+    if last.claim is None or last.link is not None or last.was_sent:
+        return False
+    return last.claim.is_ended_in(chain)
 
 
 def _was_open(own: End | None, others: End | None) -> bool:

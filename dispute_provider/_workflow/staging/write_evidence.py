@@ -77,7 +77,7 @@ async def stage(
         claimant = Claimant(Kind.STAGE, None, task, record.case_digest)
         chain = await wait_for_chain(api, ledger, claimant)
         if tidied := _tidied(chain, record.case_digest):
-            memory.forget_tries_before(tidied.number)
+            memory.forget_tries_up_to(tidied.number)
         elif chain.links:
             # Another task may have started to stage this dispute since this one was started.
             memory.look_again()
