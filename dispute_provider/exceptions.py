@@ -101,6 +101,8 @@ class ApiError(DisputeError):
     :param should_retry: whether the API recommends a retry; None if it makes no recommendation.
     :param in_flight: whether waiting for the answer was given up, so that the API may still carry out the
         call; False by default.
+    :param replayed: whether the API only repeats its answer to an earlier request with the same idempotency
+        key; False by default.
     :param advice: what the user should do (``x-advice`` in the API's contract); None, the default, for the
         advice of the class.
     """
@@ -119,6 +121,7 @@ class ApiError(DisputeError):
         retry_after: float | None = None,
         should_retry: bool | None = None,
         in_flight: bool = False,
+        replayed: bool = False,
         advice: str | None = None,
     ) -> None:
         self.advice = advice or self.advice
@@ -131,6 +134,7 @@ class ApiError(DisputeError):
         self.retry_after = retry_after
         self.should_retry = should_retry
         self.in_flight = in_flight
+        self.replayed = replayed
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+from dispute_provider._apis import idempotency
 from dispute_provider._apis.connection import Connection, refuse
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._contracts import contract
@@ -291,6 +292,26 @@ class Api(abc.ABC):
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         return Request.of(self.contract[operation_id], **self.complete(operation_id, given, account))
+
+    async def send_under_own_key(self, request: Request, key: str | None) -> Answer:
+        """Send a request under a key that may be replaced. Final calls must not be sent like this.
+
+        :param key: the first key; None to send the request unchanged. If the API only repeats the failure of
+            an earlier call under a key, the next key is used.
+        :raises ApiError: if the call fails.
+        """
+        if key is None:
+            return await self.send(request)
+        repeated: ApiError | None = None
+        for each in idempotency.next_keys(key):
+            try:
+                return await self.send(request.with_key(each))
+            except ApiError as error:
+                if not error.replayed:
+                    raise
+                repeated = error
+        assert repeated is not None
+        raise repeated
 
     async def send(self, request: Request) -> Answer:
         """Authenticate and send a request, with an OAuth token if the connection uses one.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.request import Request
 from dispute_provider._evidence.case import dispute_id
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
+
+# Each task that fails uses up one key, so this many tasks can fail within a day.
+_MOST_KEYS = 100
 
 
 def final_key(api: str, dispute: Dispute, what: str, ordinal: int) -> str:
@@ -34,19 +38,28 @@ def upload_key(connection: str, account: str | None, sha256: str, filename: str)
     return f"file-{sha256_of(['file', connection, account, sha256, filename])}"
 
 
-def with_own_key(connection: str, request: Request) -> Request:
-    """Return a request with a key generated from its contents.
+def own_key(connection: str, request: Request) -> str | None:
+    """Return the key of a request, generated from its contents.
 
-    The request is returned unchanged if it takes no key or already has one. It is also unchanged if its
-    operation is irreversible: staging needs no key, because a key would prevent staging the same evidence
-    again later, and a final call gets its key when it is sent (:func:`final_key`).
+    None if the request takes no key or already has one. None also if its operation is irreversible: staging
+    needs no key, because a key would prevent staging the same evidence again later, and a final call gets its
+    key when it is sent (:func:`final_key`).
     """
     operation = request.operation
     takes_key = operation.argument("idempotency-key") is not None
     if not takes_key or request.key or operation.effect == "irreversible":
-        return request
+        return None
     given = {name: _digested(value) for name, value in request.arguments.items()}
-    return request.with_key(f"{operation.id}-{sha256_of([connection, given])}")
+    return f"{operation.id}-{sha256_of([connection, given])}"
+
+
+def next_keys(key: str) -> Iterator[str]:
+    """Yield a key and those to use after it, each once the API only repeats the failure under the last one.
+
+    An API stores the answer to a key, even a 500, for a day (Stripe: 24 hours).
+    """
+    yield key
+    yield from (f"{key}-{number}" for number in range(2, _MOST_KEYS + 1))
 
 
 def _digested(value: Any) -> Any:

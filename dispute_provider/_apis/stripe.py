@@ -280,13 +280,13 @@ class StripeApi(Api):
     async def _upload(self, document: Document, account: str | None) -> str:
         """Upload a document, and return the file's id. The same document gets the same id again."""
         key = idempotency.upload_key(self.settings.connection, account, document.sha256, document.upload_name)
-        answer = await self.call(
+        request = self.request(
             "PostFiles",
             account,
             purpose="dispute_evidence",
             file=FilePart(document.upload_name, document.content, document.content_type),
-            **{_KEY_HEADER: key},
         )
+        answer = await self.send_under_own_key(request, key)
         return str(answer.data["id"])
 
     @cached_property

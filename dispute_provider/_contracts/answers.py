@@ -179,7 +179,7 @@ def read_answer(
         warnings=warnings,
         broken=found.broken,
         headers=headers,
-        replayed=header(api, "replayed", headers) == "true",
+        replayed=_is_replayed(api, headers),
         operation=request.operation,
     )
 
@@ -275,8 +275,13 @@ def _error(
         should_retry={"true": True, "false": False}.get(header(api, "should-retry", headers) or ""),
         # The server or a gateway gave up waiting, but the API may still act.
         in_flight=status in (408, 504),
+        replayed=_is_replayed(api, headers),
         advice=api.advice.get(complaint.code or ""),
     )
+
+
+def _is_replayed(api: Contract, headers: Mapping[str, str]) -> bool:
+    return header(api, "replayed", headers) == "true"
 
 
 def _complaint(body: bytes, read_error: ReadError) -> Complaint:

@@ -26,7 +26,7 @@ _BACKOFF = wait_exponential(multiplier=0.5, max=5.0) + wait_random(0.0, 0.5)
 
 def may_resend(request: Request, error: BaseException) -> bool:
     """Return whether resending the same request is safe and may help."""
-    if not isinstance(error, ApiError) or error.should_retry is False:
+    if not isinstance(error, ApiError) or error.should_retry is False or error.replayed:
         return False
     if (error.retry_after or 0.0) > _LONGEST_WAIT:
         return False
@@ -83,7 +83,10 @@ class Attempts:
 
     def _again(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, AmbiguousError) or (isinstance(error, ConflictError) and not self._unclear):
+        is_repeated = isinstance(error, ApiError) and error.replayed
+        if not (is_repeated and self._unclear) and (
+            isinstance(error, AmbiguousError) or (isinstance(error, ConflictError) and not self._unclear)
+        ):
             self._unclear = error
         if isinstance(error, ApiError) and not isinstance(error, UnreachableError):
             self._refused = error

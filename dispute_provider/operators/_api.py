@@ -167,16 +167,17 @@ def send(
     :raises InvalidRequestError: with all violations, before anything is sent.
     :raises ApiError: if the API refuses the call or cannot be reached.
     """
-    from dispute_provider._apis.idempotency import with_own_key
+    from dispute_provider._apis.idempotency import own_key
 
-    request = with_own_key(hook.settings.connection, hook.api.request(operation_id, **arguments))
+    request = hook.api.request(operation_id, **arguments)
     if request.operation.effect != "read":
         hook.with_api(lambda api: api.prepare())
     if request.is_final:
         from dispute_provider._tasks import single_final_call
 
         return single_final_call.make(context, hook, request, log)
-    answer = hook.with_api(lambda api: api.send(request))
+    key = own_key(hook.settings.connection, request)
+    answer = hook.with_api(lambda api: api.send_under_own_key(request, key))
     log.info("%s %s: %s", operation_id, _subject(hook, request), answer.summary)
     return answer
 

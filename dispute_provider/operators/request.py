@@ -109,7 +109,7 @@ class RequestOperator(BaseOperator):
     ) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowException
 
-        from dispute_provider._apis.idempotency import with_own_key
+        from dispute_provider._apis.idempotency import own_key
         from dispute_provider._contracts.redaction import SECRET
         from dispute_provider._contracts.request import Request
         from dispute_provider._explain.preview import preview
@@ -134,7 +134,8 @@ class RequestOperator(BaseOperator):
             violations.append(Violation("/conn_id", str(error), "correct the connection"))
         try:
             request = Request.of(operation, **arguments)
-            arguments = dict(with_own_key(conn_id, request).arguments)
+            key = own_key(conn_id, request)
+            arguments = dict((request.with_key(key) if key else request).arguments)
         except InvalidRequestError as error:
             named = {violation.pointer for violation in violations}
             violations += [violation for violation in error.violations if violation.pointer not in named]

@@ -19,7 +19,7 @@ class Disruptions:
         calls to the ledger.
     :param rotations: how likely the keys are replaced between two tasks.
     :param stale: the share of readings that show a dispute as it was before.
-    :param stored_500s: whether the first answer to each key is a 500, which the API then repeats.
+    :param stored_500s: whether the first answer to most keys is a 500, which the API then repeats.
     :param by_hand: how likely a task is marked as success by hand.
     :param purges: how likely the state stores are purged between two tasks.
     :param strays: how likely a worker finds an empty ledger, on its own disk.

@@ -38,6 +38,8 @@ _FINAL = 4.0
 _CHANGING = 1.8
 # Of one dispute.
 _MOST_FAULTS = 20
+# The share of idempotency keys whose first answer is a 500, where such answers are played.
+_STORED = 0.7
 # What a gateway may answer, whether or not the API behind it has done the work.
 _GATEWAY = [303, 307, 400, 401, 402, 403, 404, 408, 422, 425, 429, 451]
 # Fields whose value changes nothing that is sent, compared or decided.
@@ -108,7 +110,7 @@ class RandomFaults:
     :param shown_before: returns what was answered to an earlier reading that is the same.
     :param may_be_stale: whether there is one that is young enough.
     :param stale: the share of such readings that are answered so.
-    :param stored_500s: whether the first request under each idempotency key is answered with a 500.
+    :param stored_500s: whether the first request under most idempotency keys is answered with a 500.
     :param planned: faults that are not drawn.
     """
 
@@ -151,7 +153,8 @@ class RandomFaults:
         key = call.header("idempotency-key")
         if self.stored_500s and key and key not in self._keys:
             self._keys.add(key)
-            return self._fault("stored-500")
+            if self.draw(key, "stored").random() < _STORED:
+                return self._fault("stored-500")
         if self._faults[self._subject] >= _MOST_FAULTS:
             return None
         if self.stale and self.may_be_stale(call) and self.dice.random() < self.stale:

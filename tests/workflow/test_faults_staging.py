@@ -43,6 +43,30 @@ def test_a_failed_read_is_retried(status, run, sandbox):
     assert run.stage()["state"] == "staged"
 
 
+@pytest.mark.parametrize("kind", ["stripe"])
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_stored_500_on_an_upload_is_got_past(failures, run, sandbox, cases):
+    (Path(cases) / "receipt.pdf").write_bytes(pdf())
+    evidence = {"receipt": {"file": "receipt.pdf"}}
+    staging = StageEvidenceOperator(
+        task_id="stage",
+        cases=[{"provider": "stripe", "dispute": run.dispute, "evidence": evidence}],
+        conn_id="stripe_default",
+        folder=str(cases),
+    )
+    title = (
+        "The connection breaks, times out or 5xx arrives while *staging*, or the worker is killed "
+        "… and Stripe repeats the 500 for the key of an upload for 24 hours"
+    )
+    for _ in range(failures):
+        sandbox.fault(operation="PostFiles", effect="stored-500", times=None)
+        [held] = running.run(staging)
+        ROWS[title].check(held)
+        sandbox.clear_faults()
+    [staged] = running.run(staging)
+    assert staged["state"] == "staged", staged["reason"]
+
+
 @pytest.mark.parametrize("status", [401, 429, 503])
 def test_a_review_that_cannot_read_its_dispute_is_cleared(status, run, sandbox):
     staged = run.stage()

@@ -91,6 +91,7 @@ class Answered(StrEnum):
     ACCEPTED = "a success"
     BUSY = "429"
     RENEWABLE = "401, and a new bearer token may help"
+    STORED = "a failure of an earlier request with the same key, which the API repeats"
     CONFLICT = "409"
     UNCLEAR = "5xx, or an unreadable answer"
     REFUSED = "any other refusal by the API"
@@ -114,6 +115,7 @@ AFTER: Mapping[Answered, tuple[AfterAnswer, AfterAnswer]] = {
     Answered.ACCEPTED: (AfterAnswer.STOP, AfterAnswer.STOP),
     Answered.BUSY: (AfterAnswer.LATER, AfterAnswer.AGAIN),
     Answered.RENEWABLE: (AfterAnswer.LATER, AfterAnswer.STOP),
+    Answered.STORED: (AfterAnswer.STOP, AfterAnswer.STOP),
     Answered.CONFLICT: (AfterAnswer.STOP, AfterAnswer.AGAIN),
     Answered.UNCLEAR: (AfterAnswer.STOP, AfterAnswer.AGAIN),
     Answered.REFUSED: (AfterAnswer.SETTLE, AfterAnswer.STOP),
@@ -139,6 +141,8 @@ def answered_with(problem: ApiError | None, *, renews_token: bool) -> Answered:
     match problem:
         case None:
             return Answered.ACCEPTED
+        case ApiError(replayed=True):
+            return Answered.STORED
         case RateLimitedError():
             return Answered.BUSY
         case AuthenticationError() if renews_token:
