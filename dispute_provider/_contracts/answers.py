@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.headers import header, retry_after_seconds
 from dispute_provider._contracts.request import Request
 from dispute_provider.exceptions import (

@@ -133,7 +133,7 @@ class Ends:
         if record.get("unverified") or "; since then: " in record["reason"]:
             # What an earlier part of the run has sent, of which no more is known than that.
             if self._was_edited(run_of(completion.run)):
-                # Two deployments name their runs alike, so a record that was stolen may name the other's call.
+                # Two deployments name their runs alike, so a stolen record may name the other's call.
                 runs = {run_of(one.run) for one in self.transcript.approvals}
             given = [
                 one for one in self.transcript.approvals if run_of(one.run) in runs and one.dispute == dispute
