@@ -59,8 +59,8 @@ class Keyring:
         scope_id = _scope_id(scope)
         return f"{_mac(self._newest, scope_id, content)}.{self._newest_id}.{scope_id}"
 
-    def check(self, scope: str, content: Any, signature: str | None) -> Check:
-        """Return ``GOOD`` if a signature is valid for content and scope, or else the reason why it is not.
+    def check(self, content: Any, signature: str | None, *scopes: str) -> Check:
+        """Return ``GOOD`` if a signature is valid for content in one of the scopes, or else why it is not.
 
         ``UNSIGNED`` includes a malformed signature. With ``UNKNOWN_KEY``, the content may have been edited
         too. ``OTHER_SCOPE`` means that the content is unedited, but was signed for another purpose.
@@ -75,7 +75,7 @@ class Keyring:
             return Check.UNKNOWN_KEY
         if not hmac.compare_digest(_mac(key, scope_id, content), mac):
             return Check.BAD
-        return Check.GOOD if scope_id == _scope_id(scope) else Check.OTHER_SCOPE
+        return Check.GOOD if scope_id in map(_scope_id, scopes) else Check.OTHER_SCOPE
 
 
 def key_id_of(signature: str) -> str:

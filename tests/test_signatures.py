@@ -38,51 +38,51 @@ def content(record: Record) -> Any:
 @pytest.mark.parametrize("field", sorted(set(Record.__struct_fields__) - {"signature"}))
 def test_a_signature_covers_every_field_of_a_record(field: str) -> None:
     signature = KEYS.sign("dag/run", content(RECORD))
-    assert KEYS.check("dag/run", content(RECORD), signature) == Check.GOOD
+    assert KEYS.check(content(RECORD), signature, "dag/run") == Check.GOOD
     edited = msgspec.structs.replace(RECORD, **{field: "another"})
-    assert KEYS.check("dag/run", content(edited), signature) == Check.BAD
+    assert KEYS.check(content(edited), signature, "dag/run") == Check.BAD
 
 
 @given(one=JSON, other=JSON)
 def test_a_signature_is_valid_only_for_its_content(one: Any, other: Any) -> None:
     signature = KEYS.sign("dag/run", one)
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert KEYS.check("dag/run", other, signature) == (Check.GOOD if same else Check.BAD)
+    assert KEYS.check(other, signature, "dag/run") == (Check.GOOD if same else Check.BAD)
 
 
 def test_a_signature_is_valid_only_for_its_scope() -> None:
     signature = KEYS.sign("dag/run", {"a": 1})
-    assert KEYS.check("dag/another-run", {"a": 1}, signature) == Check.OTHER_SCOPE
-    assert KEYS.check("dag/another-run", {"a": 2}, signature) == Check.BAD, "edited as well"
+    assert KEYS.check({"a": 1}, signature, "dag/another-run") == Check.OTHER_SCOPE
+    assert KEYS.check({"a": 2}, signature, "dag/another-run") == Check.BAD, "edited as well"
 
 
 def test_a_signature_with_an_edited_scope_is_invalid() -> None:
     here, there = KEYS.sign("dag/run", 1), KEYS.sign("dag/another-run", 1)
     moved = f"{here.rpartition('.')[0]}.{there.rpartition('.')[2]}"
-    assert KEYS.check("dag/another-run", 1, moved) == Check.BAD
+    assert KEYS.check(1, moved, "dag/another-run") == Check.BAD
 
 
 def test_a_rotated_key_checks_and_the_new_one_signs() -> None:
     old, rotated, new = Keyring([b"old"]), Keyring([b"new", b"old"]), Keyring([b"new"])
     before, after = old.sign("dag/run", 1), rotated.sign("dag/run", 1)
-    assert rotated.check("dag/run", 1, before) == Check.GOOD
-    assert rotated.check("dag/run", 2, before) == Check.BAD
-    assert new.check("dag/run", 1, after) == Check.GOOD
-    assert new.check("dag/run", 1, before) == Check.UNKNOWN_KEY
+    assert rotated.check(1, before, "dag/run") == Check.GOOD
+    assert rotated.check(2, before, "dag/run") == Check.BAD
+    assert new.check(1, after, "dag/run") == Check.GOOD
+    assert new.check(1, before, "dag/run") == Check.UNKNOWN_KEY
     assert key_id_of(before) != key_id_of(after)
 
 
 @pytest.mark.parametrize("signature", [None, "", "a" * 64, "x" * 106, "\ud800", "\x00"])
 def test_an_invalid_signature_counts_as_unsigned(signature: str | None) -> None:
-    assert KEYS.check("dag/run", 1, signature) == Check.UNSIGNED
+    assert KEYS.check(1, signature, "dag/run") == Check.UNSIGNED
     assert key_id_of(signature or "") == ""
 
 
 @pytest.mark.parametrize("odd", ["half a pair: \ud800", 10**40])
 def test_unusual_content_can_be_signed(odd: Any) -> None:
     signature = KEYS.sign("dag/run", {"a": odd})
-    assert KEYS.check("dag/run", {"a": odd}, signature) == Check.GOOD
-    assert KEYS.check("dag/run", {"a": 1}, signature) == Check.BAD
+    assert KEYS.check({"a": odd}, signature, "dag/run") == Check.GOOD
+    assert KEYS.check({"a": 1}, signature, "dag/run") == Check.BAD
 
 
 def test_a_keyring_without_keys_is_refused() -> None:

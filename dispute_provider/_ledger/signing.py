@@ -22,4 +22,4 @@ class KeyringSigner:
         return self._keyring.sign(_SCOPE, content.decode())
 
     def check(self, content: bytes, signature: str) -> Trust:
-        return _TRUST.get(self._keyring.check(_SCOPE, content.decode(), signature), Trust.BAD)
+        return _TRUST.get(self._keyring.check(content.decode(), signature, _SCOPE), Trust.BAD)

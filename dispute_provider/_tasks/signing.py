@@ -121,11 +121,9 @@ class Signer:
         # No connection has such a name, so the record was edited; Airflow would log the name.
         if not record.connection.isprintable():
             return Check.BAD
-        keyring, content = self._keyring(record.connection), _signed_part(record)
-        checked = keyring.check(self._scope, content, record.signature)
-        if checked == Check.OTHER_SCOPE and record.state not in (State.APPROVED, State.REJECTED):
-            return keyring.check(STAGED, content, record.signature)
-        return checked
+        is_answer = record.state in (State.APPROVED, State.REJECTED)
+        scopes = [self._scope] if is_answer else [self._scope, STAGED]
+        return self._keyring(record.connection).check(_signed_part(record), record.signature, *scopes)
 
     def _objection(self, record: Record) -> str | None:
         """Return why a record is not as it was signed; None if it is."""
