@@ -1,8 +1,7 @@
-"""Serve the Evidence tab. It is read-only: nothing can be answered or changed through it."""
+"""Serve the Evidence tab and the desk. Both are read-only: nothing can be changed through them."""
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from typing import Annotated, Any
 
@@ -14,30 +13,27 @@ from fastapi.responses import JSONResponse
 from dispute_provider._documents import RenderingError
 from dispute_provider._documents.renderer import MAX_WIDTH
 from dispute_provider._state.evidence_store import EvidenceStoreError
-from dispute_provider._ui import describe
-from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, Guarded
+from dispute_provider._ui import describe, desk
+from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, AsciiJsonResponse, Guarded
 from dispute_provider._ui.document_pages import DocumentPages, MissingDocumentError
 from dispute_provider._ui.reading import UnreadableError, earlier_evidence, read
 from dispute_provider._ui.records import TaskDep
 
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+# The files of the pages, by their addresses: ``view`` and ``desk`` are the pages themselves.
 _STATIC = {
-    "view": ("view.html", "text/html; charset=utf-8"),
-    "view.js": ("view.js", "text/javascript; charset=utf-8"),
-    "pieces.js": ("pieces.js", "text/javascript; charset=utf-8"),
-    "dom.js": ("dom.js", "text/javascript; charset=utf-8"),
-    "view.css": ("view.css", "text/css; charset=utf-8"),
+    file.name.removesuffix(".html"): file
+    for file in files("dispute_provider._ui").joinpath("static").iterdir()
 }
 _TASK = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/{map_index}"
 
 page = APIRouter(dependencies=[LOGGED_IN])
 data = APIRouter(prefix=_TASK, dependencies=[MAY_ANSWER])
-
-
-class AsciiJsonResponse(JSONResponse):
-    """JSON in ASCII, so that a lone surrogate in stored text does not break the response."""
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, separators=(",", ":")).encode()
 
 
 def create() -> Guarded:
@@ -46,8 +42,9 @@ def create() -> Guarded:
         title="Dispute evidence", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     app.state.documents = DocumentPages()
-    app.include_router(page)
-    app.include_router(data)
+    # The desk's lists precede the pages, whose path takes any name.
+    for router in (desk.lists, page, data, desk.of_review):
+        app.include_router(router)
     app.add_exception_handler(MissingDocumentError, _problem(404))
     app.add_exception_handler(RenderingError, _problem(422))
     app.add_exception_handler(EvidenceStoreError, _problem(424))
@@ -76,9 +73,8 @@ def static(name: str) -> Response:
     """Return the page, its script or its style sheet."""
     if name not in _STATIC:
         raise HTTPException(404, "Page not found.")
-    file, media_type = _STATIC[name]
-    content = files("dispute_provider._ui").joinpath("static", file).read_bytes()
-    return Response(content, headers={"Content-Type": media_type})
+    file = _STATIC[name]
+    return Response(file.read_bytes(), headers={"Content-Type": _TYPES[file.name.rpartition(".")[2]]})
 
 
 @data.get("")

@@ -10,11 +10,13 @@ import msgspec
 
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
+from dispute_provider._explain.bank_order import ORDER, group_of
 from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 from dispute_provider._explain.outline import outline
 from dispute_provider._ui.comparison import changed, compare, digest_of
 from dispute_provider._ui.records import Task, key_of
+from dispute_provider._workflow.reviewing.markdown import INQUIRY
 
 
 def task(seen: Task) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def _record(record: Record) -> dict[str, Any]:
         "refunded": _money(record, record.refunded),
         **{name: getattr(record, name) for name in names},
         "stage": _label(record, record.stage),
+        "inquiry": record.stage == INQUIRY if record.stage else None,
         "dispute_reason": _label(record, record.dispute_reason),
         "missing": [_missing(record, text) for text in record.missing],
         "differences": [
@@ -106,15 +109,18 @@ def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict
         "network": _label(record, dispute.network),
         "merchant": dispute.merchant,
         "live": dispute.live,
-        "pieces": [
-            {
-                **_piece(record, entry),
-                "difference": _kind(kinds, entry),
-                "changed": position in others,
-                "earlier": _before(record, kinds, entry, earlier),
-            }
-            for position, entry in enumerate(found.evidence)
-        ],
+        "pieces": sorted(
+            (
+                {
+                    **_piece(record, entry),
+                    "difference": _kind(kinds, entry),
+                    "changed": position in others,
+                    "earlier": _before(record, kinds, entry, earlier),
+                }
+                for position, entry in enumerate(found.evidence)
+            ),
+            key=lambda piece: ORDER.index(piece["group"]),
+        ),
     }
 
 
@@ -123,6 +129,7 @@ def _piece(record: Record, entry: Evidence) -> dict[str, Any]:
         "name": entry.name,
         "label": _label(record, entry.name),
         "digest": short_digest(digest_of(record, entry)),
+        "group": group_of(entry.name, record.provider, is_text=entry.id is None),
     }
     if entry.id is None:
         text = entry.text if entry.text is not None else outline(entry.value, record.provider)

@@ -1,4 +1,4 @@
-"""Register the Evidence tab with Airflow. Every Airflow process imports this module, so it must be cheap."""
+"""Register the Evidence tab and the desk. Every Airflow process imports this module, so it must be cheap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _App = Callable[
 
 
 class Viewer:
-    """ASGI application of the Evidence tab; it is built on the first request."""
+    """ASGI application of the Evidence tab and the desk; it is built on the first request."""
 
     def __init__(self) -> None:
         self._app: _App | None = None
@@ -33,7 +33,7 @@ class Viewer:
 
 
 class DisputeEvidencePlugin(AirflowPlugin):
-    """The *Evidence* tab of every task instance, and the application behind it."""
+    """The *Evidence* tab of task instances, *Disputes* in the navigation, and the application behind them."""
 
     name = "dispute_evidence"
     fastapi_apps = [  # noqa: RUF012  # Airflow's own way to declare it
@@ -48,5 +48,14 @@ class DisputeEvidencePlugin(AirflowPlugin):
             "href": (
                 "dispute-evidence/view?dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
             ),
-        }
+        },
+        {
+            "name": "Disputes",
+            "destination": "nav",
+            "nav_top_level": True,
+            "url_route": "disputes",
+            "href": "dispute-evidence/desk",
+            "icon": "dispute-evidence/desk-icon.svg",
+            "icon_dark_mode": "dispute-evidence/desk-icon-dark.svg",
+        },
     ]

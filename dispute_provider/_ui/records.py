@@ -14,7 +14,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.utils.session import create_session
 from fastapi import Depends, HTTPException, Path
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from dispute_provider._evidence.record import Record, by_due_date
 from dispute_provider._evidence.snapshot import sha256_of
@@ -68,45 +68,47 @@ def key_of(record: Record) -> str:
     return sha256_of(identity)[:_KEY_LENGTH]
 
 
-def find_task(
-    dag_id: Annotated[str, Path(pattern=r"^[\w.-]+$")],
-    run_id: _Name,
-    task_id: _Name,
-    map_index: Annotated[int, Path(ge=-1, le=_LARGEST_INDEX)],
-) -> Task:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The names of a task instance, from a path."""
+
+    dag_id: Annotated[str, Path(pattern=r"^[\w.-]+$")]
+    run_id: _Name
+    task_id: _Name
+    map_index: Annotated[int, Path(ge=-1, le=_LARGEST_INDEX)]
+
+    def of(self, table: type[TaskInstance] | type[XComModel]) -> tuple[ColumnElement[bool], ...]:
+        """Return the conditions that select its rows in a table."""
+        return (
+            table.dag_id == self.dag_id,
+            table.run_id == self.run_id,
+            table.task_id == self.task_id,
+            table.map_index == self.map_index,
+        )
+
+
+def find_task(place: Annotated[Place, Depends()]) -> Task:
     """Return the task instance of a path.
 
     :raises HTTPException: 404, if it does not exist.
     """
-    found = (
-        TaskInstance.dag_id == dag_id,
-        TaskInstance.run_id == run_id,
-        TaskInstance.task_id == task_id,
-        TaskInstance.map_index == map_index,
-    )
-    returned = (
-        XComModel.dag_id == dag_id,
-        XComModel.run_id == run_id,
-        XComModel.task_id == task_id,
-        XComModel.map_index == map_index,
-        XComModel.key == XCOM_RETURN_KEY,
-    )
+    returned = (*place.of(XComModel), XComModel.key == XCOM_RETURN_KEY)
     columns = (TaskInstance.state, TaskInstance.next_kwargs, TaskInstance.trigger_timeout)
     with create_session(scoped=False) as session:
-        row = session.execute(select(*columns).where(*found)).one_or_none()
+        row = session.execute(select(*columns).where(*place.of(TaskInstance))).one_or_none()
         if row is None:
             raise HTTPException(404, "Task not found.")
         state, kwargs, answer_by = row
         records = _awaited(kwargs)
         waits = bool(records)
         if not waits:
-            records = _records(session.scalar(select(XComModel.value).where(*returned)))
-    verified = Signer(f"{dag_id}/{run_id}").verified(records, "it is not shown")
+            records = records_in(session.scalar(select(XComModel.value).where(*returned)))
+    verified = Signer(f"{place.dag_id}/{place.run_id}").verified(records, "it is not shown")
     return Task(
-        dag_id=dag_id,
-        run_id=run_id,
-        task_id=task_id,
-        map_index=map_index,
+        dag_id=place.dag_id,
+        run_id=place.run_id,
+        task_id=place.task_id,
+        map_index=place.map_index,
         state=str(state) if state else None,
         answer_by=answer_by if waits else None,
         records=tuple(by_due_date(list(verified))),
@@ -121,10 +123,10 @@ def _awaited(kwargs: Any) -> list[Record]:
     shown = kwargs.get("shown") if isinstance(kwargs, Mapping) else None
     if not isinstance(shown, Mapping):
         return []
-    return [*_records(shown.get("records")), *_records(shown.get("others"))]
+    return [*records_in(shown.get("records")), *records_in(shown.get("others"))]
 
 
-def _records(value: Any) -> list[Record]:
+def records_in(value: Any) -> list[Record]:
     """Return the records that a task returned, unverified; none if it returned anything else."""
     try:
         value = json.loads(value) if isinstance(value, str) else value

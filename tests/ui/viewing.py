@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from papers import pdf
 
 from dispute_provider._evidence.record import Record
+from dispute_provider._evidence.snapshot import Snapshot
 from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.hooks.stripe import StripeHook
 
@@ -121,6 +122,10 @@ class Staged:
     def edit(self, **evidence: str) -> None:
         """Have a colleague write to it in the API's own dashboard."""
         self.hook.call("PostDisputesDispute", dispute=self.record.dispute, evidence=evidence, submit=False)
+
+    def read(self) -> Snapshot:
+        record = self.record
+        return self.hook.with_api(lambda api: api.read(record.dispute, record.account, details=True))
 
     def submit(self) -> None:
         self.hook.call("PostDisputesDispute", dispute=self.record.dispute, submit=True)

@@ -42,15 +42,35 @@ export function bytes(size) {
   return `${size} bytes`;
 }
 
-const DATE = new Intl.DateTimeFormat("en-GB", {
-  weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
+const STYLE = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+const UTC = new Intl.DateTimeFormat("en-GB", { ...STYLE, year: "numeric", timeZone: "UTC" });
+
+/** Returns the time zone that the user chose in Airflow; undefined, the browser's, if there is none. */
+function zone() {
+  try {
+    const chosen = JSON.parse(localStorage.getItem("timezone"));
+    return chosen ? new Intl.DateTimeFormat("en", { timeZone: chosen }).resolvedOptions().timeZone : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function local(date) {
+  const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+  return new Intl.DateTimeFormat("en-GB", { ...STYLE, ...year, timeZone: zone(), timeZoneName: "short" }).format(date);
+}
+
+// Airflow keeps the time zone for all pages of its origin.
+addEventListener("storage", ({ key }) => {
+  if (key !== "timezone") return;
+  for (const shown of document.querySelectorAll("time[datetime]")) shown.textContent = local(new Date(shown.dateTime));
 });
 
-/** Returns a time in UTC, with the user's local time as its tooltip. */
+/** Returns a time in the user's time zone, with UTC as its tooltip. */
 export function moment(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.valueOf())) return String(iso);
-  return el("time", { datetime: iso, title: `${date.toLocaleString()} local time` }, `${DATE.format(date)} UTC`);
+  return el("time", { datetime: iso, title: `${UTC.format(date)} UTC` }, local(date));
 }
 
 /** Returns a countdown in two units; its color changes two days and six hours before the end. */

@@ -1,10 +1,13 @@
 // The evidence: texts verbatim, documents page by page.
 
 import { bytes, el, visible } from "./dom.js";
+import { sentence } from "./server.js";
 
 const SHORT = 90;
-// As short_digest in _evidence/snapshot.py.
-const SHOWN_DIGEST = 12;
+// A text with columns keeps a font of equal widths.
+const ALIGNED = /\t| {3}|[|]/;
+// Digits of the digest in a document's name at the API, at least.
+const SHORTEST_DIGEST = 12;
 // What a reviewer must know about the origin of a piece; evidence that is simply the case's has no chip.
 const ORIGINS = {
   kept: "Existing evidence kept; the case differs",
@@ -12,9 +15,17 @@ const ORIGINS = {
   overwritten: "Existing evidence overwritten",
 };
 
-/** Returns all evidence of a dispute: short texts as a table, then longer texts, then documents. */
+/** Returns all evidence of a dispute, in the groups and the order in which a bank reads it. */
 export function evidence(pieces, address) {
   if (!pieces.length) return el("p", { class: "quiet" }, "This dispute has no evidence.");
+  const groups = [...new Set(pieces.map((piece) => piece.group))];
+  return groups.map((group) => el("section", { class: "group" },
+    el("h3", {}, group),
+    groupOf(pieces.filter((piece) => piece.group === group), address)));
+}
+
+/** Returns the evidence of a group: short texts as a table, then longer texts, then documents. */
+function groupOf(pieces, address) {
   const [documents, texts] = [pieces.filter((piece) => piece.document), pieces.filter((piece) => !piece.document)];
   const short = texts.filter(isShort);
   return [
@@ -44,7 +55,7 @@ function chips(piece) {
 }
 
 function head(piece, ...facts) {
-  return el("header", {}, el("h3", { title: piece.name }, visible(piece.label)), chips(piece),
+  return el("header", {}, el("h4", { title: piece.name }, visible(piece.label)), chips(piece),
     el("span", { class: "facts" }, facts.filter(Boolean).join(" · ")));
 }
 
@@ -52,7 +63,7 @@ function textOf(piece) {
   const { text } = piece;
   return el("article", { class: piece.changed ? "piece changed" : "piece" },
     head(piece, `${text.length.toLocaleString("en")} characters`),
-    el("pre", { tabindex: "0", dir: "auto" }, visible(text)),
+    el("pre", { class: ALIGNED.test(text) ? null : "prose", tabindex: "0", dir: "auto" }, visible(text)),
     before(piece));
 }
 
@@ -68,7 +79,7 @@ export function documentOf(piece, address) {
   const facts = [typeName(type), size === null || size === undefined ? null : bytes(size)];
   if (!sha256) {
     article.append(head(piece, ...facts),
-      el("p", { class: "file" }, visible(filename ?? piece.document.id)),
+      el("p", { class: "file" }, fileName(filename) ?? visible(piece.document.id)),
       el("p", { class: "quiet" }, "This document was not uploaded from the case. Open it on the dispute's page at the API."));
     return article;
   }
@@ -76,11 +87,16 @@ export function documentOf(piece, address) {
   const download = el("a", { href: `${place}/original`, download: true, class: "download" }, "Download original");
   const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Loading…"));
   article.append(head(piece, ...facts),
-    el("p", { class: "file" }, filename ? visible(filename) : null,
-      el("code", { title: sha256 }, `sha256 ${sha256.slice(0, SHOWN_DIGEST)}…`), download),
+    el("p", { class: "file", title: `sha256 ${sha256}` }, fileName(filename, sha256), download),
     body);
   fill(article, body, piece, place);
   return article;
+}
+
+/** Returns a file's name as its owner wrote it: staging adds the start of the digest. */
+function fileName(name, sha256) {
+  if (!name) return null;
+  return visible(sha256 ? name.replace(new RegExp(`-${sha256.slice(0, SHORTEST_DIGEST)}[0-9a-f]*(?=[.]|$)`), "") : name);
 }
 
 /** Returns "JPEG" for "image/jpeg". */
@@ -103,10 +119,6 @@ async function fill(article, body, piece, place) {
   } catch (problem) {
     body.replaceChildren(el("p", { class: "problem" }, visible(`Cannot show this document: ${problem.message}`)));
   }
-}
-
-function sentence(detail) {
-  return typeof detail === "string" ? detail : "Airflow returned an unexpected response";
 }
 
 /** Returns a page that loads when it comes into view; a click zooms it in and out. */

@@ -16,6 +16,14 @@ from dispute_provider._evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMI
 from dispute_provider._evidence.snapshot import Snapshot, sha256_of, short_digest
 from dispute_provider._workflow.reviewing import markdown as review_form
 from dispute_provider._workflow.reviewing.ending import Ending
+from dispute_provider._workflow.reviewing.form_input import (
+    HOLD_REASONS,
+    LATER,
+    LISTS,
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    FormInput,
+)
 from dispute_provider._workflow.reviewing.markdown import INQUIRY, totals
 
 LARGEST_REVIEW = 100
@@ -23,11 +31,6 @@ HOLD_OPTION = "Hold for later"
 EDIT_OPTION = "Edit the case and review again"
 REJECT_OPTION = "Reject this evidence"
 NONE_OPTION = "Submit none"
-LATER = "Decide later"
-HOLD_REASONS = (LATER, "Needs documents", "Needs a colleague")
-_LONGEST_NOTE = 2000
-_LONGEST_NAME = 100
-_LISTS = ("hold", "reject", "edit", "concede")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def form(
                 HOLD_OPTION,
                 EDIT_OPTION,
                 REJECT_OPTION,
-                *([concede_option(record)] if _can_be_conceded(record) else []),
+                *([concede_option(record)] if can_be_conceded(record) else []),
             ),
             multiple=False,
             fields=_fields(records),
@@ -115,7 +118,7 @@ def form(
 
 def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
     fields = {
-        "note": ReviewField("Note", "Optional. Stored with your answer.", "", _text(_LONGEST_NOTE)),
+        "note": ReviewField("Note", "Optional. Stored with your answer.", "", _text(LONGEST_NOTE)),
         "hold_reason": ReviewField(
             "Hold reason",
             "For held disputes. A dispute returns to review as soon as its case changes.",
@@ -123,10 +126,10 @@ def _fields(records: Sequence[Record]) -> dict[str, ReviewField]:
             {"type": ["null", "string"], "enum": [*HOLD_REASONS]},
         ),
         "hold_for": ReviewField(
-            "Assignee", "For held disputes. Reminders name the assignee.", "", _text(_LONGEST_NAME)
+            "Assignee", "For held disputes. Reminders name the assignee.", "", _text(LONGEST_NAME)
         ),
     }
-    conceded = [concede_option(record) for record in records if _can_be_conceded(record)]
+    conceded = [concede_option(record) for record in records if can_be_conceded(record)]
     if len(records) > 1:
         disputes = [record.dispute for record in records]
         fields["hold"] = ReviewField(
@@ -176,7 +179,7 @@ def decide(
 
     Only disputes that the answer names clearly are submitted or conceded; a contradictory answer is invalid.
     """
-    given = _FormInput.parse(params)
+    given = FormInput.parse(params)
     if isinstance(given, str):
         return given
     actions = (
@@ -189,63 +192,15 @@ def decide(
     conceded = {dispute for dispute, action in actions.items() if action == CONCEDE}
     if problem := _unconfirmed(records, conceded, given.confirmed):
         return problem
-    if given.holds and HOLD not in actions.values():
+    if given.has_hold_details and HOLD not in actions.values():
         return "the answer has a hold reason or an assignee, but holds no dispute"
     return {
-        dispute: Decision(action, given.meaning(action), given.note) for dispute, action in actions.items()
+        dispute: Decision(action, given.meaning(action, dispute), given.note)
+        for dispute, action in actions.items()
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _FormInput:
-    """The fields that a reviewer filled in."""
-
-    note: str
-    hold_reason: str
-    hold_for: str
-    lists: Mapping[str, list[str]]
-    confirmed: str
-
-    @classmethod
-    def parse(cls, params: Mapping[str, Any]) -> _FormInput | str:
-        texts = {
-            name: params.get(name) or "" for name in ("note", "hold_reason", "hold_for", "concede_confirm")
-        }
-        lists = {name: params.get(name) or [] for name in _LISTS}
-        if (
-            not all(isinstance(text, str) for text in texts.values())
-            or not all(isinstance(each, list) for each in lists.values())
-            or not all(isinstance(item, str) for each in lists.values() for item in each)
-            or len(texts["note"]) > _LONGEST_NOTE
-            or len(texts["hold_for"]) > _LONGEST_NAME
-            or texts["hold_reason"] not in ("", *HOLD_REASONS)
-        ):
-            return "the answer's fields do not match the form"
-        return cls(
-            texts["note"].strip(),
-            texts["hold_reason"] or LATER,
-            texts["hold_for"].strip(),
-            lists,
-            texts["concede_confirm"].strip(),
-        )
-
-    @property
-    def holds(self) -> bool:
-        """Whether a field for held disputes was changed from its default."""
-        return self.hold_reason != LATER or bool(self.hold_for)
-
-    def meaning(self, action: str) -> str:
-        assignee = f", assigned to {self.hold_for}" if self.hold_for else ""
-        return {
-            SUBMIT: "approved",
-            HOLD: f"held by the reviewer ({self.hold_reason.lower()}{assignee})",
-            EDIT: "held by the reviewer until the case is edited; the next sweep then opens a new review",
-            REJECT: "rejected by the reviewer",
-            CONCEDE: "concession approved",
-        }[action]
-
-
-def _single_actions(record: Record, chosen: Sequence[str], given: _FormInput) -> dict[str, str] | str:
+def _single_actions(record: Record, chosen: Sequence[str], given: FormInput) -> dict[str, str] | str:
     if any(given.lists.values()):
         return "the answer lists disputes in fields that this form does not have"
     options = {
@@ -263,7 +218,7 @@ def _single_actions(record: Record, chosen: Sequence[str], given: _FormInput) ->
 
 
 def _batch_actions(
-    records: Sequence[Record], chosen: Sequence[str], given: _FormInput
+    records: Sequence[Record], chosen: Sequence[str], given: FormInput
 ) -> dict[str, str] | str:
     labels = {submit_option(record): record.dispute for record in records}
     conceding = {concede_option(record): record.dispute for record in records}
@@ -271,7 +226,7 @@ def _batch_actions(
     disputes = [record.dispute for record in records]
     if unknown := [option for option in chosen if option not in (everything, NONE_OPTION, *labels)]:
         return f"{len(unknown)} chosen options are not in this form; it has changed since it was opened"
-    for name, known in zip(_LISTS, (disputes, disputes, disputes, conceding), strict=True):
+    for name, known in zip(LISTS, (disputes, disputes, disputes, conceding), strict=True):
         if unknown := [item for item in given.lists[name] if item not in known]:
             return f"{len(unknown)} disputes in field {name} are not in this review"
     if NONE_OPTION in chosen and len(set(chosen)) > 1:
@@ -298,7 +253,7 @@ def _batch_actions(
 
 def _unconfirmed(records: Sequence[Record], conceded: set[str], confirmed: str) -> str | None:
     """Return why the concessions are invalid; None if they are valid, or if there are none."""
-    if inquiries := [r.dispute for r in records if r.dispute in conceded and not _can_be_conceded(r)]:
+    if inquiries := [r.dispute for r in records if r.dispute in conceded and not can_be_conceded(r)]:
         return f"an inquiry cannot be conceded: {', '.join(inquiries)}"
     if set(confirmed.replace(",", " ").split()) == conceded:
         return None
@@ -307,7 +262,8 @@ def _unconfirmed(records: Sequence[Record], conceded: set[str], confirmed: str) 
     return f"the answer concedes {', '.join(sorted(conceded))}, but the confirmation does not match"
 
 
-def _can_be_conceded(record: Record) -> bool:
+def can_be_conceded(record: Record) -> bool:
+    """Return whether conceding settles the dispute; it does not settle an inquiry."""
     return record.stage != INQUIRY
 
 

@@ -1,0 +1,46 @@
+"""Serve the desk: the reviews that a user may answer. Answers go through Airflow's own API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Depends, Path, Response
+
+from dispute_provider._ui import describe_reviews
+from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
+from dispute_provider._ui.reviews import FormDep, answered_reviews, open_reviews, steps_of_run, tasks_of_run
+
+# What a user may not answer is left out, review by review.
+lists = APIRouter()
+of_review = APIRouter(dependencies=[MAY_ANSWER])
+_RUN = "/dags/{dag_id}/runs/{run_id}"
+
+
+@lists.get("/reviews")
+def show_reviews(user: GetUserDep) -> Response:
+    """Return the open reviews that the user may answer, with their disputes; no texts."""
+    return AsciiJsonResponse(describe_reviews.desk(user, *open_reviews(user)))
+
+
+@lists.get("/answered")
+def show_answered(reviews: Annotated[list[dict[str, Any]], Depends(answered_reviews)]) -> Response:
+    """Return the reviews that were answered lately."""
+    return AsciiJsonResponse({"reviews": reviews})
+
+
+@of_review.get(_RUN + "/tasks/{task_id}/{map_index}/form")
+def show_form(form: FormDep) -> Response:
+    """Return what the desk compares before it sends an answer."""
+    return AsciiJsonResponse(describe_reviews.form_state(form))
+
+
+@of_review.get(_RUN + "/progress")
+def show_progress(
+    dag_id: Annotated[str, Path(pattern=r"^[\w.-]+$")],
+    run_id: Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")],
+) -> Response:
+    """Return how the disputes of a run went on."""
+    return AsciiJsonResponse(
+        describe_reviews.progress(steps_of_run(dag_id, run_id), tasks_of_run(dag_id, run_id))
+    )

@@ -1,0 +1,247 @@
+"""Find the reviews that a user may answer, and how their runs went on, in Airflow's database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.dag import DagModel
+from airflow.models.hitl import HITLDetail
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from fastapi import Depends, HTTPException
+from sqlalchemy import and_, select
+
+from dispute_provider._evidence.record import Record
+from dispute_provider._tasks.signing import Signer
+from dispute_provider._ui.records import Place, Task, find_task, records_in
+
+# The operator's name in Airflow's database. A subclass has another name, so its reviews are not listed.
+_OPERATOR = "ReviewEvidenceOperator"
+# Airflow fails a task that is answered before the scheduler has seen it park. Seconds, from Airflow 3.3.
+_SETTLES = 5.0
+# The most disputes on the page; reviews beyond it are counted, and appear once others are answered.
+MOST_DISPUTES = 500
+_ANSWERED_SINCE = timedelta(days=3)
+_MOST_ANSWERED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an answer to a review must match.
+
+    :param id: Airflow's id of the task instance; it changes if the task is cleared.
+    :param ready_in: seconds until the review can be answered; 0 if it can be answered now.
+    :param answered: whether someone has answered it.
+    :param params: the form's fields with their defaults.
+    """
+
+    id: str
+    try_number: int
+    state: str | None
+    ready_in: float
+    answered: bool
+    options: tuple[str, ...]
+    multiple: bool
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """An open review, with its disputes.
+
+    :param may_answer: whether the user is among the review's assigned users, or it has none.
+    """
+
+    task: Task
+    form: Form
+    may_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A dispute's record at the end of a task.
+
+    :param at: when the task ended; None if it has not ended.
+    """
+
+    task_id: str
+    at: datetime | None
+    record: Record
+
+
+_COLUMNS = (
+    TaskInstance.dag_id,
+    TaskInstance.run_id,
+    TaskInstance.task_id,
+    TaskInstance.map_index,
+)
+
+
+def may_answer_in(user: Any, dag_id: str) -> bool:
+    """Return whether a user may answer the reviews of a DAG, as Airflow decides it for its own form."""
+    return get_auth_manager().is_authorized_dag(
+        method="PUT",
+        access_entity=DagAccessEntity.HITL_DETAIL,
+        details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
+        user=user,
+    )
+
+
+def open_reviews(user: Any) -> tuple[list[Review], int]:
+    """Return the open reviews of the DAGs in which a user may answer, and how many were left out.
+
+    Reviews with the earliest end come first.
+    """
+    waiting = (
+        select(*_COLUMNS, HITLDetail.assignees)
+        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .where(
+            TaskInstance.operator == _OPERATOR,
+            TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
+            HITLDetail.responded_at.is_(None),
+        )
+        .order_by(TaskInstance.trigger_timeout.is_(None), TaskInstance.trigger_timeout, TaskInstance.id)
+    )
+    with create_session(scoped=False) as session:
+        rows = session.execute(waiting).all()
+    allowed = {dag_id: may_answer_in(user, dag_id) for dag_id in {row.dag_id for row in rows}}
+    rows = [row for row in rows if allowed[row.dag_id]]
+    reviews: list[Review] = []
+    shown = 0
+    for row in rows:
+        if shown >= MOST_DISPUTES:
+            break
+        place = Place(row.dag_id, row.run_id, row.task_id, row.map_index)
+        try:
+            task, form = find_task(place), find_form(place)
+        except HTTPException:
+            # Its run was deleted a moment ago.
+            continue
+        shown += len(task.records)
+        reviews.append(Review(task, form, _is_assigned(user, row.assignees)))
+    return reviews, len(rows) - len(reviews)
+
+
+def _is_assigned(user: Any, assignees: Iterable[dict[str, str]] | None) -> bool:
+    names = {each["id"] for each in assignees or ()}
+    return not names or get_auth_manager().is_authorized_hitl_task(assigned_users=names, user=user)
+
+
+def find_form(place: Annotated[Place, Depends()]) -> Form:
+    """Return what an answer to a review must match now.
+
+    :raises HTTPException: 404, if the task asks nobody.
+    """
+    form = (
+        select(
+            TaskInstance.id,
+            TaskInstance.try_number,
+            TaskInstance.state,
+            TaskInstance.updated_at,
+            HITLDetail.responded_at,
+            HITLDetail.options,
+            HITLDetail.multiple,
+            HITLDetail.params,
+        )
+        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .where(*place.of(TaskInstance))
+    )
+    with create_session(scoped=False) as session:
+        row = session.execute(form).one_or_none()
+    if row is None:
+        raise HTTPException(404, "Review not found.")
+    age = (datetime.now(UTC) - row.updated_at).total_seconds() if row.updated_at else _SETTLES
+    return Form(
+        id=str(row.id),
+        try_number=row.try_number,
+        state=str(row.state) if row.state else None,
+        ready_in=round(min(max(0.0, _SETTLES - age), _SETTLES), 1),
+        answered=row.responded_at is not None,
+        options=tuple(row.options or ()),
+        multiple=bool(row.multiple),
+        params={name: _default(value) for name, value in (row.params or {}).items()},
+    )
+
+
+def _default(param: Any) -> Any:
+    """Return the default of a field, which Airflow stores with its schema."""
+    return param.get("value") if isinstance(param, dict) and "value" in param else param
+
+
+FormDep = Annotated[Form, Depends(find_form)]
+
+
+def answered_reviews(user: GetUserDep) -> list[dict[str, Any]]:
+    """Return the reviews that were answered in the last three days, latest first; at most 30."""
+    answered = (
+        select(*_COLUMNS, HITLDetail.responded_at, HITLDetail.responded_by)
+        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .where(
+            TaskInstance.operator == _OPERATOR,
+            HITLDetail.responded_at >= datetime.now(UTC) - _ANSWERED_SINCE,
+        )
+        .order_by(HITLDetail.responded_at.desc())
+    )
+    with create_session(scoped=False) as session:
+        rows = session.execute(answered).all()
+    allowed = {dag_id: may_answer_in(user, dag_id) for dag_id in {row.dag_id for row in rows}}
+    return [
+        {
+            "dag_id": row.dag_id,
+            "run_id": row.run_id,
+            "task_id": row.task_id,
+            "map_index": row.map_index,
+            "at": row.responded_at.isoformat(),
+            "by": (row.responded_by or {}).get("name"),
+        }
+        for row in rows
+        if allowed[row.dag_id]
+    ][:_MOST_ANSWERED]
+
+
+def steps_of_run(dag_id: str, run_id: str) -> list[Step]:
+    """Return the disputes of a run at the end of each task, in order; without unverified records."""
+    here = and_(
+        TaskInstance.dag_id == XComModel.dag_id,
+        TaskInstance.run_id == XComModel.run_id,
+        TaskInstance.task_id == XComModel.task_id,
+        TaskInstance.map_index == XComModel.map_index,
+    )
+    returned = (
+        select(TaskInstance.task_id, TaskInstance.end_date, XComModel.value)
+        .join(TaskInstance, here)
+        .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == XCOM_RETURN_KEY)
+        .order_by(TaskInstance.start_date, TaskInstance.end_date)
+    )
+    with create_session(scoped=False) as session:
+        rows = session.execute(returned).all()
+    signer = Signer(f"{dag_id}/{run_id}")
+    return [
+        Step(row.task_id, row.end_date, record)
+        for row in rows
+        for record in signer.verified(records_in(row.value), "it is not shown")
+        if not record.unverified
+    ]
+
+
+def tasks_of_run(dag_id: str, run_id: str) -> dict[str, str | None]:
+    """Return the state of each task of a run, as ``task`` or ``task[map index]``."""
+    tasks = select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state).where(
+        TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id
+    )
+    with create_session(scoped=False) as session:
+        rows = session.execute(tasks).all()
+    return {
+        row.task_id if row.map_index < 0 else f"{row.task_id}[{row.map_index}]": (
+            str(row.state) if row.state else None
+        )
+        for row in rows
+    }

@@ -1,0 +1,84 @@
+// After the answer: each dispute's way to its end.
+
+import { el, moment, visible } from "./dom.js";
+import { ask } from "./server.js";
+import { airflowPath, openAirflow } from "./theme.js";
+
+const STATES = {
+  staged: ["", "Staged"], approved: ["good", "Approved"], submitted: ["good", "Submitted"], conceded: ["", "Conceded"],
+  held: ["attention", "Held"], rejected: ["attention", "Rejected"], refused: ["bad", "Refused"], unknown: ["bad", "Needs a person"],
+  "already-submitted": ["attention", "Already submitted"], "submitted-differs": ["bad", "Submitted, differs"],
+};
+const OVER = ["success", "failed", "skipped", "upstream_failed", "removed"];
+
+/** The place *Answered*. */
+export class Answered {
+  constructor() {
+    this.cards = new Map();
+    this.list = el("div", { class: "runs" });
+    this.element = el("main", { class: "answered", tabindex: "-1" }, el("h2", { class: "title" }, "Answered in the last three days"), this.list);
+  }
+
+  /** Reads the reviews, and the ways of those whose runs have not ended. */
+  async load() {
+    const { reviews } = await ask("answered");
+    if (!reviews.length) {
+      this.list.replaceChildren(el("p", { class: "message" }, "No reviews were answered in the last three days."));
+      return;
+    }
+    const shown = await Promise.all(reviews.map((review) => this.card(review)));
+    this.list.replaceChildren(...shown);
+  }
+
+  async card(review) {
+    const name = `${review.dag_id}/${review.run_id}/${review.at}`;
+    const known = this.cards.get(name);
+    if (known?.over) return known.element;
+    const [dag, run] = [review.dag_id, review.run_id].map(encodeURIComponent);
+    let element;
+    let over = false;
+    try {
+      const progress = await ask(`dags/${dag}/runs/${run}/progress`);
+      over = Object.values(progress.tasks).every((state) => OVER.includes(state));
+      element = cardOf(review, progress, over);
+    } catch (problem) {
+      element = el("section", { class: "run" }, el("p", { class: "problem" }, visible(problem.message)));
+    }
+    this.cards.set(name, { element, over });
+    return element;
+  }
+}
+
+function cardOf(review, { disputes, tasks }, over) {
+  const path = `dags/${encodeURIComponent(review.dag_id)}/runs/${encodeURIComponent(review.run_id)}`;
+  const counts = new Map();
+  for (const { state } of disputes) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const failed = Object.entries(tasks).filter(([, state]) => state === "failed").map(([task]) => task);
+  return el("section", { class: "run" },
+    el("header", {},
+      el("div", {},
+        el("h3", {}, disputes.length === 1 ? disputes[0].money : `${disputes.length} disputes`),
+        el("p", { class: "quiet" }, "Answered ", moment(review.at), review.by ? ` by ${review.by}` : "")),
+      el("div", { class: "tally" },
+        [...counts].map(([state, count]) => chip(state, count)),
+        over ? null : el("span", { class: "chip live" }, "In progress"),
+        el("a", { href: airflowPath(path), onclick: (event) => openAirflow(event, path) }, "Open run"))),
+    failed.length ? el("p", { class: "problem" }, `Failed: ${failed.join(", ")}. Open the run for its log.`) : null,
+    el("ol", {}, disputes.map(way)));
+}
+
+function chip(state, count) {
+  const [tone, text] = STATES[state] ?? ["", state];
+  return el("span", { class: `chip ${tone}` }, count > 1 ? `${text} ${count}` : text);
+}
+
+function way(dispute) {
+  const receipt = ["submitted", "submitted-differs", "conceded", "unknown"].includes(dispute.state);
+  return el("li", {},
+    el("div", { class: "who" }, el("strong", {}, dispute.money), el("code", {}, visible(dispute.dispute))),
+    el("ol", { class: "way", "aria-label": "States" }, dispute.steps.map((step) =>
+      el("li", { title: step.reason }, chip(step.state, 1), step.at ? el("span", { class: "quiet" }, moment(step.at)) : null))),
+    el("p", { class: "why" }, visible(dispute.reason)),
+    receipt && dispute.request_id ? el("p", { class: "receipt" }, "Receipt ", el("code", {}, visible(dispute.request_id)),
+      " · evidence ", el("code", { title: dispute.digest ?? "" }, (dispute.digest ?? "none").slice(0, 12))) : null);
+}

@@ -1,0 +1,153 @@
+// The summary before the answers are sent, and the sending: one answer for each review.
+
+import { ACTIONS, answerOf, reservations, totals } from "./choices.js";
+import { el, moment, visible } from "./dom.js";
+import { addressOf, ask, respond } from "./server.js";
+
+const WAITING = "awaiting_input";
+// States in which Airflow has accepted the answer and the task has not moved on yet.
+const MOVING = [WAITING, "scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule"];
+const ASK_AGAIN = 1500;
+const PATIENCE = 180_000;
+
+const pause = (milliseconds) => new Promise((resume) => setTimeout(resume, milliseconds));
+const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+/** Shows the summary; resolves once it is closed. `answered` is called with each review that moved on. */
+export function openSummary(desk, answered) {
+  const reviews = desk.reviews.filter((review) => review.may_answer && review.disputes.some((dispute) => review.choices.of(dispute)));
+  const cards = reviews.map((review) => card(desk, review));
+  const send = el("button", { type: "button", class: "primary" });
+  const cancel = el("button", { type: "button", onclick: () => dialog.close() }, "Back to review");
+  const dialog = el("dialog", { class: "summary", "aria-labelledby": "summary-title" },
+    el("h2", { id: "summary-title" }, "Respond"),
+    el("p", { class: "quiet" }, "Your answers are sent to Airflow one review at a time. Submissions and concessions cannot be undone."),
+    cards.length ? cards.map(({ element }) => element) : el("p", {}, "Nothing is decided yet."),
+    el("div", { class: "buttons" }, cancel, send));
+  const label = () => {
+    const chosen = cards.filter(({ box }) => box.checked).length;
+    send.textContent = `Respond to ${plural(chosen, "review")}`;
+    send.disabled = !chosen;
+  };
+  for (const { box } of cards) box.addEventListener("change", label);
+  label();
+  send.addEventListener("click", async () => {
+    send.disabled = true;
+    cancel.disabled = true;
+    for (const each of cards) each.box.disabled = true;
+    const chosen = cards.filter(({ box }) => box.checked);
+    let failed = 0;
+    for (const each of chosen) {
+      const done = await answer(desk, each.review, (tone, text) => tell(each.result, tone, text));
+      if (done) answered(each.review);
+      else failed += 1;
+    }
+    cancel.disabled = false;
+    cancel.textContent = failed ? "Back to review" : "Close";
+    send.hidden = true;
+    if (!failed) dialog.close("answered");
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resume) => dialog.addEventListener("close", () => { dialog.remove(); resume(dialog.returnValue); }));
+}
+
+function tell(result, tone, text) {
+  result.className = `result ${tone}`;
+  result.replaceChildren(...visible(text));
+}
+
+function card(desk, review) {
+  const { choices } = review;
+  const by = Object.fromEntries(Object.keys(ACTIONS).map((action) => [action,
+    review.disputes.filter((dispute) => choices.isDecided(dispute) && choices.of(dispute).action === action)]));
+  const undecided = review.disputes.filter((dispute) => !choices.isDecided(dispute));
+  const box = el("input", { type: "checkbox", checked: undecided.length === 0 });
+  const result = el("p", { class: "result", role: "status" });
+  const first = review.disputes.map((dispute) => dispute.due).filter(Boolean).sort()[0];
+  const note = el("textarea", { rows: 2, maxlength: 2000, placeholder: "Optional. Stored with your answer.", oninput: ({ target }) => { choices.note = target.value; choices.save(); } });
+  note.value = choices.note;
+  const names = (disputes) => disputes.map((dispute) => dispute.dispute).join(", ");
+  const rows = Object.entries(by).filter(([, disputes]) => disputes.length).map(([action, disputes]) =>
+    el("div", {}, el("dt", {}, el("span", { class: `chip ${ACTIONS[action].tone}` }, ACTIONS[action].done)),
+      el("dd", {}, plural(disputes.length, "dispute")), el("dd", { class: "sum" }, totals(disputes))));
+  const unopened = by.submit.filter((dispute) => !choices.opened[dispute.key]);
+  const doubtful = by.submit.filter((dispute) => reservations(dispute).length);
+  const warnings = [
+    by.concede.length ? ["bad", `Conceded permanently: ${names(by.concede)}`] : null,
+    undecided.length ? ["attention", `Not decided, so held: ${names(undecided)}`] : null,
+    unopened.length ? ["attention", `Never opened: ${names(unopened)}`] : null,
+    ...doubtful.map((dispute) => ["", `${dispute.dispute}: ${reservations(dispute).join("; ")}`]),
+  ].filter(Boolean);
+  const element = el("section", { class: "card" },
+    el("label", { class: "pick" }, box, el("strong", {}, first ? ["Due ", moment(first)] : "No due date"),
+      el("span", { class: "quiet" }, `${plural(review.disputes.length, "dispute")} · ${totals(review.disputes)}`)),
+    el("dl", { class: "counts" }, rows),
+    warnings.length ? el("ul", { class: "notes" }, warnings.map(([tone, text]) => el("li", { class: tone }, visible(text)))) : null,
+    el("label", { class: "field" }, "Note", note),
+    result);
+  return { review, box, result, element };
+}
+
+/** Sends the answer to a review; returns whether its task moved on with it. */
+async function answer(desk, review, report) {
+  const { choices } = review;
+  try {
+    report("", "Checking that the review is unchanged…");
+    let form = await formOf(review);
+    for (; !changed(review, form) && form.ready_in > 0; form = await formOf(review)) {
+      report("", "The review has just opened. Waiting a few seconds…");
+      await pause(form.ready_in * 1000 + 200);
+    }
+    const why = changed(review, form);
+    if (why) return report("bad", `Not sent: ${why} Your choices are kept.`);
+    report("", "Sending…");
+    const sent = await respond(review, answerOf(review, choices, desk.none));
+    if (sent.status === 401) return report("bad", "Not sent: your session has expired. Log in to Airflow in another tab and try again. Your choices are kept.");
+    if (sent.status !== 200) return report("bad", `Airflow refused the answer: ${sent.reason} Your choices are kept.`);
+  } catch (problem) {
+    return report("bad", `It is not known whether the answer arrived: ${problem.message} Your choices are kept. Refresh to see the review's state.`);
+  }
+  return followUp(review, report);
+}
+
+async function followUp(review, report) {
+  report("", "Airflow has the answer. Waiting for the task to move on…");
+  for (const until = Date.now() + PATIENCE; Date.now() < until; await pause(ASK_AGAIN)) {
+    const form = await formOf(review).catch(() => null);
+    if (!form) continue;
+    if (form.id !== review.id) return report("bad", "The review was cleared at the same moment, so the answer is lost. Nothing was sent to the bank. Your choices are kept.");
+    if (MOVING.includes(form.state)) continue;
+    if (form.state !== "success") return report("bad", `The review's task ended as ${form.state ?? "cleared"}. Your choices are kept.`);
+    const problem = await differences(review);
+    if (problem) return report("bad", problem);
+    report("good", "Answered.");
+    return true;
+  }
+  return report("attention", "Airflow has the answer, but the task has not moved on yet. Look under Answered.");
+}
+
+/** Returns how the review's decisions differ from the choices; null if they are the same. */
+async function differences(review) {
+  const { choices } = review;
+  const { disputes } = await ask(`${addressOf(review)}`);
+  const found = new Map(disputes.map((dispute) => [dispute.dispute, dispute]));
+  const others = review.disputes.filter((dispute) => {
+    const action = choices.isDecided(dispute) ? choices.of(dispute).action : "hold";
+    const expected = { submit: "approved", concede: "approved", hold: "held", edit: "held", reject: "rejected" }[action];
+    return found.get(dispute.dispute)?.state !== expected;
+  });
+  if (!others.length) return null;
+  const { dispute, reason } = found.get(others[0].dispute) ?? { dispute: others[0].dispute, reason: "it is missing" };
+  return `The review decided differently about ${plural(others.length, "dispute")}. ${dispute}: ${reason}`;
+}
+
+const formOf = (review) => ask(`${addressOf(review)}/form`);
+
+/** Returns why a review no longer takes the answer; null if it does. */
+export function changed(review, form) {
+  if (form.id !== review.id || form.try_number !== review.try_number) return "the review was opened again, and its evidence may have changed.";
+  if (form.answered) return "someone else answered this review.";
+  if (form.state !== WAITING) return `the review is over (${form.state ?? "cleared"}).`;
+  return null;
+}

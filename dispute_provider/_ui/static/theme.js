@@ -1,0 +1,26 @@
+// Airflow's theme; the frame around this page has the same origin.
+
+export function followTheme() {
+  if (parent === window) return;
+  const outside = parent.document.documentElement;
+  const follow = () => {
+    const scheme = getComputedStyle(outside).colorScheme;
+    for (const theme of ["light", "dark"]) document.documentElement.classList.toggle(theme, scheme === theme);
+  };
+  new MutationObserver(follow).observe(outside, { attributes: true, attributeFilter: ["class", "style"] });
+  follow();
+}
+
+/** Returns a link to a page of Airflow: a plain one would open Airflow inside this frame. */
+export function airflowPath(path) {
+  const base = parent.document.querySelector("base")?.href ?? new URL("..", location.href).href;
+  return new URL(path, base).href;
+}
+
+/** Opens a page of Airflow in the window around this frame, or in a new one if a key asks for it. */
+export function openAirflow(event, path) {
+  event.preventDefault();
+  const address = airflowPath(path);
+  if (event.ctrlKey || event.metaKey || event.shiftKey || parent === window) parent.open(address, "_blank", "noopener");
+  else parent.location.assign(address);
+}
