@@ -41,6 +41,5 @@ def show_progress(
     run_id: Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")],
 ) -> Response:
     """Return how the disputes of a run went on."""
-    return AsciiJsonResponse(
-        describe_reviews.progress(steps_of_run(dag_id, run_id), tasks_of_run(dag_id, run_id))
-    )
+    tasks = tasks_of_run(dag_id, run_id)
+    return AsciiJsonResponse(describe_reviews.progress(steps_of_run(dag_id, run_id), tasks))

@@ -233,12 +233,17 @@ def steps_of_run(dag_id: str, run_id: str) -> list[Step]:
 
 
 def tasks_of_run(dag_id: str, run_id: str) -> dict[str, str | None]:
-    """Return the state of each task of a run, as ``task`` or ``task[map index]``."""
+    """Return the state of each task of a run, as ``task`` or ``task[map index]``.
+
+    :raises HTTPException: 404, if there is no such run.
+    """
     tasks = select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state).where(
         TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id
     )
     with create_session(scoped=False) as session:
         rows = session.execute(tasks).all()
+    if not rows:
+        raise HTTPException(404, "Run not found.")
     return {
         row.task_id if row.map_index < 0 else f"{row.task_id}[{row.map_index}]": (
             str(row.state) if row.state else None

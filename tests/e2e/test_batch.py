@@ -31,7 +31,7 @@ _SALES = (
 
 
 def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -> None:
-    disputes = [_dispute(lab, number) for number in range(_COUNT)]
+    disputes = [make_dispute(lab, number, timedelta(days=3)) for number in range(_COUNT)]
     sweep = trigger(trigger_form(ana.page, _SWEEP))
     assert Run(lab, "stripe", "", _SWEEP, sweep).wait_for_end() == "success"
     (run_id,) = lab.ana.runs(_REVIEW)
@@ -77,10 +77,13 @@ def test_a_batch_of_twenty_five_is_reviewed_in_one_form(lab: Lab, ana: Person) -
     ana.shoot("d-batch-5-answered")
 
 
-def _dispute(lab: Lab, number: int) -> str:
-    """A dispute of the connected account with its case; the later it is made, the sooner it is due."""
+def make_dispute(lab: Lab, number: int, due: timedelta) -> str:
+    """Make a dispute of the connected account with its case.
+
+    :param due: time left for the last one; the later a dispute is made, the sooner it is due.
+    """
     currency, amount, reason, code, what = _SALES[number % len(_SALES)]
-    due = timedelta(days=3, hours=_COUNT - number)
+    due += timedelta(hours=_COUNT - number)
     made = lab.sandbox.create_dispute(
         api="stripe", account=SHOP, amount=amount + 10 * number, currency=currency, reason=reason,
         network_reason_code=code, due_in=due.total_seconds(),

@@ -10,13 +10,28 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from parking import park
 from viewing import DAG, ELSEWHERE, PREFIX, RECEIPT, Site, Staged
 
+from dispute_provider import _ui
 from dispute_provider._state import evidence_store
 from dispute_provider._ui.access import HEADERS
 from dispute_provider._ui.app import create
 
-STATIC = ("view", "view.js", "pieces.js", "dom.js", "view.css")
+_MEDIA_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+STATIC = {
+    file.name.removesuffix(".html"): _MEDIA_TYPES[file.suffix[1:]]
+    for file in (Path(_ui.__file__).parent / "static").iterdir()
+}
+_RUN = "/dags/{dag_id}/runs/{run_id}"
+_TASK = f"{_RUN}/tasks/{{task_id}}/{{map_index}}"
+# The desk's lists: they show each user the reviews that they may answer.
+LISTS = ("reviews", "answered")
 # A file next to the store, which no request may reach.
 SECRET = "a secret"
 
@@ -26,20 +41,23 @@ def staged(site: Site, stage_one: Callable[..., Staged], store: Path) -> Staged:
     (store.parent / "secret").write_text(SECRET)
     staged = stage_one()
     site.returns("stage", staged.shown)
+    park(site, staged)
     return staged
 
 
 def addresses(site: Site, staged: Staged) -> dict[str, str]:
-    """Return an address for each route that shows data of a task."""
+    """Return an address for each route that shows data of a task or a run, by the route's path."""
     from dispute_provider._ui.records import key_of
 
     task, sha256 = site.address("stage"), staged.sha256
     return {
-        "": task,
-        "/disputes/{key}": f"{task}/disputes/{key_of(staged.record)}",
-        "/documents/{sha256}": f"{task}/documents/{sha256}",
-        "/documents/{sha256}/pages/{page}": f"{task}/documents/{sha256}/pages/1",
-        "/documents/{sha256}/original": f"{task}/documents/{sha256}/original",
+        _TASK: task,
+        f"{_TASK}/disputes/{{key}}": f"{task}/disputes/{key_of(staged.record)}",
+        f"{_TASK}/documents/{{sha256}}": f"{task}/documents/{sha256}",
+        f"{_TASK}/documents/{{sha256}}/pages/{{page}}": f"{task}/documents/{sha256}/pages/1",
+        f"{_TASK}/documents/{{sha256}}/original": f"{task}/documents/{sha256}/original",
+        f"{_TASK}/form": f"{site.address('review')}/form",
+        f"{_RUN}/progress": f"{PREFIX}/dags/{DAG}/runs/{quote(site.run_id, safe='')}/progress",
     }
 
 
@@ -49,10 +67,9 @@ def routes(app: Any) -> Iterator[Any]:
 
 
 def test_the_routes_looked_at_here_are_all_that_there_are(site: Site, staged: Staged) -> None:
-    prefix = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}/{map_index}"
     paths = {(route.path, *route.methods) for route in routes(create()._app)}
-    expected = {(f"{prefix}{end}".replace("//", "/"), "GET") for end in addresses(site, staged)}
-    assert paths == expected | {("/{name}", "GET")}
+    expected = {(path, "GET") for path in addresses(site, staged)}
+    assert paths == expected | {(f"/{name}", "GET") for name in ("{name}", *LISTS)}
 
 
 def test_those_who_may_answer_a_review_see_its_evidence(site: Site, staged: Staged) -> None:
@@ -60,8 +77,9 @@ def test_those_who_may_answer_a_review_see_its_evidence(site: Site, staged: Stag
         client = site.client(user)
         answers = {end: client.get(address) for end, address in addresses(site, staged).items()}
         assert {end: answer.status_code for end, answer in answers.items()} == dict.fromkeys(answers, 200)
-        assert answers["/documents/{sha256}/original"].content == RECEIPT
-        assert "Robin Larsen" in answers["/disputes/{key}"].text
+        assert answers[f"{_TASK}/documents/{{sha256}}/original"].content == RECEIPT
+        assert "Robin Larsen" in answers[f"{_TASK}/disputes/{{key}}"].text
+        assert staged.record.dispute in client.get(f"{PREFIX}/reviews").text
 
 
 @pytest.mark.parametrize(
@@ -76,6 +94,17 @@ def test_others_see_nothing(site: Site, staged: Staged, user: str | None, status
         assert answer.status_code == status, address
         assert staged.record.dispute not in answer.text
         assert answer.json().keys() == {"detail"}
+
+
+@pytest.mark.parametrize(("user", "status"), [(None, 401), ("vic", 200), ("bob", 200)])
+def test_the_lists_leave_out_what_a_user_may_not_answer(
+    site: Site, staged: Staged, user: str | None, status: int
+) -> None:
+    for name in LISTS:
+        answer = site.client(user).get(f"{PREFIX}/{name}")
+        assert answer.status_code == status
+        assert staged.record.dispute not in answer.text
+        assert site.run_id not in answer.text
 
 
 def test_a_user_of_another_dag_may_use_the_viewer_there(site: Site, staged: Staged) -> None:
@@ -108,7 +137,7 @@ def test_only_documents_of_the_task_that_is_looked_at(
     site: Site, staged: Staged, stage_one: Callable[..., Staged]
 ) -> None:
     other = stage_one(document=RECEIPT + b"\n")
-    site.returns("review", other.shown)
+    site.returns("nothing", other.shown)
     assert evidence_store.put(b"of no task") == hashlib.sha256(b"of no task").hexdigest()
     client = site.client("ada")
     here = site.address("stage")
@@ -117,7 +146,7 @@ def test_only_documents_of_the_task_that_is_looked_at(
             answer = client.get(f"{here}/documents/{sha256}{end}")
             assert answer.status_code == 404
             assert answer.json() == {"detail": "Document not found in this task."}
-    assert client.get(f"{site.address('review')}/documents/{other.sha256}").status_code == 200
+    assert client.get(f"{site.address('nothing')}/documents/{other.sha256}").status_code == 200
 
 
 def test_only_documents_of_the_run_the_dag_and_the_map_index(site: Site, staged: Staged) -> None:
@@ -172,6 +201,8 @@ def test_no_path_leads_anywhere_else(site: Site, staged: Staged) -> None:
             site.address("stage", dag="<>"),
             site.address("stage", map_index="<>"),
             f"{PREFIX}/dags/{DAG}/runs/<>/tasks/stage/-1",
+            f"{site.address('<>')}/form",
+            f"{PREFIX}/dags/<>/runs/{site.run_id}/progress",
             f"{PREFIX}/<>",
         ),
     ):
@@ -242,18 +273,14 @@ def test_content_types_are_ours_and_no_document_s(site: Site, staged: Staged) ->
     client = site.client("ada")
     types = {end: client.get(a).headers["content-type"] for end, a in addresses(site, staged).items()}
     assert types == {
-        "": "application/json",
-        "/disputes/{key}": "application/json",
-        "/documents/{sha256}": "application/json",
-        "/documents/{sha256}/pages/{page}": "image/png",
-        "/documents/{sha256}/original": "application/octet-stream",
+        _TASK: "application/json",
+        f"{_TASK}/disputes/{{key}}": "application/json",
+        f"{_TASK}/documents/{{sha256}}": "application/json",
+        f"{_TASK}/documents/{{sha256}}/pages/{{page}}": "image/png",
+        f"{_TASK}/documents/{{sha256}}/original": "application/octet-stream",
+        f"{_TASK}/form": "application/json",
+        f"{_RUN}/progress": "application/json",
     }
     static = {name: client.get(f"{PREFIX}/{name}").headers["content-type"] for name in STATIC}
-    script = "text/javascript; charset=utf-8"
-    assert static == {
-        "view": "text/html; charset=utf-8",
-        "view.js": script,
-        "pieces.js": script,
-        "dom.js": script,
-        "view.css": "text/css; charset=utf-8",
-    }
+    assert static == STATIC
+    assert {"view", "desk", "view.js", "desk.js", "desk.css"} <= STATIC.keys()

@@ -24,7 +24,7 @@ def reviews(site: Site, user: str = "ana") -> list[dict[str, Any]]:
 
 
 def test_a_review_is_listed_with_the_entries_of_an_answer(site: Site, stage_one: Stage) -> None:
-    one, other = stage_one(), stage_one(stage="inquiry")
+    one, other = stage_one(), stage_one(status="warning_needs_response")
     park(site, one, other)
     [listed] = reviews(site)
     assert (listed["state"], listed["answered"], listed["ready_in"]) == ("awaiting_input", False, 0)
@@ -61,7 +61,13 @@ def test_the_entries_are_understood_by_the_review(site: Site, stage_one: Stage) 
     }
     decided = review.decide([each.record for each in staged], [entries[0]["submit"]], params)
     assert not isinstance(decided, str), decided
-    assert [decided[dispute].action for dispute in disputes] == ["submit", "hold", "edit", "reject", "concede"]
+    assert [decided[dispute].action for dispute in disputes] == [
+        "submit",
+        "hold",
+        "edit",
+        "reject",
+        "concede",
+    ]
     assert decided[disputes[1]].reason == "held by the reviewer (needs documents, assigned to Ben)"
 
 

@@ -42,11 +42,20 @@ def plugin(site: Site) -> Any:
 
 
 def test_airflow_shows_a_tab_at_every_task(site: Site) -> None:
-    [view] = plugin(site)["external_views"]
+    view, _ = plugin(site)["external_views"]
     assert (view["name"], view["destination"], view["url_route"]) == ("Evidence", "task_instance", "evidence")
     assert re.findall(r"\{(\w+)\}", view["href"]) == ["DAG_ID", "RUN_ID", "TASK_ID", "MAP_INDEX"]
     # Relative to Airflow's own address, which may have a path.
     assert f"/{view['href']}".startswith(f"{PREFIX}/view?")
+
+
+def test_airflow_has_the_desk_in_its_navigation(site: Site) -> None:
+    _, desk = plugin(site)["external_views"]
+    assert (desk["name"], desk["destination"], desk["nav_top_level"]) == ("Disputes", "nav", True)
+    client = site.client("ana")
+    assert '<script type="module" src="desk.js">' in client.get(f"/{desk['href']}").text
+    for icon in (desk["icon"], desk["icon_dark_mode"]):
+        assert client.get(f"/{icon}").headers["content-type"] == "image/svg+xml"
 
 
 def test_the_tab_leads_to_the_page(site: Site) -> None:

@@ -1,6 +1,6 @@
 // After the answer: each dispute's way to its end.
 
-import { el, moment, visible } from "./dom.js";
+import { clock, el, moment, visible } from "./dom.js";
 import { ask } from "./server.js";
 import { airflowPath, openAirflow } from "./theme.js";
 
@@ -77,7 +77,7 @@ function way(dispute) {
   return el("li", {},
     el("div", { class: "who" }, el("strong", {}, dispute.money), el("code", {}, visible(dispute.dispute))),
     el("ol", { class: "way", "aria-label": "States" }, dispute.steps.map((step) =>
-      el("li", { title: step.reason }, chip(step.state, 1), step.at ? el("span", { class: "quiet" }, moment(step.at)) : null))),
+      el("li", { title: step.reason }, chip(step.state, 1), step.at ? el("span", { class: "quiet" }, clock(step.at)) : null))),
     el("p", { class: "why" }, visible(dispute.reason)),
     receipt && dispute.request_id ? el("p", { class: "receipt" }, "Receipt ", el("code", {}, visible(dispute.request_id)),
       " · evidence ", el("code", { title: dispute.digest ?? "" }, (dispute.digest ?? "none").slice(0, 12))) : null);

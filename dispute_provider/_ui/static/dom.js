@@ -73,6 +73,13 @@ export function moment(iso) {
   return el("time", { datetime: iso, title: `${UTC.format(date)} UTC` }, local(date));
 }
 
+/** Returns a time without its date, in the user's time zone; both are its tooltip. */
+export function clock(iso) {
+  const date = new Date(iso);
+  const text = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone() }).format(date);
+  return el("time", { title: `${local(date)}; ${UTC.format(date)} UTC` }, text);
+}
+
 /** Returns a countdown in two units; its color changes two days and six hours before the end. */
 export function timeLeft(iso) {
   const shown = el("span", { class: "left" });

@@ -47,6 +47,8 @@ export function openSummary(desk, answered) {
     send.hidden = true;
     if (!failed) dialog.close("answered");
   });
+  // While an answer is being sent, its result must not be closed.
+  dialog.addEventListener("cancel", (event) => cancel.disabled && event.preventDefault());
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resume) => dialog.addEventListener("close", () => { dialog.remove(); resume(dialog.returnValue); }));

@@ -1,0 +1,76 @@
+"""The page *Disputes*, as a person uses it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import FrameLocator, Locator, expect
+
+from tests.e2e.person import Person
+
+WIDTHS = {1440: 1000, 768: 1000, 390: 844}
+_THEME = """theme => {
+  document.documentElement.classList.remove("light", "dark");
+  document.documentElement.classList.add(theme);
+  document.documentElement.style.colorScheme = theme;
+}"""
+
+
+class Desk:
+    """Opened from Airflow's navigation.
+
+    :ivar used: how many clicks and keys the person has needed.
+    """
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.used = 0
+        person.page.goto("/")
+        person.page.get_by_role("link", name="Disputes").click()
+
+    @property
+    def frame(self) -> FrameLocator:
+        return self.person.page.frame_locator("iframe")
+
+    def row(self, dispute: str) -> Locator:
+        return self.frame.get_by_label("Disputes to decide").get_by_role("link").filter(has_text=dispute)
+
+    def open(self, dispute: str) -> None:
+        """Select a dispute, and wait for its evidence."""
+        self.click(self.row(dispute))
+        self.shows(dispute)
+
+    def shows(self, dispute: str) -> None:
+        evidence = self.frame.get_by_role("main", name="Evidence")
+        expect(evidence.get_by_text(dispute).first).to_be_visible()
+        expect(evidence.get_by_text("exactly the evidence that will be submitted")).to_be_visible()
+
+    def click(self, what: Locator) -> None:
+        self.used += 1
+        what.click()
+
+    def press(self, key: str) -> None:
+        self.used += 1
+        self.person.page.keyboard.press(key)
+
+    def is_decided(self, dispute: str, choice: str) -> None:
+        expect(self.row(dispute).get_by_text(f"{choice} ✓")).to_be_visible()
+
+    def summary(self) -> Locator:
+        """Open the summary."""
+        self.click(self.frame.get_by_role("button", name="Respond…"))
+        dialog = self.frame.get_by_role("dialog", name="Respond")
+        expect(dialog).to_be_visible()
+        return dialog
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture at each width, light and dark."""
+        page = self.person.page
+        for theme in ("light", "dark"):
+            page.evaluate(_THEME, theme)
+            for width, height in WIDTHS.items():
+                page.set_viewport_size({"width": width, "height": height})
+                # Nothing is cut off at the right.
+                overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert self.frame.locator("html").evaluate(overflow) == 0
+                self.person.shoot(f"{name}-{width}-{theme}")
+        page.evaluate(_THEME, "light")
+        page.set_viewport_size({"width": 1440, "height": 1000})

@@ -1,0 +1,137 @@
+"""The desk: disputes of several reviews and both APIs are decided, answered and submitted on one page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from dispute_provider._evidence.record import Record, State
+from tests.e2e.desk import Desk
+from tests.e2e.person import Person
+from tests.e2e.test_batch import make_dispute
+from tests.harness.lab import Lab, Run
+
+_BATCH = 6
+_REVIEW, _SWEEP = "dispute_review", "dispute_sweep"
+# Clicks and keys in addition to one for each dispute.
+_BESIDES = 8
+
+
+@pytest.fixture(scope="module")
+def batch(lab: Lab) -> tuple[list[str], Run]:
+    """Disputes that a sweep put to one review, soonest due first."""
+    before = set(lab.ana.runs(_REVIEW))
+    disputes = [make_dispute(lab, number, timedelta(days=9)) for number in range(_BATCH)]
+    sweep = Run(lab, "stripe", "", _SWEEP, lab.ana.start(_SWEEP, {}))
+    assert sweep.wait_for_end() == "success"
+    (run_id,) = set(lab.ana.runs(_REVIEW)) - before
+    run = Run(lab, "stripe", "", _REVIEW, run_id)
+    lab.wait_for_reviews(run)
+    return disputes[::-1], run
+
+
+def test_disputes_of_several_reviews_are_submitted_from_one_page(
+    lab: Lab, ana: Person, batch: tuple[list[str], Run]
+) -> None:
+    disputes, run = batch
+    moov = lab.contest("moov", lab.dispute("moov", due_in=20 * 86400), "moov_dispute_evidence")
+    stripe = lab.contest("stripe", lab.dispute("stripe", due_in=21 * 86400), "stripe_dispute_evidence")
+    lab.wait_for_reviews(moov, stripe)
+    desk = Desk(ana)
+    desk.open(disputes[0])
+    desk.shoot("i-desk-1-review")
+
+    held, rejected, *submitted = disputes
+    desk.press("h")
+    desk.click(desk.frame.get_by_label("Needs documents"))
+    desk.frame.get_by_label("Assignee").fill("Ben")
+    desk.is_decided(held, "Hold")
+    desk.frame.get_by_label("Assignee").press("Enter")
+    desk.shows(rejected)
+    desk.press("r")
+    for dispute in submitted:
+        desk.shows(dispute)
+        desk.press("s")
+    desk.shows(moov.dispute)
+    desk.press("s")
+    desk.shows(stripe.dispute)
+    desk.press("c")
+    desk.frame.get_by_label("to confirm").fill(stripe.dispute)
+    desk.is_decided(stripe.dispute, "Concede")
+
+    # Choices outlast a reload, and another page in between.
+    ana.page.goto("/dags")
+    desk = _again(desk)
+    desk.is_decided(held, "Hold")
+    desk.is_decided(rejected, "Reject")
+    for dispute in (*submitted, moov.dispute):
+        desk.is_decided(dispute, "Submit")
+    desk.is_decided(stripe.dispute, "Concede")
+
+    summary = desk.summary()
+    expect(summary.get_by_text(f"Conceded permanently: {stripe.dispute}")).to_be_visible()
+    desk.shoot("i-desk-2-summary")
+    desk.click(summary.get_by_role("button", name="Respond to 3 reviews"))
+    expect(desk.frame.get_by_role("heading", name="Answered in the last three days")).to_be_visible()
+    assert desk.used <= len(disputes) + 2 + _BESIDES
+
+    for each in (run, moov, stripe):
+        each.wait_for_end()
+    cards = desk.frame.get_by_role("main").locator("section")
+    card = cards.filter(has_text=submitted[0])
+    expect(card.get_by_text("In progress")).to_have_count(0)
+    for dispute in submitted:
+        way = card.get_by_role("listitem").filter(has_text=dispute)
+        expect(way.get_by_label("States")).to_contain_text("Submitted")
+        expect(way.get_by_text("Receipt req_")).to_be_visible()
+    expect(card.get_by_text("held by the reviewer (needs documents, assigned to Ben)")).to_be_visible()
+    desk.shoot("i-desk-3-answered")
+
+    records = {record.dispute: record for record in map(Record.from_dict, _submitted(lab, run))}
+    assert {dispute: records[dispute].state for dispute in disputes} == {
+        held: State.HELD,
+        rejected: State.REJECTED,
+        **dict.fromkeys(submitted, State.SUBMITTED),
+    }
+    assert moov.record.state == State.SUBMITTED
+    assert stripe.record.state == State.CONCEDED
+    sent = {dispute: len(lab.submissions(dispute)) for dispute in (*disputes, moov.dispute, stripe.dispute)}
+    assert sent == {held: 0, rejected: 0, **dict.fromkeys(submitted, 1), moov.dispute: 1, stripe.dispute: 0}
+
+
+def test_a_review_that_is_opened_again_takes_no_old_answer(lab: Lab, ana: Person) -> None:
+    run = lab.contest("stripe", lab.dispute("stripe", due_in=30 * 86400), "stripe_dispute_evidence")
+    lab.wait_for_reviews(run)
+    desk = Desk(ana)
+    desk.open(run.dispute)
+    desk.press("s")
+    summary = desk.summary()
+    run.clear("review")
+    lab.until("the review opens again", run.is_parked)
+    summary.get_by_role("button", name="Respond to 1 review").click()
+    expect(summary.get_by_text("Not sent: the review was opened again")).to_be_visible()
+    ana.shoot("i-desk-4-stale")
+    assert run.is_parked()
+    assert not lab.submissions(run.dispute)
+
+    summary.get_by_role("button", name="Back to review").click()
+    desk.frame.get_by_role("button", name="Restore choices").click()
+    desk.is_decided(run.dispute, "Submit")
+    desk.summary().get_by_role("button", name="Respond to 1 review").click()
+    expect(desk.frame.get_by_role("heading", name="Answered in the last three days")).to_be_visible()
+    run.wait_for_end()
+    assert run.record.state == State.SUBMITTED
+    assert len(lab.submissions(run.dispute)) == 1
+
+
+def _again(desk: Desk) -> Desk:
+    used = desk.used
+    desk = Desk(desk.person)
+    desk.used = used
+    return desk
+
+
+def _submitted(lab: Lab, run: Run) -> list[dict[str, object]]:
+    return list(lab.ana.xcom(run.dag_id, run.run_id, "submit"))
