@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from dispute_provider import _config as config
+from dispute_provider._cases import case_folders
 from dispute_provider._cases.storage import ANYWHERE, PathRefusedError, find_root, open_file, storage_path
 from dispute_provider._evidence.case_size import LARGEST_CASE
 from dispute_provider.exceptions import InvalidCaseError
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
-
     from dispute_provider._evidence.case import Case
 
-_SUFFIXES = (".json", ".yaml", ".yml")
+# Folders listed at the same time.
+_LISTERS = 16
 _OUTSIDE = PathRefusedError(
     "it is outside the case roots",
     "move the case to a folder under [dispute] case_roots, or add its folder to them",
@@ -52,39 +53,8 @@ def find_cases(folder: str) -> Iterator[str]:
 
     A folder that cannot be listed is yielded itself, so that reading it as a case reports the error.
     """
-    entries = _listed(folder)
-    if entries is None:
-        yield _encodable(folder)
-    for entry in entries or ():
-        if not _is_folder(entry):
-            if entry.suffix.lower() in _SUFFIXES:
-                yield _encodable(str(entry))
-        elif (files := _listed(str(entry))) is None:
-            yield _encodable(str(entry))
-        else:
-            for file in files:
-                if file.stem == "case" and file.suffix in _SUFFIXES:
-                    yield _encodable(str(file))
-
-
-def _listed(folder: str) -> list[ObjectStoragePath] | None:
-    """Return the sorted entries of a folder; None if it cannot be listed."""
-    try:
-        return sorted(storage_path(folder).iterdir(), key=str)
-    except Exception:  # file systems raise many types
-        return None
-
-
-def _is_folder(entry: ObjectStoragePath) -> bool:
-    try:
-        return entry.is_dir()
-    except Exception:  # as above
-        return False
-
-
-def _encodable(path: str) -> str:
-    """Return a path that XCom can hold; a name that is not UTF-8 is escaped, and reading it is refused."""
-    return path.encode("utf-8", "backslashreplace").decode()
+    with ThreadPoolExecutor(_LISTERS) as threads:
+        yield from [found.path for found in case_folders.find(folder, threads)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 
 from dispute_provider import _config as config
+from dispute_provider._cases import case_folders
 from dispute_provider._cases import documents as case_documents
 from dispute_provider._cases import files as case_files
+from dispute_provider._cases.case_folders import FoundCase
+from dispute_provider._cases.known_cases import KnownCases, key_of
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.snapshot import Dispute
+
+# Folders and files read at the same time. Documents of as many cases are in memory.
+_READERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,25 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class _Unsuited:
+    """A case that cannot answer an open dispute.
+
+    :param misplaced: whether it is at the dispute's address but for another dispute.
+    """
+
+    dispute: str
+    reason: str
+    misplaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A case that cannot be read."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCases:
     """The cases of open disputes.
 
@@ -33,8 +58,8 @@ class OpenCases:
     :param refused: paths of unreadable cases, and of the cases of a dispute that has several. Staging reports
         what is wrong with them in their records.
     :param disputes: ids of the open disputes with at least one case for their stage.
-    :param unsuited: for each other open dispute that has a case, why the case has no evidence for its stage,
-        by dispute id.
+    :param unsuited: for each other open dispute that has a case, why the case cannot answer it, by dispute
+        id.
     """
 
     found: list[Candidate]
@@ -43,52 +68,119 @@ class OpenCases:
     unsuited: dict[str, str]
 
 
-def read_cases(provider: str, open_disputes: Mapping[str, Dispute], folder: str | None) -> OpenCases:
+def read_cases(
+    provider: str, open_disputes: Mapping[str, Dispute], folder: str | None, known: KnownCases
+) -> OpenCases:
     """Read the cases of open disputes that can be answered; an unreadable case does not stop the others.
 
     :param provider: the name of the API, such as ``stripe``.
     :param open_disputes: the open disputes by id.
     :param folder: the folder of the cases; None for all of ``[dispute] case_roots``.
+    :param known: what earlier sweeps read; what this one reads is added to it.
     """
-    by_dispute: dict[str, list[Candidate]] = {}
-    refused: list[str] = []
-    unsuited: dict[str, str] = {}
-    api = contract.load(provider)
     folders = [folder] if folder else config.case_roots()
-    with Renderer() as renderer:
-        for path in dict.fromkeys(chain.from_iterable(map(_paths, folders))):
-            try:
-                case = case_files.read_case(path, folders)
-                dispute = open_disputes.get(case.dispute)
-                if case.provider != provider or dispute is None:
-                    continue
-                if dispute.closed or dispute.unsupported:
-                    continue
-                if reason := stages.refusal(api, case, dispute.stage):
-                    unsuited[dispute.id] = reason
-                    continue
-                documents = case_documents.read_documents(case, renderer, folders).found
-                part, _ = stages.part_for(api, case, dispute.stage)
-                candidate = Candidate(dispute, case, part.digest(documents))
-            except Exception:  # staging reads it again and reports the error in its record
-                refused.append(path)
-            else:
-                by_dispute.setdefault(dispute.id, []).append(candidate)
+    answerable = {
+        dispute.id: dispute
+        for dispute in open_disputes.values()
+        if not dispute.closed and not dispute.unsupported
+    }
+    with Renderer() as renderer, ThreadPoolExecutor(_READERS) as threads:
+        found = [each for root in folders for each in case_folders.find(root, threads, provider, answerable)]
+        reader = _Reader(provider, answerable, folders, known, renderer)
+        # Two roots may contain one folder.
+        results = list(threads.map(reader.read, {each.path: each for each in found}.values()))
+    return _sorted(results)
+
+
+def _sorted(results: list[Candidate | _Unsuited | _Refused | None]) -> OpenCases:
+    by_dispute: dict[str, list[Candidate]] = {}
+    refused = [each.path for each in results if isinstance(each, _Refused)]
+    unsuited = [each for each in results if isinstance(each, _Unsuited)]
+    misplaced = {each.dispute: each.reason for each in unsuited if each.misplaced}
+    for each in results:
+        # It is unclear which of the two cases is meant for the dispute.
+        if isinstance(each, Candidate) and each.dispute.id not in misplaced:
+            by_dispute.setdefault(each.dispute.id, []).append(each)
     for several in by_dispute.values():
         if len(several) > 1:
             refused += [candidate.case.source or "" for candidate in several]
-    found = [several[0] for several in by_dispute.values() if len(several) == 1]
+    reasons = {each.dispute: each.reason for each in unsuited if each.dispute not in by_dispute}
     return OpenCases(
-        found,
+        [several[0] for several in by_dispute.values() if len(several) == 1],
         refused,
         set(by_dispute),
-        {dispute: reason for dispute, reason in unsuited.items() if dispute not in by_dispute},
+        {**reasons, **misplaced},
     )
 
 
-def _paths(folder: str) -> Iterator[str]:
-    """Yield the case files of a folder, or the folder if it cannot be listed, so that staging reports it."""
-    try:
-        yield from case_files.find_cases(folder)
-    except Exception:  # file systems raise many types
-        yield folder
+class _Reader:
+    """Reads the cases of one API's open disputes; threads may share it.
+
+    :param open_disputes: those that can be answered.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        open_disputes: Mapping[str, Dispute],
+        folders: list[str],
+        known: KnownCases,
+        renderer: Renderer,
+    ) -> None:
+        self._provider = provider
+        self._api = contract.load(provider)
+        self._open = open_disputes
+        self._open_keys = {key_of(provider, dispute) for dispute in open_disputes}
+        self._folders = folders
+        self._known = known
+        self._renderer = renderer
+
+    def read(self, found: FoundCase) -> Candidate | _Unsuited | _Refused | None:
+        """Read a case; return None if it is for none of the open disputes."""
+        try:
+            return self._read(found)
+        except Exception:  # staging reads it again and reports the error in its record
+            return _Refused(found.path)
+
+    def _read(self, found: FoundCase) -> Candidate | _Unsuited | None:
+        key = key_of(found.path, found.version) if found.version and not found.address else None
+        named = self._known.recall(key)
+        if named and named not in self._open_keys:
+            return None
+        case = case_files.read_case(found.path, self._folders)
+        self._known.keep(key, key_of(case.provider, case.dispute))
+        if found.address and (case.provider, case.dispute) != (self._provider, found.address):
+            return _Unsuited(found.address, _misplaced(found.path, case), misplaced=True)
+        dispute = self._open.get(case.dispute)
+        if case.provider != self._provider or dispute is None:
+            return None
+        if reason := stages.refusal(self._api, case, dispute.stage):
+            return _Unsuited(dispute.id, reason)
+        return Candidate(dispute, case, self._digest(found, case, dispute.stage))
+
+    def _digest(self, found: FoundCase, case: Case, stage: str) -> str:
+        """Return the digest of a case's part for a stage; its documents are read only if one has changed."""
+        key = self._key(found, case, stage)
+        if digest := self._known.recall(key):
+            return digest
+        documents = case_documents.read_documents(case, self._renderer, self._folders).found
+        part, _ = stages.part_for(self._api, case, stage)
+        digest = part.digest(documents)
+        self._known.keep(key, digest)
+        return digest
+
+    def _key(self, found: FoundCase, case: Case, stage: str) -> str | None:
+        documents = []
+        for file in case.files:
+            version = found.document_version(case.folder or "", file.path)
+            if version is None:
+                return None
+            documents.append([file.path, file.optional, version])
+        return key_of(found.path, stage, case.digest({}), documents)
+
+
+def _misplaced(path: str, case: Case) -> str:
+    return (
+        f"the case at its address, {path}, is for the {case.provider} dispute {case.dispute}. "
+        "To do: correct the provider and the dispute in the case, or move it to that dispute's address"
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
 import time
+from collections import OrderedDict
+from contextlib import suppress
 from types import TracebackType
 
 from dispute_provider._documents.messages import DONE, INSPECT, RENDER, Refusal
@@ -16,6 +19,8 @@ from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, NAMES, PNG
 MAX_WIDTH = 2400
 SECONDS = 20.0
 """Wall-clock time limit for drawing one page or inspecting one document."""
+# Inspections that are kept.
+_REMEMBERED = 1000
 # The problem, and the remedy.
 _WORDS = {
     Refusal.EMPTY: ("it is empty", "save it again"),
@@ -93,6 +98,7 @@ class Renderer:
         self._children = children
         self._free = threading.Semaphore(children)
         self._idle: list[Process] = []
+        self._inspected: OrderedDict[str, Inspection] = OrderedDict()
 
     def __enter__(self) -> Renderer:
         return self
@@ -115,8 +121,21 @@ class Renderer:
     def inspect(self, content: bytes) -> Inspection:
         """Read a document completely, and return its type, its pages and whether it has a card number.
 
+        A document with the same bytes as an earlier one is not read again.
+
         :raises RenderingError: if it is not a valid document, or its pages do not show everything in it.
         """
+        sha256 = hashlib.sha256(content).hexdigest()
+        if known := self._inspected.get(sha256):
+            return known
+        inspection = self._inspected[sha256] = self._inspect(content)
+        if len(self._inspected) > _REMEMBERED:
+            # Another thread may have removed the last one.
+            with suppress(KeyError):
+                self._inspected.popitem(last=False)
+        return inspection
+
+    def _inspect(self, content: bytes) -> Inspection:
         answer = self._ask(INSPECT, content)
         # A hostile document may control the child, so its answer is not trusted.
         try:

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 from dispute_provider import _config as config
 from dispute_provider._evidence.deadlines import BUFFER, is_urgent, review_end
 from dispute_provider._state.approvals import SUBMISSIONS
+from dispute_provider._state.known_cases import load_known, save_known
 from dispute_provider._state.stores import run_key
 from dispute_provider._state.sweep_store import (
     ANSWERED,
@@ -86,6 +87,7 @@ class FindCasesOperator(BaseAsyncOperator):
         self.folder = folder
 
     async def aexecute(self, context: Context) -> list[str]:
+        from dispute_provider._cases.known_cases import KnownCases
         from dispute_provider._cases.open_disputes import read_cases
         from dispute_provider._evidence.record import Record, State, by_due_date, record_of
 
@@ -94,7 +96,9 @@ class FindCasesOperator(BaseAsyncOperator):
             api = await apis.of(self.conn_id)
             listing = await api.list_open()
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
-            cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder)
+            readings = KnownCases(load_known(context, self.conn_id))
+            cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder, readings)
+            save_known(context, self.conn_id, readings.stored, readings.used)
             new, held = await self._compare(context, api, cases.found, now)
             # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
@@ -144,12 +148,11 @@ class FindCasesOperator(BaseAsyncOperator):
             known.get(dispute.id) or record_of(dispute, self.conn_id, State.HELD, "")
             for dispute in due_soon(open_disputes.values(), now)
         ]
-        without_ids = {record.dispute for record in without}
         context["ti"].xcom_push(key="open", value=sorted(still_open | unsettled))
         self._push(context, "without_case", without, self.log)
         self._push(context, "unreadable", [*unreadable, *held], self.log)
         self._push(context, "due_soon", soon)
-        self._push(context, "due_without_case", [record for record in soon if record.dispute in without_ids])
+        self._push(context, "due_without_case", [record for record in soon if record in without])
         self._push(context, "no_longer_open", settled, self.log)
         return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
@@ -161,11 +164,8 @@ class FindCasesOperator(BaseAsyncOperator):
         from dispute_provider._state.sweep import LastReview
 
         memory = load(context, LAST_REVIEWS, connection=self.conn_id)
-        last_reviews = {
-            candidate.dispute.id: before
-            for candidate in found
-            if (before := LastReview.find(memory, candidate.dispute.id))
-        }
+        ids = [candidate.dispute.id for candidate in found]
+        last_reviews = {each: before for each in ids if (before := LastReview.find(memory, each))}
         # Read before the answers: a run that ends in between has stored its answers by then.
         ended = ended_runs(context, {each.review for each in last_reviews.values()})
         answers = answers_to(context, self.conn_id, last_reviews)
@@ -346,4 +346,4 @@ def _reviews(memory: Mapping[str, Any]) -> set[str]:
     """Return the stored reviews."""
     from dispute_provider._state.sweep import LastReview
 
-    return {last_review.review for dispute in memory if (last_review := LastReview.find(memory, dispute))}
+    return {found.review for dispute in memory if (found := LastReview.find(memory, dispute))}

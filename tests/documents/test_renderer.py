@@ -225,7 +225,7 @@ def test_a_slow_document_times_out_and_the_next_one_is_read():
     with OwnChild(seconds=0.5) as child:
         with pytest.raises(RenderingError, match=r"more than 0\.5 seconds"):
             child.renderer.render(papers.nested_forms(6, 12), 1)
-        assert child.renderer.inspect(pdf()).pages == 1
+        assert child.renderer.inspect(pdf(2)).pages == 2
         assert not Path(f"/proc/{child.pid}").exists()
 
 
@@ -283,3 +283,12 @@ def test_asyncio_code_shares_a_renderer(renderer):
         return await asyncio.gather(*(asyncio.to_thread(renderer.inspect, pdf(n)) for n in range(1, 6)))
 
     assert [found.pages for found in asyncio.run(read())] == [1, 2, 3, 4, 5]
+
+
+def test_equal_documents_are_read_once():
+    with OwnChild() as child:
+        os.kill(child.pid, signal.SIGSTOP)
+        try:
+            assert child.renderer.inspect(pdf()).pages == 1
+        finally:
+            os.kill(child.pid, signal.SIGCONT)

@@ -188,6 +188,29 @@ def test_a_dispute_that_cannot_be_read_and_a_case_given_twice_stop_no_other(
     assert ["du_gone_404", "du_twice"] in sweep.reviews().values()
 
 
+def test_a_case_at_the_address_of_another_dispute_is_not_used(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    for dispute in ("du_1", "du_2"):
+        sandbox.create_dispute(api="stripe", id=dispute, due_in=7 * HOUR)
+    (cases / "stripe").mkdir()
+    write_case(cases / "stripe", "du_2")
+    wrong = write_case(cases / "stripe", "du_1")
+    wrong.write_text(wrong.read_text().replace("du_1", "du_2"))
+
+    run = sweep.run()
+    assert run.state == "failed", "du_1 is due soon"
+    assert [*sweep.reviews().values()] == [["du_2"]]
+    [held] = records(engine, run, "find", "without_case")
+    assert (held.dispute, held.state) == ("du_1", "held")
+    title = "The case at the address of an open dispute is for another dispute, or for another API"
+    assert rows()[f"Between sweeps: {title}"].quotes(held.reason)
+
+    write_case(cases / "stripe", "du_1")
+    assert sweep.run().state == "success"
+    assert ["du_1"] in sweep.reviews().values()
+
+
 def test_an_open_dispute_is_reviewed_again_at_the_second_hour(
     sweep, engine, sandbox, cases, stripe_connection, points
 ):
