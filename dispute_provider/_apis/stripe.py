@@ -96,10 +96,9 @@ class StripeApi(Api):
             account=_account_of(context) if context else account,
             live=mode == "live",
             rate=overall,
-            # A configured rate was granted by Stripe, and replaces the limit per endpoint.
-            endpoint_rate=None if connection.extra_dejson.get("rate_limit") else _ENDPOINT_RATE,
-            # Tasks that share the API's rate also share its rate for files.
-            file_rate=_FILE_RATE * min(1.0, overall / whole),
+            # Tasks that share the API's rate also share its other limits.
+            endpoint_rate=_ENDPOINT_RATE * overall / whole,
+            file_rate=_FILE_RATE * overall / whole,
             network=network_of(connection),
         )
 

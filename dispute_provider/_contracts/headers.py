@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import Any
 
 from dispute_provider._contracts.contract import Contract
 
@@ -16,24 +17,34 @@ def header(api: Contract, role: str, headers: Mapping[str, str]) -> str | None:
     :param role: ``request-id``, ``should-retry`` or ``replayed``.
     :param headers: a mapping that ignores the case of names, as HTTP clients return it.
     """
-    return next(filter(None, map(headers.get, _names(api, role))), None)
+    return next(filter(None, map(headers.get, _with_role(api, role))), None)
+
+
+def exceeded_limit(api: Contract, headers: Mapping[str, str]) -> str | None:
+    """Return the rate limit that a refusal (429) names: ``account``, ``endpoint`` or ``files``; None if none.
+
+    :param headers: a mapping that ignores the case of names, as HTTP clients return it.
+    """
+    for name, definition in _with_role(api, "rate-limit").items():
+        if limit := definition["x-limits"].get(headers.get(name)):
+            return str(limit)
+    return None
 
 
 @cache
-def _names(api: Contract, role: str) -> tuple[str, ...]:
-    """Return the names of all response headers with a role, in lower case."""
+def _with_role(api: Contract, role: str) -> dict[str, Any]:
+    """Return all response headers with a role: their names, in lower case, and their definitions."""
     answers = (
         api.resolve(answer)
         for operation in api.operations.values()
         for answer in operation.document["responses"].values()
     )
-    found = (
-        name.lower()
+    return {
+        name.lower(): api.resolve(given)
         for answer in answers
         for name, given in answer.get("headers", {}).items()
         if api.resolve(given).get("x-role") == role
-    )
-    return tuple(dict.fromkeys(found))
+    }
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:

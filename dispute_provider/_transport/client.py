@@ -7,7 +7,6 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from tenacity import AsyncRetrying
 
 from dispute_provider import __version__
 from dispute_provider._contracts.answers import Answer, ReadError, read_answer, unexplained, unreadable
+from dispute_provider._contracts.headers import exceeded_limit
 from dispute_provider._contracts.request import Request
 from dispute_provider._transport import timeouts
 from dispute_provider._transport.claim import WriteClaim
@@ -140,13 +140,18 @@ class Client:
         url = self.settings.server_of(operation) + request.path
         headers = {"User-Agent": USER_AGENT, **request.headers, operation.contract.key_header: authorization}
         turn = await self._limiter.turn(operation)
-        check = None
-        if claim:
-            await claim.acquire(operation.id)
-            check = partial(claim.check, operation.id)
+
+        def leave() -> None:
+            """Check the claim and start the second of the rate, immediately before the request is written."""
+            if claim:
+                claim.check(operation.id)
+            self._limiter.sent(turn)
+
         try:
+            if claim:
+                await claim.acquire(operation.id)
             response = await self._transport.send(
-                HttpRequest(operation.method, url, headers, request.body, check)
+                HttpRequest(operation.method, url, headers, request.body, leave)
             )
         except NotConnectedError as error:
             cause = error.__cause__ or error
@@ -154,7 +159,8 @@ class Client:
         except NoResponseError as error:
             problem = f"the connection broke before the answer was read: {type(error.__cause__).__name__}"
             raise unreadable(request, problem, in_flight=error.late) from None
-        self._limiter.answered(operation, turn)
+        finally:
+            turn.sent.set()
         if len(response.body) > timeouts.LARGEST_RESPONSE:
             problem = f"the answer is larger than {timeouts.LARGEST_RESPONSE:,} bytes"
             raise unreadable(request, problem, response.status)
@@ -171,7 +177,7 @@ class Client:
         except LockedError:
             raise
         except RateLimitedError:
-            self._limiter.slow(operation)
+            self._limiter.slow(operation, exceeded_limit(operation.contract, response.headers))
             raise
         if answer.warnings:
             self._warn(operation.id, answer)

@@ -28,8 +28,8 @@ class ConnectionSettings:
     :param oauth: whether to use an OAuth token in place of the key; False by default.
     :param endpoint_rate: maximum number of requests per second to one operation, within ``rate``; None, the
         default, for no such limit.
-    :param file_rate: maximum number of requests per second by operations with ``x-file-rate``, in addition to
-        ``rate``; None, the default, to count them within ``rate``.
+    :param file_rate: maximum number of requests per second by operations with ``x-file-rate``, within
+        ``rate``; None, the default, for no such limit.
     :param network: proxy and certificates for every call.
     :param server: URL of the API's server for this account or mode; None, the default, for the contract's.
     """

@@ -1,57 +1,54 @@
-"""Keep requests within the rate limits: overall, per endpoint, and for files.
+"""Keep requests within the rate limits of an API: for the account, for each endpoint, and for files.
 
-A limiter applies to a single task, and so does the ``rate_limit`` of a connection. To share the API's rate
-between tasks that run at the same time, use an Airflow pool, which works across machines. With one slot, the
-tasks run one after the other; this loses nothing, because a batch uses the whole rate. With N slots, set
-``rate_limit`` to the API's rate divided by N.
+An operation must be within all limits that apply to it. They apply to a single task, and so does the
+``rate_limit`` of a connection. To share the API's rate between tasks that run at the same time, use an
+Airflow pool, which works across machines. With one slot, the tasks run one after the other; this loses
+nothing, because a batch uses the whole rate. With N slots, set ``rate_limit`` to the API's rate divided by N:
+each task then takes the same share of every limit.
 
-If the API refuses a request (429), another client is using the same rate. The limiter then slows down, and
-recovers gradually.
+If the API refuses a request (429), another client is using the same rate. The limit that the API names then
+slows down, and recovers gradually.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from dispute_provider._contracts.contract import Operation
 from dispute_provider._transport.connection_settings import ConnectionSettings
 
-# A request may take longer to arrive than the one a second after it, so that both arrive within one second.
-# This is the allowance for it in seconds, at least and at most. In between, it is the time by which the
-# answer took longer than a quick one.
-_JITTER, _MOST_JITTER = 0.002, 0.25
-# Seconds of delay that are caught up. A longer delay was a pause, and is not.
-_LATE = 0.1
-# Each refusal reduces the rate to this share of it, but not below the second share of the full rate. The
-# third is the share that is recovered per second.
-_SLOWED, _LEAST_SHARE, _RECOVERY = 0.75, 0.05, 0.1
-# The weight of one answer in the estimate of a quick answer's time: of a slower one, and of a quicker one.
-_SLOWER, _QUICKER = 0.01, 0.5
-# Seconds after the first answer in which none counts as quick, because the connections are still being
-# opened.
-_OPENING = 2.0
+# Seconds by which a request may take longer to reach the API than a later one. As large a share of the rate
+# is lost.
+_JITTER = 0.03
+# Seconds by which turns may be ahead of their even spacing, so that late ones catch up. After a pause, as
+# many follow each other at once.
+_BURST = 0.05
+# Each refusal reduces the rate by one request per second, but at most by the first share of the full rate and
+# not below the second. The third is the share that is recovered per second.
+_MOST_SLOWED, _LEAST_SHARE, _RECOVERY = 0.25, 0.05, 0.03
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
-    """The permission to send one request. Times are in seconds on the event loop's clock.
+    """The permission to send one request.
 
-    :param taken: when the request was sent.
-    :param counts_from: the latest time at which it can have arrived, as far as is known.
+    :param at: when the request was written to its connection; until then, when the turn was taken. In seconds
+        on the event loop's clock.
+    :param sent: set when the request was written, or will not be.
     """
 
-    taken: float
-    counts_from: float
+    at: float
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class _Rate:
     """A maximum number of turns per second.
 
-    Turns are spaced evenly. Their times follow the clock and not the previous turn, so that delays of timers
-    don't add up. No period of one second contains more turns than the maximum, whatever the delays.
+    Turns are spaced evenly, apart from short bursts. No period of one second contains more turns than the
+    maximum, whatever the delays.
 
     :param rate: turns per second.
     """
@@ -61,6 +58,7 @@ class _Rate:
         most = max(1, int(rate))
         self._second = most / rate + _JITTER
         self._gap = self._second / most
+        self._slowed_by = min(_MOST_SLOWED, 1 / most)
         self._turns: deque[Turn] = deque(maxlen=most)
         self._next = 0.0
         self._share = 1.0
@@ -68,29 +66,25 @@ class _Rate:
 
     async def pause(self) -> None:
         """Wait until a turn is free. The caller must hold the lock."""
+        free_at = self._next - _BURST
+        if len(self._turns) == self._turns.maxlen:
+            # Opening its connection may take long; the second begins when the request leaves.
+            await self._turns[0].sent.wait()
+            free_at = max(free_at, self._turns[0].at + self._second)
         now = asyncio.get_running_loop().time
         # A loop, because a timer can also fire early.
-        while (free_at := self._free_at()) > now():  # noqa: ASYNC110  # for a time, not for an event
+        while free_at > now():  # noqa: ASYNC110  # for a time, not for an event
             await asyncio.sleep(free_at - now())
 
     def take(self, turn: Turn) -> None:
         """Count a turn."""
-        now = turn.taken
-        gap = self._gap / self._recovered(now)
-        planned = self._next + gap
-        self._next = planned if planned > now - _LATE else now + gap
+        self._next = max(self._next, turn.at) + self._gap / self._recovered(turn.at)
         self._turns.append(turn)
 
     def slow(self, now: float) -> None:
-        """Reduce the rate. Refusals within one second count once."""
-        if now - self._slowed > 1.0:
-            self._share = max(_LEAST_SHARE, self._recovered(now) * _SLOWED)
-            self._slowed = now
-
-    def _free_at(self) -> float:
-        if len(self._turns) < (self._turns.maxlen or 0):
-            return self._next
-        return max(self._next, self._turns[0].counts_from + self._second)
+        """Reduce the rate after a refusal."""
+        self._share = max(_LEAST_SHARE, self._recovered(now) - self._slowed_by)
+        self._slowed = now
 
     def _recovered(self, now: float) -> float:
         return min(1.0, self._share + (now - self._slowed) * _RECOVERY) if self._share < 1.0 else 1.0
@@ -103,56 +97,50 @@ class Limiter:
     """
 
     def __init__(self, settings: ConnectionSettings) -> None:
-        self._all = _Rate(settings.rate)
-        self._files = _Rate(settings.file_rate) if settings.file_rate else self._all
+        self._account = _Rate(settings.rate)
+        self._files = _Rate(settings.file_rate) if settings.file_rate else None
         self._endpoint_rate = settings.endpoint_rate
-        # By operation: the rate that it shares with others, and its own; may be the same.
-        self._rates: dict[str, tuple[_Rate, _Rate]] = {}
-        # By operation: the time that a quick answer takes, and when the first answer arrived.
-        self._quick: dict[str, tuple[float, float]] = {}
+        # By operation: its limits by their names, in the order in which they are awaited.
+        self._rates: dict[str, dict[str, _Rate]] = {}
 
     async def turn(self, operation: Operation) -> Turn:
-        """Wait for a turn, and take it."""
-        shared, own = self._rates.get(operation.id) or self._new_rates(operation)
-        async with own.lock:
-            await own.pause()
-            if own is shared:
-                return self._take(own)
-            async with shared.lock:
-                await shared.pause()
-                return self._take(own, shared)
+        """Wait for a turn within all limits of an operation, and take it."""
+        rates = self._of(operation).values()
+        held = []
+        try:
+            for rate in rates:
+                await rate.lock.acquire()
+                held.append(rate)
+                await rate.pause()
+            turn = Turn(asyncio.get_running_loop().time())
+            for rate in rates:
+                rate.take(turn)
+            return turn
+        finally:
+            for rate in held:
+                rate.lock.release()
 
-    def answered(self, operation: Operation, turn: Turn) -> None:
-        """Note that an answer has arrived. If it was slow, its request may have been slow to arrive, too."""
-        now = asyncio.get_running_loop().time()
-        took = now - turn.taken
-        quick, since = self._quick.get(operation.id, (took, now))
-        excess = took - quick
-        if now - since < _OPENING:
-            # Requests that open a connection arrive late, and there is no quicker answer to compare them with
-            # yet.
-            turn.counts_from = turn.taken + min(took, _MOST_JITTER)
-            self._quick[operation.id] = min(quick, took), since
-            return
-        turn.counts_from = turn.taken + min(max(0.0, excess), _MOST_JITTER)
-        self._quick[operation.id] = quick + excess * (_SLOWER if excess > 0 else _QUICKER), since
+    def sent(self, turn: Turn) -> None:
+        """Note that the request of a turn is being written to its connection."""
+        turn.at = asyncio.get_running_loop().time()
+        turn.sent.set()
 
-    def slow(self, operation: Operation) -> None:
-        """Slow down, because the API has refused a request (429)."""
+    def slow(self, operation: Operation, limit: str | None = None) -> None:
+        """Slow down, because the API has refused a request (429).
+
+        :param limit: the limit that was exceeded (``account``, ``endpoint`` or ``files``); None, the default,
+            or one that the operation does not have, for all of its limits.
+        """
         now = asyncio.get_running_loop().time()
-        for rate in {*self._rates[operation.id]}:
+        rates = self._of(operation)
+        for rate in [rates[limit]] if limit in rates else rates.values():
             rate.slow(now)
 
-    def _take(self, *rates: _Rate) -> Turn:
-        now = asyncio.get_running_loop().time()
-        turn = Turn(now, now)
-        for rate in rates:
-            rate.take(turn)
-        return turn
-
-    def _new_rates(self, operation: Operation) -> tuple[_Rate, _Rate]:
-        shared = own = self._files if operation.has_file_rate else self._all
-        if self._endpoint_rate is not None and not operation.has_file_rate:
-            own = _Rate(self._endpoint_rate)
-        self._rates[operation.id] = shared, own
-        return shared, own
+    def _of(self, operation: Operation) -> dict[str, _Rate]:
+        if operation.id not in self._rates:
+            self._rates[operation.id] = {
+                **({"endpoint": _Rate(self._endpoint_rate)} if self._endpoint_rate else {}),
+                **({"files": self._files} if self._files and operation.has_file_rate else {}),
+                "account": self._account,
+            }
+        return self._rates[operation.id]

@@ -80,9 +80,9 @@ async def _work(world: World, api: Any, call: Call, fault: Fault | None) -> Resp
         call.stored_500 = fault.effect == "stored-500"
         if call.stored_500 and call.api == "moov":
             return Response(500)
-    if world.over_limit(call.api):
+    if limit := world.exceeded_limit(call):
         call.fault = call.fault or "rate-limit"
-        limited: Response = api.too_many(call)
+        limited: Response = api.too_many(call, limit)
         return limited
     call.hold = world.settings.latency + (fault.seconds if fault and fault.effect == "delay" else 0)
     world.tick()

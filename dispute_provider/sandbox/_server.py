@@ -277,6 +277,8 @@ class Sandbox:
             - ``permissive`` (False): accept and count a second submission in the same stage;
             - ``unguarded`` (False): as ``permissive``, and ignore idempotency keys;
             - ``rate_limit`` (0): requests that each API accepts per second; 0 for no limit;
+            - ``endpoint_limit`` (0): the same for each endpoint;
+            - ``file_limit`` (0): the same for uploads and downloads of files together;
             - ``settle_after`` (3): seconds from a submission to its outcome;
             - ``latency`` (0): seconds that every API request waits before it is carried out;
             - ``stale_submit`` (False): Moov answers a submission with the dispute as it was before;

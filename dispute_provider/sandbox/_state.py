@@ -27,6 +27,9 @@ from dispute_provider.sandbox._journal import Journal
 from dispute_provider.sandbox._objects.moov import MoovDispute, Token
 from dispute_provider.sandbox._objects.stripe import StripeCharge, StripeDispute, StripeFile
 from dispute_provider.sandbox._oddities import Oddities
+from dispute_provider.sandbox._wire import Call
+
+_FILE_OPERATIONS = {"PostFiles", "GetFilesFile", "GetFilesFileContents"}
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class SandboxSettings:
     permissive: bool = False
     unguarded: bool = False
     rate_limit: float = 0
+    endpoint_limit: float = 0
+    file_limit: float = 0
     settle_after: float = 3
     latency: float = 0
     stale_submit: bool = False
@@ -84,7 +89,7 @@ class World:
     events: list[dict[str, Any]] = field(default_factory=list)
     sequence: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
-    _arrivals: dict[str, deque[float]] = field(default_factory=dict)
+    _arrivals: dict[tuple[str, str, str], deque[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.add_account("stripe", STRIPE_ACCOUNT)
@@ -105,15 +110,27 @@ class World:
         while self._due and self._due[0][0] <= self.clock.now():
             heapq.heappop(self._due)[2]()
 
-    def over_limit(self, api: str) -> bool:
-        """Return whether a request exceeds the rate limit, which uses the real clock."""
-        if not self.settings.rate_limit:
-            return False
-        arrivals = self._arrivals.setdefault(api, deque())
-        now = time.monotonic()
-        while arrivals and arrivals[0] <= now - 1:
-            arrivals.popleft()
-        if len(arrivals) >= self.settings.rate_limit:
-            return True
-        arrivals.append(now)
-        return False
+    def exceeded_limit(self, call: Call) -> str | None:
+        """Return the rate limit that a request exceeds, or count the request. It uses the real clock.
+
+        Only accepted requests count, in each period of one second.
+        """
+        settings, now = self.settings, time.monotonic()
+        limits = {
+            "account": (settings.rate_limit, ""),
+            "endpoint": (settings.endpoint_limit, call.operation),
+            "files": (settings.file_limit if call.operation in _FILE_OPERATIONS else 0, ""),
+        }
+        counted = []
+        for name, (most, endpoint) in limits.items():
+            if not most:
+                continue
+            arrivals = self._arrivals.setdefault((call.api, name, endpoint), deque())
+            while arrivals and arrivals[0] <= now - 1:
+                arrivals.popleft()
+            if len(arrivals) >= most:
+                return name
+            counted.append(arrivals)
+        for arrivals in counted:
+            arrivals.append(now)
+        return None

@@ -269,11 +269,15 @@ def test_a_connection_is_read(api: str, fields: dict[str, Any], expected: dict[s
 
 
 @pytest.mark.parametrize(
-    ("mode", "named", "files"), [("live", None, 20), ("live", 25, 5), ("live", 400, 20), ("test", 5, 4)]
+    ("mode", "named", "endpoint", "files"),
+    [("live", None, 25, 20), ("live", 25, 6.25, 5), ("live", 400, 100, 80), ("test", 5, 5, 4)],
 )
-def test_tasks_that_share_a_rate_share_that_of_files(mode: str, named: float | None, files: float) -> None:
+def test_tasks_that_share_a_rate_share_every_limit(
+    mode: str, named: float | None, endpoint: float, files: float
+) -> None:
     key = LIVE_KEY if mode == "live" else STRIPE_KEY
-    assert check("stripe", password=key, extra={"mode": mode, "rate_limit": named}).file_rate == files
+    settings = check("stripe", password=key, extra={"mode": mode, "rate_limit": named})
+    assert (settings.endpoint_rate, settings.file_rate) == (endpoint, files)
 
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])

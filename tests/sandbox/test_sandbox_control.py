@@ -309,11 +309,22 @@ def test_the_rate_limit(sandbox: Sandbox, stripe: httpx.Client, moov: httpx.Clie
     answers = [stripe.get("/account", headers={"Idempotency-Key": "k"}) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[3].headers["retry-after"] == "1"
-    assert answers[3].headers["stripe-rate-limited-reason"]
+    assert answers[3].headers["stripe-rate-limited-reason"] == "global-rate"
     assert answers[3].json()["error"]["code"] == "rate_limit"
     assert sandbox.journal()[-1]["fault"] == "rate-limit"
     limited = [moov.get("/disputes") for _ in range(4)][-1]
     assert (limited.status_code, limited.content, limited.headers["retry-after"]) == (429, b"", "1")
+
+
+def test_limits_for_endpoints_and_files(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    def refused(*paths: str) -> list[str | None]:
+        answers = [stripe.get(path) for path in paths]
+        return [answer.headers.get("stripe-rate-limited-reason") for answer in answers]
+
+    sandbox.settings(endpoint_limit=2)
+    assert refused("/account", "/account", "/account", "/disputes") == [None, None, "endpoint-rate", None]
+    sandbox.settings(endpoint_limit=0, file_limit=1)
+    assert refused("/files/a", "/files/a/contents", "/disputes") == [None, "endpoint-rate", None]
 
 
 # --- as a process

@@ -84,7 +84,7 @@ def dress(call: Call, reply: Response) -> None:
     reply.headers["x-request-id"] = call.request_id
 
 
-def too_many(call: Call) -> Response:
+def too_many(call: Call, limit: str) -> Response:
     return Response(429, b"", {"Retry-After": "1"})
 
 

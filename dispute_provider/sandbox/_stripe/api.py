@@ -97,11 +97,12 @@ def dress(call: Call, reply: Response) -> None:
         reply.headers["Idempotency-Key"] = key
 
 
-def too_many(call: Call) -> Response:
+def too_many(call: Call, limit: str) -> Response:
+    reason = "global-rate" if limit == "account" else "endpoint-rate"
     return json_response(
         429,
         {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Too many requests"}},
-        {"Retry-After": "1", "Stripe-Rate-Limited-Reason": "global-rate"},
+        {"Retry-After": "1", "Stripe-Rate-Limited-Reason": reason},
     )
 
 
