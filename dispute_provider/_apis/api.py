@@ -66,6 +66,19 @@ class BearerToken:
     ends: float
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The result of staging evidence.
+
+    :param documents: the sha256 of each document of the case, by the API's document id.
+    :param after: the dispute after the write, with details, if the API's answer shows it or nothing had to be
+        written; None if the dispute must be read.
+    """
+
+    documents: Mapping[str, str]
+    after: Snapshot | None = None
+
+
 class Api(abc.ABC):
     """One API on one connection.
 
@@ -175,6 +188,13 @@ class Api(abc.ABC):
         :param account: the account that the call acted for; None, the default, for the connection's account.
         """
 
+    def snapshot_in(self, answer: Answer, account: str | None = None) -> Snapshot | None:
+        """Return the dispute and its evidence in an answer to a write; None, by default, without them.
+
+        :param account: the account that the call acted for; None, the default, for the connection's account.
+        """
+        return None
+
     @abc.abstractmethod
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
         """Download a document of a dispute.
@@ -216,9 +236,7 @@ class Api(abc.ABC):
         """Return the URL of the dispute's page in the API's dashboard."""
 
     @abc.abstractmethod
-    async def write(
-        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
-    ) -> dict[str, str]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
         """Stage evidence: write the missing pieces, and remove the stale ones.
 
         If the API would submit the dispute automatically, the same request switches it to manual.
@@ -227,7 +245,6 @@ class Api(abc.ABC):
         :param merged: which pieces are missing, stale or already there.
         :param before: the dispute and its evidence before this call.
         :param memory: notes about earlier uploads, for an API whose uploads take no idempotency key.
-        :returns: the sha256 of each document of this case, by the API's document id.
         """
 
     @abc.abstractmethod

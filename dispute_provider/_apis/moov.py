@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from dispute_provider._apis.api import Api, BearerToken, Listing, Unreadable, readable_id
+from dispute_provider._apis.api import Api, BearerToken, Listing, Unreadable, Written, readable_id
 from dispute_provider._apis.connection import (
     Connection,
     base_url,
@@ -190,9 +190,7 @@ class MoovApi(Api):
             return f"the case is for merchant {case.account}, but the dispute is against {against}"
         return None
 
-    async def write(
-        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
-    ) -> dict[str, str]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
         """Upload the missing pieces, and delete stale ones and duplicates. Pieces already there are kept."""
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
@@ -203,13 +201,15 @@ class MoovApi(Api):
                 known.add(await self._upload(case.dispute, piece, known))
             held = await self._items_with(case.dispute, known - there)
         copies = copies_among(held, merged.wanted, foreign(before, memory))
-        held = await self._without(case.dispute, held, [*merged.stale, *copies])
-        return {
+        unwanted = [*merged.stale, *copies]
+        held = await self._without(case.dispute, held, unwanted)
+        documents = {
             item.id: piece.document.sha256
             for item in held
             for piece in merged.wanted
             if item.id and piece.document and piece.is_held_as(item)
         }
+        return Written(documents, None if merged.missing or unwanted else before)
 
     async def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> str:
         """Upload a piece, and return its id at the API.

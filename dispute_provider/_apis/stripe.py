@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from msgspec.structs import replace
 
 from dispute_provider._apis import idempotency, stripe_dispute, stripe_evidence
-from dispute_provider._apis.api import Api, Listing, Unreadable, readable_id
+from dispute_provider._apis.api import Api, Listing, Unreadable, Written, readable_id
 from dispute_provider._apis.connection import (
     Connection,
     base_url,
@@ -158,6 +159,9 @@ class StripeApi(Api):
             answer.data, account or self.settings.account, live=self.settings.live
         )
 
+    def snapshot_in(self, answer: Answer, account: str | None = None) -> Snapshot:
+        return self._snapshot(answer, account)
+
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
         answer = await self.call("GetFilesFileContents", account, file=document.id)
         return bytes(answer.data)
@@ -206,16 +210,16 @@ class StripeApi(Api):
         note = standing(dispute)
         return (note,) if note else ()
 
-    async def write(
-        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
-    ) -> dict[str, str]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
         uploaded = dict(merged.held)
-        # Only a whole object can be cleared. Reading the dispute back shows what remains of one.
+        documents = [piece.document for piece in merged.missing if piece.document is not None]
+        files = iter(await self._upload_all(documents, case.account))
+        # Only a whole object can be cleared. The dispute after the write shows what remains of one.
         evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
         evidence |= _lists_to_send(before, merged, lists(self.contract))
         for piece in merged.missing:
             if piece.document is not None:
-                file_id = await self._upload(piece.document, case.account)
+                file_id = next(files)
                 uploaded[file_id] = piece.document.sha256
                 if piece.name in lists(self.contract):
                     evidence[piece.name] = [*evidence[piece.name], file_id]
@@ -229,17 +233,20 @@ class StripeApi(Api):
             if piece.value is not None and evidence.get(piece.name) == "":
                 del evidence[piece.name]
         method = "manual" if before.dispute.automatic else None
-        if evidence or case.metadata or method:
-            await self.call(
-                "PostDisputesDispute",
-                case.account,
-                dispute=case.dispute,
-                evidence=stripe_evidence.nested(self.contract, evidence) or None,
-                metadata=dict(case.metadata) if case.metadata else None,
-                intended_submission_method=method,
-                submit=False,
-            )
-        return uploaded
+        if not (evidence or case.metadata or method):
+            return Written(uploaded, before)
+        answer = await self.call(
+            "PostDisputesDispute",
+            case.account,
+            dispute=case.dispute,
+            evidence=stripe_evidence.nested(self.contract, evidence) or None,
+            metadata=dict(case.metadata) if case.metadata else None,
+            intended_submission_method=method,
+            submit=False,
+            expand=self._details,
+        )
+        after = self._snapshot(answer, case.account) if answer.is_plain else None
+        return Written(uploaded, after and await self._with_file_details(after, case.account))
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         await self.call(
@@ -275,6 +282,18 @@ class StripeApi(Api):
             submit=True,
             **{_KEY_HEADER: idempotency.final_key(self.name, dispute, "submit", ordinal)},
         )
+
+    async def _upload_all(self, documents: Iterable[Document], account: str | None) -> list[str]:
+        """Upload documents concurrently, and return the files' ids.
+
+        All uploads end before an error is raised.
+        """
+        uploads = [self._upload(document, account) for document in documents]
+        ended = await asyncio.gather(*uploads, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+        return [each for each in ended if isinstance(each, str)]
 
     async def _upload(self, document: Document, account: str | None) -> str:
         """Upload a document, and return the file's id. The same document gets the same id again."""

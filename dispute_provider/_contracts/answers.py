@@ -123,6 +123,14 @@ class Answer:
         odd = f"; not as the contract describes: {', '.join(self.warnings)}" if self.warnings else ""
         return f"{self.status}, request {self.request_id}{repeated}{odd}"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a 200 as the contract describes it that repeats no earlier answer.
+
+        Such an answer shows what the call did.
+        """
+        return self.status == 200 and not self.replayed and not self.warnings
+
     def items_broken_in(self, pointer: str) -> list[BrokenItem]:
         """Return the unusable items of a list, in order.
 

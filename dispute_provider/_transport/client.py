@@ -141,8 +141,8 @@ class Client:
         headers = {"User-Agent": USER_AGENT, **request.headers, operation.contract.key_header: authorization}
         turn = await self._limiter.turn(operation)
 
-        def leave() -> None:
-            """Check the claim and start the second of the rate, immediately before the request is written."""
+        def check() -> None:
+            """Check the claim, and let the turn count from now: the request is written next."""
             if claim:
                 claim.check(operation.id)
             self._limiter.sent(turn)
@@ -151,7 +151,7 @@ class Client:
             if claim:
                 await claim.acquire(operation.id)
             response = await self._transport.send(
-                HttpRequest(operation.method, url, headers, request.body, leave)
+                HttpRequest(operation.method, url, headers, request.body, check)
             )
         except NotConnectedError as error:
             cause = error.__cause__ or error

@@ -39,15 +39,18 @@ class HttpTransport:
         self._network = settings.network
         # aiohttp ignores True for connections without TLS.
         self._tls: ssl.SSLContext | bool = settings.tls() or True
-        connector = connector or aiohttp.TCPConnector()
-        self._session = _session(connector)
-        # A trace slows down every request of its session, so only requests with a check use this one.
-        self._checked_session = _session(connector, connector_owner=False, trace_configs=[_checking()])
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[_checking()],
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
+            ),
+        )
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        session = self._checked_session if request.check else self._session
         try:
-            async with session.request(
+            async with self._session.request(
                 request.method,
                 URL(request.url, encoded=True),
                 data=request.body,
@@ -66,23 +69,11 @@ class HttpTransport:
             raise NoResponseError(late=isinstance(error, TimeoutError)) from error
 
     async def close(self) -> None:
-        await self._checked_session.close()
         await self._session.close()
 
     def _proxy(self, url: str) -> dict[str, Any]:
         proxy = self._network.proxy_for(url)
         return {"proxy": proxy, "proxy_headers": dict(self._network.proxy_headers)} if proxy else {}
-
-
-def _session(connector: aiohttp.BaseConnector, **options: Any) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
-        ),
-        **options,
-    )
 
 
 def _checking() -> aiohttp.TraceConfig:
@@ -93,7 +84,8 @@ def _checking() -> aiohttp.TraceConfig:
         context: SimpleNamespace,
         params: aiohttp.TraceRequestHeadersSentParams,
     ) -> None:
-        context.trace_request_ctx()
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(check)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 class SubmitEvidenceOperator(BaseAsyncOperator):
     """Submit approved evidence to the bank, at most once per dispute.
 
-    Each dispute is read and compared with its approval, submitted, and read back. A retry continues where the
+    Each dispute is read and compared with its approval, submitted, and confirmed. A retry continues where the
     earlier try stopped. The ledger locks each dispute between tasks, runs, connections and deployments; see
     ``[dispute] ledger``.
 

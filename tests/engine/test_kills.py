@@ -34,6 +34,13 @@ KILLS = {
     # The task continues from its earlier reading, long after Airflow has started another try.
     "the supervisor alone, before the POST": Kill("reading's answer", workers.kill_supervisor),
 }
+RUNS = [
+    (api, name)
+    for name, kill in KILLS.items()
+    for api in APIS
+    # Stripe's answer shows the submission, so no reading follows it.
+    if (api, kill.point) != ("stripe", "reading back")
+]
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,13 @@ def _kill(lab: Lab, run: Run, kill: Kill) -> End:
 @pytest.fixture(scope="module")
 def ends(lab: Lab) -> dict[tuple[str, str], Future[End]]:
     """Run all kills at the same time: the try after an interrupted send waits for minutes."""
-    runs = {(api, name): lab.contest(api, lab.dispute(api)) for api in APIS for name in KILLS}
+    runs = {(api, name): lab.contest(api, lab.dispute(api)) for api, name in RUNS}
     lab.wait_for_reviews(*runs.values())
     with ThreadPoolExecutor(len(runs)) as threads:
         return {key: threads.submit(_kill, lab, run, KILLS[key[1]]) for key, run in runs.items()}
 
 
-@pytest.mark.parametrize("name", KILLS)
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(("api", "name"), RUNS)
 def test_a_killed_worker(api: str, name: str, ends: dict[tuple[str, str], Future[End]]) -> None:
     end = ends[api, name].result()
     print(

@@ -22,7 +22,7 @@ LATER = {
     ChainStatus.SETTLING: ChainStatus.UNSEEN,
 }
 ENDS: dict[Step, tuple[str, str]] = {
-    Step.SEND: ("submitted", "confirmed by reading back"),
+    Step.SEND: ("submitted", "confirmed by "),
     Step.EARLIER_TRY: ("submitted", "an earlier try of this task, or someone else, sent it"),
     Step.ANSWERED: ("already-submitted", "it was answered after it was approved"),
     Step.ENDED_BEFORE: ("refused", "as it ended before"),

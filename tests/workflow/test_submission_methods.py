@@ -134,7 +134,7 @@ def test_a_method_that_becomes_unknown_after_staging_is_reported(engine, sandbox
     dispute = dispute_of(sandbox)
     unknown = dict(sandbox.dispute(dispute)["object"])
     del unknown["intended_submission_method"]
-    sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=unknown, nth=2)
+    sandbox.fault(operation="PostDisputesDispute", effect="status", status=200, body=unknown)
     record = stage(engine, stripe_connection, dispute)
     assert record["state"] == "refused"
     assert record["reason"].startswith("staged, but the API does not report")

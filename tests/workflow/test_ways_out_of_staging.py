@@ -209,7 +209,7 @@ def test_a_connection_that_was_deleted_before_the_review_is_created_again(key, s
 def test_a_submission_method_that_is_no_longer_reported_is_checked(sandbox):
     without_method = dict(sandbox.dispute("du_1")["object"])
     del without_method["intended_submission_method"]
-    sandbox.fault(operation="GetDisputesDispute", effect="status", status=200, body=without_method, nth=2)
+    sandbox.fault(operation="PostDisputesDispute", effect="status", status=200, body=without_method)
     [record] = stage(case())
     ROWS["Stripe does not report whether it would … or no longer reports it after staging"].check(record)
     # A person looks at the dispute in the Dashboard, and stages it again.

@@ -33,7 +33,7 @@ class Concession(RecordCall):
 
 
 async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
-    """Concede a dispute permanently: read, claim, send, read back.
+    """Concede a dispute permanently: read, claim, send, confirm.
 
     :param ledger: the dispute's chain.
     :param task: the name of the task in its run, the same for all its tries.
@@ -43,7 +43,7 @@ async def concede(api: Api, record: Record, ledger: DisputeLedger, task: str) ->
     if outcome.step is Step.SEND and outcome.after and outcome.sent:
         sent = outcome.sent
         after = f" after: {sent.problem.message}" if sent.problem else ""
-        reason = f"conceded, confirmed by reading back{after}"
+        reason = f"conceded, {outcome.confirmation}{after}"
         end = record.ended(State.CONCEDED, reason, sent.request_id)
     elif outcome.step is Step.EARLIER_TRY:
         reason = "an earlier try of this task conceded it"

@@ -55,7 +55,7 @@ def confirmed_end(api: Api, record: Record, outcome: Outcome[Snapshot]) -> Recor
             )
             return record.ended(State.SUBMITTED_DIFFERS, reason, request_id)
         after = f" after: {sent.problem.message.rstrip('. ')}" if sent.problem else ""
-        return record.ended(State.SUBMITTED, f"confirmed by reading back{after}{doubt}", request_id)
+        return record.ended(State.SUBMITTED, f"{outcome.confirmation}{after}{doubt}", request_id)
     how = _denial(sent)
     if not differing:
         if resumed:

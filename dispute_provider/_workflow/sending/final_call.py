@@ -1,7 +1,7 @@
 """Make a final call (submit, concede, accept) once: observe, decide, act.
 
 Each round reads the dispute's chain in the ledger, then the dispute, and looks up the next step in a table.
-After any answer to the call, the dispute is read again before its end is decided.
+If the answer to the call does not show its effect, the dispute is read again before its end is decided.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class FinalCall(abc.ABC, Generic[R]):
         """Return whether the second reading shows the call, which the first one did not."""
 
     def reading_in(self, before: R, answer: Answer) -> R | None:
-        """Return the reading in an answer, if it shows the call; None to read the dispute instead."""
+        """Return the reading in a plain answer, if it shows the call; None to read the dispute instead."""
         return None
 
     def claimant(self, chain: Chain) -> Claimant:
@@ -162,8 +162,9 @@ class FinalCall(abc.ABC, Generic[R]):
         if sent.is_unsent:
             await claim.release()
             return outcome
-        if sent.answer and (contained := self.reading_in(found, sent.answer)):
-            return replace(outcome, after=contained)
+        answer = sent.answer if sent.answer and sent.answer.is_plain else None
+        if answer and (contained := self.reading_in(found, answer)):
+            return replace(outcome, after=contained, is_answered=True)
         outcome = replace(outcome, then=self._after(outcome))
         if sent.problem and sent.problem.in_flight:
             # If a colleague has answered the dispute meanwhile, the call may still answer its next stage.

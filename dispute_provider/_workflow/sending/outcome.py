@@ -99,6 +99,7 @@ class Outcome(Generic[R]):
     :param end: the earlier end of the claimant's own link, or the last other end since the approval.
     :param is_settled: whether no request that was sent can still arrive.
     :param then: the step after the last answer, if no reading shows the call.
+    :param is_answered: whether ``after`` is the call's own answer.
     """
 
     step: Step
@@ -112,6 +113,12 @@ class Outcome(Generic[R]):
     end: End | None = None
     is_settled: bool = False
     then: AfterAnswer = AfterAnswer.STOP
+    is_answered: bool = False
+
+    @property
+    def confirmation(self) -> str:
+        """How a call that the dispute shows was confirmed."""
+        return f"confirmed by {'its answer' if self.is_answered else 'reading back'}"
 
     @property
     def was_sent(self) -> bool:

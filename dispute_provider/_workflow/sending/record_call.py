@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from dispute_provider._apis.api import Api
+from dispute_provider._contracts.answers import Answer
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Dispute, Snapshot
 from dispute_provider._ledger.chain import Kind
@@ -32,3 +33,7 @@ class RecordCall(FinalCall[Snapshot]):
 
     def dispute(self, found: Snapshot) -> Dispute:
         return found.dispute
+
+    def reading_in(self, before: Snapshot, answer: Answer) -> Snapshot | None:
+        found = self._api.snapshot_in(answer, self._record.account)
+        return found if found and self.shows(before, found) else None

@@ -102,8 +102,7 @@ class SingleCall(FinalCall[Answer]):
         # Not every API answers a final call with the dispute.
         reads = self._api.contract[self._api.reads_by].success_schema
         is_dispute = self._request.operation.success_schema == reads
-        is_plain = answer.status == 200 and not answer.replayed
-        return answer if is_dispute and is_plain and self.shows(before, answer) else None
+        return answer if is_dispute and self.shows(before, answer) else None
 
     async def run(self) -> Answer:
         """Make the call, and log in one line what happened to the dispute.
@@ -123,7 +122,7 @@ class SingleCall(FinalCall[Answer]):
         match outcome.step:
             case Step.SEND if outcome.after:
                 await self._end(outcome, "conceded" if self._concedes else "submitted")
-                if outcome.sent and outcome.after is outcome.sent.answer:
+                if outcome.is_answered:
                     self._say(outcome.after.summary)
                 else:
                     what = _what(outcome.sent or SendResult())

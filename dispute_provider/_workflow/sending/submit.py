@@ -1,6 +1,7 @@
 """Submit the evidence of an approved record once.
 
-The end is decided by reading the dispute after the call, never by the text of an error.
+The API's answer confirms the call only if it shows that the approved evidence was submitted. After any other
+answer, a reading of the dispute decides the end, never the text of an error.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Snapshot
 from dispute_provider._ledger.chain import Kind
 from dispute_provider._ledger.ledger import DisputeLedger
-from dispute_provider._workflow.refusals import refuse_submission, was_answered
+from dispute_provider._workflow.refusals import is_as_approved, refuse_submission, was_answered
 from dispute_provider._workflow.sending.decisions import Reading, Step
 from dispute_provider._workflow.sending.ends import confirmed_end, earlier_try_end, unsent_end
 from dispute_provider._workflow.sending.final_call import answered
@@ -35,9 +36,13 @@ class Submission(RecordCall):
     def shows(self, before: Snapshot, after: Snapshot) -> bool:
         return answered(before.dispute, after.dispute)
 
+    def reading_in(self, before: Snapshot, answer: Answer) -> Snapshot | None:
+        found = super().reading_in(before, answer)
+        return found if found and is_as_approved(self._record, found) else None
+
 
 async def submit(api: Api, record: Record, ledger: DisputeLedger, task: str) -> Record:
-    """Submit an approved record once: read, claim, send, read back.
+    """Submit an approved record once: read, claim, send, confirm.
 
     :param ledger: the dispute's chain.
     :param task: the name of the task in its run, the same for all its tries.

@@ -1,4 +1,4 @@
-"""Stage evidence: write it to its dispute without submitting it, and read it back."""
+"""Stage evidence: write it to its dispute without submitting it, and check the result."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def stage(
     memory: DisputeMemory | None = None,
     rules: Rules | None = None,
 ) -> Record:
-    """Write a case's evidence to its dispute without submitting it, and read it back.
+    """Write a case's evidence to its dispute without submitting it, and check the result.
 
     :param ledger: the dispute's chain, which keeps other tasks from staging or submitting meanwhile.
     :param task: the name of the task in its run, the same for all its tries.
@@ -132,8 +132,8 @@ async def stage(
         claim = ledger.claim(chain, claimant, {}, None)
         memory.link = claim.place.link
         record = await _store_replacement(record, before, merged, pending, memory, claim)
-        uploaded = await api.under(claim).write(case, merged, before, memory)
-        after = await api.read(case.dispute, case.account, details=True)
+        written = await api.under(claim).write(case, merged, before, memory)
+        after = written.after or await api.read(case.dispute, case.account, details=True)
     except InvalidCaseError as error:
         return record.ended(State.REFUSED, str(error))
     except AmbiguousError as error:
@@ -147,10 +147,12 @@ async def stage(
     there = {held.mark for _, parts in found for held in parts}
     memory.remember(frozenset(there - foreign(before, memory)))
     pages = {document.sha256: document.pages for document in documents.values()}
-    by_id = {held: pages.get(sha256) for held, sha256 in uploaded.items()}
+    by_id = {held: pages.get(sha256) for held, sha256 in written.documents.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
     notes = (*record.notes, *before.dispute.notes, *_notes(record, merged, found, after))
-    record = replace(record, documents=uploaded, notes=notes, usage=used, pages=known_pages).seen(after)
+    record = replace(record, documents=written.documents, notes=notes, usage=used, pages=known_pages).seen(
+        after
+    )
     record = replace(record, staged_as=record.fingerprint)
     end = _staged_end(record, merged, after, rules)
     await claim.end(str(end.state), end.reason, end.request_id, {})

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dispute_provider._apis import idempotency
-from dispute_provider._apis.api import Api, Listing, Unreadable, readable_id
+from dispute_provider._apis.api import Api, Listing, Unreadable, Written, readable_id
 from dispute_provider._apis.connection import (
     Connection,
     base_url,
@@ -114,9 +114,7 @@ class AcmeApi(Api):
     def page(self, dispute: str, account: str | None = None) -> str:
         return _page(dispute)
 
-    async def write(
-        self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory
-    ) -> dict[str, str]:
+    async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
         uploaded = dict(merged.held)
         gone = {held.name for held in merged.stale}
         draft = contents(held for held in before.evidence if held.name not in gone)
@@ -127,7 +125,7 @@ class AcmeApi(Api):
             draft[piece.name] = await self._upload(piece.document)
             uploaded[draft[piece.name]] = piece.document.sha256
         await self.call("saveDraft", caseRef=case.dispute, **draft)
-        return uploaded
+        return Written(uploaded)
 
     async def _upload(self, document: Document) -> str:
         """Send a document, and confirm it."""
