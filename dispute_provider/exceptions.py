@@ -37,14 +37,17 @@ class Violation:
     :param pointer: JSON pointer (RFC 6901) to the offending value; empty for the request or case as a whole.
     :param problem: what is wrong with the value.
     :param remedy: what is expected instead.
+    :param line: the line of the value in its file, from 1; None, the default, if it has none.
     """
 
     pointer: str
     problem: str
     remedy: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.pointer or '/'}: {self.problem}; {self.remedy}"
+        where = f"line {self.line}, " if self.line else ""
+        return f"{where}{self.pointer or '/'}: {self.problem}; {self.remedy}"
 
 
 class DisputeError(Exception):
@@ -70,6 +73,7 @@ class InvalidCaseError(DisputeError):
     """
 
     def __init__(self, case: str, violations: Sequence[Violation]) -> None:
+        self.case = case
         self.violations = tuple(violations)
         super().__init__(f"case {case} refused: " + " | ".join(map(str, self.violations)))
 

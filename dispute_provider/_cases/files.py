@@ -63,20 +63,26 @@ class CaseFile:
 
     :param source: its path.
     :param folder: the folder of its documents.
+    :param content: the file's content, in which violations are located.
     """
 
     source: str
     folder: str
     data: Any = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
 
     def case(self) -> Case:
         """Check and return the case.
 
         :raises InvalidCaseError: with every violation.
         """
+        from dispute_provider._cases.text import located
         from dispute_provider._evidence.case import Case
 
-        return Case.parse(self.data, folder=self.folder, source=self.source)
+        try:
+            return Case.parse(self.data, folder=self.folder, source=self.source)
+        except InvalidCaseError as error:
+            raise located(error, self.content) from None
 
 
 def read_case(path: str, roots: Sequence[str] = ANYWHERE) -> Case:
@@ -102,7 +108,7 @@ def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
             problem = f"it has more than {LARGEST_CASE:,} bytes"
             raise refused(path, problem, "name the case file, not a document")
         file = storage_path(path)
-        return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path))
+        return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path), content)
 
 
 def open_case_file(path: str, roots: Sequence[str] = ANYWHERE) -> IO[bytes]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import dataclasses
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -17,6 +20,7 @@ from dispute_provider._evidence.case_size import (
     TOO_LONG_A_NUMBER,
     TOO_MANY_VALUES,
 )
+from dispute_provider.exceptions import InvalidCaseError, Violation
 
 # libyaml is much faster. PyYAML's wheels contain it; a build from source may not.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -25,6 +29,11 @@ _TYPES = {_CORE + name for name in ("str", "int", "float", "bool", "null", "seq"
 _NUMBERS = {_CORE + "int", _CORE + "float"}
 # Dates, and a lone "=", stay text, so that the bank reads them as they were written.
 _STAY_TEXTS = {_CORE + "timestamp", _CORE + "value"}
+# Strings and brackets of JSON.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
+_KEEP_ONE = "keep one of them; if the API takes several under one name, give them as a list"
+_LONGEST_KEY = 40
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTE = "correct it; quote any text that starts with * & ! % @ or contains ': ' or ' #'"
 
 
@@ -34,8 +43,11 @@ def parse_json(content: bytes, source: str) -> Any:
     :param source: its name in errors.
     :raises InvalidCaseError: if it is not UTF-8, not JSON, or exceeds a limit.
     """
+    text = _text(content, source)
     try:
-        return json.loads(_text(content, source))
+        return json.loads(text, object_pairs_hook=_unique)
+    except _RepeatedError:
+        raise refused(source, _repeated_in(text), _KEEP_ONE) from None
     except json.JSONDecodeError as error:
         # The source of a line of a JSON Lines file already has its line number.
         where = f"line {error.lineno}" if b"\n" in content else f"column {error.colno}"
@@ -72,12 +84,77 @@ def parse_yaml(content: bytes, source: str) -> Any:
 
 
 def _text(content: bytes, source: str) -> str:
+    # Editors on Windows write a byte order mark, and UTF-16 for "Unicode".
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
     try:
-        # Editors on Windows write a byte order mark.
-        return content.decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
-        where = f"byte {error.start + 1} is not UTF-8"
+        line = content.count(b"\n", 0, error.start) + 1
+        start = content.rfind(b"\n", 0, error.start) + 1
+        where = f"line {line}, byte {error.start - start + 1} is not {encoding.removesuffix('-sig').upper()}"
         raise refused(source, where, "save the file as UTF-8") from None
+
+
+class _RepeatedError(Exception):
+    """An object of a JSON text has a key twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedError
+    return found
+
+
+def _repeated_in(text: str) -> str:
+    """Return which key of valid JSON is given twice, and where."""
+    objects: list[dict[str, int]] = []
+    for token in _TOKEN.finditer(text):
+        match token[0]:
+            case "{" | "[":
+                objects.append({})
+            case "}" | "]":
+                objects.pop()
+            case string if text[token.end() :].lstrip(" \t\n\r").startswith(":"):
+                key = json.loads(string)
+                line = text.count("\n", 0, token.start()) + 1
+                if key in objects[-1]:
+                    problem = _repetition(key, objects[-1][key], line)
+                    return f"line {line}: {problem}" if "\n" in text else problem
+                objects[-1][key] = line
+    raise AssertionError("the text has no repeated key")
+
+
+def _repetition(key: str, first: int, second: int) -> str:
+    where = "" if first == second else f", first in line {first}"
+    return f"{key[:_LONGEST_KEY]!a} is given twice{where}"
+
+
+def located(error: InvalidCaseError, content: bytes) -> InvalidCaseError:
+    """Return a refusal with the line of each violation in the case's JSON or YAML text."""
+    try:
+        root = yaml.compose(_text(content, error.case), Loader=_SafeLoader)
+    except (InvalidCaseError, yaml.YAMLError, RecursionError):
+        # JSON with tabs is not always YAML.
+        return error
+    return InvalidCaseError(error.case, [_located(each, root) for each in error.violations])
+
+
+def _located(violation: Violation, node: Any) -> Violation:
+    """Return a violation with the line of its value, or of the nearest object around it."""
+    line: int | None = None
+    for token in violation.pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, yaml.MappingNode):
+            pair = next((each for each in node.value if each[0].value == name), None)
+        elif isinstance(node, yaml.SequenceNode) and name.isdecimal() and int(name) < len(node.value):
+            pair = (node.value[int(name)],) * 2
+        else:
+            pair = None
+        if pair is None:
+            break
+        line, node = pair[0].start_mark.line + 1, pair[1]
+    return dataclasses.replace(violation, line=line)
 
 
 class _RefusedError(Exception):
@@ -135,6 +212,17 @@ def _loader() -> Any:
             first: [(tag, pattern) for tag, pattern in resolvers if tag not in _STAY_TEXTS]
             for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
         }
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            marks: dict[tuple[str, str], Any] = {}
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    mark: Any = key.start_mark
+                    first = marks.setdefault((key.tag, key.value), mark)
+                    if first is not mark:
+                        problem = _repetition(key.value, first.line + 1, mark.line + 1)
+                        raise _RefusedError(mark, problem, _KEEP_ONE)
+            return super().construct_mapping(node, deep)
 
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             if node.tag not in _TYPES:

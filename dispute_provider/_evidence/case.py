@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import msgspec
@@ -183,14 +183,19 @@ def _in_plain_types(data: Any) -> Any:
 def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
     """Return what is wrong with the evidence of a case that is otherwise valid."""
     from dispute_provider._contracts.validation import violations
+    from dispute_provider._evidence.mistakes import mistakes
 
     try:
         api = contract.load(data["provider"])
     except FileNotFoundError:
         return [Violation("/provider", "no such API here", "one of those with a contract file")]
-    found = [
-        Violation(f"/evidence{each.pointer}", each.problem, each.remedy)
+    usual = list(mistakes(api, data["evidence"], "/evidence"))
+    explained = {each.pointer for each in usual}
+    found = usual + [
+        replace(each, pointer=f"/evidence{each.pointer}")
         for each in violations(api.evidence, data["evidence"])
+        if f"/evidence{each.pointer}" not in explained
+        and not (each.pointer == "" and each.problem.startswith("unknown: "))
     ]
     if data.get("account") and "x-case-account" not in api.document:
         found.append(Violation("/account", f"is not used: {api.title} has no accounts", "remove it"))
@@ -201,7 +206,9 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
             "name a file in the case's folder",
         )
         for entry in entries
-        if isinstance(entry.value, FileReference) and _leads_outside(entry.value.path)
+        if isinstance(entry.value, FileReference)
+        and isinstance(entry.value.path, str)
+        and _leads_outside(entry.value.path)
     ]
 
 

@@ -84,7 +84,7 @@ def test_moov_accepts_the_same_evidence_in_every_phase(phase: str) -> None:
 
 
 def test_moov_has_no_appeals() -> None:
-    with pytest.raises(InvalidCaseError, match="unknown: appeal; must be one of: "):
+    with pytest.raises(InvalidCaseError, match="appeal: is no evidence field of Moov; must be one of: "):
         Case.parse({"provider": "moov", "dispute": "d", "evidence": {"appeal": {"card": {}}}})
 
 

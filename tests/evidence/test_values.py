@@ -123,7 +123,7 @@ def test_every_problem_of_a_case_is_reported_at_once_without_its_text():
     with pytest.raises(InvalidCaseError) as refused:
         Case.parse(faulty)
     pointers = {violation.pointer for violation in refused.value.violations}
-    assert {"/evidence", "/evidence/customer_name", "/evidence/receipt"} <= pointers
+    assert pointers == {f"/evidence/{name}" for name in faulty["evidence"]}
     assert "secret text" not in str(refused.value)
 
 

@@ -54,7 +54,7 @@ CONTENTS: dict[str, bytes] = {
     "half.json": _case({"customer_name": "\ud800"}),
     "half-dispute.json": json.dumps({"provider": "stripe", "dispute": "\ud800", "evidence": {}}).encode(),
     "nan.json": _case({"customer_name": float("nan")}),
-    "utf-16.json": _case({}).decode().encode("utf-16"),
+    "utf-16.json": _case({}).decode().encode("utf-16-le"),
     "noise.yaml": bytes(range(256)) * 4,
     "empty.yaml": b"",
     "text.yaml": SECRET.encode(),

@@ -96,7 +96,7 @@ def test_a_document_that_cannot_be_read_is_a_reason_of_its_case(name, reason, fo
         ("nul.yaml", "line 3 has a control character"),
         ("two.yaml", "line 3 is not valid YAML"),
         ("broken.json", "line 2 is not valid JSON"),
-        ("noise.yaml", "byte 129 is not UTF-8"),
+        ("noise.yaml", "line 2, byte 118 is not UTF-8"),
         ("large.yaml", "it has more than 1,048,576 bytes"),
         ("zeros.json", "it has more than 1,048,576 bytes"),
         ("pipe.yaml", "it is a pipe, a socket or a device"),

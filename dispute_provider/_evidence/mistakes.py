@@ -1,0 +1,106 @@
+"""Find the usual mistakes in a case's evidence, and how to correct each of them. Pure.
+
+The case schema reports the same values in general terms. These messages state what to write instead, for the
+case's API.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from dispute_provider._contracts.contract import Contract
+from dispute_provider._contracts.evidence_fields import SEPARATOR, fields, groups
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.validation import escape
+from dispute_provider.exceptions import Violation
+
+_TEXTS = ("short-text", "long-text", "text-or-file")
+_DOCUMENTS = ("file", "files", "text-or-file")
+_LISTS = ("files", "text-or-file")
+_FILE_NAME = re.compile(
+    r"[^\s/\\]{1,200}\.(pdf|jpe?g|png|tiff?|heic|heif|webp|avif|gif|bmp|docx?|eml|msg|txt|html?)",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 60
+
+
+def mistakes(api: Contract, evidence: Mapping[str, Any], at: str, group: str = "") -> Iterator[Violation]:
+    """Yield the mistakes in evidence.
+
+    :param evidence: as a case gives it, not validated.
+    :param at: the JSON pointer to it.
+    :param group: the path of its group, with a separator at the end; empty, the default, for all evidence.
+    """
+    known = fields(api)
+    for member, value in evidence.items():
+        name, pointer = f"{group}{member}", f"{at}/{escape(member)}"
+        if name in groups(api) and isinstance(value, Mapping):
+            yield from mistakes(api, value, pointer, f"{name}{SEPARATOR}")
+        elif name in known:
+            yield from _mistakes_of(api, name, known[name], value, pointer)
+        elif not group:
+            meant = _meant(api, str(member))
+            names = sorted({each.partition(SEPARATOR)[0] for each in known})
+            remedy = f"did you mean {meant}?" if meant else f"must be one of: {', '.join(names)}"
+            shown = ascii(escape(member))[1:-1][:_LONGEST_NAME]
+            yield Violation(f"{at}/{shown}", f"is no evidence field of {api.title}", remedy)
+
+
+def _mistakes_of(api: Contract, name: str, field: Json, value: Any, pointer: str) -> Iterator[Violation]:
+    kind = field.get("x-kind")
+    if isinstance(value, list) and kind in _LISTS:
+        for index, item in enumerate(value):
+            yield from _mistake(api, name, kind, item, f"{pointer}/{index}")
+    else:
+        yield from _mistake(api, name, kind, value, pointer)
+
+
+def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: str) -> Iterator[Violation]:
+    takes_text, takes_document = kind in _TEXTS, kind in _DOCUMENTS
+    example = f"{{file: {name.rpartition(SEPARATOR)[2]}.pdf}}"
+    match value:
+        case None:
+            yield Violation(pointer, "is empty", "write its value, or remove the line")
+        case bool() if takes_text:
+            yield Violation(pointer, "is a boolean, as YAML reads yes, no, on and off", "put it in quotes")
+        case int() | float() if takes_text:
+            yield Violation(pointer, "is a number", "put it in quotes")
+        case str() if not takes_text and takes_document:
+            yield Violation(pointer, "is a text", f"name a document in the case's folder: {example}")
+        case str() if takes_text and _FILE_NAME.fullmatch(value):
+            remedy = f"name the document: {example}" if takes_document else _write_the_text(api)
+            yield Violation(pointer, "is the name of a file, which the bank would read as a text", remedy)
+        case {"file": list()} if takes_document:
+            remedy = _one_of_several(kind, example)
+            yield Violation(f"{pointer}/file", "is a list", remedy)
+        case {"file": _} if not takes_document and takes_text:
+            yield Violation(pointer, "is a document", _write_the_text(api))
+        case list() if takes_document:
+            yield Violation(pointer, "is a list", _one_of_several(kind, example))
+        case list() if takes_text:
+            yield Violation(pointer, "is a list", "write one text")
+
+
+def _write_the_text(api: Contract) -> str:
+    documents = sorted(name for name, field in fields(api).items() if field.get("x-kind") in _DOCUMENTS)
+    return f"write the text itself; a document belongs in one of: {', '.join(documents)}"
+
+
+def _one_of_several(kind: str | None, example: str) -> str:
+    if kind in _LISTS:
+        return f"write one item for each document: [{example}, …]"
+    return f"name one document: {example}; join several into one PDF"
+
+
+def _meant(api: Contract, name: str) -> str | None:
+    """Return the field that a misspelt name stands for; None if that is unclear."""
+    by_form = {_form(known): known for known in fields(api)}
+    close = get_close_matches(_form(name), by_form, n=1, cutoff=0.85)
+    return by_form[close[0]] if close else None
+
+
+def _form(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip().lower())

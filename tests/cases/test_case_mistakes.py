@@ -1,0 +1,126 @@
+"""What people get wrong in case files, and what they are told to write instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispute_provider._cases import files
+from dispute_provider._cases.text import parse_json, parse_yaml
+from dispute_provider._evidence.case import Case
+from dispute_provider.exceptions import InvalidCaseError
+
+STRIPE = "provider: stripe\ndispute: du_1\nevidence:\n"
+MOOV = "provider: moov\ndispute: 04c2664e-e55c-545c-8673-a0a201003253\nevidence:\n"
+DOCUMENT_FIELDS = "a document belongs in one of: appeal/card/supporting_files, cancellation_policy"
+
+# The start of a case, a line of its evidence, where the mistake is, and what is said about it.
+MISTAKES = [
+    (STRIPE, "  service_date: 20260322", "service_date", "is a number; put it in quotes"),
+    (STRIPE, "  customer_name: yes", "customer_name", "is a boolean, as YAML reads yes, no, on and off"),
+    (STRIPE, "  customer_name:", "customer_name", "is empty; write its value, or remove the line"),
+    (
+        STRIPE,
+        "  receipt: receipt.pdf",
+        "receipt",
+        "name a document in the case's folder: {file: receipt.pdf}",
+    ),
+    (STRIPE, "  receipt: [{file: a.pdf}, {file: b.pdf}]", "receipt", "join several into one PDF"),
+    (STRIPE, "  receipt: {file: [a.pdf, b.pdf]}", "receipt/file", "join several into one PDF"),
+    (STRIPE, "  uncategorized_text: {file: a.pdf}", "uncategorized_text", DOCUMENT_FIELDS),
+    (STRIPE, "  uncategorized_text: rebuttal.docx", "uncategorized_text", "is the name of a file"),
+    (STRIPE, "  Recipt: {file: a.pdf}", "Recipt", "did you mean receipt?"),
+    (STRIPE, "  Customer Name: Jane", "Customer Name", "did you mean customer_name?"),
+    (STRIPE, "  cover-letter: Delivered.", "cover-letter", "is no evidence field of Stripe; must be one of"),
+    (STRIPE, "  receipt: {file: 5}", "receipt/file", "is a number"),
+    (MOOV, "  receipt: receipt.pdf", "receipt", "name the document: {file: receipt.pdf}"),
+    (MOOV, "  receipt: {file: [a.pdf, b.pdf]}", "receipt/file", "[{file: receipt.pdf}, …]"),
+    (MOOV, "  receipt: [Paid., 12]", "receipt/1", "is a number; put it in quotes"),
+    (MOOV, "  cover_letter: Delivered.", "cover_letter", "did you mean cover-letter?"),
+    (MOOV, "  customer_name: Jane", "customer_name", "is no evidence field of Moov; must be one of"),
+]
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".json"])
+@pytest.mark.parametrize(("start", "line", "where", "said"), MISTAKES)
+def test_a_mistake_is_refused_with_its_line_and_its_cure(start, line, where, said, suffix, tmp_path: Path):
+    text = f"{start}{line}\n"
+    if suffix == ".json":
+        text = json.dumps(yaml.safe_load(text), indent=2)
+    (tmp_path / f"case{suffix}").write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidCaseError) as refused:
+        files.read_case(str(tmp_path / f"case{suffix}"))
+    [violation] = [each for each in refused.value.violations if each.pointer == f"/evidence/{where}"]
+    assert said in f"{violation.problem}; {violation.remedy}"
+    member = where.partition("/")[0]
+    assert violation.line is not None
+    assert member in text.splitlines()[violation.line - 1] or violation.line > 4
+    assert f"line {violation.line}, /evidence/{where}: " in str(refused.value)
+
+
+def test_all_mistakes_of_a_case_are_said_at_once():
+    evidence = {"recipt": "x", "foo": "y", "customer_name": 5, "receipt": {"fil": "a.pdf"}}
+    with pytest.raises(InvalidCaseError) as refused:
+        Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": evidence})
+    assert {each.pointer for each in refused.value.violations} == {f"/evidence/{name}" for name in evidence}
+
+
+@pytest.mark.parametrize(
+    ("parse", "content", "said"),
+    [
+        (parse_yaml, "a: 1\nb: 2\na: 3", "line 3: 'a' is given twice, first in line 1"),
+        (parse_yaml, "a: {b: 1, b: 1}", "line 1: 'b' is given twice"),
+        (parse_yaml, "a:\n- b: 1\n  c: 2\n  b: 3", "line 4: 'b' is given twice, first in line 2"),
+        (parse_json, '{"a": 1,\n"b": {"c": "\\"c\\": 1", "c":\n2}}', "line 2: 'c' is given twice"),
+        (
+            parse_json,
+            '{\n"a": 1,\n"b": [{"a": 1}, {"a": 2}],\n"a": 3}',
+            "line 4: 'a' is given twice, first in line 2",
+        ),
+        (parse_json, '{"a": 1, "\\u0061": 2}', "'a' is given twice"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused_with_both_lines(parse, content, said):
+    with pytest.raises(InvalidCaseError) as refused:
+        parse(content.encode(), "case")
+    assert said in str(refused.value)
+    assert "keep one of them" in str(refused.value)
+
+
+KEYS = st.text(st.sampled_from('ab"\\:{}[],\n é'), max_size=3)
+VALUES = st.recursive(
+    st.text(max_size=3) | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.tuples(KEYS, VALUES), max_size=5), st.sampled_from([None, 2]))
+def test_json_is_refused_exactly_if_a_key_is_given_twice(members, indent):
+    written = [f"{json.dumps(key)}: {json.dumps(value, indent=indent)}" for key, value in members]
+    content = ("{" + ",\n".join(written) + "}").encode()
+    names = [key for key, _ in members]
+    if len(set(names)) == len(names):
+        assert parse_json(content, "case") == dict(members)
+    else:
+        with pytest.raises(InvalidCaseError, match="is given twice"):
+            parse_json(content, "case")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("parse", [parse_json, parse_yaml])
+def test_each_encoding_with_a_byte_order_mark_is_read(encoding, parse):
+    content = '{"evidence": "Zoë ☂"}'.encode(encoding)
+    marks = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+    assert parse(marks.get(encoding, b"") + content, "case") == {"evidence": "Zoë ☂"}
+
+
+@pytest.mark.parametrize("parse", [parse_json, parse_yaml])
+def test_another_encoding_is_refused_with_its_line(parse):
+    with pytest.raises(InvalidCaseError, match="line 2, byte 10 is not UTF-8; save the file as UTF-8"):
+        parse('{"a": 1,\n "b": "Zoë"}'.encode("latin-1"), "case")
