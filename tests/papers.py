@@ -203,3 +203,11 @@ def jpeg_of(width: int, height: int) -> bytes:
     """A JPEG whose header claims this many pixels."""
     size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
     return re.sub(rb"(\xff\xc0..\x08)....", lambda start: start[1] + size, jpeg(), flags=re.DOTALL)
+
+
+def scanned(pages: int, size: tuple[int, int] = (1240, 1754)) -> bytes:
+    """A PDF of grey scans, each with its own grain."""
+    first, *others = (Image.effect_noise(size, 8) for _ in range(pages))
+    written = io.BytesIO()
+    first.save(written, "PDF", save_all=True, append_images=others, resolution=150)
+    return written.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import threading
@@ -126,6 +127,18 @@ class Peer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+def children() -> set[int]:
+    """Return the ids of this process's children."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        # Processes may end during the search.
+        with contextlib.suppress(OSError):
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                found.add(int(process.name))
+    return found
 
 
 def memory_store(folder: str) -> str:

@@ -72,8 +72,8 @@ def _inspect(content: bytes) -> bytes:
 
 def _render(content: bytes, page: int, width: int) -> bytes:
     if _is_pdf(content):
-        return pictures.png(pdfs.render(content, page, width))
-    return pictures.png(pictures.render(content, page, width))
+        return pictures.encoded(pdfs.render(content, page, width))
+    return pictures.encoded(pictures.render(content, page, width))
 
 
 def _is_pdf(content: bytes) -> bool:

@@ -19,6 +19,8 @@ MAX_FRAMES = 500
 # Limits of the drawing of one page.
 MAX_SHOWN_PIXELS = 16_000_000
 MAX_SHOWN_HEIGHT = 16_000
+# Bytes of a drawn page below which a smaller format is not looked for.
+_SMALL = 150_000
 _FORMATS = tuple(each.name for each in PICTURES)
 # MPO: a JPEG followed by further pictures, as phones write it.
 _BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in PICTURES}}
@@ -66,13 +68,23 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
     return _on_white(shown.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else shown)
 
 
-def png(picture: Image.Image) -> bytes:
-    """Return a picture as a PNG without metadata, in grey if it has no colour."""
-    written = io.BytesIO()
+def encoded(picture: Image.Image) -> bytes:
+    """Return a picture without metadata, in grey if it has no colour: as PNG, or as JPEG if that is smaller.
+
+    Text drawn by a program is smaller as PNG, which keeps it sharp. Scans and photos are smaller as JPEG.
+    """
     shown = picture.convert("RGB")
     if _is_grey(shown):
         shown = shown.getchannel("R")
-    shown.save(written, PNG.name, compress_level=3)
+    sharp = _saved(shown, PNG, compress_level=3)
+    if len(sharp) <= _SMALL:
+        return sharp
+    return min(sharp, _saved(shown, JPEG, quality=85), key=len)
+
+
+def _saved(picture: Image.Image, kind: FileType, **options: int) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, kind.name, **options)
     return written.getvalue()
 
 

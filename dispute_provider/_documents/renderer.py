@@ -14,7 +14,7 @@ from types import TracebackType
 from dispute_provider._documents.messages import DONE, INSPECT, RENDER, Refusal
 from dispute_provider._documents.process import Process
 from dispute_provider._evidence.documents import Inspection
-from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, NAMES, PNG
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
@@ -147,7 +147,7 @@ class Renderer:
         return Inspection(content_type, pages, bool(card_number))
 
     def render(self, content: bytes, page: int, width: int = 1200, budget: Budget | None = None) -> bytes:
-        """Draw one page as a PNG.
+        """Draw one page, as PNG or JPEG.
 
         :param page: page number from 1.
         :param width: pixels, at most :data:`MAX_WIDTH`, by default 1200; a very tall page becomes narrower,
@@ -160,10 +160,10 @@ class Renderer:
             raise ValueError(f"width must be 1 to {MAX_WIDTH} pixels, not {width}")
         if not 1 <= page < 2**31:
             raise ValueError(f"page must be 1 or more, not {page}")
-        png = self._ask(RENDER, content, page, width, budget)
-        if not png.startswith(PNG.starts):
+        picture = self._ask(RENDER, content, page, width, budget)
+        if not picture.startswith(PNG.starts + JPEG.starts):
             raise RenderingError(*_BROKE_OFF)
-        return png
+        return picture
 
     def _ask(
         self, what: bytes, content: bytes, page: int = 0, width: int = 0, budget: Budget | None = None

@@ -17,7 +17,7 @@ class Drawing(msgspec.Struct, frozen=True, gc=False):
 
     :param content_type: the document's MIME type.
     :param size: the document's size in bytes.
-    :param pages: the sha256 of each page's PNG in the evidence store.
+    :param pages: the sha256 of each page's PNG or JPEG in the evidence store.
     """
 
     content_type: str
@@ -33,19 +33,17 @@ class Drawing(msgspec.Struct, frozen=True, gc=False):
 def keep(drawing: Drawing) -> str | None:
     """Store a drawing; its pages must already be stored.
 
-    :returns: the drawing's sha256, which :func:`load` takes; None if no evidence store is configured.
+    :returns: the drawing's sha256; None if no evidence store is configured.
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
     return evidence_store.put(msgspec.json.encode(drawing))
 
 
-def load(sha256: str) -> Drawing | None:
-    """Load a drawing; return None if the evidence store does not have it.
+def decoded(stored: bytes) -> Drawing:
+    """Decode a stored drawing.
 
-    :raises EvidenceStoreError: if the evidence store cannot be read, or the file is not a drawing.
+    :raises EvidenceStoreError: if it is not a drawing.
     """
-    if (stored := evidence_store.get(sha256)) is None:
-        return None
     try:
         return msgspec.json.decode(stored, type=Drawing)
     except msgspec.MsgspecError:

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from dispute_provider._documents import RenderingError
 from dispute_provider._documents.renderer import MAX_WIDTH
+from dispute_provider._evidence.file_types import PNG, recognize
 from dispute_provider._state.evidence_store import EvidenceStoreError
 from dispute_provider._ui import describe, desk
 from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, AsciiJsonResponse, Guarded
@@ -130,9 +131,10 @@ async def show_page(
     page: Annotated[int, Path(ge=1, le=10_000)],
     width: Annotated[int, Query(ge=100, le=MAX_WIDTH)] = 1200,
 ) -> Response:
-    """Return a page of a document as a PNG."""
-    png = await documents.page(sha256, task.drawing(sha256), page, width)
-    return Response(png, media_type="image/png")
+    """Return a page of a document as PNG or JPEG."""
+    picture = await documents.page(sha256, task.drawing(sha256), page, width)
+    kind = recognize(picture) or PNG
+    return Response(picture, media_type=kind.content_type)
 
 
 @data.get("/documents/{sha256}/original")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from weakref import WeakValueDictionary
+
+from cachetools import TTLCache
 
 from dispute_provider._documents import Inspection, Renderer, RenderingError
 from dispute_provider._evidence.file_types import suffix_of
@@ -17,7 +19,11 @@ from dispute_provider._state import drawings, evidence_store
 from dispute_provider._state.drawings import Drawing
 
 T = TypeVar("T")
+# Failures that are kept.
 _REMEMBERED = 500
+# Bytes of documents and of pages that are kept, each, and for how many seconds.
+_KEPT_BYTES = 64 * 1024 * 1024
+_KEPT_FOR = 900.0
 # Documents rendered at the same time.
 _RENDERERS = 4
 _READERS = 8
@@ -35,6 +41,9 @@ class DocumentPages:
     Reads do not wait for rendering. One page per document is rendered at a time, and a document that could
     not be rendered is not tried again for five minutes, so a slow document does not delay other reviewers.
 
+    Files and pages are kept for 15 minutes, at most 64 MiB of each. Their digests name their bytes, so they
+    cannot be out of date. The caller checks for each request whether the user may see the document.
+
     :param renderer: renders the pages; None creates one.
     """
 
@@ -42,8 +51,9 @@ class DocumentPages:
         self._renderer = renderer or Renderer(children=_RENDERERS)
         self._drawers = ThreadPoolExecutor(max_workers=_RENDERERS, thread_name_prefix="dispute-drawing")
         self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="dispute-evidence")
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._known: OrderedDict[str, Inspection] = OrderedDict()
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        self._files: TTLCache[Hashable, bytes] = TTLCache(_KEPT_BYTES, _KEPT_FOR, getsizeof=len)
+        self._pages: TTLCache[Hashable, bytes] = TTLCache(_KEPT_BYTES, _KEPT_FOR, getsizeof=len)
         self._failed: OrderedDict[str, tuple[float, RenderingError]] = OrderedDict()
 
     def close(self) -> None:
@@ -62,11 +72,11 @@ class DocumentPages:
         """
         if kept := await self._kept(drawing):
             return kept.inspection, kept.size
-        content = await self._read(lambda: _get(sha256))
-        return await self._draw(sha256, lambda: self._inspected(sha256, content)), len(content)
+        content = await self._file(sha256)
+        return await self._draw(sha256, lambda: self._renderer.inspect(content)), len(content)
 
     async def page(self, sha256: str, drawing: str | None, page: int, width: int) -> bytes:
-        """Return a page as a PNG; raises the errors of :meth:`inspect`.
+        """Return a page as PNG or JPEG; raises the errors of :meth:`inspect`.
 
         :param page: from 1.
         :param width: pixels; a page that staging drew is at least as wide as its drawing.
@@ -81,12 +91,14 @@ class DocumentPages:
                 # Fall back to the width that staging could draw.
                 pass
         name = kept.pages[page - 1]
-        png = await self._read(lambda: evidence_store.get(name))
-        return png if png is not None else await self._drawn(sha256, page, width)
+        try:
+            return await self._once(self._pages, name, lambda: self._read(lambda: _get(name)))
+        except MissingDocumentError:
+            return await self._drawn(sha256, page, width)
 
     async def original(self, sha256: str, drawing: str | None) -> tuple[bytes, str]:
         """Return a document's bytes, and a file name made of its digest and type."""
-        content = await self._read(lambda: _get(sha256))
+        content = await self._file(sha256)
         try:
             found, _ = await self.inspect(sha256, drawing)
             suffix = suffix_of(found.content_type)
@@ -95,24 +107,39 @@ class DocumentPages:
         return content, f"document-{short_digest(sha256)}.{suffix}"
 
     async def _kept(self, drawing: str | None) -> Drawing | None:
-        return await self._read(lambda: drawings.load(drawing)) if drawing else None
+        if not drawing:
+            return None
+        try:
+            return drawings.decoded(await self._file(drawing))
+        except MissingDocumentError:
+            return None
 
     async def _drawn(self, sha256: str, page: int, width: int) -> bytes:
-        content = await self._read(lambda: _get(sha256))
+        async def draw() -> bytes:
+            content = await self._file(sha256)
 
-        def work() -> bytes:
-            # A document that is refused as a whole is not shown in part.
-            self._inspected(sha256, content)
-            return self._renderer.render(content, page, width)
+            def work() -> bytes:
+                # A document that is refused as a whole is not shown in part.
+                self._renderer.inspect(content)
+                return self._renderer.render(content, page, width)
 
-        return await self._draw(sha256, work, f"{sha256} {page} {width}")
+            return await self._draw(sha256, work, f"{sha256} {page} {width}")
 
-    def _inspected(self, sha256: str, content: bytes) -> Inspection:
-        """Inspect a document once; its bytes never change under their digest."""
-        if sha256 not in self._known:
-            self._known[sha256] = self._renderer.inspect(content)
-            _forget_oldest(self._known)
-        return self._known[sha256]
+        return await self._once(self._pages, (sha256, page, width), draw)
+
+    async def _file(self, sha256: str) -> bytes:
+        return await self._once(self._files, sha256, lambda: self._read(lambda: _get(sha256)))
+
+    async def _once(
+        self, kept: TTLCache[Hashable, bytes], key: Hashable, make: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """Return what is kept under a key; if nothing is, make it once for all that ask at the same time."""
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            if (found := kept.get(key)) is None:
+                found = await make()
+                if len(found) <= kept.maxsize:
+                    kept[key] = found
+            return found
 
     async def _read(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
@@ -122,7 +149,7 @@ class DocumentPages:
 
         :param what: names the work; None for an inspection.
         """
-        turn = self._turns.setdefault(sha256, asyncio.Lock())
+        turn = self._turns.setdefault(("drawing", sha256), asyncio.Lock())
         async with turn:
             when, error = self._failed.get(what or sha256, (0.0, None))
             if error and time.monotonic() - when < _TRIED_AGAIN:

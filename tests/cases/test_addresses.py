@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import disputes
 import pytest
-from airflow.sdk.io import store as airflow_store
-from fsspec.implementations.memory import MemoryFileSystem
+from counting import Store, counting_store
 from papers import pdf
 
 from dispute_provider._cases.known_cases import KnownCases
 from dispute_provider._cases.open_disputes import OpenCases, read_cases
 
 
-class Store(MemoryFileSystem):  # type: ignore[misc]  # of an untyped module
-    """A store with ETags, as object stores have them; it counts the calls for each path."""
-
-    store: ClassVar[dict[str, Any]] = {}
-    pseudo_dirs: ClassVar[list[str]] = [""]
-    cachable = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.store.clear()
-        self.calls: Counter[tuple[str, str]] = Counter()
-
-    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
-        self.calls["list", path] += 1
-        return [self._tagged(info) for info in super().ls(path, detail=True, **options)]
-
-    def info(self, path: str, **options: Any) -> Any:
-        self.calls["info", path] += 1
-        return self._tagged(super().info(path, **options))
-
-    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
-        if mode == "rb":
-            self.calls["read", path] += 1
-        return super().open(path, mode, **options)
-
-    def _tagged(self, info: dict[str, Any]) -> dict[str, Any]:
-        if info["type"] != "file":
-            return info
-        content = self.store[info["name"]].getvalue()
-        return {**info, "ETag": hashlib.md5(content, usedforsecurity=False).hexdigest()}
-
-    def read(self) -> set[str]:
-        """Return the files that were read since the last call, and count from zero again."""
-        read = {path for what, path in self.calls if what == "read"}
-        self.calls.clear()
-        return read
-
-
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", "memory://a,memory://b")
-    made = Store()
-    # attach() keeps the first file system of a scheme.
-    monkeypatch.setitem(airflow_store._STORE_CACHE, "memory", airflow_store.ObjectStore("memory", None, made))
+    made = counting_store(monkeypatch)
     for root in ("/a", "/b"):
         made.makedirs(root, exist_ok=True)
     return made

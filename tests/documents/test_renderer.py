@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import os
 import signal
@@ -16,6 +15,7 @@ import papers
 import pytest
 from papers import jpeg, pdf, picture, png, stream, tiff
 from PIL import Image
+from support import children
 
 from dispute_provider._documents import Inspection, Renderer, RenderingError
 
@@ -26,18 +26,6 @@ FIRST = papers.FIRST_PAGE + 1
 def renderer() -> Iterator[Renderer]:
     with Renderer() as running:
         yield running
-
-
-def children() -> set[int]:
-    """Return the ids of this process's children."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        # Processes may end during the search.
-        with contextlib.suppress(OSError):
-            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
-            if int(parent) == os.getpid():
-                found.add(int(process.name))
-    return found
 
 
 class OwnChild:

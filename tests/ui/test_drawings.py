@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import replace
-from papers import pdf, slow_to_draw
+from papers import pdf, scanned, slow_to_draw
+from support import children
 from viewing import RECEIPT, Site, Staged, signed
 
 from dispute_provider._cases.documents import CaseDocuments
@@ -94,6 +95,43 @@ def test_a_page_that_the_store_has_lost_is_drawn(site: Site, stage_one: Any, sto
             path.unlink()
     answer = site.client("ana").get(f"{site.address('stage')}/documents/{staged.sha256}/pages/2")
     assert answer.content.startswith(b"\x89PNG")
+
+
+def test_pages_are_drawn_once_and_the_file_is_read_once(
+    site: Site, stage_one: Any, pages: Any, store: Path
+) -> None:
+    staged = stage_one()
+    sha256 = evidence_store.put(scanned(pages=6)) or ""
+    documents = {**staged.record.documents, "file_scans": sha256}
+    site.returns("stage", signed(replace(staged.record, documents=documents)))
+    pages(seconds=20)
+    document = f"{site.address('stage')}/documents/{sha256}"
+
+    def look(page: int) -> bytes:
+        answer = site.client("ana").get(f"{document}/pages/{page}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+        return bytes(answer.content)
+
+    first = [look(1)]
+    # A second reading would fail.
+    (store / sha256[:2] / sha256).unlink()
+    first += [look(page) for page in range(2, 7)]
+    assert max(map(len, first)) < 1_000_000
+    # A second drawing would start another child.
+    viewer(site).state.documents._renderer.close()
+    before = children()
+    assert [look(page) for page in range(1, 7)] == first
+    assert children() == before
+
+    assert site.client("vic").get(f"{document}/pages/1").status_code == 403
+    assert site.client(None).get(f"{document}/pages/1").status_code == 401
+    site.returns("review", staged.shown)
+    elsewhere = f"{site.address('review')}/documents/{sha256}/pages/1"
+    assert site.client("ana").get(elsewhere).status_code == 404, "no record of this task has it"
+    forged = [{**each, "documents": documents} for each in staged.shown]
+    site.returns("nothing", forged)
+    elsewhere = f"{site.address('nothing')}/documents/{sha256}/pages/1"
+    assert site.client("ana").get(elsewhere).status_code == 404, "the record is not signed"
 
 
 def test_a_slow_document_blocks_no_other_reviewer(site: Site, stage_one: Any, pages: Any) -> None:

@@ -393,15 +393,18 @@ def test_what_cannot_be_shown_is_explained_and_never_sent_as_a_page(
     assert original.content == content
 
 
+# The tab keeps documents that it has read, so each of these is a new one.
+
+
 def test_a_document_that_the_store_has_lost(site: Site, stage_one: Stage, store: Path) -> None:
-    site.returns("stage", (staged := stage_one()).shown)
+    site.returns("stage", (staged := stage_one(document=pdf(text="Lost."))).shown)
     (store / staged.sha256[:2] / staged.sha256).unlink()
     answer = site.client("ana").get(f"{site.address('stage')}/documents/{staged.sha256}")
     assert (answer.status_code, "does not have" in answer.json()["detail"]) == (404, True)
 
 
 def test_a_document_that_somebody_has_exchanged(site: Site, stage_one: Stage, store: Path) -> None:
-    site.returns("stage", (staged := stage_one()).shown)
+    site.returns("stage", (staged := stage_one(document=pdf(text="Exchanged."))).shown)
     (store / staged.sha256[:2] / staged.sha256).write_bytes(pdf(text="Forged."))
     for end in ("", "/pages/1", "/original"):
         answer = site.client("ana").get(f"{site.address('stage')}/documents/{staged.sha256}{end}")
@@ -411,7 +414,7 @@ def test_a_document_that_somebody_has_exchanged(site: Site, stage_one: Stage, st
 def test_without_a_store_it_says_which_option_is_missing(
     site: Site, stage_one: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.returns("stage", (staged := stage_one()).shown)
+    site.returns("stage", (staged := stage_one(document=pdf(text="Not kept."))).shown)
     monkeypatch.delenv("AIRFLOW__DISPUTE__EVIDENCE_STORE")
     answer = site.client("ana").get(f"{site.address('stage')}/documents/{staged.sha256}")
     assert (answer.status_code, "[dispute] evidence_store" in answer.json()["detail"]) == (404, True)

@@ -83,8 +83,7 @@ def test_every_page_is_drawn_once_and_stored(
     sandbox.create_dispute(api="stripe", id="du_1")
     [record] = stage(engine, case("du_1", "good.pdf"), folder=folder)
     [sha256] = record.documents.values()
-    drawing = drawings.load(record.drawings[sha256])
-    assert drawing is not None
+    drawing = drawings.decoded(evidence_store.get(record.drawings[sha256]) or b"")
     assert (drawing.content_type, drawing.size) == ("application/pdf", len(pdf(3)))
     assert len(drawing.pages) == 3
     assert all((evidence_store.get(page) or b"").startswith(b"\x89PNG") for page in drawing.pages)

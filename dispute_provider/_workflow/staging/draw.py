@@ -103,11 +103,11 @@ class Drawer:
         pages: list[str | None] = []
         for number in range(1, (document.pages or 1) + 1):
             try:
-                png = self._renderer.render(document.content, number, drawings.WIDTH, budget)
+                picture = self._renderer.render(document.content, number, drawings.WIDTH, budget)
             except RenderingError as error:
                 problem = f"its page {number:,} cannot be drawn: {error.problem}"
                 raise RenderingError(problem, error.remedy) from None
-            pages.append(evidence_store.put(png))
+            pages.append(evidence_store.put(picture))
         kept = tuple(page for page in pages if page)
         if len(kept) < len(pages):
             return None
