@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
+from dispute_provider._ui.inbox import inbox, listings, merged
 from dispute_provider._ui.reviews import FormDep, answered_reviews, open_reviews, steps_of_run, tasks_of_run
 
 # What a user may not answer is left out, review by review.
@@ -27,6 +29,30 @@ def show_reviews(user: GetUserDep) -> Response:
 def show_answered(reviews: Annotated[list[dict[str, Any]], Depends(answered_reviews)]) -> Response:
     """Return the reviews that were answered lately."""
     return AsciiJsonResponse({"reviews": reviews})
+
+
+@lists.get("/inbox")
+def show_inbox(
+    user: GetUserDep,
+    answered: Annotated[list[dict[str, Any]], Depends(answered_reviews)],
+    group: Literal["", "no-case", "to-review", "held", "not-sent", "sent", "rejected", "attention"] = "",
+    text: Annotated[str, Query(max_length=100)] = "",
+    sort: Literal["due", "amount"] = "due",
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    """Return one page of the open disputes of the connections whose reviews the user may answer."""
+    swept = listings(user)
+    reviews, _ = open_reviews(user)
+    ended = [
+        (
+            datetime.fromisoformat(each["at"]),
+            (each["dag_id"], each["run_id"]),
+            steps_of_run(each["dag_id"], each["run_id"]),
+        )
+        for each in answered
+    ]
+    entries = merged(swept, reviews, ended)
+    return AsciiJsonResponse(inbox(entries, swept, group=group, text=text, sort=sort, offset=offset))
 
 
 @of_review.get(_RUN + "/tasks/{task_id}/{map_index}/form")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dispute_provider._apis.api import Api
     from dispute_provider._cases.open_disputes import Candidate
     from dispute_provider._evidence.record import Record
+    from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
 LARGEST_SWEEP = 100
 
@@ -67,7 +68,8 @@ class FindCasesOperator(BaseAsyncOperator):
     The operator also pushes these XComs: ``open``, the ids of all open disputes; and lists of records:
     ``without_case``; ``unreadable``; ``due_soon``, the disputes to send reminders about;
     ``due_without_case``, those of ``due_soon`` without a case; ``no_longer_open``, closed disputes whose
-    submission ended *unknown*.
+    submission ended *unknown*; ``listing``, all open disputes in the states that the sweep knows, for the
+    desk.
 
     :param conn_id: Airflow connection (templated).
     :param folder: folder of the cases (templated). Default: None, all of ``[dispute] case_roots``.
@@ -89,7 +91,13 @@ class FindCasesOperator(BaseAsyncOperator):
     async def aexecute(self, context: Context) -> list[str]:
         from dispute_provider._cases.known_cases import KnownCases
         from dispute_provider._cases.open_disputes import read_cases
-        from dispute_provider._evidence.record import Record, State, by_due_date, record_of
+        from dispute_provider._evidence.record import State, record_of
+        from dispute_provider._workflow.listing import (
+            LISTING,
+            listed,
+            unreadable_disputes,
+            without_case,
+        )
 
         now = datetime.now(UTC)
         async with Apis() as apis:
@@ -99,37 +107,15 @@ class FindCasesOperator(BaseAsyncOperator):
             readings = KnownCases(load_known(context, self.conn_id))
             cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder, readings)
             save_known(context, self.conn_id, readings.stored, readings.used)
-            new, held = await self._compare(context, api, cases.found, now)
+            new, held, reviewed = await self._compare(context, api, cases.found, now)
             # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
             memory = load(context, LAST_REVIEWS, connection=self.conn_id)
             settled, unsettled = await settle_unknown(context, api, self.conn_id, memory, still_open)
 
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
-        without = by_due_date(
-            [
-                record_of(
-                    dispute,
-                    self.conn_id,
-                    State.HELD,
-                    dispute.closed
-                    or dispute.unsupported
-                    or cases.unsuited.get(dispute.id, "no case was found for it"),
-                )
-                for dispute in open_disputes.values()
-                if dispute.id not in cases.disputes
-            ]
-        )
-        unreadable = [
-            Record(
-                api.name,
-                self.conn_id,
-                each.dispute or "without a readable id",
-                State.HELD,
-                f"the API lists it, but it cannot be read: {each.problem}",
-            )
-            for each in listing.unreadable
-        ]
+        without = without_case(open_disputes.values(), cases, self.conn_id)
+        unreadable = unreadable_disputes(listing.unreadable, api.name, self.conn_id)
         self.log.info(
             "connection=%s open=%d new_or_changed=%d left_alone=%d without_case=%d broken_cases=%d "
             "unreadable=%d",
@@ -154,12 +140,19 @@ class FindCasesOperator(BaseAsyncOperator):
         self._push(context, "due_soon", soon)
         self._push(context, "due_without_case", [record for record in soon if record in without])
         self._push(context, "no_longer_open", settled, self.log)
+        open_records = listed(open_disputes.values(), self.conn_id, known, *reviewed)
+        overview = {
+            "connection": self.conn_id,
+            "records": self._value(context, [*open_records, *unreadable]),
+            "without_case": [record.dispute for record in without],
+        }
+        context["ti"].xcom_push(key=LISTING, value=overview)
         return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
     async def _compare(
         self, context: Context, api: Api, found: list[Candidate], now: datetime
-    ) -> tuple[list[Candidate], list[Record]]:
-        """Return the candidates to stage, and records of those that cannot be read."""
+    ) -> tuple[list[Candidate], list[Record], tuple[dict[str, LastReview], dict[str, ReviewAnswer]]]:
+        """Return the candidates to stage, records of those that cannot be read, and the earlier reviews."""
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._state.sweep import LastReview
 
@@ -195,20 +188,22 @@ class FindCasesOperator(BaseAsyncOperator):
                 new.append(candidate)
 
         await all_of([candidate for candidate in found if candidate.dispute.id in last_reviews], compare)
-        return new, held
+        return new, held, (last_reviews, answers)
 
     def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
-        """Push records as an XCom, as a list if the evidence store cannot be written."""
+        """Push records as an XCom."""
+        context["ti"].xcom_push(key=key, value=self._value(context, records, log))
+
+    def _value(self, context: Context, records: list[Record], log: Any = None) -> Value:
+        """Return records as the value of an XCom, as a list if the evidence store cannot be written."""
         from dispute_provider._state.evidence_store import EvidenceStoreError
 
         signer = Signer(run_key(context))
-        value: Value
         try:
-            value = return_value(records, signer, log)
+            return return_value(records, signer, log)
         except EvidenceStoreError as error:
             self.log.warning("%d records go through XCom: %s", len(records), error)
-            value = [signer.sealed(record).to_dict() for record in records]
-        context["ti"].xcom_push(key=key, value=value)
+            return [signer.sealed(record).to_dict() for record in records]
 
 
 class OpenReviewOperator(BaseOperator):

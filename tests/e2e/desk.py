@@ -24,11 +24,18 @@ class Desk:
         self.person = person
         self.used = 0
         person.page.goto("/")
-        person.page.get_by_role("link", name="Disputes").click()
+        person.page.get_by_role("link", name="Disputes", exact=True).click()
 
     @property
     def frame(self) -> FrameLocator:
         return self.person.page.frame_locator("iframe")
+
+    def inbox(self) -> Locator:
+        """Open the inbox; return its table."""
+        self.frame.get_by_role("link", name="Inbox").click()
+        table = self.frame.get_by_role("table")
+        expect(table).to_be_visible()
+        return table
 
     def row(self, dispute: str) -> Locator:
         return self.frame.get_by_label("Disputes to decide").get_by_role("link").filter(has_text=dispute)

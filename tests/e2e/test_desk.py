@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from demo.cases import SHOP
 from dispute_provider._evidence.record import Record, State
 from tests.e2e.desk import Desk
 from tests.e2e.person import Person
@@ -99,6 +100,28 @@ def test_disputes_of_several_reviews_are_submitted_from_one_page(
     assert stripe.record.state == State.CONCEDED
     sent = {dispute: len(lab.submissions(dispute)) for dispute in (*disputes, moov.dispute, stripe.dispute)}
     assert sent == {held: 0, rejected: 0, **dict.fromkeys(submitted, 1), moov.dispute: 1, stripe.dispute: 0}
+
+
+def test_the_inbox_shows_what_is_open_and_opens_its_review(lab: Lab, ana: Person) -> None:
+    caseless = str(
+        lab.sandbox.create_dispute(api="stripe", account=SHOP, amount=45_000, due_in=2 * 86400)["id"]
+    )
+    run = lab.contest("stripe", lab.dispute("stripe", due_in=25 * 86400), "stripe_dispute_evidence")
+    lab.wait_for_reviews(run)
+    desk = Desk(ana)
+    desk.inbox()
+    desk.frame.get_by_role("button", name="Sweep now").click()
+    expect(desk.frame.get_by_text("The sweep has started")).to_be_visible()
+    sweep = Run(lab, "stripe", "", _SWEEP, list(lab.ana.runs(_SWEEP))[-1])
+    sweep.wait_for_end()
+    desk.frame.get_by_title("Refresh").click()
+    row = desk.frame.get_by_role("row").filter(has_text=caseless)
+    expect(row).to_contain_text("No case")
+    desk.shoot("i-desk-5-inbox")
+    desk.frame.get_by_label("Search open disputes").fill(run.dispute)
+    expect(desk.frame.get_by_role("row")).to_have_count(2)
+    desk.frame.get_by_role("button", name=f"Review {run.dispute}").click()
+    desk.shows(run.dispute)
 
 
 def test_a_review_that_is_opened_again_takes_no_old_answer(lab: Lab, ana: Person) -> None:

@@ -5,6 +5,7 @@ import { Answered } from "./answered.js";
 import { Decision } from "./decision.js";
 import { show } from "./dispute.js";
 import { el, moment, visible } from "./dom.js";
+import { Inbox } from "./inbox.js";
 import { Queue } from "./queue.js";
 import { changed, openSummary } from "./respond.js";
 import { addressOf, ask } from "./server.js";
@@ -22,11 +23,13 @@ const evidence = el("main", { tabindex: "-1", "aria-label": "Evidence" });
 const queue = new Queue(desk, (item) => select(item, true));
 const decision = new Decision(desk, { decide, change, move });
 const answered = new Answered();
+const inbox = new Inbox({ review: openReview, say });
 const tray = el("div", { class: "tray", role: "region", "aria-label": "Answer" });
 const fresh = el("span", { class: "quiet" });
-const tabs = { review: el("a", { href: "#review" }), answered: el("a", { href: "#answered" }, "Answered") };
+const tabs = { inbox: el("a", { href: "#inbox" }, "Inbox"), review: el("a", { href: "#review" }), answered: el("a", { href: "#answered" }, "Answered") };
 const places = el("div", { class: "place" });
-let place = "review";
+// Empty until the first place is shown.
+let place = "";
 
 function layout() {
   const title = el("h1", { tabindex: "-1" }, "Disputes");
@@ -50,7 +53,21 @@ function go(name) {
     places.className = "place";
     places.replaceChildren(answered.element);
     followAnswered();
+  } else if (name === "inbox") {
+    places.className = "place";
+    places.replaceChildren(inbox.element);
+    inbox.load();
   } else showReviews();
+}
+
+/** Opens a dispute of the inbox, whose review may be newer than this page. */
+async function openReview(uid) {
+  await refresh();
+  const item = desk.items.find((each) => each.uid === uid);
+  if (!item) return say("attention", "The review of this dispute has just ended.");
+  desk.current = item;
+  go("review");
+  select(item, true);
 }
 
 function showReviews() {
@@ -87,6 +104,7 @@ async function refresh(asked = false) {
   }
   unsay("session");
   if (asked && place === "answered") await answered.load();
+  if (place === "inbox" && desk.user) await inbox.load();
   const before = desk.reviews;
   const names = (reviews) => reviews.map((review) => [review.id, review.try_number, review.may_answer, ...review.disputes.map((each) => each.key)].join()).join(";");
   const same = desk.user && names(before) === names(found.reviews);
@@ -296,6 +314,8 @@ forgetOld();
 layout();
 await refresh();
 if (desk.user) {
-  go(location.hash === "#answered" ? "answered" : "review");
+  const asked = location.hash.slice(1);
+  // The user may have chosen a place while the reviews were read.
+  if (!place) go(asked in tabs ? asked : desk.items.length ? "review" : "inbox");
   setInterval(() => document.hidden || refresh(), REFRESH);
 }

@@ -22,13 +22,21 @@ export async function ask(path) {
 }
 
 /** Answers a review through Airflow's own API; returns the status, and Airflow's reason if it refused. */
-export async function respond(review, answer) {
+export function respond(review, answer) {
   const [dag, run, task] = [review.dag_id, review.run_id, review.task_id].map(encodeURIComponent);
-  const path = `../api/v2/dags/${dag}/dagRuns/${run}/taskInstances/${task}/${review.map_index}/hitlDetails`;
-  const response = await fetch(path, {
-    method: "PATCH",
+  return write("PATCH", `dags/${dag}/dagRuns/${run}/taskInstances/${task}/${review.map_index}/hitlDetails`, answer);
+}
+
+/** Starts a run of a DAG, with the defaults of its parameters. */
+export function trigger(dag) {
+  return write("POST", `dags/${encodeURIComponent(dag)}/dagRuns`, { logical_date: null });
+}
+
+async function write(method, path, body) {
+  const response = await fetch(`../api/v2/${path}`, {
+    method,
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(answer),
+    body: JSON.stringify(body),
   });
   const content = await response.json().catch(() => ({}));
   return { status: response.status, reason: response.ok ? "" : sentence(content.detail, `Airflow returned status ${response.status}.`) };

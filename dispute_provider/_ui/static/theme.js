@@ -17,6 +17,12 @@ export function airflowPath(path) {
   return new URL(path, base).href;
 }
 
+/** Opens an address outside Airflow in a new window: links with a target do nothing in this frame. */
+export function openOutside(event, address) {
+  event.preventDefault();
+  if (/^https?:/.test(address)) parent.open(address, "_blank", "noopener,noreferrer");
+}
+
 /** Opens a page of Airflow in the window around this frame, or in a new one if a key asks for it. */
 export function openAirflow(event, path) {
   event.preventDefault();

@@ -1,0 +1,237 @@
+"""List the open disputes of all swept connections, from what the last sweep of each connection returned.
+
+Each sweep leaves its own list, which no other task overwrites. What happened after the sweep comes from the
+reviews: those that are open, and those that were answered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from sqlalchemy import and_, select
+
+from dispute_provider._contracts import contract
+from dispute_provider._evidence.deadlines import URGENT
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._explain.labels import label
+from dispute_provider._explain.money import format_amount
+from dispute_provider._tasks.signing import Signer
+from dispute_provider._ui.records import key_of, records_in
+from dispute_provider._ui.reviews import Review, Step, may_answer_in
+from dispute_provider._workflow.listing import LISTING
+
+PAGE = 50
+_OPERATOR = "FindCasesOperator"
+# The sweeps that are searched for the last list of each connection.
+_MOST_SWEEPS = 200
+_MOST_KNOWN = 16
+
+NO_CASE, TO_REVIEW, HELD = "no-case", "to-review", "held"
+NOT_SENT, SENT, REJECTED, ATTENTION = "not-sent", "sent", "rejected", "attention"
+# What each state asks of a person, in their words.
+GROUPS = {
+    NO_CASE: "No case",
+    TO_REVIEW: "Waiting for review",
+    HELD: "Held",
+    NOT_SENT: "Approved, not sent",
+    SENT: "Sent",
+    REJECTED: "Rejected",
+    ATTENTION: "Needs a person",
+}
+_GROUP_OF = {
+    State.STAGED: TO_REVIEW,
+    State.HELD: HELD,
+    State.APPROVED: NOT_SENT,
+    State.SUBMITTED: SENT,
+    State.CONCEDED: SENT,
+    State.ALREADY_SUBMITTED: SENT,
+    State.REJECTED: REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An open dispute in the inbox.
+
+    :param review: the desk's key of its open review; None if none is open.
+    :param run: DAG id and run id of the run that handled it last; None if no run did.
+    """
+
+    record: Record
+    group: str
+    review: str | None = None
+    run: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the last sweep of a connection found.
+
+    :param at: when the sweep listed the disputes.
+    """
+
+    connection: str
+    at: datetime
+    dag_id: str
+    entries: tuple[Entry, ...] = field(repr=False)
+
+
+_known: OrderedDict[str, tuple[Entry, ...]] = OrderedDict()
+
+
+def listings(user: Any) -> list[Listing]:
+    """Return the last list of each connection, of the sweeps whose reviews a user may answer."""
+    here = and_(
+        TaskInstance.dag_id == XComModel.dag_id,
+        TaskInstance.run_id == XComModel.run_id,
+        TaskInstance.task_id == XComModel.task_id,
+        TaskInstance.map_index == XComModel.map_index,
+    )
+    last = (
+        select(XComModel.dag_id, XComModel.run_id, XComModel.value, XComModel.timestamp)
+        .join(TaskInstance, here)
+        .where(XComModel.key == LISTING, TaskInstance.operator == _OPERATOR)
+        .order_by(XComModel.timestamp.desc())
+        .limit(_MOST_SWEEPS)
+    )
+    found: dict[str, Listing] = {}
+    allowed: dict[str, bool] = {}
+    with create_session(scoped=False) as session:
+        for row in session.execute(last):
+            value = json.loads(row.value) if isinstance(row.value, str) else row.value
+            connection = value.get("connection") if isinstance(value, Mapping) else None
+            if not isinstance(connection, str) or connection in found:
+                continue
+            if row.dag_id not in allowed:
+                allowed[row.dag_id] = may_answer_in(user, row.dag_id)
+            if allowed[row.dag_id]:
+                entries = _entries(value, f"{row.dag_id}/{row.run_id}")
+                found[connection] = Listing(connection, row.timestamp, row.dag_id, entries)
+    return list(found.values())
+
+
+def _entries(value: Mapping[str, Any], scope: str) -> tuple[Entry, ...]:
+    """Return the verified entries of a list; lists that were read before are remembered."""
+    name = hashlib.sha256(json.dumps([scope, value], sort_keys=True).encode()).hexdigest()
+    if name not in _known:
+        without = value.get("without_case")
+        ids = set(without) if isinstance(without, list) else set()
+        verified = Signer(scope).verified(records_in(value.get("records")), "run the sweep again")
+        _known[name] = tuple(
+            Entry(record, NO_CASE if record.dispute in ids else group_of(record)) for record in verified
+        )
+        while len(_known) > _MOST_KNOWN:
+            _known.popitem(last=False)
+    return _known[name]
+
+
+def group_of(record: Record) -> str:
+    """Return what a record's state asks of a person."""
+    return ATTENTION if record.unverified else _GROUP_OF.get(record.state, ATTENTION)
+
+
+def merged(
+    swept: Iterable[Listing],
+    reviews: Iterable[Review],
+    ended: Iterable[tuple[datetime, tuple[str, str], list[Step]]],
+) -> list[Entry]:
+    """Return each open dispute once, in its latest state.
+
+    :param reviews: the open reviews; their disputes are listed even if no sweep found them.
+    :param ended: when reviews were answered, their runs (DAG id, run id), and what became of their disputes.
+        A dispute that no sweep found is listed until its run has sent it.
+    """
+    entries: dict[tuple[str, str], Entry] = {}
+    since: dict[tuple[str, str], datetime] = {}
+    for listing in swept:
+        for entry in listing.entries:
+            name = entry.record.connection, entry.record.dispute
+            entries[name], since[name] = entry, listing.at
+    for at, run, steps in sorted(ended, key=lambda each: each[0]):
+        for record in {(s.record.connection, s.record.dispute): s.record for s in steps}.values():
+            name = record.connection, record.dispute
+            if name in entries and at > since[name]:
+                entries[name], since[name] = Entry(record, group_of(record), None, run), at
+    for review in reviews:
+        place = review.task
+        for record in place.records:
+            if record.state != State.STAGED or record.unverified:
+                continue
+            key = f"{review.form.id}:{key_of(record)}"
+            name = record.connection, record.dispute
+            entries[name] = Entry(record, TO_REVIEW, key, (place.dag_id, place.run_id))
+    return list(entries.values())
+
+
+def inbox(
+    entries: list[Entry], swept: list[Listing], *, group: str, text: str, sort: str, offset: int
+) -> dict[str, Any]:
+    """Return one page of the inbox, with the totals of all that matches.
+
+    :param group: one of :data:`GROUPS`; empty for all.
+    :param text: part of an id, an amount, a reason or a connection; empty for all.
+    :param sort: ``due`` (soonest first) or ``amount`` (largest first).
+    """
+    now = datetime.now(UTC)
+    words = text.lower().strip()
+    matching = [entry for entry in entries if not words or words in _text_of(entry.record)]
+    counts = Counter(entry.group for entry in matching)
+    shown = [entry for entry in matching if not group or entry.group == group]
+    if sort == "amount":
+        shown.sort(key=lambda entry: (-(entry.record.amount or 0), entry.record.dispute))
+    else:
+        shown.sort(key=lambda entry: (entry.record.due is None, entry.record.due or "", entry.record.dispute))
+    sums: Counter[str] = Counter()
+    for entry in shown:
+        if entry.record.amount is not None and entry.record.currency:
+            sums[entry.record.currency] += entry.record.amount
+    return {
+        "disputes": [_row(entry) for entry in shown[offset : offset + PAGE]],
+        "total": len(shown),
+        "urgent": sum(
+            entry.record.due_at is not None and now <= entry.record.due_at < now + URGENT for entry in shown
+        ),
+        "page": PAGE,
+        "totals": [format_amount(amount, currency) for currency, amount in sorted(sums.items())],
+        "groups": [{"name": name, "label": GROUPS[name], "count": counts[name]} for name in GROUPS],
+        "all": len(matching),
+        "sweeps": [
+            {"connection": each.connection, "at": each.at.isoformat(), "dag_id": each.dag_id}
+            for each in sorted(swept, key=lambda each: each.at)
+        ],
+    }
+
+
+def _text_of(record: Record) -> str:
+    reason = label(record.dispute_reason, record.provider) if record.dispute_reason else ""
+    return f"{record.dispute} {record.money} {reason} {record.connection} {record.provider}".lower()
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    record = entry.record
+    return {
+        "dispute": record.dispute,
+        "connection": record.connection,
+        "api": contract.load(record.provider).title if not record.unverified else record.provider,
+        "money": record.money,
+        "due": record.due,
+        "dispute_reason": label(record.dispute_reason, record.provider) if record.dispute_reason else None,
+        "network_code": record.network_code,
+        "stage": label(record.stage, record.provider) if record.stage else None,
+        "verdict": record.verdict,
+        "group": entry.group,
+        "state": GROUPS[entry.group],
+        "reason": record.reason,
+        "url": record.url,
+        "review": entry.review,
+        "run": list(entry.run) if entry.run else None,
+    }
