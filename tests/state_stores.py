@@ -10,15 +10,18 @@ class StateStore(dict[str, Any]):
     """The state store of one task or asset; values go through JSON.
 
     :ivar writes: the number of writes.
+    :ivar written: their bytes.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.writes = 0
+        self.writes = self.written = 0
 
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         self.writes += 1
-        self[key] = json.loads(json.dumps(value))
+        text = json.dumps(value)
+        self.written += len(text)
+        self[key] = json.loads(text)
 
     def delete(self, key: str) -> None:
         self.pop(key, None)

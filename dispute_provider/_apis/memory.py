@@ -18,8 +18,10 @@ class DisputeMemory(Protocol):
     :ivar link: the number of the ledger's link under which uploads are made.
     """
 
-    first_seen: frozenset[str] | None
     link: int
+
+    @property
+    def first_seen(self) -> frozenset[str] | None: ...
 
     @property
     def ours(self) -> frozenset[str]: ...
@@ -94,6 +96,8 @@ class NoMemory:
 def foreign(before: Snapshot, memory: DisputeMemory) -> frozenset[str]:
     """Return the ids of the evidence that was there before ours, even if it equals ours."""
     there = frozenset(held.item for held in before.evidence if held.item)
+    # Looking up what was there first, and what is ours, may be slow.
+    if not there:
+        return there
     first = there if memory.first_seen is None else memory.first_seen
-    # Looking up what is ours may be slow.
     return first and first - memory.ours

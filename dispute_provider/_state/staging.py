@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # The state store of this asset has the uploads in flight, for APIs whose uploads have no idempotency key, and
 # the marks (hashes) of the evidence that this package wrote.
 UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
-# Disputes whose documents are being uploaded, with the items that they held before.
-UPLOADING = Key(UPLOADS, "uploading {provider}")
+# A dispute whose documents are being uploaded, with the items that it held before.
+UPLOADING = Key(UPLOADS, "uploading {provider} {dispute}")
 # The marks of our evidence; each bucket has the marks of many disputes.
 OURS = Key(UPLOADS, "ours {provider} {bucket}")
 # Tasks that are about to replace evidence.
@@ -32,7 +32,7 @@ REPLACING = Key(UPLOADS, "replacing {provider}")
 REPLACEMENT = Key(UPLOADS, "replacing {provider} {dispute}")
 # The same, in the task's own store for its later tries; each page has many disputes.
 REPLACED = Key(None, "replaced {page}")
-# Many disputes share a key, because each write to a store takes as long as a request to an API.
+# Many disputes share a key of marks, because each write to a store takes as long as a request to an API.
 _BUCKETS = 8
 # Each write replaces the whole bucket, so marks are written for this many disputes at a time.
 _MARKS_PER_WRITE = 4000
@@ -46,6 +46,7 @@ class StagingMemory:
     """The memory of one staging task.
 
     Uploads are stored before the first of them is sent, so that the next run can clean up after a failure.
+    Each dispute has its own key: with a shared one, every write would contain all disputes in flight.
     The marks of our own evidence are stored for thousands of disputes at a time, because a later try also
     recognises evidence by its content.
 
@@ -54,19 +55,21 @@ class StagingMemory:
     request to an API, so one more key has the names of the tasks that have entries.
 
     The marks of a dispute are stored as one string that begins with the date, to keep them small.
+
+    :param notes_uploads: whether to look for uploads in flight; False for an API whose uploads take an
+        idempotency key. True by default.
     """
 
-    def __init__(self, context: Context, provider: str) -> None:
+    def __init__(self, context: Context, provider: str, *, notes_uploads: bool = True) -> None:
         self._shared = UPLOADING.store(context)
         self._provider = provider
-        self._begun_key = UPLOADING.name(provider=provider)
-        self._begun = fresh(load(self._shared, self._begun_key))
+        self._notes_uploads = notes_uploads
+        self._begun: dict[str, Mapping[str, Any] | None] = {}
         self._opened = now()
         self._today = datetime.now(UTC).date().isoformat()
         self._ours: dict[str, dict[str, str]] = {}
         self._new: dict[str, str] = {}
         self._staged: set[str] = set()
-        self._own_begun: set[str] = set()
         self._save_at = _MARKS_PER_WRITE
         self._own = REPLACED.store(context)
         self._replaced: dict[str, Any] = _pages(self._own)
@@ -78,15 +81,30 @@ class StagingMemory:
 
     def of(self, dispute: str) -> StoredDisputeMemory:
         """Return the memory of one dispute."""
-        return StoredDisputeMemory(self, dispute, self._begun.get(dispute))
+        return StoredDisputeMemory(self, dispute)
+
+    def begun(self, dispute: str) -> Mapping[str, Any] | None:
+        """Return the entry of unfinished uploads to a dispute, by any task; None if there is none.
+
+        The first call for a dispute reads the store.
+        """
+        if dispute not in self._begun:
+            self._begun[dispute] = self._load_begun(dispute)
+        return self._begun[dispute]
 
     def look_again(self, dispute: str) -> Mapping[str, Any] | None:
-        """Reload the entry of unfinished uploads to a dispute, by any task; None if there is none."""
-        entry: Mapping[str, Any] | None = load(self._shared, self._begun_key).get(dispute)
-        if entry:
-            self._begun[dispute] = dict(entry)
+        """Reload the entry of unfinished uploads to a dispute; None if there is none."""
+        entry = self._load_begun(dispute)
+        if entry or not self._begun.get(dispute):
+            self._begun[dispute] = entry
         self._ours.pop(self._bucket(dispute), None)
         return entry
+
+    def _load_begun(self, dispute: str) -> Mapping[str, Any] | None:
+        if not self._notes_uploads:
+            return None
+        entry = load(self._shared, self._upload_key(dispute))
+        return fresh({dispute: entry}).get(dispute) if entry else None
 
     def marks(self, dispute: str) -> frozenset[str]:
         """Return the marks of the evidence that earlier runs wrote to a dispute."""
@@ -101,9 +119,13 @@ class StagingMemory:
 
         :param link: the number of the ledger's link for these uploads; 0, the default, if there is none.
         """
-        self._begun[dispute] = {"since": now(), "items": sorted(items), "link": link}
-        self._own_begun.add(dispute)
-        self._save_begun({})
+        entry = {"since": now(), "items": sorted(items), "link": link}
+        other = self._load_begun(dispute)
+        if link and other and other.get("link") == link:
+            # If two tasks claim one link, keep the items of the first, because the second will be refused.
+            entry["items"] = other["items"]
+        self._begun[dispute] = entry
+        self._shared.set(self._upload_key(dispute), entry)
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
         """Keep the marks of our evidence on a dispute, to be stored later."""
@@ -113,11 +135,8 @@ class StagingMemory:
         """Keep the end of a staging. Uploads of a failed staging may have reached the dispute."""
         from dispute_provider._evidence.record import State
 
-        if record.dispute in self._begun:
-            if record.state == State.STAGED:
-                self._staged.add(record.dispute)
-            # When this task ends, another may already have started or cleaned up.
-            self._own_begun.discard(record.dispute)
+        if record.state == State.STAGED and self._begun.get(record.dispute):
+            self._staged.add(record.dispute)
         if len(self._new) >= self._save_at:
             # If this write fails, the next one follows after as many disputes again.
             self._save_at = len(self._new) + _MARKS_PER_WRITE
@@ -181,33 +200,25 @@ class StagingMemory:
             known = {dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest}
             self._shared.set(key, known | new[key])
         self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
-        if self._begun:
-            self._save_begun({name: self._begun.pop(name) for name in self._staged})
-            self._staged.clear()
+        self._forget_uploads()
 
-    def _save_begun(self, staged: Mapping[str, Any]) -> None:
-        """Store this task's upload entries, and keep those of other tasks.
-
-        :param staged: finished entries to delete, of this task or of others.
-        """
-        over = {(name, entry["since"]) for name, entry in staged.items()}
-        begun = fresh(load(self._shared, self._begun_key))
-        left = {name: entry for name, entry in begun.items() if (name, entry["since"]) not in over}
-        own = {name: self._begun[name] for name in self._own_begun if name in self._begun}
-        for name, entry in own.items():
-            # If two tasks claim one link, keep the items of the first, because the second will be refused.
-            if entry["link"] and (other := left.get(name)) and other.get("link") == entry["link"]:
-                entry["items"] = other["items"]
-        self._shared.set(self._begun_key, left | own)
+    def _forget_uploads(self) -> None:
+        """Delete the upload entries of staged disputes, unless another task has stored its own since."""
+        while self._staged:
+            dispute = self._staged.pop()
+            key, entry = self._upload_key(dispute), self._begun.pop(dispute)
+            if entry and load(self._shared, key).get("since") == entry["since"]:
+                self._shared.delete(key)
 
     def _load(self, key: str) -> dict[str, str]:
         """Load the marks of a bucket; each entry begins with its date."""
         return {name: entry for name, entry in load(self._shared, key).items() if isinstance(entry, str)}
 
+    def _upload_key(self, dispute: str) -> str:
+        return UPLOADING.name(provider=self._provider, dispute=_short(dispute))
+
     def _replacement_key(self, dispute: str) -> str:
-        # A dispute's id may be longer than a key may be.
-        short = hashlib.sha256(dispute.encode()).hexdigest()[:32]
-        return REPLACEMENT.name(provider=self._provider, dispute=short)
+        return REPLACEMENT.name(provider=self._provider, dispute=_short(dispute))
 
     def _bucket(self, dispute: str) -> str:
         bucket = hashlib.sha256(dispute.encode()).digest()[0] % _BUCKETS
@@ -219,29 +230,43 @@ class StoredDisputeMemory:
     :class:`~dispute_provider._apis.memory.DisputeMemory`.
     """
 
-    def __init__(self, staging: StagingMemory, dispute: str, begun: Mapping[str, Any] | None) -> None:
-        self._staging, self._dispute, self._begun = staging, dispute, begun
-        self.first_seen = frozenset(begun["items"]) if begun else None
+    def __init__(self, staging: StagingMemory, dispute: str) -> None:
+        self._staging, self._dispute = staging, dispute
+        self._is_read = False
+        self._first_seen: frozenset[str] | None = None
         self.link = 0
+
+    @property
+    def first_seen(self) -> frozenset[str] | None:
+        if not self._is_read:
+            self._take(self._staging.begun(self._dispute))
+        return self._first_seen
 
     @property
     def ours(self) -> frozenset[str]:
         return self._staging.marks(self._dispute)
 
     def look_again(self) -> None:
-        if begun := self._staging.look_again(self._dispute):
-            self._begun, self.first_seen = begun, frozenset(begun["items"])
+        begun = self._staging.look_again(self._dispute)
+        if begun or not self._is_read:
+            self._take(begun)
 
     def forget_tries_up_to(self, link: int) -> None:
-        if self._begun is None:
+        if not self._staging.begun(self._dispute):
             return
         self.look_again()
-        if self._begun.get("link", link) <= link:
-            self.first_seen = None
+        begun = self._staging.begun(self._dispute)
+        if begun and begun.get("link", link) <= link:
+            self._first_seen = None
 
     def begin(self, items: frozenset[str]) -> None:
-        self.first_seen = items if self.first_seen is None else self.first_seen
-        self._staging.begin(self._dispute, self.first_seen, self.link)
+        first_seen = items if self.first_seen is None else self.first_seen
+        self._first_seen = first_seen
+        self._staging.begin(self._dispute, first_seen, self.link)
+
+    def _take(self, begun: Mapping[str, Any] | None) -> None:
+        self._is_read = True
+        self._first_seen = frozenset(begun["items"]) if begun else None
 
     def remember(self, marks: frozenset[str]) -> None:
         self._staging.remember(self._dispute, marks)
@@ -263,6 +288,11 @@ class StoredDisputeMemory:
 
     def note(self, replacement: Replacement) -> None:
         self._staging.note(self._dispute, replacement)
+
+
+def _short(dispute: str) -> str:
+    """Return a dispute's name in keys; its id may be longer than a key may be."""
+    return hashlib.sha256(dispute.encode()).hexdigest()[:32]
 
 
 def _name_of(context: Context) -> str:

@@ -130,7 +130,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         keyring_of(self.conn_id)
         api = api_of(self.conn_id)
         ledgers = Ledgers(context)
-        memory = StagingMemory(context, api.name)
+        memory = StagingMemory(context, api.name, notes_uploads=not api.submits_under_a_key)
         user = user_of_run(context)
         with RecordWriter(Signer(STAGED), self.log) as writer:
             batch = CaseBatch(cases)

@@ -17,13 +17,16 @@ from dispute_provider._state.staging import UPLOADS, StagingMemory
 def opened(
     store: StateStore, provider: str = "moov", own: StateStore | None = None, try_number: int = 1
 ) -> StagingMemory:
-    context: Any = {
+    return StagingMemory(context(store, own, try_number), provider)
+
+
+def context(store: StateStore, own: StateStore | None = None, try_number: int = 1) -> Any:
+    return {
         "asset_state_store": {UPLOADS: store},
         "task_state_store": StateStore() if own is None else own,
         "dag_run": SimpleNamespace(dag_id="contest", run_id="run"),
         "ti": SimpleNamespace(task_id="stage", map_index=-1, try_number=try_number),
     }
-    return StagingMemory(context, provider)
 
 
 def test_a_replacement_is_found_that_a_try_taken_for_dead_moved_meanwhile() -> None:
@@ -69,6 +72,7 @@ def test_a_try_that_finds_all_uploads_ends_those_of_a_failed_try() -> None:
     opened(store).begin("begun again", ["foreign"])
 
     memory = opened(store)
+    assert [memory.of(each).first_seen for each in ("staged", "begun again")] == [{"foreign"}] * 2
     opened(store).begin("begun again", ["foreign", "more"])
     for dispute in ("staged", "begun again"):
         memory.remember(dispute, frozenset({"one"}))
@@ -119,3 +123,27 @@ def test_many_marks_take_few_writes() -> None:
     memory.finish()
     assert sum(map(len, store.values())) == 20_000
     assert len(json.dumps(store)) < 20_000 * 170
+
+
+def test_what_is_written_for_a_dispute_does_not_grow_with_the_batch() -> None:
+    written = []
+    for count in (50, 800):
+        store = StateStore()
+        memory = opened(store)
+        for number in range(count):
+            dispute = memory.of(f"dispute {number}")
+            dispute.begin(frozenset({"foreign"}))
+        written.append(store.written / count)
+        for number in range(count):
+            memory.remember(f"dispute {number}", frozenset({"ours"}))
+            memory.end(ended(f"dispute {number}"))
+        memory.finish()
+        assert not [key for key in store if key.startswith("uploading")]
+    assert written[1] <= 1.2 * written[0]
+
+
+def test_an_api_whose_uploads_have_keys_costs_no_reading() -> None:
+    store = StateStore()
+    opened(store).begin("dispute", ["foreign"])
+    memory = StagingMemory(context(store), "moov", notes_uploads=False)
+    assert memory.of("dispute").first_seen is None

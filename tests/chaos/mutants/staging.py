@@ -25,7 +25,7 @@ def _copies_left() -> None:
 def _uploads_forgotten() -> None:
     from dispute_provider._state.staging import StagingMemory
 
-    StagingMemory._save_begun = lambda self, staged: None  # type: ignore[method-assign]
+    StagingMemory.begin = lambda self, dispute, items, link=0: None  # type: ignore[method-assign]
     StagingMemory.marks = lambda self, dispute: frozenset()  # type: ignore[method-assign]
 
 
