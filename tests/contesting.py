@@ -44,6 +44,7 @@ class Contest:
     :param kind: the API.
     :param connection: the id of a connection to it.
     :param staging: further arguments of the staging task.
+    :ivar evidence: the evidence of the case, by field.
     :ivar form: the form of the last review that a reviewer answered.
     """
 
@@ -59,14 +60,13 @@ class Contest:
         self.connection = connection or f"{kind}_default"
         self.run_id = uuid.uuid4().hex
         self.form: dict[str, Any] = {}
-        self._case = case(kind, dispute, text)
+        self.evidence: dict[str, Any] = case(kind, dispute, text)["evidence"]
         self._staging = staging
 
     def stage(self) -> dict[str, Any]:
+        given = {"provider": self.kind, "dispute": self.dispute, "evidence": self.evidence}
         return self._run(
-            StageEvidenceOperator(
-                task_id="stage", cases=[self._case], conn_id=self.connection, **self._staging
-            )
+            StageEvidenceOperator(task_id="stage", cases=[given], conn_id=self.connection, **self._staging)
         )
 
     def review(self, staged: dict[str, Any]) -> dict[str, Any]:

@@ -39,10 +39,14 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The disputes in a list, and its unreadable items."""
+    """The disputes in a list, and its unreadable items.
+
+    :param snapshots: by id: the disputes whose evidence the list shows, too.
+    """
 
     disputes: list[Dispute] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
 
 def readable_id(item: Any, member: str) -> str | None:
@@ -71,8 +75,8 @@ class Written:
     """The result of staging evidence.
 
     :param documents: the sha256 of each document of the case, by the API's document id.
-    :param after: the dispute after the write, with details, if the API's answer shows it or nothing had to be
-        written; None if the dispute must be read.
+    :param after: the dispute after the write, with details, as the API's answers show it; None, the default,
+        if the dispute must be read.
     """
 
     documents: Mapping[str, str]
@@ -180,6 +184,13 @@ class Api(abc.ABC):
         :param account: the account to act for; None, the default, for the connection's account.
         :param details: whether to also read the names and sizes of documents; False by default.
         """
+
+    async def read_listed(self, dispute: Dispute, account: str | None = None) -> Snapshot:
+        """Read the evidence of a dispute that was just listed. By default, read the dispute again.
+
+        :param account: the account to act for; None, the default, for the connection's account.
+        """
+        return await self.read(dispute.id, account)
 
     @abc.abstractmethod
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:

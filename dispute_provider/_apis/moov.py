@@ -8,6 +8,8 @@ from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from dispute_provider._apis.api import Api, BearerToken, Listing, Unreadable, Written, readable_id
 from dispute_provider._apis.connection import (
     Connection,
@@ -163,6 +165,9 @@ class MoovApi(Api):
         items = await self._items(dispute)
         return Snapshot(self.dispute_in(answer), tuple(items), answer.request_id)
 
+    async def read_listed(self, dispute: Dispute, account: str | None = None) -> Snapshot:
+        return Snapshot(dispute, tuple(await self._items(dispute.id)))
+
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
         return self._dispute(answer.data)
 
@@ -201,15 +206,15 @@ class MoovApi(Api):
                 known.add(await self._upload(case.dispute, piece, known))
             held = await self._items_with(case.dispute, known - there)
         copies = copies_among(held, merged.wanted, foreign(before, memory))
-        unwanted = [*merged.stale, *copies]
-        held = await self._without(case.dispute, held, unwanted)
+        held = await self._without(case.dispute, held, [*merged.stale, *copies])
         documents = {
             item.id: piece.document.sha256
             for item in held
             for piece in merged.wanted
             if item.id and piece.document and piece.is_held_as(item)
         }
-        return Written(documents, None if merged.missing or unwanted else before)
+        # Uploads change nothing else in the dispute.
+        return Written(documents, replace(before, evidence=tuple(held)))
 
     async def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> str:
         """Upload a piece, and return its id at the API.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +51,9 @@ _OLDEST_VERSION = "2014-12-08"
 # read them as the whole defense.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
 _PAGE = 100
+# Seconds after which no dispute is open any more. The stages that a card network allows take less than a year
+# together, from the inquiry to the appeal.
+_LONGEST_LIFE = 540 * 86_400
 # The documented limits per second: in live mode, in test mode, per endpoint, and for files
 # (https://docs.stripe.com/rate-limits).
 _LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
@@ -151,16 +155,17 @@ class StripeApi(Api):
     async def read(self, dispute: str, account: str | None = None, *, details: bool = False) -> Snapshot:
         expand = self._details if details else None
         answer = await self.call(self.reads_by, account, dispute=dispute, expand=expand)
-        snapshot = self._snapshot(answer, account)
+        snapshot = self._snapshot(answer.data, answer.request_id, account)
         return await self._with_file_details(snapshot, account) if details else snapshot
 
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
-        return stripe_dispute.dispute_of(
-            answer.data, account or self.settings.account, live=self.settings.live
-        )
+        return self._dispute(answer.data, account)
+
+    def _dispute(self, data: Mapping[str, Any], account: str | None = None) -> Dispute:
+        return stripe_dispute.dispute_of(data, account or self.settings.account, live=self.settings.live)
 
     def snapshot_in(self, answer: Answer, account: str | None = None) -> Snapshot:
-        return self._snapshot(answer, account)
+        return self._snapshot(answer.data, answer.request_id, account)
 
     async def fetch(self, dispute: str, document: Evidence, account: str | None = None) -> bytes:
         answer = await self.call("GetFilesFileContents", account, file=document.id)
@@ -168,9 +173,10 @@ class StripeApi(Api):
 
     async def list_open(self) -> Listing:
         found = Listing()
+        oldest = int(time.time() - _LONGEST_LIFE)
         last: str | None = None
         while True:
-            answer = await self.call("GetDisputes", limit=_PAGE, starting_after=last)
+            answer = await self.call("GetDisputes", limit=_PAGE, starting_after=last, created={"gte": oldest})
             page = answer.raw["data"]
             has_more = answer.data.get("has_more")
             more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
@@ -178,11 +184,11 @@ class StripeApi(Api):
             # The next page starts after the last item with an id, so it repeats any items after that one.
             with_id = [place for place, each in enumerate(ids, 1) if each]
             read = max(with_id, default=0) if more else len(page)
-            found.disputes.extend(
-                stripe_dispute.dispute_of(item, self.settings.account, live=self.settings.live)
-                for item in answer.data["data"]
-                if stripe_dispute.may_be_open(item["status"])
-            )
+            for item in answer.data["data"]:
+                if stripe_dispute.may_be_open(item["status"]):
+                    snapshot = self._snapshot(item, answer.request_id, None)
+                    found.disputes.append(snapshot.dispute)
+                    found.snapshots[snapshot.dispute.id] = snapshot
             found.unreadable.extend(
                 Unreadable(ids[each.index], each.problem)
                 for each in answer.items_broken_in("/data")
@@ -192,7 +198,8 @@ class StripeApi(Api):
                 return found
             if not read:
                 problem = "the rest of the list cannot be read: no dispute on a page has an id"
-                return Listing(found.disputes, [*found.unreadable, Unreadable(None, problem)])
+                found.unreadable.append(Unreadable(None, problem))
+                return found
             last = ids[read - 1]
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
@@ -211,27 +218,11 @@ class StripeApi(Api):
         return (note,) if note else ()
 
     async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
-        uploaded = dict(merged.held)
         documents = [piece.document for piece in merged.missing if piece.document is not None]
-        files = iter(await self._upload_all(documents, case.account))
-        # Only a whole object can be cleared. The dispute after the write shows what remains of one.
-        evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
-        evidence |= _lists_to_send(before, merged, lists(self.contract))
-        for piece in merged.missing:
-            if piece.document is not None:
-                file_id = next(files)
-                uploaded[file_id] = piece.document.sha256
-                if piece.name in lists(self.contract):
-                    evidence[piece.name] = [*evidence[piece.name], file_id]
-                else:
-                    evidence[piece.name] = file_id
-            elif piece.value is not None:
-                evidence[piece.name] = {**(evidence.get(piece.name) or {}), **piece.value}
-            else:
-                evidence[piece.name] = piece.text
-        for piece in merged.wanted:
-            if piece.value is not None and evidence.get(piece.name) == "":
-                del evidence[piece.name]
+        files = await self._upload_all(documents, case.account)
+        sent = {file: document.sha256 for file, document in zip(files, documents, strict=True)}
+        uploaded = {**merged.held, **sent}
+        evidence = stripe_evidence.changes(self.contract, before, merged, files)
         method = "manual" if before.dispute.automatic else None
         if not (evidence or case.metadata or method):
             return Written(uploaded, before)
@@ -245,8 +236,10 @@ class StripeApi(Api):
             submit=False,
             expand=self._details,
         )
-        after = self._snapshot(answer, case.account) if answer.is_plain else None
-        return Written(uploaded, after and await self._with_file_details(after, case.account))
+        if not answer.is_plain:
+            return Written(uploaded)
+        after = self._snapshot(answer.data, answer.request_id, case.account)
+        return Written(uploaded, await self._with_file_details(after, case.account))
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         await self.call(
@@ -314,13 +307,13 @@ class StripeApi(Api):
         names = [name for name, schema in known.items() if schema.get("x-kind") == "file"]
         return ["charge", *(f"evidence.{name}" for name in names)]
 
-    def _snapshot(self, answer: Answer, account: str | None) -> Snapshot:
-        dispute = self.dispute_in(answer, account)
+    def _snapshot(self, data: Mapping[str, Any], request_id: str | None, account: str | None) -> Snapshot:
+        dispute = self._dispute(data, account)
         # At the appeal stage, the evidence of earlier stages is still there, but cannot be changed or
         # submitted. At the other stages, Stripe accepts no appeal.
-        held = stripe_evidence.held(self.contract, answer.data["evidence"])
+        held = stripe_evidence.held(self.contract, data["evidence"])
         taken = [piece for piece in held if is_taken(self.contract, piece.name, dispute.stage)]
-        return Snapshot(dispute, tuple(taken), answer.request_id)
+        return Snapshot(dispute, tuple(taken), request_id)
 
     async def _with_file_details(self, snapshot: Snapshot, account: str | None) -> Snapshot:
         """Read the name and size of each file in a list, which Stripe cannot expand in the dispute."""
@@ -338,18 +331,6 @@ class StripeApi(Api):
             return stripe_evidence.piece_of(piece.name, answer.data, is_file=True) or piece
 
         return replace(snapshot, evidence=tuple([await detailed(piece) for piece in snapshot.evidence]))
-
-
-def _lists_to_send(before: Snapshot, merged: Merged, names: Collection[str]) -> dict[str, Any]:
-    """Return the lists of files that change, without new files. A list is always sent in full."""
-    gone = {held.id for held in merged.stale}
-    missing = {piece.name for piece in merged.missing}
-    changed = missing.union(held.name for held in merged.stale).intersection(names)
-    kept = {
-        name: [held.id for held in before.evidence if held.name == name and held.id not in gone]
-        for name in changed
-    }
-    return {name: files if files or name in missing else "" for name, files in kept.items()}
 
 
 def _account_of(context: str) -> str:

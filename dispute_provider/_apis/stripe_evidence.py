@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,8 @@ from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.evidence_fields import SEPARATOR, fields, groups, lists
 from dispute_provider._contracts.json_data import Json
 from dispute_provider._evidence.file_types import BY_SUFFIX
-from dispute_provider._evidence.snapshot import Evidence, canonical_json, contents
+from dispute_provider._evidence.merging import Merged
+from dispute_provider._evidence.snapshot import Evidence, Snapshot, canonical_json, contents
 
 
 def params(contract: Contract) -> Mapping[str, Json]:
@@ -69,6 +70,43 @@ def piece_of(name: str, value: Any, *, is_file: bool) -> Evidence | None:
         content_type=file_type.content_type if file_type else None,
         expires=datetime.fromtimestamp(value["expires_at"], UTC) if value.get("expires_at") else None,
     )
+
+
+def changes(contract: Contract, before: Snapshot, merged: Merged, files: Iterable[str]) -> dict[str, Any]:
+    """Return the evidence to send, by name; an empty text clears a field.
+
+    Only a whole object can be cleared. The dispute after the write shows what remains of one.
+
+    :param files: the ids of the missing documents, in their order.
+    """
+    ids = iter(files)
+    listed = lists(contract)
+    evidence: dict[str, Any] = {held.name: "" for held in merged.stale}
+    evidence |= _changed_lists(before, merged, listed)
+    for piece in merged.missing:
+        if piece.document is not None:
+            file = next(ids)
+            evidence[piece.name] = [*evidence[piece.name], file] if piece.name in listed else file
+        elif piece.value is not None:
+            evidence[piece.name] = {**(evidence.get(piece.name) or {}), **piece.value}
+        else:
+            evidence[piece.name] = piece.text
+    for piece in merged.wanted:
+        if piece.value is not None and evidence.get(piece.name) == "":
+            del evidence[piece.name]
+    return evidence
+
+
+def _changed_lists(before: Snapshot, merged: Merged, names: Collection[str]) -> dict[str, Any]:
+    """Return the lists of files that change, without new files. A list is always sent in full."""
+    gone = {held.id for held in merged.stale}
+    missing = {piece.name for piece in merged.missing}
+    changed = missing.union(held.name for held in merged.stale).intersection(names)
+    kept = {
+        name: [held.id for held in before.evidence if held.name == name and held.id not in gone]
+        for name in changed
+    }
+    return {name: files if files or name in missing else "" for name, files in kept.items()}
 
 
 def sendable(contract: Contract, evidence: Iterable[Evidence]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from dispute_provider.operators.remind import due_soon
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from dispute_provider._apis.api import Api
+    from dispute_provider._apis.api import Api, Listing
     from dispute_provider._cases.open_disputes import Candidate
     from dispute_provider._evidence.record import Record
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
@@ -107,7 +107,7 @@ class FindCasesOperator(BaseAsyncOperator):
             readings = KnownCases(load_known(context, self.conn_id))
             cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder, readings)
             save_known(context, self.conn_id, readings.stored, readings.used)
-            new, held, reviewed = await self._compare(context, api, cases.found, now)
+            new, held, reviewed = await self._compare(context, api, listing, cases.found, now)
             # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
             memory = load(context, LAST_REVIEWS, connection=self.conn_id)
@@ -150,7 +150,7 @@ class FindCasesOperator(BaseAsyncOperator):
         return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
 
     async def _compare(
-        self, context: Context, api: Api, found: list[Candidate], now: datetime
+        self, context: Context, api: Api, listing: Listing, found: list[Candidate], now: datetime
     ) -> tuple[list[Candidate], list[Record], tuple[dict[str, LastReview], dict[str, ReviewAnswer]]]:
         """Return the candidates to stage, records of those that cannot be read, and the earlier reviews."""
         from dispute_provider._evidence.record import State, record_of
@@ -169,7 +169,8 @@ class FindCasesOperator(BaseAsyncOperator):
         async def compare(candidate: Candidate) -> None:
             dispute = candidate.dispute
             try:
-                snapshot = await api.read(dispute.id, candidate.case.account)
+                snapshot = listing.snapshots.get(dispute.id)
+                snapshot = snapshot or await api.read_listed(dispute, candidate.case.account)
             except Exception as error:  # one dispute must not stop the others
                 problem = str(error) if isinstance(error, DisputeError) else type(error).__name__
                 reason = f"it cannot be compared with its last review: {problem}"
