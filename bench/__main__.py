@@ -21,6 +21,7 @@ _NAMES = (
     *("stage_vs_raw", "stage_vs_best_client", "stage_vs_raw_50ms", "limiter_25", "limiter_100", "own_429"),
     *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
     *("ledger_cpu", "ledger_calls"),
+    *("scan_10k_vs_1k", "moov_state_bytes_per_dispute_800_vs_50", "second_look"),
 )
 # Disputes of each way in a round, fewer for slow ones.
 _DISPUTES = {
@@ -69,7 +70,7 @@ def _configure(home: str) -> None:
 
 
 def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> Ratios:
-    from bench import costs, dag, ledger, limits, memory, ours, peers, server
+    from bench import costs, dag, finding, ledger, limits, memory, ours, peers, server, state, viewing
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
@@ -110,6 +111,10 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     costs.validation(table)
     ratios["memory_100k_vs_1k"] = memory.growth(table, cases)
     ratios |= ledger.cost(table)
+    ratios["scan_10k_vs_1k"] = finding.growth(table)
+    finding.object_store(table)
+    ratios["moov_state_bytes_per_dispute_800_vs_50"] = state.bytes_growth(table)
+    ratios["second_look"] = viewing.second_look(table)
     with server.running() as url:
         ratios["dag_vs_http_operator"] = dag.ratio(table, url)
     table.show()
