@@ -15,7 +15,7 @@ from dispute_provider.sandbox._objects.stripe import FILES, StripeCharge, Stripe
 
 KEY = "sk_test_benchmark"
 REQUESTS = 3
-"""Requests per staged dispute: read, write, read back."""
+"""Requests per staged dispute of the other ways: read, write, read back. Ours needs no third one."""
 
 EVIDENCE = {
     "customer_name": "Jane Roe",

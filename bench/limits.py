@@ -6,8 +6,11 @@ import json
 from urllib.request import urlopen
 
 from bench import ours, server
-from bench.bodies import REQUESTS, new_disputes
+from bench.bodies import new_disputes
 from bench.timing import Table
+
+# Our requests per staged dispute: the answer to the write is the reading after it.
+_REQUESTS = 2
 
 
 def hold(table: Table, rate: int, seconds: float) -> tuple[float, int]:
@@ -17,7 +20,7 @@ def hold(table: Table, rate: int, seconds: float) -> tuple[float, int]:
     :returns: the part of the rate that was reached, and the number of refused requests.
     """
     with server.running(rate=rate) as url:
-        ours.stage(url, new_disputes(round(rate * seconds / REQUESTS)), rate)()
+        ours.stage(url, new_disputes(round(rate * seconds / _REQUESTS)), rate)()
         with urlopen(f"{url}/_bench") as answer:  # noqa: S310  # our own server
             counted = json.load(answer)
     reached = (counted["accepted"] - 1) / (counted["last"] - counted["first"])

@@ -71,6 +71,16 @@ def _no_reading_back() -> None:
     final_call.read_back, ends.unconfirmed_end = do_not_look, believe
 
 
+def _earlier_reading_confirms() -> None:
+    """Take the reading before the call as the one after it, if the answer does not show the dispute."""
+    from dispute_provider._workflow.sending.submit import Submission
+
+    def reading_in(self: Any, before: Any, answer: Any) -> Any:
+        return self._api.snapshot_in(answer, self._record.account) or before
+
+    Submission.reading_in = reading_in  # type: ignore[method-assign]
+
+
 def _claims_ignored() -> None:
     """Have final calls sent again as others are: without a reading of the dispute."""
     from dispute_provider._transport.retries import Attempts
@@ -173,6 +183,9 @@ SAFEGUARDS: dict[str, Safeguard] = {
     "the key does not count earlier ends": Safeguard(_no_ordinal_in_key, "a dispute is opened again"),
     "the answer is believed, nothing is read back": Safeguard(
         _no_reading_back, "a submission is answered 409 after it was carried out"
+    ),
+    "the reading before the call confirms it": Safeguard(
+        _earlier_reading_confirms, "a colleague touches the dispute just before the submission"
     ),
     "a submission is sent again after a 504": Safeguard(
         _resent_after_504, "a submission is answered 504 after it was carried out"
