@@ -118,7 +118,7 @@ class ReviewEvidenceOperator(HITLOperator):
         now = datetime.now(UTC)
         policy = self.at_deadline.name if self.at_deadline else None
         ending = ending_of(to_decide, self.buffer, now, _zone(), policy)
-        form = review.form(to_decide, snapshots, ending)
+        form = review.form(to_decide, snapshots, ending, now)
         shown = {
             "review": name,
             "records": [signer.sealed(record).to_dict() for record in to_decide],

@@ -19,7 +19,7 @@ def test_one_dispute_is_shown_in_full():
     held = snapshot("du_1", text="All of it.")
     form = review.form([record(held)], {"du_1": held})
 
-    assert form.subject == "2026-12-01 00:00 UTC · 12.00 USD · Fraudulent · du_1"
+    assert form.subject == "due 1 Dec 00:00 UTC · 12.00 USD · Fraudulent · du_1"
     assert "All of it." in form.body
     assert record(held).digest in form.body
     assert record(held).digest[:12] in form.options[0]
@@ -31,7 +31,13 @@ def test_a_batch_is_sorted_by_deadline_and_totals_per_currency():
     later = snapshot("du_later")
     form = review.form([record(later), record(soon)], {"du_soon": soon, "du_later": later})
 
-    assert form.subject == "2026-11-24 00:00 UTC · 2 Stripe disputes · 5,000 JPY + 12.00 USD"
+    assert form.subject == "due 24 Nov 00:00 UTC · 2 disputes · 5,000 JPY + 12.00 USD · Stripe"
+    for now, due in (
+        (datetime(2026, 11, 24, tzinfo=UTC), "today"),
+        (datetime(2026, 11, 23, 23, tzinfo=UTC), "24 Nov"),
+    ):
+        opened = review.form([record(soon)], {"du_soon": soon}, now=now)
+        assert opened.subject.startswith(f"due {due} 00:00 UTC · 5,000 JPY · ")
     assert form.body.index("du\\_soon") < form.body.index("du\\_later")
     assert form.options[0].startswith("Submit all 2")
     assert form.options[1] == review.NONE_OPTION

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dispute_provider._contracts import contract
@@ -15,7 +14,6 @@ from dispute_provider._explain.labels import label
 from dispute_provider._explain.markdown import (
     facts,
     fenced,
-    one_line,
     plain,
     table,
     unbroken,
@@ -24,13 +22,12 @@ from dispute_provider._explain.markdown import (
 from dispute_provider._explain.money import format_amount
 from dispute_provider._explain.outline import outline
 from dispute_provider._workflow.reviewing.ending import Ending
+from dispute_provider._workflow.reviewing.subjects import totals
 
 INQUIRY = "inquiry"
 # Characters of Markdown below the table of a batch: more of them would stall the browser.
 _LONGEST_DETAILS = 200_000
 _SHORT = 120
-# Documents that a label lists by name.
-_MOST_NAMES = 3
 _NEEDS_FENCE = re.compile(r"[`|\t\r\n]|  |\A | \Z")
 # What staging did to a piece of evidence; bold if the piece is not simply the case's.
 _KINDS = {
@@ -45,29 +42,10 @@ _KINDS = {
 _CONTACTED = {True: "Yes", False: "**No**", None: "Not specified"}
 # Labels of the verdicts, for reviewers.
 VERDICTS = {"ready": "Ready", "weak": "Weak", "missing": "Incomplete", "unknown": "Not assessed"}
-_DOCUMENTS = "Open the **Evidence** tab of this task to see the documents exactly as they will be sent."
-
-
-def totals(records: Sequence[Record]) -> str:
-    """Return the total amount per currency: ``5,000 JPY + 12.00 USD``."""
-    sums: Counter[str] = Counter()
-    for record in records:
-        if record.amount is not None and record.currency is not None:
-            sums[record.currency] += record.amount
-    return " + ".join(format_amount(amount, currency) for currency, amount in sorted(sums.items()))
-
-
-def single_subject(record: Record) -> str:
-    """Return the subject of a review of one dispute; the due date comes first."""
-    facts = (record.due_text, record.money, one_line(_label(record, record.dispute_reason)), record.dispute)
-    return " · ".join(facts) + no_preview([record])
-
-
-def no_preview(records: Sequence[Record]) -> str:
-    """Return the end of a label that names the documents without a preview; empty if there are none."""
-    names = [name for record in records for name in record.undrawn]
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f" · NO PREVIEW: {', '.join(names[:_MOST_NAMES])}{more}" if names else ""
+_DOCUMENTS = (
+    "Open **Disputes** in the navigation to see the documents exactly as they will be sent. It keeps your "
+    "choices while you look. The **Evidence** tab of this task shows the documents too."
+)
 
 
 def single_body(record: Record, snapshot: Snapshot, ending: Ending) -> str:
@@ -203,7 +181,7 @@ def _length(provider: str, entry: Evidence, text: str) -> str:
 
 
 def _mark(record: Record, entry: Evidence) -> str:
-    """Return where a piece comes from and what it replaced; empty if staging recorded nothing."""
+    """Return where a piece comes from and what it replaced; empty if it is simply the case's."""
     if not record.differences:
         return ""
     parts = entry.value or {}
@@ -217,6 +195,8 @@ def _mark(record: Record, entry: Evidence) -> str:
     ]
     if not kinds:
         return "**changed since staging**"
+    # Evidence that is simply the case's needs no mark.
+    kinds = [(name, kind) for name, kind in kinds if kind != "added"]
     marks = [
         (f"{plain(_label(record, name))} " if parts else "") + _KINDS.get(kind, plain(kind))
         for name, kind in kinds
@@ -259,16 +239,6 @@ def _advice(record: Record, text: str) -> str:
     """Return what is missing, ``receipt: shows what was bought``, with the label of the evidence."""
     name, colon, why = text.partition(": ")
     return f"{_label(record, name)}{colon}{why}" if colon else text
-
-
-def batch_subject(records: Sequence[Record]) -> str:
-    """Return the subject of a batch.
-
-    :param records: soonest deadline first.
-    """
-    apis = " and ".join(sorted({contract.load(record.provider).title for record in records}))
-    facts = (records[0].due_text, f"{len(records)} {apis} disputes", totals(records))
-    return " · ".join(facts) + no_preview(records)
 
 
 def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,7 +25,8 @@ from dispute_provider._workflow.reviewing.form_input import (
     LONGEST_NOTE,
     FormInput,
 )
-from dispute_provider._workflow.reviewing.markdown import INQUIRY, totals
+from dispute_provider._workflow.reviewing.markdown import INQUIRY
+from dispute_provider._workflow.reviewing.subjects import batch_subject, no_preview, single_subject, totals
 
 LARGEST_REVIEW = 100
 HOLD_OPTION = "Hold for later"
@@ -50,7 +52,7 @@ class ReviewField:
 class ReviewForm:
     """A review form.
 
-    :param subject: starts with the earliest due date, so that a list of forms sorts by urgency.
+    :param subject: starts with the earliest due date.
     :param body: Markdown; customer text appears only in code fences.
     :param options: the choices, in order.
     :param multiple: whether more than one option can be chosen.
@@ -83,19 +85,24 @@ class Decision:
 
 
 def form(
-    records: Sequence[Record], snapshots: Mapping[str, Snapshot], ending: Ending | None = None
+    records: Sequence[Record],
+    snapshots: Mapping[str, Snapshot],
+    ending: Ending | None = None,
+    now: datetime | None = None,
 ) -> ReviewForm:
     """Return the form: one dispute in full, or a batch as a table.
 
     :param records: the disputes to decide, at most :data:`LARGEST_REVIEW`.
     :param snapshots: the readings that the records were made from, by dispute.
+    :param ending: when the review ends; None, the default, for one without an end.
+    :param now: when the review opens; its subject then writes *today* for that day. Default: None.
     """
     ending = ending or Ending()
     records = by_due_date(list(records))
     if len(records) == 1:
         record = records[0]
         return ReviewForm(
-            subject=review_form.single_subject(record),
+            subject=single_subject(record, now),
             body=review_form.single_body(record, snapshots[record.dispute], ending),
             options=(
                 single_option(record),
@@ -108,7 +115,7 @@ def form(
             fields=_fields(records),
         )
     return ReviewForm(
-        subject=review_form.batch_subject(records),
+        subject=batch_subject(records, now),
         body=review_form.batch_body(records, snapshots, ending),
         options=(all_option(records), NONE_OPTION, *map(submit_option, records)),
         multiple=True,
@@ -269,7 +276,7 @@ def can_be_conceded(record: Record) -> bool:
 
 def single_option(record: Record) -> str:
     """Return the option that submits the only dispute of a review, with its digest."""
-    return f"Submit · {record.money} · {short_digest(record.digest)}{review_form.no_preview([record])}"
+    return f"Submit · {record.money} · {short_digest(record.digest)}{no_preview([record])}"
 
 
 def submit_option(record: Record) -> str:
@@ -277,14 +284,14 @@ def submit_option(record: Record) -> str:
     label = (
         f"Submit {record.dispute} · {record.money} · due {record.due_text} · {short_digest(record.digest)}"
     )
-    return label + review_form.no_preview([record])
+    return label + no_preview([record])
 
 
 def all_option(records: Sequence[Record]) -> str:
     """Return the option that submits a whole batch, with a digest over all digests."""
     together = sha256_of(sorted([record.dispute, record.digest] for record in records))
     label = f"Submit all {len(records)} · {totals(records)} · {short_digest(together)}"
-    return label + review_form.no_preview(records)
+    return label + no_preview(records)
 
 
 def concede_option(record: Record) -> str:
