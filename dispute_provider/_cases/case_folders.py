@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from dispute_provider._cases.listing import ABSENT, Listed, list_folder, version_of
 from dispute_provider._registry import APIS
 
 SUFFIXES = (".json", ".yaml", ".yml")
+_LOOK_ALIKE = re.compile(r".*\.(?:json|ya?ml)\.[^.]+", re.IGNORECASE)
+_HIDDEN = "it is hidden, as its name or its folder's starts with a dot; rename it"
+_NESTED = "it has no case.yaml or case.json, and folders in it are not searched; move them to the case root"
 _FOLDER_NAME = re.compile(r"(?!\.)[\w.:-]+")
 
 
@@ -28,12 +31,14 @@ class FoundCase:
     :param version: changes with its content; None if that is unknown.
     :param address: the dispute whose address it is at; None for another place.
     :param beside: the versions of the files in its folder, by name.
+    :param ignored: why it is not read as a case, if it only looks like one; empty, the default, for a case.
     """
 
     path: str
     version: str | None = None
     address: str | None = None
     beside: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    ignored: str = ""
 
     def document_version(self, folder: str, name: str) -> str | None:
         """Return the version of a document of the case; None if it is unknown.
@@ -60,9 +65,9 @@ def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[st
     reserved = [each for each in entries if each.is_folder and provider and each.name in APIS]
     versions = _versions(entries)
     found = [
-        FoundCase(encodable(each.path), each.version, beside=versions)
+        FoundCase(encodable(each.path), each.version, beside=versions, ignored=_objection(each.name))
         for each in entries
-        if not each.is_folder and PurePosixPath(each.name).suffix.lower() in SUFFIXES
+        if not each.is_folder and (_is_case_file(each.name) or _objection(each.name))
     ]
     for each in reserved:
         found += _directly_in(each.path)
@@ -70,7 +75,7 @@ def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[st
             named = [dispute for dispute in disputes if _FOLDER_NAME.fullmatch(dispute)]
             looked_up = threads.map(lambda dispute, area=each.path: _at_address(area, dispute), named)
             found += [case for cases in looked_up for case in cases]
-    others = [each.path for each in entries if each.is_folder and each not in reserved]
+    others = [each for each in entries if each.is_folder and each not in reserved]
     found += [case for cases in threads.map(_in_subfolder, others) for case in cases]
     return sorted(found, key=lambda case: case.path)
 
@@ -85,19 +90,36 @@ def _at_address(area: str, dispute: str) -> list[FoundCase]:
         return [FoundCase(encodable(folder), address=dispute)]
 
 
-def _in_subfolder(folder: str) -> list[FoundCase]:
+def _in_subfolder(folder: Listed) -> list[FoundCase]:
     try:
-        return list(_cases_in(list_folder(folder)))
+        entries = list_folder(folder.path)
     except Exception:  # as above
-        return [FoundCase(encodable(folder))]
+        return [FoundCase(encodable(folder.path))]
+    found = list(_cases_in(entries))
+    if folder.name.startswith("."):
+        return [replace(each, ignored=_HIDDEN) for each in found]
+    if not found and any(each.is_folder for each in entries):
+        return [FoundCase(encodable(folder.path), ignored=_NESTED)]
+    return found
 
 
 def _cases_in(entries: Collection[Listed], address: str | None = None) -> Iterator[FoundCase]:
     versions = _versions(entries)
     for each in entries:
-        path = PurePosixPath(each.name)
-        if path.stem == "case" and path.suffix in SUFFIXES:
-            yield FoundCase(encodable(each.path), each.version, address, versions)
+        objection = "" if each.is_folder else _objection(each.name)
+        if objection or (_is_case_file(each.name) and PurePosixPath(each.name).stem.lower() == "case"):
+            yield FoundCase(encodable(each.path), each.version, address, versions, objection)
+
+
+def _is_case_file(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def _objection(name: str) -> str:
+    """Return why a file that looks like a case is not read as one; empty for any other file."""
+    if _LOOK_ALIKE.fullmatch(name):
+        return f"its name ends in {PurePosixPath(name).suffix}; rename it to case.yaml or case.json"
+    return _HIDDEN if name.startswith(".") and _is_case_file(name) else ""
 
 
 def _directly_in(folder: str) -> Iterator[FoundCase]:

@@ -54,7 +54,7 @@ def find_cases(folder: str) -> Iterator[str]:
     A folder that cannot be listed is yielded itself, so that reading it as a case reports the error.
     """
     with ThreadPoolExecutor(_LISTERS) as threads:
-        yield from [found.path for found in case_folders.find(folder, threads)]
+        yield from [found.path for found in case_folders.find(folder, threads) if not found.ignored]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_size import LARGEST_CASE
 from dispute_provider._evidence.snapshot import Dispute
+from dispute_provider.exceptions import InvalidCaseError
 
 # Folders and files read at the same time. Documents of as many cases are in memory.
 _READERS = 16
@@ -51,6 +53,14 @@ class _Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file that is not read as the case of any open dispute, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCases:
     """The cases of open disputes.
 
@@ -60,12 +70,15 @@ class OpenCases:
     :param disputes: ids of the open disputes with at least one case for their stage.
     :param unsuited: for each other open dispute that has a case, why the case cannot answer it, by dispute
         id.
+    :param ignored: files that look like a case but are not read as one, and refused cases that name no open
+        dispute.
     """
 
     found: list[Candidate]
     refused: list[str]
     disputes: set[str]
     unsuited: dict[str, str]
+    ignored: list[Ignored]
 
 
 def read_cases(
@@ -92,7 +105,7 @@ def read_cases(
     return _sorted(results)
 
 
-def _sorted(results: list[Candidate | _Unsuited | _Refused | None]) -> OpenCases:
+def _sorted(results: list[_Result]) -> OpenCases:
     by_dispute: dict[str, list[Candidate]] = {}
     refused = [each.path for each in results if isinstance(each, _Refused)]
     unsuited = [each for each in results if isinstance(each, _Unsuited)]
@@ -110,7 +123,11 @@ def _sorted(results: list[Candidate | _Unsuited | _Refused | None]) -> OpenCases
         refused,
         set(by_dispute),
         {**reasons, **misplaced},
+        [each for each in results if isinstance(each, Ignored)],
     )
+
+
+_Result = Candidate | _Unsuited | _Refused | Ignored | None
 
 
 class _Reader:
@@ -135,10 +152,16 @@ class _Reader:
         self._known = known
         self._renderer = renderer
 
-    def read(self, found: FoundCase) -> Candidate | _Unsuited | _Refused | None:
+    def read(self, found: FoundCase) -> _Result:
         """Read a case; return None if it is for none of the open disputes."""
+        if found.ignored:
+            return Ignored(found.path, found.ignored)
         try:
             return self._read(found)
+        except InvalidCaseError as error:
+            if not found.address and self._names_none_of_them(found.path):
+                return Ignored(found.path, f"it is refused, and names no open dispute: {error.violations[0]}")
+            return _Refused(found.path)
         except Exception:  # staging reads it again and reports the error in its record
             return _Refused(found.path)
 
@@ -157,6 +180,15 @@ class _Reader:
         if reason := stages.refusal(self._api, case, dispute.stage):
             return _Unsuited(dispute.id, reason)
         return Candidate(dispute, case, self._digest(found, case, dispute.stage))
+
+    def _names_none_of_them(self, path: str) -> bool:
+        """Return whether a refused file contains the id of no open dispute; False if it cannot be read."""
+        try:
+            with case_files.open_case_file(path, self._folders) as opened:
+                content = opened.read(LARGEST_CASE).replace(b"\0", b"").lower()
+        except Exception:  # file systems raise many types
+            return False
+        return not any(dispute.lower().encode() in content for dispute in self._open)
 
     def _digest(self, found: FoundCase, case: Case, stage: str) -> str:
         """Return the digest of a case's part for a stage; its documents are read only if one has changed."""

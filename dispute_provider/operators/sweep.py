@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
 LARGEST_SWEEP = 100
+# The most ignored files that a sweep names in its log.
+_IGNORED_SHOWN = 50
 
 
 def _staged(context: Context, given: Given) -> list[Record]:
@@ -91,6 +93,7 @@ class FindCasesOperator(BaseAsyncOperator):
     async def aexecute(self, context: Context) -> list[str]:
         from dispute_provider._cases.known_cases import KnownCases
         from dispute_provider._cases.open_disputes import read_cases
+        from dispute_provider._evidence.documents import shown
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._workflow.listing import (
             LISTING,
@@ -118,15 +121,18 @@ class FindCasesOperator(BaseAsyncOperator):
         unreadable = unreadable_disputes(listing.unreadable, api.name, self.conn_id)
         self.log.info(
             "connection=%s open=%d new_or_changed=%d left_alone=%d without_case=%d broken_cases=%d "
-            "unreadable=%d",
+            "ignored_files=%d unreadable=%d",
             self.conn_id,
             len(open_disputes),
             len(new),
             len(cases.found) - len(new) - len(held),
             len(without),
             len(cases.refused),
+            len(cases.ignored),
             len(unreadable) + len(held),
         )
+        for each in cases.ignored[:_IGNORED_SHOWN]:
+            self.log.info("%s is not read as a case: %s", shown(each.path), each.reason)
         if len(new) > LARGEST_SWEEP:
             self.log.info("%d cases wait for the next sweep", len(new) - LARGEST_SWEEP)
         known = {record.dispute: record for record in [*without, *held]}

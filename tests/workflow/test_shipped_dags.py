@@ -117,9 +117,10 @@ def test_the_scheduler_never_runs_two_sweeps_at_once():
 
 
 def test_an_invalid_case_fails_the_run_and_stops_no_other(sweep, sandbox, cases):
-    sandbox.create_dispute(api="stripe", id="du_fine")
+    for dispute in ("du_fine", "du_broken"):
+        sandbox.create_dispute(api="stripe", id=dispute)
     write_case(cases, "du_fine")
-    (cases / "broken.yaml").write_text("provider: [")
+    (cases / "broken.yaml").write_text("dispute: du_broken\nprovider: [")
 
     run = sweep.run()
 

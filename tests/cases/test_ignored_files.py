@@ -1,0 +1,95 @@
+"""Files in a case root that look like cases: listed by the sweep, and no reason for it to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import disputes
+import pytest
+
+from dispute_provider._cases.known_cases import KnownCases
+from dispute_provider._cases.open_disputes import OpenCases, read_cases
+
+GOOD = "provider: stripe\ndispute: du_open\nevidence: {customer_name: Jane}\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
+    return tmp_path
+
+
+def write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+
+
+def sweep() -> OpenCases:
+    return read_cases("stripe", {"du_open": disputes.snapshot("du_open").dispute}, None, KnownCases({}))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "docker-compose.yml",
+            "services: {web: {image: nginx}}",
+            "names no open dispute: /: required but missing",
+        ),
+        ("notes.yaml", "- call the customer", "names no open dispute: /: is a list"),
+        (
+            "order 5/case.yaml",
+            "provider: stripe\ndispute: [",
+            "names no open dispute: /: line 2 is not valid YAML",
+        ),
+        (
+            "du_closed/case.yaml",
+            "provider: stripe\ndispute: du_closed\nevidence: {recipt: x}",
+            "did you mean receipt?",
+        ),
+        ("moov.yaml", "provider: moov\ndispute: d-1\nevidence: {cover-letter: 5}", "put it in quotes"),
+        (".git/case.yaml", GOOD, "it is hidden"),
+        (".case.yaml", GOOD, "it is hidden"),
+        ("case.yaml.txt", GOOD, "its name ends in .txt; rename it to case.yaml"),
+        ("du_open/case.yaml.txt", GOOD, "its name ends in .txt; rename it to case.yaml"),
+        ("stripe/du_open/case.json.bak", GOOD, "its name ends in .bak"),
+        ("2026-11/du_open/case.yaml", GOOD, "folders in it are not searched; move them to the case root"),
+    ],
+)
+def test_a_file_that_is_no_case_of_an_open_dispute_is_listed(name, content, said, root: Path) -> None:
+    write(root / name, content)
+    found = sweep()
+    assert (found.found, found.refused) == ([], [])
+    [ignored] = found.ignored
+    assert said in ignored.reason
+    assert name.split("/")[0] in ignored.path
+
+
+@pytest.mark.parametrize("name", ["case.yaml", "order 5/case.yaml", "stripe/du_open/case.yaml"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD.replace("customer_name", "recipt"),
+        "provider: stripe\ndispute: du_open\nevidence: [",
+        GOOD.encode("utf-16").decode("latin-1") + "x",
+    ],
+)
+def test_a_refused_case_that_names_an_open_dispute_is_reported(name, content, root: Path) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(content.encode("latin-1"))
+    found = sweep()
+    assert [Path(path).name for path in found.refused] == ["case.yaml"]
+    assert found.ignored == []
+
+
+def test_a_refused_case_at_an_address_is_reported_even_if_it_names_no_dispute(root: Path) -> None:
+    write(root / "stripe/du_open/case.yaml", "evidence: {}")
+    assert len(sweep().refused) == 1
+
+
+@pytest.mark.parametrize("name", ["Case.yaml", "case.YAML", "CASE.Yml", "Case.JSON"])
+@pytest.mark.parametrize("folder", ["order 5", "stripe/du_open"])
+def test_the_case_of_letters_in_a_name_does_not_matter(name, folder, root: Path) -> None:
+    json = '{"provider": "stripe", "dispute": "du_open", "evidence": {"customer_name": "Jane"}}'
+    write(root / folder / name, json)
+    assert [each.dispute.id for each in sweep().found] == ["du_open"]
