@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 import pytest
 from flows import SMALL, contest
 from running import run
-from support import pass_time
+from support import chains_of, pass_time
 
 from dispute_provider._ledger.stores import FolderStore
 from dispute_provider.operators.moov import MoovAcceptDisputeOperator
 from dispute_provider.operators.stripe import StripeCloseDisputeOperator, StripeUpdateDisputeOperator
+from dispute_provider.sandbox import Sandbox
 
 TEXT = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 NOTE = "Ask Ben about the blue parcel."
@@ -34,10 +34,10 @@ def receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "receipts"
 
 
-def ends(dispute: str) -> list[dict[str, Any]]:
+def ends(sandbox: Sandbox, dispute: str) -> list[dict[str, Any]]:
     """The signed ends of a dispute's links, in the ledger at its default place."""
-    ledger = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger")
-    files = [json.loads(path.read_bytes())["signed"] for path in sorted(ledger.glob(f"*/*/{dispute}/*/*"))]
+    paths = sorted(chains_of(sandbox).glob(f"*/{dispute}/*/*"))
+    files = [json.loads(path.read_bytes())["signed"] for path in paths]
     return [signed for signed in files if signed["what"] == "end" and signed["kind"] != "stage"]
 
 
@@ -66,7 +66,7 @@ def test_each_decision_of_a_reviewer_has_a_receipt(kind, state, engine, sandbox,
     [record] = records(engine, finished)
     assert record["state"] == state
     [file] = receipts.rglob("*.json")
-    [end] = ends(dispute)
+    [end] = ends(sandbox, dispute)
     assert (end["kind"], end["state"], end["is_settled"]) == (KIND[state], state, True)
     for receipt in (json.loads(file.read_text()), end["record"]):
         assert receipt["approval"]["responder"] == "ana (ana)"
@@ -79,7 +79,7 @@ def test_a_policys_submission_has_a_receipt(engine, sandbox, stripe_connection, 
     sandbox.create_dispute(api="stripe", id="du_1", amount=1200)
     case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "Signed for."}}
     engine.run(contest([case], stripe_connection, policy=SMALL))
-    [end] = ends("du_1")
+    [end] = ends(sandbox, "du_1")
     assert end["record"]["approval"]["responder"] == "policy small sums"
 
 
@@ -92,7 +92,7 @@ def test_the_receipt_of_a_rejection_reports_the_evidence_put_back(
     dag = contest([case], stripe_connection)
     dag.get_task("stage").switch_to_manual = True
     engine.run(dag, answer("du_1", "rejected"))
-    [put_back, rejected] = ends("du_1")
+    [put_back, rejected] = ends(sandbox, "du_1")
     assert [each["kind"] for each in (put_back, rejected)] == ["put back", "reject"]
     assert rejected["record"]["reason"] == "rejected; its earlier evidence was put back"
 
@@ -134,7 +134,7 @@ def test_a_retried_rejection_has_one_receipt(engine, sandbox, stripe_connection,
     dag.get_task("submit").retries, dag.get_task("submit").retry_delay = 1, timedelta(0)
     finished = engine.run(dag, fill_in)
     assert {record["state"] for record in records(engine, finished)} == {"rejected", "held"}
-    assert [end["kind"] for end in ends("du_1")] == ["reject"]
+    assert [end["kind"] for end in ends(sandbox, "du_1")] == ["reject"]
     assert len([*receipts.rglob("*.json")]) == 1
 
 
@@ -155,7 +155,7 @@ def test_single_operators_write_receipts_to_the_ledger(call, sandbox, connect):
     evidence = {"customer_name": "Zoë"} if kind == "stripe" else {"cover-letter": "We sent it."}
     dispute = sandbox.create_dispute(api=kind, evidence=evidence)["id"]
     run(make(dispute))
-    [end] = ends(dispute)
+    [end] = ends(sandbox, dispute)
     assert end["state"] == ("submitted" if call == "submitted" else "conceded")
     assert end["record"]["dispute"] == dispute
     assert end["request_id"]
