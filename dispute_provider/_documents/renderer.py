@@ -14,7 +14,7 @@ from types import TracebackType
 from dispute_provider._documents.messages import DONE, INSPECT, RENDER, Refusal
 from dispute_provider._documents.process import Process
 from dispute_provider._evidence.documents import Inspection
-from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
@@ -24,7 +24,7 @@ _REMEMBERED = 1000
 # The problem, and the remedy.
 _WORDS = {
     Refusal.EMPTY: ("it is empty", "save it again"),
-    Refusal.UNKNOWN: (f"its content is not {NAMES}", "save it in one of these formats"),
+    Refusal.UNKNOWN: (f"its content is not {NAMES}", "save a picture as JPEG, and any other document as PDF"),
     Refusal.BROKEN: ("it is damaged or incomplete", "save or scan it again"),
     Refusal.ENCRYPTED: ("it is encrypted or password-protected", "print it to a PDF without a password"),
     Refusal.NO_PAGES: ("it has no pages", "save it again"),
@@ -189,6 +189,8 @@ class Renderer:
         if kind == DONE:
             return answer
         problem, remedy = _WORDS[why] if why else _BROKE_OFF
+        if why is Refusal.UNKNOWN and (name := name_other(content)):
+            problem = f"its content is {name}, not {NAMES}"
         raise RenderingError(problem.format(*facts), remedy)
 
     def _answer(

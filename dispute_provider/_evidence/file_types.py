@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -36,6 +37,28 @@ BY_SUFFIX = {suffix: each for each in FILE_TYPES for suffix in each.suffixes}
 def recognize(content: bytes) -> FileType | None:
     """Return the type of a file by its first bytes; None if it is not one of :data:`FILE_TYPES`."""
     return next((each for each in FILE_TYPES if content.startswith(each.starts)), None)
+
+
+# The start of a file in lower case, and the type's name in messages. HEIC and AVIF begin with a box's size.
+_OTHER_TYPES = {
+    r".{4}ftyp(?:heic|heix|hevc|hevx|heim|heis)": "HEIC",
+    r".{4}ftyp(?:avif|avis)": "AVIF",
+    r"riff.{4}webp": "WEBP",
+    r"bm.{4}\x00{4}": "BMP",
+    r"pk\x03\x04.*word/": "DOCX",
+    r"pk\x03\x04": "ZIP",
+    r"\s*(?:<\?xml.*)?<svg\b": "SVG",
+    r"\s*(?:<!doctype html|<html)\b": "HTML",
+    r"(?:return-path|received|delivered-to|mime-version|from|date|subject|message-id): ": "an e-mail",
+}
+_OTHER_TYPE = [(re.compile(f"(?s:{start})".encode()), name) for start, name in _OTHER_TYPES.items()]
+_SEARCHED = 4096
+
+
+def name_other(content: bytes) -> str | None:
+    """Return the name of a common type that evidence cannot have; None if it is not known."""
+    start = content[:_SEARCHED].lower()
+    return next((name for pattern, name in _OTHER_TYPE if pattern.match(start)), None)
 
 
 def suffix_of(content_type: str) -> str:

@@ -131,7 +131,7 @@ def test_every_problem_is_reported_at_once_with_its_pointer(folder):
         }
     )
     assert {each.pointer: each.problem for each in found} == {
-        "/evidence/receipt": "a.pdf: its content is not PDF, JPEG, PNG, TIFF or GIF",
+        "/evidence/receipt": "a.pdf: its content is SVG, not PDF, JPEG, PNG, TIFF or GIF",
         "/evidence/customer_signature": "b.pdf: it is a TIFF, which the API does not accept",
         "/evidence/refund_policy": "c.pdf: it has 5,000,001 bytes, and the limit is 5,000,000",
         "/evidence/uncategorized_file": "d.pdf: it holds a card number",
@@ -164,7 +164,7 @@ def test_a_sum_is_refused_with_its_arithmetic(folder):
     [
         (None, "there is no such file"),
         (b"", "it is empty"),
-        (b"<html>", "its content is not PDF"),
+        (b"<html>", "its content is HTML, not PDF"),
         (pdf()[:300], "it is damaged"),
         (tiff(), "it is a TIFF"),
         (png(5_000_001), "it has 5,000,001 bytes, and the limit is 5,000,000"),

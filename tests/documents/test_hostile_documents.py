@@ -18,6 +18,7 @@ SCRIPT = b"<script>alert(document.cookie)</script>"
 LAUNCHED = b"<< /S /Launch /F (calc.exe) >>"
 
 NO_DOCUMENT = "its content is not PDF, JPEG, PNG, TIFF or GIF"
+OTHER = "its content is {}, not PDF, JPEG, PNG, TIFF or GIF; save a picture as JPEG, and any other"
 BROKEN = "damaged or incomplete"
 FOREIGN = "also opens as another type of file"
 ACTIVE = "runs scripts or starts programs"
@@ -42,14 +43,19 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
     # Other types of files.
     "svg": (
         b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
-        NO_DOCUMENT,
+        OTHER.format("SVG"),
     ),
-    "html": (b"<!doctype html>" + SCRIPT, NO_DOCUMENT),
-    "zip": (archive(), NO_DOCUMENT),
+    "html": (b"<!doctype html>" + SCRIPT, OTHER.format("HTML")),
+    "zip": (archive(), OTHER.format("ZIP")),
     "formula": (b"=cmd|' /C calc'!A0", NO_DOCUMENT),
     "postscript": (b"%!PS-Adobe-3.0\n(x) run", NO_DOCUMENT),
     "program": (b"MZ" + bytes(200), NO_DOCUMENT),
-    "bmp": (papers.picture("BMP"), NO_DOCUMENT),
+    "bmp": (papers.picture("BMP"), OTHER.format("BMP")),
+    "webp": (papers.picture("WEBP"), OTHER.format("WEBP")),
+    "heic": (b"\0\0\0\x1cftypheic" + bytes(99), OTHER.format("HEIC")),
+    "avif": (b"\0\0\0\x20ftypavif" + bytes(99), OTHER.format("AVIF")),
+    "docx": (b"PK\3\4" + bytes(26) + b"word/document.xml", OTHER.format("DOCX")),
+    "e-mail": (b"From: jane@example.com\r\nSubject: Paid\r\n\r\n", OTHER.format("an e-mail")),
     "empty": (b"", "it is empty"),
     # Two files in one.
     "gif-html": (papers.picture("GIF", "P") + SCRIPT, FOREIGN),
