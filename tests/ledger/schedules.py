@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import msgspec
+
 from dispute_provider._apis.idempotency import final_key
 from dispute_provider._contracts.answers import Answer
 from dispute_provider._contracts.contract import load
@@ -238,7 +240,13 @@ class Bank:
         post.as_approved = self._has_keys or self.read().evidence == record_evidence[record.digest]
         self.posts.append(post)
         self.submissions += 1
-        return Answer(200, "req_2", {}, operation=_ANSWERED)
+        # With keys, the answer has the dispute and the evidence of the request.
+        shown = (
+            msgspec.structs.replace(self.read(), evidence=record_evidence[record.digest])
+            if self._has_keys
+            else None
+        )
+        return Answer(200, "req_2", shown, operation=_ANSWERED)
 
 
 # The evidence of each digest.
@@ -274,6 +282,9 @@ class BankApi:
         if self._happens(self._world.weather.unread):
             raise ServerError("no answer", operation="read", status=503)
         return found
+
+    def snapshot_in(self, answer: Answer, account: str | None = None) -> Snapshot | None:
+        return answer.data if isinstance(answer.data, Snapshot) else None
 
     async def submission(self, approved: Snapshot, record: Record, ordinal: int) -> Answer:
         key = final_key(self.name, approved.dispute, "submit", ordinal) if self.submits_under_a_key else None

@@ -102,7 +102,7 @@ def test_a_wrong_case_is_corrected(sandbox):
 
 @pytest.mark.parametrize(
     ("name", "content", "where"),
-    [("a.json", b'{"provider": "stripe",\n', "line"), ("a.yaml", b"\xff\xfe", "UTF-8")],
+    [("a.json", b'{"provider": "stripe",\n', "line"), ("a.yaml", b"\xff", "UTF-8")],
 )
 def test_a_file_that_cannot_be_read_is_corrected(name, content, where, cases):
     path = cases / name
