@@ -17,7 +17,7 @@ from typing import Any
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
 from dispute_provider._contracts import contract
 from dispute_provider._evidence.deadlines import URGENT
@@ -26,7 +26,7 @@ from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 from dispute_provider._tasks.signing import Signer
 from dispute_provider._ui.records import key_of, records_in
-from dispute_provider._ui.reviews import Review, Step, may_answer_in
+from dispute_provider._ui.reviews import OF_ITS_TASK, Review, Step, may_answer_in
 from dispute_provider._workflow.listing import LISTING
 
 PAGE = 50
@@ -90,15 +90,9 @@ _known: OrderedDict[str, tuple[Entry, ...]] = OrderedDict()
 
 def listings(user: Any) -> list[Listing]:
     """Return the last list of each connection, of the sweeps whose reviews a user may answer."""
-    here = and_(
-        TaskInstance.dag_id == XComModel.dag_id,
-        TaskInstance.run_id == XComModel.run_id,
-        TaskInstance.task_id == XComModel.task_id,
-        TaskInstance.map_index == XComModel.map_index,
-    )
     last = (
         select(XComModel.dag_id, XComModel.run_id, XComModel.value, XComModel.timestamp)
-        .join(TaskInstance, here)
+        .join(TaskInstance, OF_ITS_TASK)
         .where(XComModel.key == LISTING, TaskInstance.operator == _OPERATOR)
         .order_by(XComModel.timestamp.desc())
         .limit(_MOST_SWEEPS)

@@ -31,6 +31,13 @@ _SETTLES = 5.0
 MOST_DISPUTES = 500
 _ANSWERED_SINCE = timedelta(days=3)
 _MOST_ANSWERED = 30
+# Joins an XCom with the task that pushed it.
+OF_ITS_TASK = and_(
+    TaskInstance.dag_id == XComModel.dag_id,
+    TaskInstance.run_id == XComModel.run_id,
+    TaskInstance.task_id == XComModel.task_id,
+    TaskInstance.map_index == XComModel.map_index,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +216,9 @@ def answered_reviews(user: GetUserDep) -> list[dict[str, Any]]:
 
 def steps_of_run(dag_id: str, run_id: str) -> list[Step]:
     """Return the disputes of a run at the end of each task, in order; without unverified records."""
-    here = and_(
-        TaskInstance.dag_id == XComModel.dag_id,
-        TaskInstance.run_id == XComModel.run_id,
-        TaskInstance.task_id == XComModel.task_id,
-        TaskInstance.map_index == XComModel.map_index,
-    )
     returned = (
         select(TaskInstance.task_id, TaskInstance.end_date, XComModel.value)
-        .join(TaskInstance, here)
+        .join(TaskInstance, OF_ITS_TASK)
         .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == XCOM_RETURN_KEY)
         .order_by(TaskInstance.start_date, TaskInstance.end_date)
     )
