@@ -17,7 +17,8 @@ class DisputeGroup:
     """The approved records of one dispute, in the order in which they may be sent.
 
     If a record is refused, the next one with different evidence is sent: only one version of a case can match
-    what the dispute holds.
+    what the dispute holds. If a record finds the dispute answered, the others look up their own ends, because
+    an earlier try of the task may have sent one of them.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -39,7 +40,8 @@ class DisputeGroup:
         decided = [
             record
             for record in others
-            if end.state != State.REFUSED or _submission(record) == _submission(first)
+            if end.state not in (State.REFUSED, State.ALREADY_SUBMITTED)
+            or _submission(record) == _submission(first)
         ]
         self._left = [record for record in others if record not in decided]
         return [_shared_end(record, first, end) for record in decided]
@@ -67,8 +69,6 @@ def _shared_end(record: Record, first: Record, end: Record) -> Record:
     if end.state == State.HELD:
         reason = f"another approved record of this dispute comes first: {end.reason}"
         return replace(record.ended(State.HELD, reason), retry_after=end.retry_after)
-    was = {State.UNKNOWN: "may have been sent", State.ALREADY_SUBMITTED: "came first"}.get(
-        end.state, "was sent"
-    )
+    was = "may have been sent" if end.state == State.UNKNOWN else "was sent"
     reason = f"another approved record of this dispute {was} and ended {end.state}; this one was not sent"
     return record.ended(State.REFUSED, reason)

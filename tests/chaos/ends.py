@@ -95,9 +95,14 @@ class Ends:
         if state == "already-submitted" and not of_it and not self._was_answered(dispute):
             yield Finding(FALSE_END, dispute, f"{label}, but nobody submitted it")
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
-        # A record whose approval was withdrawn is already submitted by another record of the same run.
+        # A record whose approval was withdrawn, or that is not the one that was sent, is already submitted by
+        # another record of the same run.
         is_void = "; since then: " in record["reason"]
-        others = self._others(completion, dispute) or (is_void and self._twin_was_sent(completion, dispute))
+        others = (
+            self._others(completion, dispute)
+            or self._says_sent(completion, dispute)
+            or (is_void and self._twin_was_sent(completion, dispute))
+        )
         if own and self._has_named_edited_ledger(completion, dispute):
             # No link shows the sender any more, and the reason asks for a check of the dispute.
             return
@@ -150,7 +155,8 @@ class Ends:
         ):
             yield Finding(UNAPPROVED, dispute, f"{label}, but {difference(since[-1], given[-1])}")
         ours = any(run_of(one.run or "") in runs for one in since)
-        if not ours and not (_admits_another(record["reason"]) and self._has_asked(completion, dispute)):
+        cannot_tell = self._has_asked(completion, dispute) or self._happened("forged", completion)
+        if not ours and not (_admits_another(record["reason"]) and cannot_tell):
             yield Finding(FALSE_END, dispute, f"{label}, but another submitted it")
 
     def _has_asked(self, completion: Completion, dispute: str) -> bool:
@@ -167,6 +173,12 @@ class Ends:
         of_it = [record for record in completion.records if record["dispute"] == dispute]
         return len(of_it) > 1 and any(
             record["state"] in {*_SAYS_SENT, "already-submitted", "conceded", "unknown"} for record in of_it
+        )
+
+    def _says_sent(self, completion: Completion, dispute: str) -> bool:
+        """Whether a record of the dispute says that it was sent."""
+        return any(
+            record["dispute"] == dispute and record["state"] in _SAYS_SENT for record in completion.records
         )
 
     def _others(self, completion: Completion, dispute: str) -> bool:

@@ -49,10 +49,10 @@ def test_two_runs_of_one_dispute(run, other, approvals, sandbox):
 
 # The words that the end of another run's call since the approval adds to the reason, by its state.
 ANOTHERS = {
-    "submitted": "; another run of ours submitted it",
-    "submitted-differs": "; another run of ours submitted it",
-    "conceded": "; another run of ours conceded it",
-    "unknown": "; another run of ours may have answered it",
+    "submitted": "; another final call of ours submitted it",
+    "submitted-differs": "; another final call of ours submitted it",
+    "conceded": "; another final call of ours conceded it",
+    "unknown": "; another final call of ours may have answered it",
     "refused": "its status is now under",
     "already-submitted": "its status is now under",
 }
@@ -66,14 +66,14 @@ def test_a_dispute_that_is_answered_after_another_run_s_call(ended, run, other, 
     end = run.submit(one)
     assert end["state"] == "already-submitted"
     assert ANOTHERS[ended] in end["reason"]
-    assert ("another run" in end["reason"]) == ANOTHERS[ended].startswith(";")
+    assert ("another final call" in end["reason"]) == ANOTHERS[ended].startswith(";")
 
 
 def test_the_reason_omits_calls_from_before_the_approval(run, other, sandbox):
     other.end(other.approve(), "submitted", "its reason")
     approved = run.approve(asking=True)
     sandbox.edit_dispute(run.dispute, submit=True)
-    assert "another run" not in run.submit(approved)["reason"]
+    assert "another final call" not in run.submit(approved)["reason"]
 
 
 @pytest.mark.parametrize("ledger", ["separate", "common"])

@@ -122,7 +122,7 @@ def test_a_call_that_loses_to_a_colleague_ends_already_submitted(
     assert len(sandbox.dispute(dispute)["submissions"]) == 1
     assert first.state == State.SUBMITTED
     assert second.state == State.ALREADY_SUBMITTED
-    assert "another run of ours submitted it" in second.reason
+    assert "another final call of ours submitted it" in second.reason
 
 
 @pytest.mark.parametrize(("fault", "arrives"), FAULTS, ids=lambda value: str(value)[:60])

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+import running
+from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+from contesting import READ
 from faults_page import rows
 from flows import SMALL, contest
 from support import pass_time
@@ -96,6 +98,31 @@ def test_a_dispute_of_two_cases_with_other_evidence_is_sent_once(kind, engine, s
     states = sorted(record["state"] for record in records(engine, run))
     assert submitted(sandbox) == 1, states
     assert states == ["refused", "submitted"], "the first is not what the dispute holds any more"
+
+
+@pytest.mark.parametrize("kind", ["stripe", "moov"])
+def test_a_cleared_submission_of_two_versions_says_which_one_was_sent(kind, sandbox, connect):
+    sandbox.settings(permissive=True)
+    dispute, conn_id = sandbox.create_dispute(api=kind, amount=100)["id"], connect(kind)
+
+    def task(operator: BaseOperator, try_number: int = 1) -> list[dict[str, Any]]:
+        value = running.run(operator, try_number, "one run")
+        return json.loads(value) if isinstance(value, str) else list(value)
+
+    approved = []
+    for version in ("first", "second"):
+        cases = [case(kind, dispute, f"The {version} version.")]
+        staged = task(StageEvidenceOperator(task_id=f"stage_{version}", cases=cases, conn_id=conn_id))
+        approved += task(ReviewEvidenceOperator(task_id=f"review_{version}", staged=staged, policy=SMALL))
+
+    def submit(try_number: int) -> list[str]:
+        submission = SubmitEvidenceOperator(task_id="submit", approved=approved)
+        return [end["state"] for end in task(submission, try_number)]
+
+    sandbox.fault(operation=READ[kind], effect="status", status=404)
+    assert submit(1) == ["refused", "submitted"]
+    assert submit(2) == ["already-submitted", "submitted"], "each looks up its own end"
+    assert submitted(sandbox) == 1
 
 
 def test_two_spellings_of_a_uuid_and_two_connections_are_one_dispute(engine, sandbox, connect):

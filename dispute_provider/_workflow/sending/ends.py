@@ -29,7 +29,7 @@ Refuse = Callable[[Record, Snapshot], Record | None]
 _BY_US_OR_ANOTHER = "by this run or, at the same moment, by someone else"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or someone else"
 # The words for the other run that answered a dispute, by the state of its call.
-_ANOTHER_RUN: Mapping[str, str] = {
+_ANOTHER_CALL: Mapping[str, str] = {
     State.SUBMITTED: "submitted it",
     State.SUBMITTED_DIFFERS: "submitted it",
     State.CONCEDED: "conceded it",
@@ -86,8 +86,8 @@ def unsent_end(
         case Step.ANSWERED | Step.REFUSED:
             assert found is not None
             end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
-            other = outcome.step is Step.ANSWERED and outcome.end and _ANOTHER_RUN.get(outcome.end.state)
-            reason = f"{end.reason}; another run of ours {other}" if other else end.reason
+            other = outcome.step is Step.ANSWERED and outcome.end and _ANOTHER_CALL.get(outcome.end.state)
+            reason = f"{end.reason}; another final call of ours {other}" if other else end.reason
             return replace(end, reason=reason, maybe_ours=was_tried)
         case Step.ENDED_BEFORE if outcome.end:
             return _stored_end(record, outcome.end, found)
