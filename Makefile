@@ -67,6 +67,7 @@ engine: $(READY)
 
 # Needs a program named chromium, as in Debian's package.
 e2e: $(READY)
+	$(BIN)/pytest tests/ui/browser
 	$(BIN)/pytest -s -W ignore::ResourceWarning --timeout 600 tests/e2e
 
 # Needs Debian's packages postgresql and redis-server. SCALE=500 makes a small run.

@@ -9,21 +9,27 @@ from dispute_provider._contracts import contract
 from dispute_provider._evidence.record import State
 from dispute_provider._ui import describe
 from dispute_provider._ui.records import key_of
-from dispute_provider._ui.reviews import Form, Review, Step
+from dispute_provider._ui.reviews import Form, Opening, OpenReviews, Review, Step
 from dispute_provider._workflow.reviewing.entries import entries
 from dispute_provider._workflow.reviewing.form_input import HOLD_REASONS
 from dispute_provider._workflow.reviewing.review import NONE_OPTION
 
 
-def desk(user: Any, reviews: Iterable[Review], left_out: int) -> dict[str, Any]:
+def desk(user: Any, found: OpenReviews) -> dict[str, Any]:
     """Return the open reviews of a user."""
     return {
         "user": {"id": str(user.get_id()), "name": user.get_name()},
-        "reviews": [_review(review) for review in reviews],
-        "left_out": left_out,
+        "reviews": [_review(review) for review in found.reviews],
+        "left_out": len(found.openings) - len(found.reviews),
+        "openings": openings(found.openings),
         "hold_reasons": HOLD_REASONS,
         "none": NONE_OPTION,
     }
+
+
+def openings(found: Iterable[Opening]) -> list[dict[str, Any]]:
+    """Return by what the desk notices that a review was opened, answered or cleared."""
+    return [{"id": each.id, "try_number": each.try_number} for each in found]
 
 
 def _review(review: Review) -> dict[str, Any]:

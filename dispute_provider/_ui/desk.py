@@ -11,7 +11,15 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
 from dispute_provider._ui.inbox import inbox, listings, merged
-from dispute_provider._ui.reviews import FormDep, answered_reviews, open_reviews, steps_of_run, tasks_of_run
+from dispute_provider._ui.reviews import (
+    FormDep,
+    Opening,
+    answered_reviews,
+    open_reviews,
+    openings,
+    steps_of_run,
+    tasks_of_run,
+)
 
 # What a user may not answer is left out, review by review.
 lists = APIRouter()
@@ -22,7 +30,13 @@ _RUN = "/dags/{dag_id}/runs/{run_id}"
 @lists.get("/reviews")
 def show_reviews(user: GetUserDep) -> Response:
     """Return the open reviews that the user may answer, with their disputes; no texts."""
-    return AsciiJsonResponse(describe_reviews.desk(user, *open_reviews(user)))
+    return AsciiJsonResponse(describe_reviews.desk(user, open_reviews(user)))
+
+
+@lists.get("/openings")
+def show_openings(found: Annotated[list[Opening], Depends(openings)]) -> Response:
+    """Return which reviews are open, for a page that asks every few seconds."""
+    return AsciiJsonResponse({"openings": describe_reviews.openings(found)})
 
 
 @lists.get("/answered")
@@ -42,7 +56,6 @@ def show_inbox(
 ) -> Response:
     """Return one page of the open disputes of the connections whose reviews the user may answer."""
     swept = listings(user)
-    reviews, _ = open_reviews(user)
     ended = [
         (
             datetime.fromisoformat(each["at"]),
@@ -51,7 +64,7 @@ def show_inbox(
         )
         for each in answered
     ]
-    entries = merged(swept, reviews, ended)
+    entries = merged(swept, open_reviews(user).reviews, ended)
     return AsciiJsonResponse(inbox(entries, swept, group=group, text=text, sort=sort, offset=offset))
 
 

@@ -73,6 +73,26 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """An opening of a review; both names change if the task is cleared."""
+
+    id: str
+    try_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReviews:
+    """The open reviews of a user.
+
+    :param reviews: those that the page shows.
+    :param openings: of all of them.
+    """
+
+    reviews: list[Review]
+    openings: list[Opening]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A dispute's record at the end of a task.
 
@@ -102,25 +122,9 @@ def may_answer_in(user: Any, dag_id: str) -> bool:
     )
 
 
-def open_reviews(user: Any) -> tuple[list[Review], int]:
-    """Return the open reviews of the DAGs in which a user may answer, and how many were left out.
-
-    Reviews with the earliest end come first.
-    """
-    waiting = (
-        select(*_COLUMNS, HITLDetail.assignees)
-        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
-        .where(
-            TaskInstance.operator == _OPERATOR,
-            TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
-            HITLDetail.responded_at.is_(None),
-        )
-        .order_by(TaskInstance.trigger_timeout.is_(None), TaskInstance.trigger_timeout, TaskInstance.id)
-    )
-    with create_session(scoped=False) as session:
-        rows = session.execute(waiting).all()
-    allowed = {dag_id: may_answer_in(user, dag_id) for dag_id in {row.dag_id for row in rows}}
-    rows = [row for row in rows if allowed[row.dag_id]]
+def open_reviews(user: Any) -> OpenReviews:
+    """Return the open reviews of the DAGs in which a user may answer, those with the earliest end first."""
+    rows = _waiting(user)
     reviews: list[Review] = []
     shown = 0
     for row in rows:
@@ -134,7 +138,29 @@ def open_reviews(user: Any) -> tuple[list[Review], int]:
             continue
         shown += len(task.records)
         reviews.append(Review(task, form, _is_assigned(user, row.assignees)))
-    return reviews, len(rows) - len(reviews)
+    return OpenReviews(reviews, [Opening(str(row.id), row.try_number) for row in rows])
+
+
+def openings(user: GetUserDep) -> list[Opening]:
+    """Return the openings of all reviews that a user may answer, without their disputes."""
+    return [Opening(str(row.id), row.try_number) for row in _waiting(user)]
+
+
+def _waiting(user: Any) -> list[Any]:
+    waiting = (
+        select(*_COLUMNS, TaskInstance.id, TaskInstance.try_number, HITLDetail.assignees)
+        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+        .where(
+            TaskInstance.operator == _OPERATOR,
+            TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
+            HITLDetail.responded_at.is_(None),
+        )
+        .order_by(TaskInstance.trigger_timeout.is_(None), TaskInstance.trigger_timeout, TaskInstance.id)
+    )
+    with create_session(scoped=False) as session:
+        rows = list(session.execute(waiting).all())
+    allowed = {dag_id: may_answer_in(user, dag_id) for dag_id in {row.dag_id for row in rows}}
+    return [row for row in rows if allowed[row.dag_id]]
 
 
 def _is_assigned(user: Any, assignees: Iterable[dict[str, str]] | None) -> bool:

@@ -31,7 +31,7 @@ STATIC = {
 _RUN = "/dags/{dag_id}/runs/{run_id}"
 _TASK = f"{_RUN}/tasks/{{task_id}}/{{map_index}}"
 # The desk's lists: they show each user the reviews that they may answer.
-LISTS = ("reviews", "answered", "inbox")
+LISTS = ("reviews", "openings", "answered", "inbox")
 # A file next to the store, which no request may reach.
 SECRET = "a secret"
 

@@ -11,17 +11,34 @@ const STATES = {
 };
 const OVER = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
-/** The place *Answered*. */
+const REFRESH = 3000;
+
+/** The place *Answered*; `done()` is called after it was read. */
 export class Answered {
-  constructor() {
+  name = "Answered";
+
+  constructor({ say, done }) {
+    Object.assign(this, { say, done });
     this.cards = new Map();
     this.list = el("div", { class: "runs" });
     this.element = el("main", { class: "answered", tabindex: "-1" }, el("h2", { class: "title" }, "Answered in the last three days"), this.list);
   }
 
+  /** Follows the runs for as long as the place is shown. */
+  async enter() {
+    if (this.following) return;
+    this.following = true;
+    while (this.element.isConnected) {
+      if (!document.hidden) await this.refresh().catch((problem) => this.say("bad", problem.message, "session"));
+      await new Promise((resume) => setTimeout(resume, REFRESH));
+    }
+    this.following = false;
+  }
+
   /** Reads the reviews, and the ways of those whose runs have not ended. */
-  async load() {
+  async refresh() {
     const { reviews } = await ask("answered");
+    this.done();
     if (!reviews.length) {
       this.list.replaceChildren(el("p", { class: "message" }, "No reviews were answered in the last three days."));
       return;

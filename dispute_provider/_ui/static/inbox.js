@@ -12,6 +12,8 @@ const STALE = 36 * 3600_000;
 
 /** The place *Inbox*; `review(key)` opens a dispute's review. */
 export class Inbox {
+  name = "Inbox";
+
   constructor({ review, say }) {
     Object.assign(this, { review, say, group: "", sort: "due", offset: 0 });
     this.search = el("input", { type: "search", placeholder: "Search ID, amount, reason or connection", "aria-label": "Search open disputes", oninput: () => this.typed() });
@@ -22,6 +24,14 @@ export class Inbox {
     this.body = el("div", { class: "body" });
     this.element = el("main", { class: "inbox", tabindex: "-1" }, this.head,
       el("div", { class: "bar" }, this.groups, el("div", { class: "find" }, this.search, this.order)), this.body);
+  }
+
+  enter() {
+    this.load();
+  }
+
+  refresh() {
+    return this.load();
   }
 
   typed() {
@@ -41,7 +51,7 @@ export class Inbox {
     try {
       found = await ask(`inbox?${query}`);
     } catch (problem) {
-      return this.say("bad", problem.message);
+      return this.say("bad", problem.message, "session");
     }
     // A later request has overtaken this one.
     if (asked === this.asked) this.show(found);

@@ -95,6 +95,11 @@ export class Queue {
     for (const section of this.list.children) section.hidden = [...section.querySelectorAll("li")].every((row) => row.hidden);
   }
 
+  /** Returns whether the filter and the search leave a dispute in the list. */
+  isListed(item) {
+    return !this.rows.get(item.uid).row.hidden;
+  }
+
   /** Scrolls to the selected dispute. */
   reveal() {
     this.rows.get(this.desk.current?.uid)?.row.scrollIntoView({ block: "nearest" });

@@ -30,15 +30,29 @@ export function openSummary(desk, answered) {
     send.disabled = !chosen;
   };
   for (const { box } of cards) box.addEventListener("change", label);
+  // A review that ends while the summary is open takes no answer.
+  for (const { review, box, result } of cards) {
+    review.ended = (why) => {
+      box.checked = false;
+      box.disabled = true;
+      tell(result, "bad", `Not sent: ${why} Your choices are kept.`);
+      label();
+    };
+  }
   label();
   send.addEventListener("click", async () => {
     send.disabled = true;
     cancel.disabled = true;
-    for (const each of cards) each.box.disabled = true;
+    for (const { box, review } of cards) {
+      box.disabled = true;
+      review.ended = null;
+      review.sending = box.checked;
+    }
     const chosen = cards.filter(({ box }) => box.checked);
     let failed = 0;
     for (const each of chosen) {
       const done = await answer(desk, each.review, (tone, text) => tell(each.result, tone, text));
+      each.review.sending = false;
       if (done) answered(each.review);
       else failed += 1;
     }
@@ -93,36 +107,37 @@ function card(desk, review) {
 
 /** Sends the answer to a review; returns whether its task moved on with it. */
 async function answer(desk, review, report) {
-  const { choices } = review;
-  try {
-    report("", "Checking that the review is unchanged…");
-    let form = await formOf(review);
-    for (; !changed(review, form) && form.ready_in > 0; form = await formOf(review)) {
-      report("", "The review has just opened. Waiting a few seconds…");
-      await pause(form.ready_in * 1000 + 200);
-    }
-    const why = changed(review, form);
-    if (why) return report("bad", `Not sent: ${why} Your choices are kept.`);
-    report("", "Sending…");
-    const sent = await respond(review, answerOf(review, choices, desk.none));
-    if (sent.status === 401) return report("bad", "Not sent: your session has expired. Log in to Airflow in another tab and try again. Your choices are kept.");
-    if (sent.status !== 200) return report("bad", `Airflow refused the answer: ${sent.reason} Your choices are kept.`);
-  } catch (problem) {
-    return report("bad", `It is not known whether the answer arrived: ${problem.message} Your choices are kept. Refresh to see the review's state.`);
+  const kept = (text) => report("bad", `${text} Your choices are kept.`);
+  report("", "Checking that the review is unchanged…");
+  let form = await formOf(review);
+  for (; form.ready_in > 0 && !changed(review, form); form = await formOf(review)) {
+    report("", "The review has just opened. Waiting a few seconds…");
+    await pause(form.ready_in * 1000 + 200);
   }
-  return followUp(review, report);
+  const why = form.problem ?? changed(review, form);
+  if (why) return kept(`Not sent: ${why}`);
+  report("", "Sending…");
+  try {
+    const sent = await respond(review, answerOf(review, review.choices, desk.none));
+    if (sent.status === 401) return kept("Not sent: your session has expired. Log in to Airflow in another tab and try again.");
+    if (sent.status !== 200) return kept(`Airflow refused the answer: ${sent.reason}`);
+  } catch (problem) {
+    return kept(`It is not known whether the answer arrived: ${problem.message} Refresh to see the review's state.`);
+  }
+  return followUp(review, report, kept);
 }
 
-async function followUp(review, report) {
+async function followUp(review, report, kept) {
   report("", "Airflow has the answer. Waiting for the task to move on…");
   for (const until = Date.now() + PATIENCE; Date.now() < until; await pause(ASK_AGAIN)) {
-    const form = await formOf(review).catch(() => null);
-    if (!form) continue;
-    if (form.id !== review.id) return report("bad", "The review was cleared at the same moment, so the answer is lost. Nothing was sent to the bank. Your choices are kept.");
+    const form = await formOf(review);
+    if (form.id === null) return kept("The review was deleted at the same moment, so the answer is lost. Nothing was sent to the bank.");
+    if (form.problem) continue;
+    if (form.id !== review.id) return kept("The review was cleared at the same moment, so the answer is lost. Nothing was sent to the bank.");
     if (MOVING.includes(form.state)) continue;
-    if (form.state !== "success") return report("bad", `The review's task ended as ${form.state ?? "cleared"}. Your choices are kept.`);
-    const problem = await differences(review);
-    if (problem) return report("bad", problem);
+    if (form.state !== "success") return kept(`The review's task ended as ${form.state ?? "cleared"}.`);
+    const problem = await differences(review).catch(({ message }) => `How the review decided cannot be read: ${message}`);
+    if (problem) return kept(problem);
     report("good", "Answered.");
     return true;
   }
@@ -144,10 +159,24 @@ async function differences(review) {
   return `The review decided differently about ${plural(others.length, "dispute")}. ${dispute}: ${reason}`;
 }
 
-const formOf = (review) => ask(`${addressOf(review)}/form`);
+/** Returns what an answer must match now; its id is null if the review was deleted, and a problem says why it is unknown. */
+async function formOf(review) {
+  try {
+    return await ask(`${addressOf(review)}/form`);
+  } catch (problem) {
+    if (problem.status === 404) return { id: null, problem: "the review was deleted." };
+    return { problem: problem.status === 401 ? "your session has expired. Log in to Airflow in another tab and try again." : problem.message };
+  }
+}
 
-/** Returns why a review no longer takes the answer; null if it does. */
-export function changed(review, form) {
+/** Returns why a review no longer takes an answer; null if it does, or if nobody knows. */
+export async function whyEnded(review) {
+  const form = await formOf(review);
+  if (form.id === null) return form.problem;
+  return form.problem ? null : changed(review, form);
+}
+
+function changed(review, form) {
   if (form.id !== review.id || form.try_number !== review.try_number) return "the review was opened again, and its evidence may have changed.";
   if (form.answered) return "someone else answered this review.";
   if (form.state !== WAITING) return `the review is over (${form.state ?? "cleared"}).`;
