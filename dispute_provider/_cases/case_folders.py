@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from dispute_provider._cases.listing import ABSENT, Listed, list_folder, version_of
+from dispute_provider._cases.storage import forms
 from dispute_provider._registry import APIS
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -46,9 +47,11 @@ class FoundCase:
         :param folder: the case's folder.
         :param name: the document's path in it.
         """
-        if name in self.beside:
-            return self.beside[name]
-        return _version_of(f"{folder.rstrip('/')}/{name}")
+        for each in forms(name):
+            if each in self.beside:
+                return self.beside[each]
+        versions = [_version_of(f"{folder.rstrip('/')}/{each}") for each in forms(name)]
+        return next((each for each in versions if each != ABSENT), ABSENT)
 
 
 def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[str] = ()) -> list[FoundCase]:

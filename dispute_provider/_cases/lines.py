@@ -72,9 +72,9 @@ def _cases(path: str) -> Iterator[CaseLine]:
     number = 0
     try:
         require_within_roots(path)
-        with reading(path):
-            folder = str(storage_path(path).parent)
         with open_case_file(path, config.case_roots()) as opened:
+            with reading(path):
+                folder = str(storage_path(path).parent)
             for number, line in enumerate(_lines(opened, LARGEST_CASE), 1):
                 # Errors show only the start of a long path, so the number comes first.
                 source = f"line {number} of {path}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 ANYWHERE = ("/",)
 _PUT_A_FILE = "put a regular file there"
+# What Airflow needs for an address, on each machine that reads or writes there.
+_PACKAGES = {
+    "s3": "apache-airflow-providers-amazon[s3fs]",
+    "gs": "apache-airflow-providers-google",
+    "abfs": "apache-airflow-providers-microsoft-azure",
+}
 _SCHEME = re.compile(r"\A[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _INNER_SCHEME = re.compile(r"(?:\A|/)[a-z][a-z0-9+.-]*:/|://", re.IGNORECASE)
 # . / \\ and NUL, and a percent sign, which would be decoded twice.
@@ -47,10 +54,25 @@ class NotAFileError(PathRefusedError):
 
 
 def storage_path(path: str) -> ObjectStoragePath:
-    """Return a path as an ``ObjectStoragePath``; a path without a scheme is local."""
+    """Return a path as an ``ObjectStoragePath``; a path without a scheme is local.
+
+    :raises PathRefusedError: if the package for addresses of this kind is not installed.
+    """
     from airflow.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
+    place = ObjectStoragePath(path if "://" in path else f"file://{Path(path).absolute()}")
+    if not is_local(path):
+        try:
+            _ = place.fs
+        except (ImportError, ValueError):
+            # Otherwise fsspec would answer some calls and Airflow refuse the others.
+            scheme = path.partition("://")[0]
+            package = _PACKAGES.get(scheme)
+            cure = f"install {package}" if package else "use a local folder, s3:// or gs://"
+            raise PathRefusedError(
+                f"Airflow cannot open {scheme}:// addresses here", f"{cure} on the workers and the API server"
+            ) from None
+    return place
 
 
 def find_root(path: str, roots: Sequence[str]) -> str | None:
@@ -94,13 +116,27 @@ def open_document(folder: str, name: str, roots: Sequence[str]) -> IO[bytes]:
     :param name: the document's path relative to it.
     :param roots: folders that may be read.
     """
-    root, path = find_root(folder, roots), f"{folder.rstrip('/')}/{name}"
+    root = find_root(folder, roots)
     if not is_local(folder):
         # Document names may contain #, as in "Invoice #12.pdf": stores take it literally.
         _require_plain(name.replace("#", ""), local=False)
-    if root is None or not _lies_under(path, folder):
+    first, *others = [f"{folder.rstrip('/')}/{each}" for each in forms(name)]
+    if root is None or not _lies_under(first, folder):
         raise PathRefusedError("it is outside the case's folder", "move it to the case's folder")
-    return _open(path, root)
+    try:
+        return _open(first, root)
+    except FileNotFoundError:
+        for path in others:
+            try:
+                return _open(path, root)
+            except FileNotFoundError:
+                continue
+        raise
+
+
+def forms(name: str) -> list[str]:
+    """Return a name as it is written, then its other Unicode forms: Macs store accents apart from letters."""
+    return list(dict.fromkeys([name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]))
 
 
 def _open(path: str, root: str) -> IO[bytes]:

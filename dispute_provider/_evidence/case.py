@@ -107,15 +107,18 @@ class Case:
 
     @classmethod
     def _parse(cls, data: Any, folder: str | None, source: str | None) -> Case:
-        from dispute_provider._contracts.validation import violations
-
         name = source or name_of(data)
         if too_much := excess(data):
             raise InvalidCaseError(shown(name), [too_much])
         data = _in_plain_types(data)
-        found = violations(contract.read_schema("case.schema.json"), data)
-        entries = () if found else tuple(_entries(data["evidence"], _groups(data["provider"])))
-        if found := found or _evidence_violations(data, entries):
+        found = _case_violations(data)
+        entries: tuple[Entry, ...] = ()
+        # What is said about the rest of a case must not hide what is wrong with its evidence.
+        unsound = {each.pointer for each in found} & {"/provider", "/evidence"}
+        if isinstance(data, Mapping) and {"provider", "evidence"} <= data.keys() and not unsound:
+            entries = tuple(_entries(data["evidence"], _groups(data["provider"])))
+            found += _evidence_violations(data, entries)
+        if found:
             raise InvalidCaseError(shown(name), found)
         return cls(
             provider=data["provider"],
@@ -178,6 +181,18 @@ def _in_plain_types(data: Any) -> Any:
     except (TypeError, ValueError, RecursionError):
         # The schema reports the wrong type with its pointer.
         return data
+
+
+def _case_violations(data: Any) -> list[Violation]:
+    """Return what is wrong with a case, apart from its evidence."""
+    from dispute_provider._contracts.validation import violations
+    from dispute_provider._evidence.mistakes import mistakes_in_facts
+
+    schema = contract.read_schema("case.schema.json")
+    found = violations(schema, data)
+    usual = list(mistakes_in_facts(schema, data)) if isinstance(data, Mapping) else []
+    explained = {each.pointer for each in usual}
+    return usual + [each for each in found if each.pointer not in explained]
 
 
 def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:

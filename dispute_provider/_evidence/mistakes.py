@@ -25,6 +25,41 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_NAME = 60
+_QUOTED = "put it in quotes"
+_YAML_BOOLEAN = "is a boolean, as YAML reads yes, no, on and off"
+_TRUE_OR_FALSE = "write true or false, without quotes"
+
+
+def mistakes_in_facts(schema: Json, case: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield the mistakes in what a case says about itself: values without quotes, or with too many.
+
+    :param schema: the case schema.
+    :param case: as its owner gives it, not validated.
+    """
+    for name, field in schema["properties"].items():
+        if name in case:
+            yield from _mistakes_in_fact(field, case[name], f"/{name}")
+
+
+def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violation]:
+    match field.get("type"), value:
+        case ("string", bool()):
+            yield Violation(pointer, _YAML_BOOLEAN, _QUOTED)
+        case ("string", int() | float()):
+            yield Violation(pointer, "is a number", _QUOTED)
+        case (("string" | "boolean"), None):
+            yield Violation(pointer, "is empty", "write its value, or remove the line")
+        case ("object", None):
+            yield Violation(pointer, "is empty", "list its values below it, or write {}")
+        case ("boolean", str()):
+            yield Violation(pointer, "is a text", _TRUE_OR_FALSE)
+        case ("object", Mapping()) if inner := field.get("additionalProperties"):
+            for key, item in value.items():
+                if isinstance(key, str):
+                    yield from _mistakes_in_fact(inner, item, f"{pointer}/{escape(key)}")
+                else:
+                    at = f"{pointer}/{escape(key)[:_LONGEST_NAME]}"
+                    yield Violation(at, "has a key without quotes", _QUOTED)
 
 
 def mistakes(api: Contract, evidence: Mapping[str, Any], at: str, group: str = "") -> Iterator[Violation]:
@@ -65,9 +100,9 @@ def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: st
         case None:
             yield Violation(pointer, "is empty", "write its value, or remove the line")
         case bool() if takes_text:
-            yield Violation(pointer, "is a boolean, as YAML reads yes, no, on and off", "put it in quotes")
+            yield Violation(pointer, _YAML_BOOLEAN, _QUOTED)
         case int() | float() if takes_text:
-            yield Violation(pointer, "is a number", "put it in quotes")
+            yield Violation(pointer, "is a number", _QUOTED)
         case str() if not takes_text and takes_document:
             yield Violation(pointer, "is a text", f"name a document in the case's folder: {example}")
         case str() if takes_text and _FILE_NAME.fullmatch(value):

@@ -130,9 +130,13 @@ def _unreadable(error: Exception) -> EvidenceStoreError:
 
 
 def _place(sha256: str) -> ObjectStoragePath | None:
-    from dispute_provider._cases.storage import storage_path
+    from dispute_provider._cases.storage import PathRefusedError, storage_path
 
     if not SHA256.fullmatch(sha256):
         raise ValueError("a document's sha256 must be 64 hexadecimal digits")
     folder = config.evidence_store()
-    return storage_path(folder) / sha256[:2] / sha256 if folder else None
+    try:
+        return storage_path(folder) / sha256[:2] / sha256 if folder else None
+    except PathRefusedError as error:
+        problem = f"[dispute] evidence_store: {error.problem}. To do: {error.remedy}"
+        raise EvidenceStoreError(problem) from None

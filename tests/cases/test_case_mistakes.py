@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispute_provider._cases import files
-from dispute_provider._cases.text import parse_json, parse_yaml
+from dispute_provider._cases.text import located, parse_json, parse_yaml
 from dispute_provider._evidence.case import Case
 from dispute_provider.exceptions import InvalidCaseError
 
@@ -124,3 +124,34 @@ def test_each_encoding_with_a_byte_order_mark_is_read(encoding, parse):
 def test_another_encoding_is_refused_with_its_line(parse):
     with pytest.raises(InvalidCaseError, match="line 2, byte 10 is not UTF-8; save the file as UTF-8"):
         parse('{"a": 1,\n "b": "Zoë"}'.encode("latin-1"), "case")
+
+
+# A line before the evidence, where the mistake is, and what is said about it.
+FACTS = [
+    ("dispute: 12345", "dispute", "is a number; put it in quotes"),
+    ("dispute: yes", "dispute", "is a boolean, as YAML reads yes, no, on and off; put it in quotes"),
+    ("dispute:", "dispute", "is empty; write its value, or remove the line"),
+    ("prepared_by: 7", "prepared_by", "is a number; put it in quotes"),
+    ('customer_contacted: "yes"', "customer_contacted", "is a text; write true or false, without quotes"),
+    ("metadata: {order: 10432}", "metadata/order", "is a number; put it in quotes"),
+    ("metadata: {10432: order}", "metadata/10432", "has a key without quotes; put it in quotes"),
+    ("metadata:", "metadata", "is empty; list its values below it, or write {}"),
+]
+
+
+@pytest.mark.parametrize(("line", "where", "said"), FACTS)
+def test_a_fact_without_its_quotes_is_refused_with_its_cure(line, where, said):
+    start = "" if line.startswith("dispute") else "dispute: du_1\n"
+    content = f"provider: stripe\n{start}{line}\nevidence: {{recipt: x}}\n".encode()
+    with pytest.raises(InvalidCaseError) as refused:
+        Case.parse(parse_yaml(content, "case"), source="case")
+    told = str(located(refused.value, content))
+    assert f"line {2 + bool(start)}, /{where}: {said}" in told
+    # One mistake does not hide another.
+    assert "did you mean receipt?" in told
+
+
+def test_a_date_without_quotes_stays_as_it_was_written():
+    content = b"provider: stripe\ndispute: 2026-01-31\nevidence: {service_date: 2026-02-03}\n"
+    case = Case.parse(parse_yaml(content, "case"))
+    assert (case.dispute, case.evidence[0].value) == ("2026-01-31", "2026-02-03")
