@@ -1,8 +1,9 @@
-"""Write the tables of docs/evidence.md and docs/faults.md from the code: python docs/tables.py"""
+"""Write the tables of docs/cases.md, evidence.md and faults.md from the code: python docs/tables.py"""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from dispute_provider._ledger.chain import ChainStatus
 from dispute_provider._workflow.failures import LEAVES
 from dispute_provider._workflow.sending.decisions import AFTER, KEYED_STEPS, STEPS, Reading
 
-PAGES = [Path(__file__).parent / name for name in ("evidence.md", "faults.md")]
+PAGES = [Path(__file__).parent / name for name in ("cases.md", "evidence.md", "faults.md")]
+CASE_TABLES = runpy.run_path(str(Path(__file__).parent / "case_tables.py"))
 STATUSES = {
     ChainStatus.FREE: "no claim, or a released one",
     ChainStatus.OWN_IN_FLIGHT: "an earlier try's, and its request may still arrive",
@@ -39,6 +41,8 @@ def page(text: str) -> str:
         "steps": steps(),
         "after": after(),
         "leaves": leaves(),
+        "values": CASE_TABLES["values"](),
+        "files": CASE_TABLES["files"](),
     }.items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         text = re.sub(f"{start}.*?{end}", lambda _, new=f"{start}\n{made}\n{end}": new, text, flags=re.DOTALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -49,14 +49,16 @@ class CaseLine:
         return Case.parse(data, folder=self.folder, source=self.source)
 
 
-def expanded(given: Iterable[Any]) -> Iterator[Any]:
+def expanded(given: Iterable[Any], roots: Sequence[str] | None = None) -> Iterator[Any]:
     """Yield a task's items, with the lines of each JSON Lines file in place of its path.
 
     If reading a file fails, its last line is the error, and its other cases are unknown.
+
+    :param roots: folders that may be read; None, the default, for ``[dispute] case_roots``.
     """
     for item in given:
         if is_lines(item):
-            yield from _cases(item)
+            yield from _cases(item, roots)
         else:
             yield item
 
@@ -66,13 +68,14 @@ def is_lines(item: Any) -> bool:
     return isinstance(item, str) and item.lower().endswith(".jsonl")
 
 
-def _cases(path: str) -> Iterator[CaseLine]:
+def _cases(path: str, roots: Sequence[str] | None) -> Iterator[CaseLine]:
     from dispute_provider._evidence.case import reading, refused
 
     number = 0
     try:
-        require_within_roots(path)
-        with open_case_file(path, config.case_roots()) as opened:
+        if roots is None:
+            require_within_roots(path)
+        with open_case_file(path, config.case_roots() if roots is None else roots) as opened:
             with reading(path):
                 folder = str(storage_path(path).parent)
             for number, line in enumerate(_lines(opened, LARGEST_CASE), 1):

@@ -35,6 +35,15 @@ def without_case(disputes: Iterable[Dispute], cases: OpenCases, connection: str)
     )
 
 
+def of_one_charge(disputes: Iterable[Dispute]) -> dict[str, list[str]]:
+    """Return the ids of the disputes of each charge that has several, by the charge's id."""
+    found: dict[str, list[str]] = {}
+    for dispute in disputes:
+        if dispute.charge:
+            found.setdefault(dispute.charge, []).append(dispute.id)
+    return {charge: sorted(ids) for charge, ids in found.items() if len(ids) > 1}
+
+
 def unreadable_disputes(found: Iterable[Unreadable], provider: str, connection: str) -> list[Record]:
     """Return a record of each listed dispute that cannot be read."""
     return [

@@ -98,6 +98,7 @@ class FindCasesOperator(BaseAsyncOperator):
         from dispute_provider._workflow.listing import (
             LISTING,
             listed,
+            of_one_charge,
             unreadable_disputes,
             without_case,
         )
@@ -133,6 +134,8 @@ class FindCasesOperator(BaseAsyncOperator):
         )
         for each in cases.ignored[:_IGNORED_SHOWN]:
             self.log.info("%s is not read as a case: %s", shown(each.path), each.reason)
+        for charge, ids in of_one_charge(open_disputes.values()).items():
+            self.log.info("%s are for one charge, %s; each needs its own answer", " and ".join(ids), charge)
         if len(new) > LARGEST_SWEEP:
             self.log.info("%d cases wait for the next sweep", len(new) - LARGEST_SWEEP)
         known = {record.dispute: record for record in [*without, *held]}

@@ -1,0 +1,170 @@
+"""Check case files without a connection: what staging would say about each, its verdict and its limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from dispute_provider._cases import case_folders, files, lines
+from dispute_provider._cases.case_folders import FoundCase
+from dispute_provider._cases.documents import CaseDocuments, pieces, read_documents
+from dispute_provider._cases.lines import CaseLine
+from dispute_provider._cases.listing import list_folder
+from dispute_provider._cases.storage import ANYWHERE
+from dispute_provider._contracts import contract
+from dispute_provider._contracts.contract import Contract
+from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.completeness import PRODUCTS, Verdict, assess
+from dispute_provider._evidence.documents import shown
+from dispute_provider._evidence.limits import Limits, MeasuredDocument, usage
+from dispute_provider._evidence.snapshot import Dispute
+from dispute_provider._registry import APIS
+from dispute_provider.exceptions import DisputeError
+
+_READERS = 16
+# Drawn narrow: this shows whether a page can be drawn at all.
+_WIDTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is said about one case.
+
+    :param source: its file, with a line number for a line of one.
+    :param problems: why it is refused; empty if it can be staged.
+    :param ignored: why a file that looks like a case is not read as one; empty, the default, for a case.
+    :param dispute: its API and dispute, if it could be read.
+    :param facts: its verdict, its use of the limits, and notes for the reviewer.
+    """
+
+    source: str
+    problems: tuple[str, ...] = ()
+    ignored: str = ""
+    dispute: tuple[str, str] | None = None
+    facts: tuple[str, ...] = ()
+
+
+def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
+    """Check a case file, the cases of a ``.jsonl`` file, or all cases of a case root.
+
+    :param reason: the reason of the disputes; by default, the verdict is given for every reason.
+    :param network: the card network of the disputes; by default, the limits of most networks apply.
+    """
+    with Renderer() as renderer, ThreadPoolExecutor(_READERS) as threads:
+        checked = [
+            _check(each, renderer, reason, network)
+            for each in (lines.expanded([path], ANYWHERE) if lines.is_lines(path) else _found(path, threads))
+        ]
+    several = {dispute for dispute, count in Counter(each.dispute for each in checked).items() if count > 1}
+    return [_one_of_several(each, checked) if each.dispute in several else each for each in checked]
+
+
+def _one_of_several(checked: Checked, all_checked: list[Checked]) -> Checked:
+    if not checked.dispute:
+        return checked
+    places = ", ".join(each.source for each in all_checked if each.dispute == checked.dispute)
+    problem = f"several cases are for dispute {checked.dispute[1]}: {places}; keep one of them"
+    return Checked(checked.source, (*checked.problems, problem), dispute=checked.dispute)
+
+
+def _found(path: str, threads: ThreadPoolExecutor) -> list[FoundCase]:
+    """Return the cases at a path, as a sweep of every API finds them."""
+    try:
+        entries = list_folder(path)
+    except Exception:  # file systems raise many types; reading it as a case reports the error
+        return [FoundCase(path)]
+    found: dict[str, FoundCase] = {}
+    for name in APIS:
+        area = next((each for each in entries if each.is_folder and each.name == name), None)
+        named = [each.name for each in list_folder(area.path) if each.is_folder] if area else []
+        for each in case_folders.find(path, threads, name, named):
+            if each.path not in found or each.address:
+                found[each.path] = each
+    return [found[each] for each in sorted(found)]
+
+
+def _check(found: FoundCase | CaseLine, renderer: Renderer, reason: str, network: str) -> Checked:
+    source = found.source if isinstance(found, CaseLine) else found.path
+    if isinstance(found, FoundCase) and found.ignored:
+        return Checked(source, ignored=found.ignored)
+    dispute = None
+    try:
+        case = found.case() if isinstance(found, CaseLine) else files.read_case(source)
+        dispute = (case.provider, case.dispute)
+        address = None if isinstance(found, CaseLine) else found.address
+        if address and address != case.dispute:
+            return Checked(
+                source, (f"it is at the address of {address}, and for {case.dispute}",), "", dispute
+            )
+        read = read_documents(case, renderer, ANYWHERE)
+        problems = tuple(_undrawn(read, renderer))
+        return Checked(source, problems, "", dispute, tuple(_facts(case, read, reason, network)))
+    except DisputeError as error:
+        violations = getattr(error, "violations", None)
+        return Checked(source, tuple(map(str, violations or (error,))), "", dispute)
+
+
+def _undrawn(read: CaseDocuments, renderer: Renderer) -> Iterator[str]:
+    for path, document in read.found.items():
+        for page in range(1, (document.pages or 1) + 1):
+            try:
+                renderer.render(document.content, page, _WIDTH)
+            except RenderingError as error:
+                yield f"{shown(path)}: its page {page:,} cannot be drawn: {error}"
+                break
+
+
+def _facts(case: Case, read: CaseDocuments, reason: str, network: str) -> Iterator[str]:
+    api = contract.load(case.provider)
+    yield f"verdict: {verdict(api, case, reason, network)}"
+    documents = [
+        MeasuredDocument(name, len(document.content), document.pages, value.path)
+        for _, name, value in pieces(case)
+        if isinstance(value, FileReference) and (document := read.found.get(value.path))
+    ]
+    texts = [(e.name, e.value) for e in case.evidence if not isinstance(e.value, FileReference)]
+    yield f"limits: {usage(Limits.of(api), documents, texts, network or None).text}"
+    for note in read.notes:
+        yield f"note: {note}"
+
+
+def verdict(api: Contract, case: Case, reason: str, network: str) -> str:
+    """Return a case's verdict and what is missing; without a reason, the reasons with each verdict."""
+    if reason:
+        found = assess(api, _dispute(case, reason, network), case.product, case.evidence)
+        missing = ", ".join(name for name, _ in found.missing)
+        return f"{found.verdict}; missing: {missing}" if missing else str(found.verdict)
+    table = api.document.get("x-completeness", {})
+    reasons: dict[Verdict, list[str]] = {}
+    for code in table.get("codes", {}):
+        found = assess(api, _dispute(case, code, network), case.product, case.evidence)
+        reasons.setdefault(found.verdict, []).append(code)
+    given = [each for each in (Verdict.READY, Verdict.WEAK) if each in reasons]
+    if not given:
+        return "missing for every reason with recommended evidence"
+    text = "; ".join(f"{each} for {', '.join(reasons[each])}" for each in given)
+    return text if case.product in PRODUCTS else f"{text} (the case states no product)"
+
+
+def _dispute(case: Case, reason: str, network: str) -> Dispute:
+    """Return a dispute of which only the reason and the network are known."""
+    return Dispute(
+        provider=case.provider,
+        account=None,
+        id=case.dispute,
+        stage="chargeback",
+        status="",
+        submissions=0,
+        submitted=False,
+        submitted_at=None,
+        closed=None,
+        due=None,
+        amount=0,
+        currency="usd",
+        reason=reason,
+        network_code=reason,
+        network=network or None,
+    )
