@@ -1,4 +1,4 @@
-"""Create a DAG for each operation of each API, with its reference and a form that makes one request."""
+"""Create a DAG for each API that makes one request, as a form or the API explorer describes it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,50 @@ from airflow.sdk import DAG
 
 from dispute_provider import (
     APIS,
+    Contract,
     Operation,
     RequestOperator,
+    config,
     load_contract,
     operation_reference,
     operator_name,
     request_params,
 )
 
+_ABOUT = """
+Makes one request to {title}. The API explorer (*Disputes*, then *Explorer*) finds the operation, shows its
+reference, builds the request and starts this DAG. A dry run is the default.
 
-def request_dag(operation: Operation) -> DAG:
-    """Return the DAG that makes one request."""
+**Who may trigger this DAG** can make any of the calls below with the keys of its connections, including calls
+that cannot be undone. Give that right only to users who may do the same in {title}'s own dashboard.
+
+{operations}
+"""
+
+
+def request_dag(contract: Contract) -> DAG:
+    """Return the DAG that makes one request of an API."""
+    names = [
+        f"- [{operation.summary}](plugin/disputes/explorer/{contract.api}/{operation.id})"
+        + (" (cannot be undone)" if operation.effect == "irreversible" else "")
+        for operation in contract.operations.values()
+    ]
+    with DAG(
+        dag_id=f"{contract.api}_request",
+        dag_display_name=f"{contract.title} request",
+        schedule=None,
+        tags=[contract.api, contract.title, "request"],
+        params=request_params(contract),
+        doc_md=_ABOUT.format(title=contract.title, operations="\n".join(names)),
+        # It runs only when it is triggered, and a paused DAG would keep the request waiting.
+        is_paused_upon_creation=False,
+    ) as dag:
+        RequestOperator(task_id="request", api=contract.api, retries=0)
+    return dag
+
+
+def operation_dag(operation: Operation) -> DAG:
+    """Return the DAG of a single operation, under the id that it had before the API's DAG."""
     operator = operator_name(operation)
     with DAG(
         dag_id=f"{operation.api}_{operation.id}",
@@ -31,5 +64,8 @@ def request_dag(operation: Operation) -> DAG:
 
 
 for _api in APIS:
-    for _operation in load_contract(_api).operations.values():
-        globals()[f"{_api}_{_operation.id}"] = request_dag(_operation)
+    _contract = load_contract(_api)
+    globals()[f"{_api}_request"] = request_dag(_contract)
+    if config.operation_dags():
+        for _operation in _contract.operations.values():
+            globals()[f"{_api}_{_operation.id}"] = operation_dag(_operation)

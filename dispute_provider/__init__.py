@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dispute_provider._explain.reference import reference as operation_reference
     from dispute_provider._registry import APIS
     from dispute_provider._tasks.notifications import ConfiguredNotifier, reviewers
+    from dispute_provider._tasks.operator_names import operator_name
     from dispute_provider._tasks.record_lists import records_of
     from dispute_provider._tasks.retry import ApiRetryPolicy
     from dispute_provider.exceptions import (
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     )
     from dispute_provider.hooks.moov import MoovHook
     from dispute_provider.hooks.stripe import StripeHook
-    from dispute_provider.operators._names import operator_name
     from dispute_provider.operators._report_outcome import ReportOutcomeOperator
     from dispute_provider.operators._review_evidence import ReviewEvidenceOperator
     from dispute_provider.operators._stage_evidence import StageEvidenceOperator
@@ -153,7 +153,7 @@ _PUBLIC = {
     "ApiRetryPolicy": "_tasks.retry:ApiRetryPolicy",
     "request_params": "operators.request:form",
     "operation_reference": "_explain.reference:reference",
-    "operator_name": "operators._names:operator_name",
+    "operator_name": "_tasks.operator_names:operator_name",
     "APIS": "_registry:APIS",
     "load_contract": "_contracts.contract:load",
     "Contract": "_contracts.contract:Contract",

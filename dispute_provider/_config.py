@@ -226,6 +226,17 @@ ask_again = Hours(
     "hours. Leave more hours between two values than between two sweeps. If empty, no review is repeated.",
     default="24,6",
 )
+request_connections = Names(
+    "request_connections",
+    "Connection ids, separated by commas, that the API explorer offers. If empty, those of sweep_connections "
+    "and the default connection of each API.",
+    example="stripe_default,stripe_test,moov_default",
+)
+operation_dags = Flag(
+    "operation_dags",
+    "Whether the example DAGs include one DAG for each operation, such as stripe_GetDisputes, as they did "
+    "before. Works until 0.2.0; use stripe_request and moov_request.",
+)
 sweep_schedule = Text(
     "sweep_schedule",
     "Schedule of the sweep: a cron expression, or a preset such as @hourly.",

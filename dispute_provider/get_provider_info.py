@@ -68,6 +68,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "dispute_provider._tasks.links.DisputeLink",
             "dispute_provider._tasks.links.ReviewRunLink",
+            "dispute_provider._tasks.links.ReferenceLink",
         ],
         "config": {
             "dispute": {

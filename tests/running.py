@@ -13,6 +13,8 @@ from dispute_provider.sandbox import Sandbox
 
 # One set for the whole test process, like one deployment; it also has one ledger.
 ASSETS = AssetStores()
+# What tasks have pushed under keys of their own.
+PUSHED: list[tuple[str, Any]] = []
 # The state store of each task, which its tries share.
 _OWN: dict[tuple[str, str], StateStore] = {}
 # The run id of each operator. Keeping the operator prevents the reuse of its id().
@@ -34,6 +36,7 @@ def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, 
         task_id=operator.task_id,
         map_index=-1,
         run_id=run_id,
+        xcom_push=lambda key, value: PUSHED.append((key, value)),
     )
     context |= {
         "ti": instance,

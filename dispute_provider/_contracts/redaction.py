@@ -36,6 +36,25 @@ def redacted_answer(operation: Operation, data: Any) -> Any:
     return _shown(operation.contract, operation.success_schema or {}, data)
 
 
+def redacted_headers(operation: Operation, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an answer that the contract names, redacted unless they have a role.
+
+    A number is shown as well, as it is in an answer.
+
+    :param headers: a mapping that ignores the case of names, as HTTP clients return it.
+    """
+    named = {
+        name: operation.contract.resolve(given)
+        for response in operation.document["responses"].values()
+        for name, given in operation.contract.resolve(response).get("headers", {}).items()
+    }
+    return {
+        name: value if "x-role" in header or value.isdecimal() else _text(header["schema"], value)
+        for name, header in named.items()
+        if (value := headers.get(name)) is not None
+    }
+
+
 def _shown(api: Contract, schema: Json, value: Any) -> Any:
     schema = branch_for(api, schema, value)
     if isinstance(value, str):

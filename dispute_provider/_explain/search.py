@@ -1,8 +1,8 @@
 """Search the operations of all contracts by their names, paths, fields and texts. Pure.
 
-Upper and lower case, the order of words, and a typo make no difference. Operations are ranked by the place in
-which each word was found: a name counts more than a field, and a field more than a description. Of equal ones,
-those that only read come first, and those that cannot be undone last.
+Upper and lower case, the order of words, and a typo make no difference. Operations are ranked by the place
+in which each word was found: a name counts more than a field, and a field more than a description. Of equal
+ones, those that only read come first, and those that cannot be undone last.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class _Entry:
 def search(query: str, apis: Iterable[str]) -> list[Operation]:
     """Return the operations that match a query, the best first; all operations for an empty query.
 
-    :param query: words, in any order. Each must be found: whole, from its beginning, or with a typo in a name.
-        A typo is a letter that is wrong, missing, added or swapped; words of nine letters may have two.
+    :param query: words, in any order. Each must be found: whole, from its beginning, or with a typo in a
+        name. A typo is a letter that is wrong, missing, added or swapped; words of nine letters may have two.
     :param apis: the names of the APIs to search.
     """
     wanted = [word for word in _words(query) if word not in _FILLERS]

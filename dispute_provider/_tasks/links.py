@@ -1,4 +1,4 @@
-"""Links from a task to its dispute and to its review."""
+"""Links from a task to its dispute, its review and the reference of its call."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from airflow.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
+
+    from dispute_provider._contracts.contract import Operation
 
 
 class DisputeLink(BaseOperatorLink):
@@ -34,3 +36,19 @@ class ReviewRunLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         return str(getattr(operator, "review_url", ""))
+
+
+class ReferenceLink(BaseOperatorLink):
+    """Link to the operation's page in the API explorer. The operator sets ``reference_url`` while it runs."""
+
+    @property
+    def name(self) -> str:
+        return "Reference"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return str(getattr(operator, "reference_url", ""))
+
+
+def reference_path(operation: Operation) -> str:
+    """Return the path of an operation's page in the API explorer, below Airflow's address."""
+    return f"/plugin/disputes/explorer/{operation.api}/{operation.id}"

@@ -24,6 +24,28 @@ def api_of(conn_id: str) -> Api:
     raise foreign(conn_id)
 
 
+def api_for(conn_id: str, name: str) -> Api:
+    """Return the API of a connection, not opened.
+
+    :param name: the name of the API that the connection must be to.
+    :raises ConnectionConfigError: if it is to another API, or must not be used.
+    """
+    api = api_of(conn_id)
+    require_type(conn_id, api, name)
+    return api
+
+
+def require_type(conn_id: str, api: Api, name: str) -> None:
+    """Check that a connection is to the API of a name.
+
+    :param api: the connection's API.
+    :raises ConnectionConfigError: if it is to another API.
+    """
+    if api.name != name:
+        problem = f"connection {conn_id!r} has type {api.name}, nothing was sent"
+        raise ConnectionConfigError(f"{problem}. To do: use a connection of type {name}.")
+
+
 def foreign(conn_id: str) -> ConnectionConfigError:
     """Return the error for a connection of a type that is not in the registry."""
     types = " or ".join(APIS)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
-from dispute_provider._cases.storage import PathRefusedError, open_file, storage_path
-from dispute_provider._tasks.links import DisputeLink
+from dispute_provider._cases.storage import storage_path
+from dispute_provider._cases.uploads import document
+from dispute_provider._tasks.links import DisputeLink, ReferenceLink, reference_path
 from dispute_provider._tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from dispute_provider._contracts.answers import Answer
     from dispute_provider._contracts.contract import Operation
-    from dispute_provider._contracts.encoding import FilePart
     from dispute_provider._contracts.request import Request
     from dispute_provider.hooks._base import DisputeHook
 
@@ -48,6 +48,7 @@ class ApiOperator(BaseOperator):
     operation_id: ClassVar[str]
     may_be_final: ClassVar[bool] = False
     template_fields: Sequence[str] = ("conn_id",)
+    operator_extra_links: Sequence[Any] = (ReferenceLink(),)
     ui_color = "#e8eaf6"
 
     def __init__(
@@ -64,6 +65,7 @@ class ApiOperator(BaseOperator):
         self.conn_id = conn_id
         self.return_evidence = return_evidence
         self.dispute_url = ""
+        self.reference_url = ""
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -79,6 +81,7 @@ class ApiOperator(BaseOperator):
         operation = hook.api.contract[self.operation_id]
         arguments = self._arguments(operation, context)
         self.dispute_url = page_of(hook, operation, arguments)
+        self.reference_url = reference_path(operation)
         return self.result(send(context, hook, self.operation_id, arguments, self.log))
 
     def result(self, answer: Answer) -> Any:
@@ -96,7 +99,7 @@ class ApiOperator(BaseOperator):
 class DisputeOperator(ApiOperator):
     """Call an operation on one dispute; the task has a link to the dispute's page."""
 
-    operator_extra_links = (DisputeLink(),)
+    operator_extra_links = (DisputeLink(), ReferenceLink())
 
 
 class DownloadOperator(ApiOperator):
@@ -143,16 +146,13 @@ def hook_for(conn_id: str, api: str) -> DisputeHook:
     """
     from airflow.sdk import BaseHook
 
-    from dispute_provider.exceptions import ConnectionConfigError
     from dispute_provider.hooks._base import DisputeHook
-    from dispute_provider.hooks._connections import foreign
+    from dispute_provider.hooks._connections import foreign, require_type
 
     hook = BaseHook.get_hook(conn_id)
     if not isinstance(hook, DisputeHook):
         raise foreign(conn_id)
-    if hook.api.name != api:
-        problem = f"connection {conn_id!r} has type {hook.api.name}, nothing was sent"
-        raise ConnectionConfigError(f"{problem}. To do: use a connection of type {api}.")
+    require_type(conn_id, hook.api, api)
     return hook
 
 
@@ -227,40 +227,6 @@ def as_arguments(
         is_document = "x-maxBytes" in operation.schema_of(name)
         arguments[name] = document(operation, name, value, filename) if is_document else value
     return arguments
-
-
-def document(
-    operation: Operation,
-    name: str,
-    path: str,
-    filename: str | None = None,
-    roots: Sequence[str] | None = None,
-) -> FilePart:
-    """Return a document to upload; its type is detected from its first bytes.
-
-    :param name: name of the argument.
-    :param roots: folders that the path must be under; None if the DAG's author gives the path.
-    :raises InvalidRequestError: if the document cannot be read.
-    """
-    from dispute_provider._contracts.encoding import FilePart
-    from dispute_provider._evidence.documents import Document
-    from dispute_provider.exceptions import InvalidRequestError, Violation
-
-    location = storage_path(path)
-    try:
-        if roots is None:
-            content = location.read_bytes()
-        else:
-            with open_file(path, roots) as opened:
-                content = opened.read()
-    except PathRefusedError as error:
-        violation = Violation(f"/{name}", error.problem, error.remedy)
-        raise InvalidRequestError.before_sending(operation.id, [violation]) from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        violation = Violation(f"/{name}", f"cannot be read: {type(error).__name__}", "check the path")
-        raise InvalidRequestError.before_sending(operation.id, [violation]) from None
-    found = Document(path, content)
-    return FilePart(filename or location.name, found.content, found.content_type)
 
 
 def resolved(value: Any, context: Context) -> Any:

@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
 
+from dispute_provider._cases.uploads import documents_in
+from dispute_provider._contracts.contract import Contract, Operation
 from dispute_provider._explain.forms import arguments_from_form, request_params
+from dispute_provider._explain.search import search
 from dispute_provider._state.ledger_id import LEDGER
-from dispute_provider._tasks.links import DisputeLink
+from dispute_provider._tasks.links import DisputeLink, ReferenceLink
 from dispute_provider._tasks.operator_defaults import with_defaults
-from dispute_provider.operators._api import document, hook_for, page_of, send
+from dispute_provider.operators._api import hook_for, page_of, send
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider._contracts.answers import Answer
-    from dispute_provider._contracts.contract import Operation
-    from dispute_provider._contracts.encoding import FilePart
-    from dispute_provider.exceptions import Violation
+    from dispute_provider.exceptions import DisputeError
     from dispute_provider.hooks._base import DisputeHook
 
-# A blank page, to test an upload without a document.
-_BLANK_PAGE = (
-    b"%PDF-1.4\n1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj\n"
-    b"2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj\n"
-    b"3 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 612 792]>> endobj\n"
-    b"trailer <</Root 1 0 R>>\n%%EOF\n"
-)
-_BLANK_NAME = "blank.pdf"
+FAILURE = "failure"
+"""Key of the XCom that says why a request failed."""
 
 
-def form(operation: Operation) -> dict[str, Param]:
+def form(of: Operation | Contract) -> dict[str, Param]:
     """Return the params of a DAG that makes one request.
 
-    :param operation: an operation of any API, from :func:`~dispute_provider.load_contract`.
+    :param of: an operation, for a form with a field for each argument; or the contract of an API, from
+        :func:`~dispute_provider.load_contract`, for a form that offers all its operations and takes the
+        arguments as one object.
     """
+    if isinstance(of, Operation):
+        return {**_settings(of.api, [of]), **request_params(of)}
+    operations = search("", [of.api])
+    params = {
+        "operation": Param(
+            operations[0].id,
+            "What to ask of the API.",
+            type="string",
+            title="Operation",
+            enum=[each.id for each in operations],
+            values_display={each.id: each.summary for each in operations},
+        ),
+        "arguments": Param(
+            {},
+            "By the API's own names; a document is a path under [dispute] case_roots.",
+            type=["object", "null"],
+            title="Arguments",
+        ),
+    }
+    return params | _settings(of.api, operations)
+
+
+def _settings(api: str, operations: list[Operation]) -> dict[str, Param]:
     params = {
         "conn_id": Param(
-            f"{operation.api}_default",
+            f"{api}_default",
             "Airflow connection to use.",
             type="string",
             title="Connection",
@@ -53,14 +73,15 @@ def form(operation: Operation) -> dict[str, Param]:
             title="Dry run",
         ),
     }
-    if operation.effect == "irreversible":
+    if any(operation.effect == "irreversible" for operation in operations):
+        which = "This request" if len(operations) == 1 else "Some requests"
         params["confirm"] = Param(
             None,
-            "This request cannot be undone. To send it, type the dispute ID again. Not needed for staging.",
+            f"{which} cannot be undone. To send it, type the dispute ID again. Not needed for staging.",
             type=["null", "string"],
             title="Confirm dispute ID",
         )
-    if operation.media_type:
+    if any(operation.media_type for operation in operations):
         params["show_texts"] = Param(
             False,
             "Shows texts in the log of a dry run, which all users with access to logs can read. If off, the "
@@ -68,100 +89,82 @@ def form(operation: Operation) -> dict[str, Param]:
             type="boolean",
             title="Show texts",
         )
-    return params | request_params(operation)
+    return params
 
 
 class RequestOperator(BaseOperator):
     """Send the request that the run's params describe, or show it in a dry run.
 
+    If the request fails, the reason is also in the XCom ``failure``: ``error``, ``status``, ``request_id``,
+    ``sent`` (None if that is not known) and ``seconds``.
+
     :param api: name of the API, such as ``stripe``.
-    :param operation_id: the API's name of the operation; the DAG's params must be those of :func:`form`.
+    :param operation_id: the API's name of the operation; the DAG's params must be those of
+        ``request_params(operation)``. Default: None, the params name the operation; they must be those of
+        ``request_params(contract)``.
     :param operator: dotted name of the operator for this call, shown in the preview. Default: None, the
-        preview shows a hook call.
+        package's own.
     :raises InvalidRequestError: if the params violate the contract, or a final call is not confirmed.
     :raises ApiError: if the API refuses the call or cannot be reached.
-    :returns: a dict with ``sent``; after a request also ``status``, ``request_id`` and ``answer``, with
-        customer text redacted.
+    :returns: a dict with ``sent``; after a request also ``status``, ``request_id``, ``headers``, ``seconds``
+        and ``answer``, with customer text redacted.
     """
 
-    operator_extra_links = (DisputeLink(),)
+    operator_extra_links = (DisputeLink(), ReferenceLink())
     ui_color = "#e8eaf6"
 
-    def __init__(self, *, api: str, operation_id: str, operator: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, api: str, operation_id: str | None = None, operator: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**with_defaults(kwargs, LEDGER))
         self.api = api
         self.operation_id = operation_id
         self.operator = operator
         self.dispute_url = ""
+        self.reference_url = ""
 
     def execute(self, context: Context) -> dict[str, Any]:
         from dispute_provider._contracts import contract
+        from dispute_provider._tasks.links import reference_path
+        from dispute_provider.exceptions import DisputeError
 
-        operation = contract.load(self.api)[self.operation_id]
         values = context["params"]
-        typed = arguments_from_form(operation, values)
+        operation = contract.load(self.api)[self.operation_id or values["operation"]]
+        self.reference_url = reference_path(operation)
+        typed = (
+            arguments_from_form(operation, values) if self.operation_id else dict(values["arguments"] or {})
+        )
         if values["dry_run"]:
             return self._show(operation, values, typed)
-        return self._send(context, operation, {**typed, **_documents_of(operation, typed)})
+        began = time.monotonic()
+        try:
+            return {**self._send(context, operation, typed), "seconds": _since(began)}
+        except DisputeError as error:
+            context["ti"].xcom_push(key=FAILURE, value={**_facts(error), "seconds": _since(began)})
+            raise
 
     def _show(
         self, operation: Operation, values: Mapping[str, Any], typed: Mapping[str, Any]
     ) -> dict[str, Any]:
-        from airflow.sdk.exceptions import AirflowException
+        from dispute_provider._tasks.drafts import draft
 
-        from dispute_provider._apis.idempotency import own_key
-        from dispute_provider._contracts.redaction import SECRET
-        from dispute_provider._contracts.request import Request
-        from dispute_provider._explain.preview import preview
-        from dispute_provider.exceptions import DisputeError, InvalidRequestError, Violation
-
-        violations: list[Violation] = []
-        server, scheme, conn_id = operation.server, "", values["conn_id"]
-        arguments = {**dict.fromkeys(_secrets(operation), SECRET), **typed}
-        try:
-            documents = _documents_of(operation, typed)
-            arguments |= documents
-            typed = {**{name: part.filename for name, part in documents.items()}, **typed}
-        except InvalidRequestError as error:
-            violations += error.violations
-        try:
-            hook = hook_for(conn_id, self.api)
-            arguments = hook.api.complete(operation.id, arguments)
-            server = hook.settings.server_of(operation)
-            minted = hook.settings.oauth and operation.takes_token
-            scheme = "Bearer" if minted else hook.settings.scheme
-        except (DisputeError, AirflowException) as error:
-            violations.append(Violation("/conn_id", str(error), "correct the connection"))
-        try:
-            request = Request.of(operation, **arguments)
-            key = own_key(conn_id, request)
-            arguments = dict((request.with_key(key) if key else request).arguments)
-        except InvalidRequestError as error:
-            named = {violation.pointer for violation in violations}
-            violations += [violation for violation in error.violations if violation.pointer not in named]
-
-        def shown(show_texts: bool) -> Any:
-            return preview(
-                operation,
-                arguments,
-                violations,
-                server=server,
-                authorization=scheme,
-                conn_id=conn_id,
-                operator=self.operator,
-                typed=typed,
-                show_texts=show_texts,
-            )
-
+        drawn = draft(operation, values["conn_id"], typed)
         show_texts = bool(values.get("show_texts"))
-        for line in shown(show_texts).lines():
+        for line in drawn.preview(show_texts=show_texts, operator=self.operator).lines():
             self.log.info("%s", line)
         if operation.media_type and not show_texts:
             self.log.info("Texts are shown as their length and the start of their sha256.")
-        return {"sent": False, **shown(False).to_dict()}
+        return {"sent": False, **drawn.preview(operator=self.operator).to_dict()}
 
-    def _send(self, context: Context, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def _send(self, context: Context, operation: Operation, typed: Mapping[str, Any]) -> dict[str, Any]:
+        from dispute_provider._contracts.redaction import redacted_headers
+        from dispute_provider._tasks.drafts import typed_secrets
+        from dispute_provider.exceptions import InvalidRequestError
+
+        if refused := typed_secrets(operation, typed):
+            raise InvalidRequestError.before_sending(operation.id, refused)
         values = context["params"]
+        arguments = {**typed, **documents_in(operation, typed)}
         if operation.is_final(arguments):
             _require_confirmation(operation, arguments, values.get("confirm"))
         hook = hook_for(values["conn_id"], self.api)
@@ -173,6 +176,7 @@ class RequestOperator(BaseOperator):
             "sent": True,
             "status": answer.status,
             "request_id": answer.request_id,
+            "headers": redacted_headers(operation, answer.headers),
             "answer": self._storable(answer),
         }
 
@@ -187,42 +191,29 @@ class RequestOperator(BaseOperator):
         return redacted_answer(answer.operation, answer.raw)
 
 
-def _documents_of(operation: Operation, typed: Mapping[str, Any]) -> dict[str, FilePart]:
-    """Return the documents to upload; a blank page for a required one without a path.
-
-    :raises InvalidRequestError: if one cannot be read, or its path is outside the case roots.
-    """
-    from dispute_provider import _config as config
-    from dispute_provider._cases.files import require_within_roots
-    from dispute_provider._contracts.encoding import FilePart
-    from dispute_provider.exceptions import InvalidCaseError, InvalidRequestError
-
-    found: dict[str, FilePart] = {}
-    for name, schema in operation.schema["properties"].items():
-        if "x-maxBytes" not in schema:
-            continue
-        if not (path := typed.get(name)):
-            if name in operation.schema["required"]:
-                found[name] = FilePart(_BLANK_NAME, _BLANK_PAGE, "application/pdf")
-            continue
-        try:
-            require_within_roots(path)
-        except InvalidCaseError as error:
-            outside = [replace(violation, pointer=f"/{name}") for violation in error.violations]
-            raise InvalidRequestError.before_sending(operation.id, outside) from None
-        found[name] = document(operation, name, path, roots=config.case_roots())
-    return found
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
 
 
-def _secrets(operation: Operation) -> list[str]:
-    """Return the required arguments that are secret, which a form must not ask for."""
-    required = operation.body_schema.get("required", ())
-    return [name for name in required if operation.role(name) == "secret"]
+def _facts(error: DisputeError) -> dict[str, Any]:
+    """Return what an error says, which quotes no text of a customer."""
+    from dispute_provider.exceptions import AmbiguousError, ApiError, ServerError
+
+    status = error.status if isinstance(error, ApiError) else None
+    doubtful = status is None and isinstance(error, AmbiguousError | ServerError)
+    return {
+        "sent": True if status else None if doubtful else False,
+        "status": status,
+        "request_id": error.request_id if isinstance(error, ApiError) else None,
+        "error": str(error),
+    }
 
 
 def _minted(operation: Operation, hook: DisputeHook) -> dict[str, str]:
     """Return a token created for this call, if the operation takes one."""
-    return {name: hook.with_api(lambda api: api.mint()).value for name in _secrets(operation)}
+    from dispute_provider._tasks.drafts import secrets_of
+
+    return {name: hook.with_api(lambda api: api.mint()).value for name in secrets_of(operation)}
 
 
 def _require_confirmation(operation: Operation, arguments: Mapping[str, Any], confirmed: Any) -> None:

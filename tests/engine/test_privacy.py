@@ -117,13 +117,20 @@ def requests(lab: Lab) -> Iterator[Run]:
     """Start test requests: shown, shown with their texts, and sent."""
     for way, options in {"dry": {}, "shown": {"show_texts": True}, "real": {"dry_run": False}}.items():
         dispute = lab.sandbox.create_dispute(api="stripe")["id"]
-        name = {"dispute": dispute, "evidence.customer_name": canary(way, "stripe"), "evidence.receipt": None}
-        yield lab.run("stripe_PostDisputesDispute", {**options, **name})
+        evidence = {"customer_name": canary(way, "stripe")}
+        arguments = {"dispute": dispute, "evidence": evidence, "submit": False}
+        asked = {"operation": "PostDisputesDispute", "arguments": arguments}
+        yield lab.run("stripe_request", {**options, **asked})
         dispute = lab.sandbox.create_dispute(api="moov")["id"]
         text = {"disputeID": dispute, "text": canary(way, "moov"), "evidenceType": "other"}
-        yield lab.run("moov_uploadDisputeEvidenceText", {**options, **text})
+        yield lab.run(
+            "moov_request", {**options, "operation": "uploadDisputeEvidenceText", "arguments": text}
+        )
     scope = f"/accounts/{MOOV_ACCOUNT}/transfers.read"
-    yield lab.run("moov_createAccessToken", {"dry_run": False, "scope": scope})
+    arguments = {"grant_type": "client_credentials", "scope": scope}
+    yield lab.run(
+        "moov_request", {"dry_run": False, "operation": "createAccessToken", "arguments": arguments}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from running import run
 from support import Connect, forget_chains
 
 from dispute_provider import __version__
+from dispute_provider._cases.uploads import document
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Operation
 from dispute_provider._explain.forms import arguments_from_form
@@ -25,7 +26,7 @@ from dispute_provider.hooks._connections import api_of
 from dispute_provider.hooks.moov import MoovHook
 from dispute_provider.hooks.stripe import StripeHook
 from dispute_provider.operators import moov, stripe
-from dispute_provider.operators._api import ApiOperator, document
+from dispute_provider.operators._api import ApiOperator
 from dispute_provider.operators.request import RequestOperator, form
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 

@@ -16,7 +16,7 @@ from running import run
 from support import Connect
 
 from dispute_provider._contracts import contract
-from dispute_provider._tasks.links import DisputeLink
+from dispute_provider._tasks.links import DisputeLink, ReferenceLink
 from dispute_provider._tasks.retry import ApiRetryPolicy
 from dispute_provider.exceptions import (
     AmbiguousError,
@@ -90,7 +90,10 @@ class TestEachOperator:
     @pytest.mark.parametrize("operator", [o for o in OPERATORS if "dispute" in " ".join(o.template_fields)])
     def test_disputes_have_a_link(self, operator: type[ApiOperator]) -> None:
         takes_one = {"dispute", "dispute_id"} & set(operator.template_fields)
-        assert [type(link) for link in operator.operator_extra_links] == ([DisputeLink] if takes_one else [])
+        assert [type(link) for link in operator.operator_extra_links] == [
+            *([DisputeLink] if takes_one else []),
+            ReferenceLink,
+        ]
 
 
 def test_importing_them_costs_nothing() -> None:

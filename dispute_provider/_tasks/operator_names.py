@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from dispute_provider._explain.wording import GENERIC
-from dispute_provider.operators._api import ApiOperator
 
 if TYPE_CHECKING:
     from dispute_provider._contracts.contract import Operation
@@ -24,7 +23,6 @@ def operator_name(operation: Operation) -> str | None:
     if find_spec(name) is None:
         return GENERIC
     for found in vars(import_module(name)).values():
-        is_operator = isinstance(found, type) and issubclass(found, ApiOperator)
-        if is_operator and getattr(found, "operation_id", None) == operation.id:
+        if isinstance(found, type) and getattr(found, "operation_id", None) == operation.id:
             return f"{found.__module__}.{found.__name__}"
     return None
