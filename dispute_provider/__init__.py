@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dispute_provider._contracts.answers import Answer
     from dispute_provider._contracts.contract import Contract, Operation
     from dispute_provider._contracts.contract import load as load_contract
+    from dispute_provider._contracts.encoding import FilePart
     from dispute_provider._evidence.case import Case
     from dispute_provider._evidence.policy import ApprovalPolicy
     from dispute_provider._evidence.record import Approval, Difference, Record, State
@@ -82,6 +83,7 @@ __all__ = [
     "Contract",
     "Difference",
     "DisputeError",
+    "FilePart",
     "FindCasesOperator",
     "FormCase",
     "InvalidCaseError",
@@ -159,6 +161,7 @@ _PUBLIC = {
     "Contract": "_contracts.contract:Contract",
     "Operation": "_contracts.contract:Operation",
     "Answer": "_contracts.answers:Answer",
+    "FilePart": "_contracts.encoding:FilePart",
     "StripeHook": "hooks.stripe:StripeHook",
     "MoovHook": "hooks.moov:MoovHook",
     # Errors

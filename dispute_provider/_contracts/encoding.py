@@ -20,9 +20,11 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.~ -]")
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file to upload.
+    """A file to upload, for an argument of :meth:`StripeHook.call` or :meth:`MoovHook.call`.
 
-    :param content_type: detected from the bytes, not from the name.
+    :param filename: its name at the API.
+    :param content: its bytes.
+    :param content_type: of the bytes, such as ``application/pdf``.
     """
 
     filename: str

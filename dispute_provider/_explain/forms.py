@@ -30,6 +30,7 @@ UNSET = "unset"
 _ANSWERS = {True: "yes", False: "no"}
 _STEP = "."
 _CASE_SECTION = "The case"
+_FILE_ID = "Takes the ID of an uploaded file, not a path."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ def fields(operation: Operation) -> Iterator[RequestField]:
         if types_of(schema) == ["object"] and "properties" in schema:
             for inner, given in schema["properties"].items():
                 inner_schema = _within(schema, operation.contract.resolve(given))
+                if inner_schema.get("x-kind") == "file":
+                    of_file = f"{inner_schema.get('description', '')} {_FILE_ID}".lstrip()
+                    inner_schema = {**inner_schema, "description": of_file}
                 inner_example = (example or {}).get(inner)
                 section = inner_schema.get("x-section", schema["title"])
                 required = name in required_in_body and inner in schema.get("required", ())
@@ -106,7 +110,7 @@ def request_params(operation: Operation) -> dict[str, Param]:
         params[field.name] = _param(
             field.schema, prefilled, field.section, field.required, field.example, api=operation.api
         )
-        if in_body and operation.media_type == FORM and _takes_empty(field.schema):
+        if in_body and operation.media_type == FORM and takes_empty(field.schema):
             clearable.append(field.name)
     if clearable:
         params[UNSET] = Param(
@@ -266,7 +270,8 @@ def _file_param(schema: Json, section: str | None, required: bool) -> Param:
     return Param(None, description, title=schema["title"], type=["null", "string"], section=section)
 
 
-def _takes_empty(schema: Json) -> bool:
+def takes_empty(schema: Json) -> bool:
+    """Return whether an empty text clears a field."""
     return "string" in types_of(schema) and "enum" not in schema and not schema.get("minLength")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dispute_provider._contracts.contract import Operation
@@ -25,44 +26,79 @@ _AFTER_FAILURE = {
 _COUNTED = "Characters are counted as UTF-16 code units, to be on the safe side: an emoji counts as two."
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a reference: a text, a table or code. Texts and cells may have ``code`` and **bold** parts.
+
+    :param title: its heading; empty if it has none.
+    :param columns: of its table; empty if the table has no header.
+    :param language: of its code.
+    :param within: whether it belongs to the section before.
+    """
+
+    title: str = ""
+    text: str = ""
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    code: str = ""
+    language: str = ""
+    within: bool = False
+
+
 def reference(operation: Operation, operator: str | None) -> str:
     """Return the reference page of an operation in Markdown.
 
     :param operation: an operation of any API, from :func:`~dispute_provider.load_contract`.
     :param operator: dotted name of the operator's class; None if there is none.
     """
-    return "\n\n".join(_parts(operation, operator))
+    return "\n\n".join(part for section in sections(operation, operator) for part in _markdown(section))
 
 
-def _parts(operation: Operation, operator: str | None) -> Iterator[str]:
+def _markdown(section: Section) -> Iterator[str]:
+    if section.title:
+        yield f"{'####' if section.within else '###'} {section.title}"
+    if section.text:
+        yield section.text
+    if section.columns:
+        yield table(section.columns, section.rows)
+    elif section.rows:
+        yield facts((name, value) for name, value in section.rows)
+    if section.code:
+        yield f"```{section.language}\n{section.code}\n```"
+
+
+def sections(operation: Operation, operator: str | None) -> Iterator[Section]:
+    """Yield the reference of an operation.
+
+    :param operator: dotted name of the operator's class; None if there is none.
+    """
     document = operation.document
-    yield f"`{operation.method} {operation.server}{operation.path}`"
-    yield document["description"]
-    yield facts(
-        {
-            "Operation": f"`{operation.id}`",
-            "Effect": _EFFECTS[operation.effect],
-            "After a failure without an answer": _AFTER_FAILURE[operation.after_failure],
-            "Authentication": "; or ".join(_scheme(operation, scheme) for scheme in document["security"]),
-            "Content type": f"`{operation.media_type}`" if operation.media_type else "no body",
-            "Operator": f"`{operator}`"
-            if operator
-            else "none, because its answer must not be stored in XCom",
-        }.items()
-    )
-    yield "### Parameters"
-    yield table(("Name", "In", "Type", "Required", "Meaning"), _parameters(operation))
+    yield Section(text=f"`{operation.method} {operation.server}{operation.path}`")
+    yield Section(text=document["description"])
+    about = {
+        "Operation": f"`{operation.id}`",
+        "Effect": _EFFECTS[operation.effect],
+        "After a failure without an answer": _AFTER_FAILURE[operation.after_failure],
+        "Authentication": "; or ".join(_scheme(operation, scheme) for scheme in document["security"]),
+        "Content type": f"`{operation.media_type}`" if operation.media_type else "no body",
+        "Operator": f"`{operator}`" if operator else "none, because its answer must not be stored in XCom",
+    }
+    yield Section(rows=list(about.items()))
+    columns: Sequence[str] = ("Name", "In", "Type", "Required", "Meaning")
+    yield Section("Parameters", columns=columns, rows=list(_parameters(operation)))
     if operation.media_type:
-        yield f"### Body\n\n{_COUNTED}"
-        yield table(("Field", "Type", "Required", "Meaning"), _body(operation))
-    yield "### Answers"
-    yield table(("Status", "Meaning", "Headers", "Fields"), _answers(operation))
+        columns = ("Field", "Type", "Required", "Meaning")
+        yield Section("Body", _COUNTED, columns, list(_body(operation)))
+    yield Section(
+        "Answers", columns=("Status", "Meaning", "Headers", "Fields"), rows=list(_answers(operation))
+    )
     if operation.success_schema:
-        rows = _fields(operation, operation.success_schema, "", answer=True)
-        yield "#### Fields of a success"
-        yield table(("Field", "Type", "Always", "Meaning"), rows)
-        yield f"#### A success\n\n```json\n{json.dumps(_success(operation)['example'], indent=2)}\n```"
-    yield f"### cURL\n\n```bash\n{curl(operation, _examples(operation), operation.server)}\n```"
+        rows = list(_fields(operation, operation.success_schema, "", answer=True))
+        columns = ("Field", "Type", "Always", "Meaning")
+        yield Section("Fields of a success", columns=columns, rows=rows, within=True)
+        example = json.dumps(_success(operation)["example"], indent=2)
+        yield Section("A success", code=example, language="json", within=True)
+    yield Section("cURL", code=curl(operation, _examples(operation), operation.server), language="bash")
 
 
 def _scheme(operation: Operation, scheme: Mapping[str, Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote_plus
 from dispute_provider._contracts.contract import Operation
 from dispute_provider._contracts.encoding import FORM, JSON, FilePart, part_text
 from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.redaction import SECRET
 from dispute_provider._contracts.request import Request, encode
 
 GENERIC = "dispute_provider.operators.call.CallOperator"
@@ -94,7 +95,9 @@ def _data(request: Request) -> Iterator[str]:
     if request.body is None:
         return
     if request.operation.media_type == JSON:
-        yield f"--data-raw {shlex.quote(request.body.decode())}"
+        # The quotes end around the variable, so that the shell replaces it.
+        token = f"'\"${request.operation.api.upper()}_TOKEN\"'"
+        yield f"--data-raw {shlex.quote(request.body.decode()).replace(SECRET, token)}"
     elif request.operation.media_type == FORM:
         for key, text in parse_qsl(request.body.decode(), keep_blank_values=True):
             # cURL encodes only the text after the first equals sign.
@@ -138,18 +141,34 @@ def python_call(
     if operator:
         return _construction(operation, given, conn_id, operator)
     lines = ["from airflow.sdk import BaseHook", "", f"BaseHook.get_hook({conn_id!r}).call("]
-    return "\n".join([*lines, f"    {operation.id!r},", *_keywords(given), ")"])
+    return "\n".join([*lines, f"    {operation.id!r},", keywords(given), ")"])
 
 
 def _construction(operation: Operation, given: Mapping[str, Any], conn_id: str, operator: str) -> str:
     """Return the code that creates an operator."""
     module, _, name = operator.rpartition(".")
-    task_id = re.sub(r"\W+", "_", operation.summary).strip("_").lower()
     lines = [f"from {module} import {name}", "", f"{name}("]
-    return "\n".join([*lines, *_keywords({"task_id": task_id, "conn_id": conn_id, **given}), ")"])
+    own = {"task_id": task_name(operation), "conn_id": conn_id}
+    return "\n".join([*lines, keywords({**own, **given}), ")"])
 
 
-def _keywords(given: Mapping[str, Any]) -> Iterator[str]:
+def task_name(operation: Operation) -> str:
+    """Return a name for the task that calls an operation."""
+    return re.sub(r"\W+", "_", operation.summary).strip("_").lower()
+
+
+def keywords(given: Mapping[str, Any], indent: str = "    ") -> str:
+    """Return keyword arguments as Python code, one per line; those whose name is none of Python's as a dict.
+
+    :param indent: of each line; four spaces by default.
+    """
+    lines: list[str] = []
+    others = {name: value for name, value in given.items() if not name.isidentifier()}
     for name, value in given.items():
+        if name in others:
+            continue
         text = pprint.pformat(value, sort_dicts=False, width=90).replace("\n", "\n" + " " * len(f"{name}="))
-        yield textwrap.indent(f"{name}={text},", "    ")
+        lines.append(textwrap.indent(f"{name}={text},", indent))
+    if others:
+        lines.append(f"{indent}**{others!r},")
+    return "\n".join(lines)

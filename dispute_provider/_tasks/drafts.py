@@ -8,7 +8,6 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from dispute_provider._apis.idempotency import own_key
 from dispute_provider._cases.uploads import documents_in
 from dispute_provider._contracts.contract import Operation
 from dispute_provider._contracts.redaction import SECRET
@@ -61,7 +60,8 @@ def draft(operation: Operation, conn_id: str, typed: Mapping[str, Any]) -> Draft
 
     :param typed: the arguments by the contract's names; a file is its path.
     """
-    # Imported here, because it imports an HTTP client.
+    # Imported here, because they import an HTTP client.
+    from dispute_provider._apis.idempotency import own_key
     from dispute_provider.hooks._connections import api_for
 
     violations = typed_secrets(operation, typed)

@@ -1,11 +1,12 @@
 // The frame of the page: its places, and what they have in common.
 //
-// A place has a name, an element and what happens when it is shown (`enter`), refreshed (`refresh`) and when a key is
-// pressed (`key`, which returns whether the key means something there).
+// A place has a name, an element and what happens when it is shown (`enter`), refreshed (`refresh`), left (`leave`) and
+// when a key is pressed (`key`, which returns whether the key means something there).
 
 import { ACTIONS, forgetOld } from "./choices.js";
 import { Answered } from "./answered.js";
 import { el, visible } from "./dom.js";
+import { Explorer, linked } from "./explorer.js";
 import { Inbox } from "./inbox.js";
 import { notices, openDialog, say, unsay } from "./notices.js";
 import { Review } from "./review.js";
@@ -19,6 +20,7 @@ const places = {
   inbox: new Inbox({ review: openReview, say }),
   review,
   answered: new Answered({ say, done: stamp }),
+  explorer: new Explorer({ say }),
 };
 const links = Object.fromEntries(Object.entries(places).map(([id, place], index) => [id,
   el("a", { href: `#${id}`, "aria-keyshortcuts": String(index + 1), onclick: (event) => { event.preventDefault(); go(id); } }, place.name)]));
@@ -41,6 +43,7 @@ function layout() {
 }
 
 function go(id) {
+  if (id !== current) places[current]?.leave?.();
   current = id;
   for (const [each, link] of Object.entries(links)) link.setAttribute("aria-current", each === id ? "page" : "false");
   const place = places[id];
@@ -117,7 +120,7 @@ await refresh();
 if (review.user) {
   const asked = location.hash.slice(1);
   // The user may have chosen a place while the reviews were read.
-  if (!current) go(asked in places ? asked : review.count ? "review" : "inbox");
+  if (!current) go(linked() ? "explorer" : asked in places ? asked : review.count ? "review" : "inbox");
   setInterval(() => document.hidden || refresh(), REFRESH);
   setInterval(watch, PULSE);
 }

@@ -11,9 +11,9 @@ export class Refused extends Error {
 const EXPIRED = "Your session has expired. Log in to Airflow and reload this page.";
 const HIDDEN = "You don't have permission to see this evidence. Only users who can respond to the review can see it.";
 
-/** Returns the content of a path below this page. */
-export async function ask(path) {
-  const answer = await fetch(path);
+/** Returns the content of a path below this page; a body is posted as JSON, and changes nothing. */
+export async function ask(path, body) {
+  const answer = await fetch(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   const content = await answer.json().catch(() => ({}));
   if (answer.ok) return content;
   if (answer.status === 401) throw new Refused(EXPIRED, 401);
@@ -27,19 +27,20 @@ export function respond(review, answer) {
   return write("PATCH", `dags/${dag}/dagRuns/${run}/taskInstances/${task}/${review.map_index}/hitlDetails`, answer);
 }
 
-/** Starts a run of a DAG, with the defaults of its parameters. */
-export function trigger(dag) {
-  return write("POST", `dags/${encodeURIComponent(dag)}/dagRuns`, { logical_date: null });
+/** Starts a run of a DAG; its parameters have their defaults unless `conf` has them. */
+export function trigger(dag, conf = {}) {
+  return write("POST", `dags/${encodeURIComponent(dag)}/dagRuns`, { logical_date: null, conf });
 }
 
-async function write(method, path, body) {
+/** Calls Airflow's own API; returns the status, the content, and Airflow's reason if it refused. */
+export async function write(method, path, body) {
   const response = await fetch(`../api/v2/${path}`, {
     method,
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    body: body === undefined ? undefined : JSON.stringify(body),
   });
   const content = await response.json().catch(() => ({}));
-  return { status: response.status, reason: response.ok ? "" : sentence(content.detail, `Airflow returned status ${response.status}.`) };
+  return { status: response.status, content, reason: response.ok ? "" : sentence(content.detail, `Airflow returned status ${response.status}.`) };
 }
 
 /** Returns the address of a task below this page. */

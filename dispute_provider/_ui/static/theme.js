@@ -30,3 +30,16 @@ export function openAirflow(event, path) {
   if (event.ctrlKey || event.metaKey || event.shiftKey || parent === window) parent.open(address, "_blank", "noopener");
   else parent.location.assign(address);
 }
+
+/** Returns the path in the window's address beyond a page of a plugin; empty outside Airflow's frame. */
+export function beyond(page) {
+  const path = new URL(parent.location.href).pathname;
+  const start = `/plugin/${page}/`;
+  return path.includes(start) ? path.slice(path.indexOf(start) + start.length) : "";
+}
+
+/** Sets that path, so that the address can be kept and shared. */
+export function relocate(page, path) {
+  if (parent === window) return;
+  parent.history.replaceState(parent.history.state, "", airflowPath(`plugin/${page}${path ? `/${path}` : ""}`));
+}

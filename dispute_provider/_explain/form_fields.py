@@ -1,0 +1,74 @@
+"""Describe the form of an operation for the API explorer, which builds its widgets from it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dispute_provider._contracts.contract import Operation
+from dispute_provider._contracts.encoding import FORM
+from dispute_provider._contracts.json_data import Json
+from dispute_provider._explain.forms import RequestField, fields, takes_empty
+from dispute_provider._explain.labels import labels
+from dispute_provider._explain.wording import limits, types_of
+from dispute_provider.exceptions import Violation
+
+CONFIRM = "/confirm"
+
+
+def form_fields(operation: Operation) -> list[dict[str, Any]]:
+    """Return the fields of an operation's form, the required ones first, then by section."""
+    described = [_described(operation, field) for field in fields(operation)]
+    order = list(dict.fromkeys(field["section"] for field in described))
+    return sorted(described, key=lambda field: (not field["required"], order.index(field["section"])))
+
+
+def _described(operation: Operation, field: RequestField) -> dict[str, Any]:
+    schema = field.schema
+    in_body = field.path[0] not in operation.parameters
+    example = field.example
+    if example is not None and not isinstance(example, str):
+        example = json.dumps(example, ensure_ascii=False)
+    return {
+        "name": field.name,
+        "path": list(field.path),
+        "title": schema["title"],
+        "section": field.section or "",
+        "required": field.required,
+        "kind": _kind(schema),
+        "description": schema.get("description", ""),
+        "limits": limits(schema),
+        "most": schema.get("maxLength"),
+        "choices": list(labels(schema.get("enum", ()), operation.api).items()),
+        "example": example,
+        "clearable": in_body and operation.media_type == FORM and takes_empty(schema),
+    }
+
+
+def _kind(schema: Json) -> str:
+    """Return the widget of a field."""
+    types = types_of(schema)
+    if "x-maxBytes" in schema:
+        return "document"
+    if "enum" in schema:
+        return "choice"
+    if "object" in types:
+        return "object"
+    if types == ["array"]:
+        return "list" if types_of(schema.get("items", {})) in ([], ["string"]) else "object"
+    if types == ["boolean"]:
+        return "switch"
+    if types in (["integer"], ["number"]):
+        return "number"
+    return "long-text" if schema.get("x-kind") == "long-text" else "text"
+
+
+def field_of(operation: Operation, violation: Violation) -> str:
+    """Return the name of the field that a violation is about; empty if it is about none."""
+    steps = violation.pointer.strip("/").split("/")
+    names: Mapping[tuple[str, ...], str] = {field.path: field.name for field in fields(operation)}
+    for end in range(len(steps), 0, -1):
+        if name := names.get(tuple(steps[:end])):
+            return name
+    return ""
