@@ -17,7 +17,13 @@ from tests.harness.lab import Lab, Run
 from tests.harness.site import running
 
 _DAGS = Path(__file__).parents[2] / "dags"
-_NEEDED = ("stripe_dispute_evidence", "moov_dispute_evidence", "stripe_request", "moov_request", "dispute_sweep")
+_NEEDED = (
+    "stripe_dispute_evidence",
+    "moov_dispute_evidence",
+    "stripe_request",
+    "moov_request",
+    "dispute_sweep",
+)
 _CHROMIUM = "chromium"
 _FLAGS = (
     "--no-sandbox",

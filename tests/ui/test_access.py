@@ -69,7 +69,9 @@ def routes(app: Any) -> Iterator[Any]:
 def test_the_routes_looked_at_here_are_all_that_there_are(site: Site, staged: Staged) -> None:
     paths = {(route.path, *route.methods) for route in routes(create()._app)}
     expected = {(path, "GET") for path in addresses(site, staged)}
-    assert paths == expected | {(f"/{name}", "GET") for name in ("{name}", *LISTS)}
+    public = {(f"/{name}", "GET") for name in ("{name}", *LISTS, "explorer", "explorer/{api}/{operation_id}")}
+    # Those of the explorer are looked at in test_explorer.py.
+    assert paths == expected | public | {("/dags/{dag_id}/requests", "POST")}
 
 
 def test_those_who_may_answer_a_review_see_its_evidence(site: Site, staged: Staged) -> None:
