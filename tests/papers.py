@@ -211,3 +211,21 @@ def scanned(pages: int, size: tuple[int, int] = (1240, 1754)) -> bytes:
     written = io.BytesIO()
     first.save(written, "PDF", save_all=True, append_images=others, resolution=150)
     return written.getvalue()
+
+
+def without_its_font(hexadecimal: bytes, fonts: bytes = b"") -> bytes:
+    """A PDF with a line in a Chinese font that it does not contain, under a line in Helvetica.
+
+    :param hexadecimal: the Chinese text in UTF-16.
+    :param fonts: further entries of the font.
+    """
+    drawn = b"BT /F 12 Tf 40 780 Td (Order 10432) Tj /C 12 Tf 0 -30 Td <%s> Tj ET" % hexadecimal
+    chinese = (
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H "
+        b"/DescendantFonts [<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo "
+        b"<< /Registry (Adobe) /Ordering (GB1) /Supplement 4 >> /FontDescriptor << /Type /FontDescriptor "
+        b"/FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 "
+        b"/Descent -120 /CapHeight 880 /StemV 93 >> >>] " + fonts + b">>"
+    )
+    page = b"/Resources << /Font << /F 3 0 R /C 6 0 R >> >>"
+    return pdf(content=stream(drawn), page=page, more=[chinese])

@@ -14,9 +14,10 @@ import time
 from typing import BinaryIO
 
 from dispute_provider._documents import pdfs, pictures
-from dispute_provider._documents.messages import ANSWER, DONE, INSPECT, QUESTION, REFUSED, Refusal
+from dispute_provider._documents.messages import ANSWER, DONE, INSPECT, LOOK, QUESTION, REFUSED, Refusal
 from dispute_provider._documents.polyglots import is_polyglot
 from dispute_provider._documents.refused import Refused
+from dispute_provider._documents.unseen import unseen
 from dispute_provider._evidence.file_types import PDF
 
 MEMORY = 1024 * 1024 * 1024
@@ -50,7 +51,7 @@ def main() -> None:
         content = questions.read(length)
         _limit_time()
         try:
-            kind, answer = DONE, _inspect(content) if what == INSPECT else _render(content, page, width)
+            kind, answer = DONE, _answer(what, content, page, width)
         except Refused as refused:
             kind, answer = REFUSED, json.dumps([refused.why, *refused.facts]).encode()
         except MemoryError:
@@ -59,6 +60,15 @@ def main() -> None:
             # Parsers raise many types, and their messages may quote the document.
             kind, answer = REFUSED, json.dumps([Refusal.BROKEN]).encode()
         _send(answers, kind, answer)
+
+
+def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
+    if what == INSPECT:
+        return _inspect(content)
+    if what == LOOK:
+        found = unseen(content, page)
+        return json.dumps([found.characters, found.annotations, found.fonts]).encode()
+    return _render(content, page, width)
 
 
 def _inspect(content: bytes) -> bytes:
@@ -94,6 +104,7 @@ def _warm_up() -> None:
     for content in (_PDF, *pictures.samples()):
         _inspect(content)
         _render(content, 1, 9)
+    unseen(_PDF, 1)
 
 
 def _limit_time() -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 QUESTION = struct.Struct(">cIIQ")
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
-INSPECT, RENDER = b"i", b"r"
+INSPECT, RENDER, LOOK = b"i", b"r", b"l"
 DONE, REFUSED = b"d", b"r"
 
 

@@ -36,7 +36,7 @@ _MEDIA = {
 
 def inspect(content: bytes) -> tuple[str, int, bool]:
     """Return a PDF's content type, number of pages, and whether its text has a card number."""
-    with _opened(content) as document:
+    with opened(content) as document:
         if b"%%EOF" not in content:
             raise Refused(Refusal.BROKEN)
         pages = len(document)
@@ -55,19 +55,31 @@ def inspect(content: bytes) -> tuple[str, int, bool]:
 
 def render(content: bytes, number: int, width: int) -> Image.Image:
     """Draw one page with its form fields and annotations, as common viewers show it."""
-    with _opened(content) as document:
+    with opened(content) as document:
         if not 1 <= number <= len(document):
             raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
         document.init_forms()
         page = document[number - 1]
         wide, tall = page.get_size()
         scale = min(width / wide, MAX_SHOWN_HEIGHT / tall, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
-        picture: Image.Image = page.render(scale=scale).to_pil()
+        return draw(page, scale)
+
+
+def draw(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
+    """Draw an open page.
+
+    :param scale: pixels per point.
+    """
+    picture: Image.Image = page.render(scale=scale).to_pil()
     return picture
 
 
 @contextmanager
-def _opened(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
+def opened(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    """Open a PDF.
+
+    :raises Refused: if it cannot be opened.
+    """
     try:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from contextlib import suppress
 from types import TracebackType
 
-from dispute_provider._documents.messages import DONE, INSPECT, RENDER, Refusal
+from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Refusal
 from dispute_provider._documents.process import Process
-from dispute_provider._evidence.documents import Inspection
+from dispute_provider._evidence.documents import Inspection, Unseen
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other
 
 MAX_WIDTH = 2400
@@ -164,6 +164,20 @@ class Renderer:
         if not picture.startswith(PNG.starts + JPEG.starts):
             raise RenderingError(*_BROKE_OFF)
         return picture
+
+    def look(self, content: bytes, page: int, budget: Budget | None = None) -> Unseen:
+        """Return what the drawing of a page of a PDF does not show.
+
+        :param page: page number from 1.
+        :param budget: a time limit shared with other pages; None, the default, for none.
+        :raises RenderingError: if the document cannot be read, or has no such page.
+        """
+        answer = self._ask(LOOK, content, page, 0, budget)
+        try:
+            characters, annotations, fonts = json.loads(answer)
+            return Unseen(int(characters), int(annotations), tuple(map(str, fonts)))
+        except (ValueError, TypeError):
+            raise RenderingError(*_BROKE_OFF) from None
 
     def _ask(
         self, what: bytes, content: bytes, page: int = 0, width: int = 0, budget: Budget | None = None

@@ -12,6 +12,8 @@ from dispute_provider._evidence.file_types import recognize, suffix_of
 UNKNOWN_TYPE = "application/octet-stream"
 _DIGEST_IN_NAME = 16
 _LONGEST_PATH = 200
+# Fonts that a message names.
+_SHOWN_FONTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,31 @@ class Inspection:
     content_type: str
     pages: int
     card_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What the drawing of a page of a PDF does not show.
+
+    :param characters: characters where the drawing has no ink.
+    :param annotations: notes and drawings that are laid over the page, and are not drawn.
+    :param fonts: the fonts of these characters, which the file does not contain.
+    """
+
+    characters: int
+    annotations: int
+    fonts: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str | None:
+        """Return what is not shown, for a message; None if the drawing shows everything."""
+        parts = []
+        if self.characters:
+            fonts = ", ".join(shown(each) for each in self.fonts[:_SHOWN_FONTS])
+            parts.append(f"{self.characters:,} characters ({fonts}, not embedded in the file)")
+        if self.annotations:
+            parts.append(f"{self.annotations:,} annotations without an appearance")
+        return f"its drawing does not show {' and '.join(parts)}" if parts else None
 
 
 @dataclass(frozen=True, slots=True)

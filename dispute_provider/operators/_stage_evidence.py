@@ -59,8 +59,8 @@ class StageEvidenceOperator(BaseAsyncOperator):
     :param require_verdict: the lowest verdict to stage: ``ready``, ``weak`` or ``missing``. Default: None, so
         the verdict is only shown to the reviewer.
     :param allow_undrawn: whether to stage a document if one of its pages cannot be rendered within the limits
-        of time and memory. The review then names the document, and no policy approves it. Default: False,
-        which refuses the case.
+        of time and memory, or its drawing lacks characters or annotations. The review then names the
+        document, and no policy approves it. Default: False, which refuses the case.
     :raises ValueError: if ``merge`` or ``require_verdict`` has another value.
     :raises ConnectionConfigError: if the connection cannot be used.
     :raises TryAgainError: if disputes could not be reached and tries are left, so that Airflow retries.

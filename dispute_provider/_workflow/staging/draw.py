@@ -12,12 +12,28 @@ from dispute_provider._documents import Budget, Renderer, RenderingError
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
 from dispute_provider._evidence.documents import Document, shown
+from dispute_provider._evidence.file_types import PDF
 from dispute_provider._state import drawings, evidence_store
 from dispute_provider._state.drawings import Drawing
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
+_EMBED = "save it with its fonts embedded and its annotations printed, as printing it to a PDF does"
+# Pages with something that is not drawn, which a message names.
+_SHOWN_PAGES = 5
 SECONDS = 60.0
 """Time limit for all pages of one document; the renderer also limits each page."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The drawn pages of a document.
+
+    :param drawing: the sha256 of the drawing; None without an evidence store.
+    :param unseen: what the drawing does not show; empty if it shows everything.
+    """
+
+    drawing: str | None
+    unseen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,7 @@ class Drawn:
     :param found: the documents to send, by their paths in the case.
     :param notes: one note for the reviewer per optional document that was left out.
     :param drawings: the sha256 of each drawing, by its document's sha256; empty without an evidence store.
-    :param undrawn: names of documents that will be sent although the reviewer cannot see them.
+    :param undrawn: names of documents that will be sent although the reviewer cannot see all of them.
     :param warnings: one warning for the reviewer per such document.
     """
 
@@ -42,14 +58,14 @@ class Drawer:
     """Draws the documents of one batch, each only once. Threads may share a drawer.
 
     :param renderer: draws single pages.
-    :param allow_undrawn: whether a document that cannot be drawn may be sent; the review then names it. If
-        False, the default, its case is refused, or the document is left out if it is optional.
+    :param allow_undrawn: whether a document of which something cannot be drawn may be sent; the review then
+        names it. If False, the default, its case is refused, or the document is left out if it is optional.
     """
 
     def __init__(self, renderer: Renderer, *, allow_undrawn: bool = False) -> None:
         self._renderer = renderer
         self._allow_undrawn = allow_undrawn
-        self._drawn: dict[str, Future[str | None]] = {}
+        self._drawn: dict[str, Future[_Pages]] = {}
         self._lock = threading.Lock()
 
     def draw(self, case: Case, read: CaseDocuments) -> Drawn:
@@ -63,8 +79,11 @@ class Drawer:
         problems: dict[str, RenderingError] = {}
         for path, document in read.found.items():
             try:
-                if drawing := self._draw_once(document):
-                    kept[document.sha256] = drawing
+                pages = self._draw_once(document)
+                if pages.drawing:
+                    kept[document.sha256] = pages.drawing
+                if pages.unseen:
+                    problems[path] = RenderingError(pages.unseen, _EMBED)
             except RenderingError as error:
                 problems[path] = error
         needed = {reference.path for reference in case.files if not reference.optional}
@@ -82,7 +101,7 @@ class Drawer:
             tuple(f"Reviewers cannot see {shown(path)}: {error.problem}" for path, error in problems.items()),
         )
 
-    def _draw_once(self, document: Document) -> str | None:
+    def _draw_once(self, document: Document) -> _Pages:
         with self._lock:
             started = document.sha256 not in self._drawn
             future = self._drawn.setdefault(document.sha256, Future())
@@ -97,21 +116,27 @@ class Drawer:
                 future.set_exception(error)
         return future.result()
 
-    def _draw(self, document: Document) -> str | None:
-        """Draw a document; return the sha256 of its drawing, or None without an evidence store."""
+    def _draw(self, document: Document) -> _Pages:
         budget = Budget(SECONDS)
+        hidden: list[str] = []
         pages: list[str | None] = []
         for number in range(1, (document.pages or 1) + 1):
             try:
                 picture = self._renderer.render(document.content, number, drawings.WIDTH, budget)
+                if document.content_type == PDF.content_type:
+                    unseen = self._renderer.look(document.content, number, budget).problem
+                    hidden += [f"on page {number:,}, {unseen}"] if unseen else []
             except RenderingError as error:
                 problem = f"its page {number:,} cannot be drawn: {error.problem}"
                 raise RenderingError(problem, error.remedy) from None
             pages.append(evidence_store.put(picture))
         kept = tuple(page for page in pages if page)
+        unseen = "; ".join(hidden[:_SHOWN_PAGES])
+        if len(hidden) > _SHOWN_PAGES:
+            unseen += f"; {len(hidden) - _SHOWN_PAGES:,} more pages"
         if len(kept) < len(pages):
-            return None
-        return drawings.keep(Drawing(document.content_type, len(document.content), kept))
+            return _Pages(None, unseen)
+        return _Pages(drawings.keep(Drawing(document.content_type, len(document.content), kept)), unseen)
 
 
 def _violations(case: Case, problems: Mapping[str, RenderingError]) -> list[Violation]:

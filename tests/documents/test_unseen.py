@@ -1,0 +1,69 @@
+"""What the drawing of a PDF does not show is counted, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import papers
+import pytest
+
+from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._evidence.documents import Unseen
+
+NOTHING = Unseen(0, 0)
+SIGNED = b"5DF27B7E6536"
+NOTE = b"<< /Type /Annot /Subtype /%s /Rect [40 600 200 640] /Contents (Paid.) %s >>"
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as opened:
+        yield opened
+
+
+def annotated(kind: bytes, entries: bytes = b"") -> bytes:
+    return papers.pdf(page=b"/Annots [6 0 R]", more=[NOTE % (kind, entries)])
+
+
+@pytest.mark.parametrize(
+    ("document", "lacks"),
+    [
+        (papers.without_its_font(SIGNED), Unseen(3, 0, ("STSong-Light",))),
+        (annotated(b"Line"), Unseen(0, 1)),
+        (annotated(b"Stamp"), Unseen(0, 1)),
+    ],
+)
+def test_what_a_drawing_lacks_is_counted(document: bytes, lacks: Unseen, renderer: Renderer) -> None:
+    assert renderer.look(document, 1) == lacks
+    assert lacks.problem
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        papers.pdf(),
+        papers.pdf(text="Straße, café – 12 €"),
+        papers.pdf(text=" \t "),
+        # No characters of another font, and characters that no viewer shows.
+        papers.without_its_font(b"00200020"),
+        papers.pdf(content=papers.stream(b"BT /F 12 Tf 3 Tr 40 780 Td (Recognised) Tj ET")),
+        papers.pdf(content=papers.stream(b"1 g BT /F 12 Tf 40 780 Td (White) Tj ET")),
+        papers.pdf(content=papers.stream(b"0 0 0 rg 0 700 595 142 re f 1 g BT /F 12 Tf 40 780 Td (W) Tj ET")),
+        # Outside the page, rotated, and too small to be drawn.
+        papers.pdf(content=papers.stream(b"BT /F 12 Tf 4000 780 Td (Beyond) Tj ET")),
+        papers.pdf(page=b"/Rotate 90"),
+        papers.pdf(content=papers.stream(b"BT /F .5 Tf 40 780 Td (small) Tj ET")),
+        annotated(b"Link"),
+        annotated(b"Highlight", b"/QuadPoints [40 640 200 640 40 600 200 600]"),
+        annotated(b"Line", b"/F 2"),
+        papers.scanned(1),
+    ],
+)
+def test_nothing_else_is_counted(document: bytes, renderer: Renderer) -> None:
+    assert renderer.look(document, 1) == NOTHING
+    assert NOTHING.problem is None
+
+
+def test_a_page_that_does_not_exist_is_refused(renderer: Renderer) -> None:
+    with pytest.raises(RenderingError, match="there is no page 2"):
+        renderer.look(papers.pdf(), 2)
