@@ -130,3 +130,11 @@ def write(folder: Path) -> set[str]:
     for name, make in (_BESIDE | THINGS).items():
         make(folder / name)
     return {str(folder / name) for name in (*CONTENTS, *DOCUMENTS, *THINGS)}
+
+
+def may_name(path: str, dispute: str) -> bool:
+    """Return whether a file contains the id of a dispute, or cannot be read."""
+    try:
+        return not Path(path).is_file() or dispute.encode() in Path(path).read_bytes().replace(b"\0", b"")
+    except OSError:
+        return True
