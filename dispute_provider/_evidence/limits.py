@@ -117,12 +117,16 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """Return ``12,034 of 150,000 characters · 3 documents · 1.2 of 4.5 MB · 7 of 49 pages``."""
+        """Return ``12,034 of 150,000 characters · 3 documents · 1.2 of 4.5 MB · 7 of 49 pages``.
+
+        Sizes and pages of which nothing is known are left out.
+        """
         documents = "1 document" if self.documents == 1 else f"{self.documents} documents"
         parts = [f"{_used(self.units, self.most_units)} characters", documents]
-        if self.documents:
-            size = _used(self.size, self.most_size, _megabytes)
+        if self.documents and (self.size or self.all_sizes):
+            size = _used(self.size, self.most_size, _readable)
             parts.append(f"{'' if self.all_sizes else 'at least '}{size} MB")
+        if self.documents and (self.pages or self.all_pages):
             pages = _used(self.pages, self.most_pages)
             parts.append(f"{'' if self.all_pages else 'at least '}{pages} pages")
         return " · ".join(parts)
@@ -269,6 +273,11 @@ def _places(sizes: Sequence[int], limit: int) -> int:
 def _rounded(size: int, places: int) -> int:
     """Return a size rounded to some decimal places of a megabyte, as a whole number of the last place."""
     return (size * int(10**places) + _MEGABYTE // 2) // _MEGABYTE
+
+
+def _readable(size: int) -> str:
+    """Return megabytes with one digit; a size that would be 0.0 is "under 0.1"."""
+    return "under 0.1" if _megabytes(size) == "0.0" else _megabytes(size)
 
 
 def _megabytes(size: int, places: int = 1) -> str:

@@ -9,7 +9,8 @@ from dispute_provider._contracts import contract
 from dispute_provider._evidence.record import State
 from dispute_provider._ui import describe
 from dispute_provider._ui.records import key_of
-from dispute_provider._ui.reviews import Form, Opening, OpenReviews, Review, Step
+from dispute_provider._ui.reviews import Form, Opening, OpenReviews, Review
+from dispute_provider._ui.runs import Step
 from dispute_provider._workflow.reviewing.entries import entries
 from dispute_provider._workflow.reviewing.form_input import HOLD_REASONS
 from dispute_provider._workflow.reviewing.review import NONE_OPTION

@@ -11,15 +11,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
 from dispute_provider._ui.inbox import inbox, listings, merged
-from dispute_provider._ui.reviews import (
-    FormDep,
-    Opening,
-    answered_reviews,
-    open_reviews,
-    openings,
-    steps_of_run,
-    tasks_of_run,
-)
+from dispute_provider._ui.reviews import FormDep, Opening, open_reviews, openings, waiting_records
+from dispute_provider._ui.runs import answered_reviews, steps_of_run, tasks_of_run
 
 # What a user may not answer is left out, review by review.
 lists = APIRouter()
@@ -28,9 +21,9 @@ _RUN = "/dags/{dag_id}/runs/{run_id}"
 
 
 @lists.get("/reviews")
-def show_reviews(user: GetUserDep) -> Response:
+def show_reviews(user: GetUserDep, first: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Return the open reviews that the user may answer, with their disputes; no texts."""
-    return AsciiJsonResponse(describe_reviews.desk(user, open_reviews(user)))
+    return AsciiJsonResponse(describe_reviews.desk(user, open_reviews(user, first)))
 
 
 @lists.get("/openings")
@@ -64,7 +57,7 @@ def show_inbox(
         )
         for each in answered
     ]
-    entries = merged(swept, open_reviews(user).reviews, ended)
+    entries = merged(swept, waiting_records(user), ended)
     return AsciiJsonResponse(inbox(entries, swept, group=group, text=text, sort=sort, offset=offset))
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,15 +25,16 @@ from dispute_provider._evidence.record import Record, State
 from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 from dispute_provider._tasks.signing import Signer
-from dispute_provider._ui.records import key_of, records_in
-from dispute_provider._ui.reviews import OF_ITS_TASK, Review, Step, may_answer_in
-from dispute_provider._workflow.listing import LISTING
+from dispute_provider._ui.kept import Kept
+from dispute_provider._ui.records import Place, key_of, records_in
+from dispute_provider._ui.reviews import may_answer_in
+from dispute_provider._ui.runs import OF_ITS_TASK, Step
+from dispute_provider._workflow.listing import LISTING, NO_CASE_FOUND
 
 PAGE = 50
 _OPERATOR = "FindCasesOperator"
 # The sweeps that are searched for the last list of each connection.
 _MOST_SWEEPS = 200
-_MOST_KNOWN = 16
 
 NO_CASE, TO_REVIEW, HELD = "no-case", "to-review", "held"
 NOT_SENT, SENT, REJECTED, ATTENTION = "not-sent", "sent", "rejected", "attention"
@@ -47,6 +48,8 @@ GROUPS = {
     REJECTED: "Rejected",
     ATTENTION: "Needs a person",
 }
+# Reasons that say no more than the state.
+_SAID = frozenset({NO_CASE_FOUND, "rejected by the reviewer", ""})
 _GROUP_OF = {
     State.STAGED: TO_REVIEW,
     State.HELD: HELD,
@@ -64,12 +67,19 @@ class Entry:
 
     :param review: the desk's key of its open review; None if none is open.
     :param run: DAG id and run id of the run that handled it last; None if no run did.
+    :param words: what a search finds it by, in lower case.
     """
 
     record: Record
     group: str
     review: str | None = None
     run: tuple[str, str] | None = None
+    words: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The dispute's connection and id."""
+        return self.record.connection, self.record.dispute
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +92,10 @@ class Listing:
     connection: str
     at: datetime
     dag_id: str
-    entries: tuple[Entry, ...] = field(repr=False)
+    entries: Sequence[Entry] = field(repr=False)
 
 
-_known: OrderedDict[str, tuple[Entry, ...]] = OrderedDict()
+_entries_of_lists: Kept[Entry] = Kept(20_000)
 
 
 def listings(user: Any) -> list[Listing]:
@@ -113,19 +123,20 @@ def listings(user: Any) -> list[Listing]:
     return list(found.values())
 
 
-def _entries(value: Mapping[str, Any], scope: str) -> tuple[Entry, ...]:
+def _entries(value: Mapping[str, Any], scope: str) -> Sequence[Entry]:
     """Return the verified entries of a list; lists that were read before are remembered."""
     name = hashlib.sha256(json.dumps([scope, value], sort_keys=True).encode()).hexdigest()
-    if name not in _known:
-        without = value.get("without_case")
-        ids = set(without) if isinstance(without, list) else set()
-        verified = Signer(scope).verified(records_in(value.get("records")), "run the sweep again")
-        _known[name] = tuple(
-            Entry(record, NO_CASE if record.dispute in ids else group_of(record)) for record in verified
-        )
-        while len(_known) > _MOST_KNOWN:
-            _known.popitem(last=False)
-    return _known[name]
+    return _entries_of_lists.get(name, lambda: _read_entries(value, scope))
+
+
+def _read_entries(value: Mapping[str, Any], scope: str) -> list[Entry]:
+    without = value.get("without_case")
+    ids = set(without) if isinstance(without, list) else set()
+    verified = Signer(scope).verified(records_in(value.get("records")), "run the sweep again")
+    return [
+        Entry(record, NO_CASE if record.dispute in ids else group_of(record), words=_text_of(record))
+        for record in verified
+    ]
 
 
 def group_of(record: Record) -> str:
@@ -135,12 +146,12 @@ def group_of(record: Record) -> str:
 
 def merged(
     swept: Iterable[Listing],
-    reviews: Iterable[Review],
-    ended: Iterable[tuple[datetime, tuple[str, str], list[Step]]],
+    waiting: Iterable[tuple[str, Place, Sequence[Record]]],
+    ended: Iterable[tuple[datetime, tuple[str, str], Sequence[Step]]],
 ) -> list[Entry]:
     """Return each open dispute once, in its latest state.
 
-    :param reviews: the open reviews; their disputes are listed even if no sweep found them.
+    :param waiting: the id, place and disputes of the open reviews, listed even if no sweep found them.
     :param ended: when reviews were answered, their runs (DAG id, run id), and what became of their disputes.
         A dispute that no sweep found is listed until its run has sent it.
     """
@@ -148,21 +159,17 @@ def merged(
     since: dict[tuple[str, str], datetime] = {}
     for listing in swept:
         for entry in listing.entries:
-            name = entry.record.connection, entry.record.dispute
-            entries[name], since[name] = entry, listing.at
+            entries[entry.name], since[entry.name] = entry, listing.at
     for at, run, steps in sorted(ended, key=lambda each: each[0]):
         for record in {(s.record.connection, s.record.dispute): s.record for s in steps}.values():
             name = record.connection, record.dispute
             if name in entries and at > since[name]:
-                entries[name], since[name] = Entry(record, group_of(record), None, run), at
-    for review in reviews:
-        place = review.task
-        for record in place.records:
-            if record.state != State.STAGED or record.unverified:
-                continue
-            key = f"{review.form.id}:{key_of(record)}"
-            name = record.connection, record.dispute
-            entries[name] = Entry(record, TO_REVIEW, key, (place.dag_id, place.run_id))
+                entries[name], since[name] = Entry(record, group_of(record), None, run, _text_of(record)), at
+    for review, place, records in waiting:
+        run = place.dag_id, place.run_id
+        for record in records:
+            entry = Entry(record, TO_REVIEW, f"{review}:{key_of(record)}", run, _text_of(record))
+            entries[entry.name] = entry
     return list(entries.values())
 
 
@@ -177,7 +184,7 @@ def inbox(
     """
     now = datetime.now(UTC)
     words = text.lower().strip()
-    matching = [entry for entry in entries if not words or words in _text_of(entry.record)]
+    matching = [entry for entry in entries if not words or words in entry.words]
     counts = Counter(entry.group for entry in matching)
     shown = [entry for entry in matching if not group or entry.group == group]
     if sort == "amount":
@@ -224,7 +231,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "verdict": record.verdict,
         "group": entry.group,
         "state": GROUPS[entry.group],
-        "reason": record.reason,
+        "reason": None if entry.group == TO_REVIEW or record.reason in _SAID else record.reason,
         "url": record.url,
         "review": entry.review,
         "run": list(entry.run) if entry.run else None,

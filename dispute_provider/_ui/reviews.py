@@ -1,10 +1,11 @@
-"""Find the reviews that a user may answer, and how their runs went on, in Airflow's database."""
+"""Find the reviews that a user may answer, in Airflow's database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -13,31 +14,21 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from fastapi import Depends, HTTPException
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
-from dispute_provider._evidence.record import Record
-from dispute_provider._tasks.signing import Signer
-from dispute_provider._ui.records import Place, Task, find_task, records_in
+from dispute_provider._evidence.record import Record, State
+from dispute_provider._ui.kept import Kept
+from dispute_provider._ui.records import Place, Task, find_task
 
 # The operator's name in Airflow's database. A subclass has another name, so its reviews are not listed.
-_OPERATOR = "ReviewEvidenceOperator"
+OPERATOR = "ReviewEvidenceOperator"
 # Airflow fails a task that is answered before the scheduler has seen it park. Seconds, from Airflow 3.3.
 _SETTLES = 5.0
 # The most disputes on the page; reviews beyond it are counted, and appear once others are answered.
-MOST_DISPUTES = 500
-_ANSWERED_SINCE = timedelta(days=3)
-_MOST_ANSWERED = 30
-# Joins an XCom with the task that pushed it.
-OF_ITS_TASK = and_(
-    TaskInstance.dag_id == XComModel.dag_id,
-    TaskInstance.run_id == XComModel.run_id,
-    TaskInstance.task_id == XComModel.task_id,
-    TaskInstance.map_index == XComModel.map_index,
-)
+MOST_DISPUTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +83,16 @@ class OpenReviews:
     openings: list[Opening]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A dispute's record at the end of a task.
-
-    :param at: when the task ended; None if it has not ended.
-    """
-
-    task_id: str
-    at: datetime | None
-    record: Record
-
-
-_COLUMNS = (
+COLUMNS = (
     TaskInstance.dag_id,
     TaskInstance.run_id,
     TaskInstance.task_id,
     TaskInstance.map_index,
 )
+
+
+# The disputes of a review stay the same while it waits.
+_waiting_records: Kept[Record] = Kept(10_000)
 
 
 def may_answer_in(user: Any, dag_id: str) -> bool:
@@ -122,23 +105,45 @@ def may_answer_in(user: Any, dag_id: str) -> bool:
     )
 
 
-def open_reviews(user: Any) -> OpenReviews:
-    """Return the open reviews of the DAGs in which a user may answer, those with the earliest end first."""
+def open_reviews(user: Any, first: str = "") -> OpenReviews:
+    """Return the open reviews of the DAGs in which a user may answer, those with the earliest end first.
+
+    :param first: the id of a review that the page shows in any case; empty for none.
+    """
     rows = _waiting(user)
     reviews: list[Review] = []
     shown = 0
-    for row in rows:
+    for row in sorted(rows, key=lambda each: str(each.id) != first):
         if shown >= MOST_DISPUTES:
             break
-        place = Place(row.dag_id, row.run_id, row.task_id, row.map_index)
         try:
-            task, form = find_task(place), find_form(place)
+            task, form = find_task(_place(row)), find_form(_place(row))
         except HTTPException:
             # Its run was deleted a moment ago.
             continue
         shown += len(task.records)
         reviews.append(Review(task, form, _is_assigned(user, row.assignees)))
     return OpenReviews(reviews, [Opening(str(row.id), row.try_number) for row in rows])
+
+
+def waiting_records(user: Any) -> list[tuple[str, Place, Sequence[Record]]]:
+    """Return the id, the place and the disputes of all reviews that a user may answer."""
+    return [
+        (str(row.id), _place(row), _waiting_records.get((row.id, row.try_number), partial(_staged, row)))
+        for row in _waiting(user)
+    ]
+
+
+def _staged(row: Any) -> list[Record]:
+    try:
+        records = find_task(_place(row)).records
+    except HTTPException:
+        return []
+    return [each for each in records if each.state == State.STAGED and not each.unverified]
+
+
+def _place(row: Any) -> Place:
+    return Place(row.dag_id, row.run_id, row.task_id, row.map_index)
 
 
 def openings(user: GetUserDep) -> list[Opening]:
@@ -148,10 +153,10 @@ def openings(user: GetUserDep) -> list[Opening]:
 
 def _waiting(user: Any) -> list[Any]:
     waiting = (
-        select(*_COLUMNS, TaskInstance.id, TaskInstance.try_number, HITLDetail.assignees)
+        select(*COLUMNS, TaskInstance.id, TaskInstance.try_number, HITLDetail.assignees)
         .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
         .where(
-            TaskInstance.operator == _OPERATOR,
+            TaskInstance.operator == OPERATOR,
             TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
             HITLDetail.responded_at.is_(None),
         )
@@ -210,70 +215,3 @@ def _default(param: Any) -> Any:
 
 
 FormDep = Annotated[Form, Depends(find_form)]
-
-
-def answered_reviews(user: GetUserDep) -> list[dict[str, Any]]:
-    """Return the reviews that were answered in the last three days, latest first; at most 30."""
-    answered = (
-        select(*_COLUMNS, HITLDetail.responded_at, HITLDetail.responded_by)
-        .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
-        .where(
-            TaskInstance.operator == _OPERATOR,
-            HITLDetail.responded_at >= datetime.now(UTC) - _ANSWERED_SINCE,
-        )
-        .order_by(HITLDetail.responded_at.desc())
-    )
-    with create_session(scoped=False) as session:
-        rows = session.execute(answered).all()
-    allowed = {dag_id: may_answer_in(user, dag_id) for dag_id in {row.dag_id for row in rows}}
-    return [
-        {
-            "dag_id": row.dag_id,
-            "run_id": row.run_id,
-            "task_id": row.task_id,
-            "map_index": row.map_index,
-            "at": row.responded_at.isoformat(),
-            "by": (row.responded_by or {}).get("name"),
-        }
-        for row in rows
-        if allowed[row.dag_id]
-    ][:_MOST_ANSWERED]
-
-
-def steps_of_run(dag_id: str, run_id: str) -> list[Step]:
-    """Return the disputes of a run at the end of each task, in order; without unverified records."""
-    returned = (
-        select(TaskInstance.task_id, TaskInstance.end_date, XComModel.value)
-        .join(TaskInstance, OF_ITS_TASK)
-        .where(XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key == XCOM_RETURN_KEY)
-        .order_by(TaskInstance.start_date, TaskInstance.end_date)
-    )
-    with create_session(scoped=False) as session:
-        rows = session.execute(returned).all()
-    signer = Signer(f"{dag_id}/{run_id}")
-    return [
-        Step(row.task_id, row.end_date, record)
-        for row in rows
-        for record in signer.verified(records_in(row.value), "it is not shown")
-        if not record.unverified
-    ]
-
-
-def tasks_of_run(dag_id: str, run_id: str) -> dict[str, str | None]:
-    """Return the state of each task of a run, as ``task`` or ``task[map index]``.
-
-    :raises HTTPException: 404, if there is no such run.
-    """
-    tasks = select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state).where(
-        TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id
-    )
-    with create_session(scoped=False) as session:
-        rows = session.execute(tasks).all()
-    if not rows:
-        raise HTTPException(404, "Run not found.")
-    return {
-        row.task_id if row.map_index < 0 else f"{row.task_id}[{row.map_index}]": (
-            str(row.state) if row.state else None
-        )
-        for row in rows
-    }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.snapshot import Dispute
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
+NO_CASE_FOUND = "no case was found for it"
 LISTING = "listing"
 """The XCom of the sweep's task ``find`` with ``connection``, ``records`` and ``without_case`` (ids)."""
 
@@ -27,7 +28,7 @@ def without_case(disputes: Iterable[Dispute], cases: OpenCases, connection: str)
                 State.HELD,
                 dispute.closed
                 or dispute.unsupported
-                or cases.unsuited.get(dispute.id, "no case was found for it"),
+                or cases.unsuited.get(dispute.id, NO_CASE_FOUND),
             )
             for dispute in disputes
             if dispute.id not in cases.disputes

@@ -38,10 +38,13 @@ _FAILED = pytest.StashKey[bool]()
 
 
 @contextmanager
-def open_site(folder: Path) -> Iterator[Lab]:
-    """Airflow, ready, with connections to the sandbox; its sweep looks after the connected account."""
+def open_site(folder: Path, swept: str = "stripe_shop") -> Iterator[Lab]:
+    """Airflow, ready, with connections to the sandbox.
+
+    :param swept: the connections of the sweep, by default that to the connected account.
+    """
     settings = {
-        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_shop",
+        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": swept,
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "store"),
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
@@ -68,16 +71,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """What all tests share; there is no point in it without a browser."""
+def _site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Run]]:
+    """There is no point in it without a browser."""
     with open_site(tmp_path_factory.mktemp("e2e")) as lab:
-        yield lab
+        dispute = lab.dispute("stripe", due_in=10 * 60)
+        yield lab, lab.contest("stripe", dispute, "stripe_dispute_evidence")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def unanswered(lab: Lab) -> Run:
+@pytest.fixture(scope="session")
+def lab(_site: tuple[Lab, Run]) -> Lab:
+    """What all tests share, but the Monday, which has an Airflow of its own."""
+    return _site[0]
+
+
+@pytest.fixture(scope="session")
+def unanswered(_site: tuple[Lab, Run]) -> Run:
     """A run whose review gets no answer and ends after five minutes."""
-    return lab.contest("stripe", lab.dispute("stripe", due_in=10 * 60), "stripe_dispute_evidence")
+    return _site[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the Monday first, so that its Airflow has stopped before the others' starts."""
+    items.sort(key=lambda item: item.path.stem != "test_monday")
 
 
 @pytest.fixture(scope="session")

@@ -20,11 +20,12 @@ class Desk:
     :ivar used: how many clicks and keys the person has needed.
     """
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, used: int = 0, *, go: bool = True) -> None:
         self.person = person
-        self.used = 0
-        person.page.goto("/")
-        person.page.get_by_role("link", name="Disputes", exact=True).click()
+        self.used = used
+        if go:
+            person.page.goto("/")
+            self.click(person.page.get_by_role("link", name="Disputes", exact=True))
 
     @property
     def frame(self) -> FrameLocator:
@@ -49,6 +50,24 @@ class Desk:
         evidence = self.frame.get_by_role("main", name="Evidence")
         expect(evidence.get_by_text(dispute).first).to_be_visible()
         expect(evidence.get_by_text("exactly the evidence that will be submitted")).to_be_visible()
+
+    def current(self) -> str:
+        """Return the dispute that is shown."""
+        group = self.frame.get_by_role("group", name="Decision about")
+        name = group.get_attribute("aria-label")
+        assert name
+        return name.removeprefix("Decision about ")
+
+    def loaded(self) -> None:
+        """Wait until the evidence of the dispute is shown."""
+        expect(self.frame.get_by_role("main", name="Evidence").get_by_text("Last updated")).to_be_visible()
+
+    def shows_text(self, text: str) -> None:
+        expect(self.frame.get_by_role("main", name="Evidence").get_by_text(text).first).to_be_visible()
+
+    def decided(self, count: int) -> None:
+        """Wait until so many disputes are decided."""
+        expect(self.frame.get_by_role("region", name="Answer")).to_contain_text(f"{count} of ")
 
     def click(self, what: Locator) -> None:
         self.used += 1

@@ -15,10 +15,13 @@ PATIENCE = 60_000
 class Person:
     """A user with a window of their own, logged in through Airflow's own page.
 
-    :param name: of the user; empty if not logged in.
+    :param name: of the user; empty for nobody.
+    :param log_in: False for somebody who logs in later.
     """
 
-    def __init__(self, browser: Browser, url: str, name: str, password: str = "") -> None:
+    def __init__(
+        self, browser: Browser, url: str, name: str, password: str = "", *, log_in: bool = True
+    ) -> None:
         self.name = name or "anonymous"
         self.url = url
         # Requests to other hosts: Airflow's page makes none, and what it shows must not make any either.
@@ -29,12 +32,24 @@ class Person:
         self._context.set_default_timeout(PATIENCE)
         self._context.on("request", self._watch)
         self.page: Page = self._context.new_page()
-        if name:
+        self._password = password
+        if name and log_in:
             self.page.goto("/auth/login")
-            self.page.get_by_label("Username").fill(name)
-            self.page.get_by_label("Password").fill(password)
-            self.page.get_by_role("button", name="Sign in").click()
+            self.log_in()
             expect(self.page.get_by_role("link", name="Dags", exact=True)).to_be_visible()
+
+    def log_in(self, *, by_key: bool = False) -> None:
+        """Fill in the page for the login that is open."""
+        self.page.get_by_label("Username").fill(self.name)
+        self.page.get_by_label("Password").fill(self._password)
+        if by_key:
+            self.page.keyboard.press("Enter")
+        else:
+            self.page.get_by_role("button", name="Sign in").click()
+
+    def end_session(self) -> None:
+        """Have Airflow no longer know this person."""
+        self._context.clear_cookies()
 
     def open_window(self) -> None:
         """A new window instead of the one before."""

@@ -158,6 +158,9 @@ def test_usage_is_one_line():
     assert usage(STRIPE, documents, [], "mastercard").text.endswith("7 of 19 pages")
     unknown = usage(STRIPE, [*documents, MeasuredDocument("refund_policy")], [])
     assert unknown.text.endswith("3 documents · at least 1.2 of 4.5 MB · at least 7 of 49 pages")
+    small = usage(STRIPE, [MeasuredDocument("receipt", 894)], [])
+    assert small.text == "0 of 150,000 characters · 1 document · under 0.1 of 4.5 MB"
+    assert usage(STRIPE, [MeasuredDocument("receipt")], []).text.endswith("characters · 1 document")
     assert usage(MOOV, documents, [("receipt", "ab"), ("receipt", "abc")]).text == (
         "5 characters · 2 documents · 1.2 MB · 7 pages"
     )

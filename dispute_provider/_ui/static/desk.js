@@ -51,10 +51,9 @@ function go(id) {
   place.enter();
 }
 
-/** Opens a dispute of the inbox, whose review may be newer than this page. */
+/** Opens a dispute of the inbox. */
 async function openReview(uid) {
-  await review.refresh();
-  if (review.find(uid)) go("review");
+  if (await review.find(uid)) go("review");
   else say("attention", "The review of this dispute has just ended.");
 }
 
@@ -89,7 +88,7 @@ function help() {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.altKey || (event.repeat && event.key === "Enter") || document.querySelector("dialog[open]")) return;
   const place = places[current];
   const respond = event.key === "Enter" && (event.ctrlKey || event.metaKey);
   if (event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select") && !respond) {

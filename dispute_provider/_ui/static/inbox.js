@@ -99,14 +99,14 @@ export class Inbox {
 
   row(dispute) {
     const [tone, verdict] = VERDICTS[dispute.verdict] ?? [];
-    const facts = [dispute.stage === "Chargeback" ? null : dispute.stage, dispute.network_code ? `code ${dispute.network_code}` : null].filter(Boolean).join(" · ");
+    const facts = [dispute.stage === "Chargeback" ? null : dispute.stage, dispute.network_code && dispute.network_code !== dispute.dispute_reason ? `code ${dispute.network_code}` : null].filter(Boolean).join(" · ");
     return el("tr", {},
       el("td", { class: "due" }, dispute.due ? [timeLeft(dispute.due), el("span", { class: "quiet" }, moment(dispute.due))] : el("span", { class: "quiet" }, "No due date")),
       el("td", { class: "money" }, dispute.money),
       el("td", { class: "what" }, visible(dispute.dispute_reason ?? "–"), facts ? el("span", { class: "quiet" }, visible(facts)) : null),
       el("td", { class: "state" }, el("span", { class: `chip ${TONES[dispute.group]}` }, dispute.state),
         verdict ? el("span", { class: `chip verdict ${tone}` }, verdict) : null,
-        dispute.group === "to-review" ? null : el("span", { class: "quiet why", title: dispute.reason }, visible(dispute.reason))),
+        dispute.reason === null ? null : el("span", { class: "quiet why", title: dispute.reason }, visible(dispute.reason))),
       el("td", { class: "id" },
         dispute.url ? el("a", { href: dispute.url, rel: "noopener noreferrer", onclick: (event) => openOutside(event, dispute.url) }, visible(dispute.dispute)) : visible(dispute.dispute),
         el("span", { class: "quiet" }, visible(`${dispute.api} · ${dispute.connection}`))),

@@ -61,6 +61,12 @@ export function openSummary(desk, answered) {
     send.hidden = true;
     if (!failed) dialog.close("answered");
   });
+  // The keys that opened the summary send the answers; held down, they only open it.
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.repeat) return;
+    event.preventDefault();
+    send.click();
+  });
   // While an answer is being sent, its result must not be closed.
   dialog.addEventListener("cancel", (event) => cancel.disabled && event.preventDefault());
   document.body.append(dialog);

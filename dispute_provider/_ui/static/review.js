@@ -20,7 +20,7 @@ export class Review {
   name = "Review";
 
   constructor({ go, done }) {
-    Object.assign(this, { go, done, user: null });
+    Object.assign(this, { go, done, user: null, first: "" });
     /** What is shown: an item is a dispute of a review. */
     this.desk = { reviews: [], items: [], current: null, none: "", hold_reasons: [], left_out: 0 };
     this.evidence = el("main", { tabindex: "-1", "aria-label": "Evidence" });
@@ -57,8 +57,10 @@ export class Review {
     this.wanted = null;
   }
 
-  /** Finds a dispute, which is selected once the place is shown. */
-  find(uid) {
+  /** Finds a dispute, whose review may be newer than this page; it is selected once the place is shown. */
+  async find(uid) {
+    this.first = uid.split(":")[0];
+    await this.refresh();
     this.wanted = this.desk.items.find((item) => item.uid === uid) ?? null;
     return this.wanted;
   }
@@ -71,7 +73,7 @@ export class Review {
 
   /** Reads the open reviews; what changed while the page was open is said, and choices are kept. */
   async refresh() {
-    const found = await ask("reviews");
+    const found = await ask(`reviews?${new URLSearchParams({ first: this.first })}`);
     const { desk } = this;
     const names = (reviews) => reviews.map((review) => [openingOf(review), review.may_answer, ...review.disputes.map((each) => each.key)].join()).sort().join(";");
     const same = this.user && this.names === names(found.reviews);
