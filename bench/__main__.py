@@ -22,6 +22,12 @@ _NAMES = (
     *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
     *("ledger_cpu", "ledger_calls"),
     *("scan_10k_vs_1k", "moov_state_bytes_per_dispute_800_vs_50", "second_look"),
+    *(
+        "inbox_time_2000_vs_200",
+        "inbox_bytes_2000_vs_200",
+        "reviews_time_2000_vs_200",
+        "reviews_bytes_2000_vs_200",
+    ),
 )
 # Disputes of each way in a round, fewer for slow ones.
 _DISPUTES = {
@@ -70,7 +76,7 @@ def _configure(home: str) -> None:
 
 
 def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> Ratios:
-    from bench import costs, dag, finding, ledger, limits, memory, ours, peers, server, state, viewing
+    from bench import costs, dag, desk, finding, ledger, limits, memory, ours, peers, server, state, viewing
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
@@ -115,6 +121,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     finding.object_store(table)
     ratios["moov_state_bytes_per_dispute_800_vs_50"] = state.bytes_growth(table)
     ratios["second_look"] = viewing.second_look(table)
+    ratios |= desk.growth(table)
     with server.running() as url:
         ratios["dag_vs_http_operator"] = dag.ratio(table, url)
     table.show()

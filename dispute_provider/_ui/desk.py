@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
-from dispute_provider._ui.inbox import inbox, listings, merged
-from dispute_provider._ui.reviews import FormDep, Opening, open_reviews, openings, waiting_records
+from dispute_provider._ui.inbox import inbox, listings, merged, waiting_entries
+from dispute_provider._ui.reviews import FormDep, Opening, open_reviews, openings
 from dispute_provider._ui.runs import answered_reviews, steps_of_run, tasks_of_run
 
 # What a user may not answer is left out, review by review.
@@ -57,7 +57,7 @@ def show_inbox(
         )
         for each in answered
     ]
-    entries = merged(swept, waiting_records(user), ended)
+    entries = merged(swept, waiting_entries(user), ended)
     return AsciiJsonResponse(inbox(entries, swept, group=group, text=text, sort=sort, offset=offset))
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from airflow.models.taskinstance import TaskInstance
@@ -27,11 +28,13 @@ from dispute_provider._explain.money import format_amount
 from dispute_provider._tasks.signing import Signer
 from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import Place, key_of, records_in
-from dispute_provider._ui.reviews import may_answer_in
+from dispute_provider._ui.reviews import Opening, may_answer_in, staged_records, waiting
 from dispute_provider._ui.runs import OF_ITS_TASK, Step
 from dispute_provider._workflow.listing import LISTING, NO_CASE_FOUND
 
 PAGE = 50
+# The most open disputes of a connection.
+MOST_OPEN = 20_000
 _OPERATOR = "FindCasesOperator"
 # The sweeps that are searched for the last list of each connection.
 _MOST_SWEEPS = 200
@@ -95,7 +98,8 @@ class Listing:
     entries: Sequence[Entry] = field(repr=False)
 
 
-_entries_of_lists: Kept[Entry] = Kept(20_000)
+_entries_of_lists: Kept[Entry] = Kept(2 * MOST_OPEN)
+_entries_of_reviews: Kept[Entry] = Kept(MOST_OPEN)
 
 
 def listings(user: Any) -> list[Listing]:
@@ -132,10 +136,28 @@ def _entries(value: Mapping[str, Any], scope: str) -> Sequence[Entry]:
 def _read_entries(value: Mapping[str, Any], scope: str) -> list[Entry]:
     without = value.get("without_case")
     ids = set(without) if isinstance(without, list) else set()
-    verified = Signer(scope).verified(records_in(value.get("records")), "run the sweep again")
+    verified = Signer(scope).verified(records_in(value.get("records"), MOST_OPEN), "run the sweep again")
     return [
         Entry(record, NO_CASE if record.dispute in ids else group_of(record), words=_text_of(record))
         for record in verified
+    ]
+
+
+def waiting_entries(user: Any) -> list[Entry]:
+    """Return the disputes of the open reviews that a user may answer."""
+    # The disputes of a review stay the same while it waits.
+    return [
+        entry
+        for opening, place in waiting(user)
+        for entry in _entries_of_reviews.get(opening, partial(_read_review, opening, place))
+    ]
+
+
+def _read_review(opening: Opening, place: Place) -> list[Entry]:
+    run = place.dag_id, place.run_id
+    return [
+        Entry(record, TO_REVIEW, f"{opening.id}:{key_of(record)}", run, _text_of(record))
+        for record in staged_records(place)
     ]
 
 
@@ -146,12 +168,12 @@ def group_of(record: Record) -> str:
 
 def merged(
     swept: Iterable[Listing],
-    waiting: Iterable[tuple[str, Place, Sequence[Record]]],
+    in_review: Iterable[Entry],
     ended: Iterable[tuple[datetime, tuple[str, str], Sequence[Step]]],
 ) -> list[Entry]:
     """Return each open dispute once, in its latest state.
 
-    :param waiting: the id, place and disputes of the open reviews, listed even if no sweep found them.
+    :param in_review: the disputes of the open reviews; they are listed even if no sweep found them.
     :param ended: when reviews were answered, their runs (DAG id, run id), and what became of their disputes.
         A dispute that no sweep found is listed until its run has sent it.
     """
@@ -165,11 +187,7 @@ def merged(
             name = record.connection, record.dispute
             if name in entries and at > since[name]:
                 entries[name], since[name] = Entry(record, group_of(record), None, run, _text_of(record)), at
-    for review, place, records in waiting:
-        run = place.dag_id, place.run_id
-        for record in records:
-            entry = Entry(record, TO_REVIEW, f"{review}:{key_of(record)}", run, _text_of(record))
-            entries[entry.name] = entry
+    entries |= {entry.name: entry for entry in in_review}
     return list(entries.values())
 
 

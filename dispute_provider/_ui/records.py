@@ -126,20 +126,23 @@ def _awaited(kwargs: Any) -> list[Record]:
     return [*records_in(shown.get("records")), *records_in(shown.get("others"))]
 
 
-def records_in(value: Any) -> list[Record]:
-    """Return the records that a task returned, unverified; none if it returned anything else."""
+def records_in(value: Any, most: int = _MOST) -> list[Record]:
+    """Return the records that a task returned, unverified; none if it returned anything else.
+
+    :param most: the most that are read; of a longer list, none. Default: 1,000.
+    """
     try:
         value = json.loads(value) if isinstance(value, str) else value
         if not Reference.read(value) and not _looks_like_records(value):
             return []
-        records = list(islice(records_of(value), _MOST + 1))
+        records = list(islice(records_of(value), most + 1))
     except EvidenceStoreError as error:
         log.warning("cannot show the records of a task: %s", error)
         return []
     except ValueError:
         return []
-    if len(records) > _MOST:
-        log.info("cannot show a task with more than %d records", _MOST)
+    if len(records) > most:
+        log.warning("cannot show a task with more than %d records", most)
         return []
     return records
 

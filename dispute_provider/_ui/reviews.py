@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -20,7 +19,6 @@ from fastapi import Depends, HTTPException
 from sqlalchemy import select
 
 from dispute_provider._evidence.record import Record, State
-from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import Place, Task, find_task
 
 # The operator's name in Airflow's database. A subclass has another name, so its reviews are not listed.
@@ -91,10 +89,6 @@ COLUMNS = (
 )
 
 
-# The disputes of a review stay the same while it waits.
-_waiting_records: Kept[Record] = Kept(10_000)
-
-
 def may_answer_in(user: Any, dag_id: str) -> bool:
     """Return whether a user may answer the reviews of a DAG, as Airflow decides it for its own form."""
     return get_auth_manager().is_authorized_dag(
@@ -126,17 +120,15 @@ def open_reviews(user: Any, first: str = "") -> OpenReviews:
     return OpenReviews(reviews, [Opening(str(row.id), row.try_number) for row in rows])
 
 
-def waiting_records(user: Any) -> list[tuple[str, Place, Sequence[Record]]]:
-    """Return the id, the place and the disputes of all reviews that a user may answer."""
-    return [
-        (str(row.id), _place(row), _waiting_records.get((row.id, row.try_number), partial(_staged, row)))
-        for row in _waiting(user)
-    ]
+def waiting(user: Any) -> list[tuple[Opening, Place]]:
+    """Return the opening and the place of each review that a user may answer."""
+    return [(Opening(str(row.id), row.try_number), _place(row)) for row in _waiting(user)]
 
 
-def _staged(row: Any) -> list[Record]:
+def staged_records(place: Place) -> list[Record]:
+    """Return the disputes of a review that can be decided; none if its run was deleted a moment ago."""
     try:
-        records = find_task(_place(row)).records
+        records = find_task(place).records
     except HTTPException:
         return []
     return [each for each in records if each.state == State.STAGED and not each.unverified]
@@ -148,7 +140,7 @@ def _place(row: Any) -> Place:
 
 def openings(user: GetUserDep) -> list[Opening]:
     """Return the openings of all reviews that a user may answer, without their disputes."""
-    return [Opening(str(row.id), row.try_number) for row in _waiting(user)]
+    return [opening for opening, _ in waiting(user)]
 
 
 def _waiting(user: Any) -> list[Any]:
