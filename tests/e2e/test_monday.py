@@ -21,6 +21,8 @@ from tests.harness.lab import Lab, Run
 # Clicks and keys in addition to one for each dispute.
 _BESIDES = 8
 _REVIEW, _SWEEP = "dispute_review", "dispute_sweep"
+# Logs in at Moov; it changes no dispute.
+_TOKEN = "createAccessToken"
 _ENDS = {"s": State.SUBMITTED, "h": State.HELD, "e": State.HELD, "r": State.REJECTED}
 _LABELS = {"s": "Submit", "h": "Hold", "e": "Edit the case", "r": "Reject"}
 
@@ -142,7 +144,8 @@ def _ended_as_chosen(site: Lab, made: Monday, runs: list[Run], staged: int) -> N
     assert {dispute: found[dispute] for dispute in made.choices} == {
         dispute: _ENDS[key] for dispute, key in made.choices.items()
     }
-    changed = [entry for entry in site.sandbox.journal()[staged:] if entry["changed"]]
+    after = [entry for entry in site.sandbox.journal()[staged:] if entry["changed"]]
+    changed = [entry for entry in after if entry["operation"] != _TOKEN]
     assert Counter(entry["dispute"] for entry in changed) == Counter(made.chosen("s"))
     assert all(entry["submitted"] for entry in changed)
     assert not [entry for entry in changed if entry["dispute"] in made.without_case]
