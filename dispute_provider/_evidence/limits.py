@@ -128,7 +128,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
             parts.append(f"{'' if self.all_sizes else 'at least '}{size} MB")
         if self.documents and (self.pages or self.all_pages):
             pages = _used(self.pages, self.most_pages)
-            parts.append(f"{'' if self.all_pages else 'at least '}{pages} pages")
+            word = "page" if pages == "1" else "pages"
+            parts.append(f"{'' if self.all_pages else 'at least '}{pages} {word}")
         return " · ".join(parts)
 
 

@@ -99,6 +99,7 @@ def progress(steps: Iterable[Step], tasks: Mapping[str, str | None]) -> dict[str
                     "state": record.state,
                     "reason": record.reason,
                     "task": step.task_id,
+                    "map_index": step.map_index,
                     "at": step.at.isoformat() if step.at else None,
                 }
             )

@@ -40,6 +40,7 @@ class Step:
     """
 
     task_id: str
+    map_index: int
     at: datetime | None
     record: Record
 
@@ -91,7 +92,7 @@ def steps_of_run(dag_id: str, run_id: str) -> Sequence[Step]:
 
 def _read_steps(dag_id: str, run_id: str, here: tuple[ColumnElement[bool], ...]) -> list[Step]:
     returned = (
-        select(TaskInstance.task_id, TaskInstance.end_date, XComModel.value)
+        select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.end_date, XComModel.value)
         .join(TaskInstance, OF_ITS_TASK)
         .where(*here)
         .order_by(TaskInstance.start_date, TaskInstance.end_date)
@@ -100,7 +101,7 @@ def _read_steps(dag_id: str, run_id: str, here: tuple[ColumnElement[bool], ...])
         rows = session.execute(returned).all()
     signer = Signer(f"{dag_id}/{run_id}")
     return [
-        Step(row.task_id, row.end_date, record)
+        Step(row.task_id, row.map_index, row.end_date, record)
         for row in rows
         for record in signer.verified(records_in(row.value), "it is not shown")
         if not record.unverified

@@ -26,9 +26,7 @@ def without_case(disputes: Iterable[Dispute], cases: OpenCases, connection: str)
                 dispute,
                 connection,
                 State.HELD,
-                dispute.closed
-                or dispute.unsupported
-                or cases.unsuited.get(dispute.id, NO_CASE_FOUND),
+                dispute.closed or dispute.unsupported or cases.unsuited.get(dispute.id, NO_CASE_FOUND),
             )
             for dispute in disputes
             if dispute.id not in cases.disputes

@@ -7,6 +7,8 @@ from playwright.sync_api import FrameLocator, Locator, expect
 from tests.e2e.person import Person
 
 WIDTHS = {1440: 1000, 768: 1000, 390: 844}
+# Milliseconds for Airflow to schedule the tasks of several reviews, whatever else the machine does.
+_MOVING_ON = 300_000
 _THEME = """theme => {
   document.documentElement.classList.remove("light", "dark");
   document.documentElement.classList.add(theme);
@@ -86,6 +88,11 @@ class Desk:
         dialog = self.frame.get_by_role("dialog", name="Respond")
         expect(dialog).to_be_visible()
         return dialog
+
+    def answered(self) -> None:
+        """Wait until the tasks of all reviews have moved on."""
+        heading = self.frame.get_by_role("heading", name="Answered in the last three days")
+        expect(heading).to_be_visible(timeout=_MOVING_ON)
 
     def shoot(self, name: str) -> None:
         """Keep a picture at each width, light and dark."""

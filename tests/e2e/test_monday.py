@@ -92,7 +92,7 @@ def test_by_mouse(site: Lab, browser: Browser, day: tuple[Monday, list[Run]]) ->
     summary = desk.summary()
     desk.shoot("j-monday-3-summary")
     desk.click(summary.get_by_role("button", name=f"Respond to {len(runs)} reviews"))
-    expect(desk.frame.get_by_role("heading", name="Answered in the last three days")).to_be_visible()
+    desk.answered()
     assert desk.used <= COUNT + _BESIDES, desk.used
     print(f"clicks: {desk.used} for {COUNT} disputes")
     _ended_as_chosen(site, made, runs, staged)
@@ -129,7 +129,7 @@ def test_by_keyboard(site: Lab, browser: Browser, day: tuple[Monday, list[Run]])
     summary = desk.frame.get_by_role("dialog", name="Respond")
     expect(summary.get_by_role("button", name=f"Respond to {len(runs)} reviews")).to_be_visible()
     desk.press("Control+Enter")
-    expect(desk.frame.get_by_role("heading", name="Answered in the last three days")).to_be_visible()
+    desk.answered()
     assert desk.used <= COUNT + _BESIDES, desk.used
     print(f"keys: {desk.used} for {COUNT} disputes")
     _ended_as_chosen(site, made, runs, staged)

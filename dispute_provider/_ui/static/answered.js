@@ -1,15 +1,9 @@
 // After the answer: each dispute's way to its end.
 
-import { clock, el, moment, visible } from "./dom.js";
+import { el, moment, visible } from "./dom.js";
+import { chip, progressOf, ways } from "./progress.js";
 import { ask } from "./server.js";
 import { airflowPath, openAirflow } from "./theme.js";
-
-const STATES = {
-  staged: ["", "Staged"], approved: ["good", "Approved"], submitted: ["good", "Submitted"], conceded: ["", "Conceded"],
-  held: ["attention", "Held"], rejected: ["attention", "Rejected"], refused: ["bad", "Refused"], unknown: ["bad", "Needs a person"],
-  "already-submitted": ["attention", "Already submitted"], "submitted-differs": ["bad", "Submitted, differs"],
-};
-const OVER = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
 const REFRESH = 3000;
 
@@ -51,13 +45,12 @@ export class Answered {
     const name = `${review.dag_id}/${review.run_id}/${review.at}`;
     const known = this.cards.get(name);
     if (known?.over) return known.element;
-    const [dag, run] = [review.dag_id, review.run_id].map(encodeURIComponent);
     let element;
     let over = false;
     try {
-      const progress = await ask(`dags/${dag}/runs/${run}/progress`);
-      over = Object.values(progress.tasks).every((state) => OVER.includes(state));
-      element = cardOf(review, progress, over);
+      const progress = await progressOf(review);
+      over = progress.over;
+      element = cardOf(review, progress);
     } catch (problem) {
       element = el("section", { class: "run" }, el("p", { class: "problem" }, visible(problem.message)));
     }
@@ -66,7 +59,7 @@ export class Answered {
   }
 }
 
-function cardOf(review, { disputes, tasks }, over) {
+function cardOf(review, { disputes, tasks, over }) {
   const path = `dags/${encodeURIComponent(review.dag_id)}/runs/${encodeURIComponent(review.run_id)}`;
   const counts = new Map();
   for (const { state } of disputes) counts.set(state, (counts.get(state) ?? 0) + 1);
@@ -81,21 +74,5 @@ function cardOf(review, { disputes, tasks }, over) {
         over ? null : el("span", { class: "chip live" }, "In progress"),
         el("a", { href: airflowPath(path), onclick: (event) => openAirflow(event, path) }, "Open run"))),
     failed.length ? el("p", { class: "problem" }, `Failed: ${failed.join(", ")}. Open the run for its log.`) : null,
-    el("ol", {}, disputes.map(way)));
-}
-
-function chip(state, count) {
-  const [tone, text] = STATES[state] ?? ["", state];
-  return el("span", { class: `chip ${tone}` }, count > 1 ? `${text} ${count}` : text);
-}
-
-function way(dispute) {
-  const receipt = ["submitted", "submitted-differs", "conceded", "unknown"].includes(dispute.state);
-  return el("li", {},
-    el("div", { class: "who" }, el("strong", {}, dispute.money), el("code", {}, visible(dispute.dispute))),
-    el("ol", { class: "way", "aria-label": "States" }, dispute.steps.map((step) =>
-      el("li", { title: step.reason }, chip(step.state, 1), step.at ? el("span", { class: "quiet" }, clock(step.at)) : null))),
-    el("p", { class: "why" }, visible(dispute.reason)),
-    receipt && dispute.request_id ? el("p", { class: "receipt" }, "Receipt ", el("code", {}, visible(dispute.request_id)),
-      " · evidence ", el("code", { title: dispute.digest ?? "" }, (dispute.digest ?? "none").slice(0, 12))) : null);
+    ways(review, disputes));
 }

@@ -3,7 +3,7 @@
 import { VERDICTS } from "./dispute.js";
 import { el, moment, timeLeft, visible } from "./dom.js";
 import { ask, trigger } from "./server.js";
-import { airflowPath, openAirflow, openOutside } from "./theme.js";
+import { airflowPath, isOutside, openAirflow, openOutside } from "./theme.js";
 
 const TONES = { "no-case": "bad", "to-review": "", held: "attention", "not-sent": "attention", sent: "good", rejected: "attention", attention: "bad" };
 const SORTS = { due: "Due date", amount: "Amount" };
@@ -108,7 +108,7 @@ export class Inbox {
         verdict ? el("span", { class: `chip verdict ${tone}` }, verdict) : null,
         dispute.reason === null ? null : el("span", { class: "quiet why", title: dispute.reason }, visible(dispute.reason))),
       el("td", { class: "id" },
-        dispute.url ? el("a", { href: dispute.url, rel: "noopener noreferrer", onclick: (event) => openOutside(event, dispute.url) }, visible(dispute.dispute)) : visible(dispute.dispute),
+        isOutside(dispute.url) ? el("a", { href: dispute.url, rel: "noopener noreferrer", onclick: (event) => openOutside(event, dispute.url) }, visible(dispute.dispute)) : visible(dispute.dispute),
         el("span", { class: "quiet" }, visible(`${dispute.api} · ${dispute.connection}`))),
       el("td", { class: "act" }, this.action(dispute)));
   }

@@ -49,13 +49,18 @@ export function openSummary(desk, answered) {
       review.sending = box.checked;
     }
     const chosen = cards.filter(({ box }) => box.checked);
-    let failed = 0;
+    // One answer is sent after the other; their tasks then move on at the same time.
+    const following = [];
     for (const each of chosen) {
-      const done = await answer(desk, each.review, (tone, text) => tell(each.result, tone, text));
-      each.review.sending = false;
-      if (done) answered(each.review);
-      else failed += 1;
+      const report = (tone, text) => tell(each.result, tone, text);
+      const sent = await answer(desk, each.review, report);
+      following.push(Promise.resolve(sent && followUp(each.review, report)).then((done) => {
+        each.review.sending = false;
+        if (done) answered(each.review);
+        return Boolean(done);
+      }));
     }
+    const failed = (await Promise.all(following)).filter((done) => !done).length;
     cancel.disabled = false;
     cancel.textContent = failed ? "Back to review" : "Close";
     send.hidden = true;
@@ -94,12 +99,14 @@ function card(desk, review) {
     el("div", {}, el("dt", {}, el("span", { class: `chip ${ACTIONS[action].tone}` }, ACTIONS[action].done)),
       el("dd", {}, plural(disputes.length, "dispute")), el("dd", { class: "sum" }, totals(disputes))));
   const unopened = by.submit.filter((dispute) => !choices.opened[dispute.key]);
-  const doubtful = by.submit.filter((dispute) => reservations(dispute).length);
+  const doubtful = new Map();
+  for (const dispute of by.submit)
+    for (const why of reservations(dispute)) doubtful.set(why, [...(doubtful.get(why) ?? []), dispute]);
   const warnings = [
     by.concede.length ? ["bad", `Conceded permanently: ${names(by.concede)}`] : null,
     undecided.length ? ["attention", `Not decided, so held: ${names(undecided)}`] : null,
     unopened.length ? ["attention", `Never opened: ${names(unopened)}`] : null,
-    ...doubtful.map((dispute) => ["", `${dispute.dispute}: ${reservations(dispute).join("; ")}`]),
+    ...[...doubtful].map(([why, disputes]) => ["", `${why[0].toUpperCase()}${why.slice(1)}: ${names(disputes)}`]),
   ].filter(Boolean);
   const element = el("section", { class: "card" },
     el("label", { class: "pick" }, box, el("strong", {}, first ? ["Due ", moment(first)] : "No due date"),
@@ -111,9 +118,11 @@ function card(desk, review) {
   return { review, box, result, element };
 }
 
-/** Sends the answer to a review; returns whether its task moved on with it. */
+const keeping = (report) => (text) => report("bad", `${text} Your choices are kept.`);
+
+/** Sends the answer to a review; returns whether Airflow has it. */
 async function answer(desk, review, report) {
-  const kept = (text) => report("bad", `${text} Your choices are kept.`);
+  const kept = keeping(report);
   report("", "Checking that the review is unchanged…");
   let form = await formOf(review);
   for (; form.ready_in > 0 && !changed(review, form); form = await formOf(review)) {
@@ -130,10 +139,12 @@ async function answer(desk, review, report) {
   } catch (problem) {
     return kept(`It is not known whether the answer arrived: ${problem.message} Refresh to see the review's state.`);
   }
-  return followUp(review, report, kept);
+  return true;
 }
 
-async function followUp(review, report, kept) {
+/** Returns whether the review's task moved on with its answer. */
+async function followUp(review, report) {
+  const kept = keeping(report);
   report("", "Airflow has the answer. Waiting for the task to move on…");
   for (const until = Date.now() + PATIENCE; Date.now() < until; await pause(ASK_AGAIN)) {
     const form = await formOf(review);

@@ -17,10 +17,13 @@ export function airflowPath(path) {
   return new URL(path, base).href;
 }
 
+/** Returns whether an address is one of the web: a link to any other could run a script. */
+export const isOutside = (address) => /^https?:/.test(address ?? "");
+
 /** Opens an address outside Airflow in a new window: links with a target do nothing in this frame. */
 export function openOutside(event, address) {
   event.preventDefault();
-  if (/^https?:/.test(address)) parent.open(address, "_blank", "noopener,noreferrer");
+  if (isOutside(address)) parent.open(address, "_blank", "noopener,noreferrer");
 }
 
 /** Opens a page of Airflow in the window around this frame, or in a new one if a key asks for it. */

@@ -58,7 +58,7 @@ def keys(page: DeskPage) -> None:
 
 def answered(page: DeskPage) -> None:
     page.open("answered")
-    expect(page.page.get_by_text("Held").first).to_be_visible()
+    expect(page.page.get_by_text("Approved").first).to_be_visible()
 
 
 def nothing(page: DeskPage) -> None:
