@@ -29,8 +29,9 @@ that cannot be undone. Give that right only to users who may do the same in {tit
 
 def request_dag(contract: Contract) -> DAG:
     """Return the DAG that makes one request of an API."""
+    page = f"plugin/disputes/dispute-evidence/desk#explorer/{contract.api}"
     names = [
-        f"- [{operation.summary}](plugin/disputes/explorer/{contract.api}/{operation.id})"
+        f"- [{operation.summary}]({page}/{operation.id})"
         + (" (cannot be undone)" if operation.effect == "irreversible" else "")
         for operation in contract.operations.values()
     ]

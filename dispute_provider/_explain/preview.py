@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dispute_provider._contracts.contract import Operation
@@ -111,8 +111,14 @@ def preview(
         body=_body(masked),
         body_bytes=len(request.body or b""),
         python=call,
-        curl=curl(operation, shown, server),
+        curl=curl(operation, {**shown, **_at_paths(arguments, typed)}, server),
     )
+
+
+def _at_paths(arguments: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, FilePart]:
+    """Return the files of a request under the paths that were typed, where a command finds them."""
+    files = {name: value for name, value in arguments.items() if isinstance(value, FilePart)}
+    return {name: replace(part, filename=typed.get(name, part.filename)) for name, part in files.items()}
 
 
 def _own(request: Request) -> dict[str, str]:

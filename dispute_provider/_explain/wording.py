@@ -99,6 +99,8 @@ def _data(request: Request) -> Iterator[str]:
         token = f"'\"${request.operation.api.upper()}_TOKEN\"'"
         yield f"--data-raw {shlex.quote(request.body.decode()).replace(SECRET, token)}"
     elif request.operation.media_type == FORM:
+        if not request.body:
+            yield "--data ''"
         for key, text in parse_qsl(request.body.decode(), keep_blank_values=True):
             # cURL encodes only the text after the first equals sign.
             pair = f"{quote_plus(key, safe='[]')}={text}"

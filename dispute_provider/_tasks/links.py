@@ -51,4 +51,4 @@ class ReferenceLink(BaseOperatorLink):
 
 def reference_path(operation: Operation) -> str:
     """Return the path of an operation's page in the API explorer, below Airflow's address."""
-    return f"/plugin/disputes/explorer/{operation.api}/{operation.id}"
+    return f"/plugin/disputes/dispute-evidence/desk#explorer/{operation.api}/{operation.id}"

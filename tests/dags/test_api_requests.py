@@ -61,7 +61,10 @@ def test_one_for_each_api(api: str, dags: dict[str, Any]) -> None:
     assert offered["values_display"].keys() == api_contract.operations.keys()
     assert "Who may trigger this DAG" in dag.doc_md
     for operation in api_contract.operations.values():
-        assert f"[{operation.summary}](plugin/disputes/explorer/{api}/{operation.id})" in dag.doc_md
+        assert (
+            f"[{operation.summary}](plugin/disputes/dispute-evidence/desk#explorer/{api}/{operation.id})"
+            in dag.doc_md
+        )
     dag.params.validate()
 
 

@@ -34,15 +34,14 @@ export function openAirflow(event, path) {
   else parent.location.assign(address);
 }
 
-/** Returns the path in the window's address beyond a page of a plugin; empty outside Airflow's frame. */
-export function beyond(page) {
-  const path = new URL(parent.location.href).pathname;
-  const start = `/plugin/${page}/`;
-  return path.includes(start) ? path.slice(path.indexOf(start) + start.length) : "";
+/** Returns what follows # in the address of this page. Airflow passes it on from the window's address. */
+export function fragment() {
+  return decodeURIComponent(location.hash.slice(1));
 }
 
-/** Sets that path, so that the address can be kept and shared. */
-export function relocate(page, path) {
-  if (parent === window) return;
-  parent.history.replaceState(parent.history.state, "", airflowPath(`plugin/${page}${path ? `/${path}` : ""}`));
+/** Sets it, also in the window's address, so that the address can be kept and shared. */
+export function setFragment(text) {
+  const own = `${location.pathname}${location.search}${text ? `#${text}` : ""}`;
+  history.replaceState(history.state, "", own);
+  if (parent !== window) parent.history.replaceState(parent.history.state, "", airflowPath(`plugin/disputes/dispute-evidence/desk${text ? `#${text}` : ""}`));
 }
