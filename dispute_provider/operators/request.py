@@ -96,7 +96,7 @@ class RequestOperator(BaseOperator):
     """Send the request that the run's params describe, or show it in a dry run.
 
     If the request fails, the reason is also in the XCom ``failure``: ``error``, ``status``, ``request_id``,
-    ``sent`` (None if that is not known) and ``seconds``.
+    ``sent`` (None if that is not known) and ``seconds``, which the call took.
 
     :param api: name of the API, such as ``stripe``.
     :param operation_id: the API's name of the operation; the DAG's params must be those of
@@ -122,6 +122,7 @@ class RequestOperator(BaseOperator):
         self.operator = operator
         self.dispute_url = ""
         self.reference_url = ""
+        self._began: float | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         from dispute_provider._contracts import contract
@@ -136,11 +137,10 @@ class RequestOperator(BaseOperator):
         )
         if values["dry_run"]:
             return self._show(operation, values, typed)
-        began = time.monotonic()
         try:
-            return {**self._send(context, operation, typed), "seconds": _since(began)}
+            return self._send(context, operation, typed)
         except DisputeError as error:
-            context["ti"].xcom_push(key=FAILURE, value={**_facts(error), "seconds": _since(began)})
+            context["ti"].xcom_push(key=FAILURE, value={**_facts(error), "seconds": self._seconds()})
             raise
 
     def _show(
@@ -171,14 +171,20 @@ class RequestOperator(BaseOperator):
         self.dispute_url = page_of(hook, operation, arguments)
         # The answer is not logged, because an expanded object can contain customer data.
         arguments = {**_minted(operation, hook), **arguments}
+        self._began = time.monotonic()
         answer = send(context, hook, operation.id, arguments, self.log)
         return {
             "sent": True,
             "status": answer.status,
             "request_id": answer.request_id,
+            "seconds": self._seconds(),
             "headers": redacted_headers(operation, answer.headers),
             "answer": self._storable(answer),
         }
+
+    def _seconds(self) -> float | None:
+        """Return how long the call has taken; None if nothing was to be sent."""
+        return None if self._began is None else round(time.monotonic() - self._began, 3)
 
     def _storable(self, answer: Answer) -> Any:
         """Return the part of an answer that may be stored."""
@@ -189,10 +195,6 @@ class RequestOperator(BaseOperator):
             found = Document("", answer.data)
             return {"sha256": found.sha256, "size": len(answer.data), "content_type": found.content_type}
         return redacted_answer(answer.operation, answer.raw)
-
-
-def _since(began: float) -> float:
-    return round(time.monotonic() - began, 3)
 
 
 def _facts(error: DisputeError) -> dict[str, Any]:

@@ -26,14 +26,6 @@ def box(form: Locator, label: str) -> Locator:
     return _group(form, label).get_by_role("combobox")
 
 
-def switch_off(form: Locator, label: str) -> None:
-    """Click a switch that is on."""
-    state = _group(form, label).get_by_role("checkbox")
-    expect(state).to_be_checked()
-    _group(form, label).locator("[data-part=control]").click()
-    expect(state).not_to_be_checked()
-
-
 def _group(form: Locator, label: str) -> Locator:
     named = form.page.locator("label").filter(has_text=re.compile(rf"^{re.escape(label)}\s*\*?$"))
     return form.get_by_role("group").filter(has=named)

@@ -40,6 +40,7 @@ def values(sandbox: Sandbox, connect: Connect) -> dict[str, Any]:
         "disputeID": moov["id"],
         "evidenceID": evidence["evidenceID"],
         "file": StripeHook().call("PostFiles", **part).data["id"],
+        "evidenceType": "other",
         "text": TEXT,
         "scope": f"/accounts/{MOOV_ACCOUNT}/transfers.read",
         "accountID": MOOV_ACCOUNT,
@@ -104,6 +105,9 @@ def test_a_snippet_makes_the_request_that_is_shown(
     names = {each["name"]: each["kind"] for each in fields}
     typed = examples(operation, fields) | {name: value for name, value in values.items() if name in names}
     typed |= {name: str(document) for name, kind in names.items() if kind == "document"}
+    if "evidenceID" in names and "text" in names:
+        # The evidence is a document, which has no text.
+        del typed["text"]
     if "submit" in names:
         typed["submit"] = False
     prepared = prepare(site, operation, **typed).json()
@@ -126,7 +130,9 @@ def compare(http: str, sent: dict[str, Any], way: str) -> None:
     assert (method, path.partition("?")[0]) == (sent["method"], sent["path"].partition("?")[0])
     for name, value in (header.split(": ", 1) for header in headers):
         arrived = sent["headers"].get(name.lower())
-        if name in ("Host", "Authorization") or value.startswith(("multipart/", "[")):
+        if name == "Idempotency-Key" and value.startswith("["):
+            assert (arrived is None) == (way == "cURL")
+        elif name in ("Host", "Authorization") or value.startswith("multipart/"):
             assert arrived
         elif name == "Idempotency-Key" and way != "Operator":
             # cURL shows the same key; the hook's own call has none.

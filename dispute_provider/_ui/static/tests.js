@@ -151,7 +151,7 @@ function answerOf(test, value, status) {
   const good = test.state === "success";
   return [
     el("p", { class: "status" }, el("span", { class: `chip ${good ? "good" : "bad"}` }, value.status ? `${value.status}` : "No answer"),
-      value.seconds === undefined ? null : el("span", { class: "quiet" }, ` ${value.seconds.toFixed(2)} s at the API`)),
+      typeof value.seconds !== "number" ? null : el("span", { class: "quiet" }, ` ${value.seconds.toFixed(2)} s at the API`)),
     value.request_id ? el("p", {}, el("span", { class: "label" }, "Request ID"), el("code", {}, visible(value.request_id)), " ", copyButton(value.request_id, "request ID")) : null,
     facts,
     value.error ? el("p", { class: "problem" }, visible(value.error)) : null,
