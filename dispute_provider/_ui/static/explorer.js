@@ -133,7 +133,7 @@ export class Explorer {
     }
     const [tone, effect] = EFFECTS[operation.effect];
     this.form = new Form(operation, { changed: () => this.preview() });
-    this.tests = new Tests(operation, this.form, { user: this.user, say: this.say, show: () => this.tab("Answer") });
+    this.tests = new Tests(operation, this.form, { user: this.user, say: this.say, show: () => { this.tab("Answer"); this.tabs.scrollIntoView({ block: "nearest" }); } });
     this.request = el("div", { class: "snippets" });
     this.panes = { Reference: el("div", { class: "reference" }, referenceOf(operation.sections)), Request: this.request, Answer: this.tests.answer, "Last tests": this.tests.history };
     this.tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "Reference, request and answer" });
