@@ -19,6 +19,7 @@ from typing import Any
 Ratios = dict[str, float | int | None]
 _NAMES = (
     *("stage_vs_raw", "stage_vs_best_client", "stage_vs_raw_50ms", "limiter_25", "limiter_100", "own_429"),
+    *("live_vs_limits", "live_vs_before", "tail_25", "tail_100", "tail_429"),
     *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
     *("ledger_cpu", "ledger_calls"),
     *("scan_10k_vs_1k", "moov_state_bytes_per_dispute_800_vs_50", "second_look"),
@@ -112,7 +113,11 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
         share, too_many = limits.hold(table, rate, seconds)
         ratios[f"limiter_{rate}"] = share
         refused += too_many
-    ratios["own_429"] = refused
+    ratios["own_429"] = refused + limits.own_refusals(table, seconds)
+    for rate in (25, 100):
+        ratios[f"tail_{rate}"] = limits.tail(table, rate, seconds)
+    ratios["tail_429"] = limits.tail(table, 100, seconds, refused=0.02)
+    ratios |= limits.at_live_limits(table)
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
     ratios["memory_100k_vs_1k"] = memory.growth(table, cases)

@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from statistics import mean
 from typing import Any
-from urllib.request import urlopen
 
+from bench import server
 from bench.bodies import KEY, Calls, cases, new_disputes
 from bench.timing import Table
 from tests.harness.client import Client
@@ -192,8 +192,7 @@ def _stock(table: Table, run: _Run, how: str) -> float:
 
 def _check(url: str, disputes: list[str]) -> None:
     """Check that every dispute was submitted once."""
-    with urlopen(f"{url}/_bench") as answer:  # noqa: S310  # the bench's own server
-        submissions: Mapping[str, int] = json.load(answer)["submissions"]
+    submissions: Mapping[str, int] = server.counters(url)["submissions"]
     wrong = [dispute for dispute in disputes if submissions.get(dispute) != 1]
     if wrong:
         raise RuntimeError(f"{len(wrong)} of {len(disputes)} disputes were not submitted once: {wrong[:5]}")

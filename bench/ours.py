@@ -10,6 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
+
+from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from bench.bodies import EVIDENCE, EXPAND, KEY, cases
 from bench.peers import Work
@@ -29,6 +32,9 @@ class _Store:
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         self._values[key] = json.dumps(value)
 
+    def delete(self, key: str) -> None:
+        self._values.pop(key, None)
+
 
 class _Stores(dict[str, Any]):
     """The state stores of assets, each made on first use."""
@@ -47,7 +53,9 @@ def context(store: Callable[[str], Any] = lambda name: _Store()) -> Any:
 
     :param store: makes a state store by its name.
     """
-    instance = SimpleNamespace(task_id="stage", run_id="bench", map_index=-1, try_number=1, max_tries=0)
+    instance = SimpleNamespace(
+        id="bench", task_id="stage", run_id="bench", map_index=-1, try_number=1, max_tries=0
+    )
     return {
         "dag_run": SimpleNamespace(dag_id="bench", run_id="bench", conf={}, start_date=datetime.now(UTC)),
         "run_id": "bench",
@@ -63,10 +71,11 @@ def operator(url: str, given: Any, rate: float = _OFF) -> Any:
     """The operator that stages cases at an address."""
     from dispute_provider.operators.evidence import StageEvidenceOperator
 
-    return StageEvidenceOperator(task_id="stage", cases=given, conn_id=_connection(url, rate))
+    return StageEvidenceOperator(task_id="stage", cases=given, conn_id=connection(url, rate))
 
 
-def _connection(url: str, rate: float = _OFF) -> str:
+def connection(url: str, rate: float = _OFF) -> str:
+    """Set the connection to a server, and return its id."""
     os.environ["AIRFLOW_CONN_BENCH_STRIPE"] = json.dumps(
         {"conn_type": "stripe", "host": url, "password": KEY, "extra": {"rate_limit": rate}}
     )
@@ -88,11 +97,29 @@ def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
     return work
 
 
+def contest(url: str, disputes: list[str], rate: float = _OFF) -> Counter[str]:
+    """Stage, approve by a policy and submit disputes through the operators; return the counts of the ends."""
+    from dispute_provider._evidence.policy import ApprovalPolicy
+    from dispute_provider._tasks.record_lists import records_of
+    from dispute_provider.operators.evidence import ReviewEvidenceOperator, SubmitEvidenceOperator
+
+    everything = ApprovalPolicy(
+        name="everything", below={"eur": 10_000}, verdicts=("ready", "weak", "missing", "unknown")
+    )
+    around = context()
+    staged = asyncio.run(operator(url, cases(disputes), rate).aexecute(around))
+    review = ReviewEvidenceOperator(task_id="review", staged=staged, policy=everything)
+    with patch.object(ExecutorSafeguard, "test_mode", new=True):
+        approved: Any = review.execute(around)
+    submit = SubmitEvidenceOperator(task_id="submit", approved=approved)
+    return Counter(record.state for record in records_of(asyncio.run(submit.aexecute(around))))
+
+
 def calls(url: str, disputes: list[str]) -> Work:
     """Make staging's calls only: encoded, checked and within the rate, without the work between them."""
     from dispute_provider._tasks.batch import Apis, all_of
 
-    conn_id = _connection(url)
+    conn_id = connection(url)
 
     async def work() -> None:
         async with Apis() as apis:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from math import log
+from typing import Any
 from urllib.parse import parse_qsl
+from urllib.request import urlopen
 
 from bench.bodies import Shop
 
@@ -22,34 +27,67 @@ _TOO_MANY = (
     b'{"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Too many requests"}}'
 )
 _DISPUTES = "/v1/disputes/"
+# How an API names the limit in a refusal.
+_REASONS = {"account": "global-rate", "endpoint": "endpoint-rate"}
+# The median and the 99th percentile of slow answers are 300 ms and 3 s.
+_MEDIAN, _SIGMA = 0.3, 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a server answers.
+
+    :param delay: seconds that each answer takes.
+    :param is_slow: whether answers take as long as at a busy API: 300 ms in the median, 3 s at the 99th
+        percentile.
+    :param account: the most requests in any one second; 0, the default, for no limit.
+    :param endpoint: the most requests of one method and path in any one second; 0, the default, for no
+        limit.
+    :param refused: share of requests that are refused at random (429).
+    """
+
+    delay: float = 0.0
+    is_slow: bool = False
+    account: float = 0.0
+    endpoint: float = 0.0
+    refused: float = 0.0
+
+    def seconds(self) -> float:
+        """Return the seconds that the next answer takes."""
+        return random.lognormvariate(log(_MEDIAN), _SIGMA) if self.is_slow else self.delay
 
 
 class _Counters:
-    """Count requests.
+    """Count requests, and enforce limits over each period of one second."""
 
-    :param rate: the most requests in any one second; 0 for no limit.
-    """
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._last_second: deque[float] = deque()
-        self.accepted = 0
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._windows: defaultdict[str, deque[float]] = defaultdict(deque)
         self.refused = 0
-        self.first = self.last = 0.0
+        self.refused_at_random = 0
+        self.accepted: list[float] = []
 
-    def is_one_too_many(self) -> bool:
+    def refusal(self, endpoint: str) -> str | None:
+        """Count a request; return the limit that it exceeds, or None.
+
+        A request that is refused counts for no limit.
+        """
         now = time.monotonic()
-        if self._rate:
-            while self._last_second and self._last_second[0] <= now - 1.0:
-                self._last_second.popleft()
-            if len(self._last_second) >= self._rate:
+        limits = {"account": self._behaviour.account, f"endpoint {endpoint}": self._behaviour.endpoint}
+        for name, most in limits.items():
+            window = self._windows[name]
+            while window and window[0] <= now - 1.0:
+                window.popleft()
+            if most and len(window) >= most:
                 self.refused += 1
-                return True
-            self._last_second.append(now)
-        self.first = self.first or now
-        self.last = now
-        self.accepted += 1
-        return False
+                return name.partition(" ")[0]
+        if random.random() < self._behaviour.refused:  # noqa: S311  # no secret
+            self.refused_at_random += 1
+            return "random"
+        for name in limits:
+            self._windows[name].append(now)
+        self.accepted.append(now)
+        return None
 
 
 class _Protocol(asyncio.Protocol):
@@ -57,8 +95,8 @@ class _Protocol(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, shop: Shop, counters: _Counters, delay: float) -> None:
-        self._shop, self._counters, self._delay = shop, counters, delay
+    def __init__(self, shop: Shop, counters: _Counters, behaviour: Behaviour) -> None:
+        self._shop, self._counters, self._behaviour = shop, counters, behaviour
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,43 +114,46 @@ class _Protocol(asyncio.Protocol):
             return
         self._buffer = rest[length:]
         method, path, _ = line.split(" ")
-        status, body = self._answer(method, path, rest[:length])
-        number = self._counters.accepted
+        status, reason, body = self._answer(method, path, rest[:length])
+        number = len(self._counters.accepted)
         about = (
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nRequest-Id: req_{number:08}"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            f"Request-Id: req_{number:08}{reason}"
         )
         reply = f"HTTP/1.1 {status}\r\n{about}\r\n\r\n".encode() + body
-        if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self.transport.write, reply)
+        if seconds := self._behaviour.seconds():
+            asyncio.get_running_loop().call_later(seconds, self.transport.write, reply)
         else:
             self.transport.write(reply)
 
-    def _answer(self, method: str, path: str, body: bytes) -> tuple[str, bytes]:
+    def _answer(self, method: str, path: str, body: bytes) -> tuple[str, str, bytes]:
+        """Return the status, further headers and the body."""
         path, _, query = path.partition("?")
         if path == "/_bench":
             counted = vars(self._counters) | {"submissions": self._shop.submissions}
-            return "200 OK", json.dumps(counted, default=list).encode()
-        if self._counters.is_one_too_many():
-            return "429 Too Many Requests", _TOO_MANY
+            return "200 OK", "", json.dumps(counted, default=str).encode()
         dispute = path.removeprefix(_DISPUTES)
+        if limit := self._counters.refusal(f"{method} {path.removesuffix(dispute)}"):
+            reason = f"\r\nStripe-Rate-Limited-Reason: {_REASONS[limit]}" if limit in _REASONS else ""
+            return "429 Too Many Requests", reason, _TOO_MANY
         if method == "POST":
-            fields = parse_qsl(body.decode())
+            changes = parse_qsl(body.decode())
             self._shop.stage(
-                dispute, {key[9:-1]: text for key, text in fields if key.startswith("evidence[")}
+                dispute, {key[9:-1]: text for key, text in changes if key.startswith("evidence[")}
             )
-            if ("submit", "true") in fields:
+            if ("submit", "true") in changes:
                 self._shop.submissions[dispute] += 1
-        return "200 OK", self._shop.show(dispute, expanded=bool(query))
+        return "200 OK", "", self._shop.show(dispute, expanded=bool(query))
 
 
 @contextmanager
-def running(*, delay: float = 0.0, rate: float = 0.0) -> Iterator[str]:
+def running(**behaviour: Any) -> Iterator[str]:
     """Start a server; yield its address.
 
-    :param delay: seconds that each answer takes.
-    :param rate: requests in any one second above which they are refused; 0 for no limit.
+    :param behaviour: see :class:`Behaviour`.
     """
-    command = [sys.executable, "-m", "bench.server", "--delay", str(delay), "--rate", str(rate)]
+    asked = json.dumps(asdict(Behaviour(**behaviour)))
+    command = [sys.executable, "-m", "bench.server", asked]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own module
         try:
             assert process.stdout is not None
@@ -131,10 +172,17 @@ def given_or_own(base_url: str | None) -> Iterator[str]:
         yield url
 
 
-async def _serve(delay: float, rate: float) -> None:
-    shop, counters = Shop(), _Counters(rate)
+def counters(url: str) -> dict[str, Any]:
+    """Return what a server has counted."""
+    with urlopen(f"{url}/_bench") as answer:  # noqa: S310  # our own server
+        counted: dict[str, Any] = json.load(answer)
+    return counted
+
+
+async def _serve(behaviour: Behaviour) -> None:
+    shop, counted = Shop(), _Counters(behaviour)
     server = await asyncio.get_running_loop().create_server(
-        lambda: _Protocol(shop, counters, delay), "127.0.0.1", 0, backlog=1024
+        lambda: _Protocol(shop, counted, behaviour), "127.0.0.1", 0, backlog=1024
     )
     host, port = server.sockets[0].getsockname()
     print(f"http://{host}:{port}", flush=True)
@@ -143,7 +191,6 @@ async def _serve(delay: float, rate: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds that each answer takes")
-    parser.add_argument("--rate", type=float, default=0.0, help="most requests in any one second")
-    options = parser.parse_args()
-    asyncio.run(_serve(options.delay, options.rate))
+    names = ", ".join(each.name for each in fields(Behaviour))
+    parser.add_argument("behaviour", help=f"a JSON object with any of: {names}")
+    asyncio.run(_serve(Behaviour(**json.loads(parser.parse_args().behaviour))))

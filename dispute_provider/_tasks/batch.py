@@ -13,6 +13,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider._cases.form import FormCase
 from dispute_provider._tasks.record_lists import Tally
+from dispute_provider._transport.position import position
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 Given = XComArg | FormCase | Sequence[Any]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-CONCURRENT = 32
+# Items in progress at once: enough for 100 requests per second if an answer takes a second. The limiter sends
+# no more requests than the rate, so the number in flight follows the API's latency up to this bound.
+CONCURRENT = 128
 # A retry must end before the due date, or the results of this try would be lost.
 _SHORTEST_TRY = timedelta(minutes=10)
 
@@ -122,12 +125,15 @@ async def each(
 ) -> None:
     """Process items concurrently, at most :data:`CONCURRENT` at once; items are read as slots become free.
 
+    The requests of earlier items are sent first; see :data:`~dispute_provider._transport.position.position`.
+
     :param on_result: called with the position of each item and its result.
     """
     numbered = enumerate(items)
 
     async def process_next() -> None:
         for place, item in numbered:
+            position.set(place)
             on_result(place, await work(item))
 
     try:

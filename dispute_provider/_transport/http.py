@@ -40,7 +40,9 @@ class HttpTransport:
         # aiohttp ignores True for connections without TLS.
         self._tls: ssl.SSLContext | bool = settings.tls() or True
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            # The limiter and the size of a batch bound the connections. A request that waits here has taken
+            # its turn already, and would hold up the others.
+            connector=connector or aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[_checking()],
             timeout=aiohttp.ClientTimeout(

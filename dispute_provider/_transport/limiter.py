@@ -6,6 +6,10 @@ Airflow pool, which works across machines. With one slot, the tasks run one afte
 nothing, because a batch uses the whole rate. With N slots, set ``rate_limit`` to the API's rate divided by N:
 each task then takes the same share of every limit.
 
+Requests wait in the order of their items in the batch (``position``), so a batch sends what an earlier item
+needs before it begins later ones. The time between the requests of an item therefore does not grow with the
+number of items in progress.
+
 If the API refuses a request (429), another client is using the same rate. The limit that the API names then
 slows down, and recovers gradually.
 """
@@ -13,19 +17,25 @@ slows down, and recovers gradually.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
 from dispute_provider._contracts.contract import Operation
 from dispute_provider._transport.connection_settings import ConnectionSettings
+from dispute_provider._transport.position import position
 
 # Seconds by which a request may take longer to reach the API than a later one. As large a share of the rate
 # is lost.
 _JITTER = 0.03
-# Seconds by which turns may be ahead of their even spacing, so that late ones catch up. After a pause, as
-# many follow each other at once.
-_BURST = 0.05
+# Seconds of that by which a request may be written later than its turn without delaying the next ones. If all
+# lateness counted, it would add up from one second to the next.
+_LATE = 0.015
+# A turn that is taken late, by at most this many seconds, does not delay the next ones. After a longer pause,
+# nothing is caught up.
+_CATCH_UP = 0.05
 # Each refusal reduces the rate by one request per second, but at most by the first share of the full rate and
 # not below the second. The third is the share that is recovered per second.
 _MOST_SLOWED, _LEAST_SHARE, _RECOVERY = 0.25, 0.05, 0.03
@@ -35,28 +45,62 @@ _MOST_SLOWED, _LEAST_SHARE, _RECOVERY = 0.25, 0.05, 0.03
 class Turn:
     """The permission to send one request.
 
-    :param at: when the request was written to its connection; until then, when the turn was taken. In seconds
-        on the event loop's clock.
+    :param taken: when the turn was taken, in seconds on the event loop's clock.
+    :param written: when the request was written to its connection; until then, when the turn was taken.
     :param sent: set when the request was written, or will not be.
     """
 
-    at: float
+    taken: float
+    written: float
     sent: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Queue:
+    """A lock that the waiting request with the lowest ``position`` acquires next."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._arrivals = itertools.count()
+
+    async def acquire(self) -> None:
+        if not self._is_held:
+            self._is_held = True
+            return
+        called = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (position.get(), next(self._arrivals), called))
+        try:
+            await called
+        except asyncio.CancelledError:
+            if called.done() and not called.cancelled():
+                # The lock was handed over before the cancellation arrived.
+                self.release()
+            raise
+
+    def release(self) -> None:
+        while self._waiting:
+            _, _, called = heapq.heappop(self._waiting)
+            if not called.done():
+                # The lock stays held, and now belongs to this request.
+                called.set_result(None)
+                return
+        self._is_held = False
 
 
 class _Rate:
     """A maximum number of turns per second.
 
-    Turns are spaced evenly, apart from short bursts. No period of one second contains more turns than the
+    Turns are spaced evenly. No period of one second contains more turns than the
     maximum, whatever the delays.
 
-    :param rate: turns per second.
+    :param rate: turns per second, of which a fraction counts only below 1.
     """
 
     def __init__(self, rate: float) -> None:
-        self.lock = asyncio.Lock()
+        self.queue = _Queue()
+        # Rounded down, so that tasks that share a limit don't exceed it together.
         most = max(1, int(rate))
-        self._second = most / rate + _JITTER
+        self._second = max(1.0, 1 / rate) + _JITTER
         self._gap = self._second / most
         self._slowed_by = min(_MOST_SLOWED, 1 / most)
         self._turns: deque[Turn] = deque(maxlen=most)
@@ -65,12 +109,13 @@ class _Rate:
         self._slowed = -inf
 
     async def pause(self) -> None:
-        """Wait until a turn is free. The caller must hold the lock."""
-        free_at = self._next - _BURST
+        """Wait until a turn is free. The caller must hold the queue."""
+        free_at = self._next
         if len(self._turns) == self._turns.maxlen:
             # Opening its connection may take long; the second begins when the request leaves.
             await self._turns[0].sent.wait()
-            free_at = max(free_at, self._turns[0].at + self._second)
+            earliest = self._turns[0]
+            free_at = max(free_at, max(earliest.taken, earliest.written - _LATE) + self._second)
         now = asyncio.get_running_loop().time
         # A loop, because a timer can also fire early.
         while free_at > now():  # noqa: ASYNC110  # for a time, not for an event
@@ -78,7 +123,8 @@ class _Rate:
 
     def take(self, turn: Turn) -> None:
         """Count a turn."""
-        self._next = max(self._next, turn.at) + self._gap / self._recovered(turn.at)
+        planned = self._next if turn.taken < self._next + _CATCH_UP else turn.taken
+        self._next = planned + self._gap / self._recovered(turn.taken)
         self._turns.append(turn)
 
     def slow(self, now: float) -> None:
@@ -91,7 +137,7 @@ class _Rate:
 
 
 class Limiter:
-    """Assigns turns, in the order of the requests to each endpoint.
+    """Assigns turns, in the order of the items (``position``), then of the requests.
 
     :param settings: the rates of the connection.
     """
@@ -109,20 +155,21 @@ class Limiter:
         held = []
         try:
             for rate in rates:
-                await rate.lock.acquire()
+                await rate.queue.acquire()
                 held.append(rate)
                 await rate.pause()
-            turn = Turn(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            turn = Turn(now, now)
             for rate in rates:
                 rate.take(turn)
             return turn
         finally:
             for rate in held:
-                rate.lock.release()
+                rate.queue.release()
 
     def sent(self, turn: Turn) -> None:
         """Note that the request of a turn is being written to its connection."""
-        turn.at = asyncio.get_running_loop().time()
+        turn.written = asyncio.get_running_loop().time()
         turn.sent.set()
 
     def slow(self, operation: Operation, limit: str | None = None) -> None:

@@ -64,7 +64,7 @@ def test_a_failure_is_raised_as_it_is_and_ends_the_others() -> None:
             ended += 1
 
     with pytest.raises(AuthenticationError):
-        asyncio.run(all_of(range(100), work))
+        asyncio.run(all_of(range(2 * CONCURRENT), work))
     assert ended == CONCURRENT - 1
 
 

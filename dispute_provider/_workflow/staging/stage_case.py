@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from dispute_provider._workflow.staging.draw import Drawer
     from dispute_provider._workflow.staging.write_evidence import Rules
 
+# Cases whose documents are in memory at once, in a batch with documents: up to 5 MB each at Stripe.
+_MOST_WITH_DOCUMENTS = 32
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +77,7 @@ class CaseStager:
         self._batch = batch
         self._ledgers, self._task = ledgers, task
         self._drawer = drawer
+        self._with_documents = asyncio.Semaphore(_MOST_WITH_DOCUMENTS)
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
         """Stage a case, given as a dict, a case file, a path, or a line of a file with many cases.
@@ -102,32 +106,35 @@ class CaseStager:
                 return record.ended(State.REFUSED, reason)
             if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
-            # Starting a thread takes as long as a request, so use one only to wait for files.
-            look = partial(case_documents.read_documents, case, self._renderer, self._roots)
-            read = await asyncio.to_thread(look) if case.files else look()
-            record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
-            documents: Mapping[str, Document] = {}
-            if read.found:
-                drawn = await asyncio.to_thread(self._drawer.draw, case, read)
-                documents = drawn.found
-                record = replace(
-                    record,
-                    notes=drawn.notes,
-                    drawings=drawn.drawings,
-                    undrawn=drawn.undrawn,
-                    warnings=drawn.warnings,
-                )
-                await asyncio.to_thread(_store, documents)
-            memory, ledger = self._memory.of(case.dispute), self._ledgers(self._api, case.dispute)
-            return await self._stage(
-                self._api, case, documents, record, ledger, self._task, memory, self._rules
-            )
+            async with self._with_documents if case.files else nullcontext():
+                return await self._stage_case(case, record)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
         except TryAgainError as error:
             return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
         except Exception as error:  # of Airflow's state stores, or a defect
             return _failed(record, error)
+
+    async def _stage_case(self, case: Case, record: Record) -> Record:
+        """Read the documents of a case, and stage it."""
+        # Starting a thread takes as long as a request, so use one only to wait for files.
+        look = partial(case_documents.read_documents, case, self._renderer, self._roots)
+        read = await asyncio.to_thread(look) if case.files else look()
+        record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
+        documents: Mapping[str, Document] = {}
+        if read.found:
+            drawn = await asyncio.to_thread(self._drawer.draw, case, read)
+            documents = drawn.found
+            record = replace(
+                record,
+                notes=drawn.notes,
+                drawings=drawn.drawings,
+                undrawn=drawn.undrawn,
+                warnings=drawn.warnings,
+            )
+            await asyncio.to_thread(_store, documents)
+        memory, ledger = self._memory.of(case.dispute), self._ledgers(self._api, case.dispute)
+        return await self._stage(self._api, case, documents, record, ledger, self._task, memory, self._rules)
 
     async def _read(self, given: Any) -> Case:
         if isinstance(given, CaseLine | CaseFile):
