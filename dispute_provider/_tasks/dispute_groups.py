@@ -47,6 +47,25 @@ class DisputeGroup:
         return [_shared_end(record, first, end) for record in decided]
 
 
+class Repeated:
+    """Finds the records of disputes that have several in one task. It keeps a hash of each dispute.
+
+    :ivar approved: number of approved records.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.approved = 0
+        once: set[int] = set()
+        self._several: set[int] = set()
+        for record in records:
+            self.approved += record.state == "approved"
+            name = hash(dispute_of(record))
+            (self._several if name in once else once).add(name)
+
+    def __contains__(self, record: Record) -> bool:
+        return hash(dispute_of(record)) in self._several
+
+
 def by_dispute(records: Iterable[Record]) -> list[DisputeGroup]:
     """Return the records grouped by dispute; a record given twice counts once."""
     groups: dict[str, dict[str, Record]] = {}

@@ -220,18 +220,18 @@ def _earlier_tries_forgotten() -> None:
 
 
 def _held_for_good() -> None:
-    from dispute_provider.operators._submit_evidence import SubmitEvidenceOperator
+    from dispute_provider.operators import _submit_evidence as submit_evidence
 
-    SubmitEvidenceOperator._given_up = lambda self, results, receipts: results  # type: ignore[method-assign]
+    submit_evidence.possibly_sent = lambda record, why: record
 
 
 def _void_is_unsent() -> None:
-    from dispute_provider.operators._submit_evidence import SubmitEvidenceOperator
+    from dispute_provider._tasks.batch_submission import BatchSubmission
 
-    async def sent_before(self: Any, ledgers: Any, receipts: Any, void: list[Any]) -> list[Any]:
-        return [end for end, _ in void]
+    async def void(self: Any, end: Any, signature: str | None) -> Any:
+        return end
 
-    SubmitEvidenceOperator._sent_before = sent_before  # type: ignore[method-assign]
+    BatchSubmission._void = void  # type: ignore[method-assign]
 
 
 def _unseen_reading_forgotten() -> None:

@@ -38,9 +38,9 @@ def _unchecked(*states: str) -> Callable[[], None]:
 
 
 def _nothing_taken_back() -> None:
-    from dispute_provider.operators import _submit_evidence as submit_evidence
+    from dispute_provider._tasks import batch_submission
 
-    submit_evidence.last_opening = lambda context, review: review
+    batch_submission.last_opening = lambda context, review: review
 
 
 def _silence_is_consent() -> None:
