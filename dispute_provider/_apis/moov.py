@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from base64 import b64encode
@@ -23,6 +24,7 @@ from dispute_provider._apis.connection import (
 from dispute_provider._apis.memory import DisputeMemory, foreign
 from dispute_provider._apis.moov_dispute import dashboard_url, dispute_of
 from dispute_provider._apis.moov_evidence import copies_among, evidence_of
+from dispute_provider._apis.side_by_side import all_ended
 from dispute_provider._contracts.answers import Answer, Complaint
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.request import Request
@@ -200,10 +202,10 @@ class MoovApi(Api):
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
         if merged.missing:
-            memory.begin(there)
+            # In a thread: writing to Airflow's state store takes as long as a request.
+            await asyncio.to_thread(memory.begin, there)
             known = set(there)
-            for piece in merged.missing:
-                known.add(await self._upload(case.dispute, piece, known))
+            await all_ended(self._upload(case.dispute, piece, known) for piece in merged.missing)
             held = await self._items_with(case.dispute, known - there)
         copies = copies_among(held, merged.wanted, foreign(before, memory))
         held = await self._without(case.dispute, held, [*merged.stale, *copies])
@@ -216,10 +218,10 @@ class MoovApi(Api):
         # Uploads change nothing else in the dispute.
         return Written(documents, replace(before, evidence=tuple(held)))
 
-    async def _upload(self, dispute: str, piece: Piece, known: Collection[str]) -> str:
-        """Upload a piece, and return its id at the API.
+    async def _upload(self, dispute: str, piece: Piece, known: set[str]) -> None:
+        """Upload a piece, and add its id at the API to the known ones.
 
-        :param known: the ids of the evidence that was there before.
+        :param known: the ids of the evidence that was there before, or was uploaded by this task.
         """
         try:
             if piece.document is None:
@@ -241,9 +243,10 @@ class MoovApi(Api):
                 raise error from None
             for item in items:
                 if item.item and item.item not in known and piece.is_held_as(item):
-                    return item.item
+                    known.add(item.item)
+                    return
             raise
-        return str(answer.data["evidenceID"])
+        known.add(str(answer.data["evidenceID"]))
 
     async def _without(self, dispute: str, items: list[Evidence], unwanted: list[Evidence]) -> list[Evidence]:
         """Delete items, and return the remaining ones."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +22,7 @@ from dispute_provider._apis.connection import (
     refuse,
 )
 from dispute_provider._apis.memory import DisputeMemory
+from dispute_provider._apis.side_by_side import all_ended
 from dispute_provider._apis.stripe_charges import unmet_by
 from dispute_provider._apis.stripe_compelling import TITLE, claim_of, standing
 from dispute_provider._contracts.answers import Answer, Complaint, word
@@ -219,7 +219,7 @@ class StripeApi(Api):
 
     async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
         documents = [piece.document for piece in merged.missing if piece.document is not None]
-        files = await self._upload_all(documents, case.account)
+        files = await all_ended(self._upload(document, case.account) for document in documents)
         sent = {file: document.sha256 for file, document in zip(files, documents, strict=True)}
         uploaded = {**merged.held, **sent}
         evidence = stripe_evidence.changes(self.contract, before, merged, files)
@@ -275,18 +275,6 @@ class StripeApi(Api):
             submit=True,
             **{_KEY_HEADER: idempotency.final_key(self.name, dispute, "submit", ordinal)},
         )
-
-    async def _upload_all(self, documents: Iterable[Document], account: str | None) -> list[str]:
-        """Upload documents concurrently, and return the files' ids.
-
-        All uploads end before an error is raised.
-        """
-        uploads = [self._upload(document, account) for document in documents]
-        ended = await asyncio.gather(*uploads, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, BaseException):
-                raise error
-        return [each for each in ended if isinstance(each, str)]
 
     async def _upload(self, document: Document, account: str | None) -> str:
         """Upload a document, and return the file's id. The same document gets the same id again."""
