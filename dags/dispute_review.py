@@ -8,14 +8,14 @@ The review waits for an answer, for days if necessary, without holding a worker 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import dag
 
 from dispute_provider import (
     ConfiguredNotifier,
     ReportOutcomeOperator,
     ReviewEvidenceOperator,
+    RunRecords,
     SubmitEvidenceOperator,
     reviewers,
 )
@@ -31,13 +31,9 @@ from dispute_provider import (
     doc_md=__doc__,
 )
 def dispute_review() -> None:
-    @task(show_return_value_in_logs=False)
-    def staged(**context: Any) -> Any:
-        return context["dag_run"].conf["staged"]
-
     review = ReviewEvidenceOperator(
         task_id="review",
-        staged=staged(),
+        staged=RunRecords(),
         assigned_users=reviewers(),
         notifiers=[ConfiguredNotifier()],
     )

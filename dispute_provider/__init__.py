@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dispute_provider._tasks.operator_names import operator_name
     from dispute_provider._tasks.record_lists import records_of
     from dispute_provider._tasks.retry import ApiRetryPolicy
+    from dispute_provider._tasks.run_records import RunRecords
     from dispute_provider.exceptions import (
         AmbiguousError,
         ApiError,
@@ -102,6 +103,7 @@ __all__ = [
     "ReportOutcomeOperator",
     "RequestOperator",
     "ReviewEvidenceOperator",
+    "RunRecords",
     "ServerError",
     "SigningKeyError",
     "StageEvidenceOperator",
@@ -148,6 +150,7 @@ _PUBLIC = {
     "State": "_evidence.record:State",
     "Approval": "_evidence.record:Approval",
     "Difference": "_evidence.record:Difference",
+    "RunRecords": "_tasks.run_records:RunRecords",
     "records_of": "_tasks.record_lists:records_of",
     # Single requests
     "CallOperator": "operators.call:CallOperator",

@@ -13,6 +13,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider._cases.form import FormCase
 from dispute_provider._tasks.record_lists import Tally
+from dispute_provider._tasks.run_records import RunRecords
 from dispute_provider._transport.position import position
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from dispute_provider._apis.api import Api
 
-Given = XComArg | FormCase | Sequence[Any]
+Given = XComArg | FormCase | RunRecords | Sequence[Any]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Items in progress at once: enough for 100 requests per second if an answer takes a second. The limiter sends
