@@ -20,7 +20,7 @@ Ratios = dict[str, float | int | None]
 _NAMES = (
     *("stage_vs_raw", "stage_vs_best_client", "stage_vs_raw_50ms", "limiter_25", "limiter_100", "own_429"),
     *("live_vs_limits", "live_vs_before", "tail_25", "tail_100", "tail_429"),
-    *("dag_vs_http_operator", "memory_100k_vs_1k", "import_ms"),
+    *("dag_vs_http_operator", "memory_100k_vs_1k", "submit_memory_100k_vs_1k", "import_ms"),
     *("ledger_cpu", "ledger_calls"),
     *("scan_10k_vs_1k", "moov_state_bytes_per_dispute_800_vs_50", "second_look"),
     *(
@@ -120,7 +120,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     ratios |= limits.at_live_limits(table)
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
-    ratios["memory_100k_vs_1k"] = memory.growth(table, cases)
+    ratios |= memory.growth(table, cases)
     ratios |= ledger.cost(table)
     ratios["scan_10k_vs_1k"] = finding.growth(table)
     finding.object_store(table)

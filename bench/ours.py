@@ -97,22 +97,39 @@ def stage(url: str, disputes: list[str], rate: float = _OFF) -> Work:
     return work
 
 
-def contest(url: str, disputes: list[str], rate: float = _OFF) -> Counter[str]:
-    """Stage, approve by a policy and submit disputes through the operators; return the counts of the ends."""
+def approve(staged: Any, around: Any) -> Any:
+    """Return the records of a review whose policy approves everything.
+
+    :param around: the context of the task.
+    """
     from dispute_provider._evidence.policy import ApprovalPolicy
-    from dispute_provider._tasks.record_lists import records_of
-    from dispute_provider.operators.evidence import ReviewEvidenceOperator, SubmitEvidenceOperator
+    from dispute_provider.operators.evidence import ReviewEvidenceOperator
 
     everything = ApprovalPolicy(
         name="everything", below={"eur": 10_000}, verdicts=("ready", "weak", "missing", "unknown")
     )
-    around = context()
-    staged = asyncio.run(operator(url, cases(disputes), rate).aexecute(around))
     review = ReviewEvidenceOperator(task_id="review", staged=staged, policy=everything)
     with patch.object(ExecutorSafeguard, "test_mode", new=True):
-        approved: Any = review.execute(around)
-    submit = SubmitEvidenceOperator(task_id="submit", approved=approved)
-    return Counter(record.state for record in records_of(asyncio.run(submit.aexecute(around))))
+        return review.execute(around)
+
+
+def submit(approved: Any, around: Any) -> Any:
+    """Return the records of a submission.
+
+    :param around: the context of the task.
+    """
+    from dispute_provider.operators.evidence import SubmitEvidenceOperator
+
+    return asyncio.run(SubmitEvidenceOperator(task_id="submit", approved=approved).aexecute(around))
+
+
+def contest(url: str, disputes: list[str], rate: float = _OFF) -> Counter[str]:
+    """Stage, approve by a policy and submit disputes through the operators; return the counts of the ends."""
+    from dispute_provider._tasks.record_lists import records_of
+
+    around = context()
+    staged = asyncio.run(operator(url, cases(disputes), rate).aexecute(around))
+    return Counter(record.state for record in records_of(submit(approve(staged, around), around)))
 
 
 def calls(url: str, disputes: list[str]) -> Work:

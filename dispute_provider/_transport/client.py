@@ -164,7 +164,7 @@ class Client:
             problem = f"the connection broke before the answer was read: {type(error.__cause__).__name__}"
             raise unreadable(request, problem, in_flight=error.late) from None
         finally:
-            turn.sent.set()
+            turn.use()
         if len(response.body) > timeouts.LARGEST_RESPONSE:
             problem = f"the answer is larger than {timeouts.LARGEST_RESPONSE:,} bytes"
             raise unreadable(request, problem, response.status)

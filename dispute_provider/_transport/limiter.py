@@ -20,7 +20,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
 from dispute_provider._contracts.contract import Operation
@@ -47,12 +47,25 @@ class Turn:
 
     :param taken: when the turn was taken, in seconds on the event loop's clock.
     :param written: when the request was written to its connection; until then, when the turn was taken.
-    :param sent: set when the request was written, or will not be.
     """
 
     taken: float
     written: float
-    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_used: bool = False
+    # Made only if somebody waits: there may be thousands of turns.
+    _used: asyncio.Event | None = None
+
+    def use(self) -> None:
+        """Note that the request was written, or will not be."""
+        self._is_used = True
+        if self._used:
+            self._used.set()
+
+    async def until_used(self) -> None:
+        """Wait until the request was written, or will not be."""
+        if not self._is_used:
+            self._used = self._used or asyncio.Event()
+            await self._used.wait()
 
 
 class _Queue:
@@ -113,7 +126,7 @@ class _Rate:
         free_at = self._next
         if len(self._turns) == self._turns.maxlen:
             # Opening its connection may take long; the second begins when the request leaves.
-            await self._turns[0].sent.wait()
+            await self._turns[0].until_used()
             earliest = self._turns[0]
             free_at = max(free_at, max(earliest.taken, earliest.written - _LATE) + self._second)
         now = asyncio.get_running_loop().time
@@ -170,7 +183,7 @@ class Limiter:
     def sent(self, turn: Turn) -> None:
         """Note that the request of a turn is being written to its connection."""
         turn.written = asyncio.get_running_loop().time()
-        turn.sent.set()
+        turn.use()
 
     def slow(self, operation: Operation, limit: str | None = None) -> None:
         """Slow down, because the API has refused a request (429).

@@ -21,5 +21,5 @@ def test_the_records_are_those_of_the_configuration(given: Any) -> None:
 @pytest.mark.parametrize("configured", [None, {}, {"disputes": []}])
 def test_a_run_without_records_fails_at_once_and_names_the_way_out(configured: Any) -> None:
     context: Any = {"dag_run": SimpleNamespace(conf=configured)}
-    with pytest.raises(AirflowFailException, match='no "staged".*dispute_sweep'):
+    with pytest.raises(AirflowFailException, match=r'no "staged".*dispute_sweep'):
         resolve(RunRecords(), context)
