@@ -14,7 +14,6 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from dispute_provider._cases.form import FormCase
 from dispute_provider._tasks.record_lists import Tally
 from dispute_provider._tasks.run_records import RunRecords
-from dispute_provider._transport.position import position
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -130,6 +129,8 @@ async def each(
 
     :param on_result: called with the position of each item and its result.
     """
+    from dispute_provider._transport.position import position
+
     numbered = enumerate(items)
 
     async def process_next() -> None:

@@ -1,4 +1,4 @@
-"""Define the order in which requests of a batch are sent. No other imports, because DAG files import it."""
+"""Define the order in which the requests of a batch are sent."""
 
 from __future__ import annotations
 
