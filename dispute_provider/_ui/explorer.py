@@ -14,8 +14,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.models.dag import DagModel
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response
 
 from dispute_provider import _config as config
 from dispute_provider._contracts import contract
@@ -70,23 +69,20 @@ def show(user: GetUserDep, api: str, operation_id: str) -> Response:
     )
 
 
-class Asked(BaseModel):
-    """A request as its form has it.
-
-    :ivar values: by the names of the fields; ``unset`` lists the fields to clear.
-    """
-
-    operation: Annotated[str, Field(max_length=200)]
-    conn_id: Annotated[str, Field(max_length=250)]
-    values: dict[str, Any]
-
-
 @requests.post("/dags/{dag_id}/requests")
-def prepare(dag_id: Annotated[str, Path(pattern=rf"^[a-z0-9_]+{_DAG}$")], asked: Asked) -> Response:
-    """Return a request as it would be sent, or every reason why it would not be; nothing is sent."""
-    operation = _operation(dag_id.removesuffix(_DAG), asked.operation)
-    typed = arguments_from_form(operation, asked.values)
-    drawn = draft(operation, asked.conn_id, typed)
+def prepare(
+    dag_id: Annotated[str, Path(pattern=rf"^[a-z0-9_]+{_DAG}$")],
+    operation_id: Annotated[str, Body(alias="operation", max_length=200)],
+    conn_id: Annotated[str, Body(max_length=250)],
+    values: Annotated[dict[str, Any], Body()],
+) -> Response:
+    """Return a request as it would be sent, or every reason why it would not be; nothing is sent.
+
+    :param values: by the names of the form's fields; ``unset`` lists the fields to clear.
+    """
+    operation = _operation(dag_id.removesuffix(_DAG), operation_id)
+    typed = arguments_from_form(operation, values)
+    drawn = draft(operation, conn_id, typed)
     return AsciiJsonResponse(
         {
             "violations": [
@@ -95,7 +91,7 @@ def prepare(dag_id: Annotated[str, Path(pattern=rf"^[a-z0-9_]+{_DAG}$")], asked:
             "final": operation.is_final(typed),
             "dispute": operation.given("dispute", typed),
             "snippets": [] if drawn.violations else _snippets(drawn),
-            "conf": {"operation": operation.id, "conn_id": asked.conn_id, "arguments": typed},
+            "conf": {"operation": operation.id, "conn_id": conn_id, "arguments": typed},
         }
     )
 

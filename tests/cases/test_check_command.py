@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from dispute_provider._cases.editor_schema import editor_schema
 from dispute_provider._contracts import contract
 from dispute_provider._evidence.case import Case
-from dispute_provider.cases import main
+from dispute_provider.cases.__main__ import main
 from dispute_provider.exceptions import InvalidCaseError
 
 SHIPPED = Path(__file__).parents[2] / "schemas" / "case.editor.schema.json"
@@ -44,7 +44,7 @@ def test_a_case_is_checked_with_its_verdict_and_its_limits(root, capsys):
     assert code == 0
     assert "dispute: stripe du_1" in out
     assert "verdict: missing for every reason" in out
-    assert "0 of 150,000 characters · 1 document · 0.0 of 4.5 MB · 2 of 49 pages" in out
+    assert "0 of 150,000 characters · 1 document · under 0.1 of 4.5 MB · 2 of 49 pages" in out
     _, out = said(capsys, "check", str(root), "--reason", "product_not_received", "--network", "mastercard")
     assert "verdict: missing; missing: customer_communication" in out
     assert "2 of 19 pages" in out

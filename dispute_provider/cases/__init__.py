@@ -1,0 +1,1 @@
+"""A command that checks case files: ``python -m dispute_provider.cases``."""
