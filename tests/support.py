@@ -144,7 +144,9 @@ def children() -> set[int]:
 def memory_store(folder: str) -> str:
     """Return the address of a folder in a memory file system, which is not the local disk."""
     import fsspec
-    from airflow.sdk.io import attach
+    from airflow.sdk.io import attach, store
 
+    # Airflow would keep a store that an earlier test has used without a file system.
+    store._STORE_CACHE.pop("memory", None)
     attach("memory", fs=fsspec.filesystem("memory"))
     return f"memory://{folder}"

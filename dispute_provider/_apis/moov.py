@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from base64 import b64encode
@@ -202,8 +201,7 @@ class MoovApi(Api):
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
         if merged.missing:
-            # In a thread: writing to Airflow's state store takes as long as a request.
-            await asyncio.to_thread(memory.begin, there)
+            memory.begin(there)
             known = set(there)
             await all_ended(self._upload(case.dispute, piece, known) for piece in merged.missing)
             held = await self._items_with(case.dispute, known - there)

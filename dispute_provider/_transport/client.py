@@ -139,9 +139,6 @@ class Client:
         operation = request.operation
         url = self.settings.server_of(operation) + request.path
         headers = {"User-Agent": USER_AGENT, **request.headers, operation.contract.key_header: authorization}
-        if claim:
-            # Before the turn: writing to the ledger may take long, and turns count until they are used.
-            await claim.acquire(operation.id)
         turn = await self._limiter.turn(operation)
 
         def check() -> None:
@@ -152,7 +149,6 @@ class Client:
 
         try:
             if claim:
-                # Renewed if the turn took long.
                 await claim.acquire(operation.id)
             response = await self._transport.send(
                 HttpRequest(operation.method, url, headers, request.body, check)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import memory_store
 
 from dispute_provider._state import evidence_store
 
@@ -20,7 +21,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     folder = {
         "path": str(tmp_path / "store"),
         "file": f"file://{tmp_path}/store",
-        "memory": f"memory://{tmp_path.name}/store",
+        "memory": memory_store(f"{tmp_path.name}/store"),
     }
     monkeypatch.setenv(_NAME, folder[request.param])
     return folder[request.param]

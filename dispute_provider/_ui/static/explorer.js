@@ -5,7 +5,7 @@ import { Form } from "./form.js";
 import { referenceOf } from "./reference.js";
 import { ask } from "./server.js";
 import { Tests } from "./tests.js";
-import { fragment, setFragment } from "./theme.js";
+import { anchor, keepAnchor } from "./theme.js";
 
 const TYPING = 200;
 const PREVIEW = 300;
@@ -18,7 +18,7 @@ const PATH = /^explorer(?:\/([a-z0-9_]+)\/([^/]+))?\/?$/;
 
 /** Returns the API and the operation that the address of the window names; null if it names no operation. */
 export function linked() {
-  return PATH.exec(fragment())?.slice(1) ?? null;
+  return PATH.exec(anchor())?.slice(1) ?? null;
 }
 
 /** The place *Explorer*. */
@@ -42,7 +42,7 @@ export class Explorer {
     if (id && this.operation?.id !== id) await this.choose({ api, id });
     else if (this.operation) this.locate();
     else {
-      setFragment("explorer");
+      keepAnchor("explorer");
       this.show(null);
     }
     if (!id) this.search.focus();
@@ -52,7 +52,7 @@ export class Explorer {
   async refresh() {}
 
   leave() {
-    if (linked()) setFragment("");
+    if (linked()) keepAnchor("");
   }
 
   typed() {
@@ -108,7 +108,7 @@ export class Explorer {
   }
 
   locate() {
-    setFragment(`explorer/${this.operation.api}/${encodeURIComponent(this.operation.id)}`);
+    keepAnchor(`explorer/${this.operation.api}/${encodeURIComponent(this.operation.id)}`);
   }
 
   async choose({ api, id }, focus = true) {
@@ -159,7 +159,7 @@ export class Explorer {
 
   back() {
     this.show(null);
-    setFragment("explorer");
+    keepAnchor("explorer");
     this.mark();
     this.search.focus();
   }

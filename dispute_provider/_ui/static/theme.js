@@ -35,12 +35,12 @@ export function openAirflow(event, path) {
 }
 
 /** Returns what follows # in the address of this page. Airflow passes it on from the window's address. */
-export function fragment() {
+export function anchor() {
   return decodeURIComponent(location.hash.slice(1));
 }
 
 /** Sets it, also in the window's address, so that the address can be kept and shared. */
-export function setFragment(text) {
+export function keepAnchor(text) {
   const own = `${location.pathname}${location.search}${text ? `#${text}` : ""}`;
   history.replaceState(history.state, "", own);
   if (parent !== window) parent.history.replaceState(parent.history.state, "", airflowPath(`plugin/disputes/dispute-evidence/desk${text ? `#${text}` : ""}`));
