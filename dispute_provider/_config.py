@@ -173,6 +173,14 @@ ledger = Text(
     "under AIRFLOW_HOME is used, which works on a single machine only.",
     example="s3://shop-disputes/ledger",
 )
+prepare = Names(
+    "prepare",
+    "How documents of every case may be prepared if the API does not take them as they are, separated by "
+    "commas: clean and convert. A case can switch on more with prepare. Needs evidence_store, where the "
+    "prepared documents are kept, and dispute-provider[packet] on the workers. If empty, such documents are "
+    "refused.",
+    example="clean,convert",
+)
 merge = Text(
     "merge",
     "What the example DAGs do with a field that someone else has filled in: keep its value, overwrite it, or "

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
+from dispute_provider import _config as config
 from dispute_provider._cases import case_folders, files, lines
 from dispute_provider._cases.case_folders import FoundCase
 from dispute_provider._cases.documents import CaseDocuments, pieces, read_documents
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.listing import list_folder
+from dispute_provider._cases.preparing import Preparation, Unkept
 from dispute_provider._cases.storage import ANYWHERE
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
@@ -53,9 +56,10 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
     :param reason: the reason of the disputes; by default, the verdict is given for every reason.
     :param network: the card network of the disputes; by default, the limits of most networks apply.
     """
-    with Renderer() as renderer, ThreadPoolExecutor(_READERS) as threads:
+    preparation = Preparation(Unkept(), config.prepare())
+    with Renderer() as renderer, closing(preparation), ThreadPoolExecutor(_READERS) as threads:
         checked = [
-            _check(each, renderer, reason, network)
+            _check(each, (renderer, preparation), reason, network)
             for each in (lines.expanded([path], ANYWHERE) if lines.is_lines(path) else _found(path, threads))
         ]
     several = {dispute for dispute, count in Counter(each.dispute for each in checked).items() if count > 1}
@@ -86,7 +90,10 @@ def _found(path: str, threads: ThreadPoolExecutor) -> list[FoundCase]:
     return [found[each] for each in sorted(found)]
 
 
-def _check(found: FoundCase | CaseLine, renderer: Renderer, reason: str, network: str) -> Checked:
+def _check(
+    found: FoundCase | CaseLine, readers: tuple[Renderer, Preparation], reason: str, network: str
+) -> Checked:
+    renderer, preparation = readers
     source = found.source if isinstance(found, CaseLine) else found.path
     if isinstance(found, FoundCase) and found.ignored:
         return Checked(source, ignored=found.ignored)
@@ -99,7 +106,7 @@ def _check(found: FoundCase | CaseLine, renderer: Renderer, reason: str, network
             return Checked(
                 source, (f"it is at the address of {address}, and for {case.dispute}",), "", dispute
             )
-        read = read_documents(case, renderer, ANYWHERE)
+        read = read_documents(case, renderer, ANYWHERE, preparation)
         problems = tuple(_undrawn(read, renderer))
         return Checked(source, problems, "", dispute, tuple(_facts(case, read, reason, network)))
     except DisputeError as error:

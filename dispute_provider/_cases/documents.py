@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from dispute_provider._cases.preparing import Preparation
 from dispute_provider._cases.storage import NotAFileError, PathRefusedError, open_document
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer, RenderingError
 from dispute_provider._documents.card_numbers import card_numbers
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
-from dispute_provider._evidence.documents import Document, shown
+from dispute_provider._evidence.documents import Document, Original, shown
 from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _MASK = "keep only its last four digits"
 _NO_FILE = "there is no such file", "put it in the case's folder"
+_NOT_PREPARED = "it would have to be prepared, which is done when its case is staged", "stage the case"
 _SHOWN_PLACES = 5
 _PlacedEvidence = tuple[str, str, Any]
 """A piece of evidence: its JSON pointer in the case, its name and its value."""
@@ -39,10 +42,16 @@ class CaseDocuments:
     notes: tuple[str, ...] = ()
 
 
-def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None = None) -> CaseDocuments:
+def read_documents(
+    case: Case,
+    renderer: Renderer,
+    roots: Sequence[str] | None = None,
+    preparation: Preparation | None = None,
+) -> CaseDocuments:
     """Read the documents that a case names, and check everything that the case would send.
 
     :param roots: folders that may be read; None, the default, for the case's folder.
+    :param preparation: prepares documents that the API does not take; None, the default, refuses them.
     :raises InvalidCaseError: with every problem: documents that are missing, damaged, too large, of a type
         that the API does not accept, or outside the case's folder; too many documents; card numbers.
     """
@@ -52,6 +61,7 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
     violations = [*_card_numbers(found_pieces, case.metadata)]
     notes: list[str] = []
     found: dict[str, Document] = {}
+    reader = _Reader(case, roots, allowed, renderer, preparation)
     held: list[limits.MeasuredDocument] = []
     # A document that is named twice is optional only if it is optional in both places.
     needed = {reference.path for reference in case.files if not reference.optional}
@@ -60,7 +70,7 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
             continue
         path, optional = value.path, value.path not in needed
         try:
-            found[path] = found.get(path) or _read_document(case.folder, path, roots, allowed, renderer)
+            found[path] = found.get(path) or reader.read(path)
         except _UnfitError as unfit:
             if optional and not unfit.is_secret:
                 notes.append(limits.left_out(path, unfit.problem))
@@ -68,6 +78,7 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
                 violations.append(Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy))
         else:
             document = found[path]
+            notes += [note for note in [_note(document)] if note and note not in notes]
             held.append(limits.MeasuredDocument(name, len(document.content), document.pages, path, optional))
     # The evidence of each stage is sent separately, so the limits apply to each stage separately.
     for together in _by_stage(api, held):
@@ -81,6 +92,15 @@ def read_documents(case: Case, renderer: Renderer, roots: Sequence[str] | None =
     return CaseDocuments(found, tuple(notes))
 
 
+def _note(document: Document) -> str | None:
+    """Return what was done to a document and what it cost, for the reviewer; None if nothing was."""
+    if (original := document.prepared_from) is None:
+        return None
+    done = "; ".join(original.done)
+    size = f"{original.size:,} → {len(document.content):,} bytes"
+    return f"{shown(document.path)} was prepared: {done} ({size})"
+
+
 def _by_stage(
     api: contract.Contract, documents: Iterable[limits.MeasuredDocument]
 ) -> Iterable[list[limits.MeasuredDocument]]:
@@ -91,31 +111,70 @@ def _by_stage(
 
 
 class _UnfitError(Exception):
-    """A document that cannot be sent; a secret one stops its case even if it is optional."""
+    """A document that cannot be sent; a secret one stops its case even if it is optional.
 
-    def __init__(self, problem: str, remedy: str, *, is_secret: bool = False) -> None:
+    :param step: the step of preparing that may help; None, the default, if none does.
+    """
+
+    def __init__(
+        self, problem: str, remedy: str, *, is_secret: bool = False, step: str | None = None
+    ) -> None:
         self.problem = problem
         self.remedy = remedy
+        self.step = step
         self.is_secret = is_secret
 
 
-def _read_document(
-    folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits, renderer: Renderer
-) -> Document:
-    """Read and inspect one document.
+class _Reader:
+    """Reads the documents of one case."""
 
-    :raises _UnfitError: if it cannot be sent.
-    """
-    content = _read(folder, path, roots, allowed)
-    try:
-        inspection = renderer.inspect(content)
-    except RenderingError as error:
-        raise _UnfitError(error.problem, error.remedy) from None
-    if problem := limits.unfit(allowed, len(content), inspection.content_type):
-        raise _UnfitError(*problem)
-    if inspection.card_number:
-        raise _UnfitError("it holds a card number", _MASK, is_secret=True)
-    return Document(path, content, inspection)
+    def __init__(
+        self,
+        case: Case,
+        roots: Sequence[str] | None,
+        allowed: Limits,
+        renderer: Renderer,
+        preparation: Preparation | None,
+    ) -> None:
+        self._folder, self._roots = case.folder, roots
+        self._allowed, self._renderer = allowed, renderer
+        self._preparation = preparation
+        self._steps = preparation.steps(case.prepare) if preparation else case.prepare
+
+    def read(self, path: str) -> Document:
+        """Read and inspect one document, and prepare it if the API does not take it as it is.
+
+        :raises _UnfitError: if it cannot be sent.
+        """
+        content = _read(self._folder, path, self._roots, self._allowed)
+        try:
+            return self._inspected(Document(path, content))
+        except _UnfitError as unfit:
+            if unfit.step is None:
+                raise
+            if unfit.step not in self._steps:
+                remedy = f"{unfit.remedy}, or switch it on: prepare: [{unfit.step}]"
+                raise _UnfitError(unfit.problem, remedy) from None
+        if self._preparation is None:
+            raise _UnfitError(*_NOT_PREPARED)
+        try:
+            prepared = self._preparation.prepare(content, self._steps, self._allowed.types)
+        except RenderingError as error:
+            raise _UnfitError(error.problem, error.remedy) from None
+        original = Original(hashlib.sha256(content).hexdigest(), len(content), prepared.done)
+        return self._inspected(Document(path, prepared.content, prepared_from=original))
+
+    def _inspected(self, document: Document) -> Document:
+        try:
+            inspection = self._renderer.inspect(document.content)
+        except RenderingError as error:
+            raise _UnfitError(error.problem, error.remedy, step=error.step) from None
+        size, kind = len(document.content), inspection.content_type
+        if problem := limits.unfit(self._allowed, size, kind):
+            raise _UnfitError(*problem, step="convert" if kind not in self._allowed.types else None)
+        if inspection.card_number:
+            raise _UnfitError("it holds a card number", _MASK, is_secret=True)
+        return replace(document, inspection=inspection)
 
 
 def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits) -> bytes:

@@ -12,6 +12,7 @@ from dispute_provider._cases import documents as case_documents
 from dispute_provider._cases import files as case_files
 from dispute_provider._cases.case_folders import FoundCase
 from dispute_provider._cases.known_cases import KnownCases, key_of
+from dispute_provider._cases.preparing import Preparation
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._evidence import stages
@@ -82,7 +83,11 @@ class OpenCases:
 
 
 def read_cases(
-    provider: str, open_disputes: Mapping[str, Dispute], folder: str | None, known: KnownCases
+    provider: str,
+    open_disputes: Mapping[str, Dispute],
+    folder: str | None,
+    known: KnownCases,
+    preparation: Preparation | None = None,
 ) -> OpenCases:
     """Read the cases of open disputes that can be answered; an unreadable case does not stop the others.
 
@@ -90,6 +95,7 @@ def read_cases(
     :param open_disputes: the open disputes by id.
     :param folder: the folder of the cases; None for all of ``[dispute] case_roots``.
     :param known: what earlier sweeps read; what this one reads is added to it.
+    :param preparation: prepares documents; None, the default, prepares none.
     """
     folders = [folder] if folder else config.case_roots()
     answerable = {
@@ -99,7 +105,7 @@ def read_cases(
     }
     with Renderer() as renderer, ThreadPoolExecutor(_READERS) as threads:
         found = [each for root in folders for each in case_folders.find(root, threads, provider, answerable)]
-        reader = _Reader(provider, answerable, folders, known, renderer)
+        reader = _Reader(provider, answerable, folders, known, renderer, preparation)
         # Two roots may contain one folder.
         results = list(threads.map(reader.read, {each.path: each for each in found}.values()))
     return _sorted(results)
@@ -143,6 +149,7 @@ class _Reader:
         folders: list[str],
         known: KnownCases,
         renderer: Renderer,
+        preparation: Preparation | None,
     ) -> None:
         self._provider = provider
         self._api = contract.load(provider)
@@ -151,6 +158,7 @@ class _Reader:
         self._folders = folders
         self._known = known
         self._renderer = renderer
+        self._preparation = preparation
 
     def read(self, found: FoundCase) -> _Result:
         """Read a case; return None if it is for none of the open disputes."""
@@ -195,7 +203,9 @@ class _Reader:
         key = self._key(found, case, stage)
         if digest := self._known.recall(key):
             return digest
-        documents = case_documents.read_documents(case, self._renderer, self._folders).found
+        documents = case_documents.read_documents(
+            case, self._renderer, self._folders, self._preparation
+        ).found
         part, _ = stages.part_for(self._api, case, stage)
         digest = part.digest(documents)
         self._known.keep(key, digest)
@@ -208,7 +218,8 @@ class _Reader:
             if version is None:
                 return None
             documents.append([file.path, file.optional, version])
-        return key_of(found.path, stage, case.digest({}), documents)
+        steps = self._preparation.steps(case.prepare) if self._preparation else ()
+        return key_of(found.path, stage, case.digest({}), documents, steps)
 
 
 def _misplaced(path: str, case: Case) -> str:

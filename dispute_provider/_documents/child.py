@@ -13,12 +13,24 @@ import sys
 import time
 from typing import BinaryIO
 
-from dispute_provider._documents import pdfs, pictures
-from dispute_provider._documents.messages import ANSWER, DONE, INSPECT, LOOK, QUESTION, REFUSED, Refusal
-from dispute_provider._documents.polyglots import is_polyglot
+from dispute_provider._documents import cleaning, converting, pdfs, pictures
+from dispute_provider._documents.messages import (
+    ANSWER,
+    DONE,
+    INSPECT,
+    LOOK,
+    PREPARE,
+    PREPARED,
+    QUESTION,
+    REFUSED,
+    STEPS,
+    Done,
+    Refusal,
+)
+from dispute_provider._documents.polyglots import PDF_HEADER_WITHIN, has_pdf_header, is_polyglot
 from dispute_provider._documents.refused import Refused
 from dispute_provider._documents.unseen import unseen
-from dispute_provider._evidence.file_types import PDF
+from dispute_provider._evidence.file_types import FILE_TYPES, JPEG, PDF, FileType
 
 MEMORY = 1024 * 1024 * 1024
 # The parent kills a slow child by wall-clock time; this limit ends a child whose parent is gone.
@@ -37,14 +49,20 @@ trailer <</Root 1 0 R>>
 %%EOF"""
 
 
-def main() -> None:
-    """Answer requests on standard input until it is closed."""
+def main(prepares: bool = False) -> None:
+    """Answer requests on standard input until it is closed.
+
+    :param prepares: whether it also prepares documents, for which it may start threads; by default not.
+    """
     questions = sys.stdin.buffer
     # A parser's own output must not be mistaken for an answer.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _warm_up()
-    _drop_permissions()
+    if prepares:
+        converting.load_codecs()
+        cleaning.warm_up()
+    _drop_permissions(threads=prepares)
     _send(answers, DONE, b"")
     while head := questions.read(QUESTION.size):
         what, page, width, length = QUESTION.unpack(head)
@@ -68,7 +86,25 @@ def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
     if what == LOOK:
         found = unseen(content, page)
         return json.dumps([found.characters, found.annotations, found.fonts]).encode()
+    if what == PREPARE:
+        steps = {name for name, flag in STEPS.items() if page & flag}
+        accepted = [kind for index, kind in enumerate(FILE_TYPES) if width >> index & 1]
+        prepared, done = _prepare(content, steps, accepted)
+        told = json.dumps([[each.what, each.facts] for each in done]).encode()
+        return PREPARED.pack(len(told)) + told + prepared
     return _render(content, page, width)
+
+
+def _prepare(content: bytes, steps: set[str], accepted: list[FileType]) -> tuple[bytes, list[Done]]:
+    if has_pdf_header(content):
+        return cleaning.clean_pdf(content) if "clean" in steps else (content, [])
+    done: list[Done] = []
+    if "clean" in steps and JPEG.starts[0] in content[:PDF_HEADER_WITHIN]:
+        content, done = cleaning.clean_jpeg(content)
+    if "convert" in steps:
+        content, more = converting.convert(content, accepted)
+        done = [*done, *more]
+    return content, done
 
 
 def _inspect(content: bytes) -> bytes:
@@ -114,15 +150,19 @@ def _limit_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
 
 
-def _drop_permissions() -> None:
-    """Limit memory, and forbid new files, sockets and processes."""
+def _drop_permissions(*, threads: bool) -> None:
+    """Limit memory, and forbid new files, sockets and processes.
+
+    :param threads: whether threads may be started, which count as processes.
+    """
     limits = {
         resource.RLIMIT_AS: MEMORY,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: 0,
-        resource.RLIMIT_NPROC: 0,
     }
+    if not threads:
+        limits[resource.RLIMIT_NPROC] = 0
     for limit, allowed in limits.items():
         _, most = resource.getrlimit(limit)
         if most != resource.RLIM_INFINITY:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from enum import StrEnum
 
 # Kind of request, page, width, number of bytes that follow.
 QUESTION = struct.Struct(">cIIQ")
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
-INSPECT, RENDER, LOOK = b"i", b"r", b"l"
+INSPECT, RENDER, LOOK, PREPARE = b"i", b"r", b"l", b"p"
+# How to prepare a document, as flags in the place of the page.
+STEPS = {"convert": 1, "clean": 2}
+# The length of what was done, in JSON; the prepared document follows.
+PREPARED = struct.Struct(">I")
 DONE, REFUSED = b"d", b"r"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done to a document while it was prepared; the parent has the message for each.
+
+    :param what: such as ``converted``.
+    :param facts: names and numbers for its message.
+    """
+
+    what: str
+    facts: tuple[str | int, ...] = ()
 
 
 class Refusal(StrEnum):
@@ -30,4 +47,6 @@ class Refusal(StrEnum):
     DYNAMIC_FORM = "dynamic-form"
     MEDIA = "media"
     FOREIGN = "foreign"
+    PASSWORD = "needs-password"  # noqa: S105  # no password
+    NO_PACKET = "no-packet"
     MEMORY = "memory"

@@ -19,6 +19,8 @@ MAX_FRAMES = 500
 # Limits of the drawing of one page.
 MAX_SHOWN_PIXELS = 16_000_000
 MAX_SHOWN_HEIGHT = 16_000
+# How much longer than wide a pixel can be; more is a mistake of the file.
+_MOST_SQUASHED = 4
 # Bytes of a drawn page below which a smaller format is not looked for.
 _SMALL = 150_000
 _FORMATS = tuple(each.name for each in PICTURES)
@@ -60,12 +62,12 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
     if not 1 <= number <= _frames(picture):
         raise Refused(Refusal.NO_SUCH_PAGE, _frames(picture), number)
     frame = _frame(picture, number - 1)
-    shown = ImageOps.exif_transpose(_eight_bits(frame))
+    shown = ImageOps.exif_transpose(squared(eight_bits(frame)))
     room = (MAX_SHOWN_PIXELS / (shown.width * shown.height)) ** 0.5
     scale = min(1, width / shown.width, MAX_SHOWN_HEIGHT / shown.height, room)
     size = (max(1, int(shown.width * scale)), max(1, int(shown.height * scale)))
     # Scaling first makes the following steps fast.
-    return _on_white(shown.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else shown)
+    return on_white(shown.resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else shown)
 
 
 def encoded(picture: Image.Image) -> bytes:
@@ -121,7 +123,7 @@ def _frame(picture: Image.Image, index: int) -> Image.Image:
     return picture
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def eight_bits(picture: Image.Image) -> Image.Image:
     """Scale grey of 16 bits or more to 8 bits, which Pillow would clip at 255."""
     if picture.mode.startswith("I;16"):
         return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
@@ -132,7 +134,21 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def squared(picture: Image.Image) -> Image.Image:
+    """Return a picture with square pixels: a fax has about twice as many across as down."""
+    across, down = (float(each) for each in picture.info.get("dpi", (1, 1)))
+    if min(across, down) <= 1 or not 1 < max(across, down) / min(across, down) <= _MOST_SQUASHED:
+        return picture
+    wide = picture.width * max(1.0, down / across)
+    tall = picture.height * max(1.0, across / down)
+    if wide * tall > MAX_PIXELS:
+        return picture
+    # Black and white would lose thin lines.
+    shown = picture.convert("L") if picture.mode == "1" else picture
+    return shown.resize((round(wide), round(tall)), Image.Resampling.BOX)
+
+
+def on_white(picture: Image.Image) -> Image.Image:
     if picture.mode in ("P", "LA", "PA", "La", "RGBa", "RGBA") or "transparency" in picture.info:
         clear = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)

@@ -9,7 +9,7 @@ from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PNG
 
 _PADDING = b"\0\t\n\f\r \x1a"
 # Lenient PDF readers accept a header within this many bytes.
-_PDF_HEADER_WITHIN = 1024
+PDF_HEADER_WITHIN = 1024
 _PDF_END = b"%%EOF"
 _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP_END_WITHIN = _ZIP_END.size + 65_535
@@ -40,7 +40,7 @@ def is_polyglot(content: bytes, kind: str) -> bool:
         case PNG.content_type:
             behind = bool(content[_png_end(content) :].strip(_PADDING))
         case JPEG.content_type:
-            behind = bool(_OTHER_FILES.search(content[_jpeg_end(content) :]))
+            behind = bool(_OTHER_FILES.search(content[jpeg_end(content) :]))
         case GIF.content_type:
             behind = bool(content[_gif_end(content) :].strip(_PADDING))
         case _:
@@ -50,7 +50,7 @@ def is_polyglot(content: bytes, kind: str) -> bool:
 
 def has_pdf_header(content: bytes) -> bool:
     """Return whether lenient readers would open a file as a PDF."""
-    return b"%PDF-" in content[:_PDF_HEADER_WITHIN]
+    return b"%PDF-" in content[:PDF_HEADER_WITHIN]
 
 
 def _ends_as_zip(content: bytes) -> bool:
@@ -73,7 +73,7 @@ def _png_end(content: bytes) -> int:
     return at
 
 
-def _jpeg_end(content: bytes) -> int:
+def jpeg_end(content: bytes) -> int:
     """Return the position after the first picture, skipping thumbnails inside its segments."""
     at = 2
     while marker := _JPEG_MARKER.search(content, at):

@@ -13,7 +13,9 @@ from pathlib import Path
 from dispute_provider._documents.messages import ANSWER, QUESTION
 
 # The child gets the parent's sys.path, because it does not read the environment or site packages.
-_START = "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main({})"
+)
 _PACKAGES = str(Path(__file__).parents[2])
 _START_SECONDS = 60.0
 _NO_START = (
@@ -26,14 +28,15 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 class Process:
     """One child process, without the parent's environment, open files and folder. Its output is discarded.
 
+    :param prepares: whether it also prepares documents; it may then start threads, as a decoder does.
     :raises RuntimeError: if it does not start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, prepares: bool = False) -> None:
         self.parent = os.getpid()
         self.served = 0
         self._child = subprocess.Popen(  # noqa: S603  # this interpreter, and a program of ours
-            [sys.executable, "-I", "-S", "-c", _START, _PACKAGES, *sys.path],
+            [sys.executable, "-I", "-S", "-c", _START.format(prepares), _PACKAGES, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -13,49 +13,15 @@ from types import TracebackType
 
 from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Refusal
 from dispute_provider._documents.process import Process
+from dispute_provider._documents.words import BROKE_OFF, CONVERTIBLE, HELPS, SLOW, WORDS, refusal
 from dispute_provider._evidence.documents import Inspection, Unseen
-from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other, starts_late
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
 """Wall-clock time limit for drawing one page or inspecting one document."""
 # Inspections that are kept.
 _REMEMBERED = 1000
-# The problem, and the remedy.
-_WORDS = {
-    Refusal.EMPTY: ("it is empty", "save it again"),
-    Refusal.UNKNOWN: (f"its content is not {NAMES}", "save a picture as JPEG, and any other document as PDF"),
-    Refusal.BROKEN: ("it is damaged or incomplete", "save or scan it again"),
-    Refusal.ENCRYPTED: ("it is encrypted or password-protected", "print it to a PDF without a password"),
-    Refusal.NO_PAGES: ("it has no pages", "save it again"),
-    Refusal.MANY_PAGES: (
-        "it has {:,} pages, and the limit is {:,}",
-        "keep only the pages that the bank needs",
-    ),
-    Refusal.NO_SUCH_PAGE: ("it has {:,} pages, so there is no page {:,}", "request an existing page"),
-    Refusal.MANY_PIXELS: ("it has {:,} × {:,} pixels, and the limit is {:,}", "save a smaller copy"),
-    Refusal.ANIMATED: ("it is animated, and reviewers see only still pages", "save it as a still picture"),
-    Refusal.ATTACHMENTS: (
-        "it has attached files, which its pages do not show",
-        "name the attached files in the case as documents, and print it to a PDF without them",
-    ),
-    Refusal.ACTIVE: ("it runs scripts or starts programs, so its pages may change", "print it to a PDF"),
-    Refusal.DYNAMIC_FORM: ("it is an XFA form, which few programs can show", "print it to a PDF"),
-    Refusal.MEDIA: (
-        "its page {:,} has audio, video or a 3D model, which a still page does not show",
-        "print it to a PDF without them",
-    ),
-    Refusal.FOREIGN: (
-        "it contains hidden data, or also opens as another type of file",
-        "save it again with the program that created it",
-    ),
-    Refusal.MEMORY: (
-        "reading it takes more memory than the limit of 1 GiB",
-        "save a smaller or simpler copy",
-    ),
-}
-_SLOW = "it takes more than {:g} seconds to read", "save a smaller or simpler copy"
-_BROKE_OFF = "the process that reads documents failed on it", "save a smaller or simpler copy"
 
 
 class RenderingError(Exception):
@@ -63,11 +29,13 @@ class RenderingError(Exception):
 
     :param problem: what is wrong with it, for the message.
     :param remedy: what to do about it, for the message.
+    :param step: the step of preparing that may help; None, the default, if none does.
     """
 
-    def __init__(self, problem: str, remedy: str) -> None:
+    def __init__(self, problem: str, remedy: str, step: str | None = None) -> None:
         self.problem = problem
         self.remedy = remedy
+        self.step = step
         super().__init__(f"{problem}; {remedy}")
 
 
@@ -141,9 +109,9 @@ class Renderer:
         try:
             content_type, pages, card_number = json.loads(answer)
         except (ValueError, TypeError):
-            raise RenderingError(*_BROKE_OFF) from None
+            raise RenderingError(*BROKE_OFF) from None
         if content_type not in BY_CONTENT_TYPE or type(pages) is not int or pages < 1:
-            raise RenderingError(*_BROKE_OFF)
+            raise RenderingError(*BROKE_OFF)
         return Inspection(content_type, pages, bool(card_number))
 
     def render(self, content: bytes, page: int, width: int = 1200, budget: Budget | None = None) -> bytes:
@@ -162,7 +130,7 @@ class Renderer:
             raise ValueError(f"page must be 1 or more, not {page}")
         picture = self._ask(RENDER, content, page, width, budget)
         if not picture.startswith(PNG.starts + JPEG.starts):
-            raise RenderingError(*_BROKE_OFF)
+            raise RenderingError(*BROKE_OFF)
         return picture
 
     def look(self, content: bytes, page: int, budget: Budget | None = None) -> Unseen:
@@ -177,35 +145,39 @@ class Renderer:
             characters, annotations, fonts = json.loads(answer)
             return Unseen(int(characters), int(annotations), tuple(map(str, fonts)))
         except (ValueError, TypeError):
-            raise RenderingError(*_BROKE_OFF) from None
+            raise RenderingError(*BROKE_OFF) from None
 
     def _ask(
         self, what: bytes, content: bytes, page: int = 0, width: int = 0, budget: Budget | None = None
     ) -> bytes:
         with self._free:
             seconds = min(self._seconds, budget.left) if budget else self._seconds
-            process = self._take() or Process()
+            process = self._take() or self._start()
             started = time.monotonic()
             try:
                 process, (kind, answer) = self._answer(process, (what, page, width, content), seconds)
             except TimeoutError:
                 most = budget.seconds if budget and seconds < self._seconds else self._seconds
-                raise RenderingError(_SLOW[0].format(most), _SLOW[1]) from None
+                raise RenderingError(SLOW[0].format(most), SLOW[1]) from None
             except EOFError:
-                raise RenderingError(*_BROKE_OFF) from None
+                raise RenderingError(*BROKE_OFF) from None
             if budget:
                 budget.left = max(0.0, budget.left - (time.monotonic() - started))
-            why, facts = (None, []) if kind == DONE else _refusal(answer)
+            why, facts = (None, []) if kind == DONE else refusal(answer)
             if kind == DONE or why not in (None, Refusal.MEMORY):
                 self._idle.append(process)
             else:
                 process.end()
         if kind == DONE:
             return answer
-        problem, remedy = _WORDS[why] if why else _BROKE_OFF
+        problem, remedy = WORDS[why] if why else BROKE_OFF
+        step = HELPS.get(why) if why else None
         if why is Refusal.UNKNOWN and (name := name_other(content)):
             problem = f"its content is {name}, not {NAMES}"
-        raise RenderingError(problem.format(*facts), remedy)
+            step = "convert" if name in CONVERTIBLE else None
+        elif why is Refusal.UNKNOWN and starts_late(content):
+            problem, step = "it has other bytes before a JPEG picture", "clean"
+        raise RenderingError(problem.format(*facts), remedy, step)
 
     def _answer(
         self, process: Process, question: tuple[bytes, int, int, bytes], seconds: float
@@ -221,7 +193,10 @@ class Renderer:
                 if not served or not isinstance(error, EOFError):
                     raise
             # Earlier documents may have caused the failure, so this one is tried in a new child.
-            process = Process()
+            process = self._start()
+
+    def _start(self) -> Process:
+        return Process()
 
     def _take(self) -> Process | None:
         """Return an idle child, but none that belongs to the process from which this one was forked."""
@@ -230,14 +205,3 @@ class Renderer:
             if process.parent == os.getpid():
                 return process
         return None
-
-
-def _refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
-    """Return why the child refused a document, with its numbers; None if the answer is invalid."""
-    try:
-        why, *facts = json.loads(answer)
-        facts = [*map(int, facts)]
-        _WORDS[Refusal(why)][0].format(*facts)
-    except (ValueError, TypeError, IndexError):
-        return None, []
-    return Refusal(why), facts

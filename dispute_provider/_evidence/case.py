@@ -62,6 +62,7 @@ class Case:
     :param customer_contacted: whether the customer was contacted first; None if the case does not state it.
     :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
     :param metadata: keys and values that are written to the dispute, if the API takes any.
+    :param prepare: the steps by which its documents may be prepared: ``clean``, ``convert``.
     :param folder: the folder of its documents; None for a case that was not read from a file.
     :param source: the file it was read from; None for a case that was not read from a file.
     """
@@ -74,6 +75,7 @@ class Case:
     customer_contacted: bool | None = None
     product: str | None = None
     metadata: Mapping[str, str] | None = field(default=None, repr=False)
+    prepare: tuple[str, ...] = ()
     folder: str | None = None
     source: str | None = None
 
@@ -129,6 +131,7 @@ class Case:
             customer_contacted=data.get("customer_contacted"),
             product=data.get("product"),
             metadata=data.get("metadata"),
+            prepare=tuple(data.get("prepare", ())),
             folder=folder,
             source=source,
         )

@@ -56,16 +56,31 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The document that a prepared one was made of.
+
+    :param size: bytes.
+    :param done: what was done to it, in words.
+    """
+
+    sha256: str
+    size: int
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One document of a case with its bytes.
 
     :param path: as the case names it.
     :param inspection: the result of parsing it; None if it was not parsed.
+    :param prepared_from: the document in the case's folder, if this one was made of it; None by default.
     """
 
     path: str
     content: bytes = field(repr=False)
     inspection: Inspection | None = None
+    prepared_from: Original | None = None
 
     @property
     def sha256(self) -> str:

@@ -53,12 +53,18 @@ _OTHER_TYPES = {
 }
 _OTHER_TYPE = [(re.compile(f"(?s:{start})".encode()), name) for start, name in _OTHER_TYPES.items()]
 _SEARCHED = 4096
+_LATE = 1024
 
 
 def name_other(content: bytes) -> str | None:
     """Return the name of a common type that evidence cannot have; None if it is not known."""
     start = content[:_SEARCHED].lower()
     return next((name for pattern, name in _OTHER_TYPE if pattern.match(start)), None)
+
+
+def starts_late(content: bytes) -> bool:
+    """Return whether a JPEG picture starts after other bytes."""
+    return JPEG.starts[0] in content[:_LATE]
 
 
 def suffix_of(content_type: str) -> str:

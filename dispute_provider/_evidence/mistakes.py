@@ -51,6 +51,8 @@ def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violati
             yield Violation(pointer, "is empty", "write its value, or remove the line")
         case ("object", None):
             yield Violation(pointer, "is empty", "list its values below it, or write {}")
+        case ("array", str()):
+            yield Violation(pointer, "is a text", "write a list, with its items in brackets: [ ]")
         case ("boolean", str()):
             yield Violation(pointer, "is a text", _TRUE_OR_FALSE)
         case ("object", Mapping()) if inner := field.get("additionalProperties"):

@@ -115,6 +115,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param pages: pages of the documents whose bytes are known.
     :param drawings: sha256 of the drawing of each document that staging kept, by the document's sha256; see
         :mod:`dispute_provider._state.drawings`.
+    :param originals: sha256 of the document that each prepared one was made of, by the latter's sha256.
     :param undrawn: documents of the case that cannot be drawn, and that the DAG's author accepts undrawn.
     :param retry_after: seconds after which to try again, for a dispute that could not be reached.
     :param request_id: the API's id of the request that led to this state.
@@ -162,6 +163,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     usage: str | None = None
     pages: int | None = None
     drawings: dict[str, str] = {}
+    originals: dict[str, str] = {}
     undrawn: tuple[str, ...] = ()
     approval: Approval | None = None
     request_id: str | None = None

@@ -153,7 +153,7 @@ def case_params(api: str) -> dict[str, Param]:
     params = {
         name: _case_param(name, {**schema, "description": account} if name == "account" else schema)
         for name, schema in contract.read_schema("case.schema.json")["properties"].items()
-        if name not in ("provider", "evidence") and (name != "account" or account)
+        if name not in ("provider", "evidence", "prepare") and (name != "account" or account)
     }
     for name, schema in _case_evidence(api):
         if schema["x-kind"] == "text-or-file":
@@ -180,7 +180,7 @@ def case_from_form(api: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the case in a submitted form, in the format of ``schemas/case.schema.json``."""
     case: dict[str, Any] = {"provider": api}
     for name in contract.read_schema("case.schema.json")["properties"]:
-        if name not in ("provider", "evidence") and _filled(values.get(name)):
+        if name not in ("provider", "evidence", "prepare") and _filled(values.get(name)):
             case[name] = values[name]
     if "customer_contacted" in case:
         case["customer_contacted"] = case["customer_contacted"] in (True, _ANSWERS[True])

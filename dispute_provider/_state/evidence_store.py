@@ -56,6 +56,30 @@ def put_file(file: IO[bytes], sha256: str) -> bool:
     return _put(sha256, write)
 
 
+def remember(key: str, content: bytes) -> None:
+    """Store a small file under a key that is not the digest of its content.
+
+    :param key: 64 hexadecimal digits.
+    :raises EvidenceStoreError: if the evidence store cannot be written.
+    """
+    _put(key, lambda path: path.write_bytes(content))
+
+
+def recall(key: str) -> bytes | None:
+    """Return a file that was stored under a key; None if there is none.
+
+    :raises EvidenceStoreError: if the evidence store cannot be read.
+    """
+    try:
+        return path.read_bytes() if (path := _place(key)) else None
+    except FileNotFoundError:
+        return None
+    except EvidenceStoreError:
+        raise
+    except Exception as error:  # stores raise errors of many types
+        raise _unreadable(error) from error
+
+
 def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> bool:
     if (path := _place(sha256)) is None:
         return False

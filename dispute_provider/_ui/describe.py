@@ -140,6 +140,7 @@ def _piece(record: Record, entry: Evidence) -> dict[str, Any]:
         "size": entry.size,
         "content_type": entry.content_type,
         "sha256": record.documents.get(entry.id),
+        "original": record.originals.get(record.documents.get(entry.id, "")),
     }
     return piece | {"document": document}
 

@@ -55,7 +55,11 @@ class Task:
     @property
     def documents(self) -> frozenset[str]:
         """The sha256 of all documents that may be shown for this task."""
-        return frozenset(sha256 for record in self.records for sha256 in record.documents.values())
+        return frozenset(
+            sha256
+            for record in self.records
+            for sha256 in (*record.documents.values(), *record.originals.values())
+        )
 
     def drawing(self, sha256: str) -> str | None:
         """Return the sha256 of a document's drawing; None if staging kept none."""

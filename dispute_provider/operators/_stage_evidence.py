@@ -113,6 +113,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider._documents import Renderer
         from dispute_provider._evidence.completeness import Verdict
         from dispute_provider._evidence.merging import MergePolicy
+        from dispute_provider._state.prepared import preparation
         from dispute_provider._workflow.staging.draw import Drawer
         from dispute_provider._workflow.staging.stage_case import CaseStager
         from dispute_provider._workflow.staging.write_evidence import Rules
@@ -136,7 +137,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
-                with Renderer(children=_RENDERERS) as renderer:
+                with Renderer(children=_RENDERERS) as renderer, preparation() as prepare:
                     opened = await apis.of(self.conn_id)
                     drawer = Drawer(renderer, allow_undrawn=self.allow_undrawn)
                     stager = CaseStager(
@@ -150,6 +151,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                         drawer,
                         ledgers.of,
                         ledgers.task,
+                        prepare,
                     )
 
                     def on_result(place: int, record: Record) -> None:

@@ -95,6 +95,7 @@ class FindCasesOperator(BaseAsyncOperator):
         from dispute_provider._cases.open_disputes import read_cases
         from dispute_provider._evidence.documents import shown
         from dispute_provider._evidence.record import State, record_of
+        from dispute_provider._state.prepared import preparation
         from dispute_provider._workflow.listing import (
             LISTING,
             listed,
@@ -109,7 +110,10 @@ class FindCasesOperator(BaseAsyncOperator):
             listing = await api.list_open()
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
             readings = KnownCases(load_known(context, self.conn_id))
-            cases = await asyncio.to_thread(read_cases, api.name, open_disputes, self.folder, readings)
+            with preparation() as prepare:
+                cases = await asyncio.to_thread(
+                    read_cases, api.name, open_disputes, self.folder, readings, prepare
+                )
             save_known(context, self.conn_id, readings.stored, readings.used)
             new, held, reviewed = await self._compare(context, api, listing, cases.found, now)
             # An unreadable dispute may be open, so its last review is kept.

@@ -74,7 +74,7 @@ function before(piece) {
 
 /** Returns a document with its pages; a document whose bytes were not kept has no preview. */
 export function documentOf(piece, address) {
-  const { sha256, filename, size, content_type: type } = piece.document;
+  const { sha256, filename, size, content_type: type, original } = piece.document;
   const article = el("article", { class: piece.changed ? "piece changed" : "piece" });
   const facts = [typeName(type), size === null || size === undefined ? null : bytes(size)];
   if (!sha256) {
@@ -85,9 +85,13 @@ export function documentOf(piece, address) {
   }
   const place = `${address}/documents/${encodeURIComponent(sha256)}`;
   const download = el("a", { href: `${place}/original`, download: true, class: "download" }, "Download original");
+  const before = original && el("a", {
+    href: `${address}/documents/${encodeURIComponent(original)}/original`, download: true, class: "download",
+  }, "Download the file before it was prepared");
   const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Loading…"));
   article.append(head(piece, ...facts),
     el("p", { class: "file", title: `sha256 ${sha256}` }, fileName(filename, sha256), download),
+    before ? el("p", { class: "quiet" }, "This document was prepared. ", before) : null,
     body);
   fill(article, body, piece, place);
   return article;

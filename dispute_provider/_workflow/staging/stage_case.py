@@ -18,6 +18,7 @@ from dispute_provider._cases import files as case_files
 from dispute_provider._cases.case_batch import CaseBatch
 from dispute_provider._cases.files import CaseFile
 from dispute_provider._cases.lines import CaseLine
+from dispute_provider._cases.preparing import Preparation
 from dispute_provider._evidence.case import Case, name_of
 from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.record import Record, State
@@ -50,6 +51,7 @@ class CaseStager:
     :param drawer: draws documents.
     :param ledgers: returns the chain of a dispute.
     :param task: the name of the task in its run, the same for all its tries.
+    :param preparation: prepares documents.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class CaseStager:
         drawer: Drawer,
         ledgers: Callable[[Api, str], DisputeLedger],
         task: str,
+        preparation: Preparation,
     ) -> None:
         from dispute_provider._workflow.staging import write_evidence as staging
 
@@ -78,6 +81,7 @@ class CaseStager:
         self._ledgers, self._task = ledgers, task
         self._drawer = drawer
         self._with_documents = asyncio.Semaphore(_MOST_WITH_DOCUMENTS)
+        self._preparation = preparation
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
         """Stage a case, given as a dict, a case file, a path, or a line of a file with many cases.
@@ -118,7 +122,7 @@ class CaseStager:
     async def _stage_case(self, case: Case, record: Record) -> Record:
         """Read the documents of a case, and stage it."""
         # Starting a thread takes as long as a request, so use one only to wait for files.
-        look = partial(case_documents.read_documents, case, self._renderer, self._roots)
+        look = partial(case_documents.read_documents, case, self._renderer, self._roots, self._preparation)
         read = await asyncio.to_thread(look) if case.files else look()
         record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
         documents: Mapping[str, Document] = {}
@@ -127,6 +131,7 @@ class CaseStager:
             documents = drawn.found
             record = replace(
                 record,
+                originals=_originals(documents),
                 notes=drawn.notes,
                 drawings=drawn.drawings,
                 undrawn=drawn.undrawn,
@@ -164,6 +169,15 @@ def _named(given: Any) -> str:
     if isinstance(given, CaseLine | CaseFile):
         return shown(given.source)
     return shown(given if isinstance(given, str) else name_of(given))
+
+
+def _originals(documents: Mapping[str, Document]) -> dict[str, str]:
+    """Return the digests of the documents that others were prepared from, by the others' digests."""
+    return {
+        document.sha256: document.prepared_from.sha256
+        for document in documents.values()
+        if document.prepared_from
+    }
 
 
 def _store(documents: Mapping[str, Document]) -> None:

@@ -1,0 +1,74 @@
+"""Prepare the documents of cases that switch it on, each only once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from dispute_provider._documents import RenderingError
+from dispute_provider._documents.messages import STEPS
+from dispute_provider._documents.preparing import Prepared, Preparer
+from dispute_provider._evidence.snapshot import sha256_of
+
+_NO_STORE = (
+    "it cannot be prepared, because no evidence store is set to keep the result in",
+    "set [dispute] evidence_store",
+)
+
+
+class PreparedStore(Protocol):
+    """Keeps prepared documents, so that a reviewed one is never made again, perhaps with other bytes."""
+
+    def recall(self, key: str) -> Prepared | None:
+        """Return what was prepared under a key; None if nothing was."""
+
+    def keep(self, key: str, original: bytes, prepared: Prepared) -> None:
+        """Keep a prepared document and its original."""
+
+
+class Unkept:
+    """Keeps nothing: for checks without a store."""
+
+    def recall(self, key: str) -> Prepared | None:
+        """Return None."""
+
+    def keep(self, key: str, original: bytes, prepared: Prepared) -> None:
+        """Do nothing."""
+
+
+class Preparation:
+    """Prepares documents for one task.
+
+    :param store: keeps the results; None refuses every document, because it could not be kept.
+    :param always: the steps that are switched on for every case.
+    """
+
+    def __init__(self, store: PreparedStore | None, always: Sequence[str] = ()) -> None:
+        self._store = store
+        self._always = tuple(always)
+        self._preparer = Preparer()
+
+    def steps(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Return the steps of a case, in a fixed order: its own and those for every case."""
+        return tuple(sorted({*wanted, *self._always} & STEPS.keys()))
+
+    def prepare(self, content: bytes, steps: Sequence[str], types: Sequence[str]) -> Prepared:
+        """Return a document as an API takes it: the one kept earlier, or a new one.
+
+        :param steps: see :meth:`steps`.
+        :param types: the content types that the API takes.
+        :raises RenderingError: if none of the steps makes it acceptable.
+        """
+        if self._store is None:
+            raise RenderingError(*_NO_STORE)
+        key = sha256_of([hashlib.sha256(content).hexdigest(), steps, sorted(types)])
+        if kept := self._store.recall(key):
+            return kept
+        prepared = self._preparer.prepare(content, steps, types)
+        self._store.keep(key, content, prepared)
+        return prepared
+
+    def close(self) -> None:
+        """End the child processes."""
+        self._preparer.close()

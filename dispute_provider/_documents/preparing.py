@@ -1,0 +1,49 @@
+"""Prepare documents that an API does not take as they are, in child processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from dispute_provider._documents.messages import PREPARE, PREPARED, STEPS
+from dispute_provider._documents.process import Process
+from dispute_provider._documents.renderer import Renderer, RenderingError
+from dispute_provider._documents.words import BROKE_OFF, done_in_words
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, FILE_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document after it was prepared.
+
+    :param done: what was done to it, in words; empty if nothing was.
+    """
+
+    content: bytes = field(repr=False)
+    done: tuple[str, ...]
+
+
+class Preparer(Renderer):
+    """Prepares documents in child processes of its own, which may start threads. See :class:`Renderer`."""
+
+    def prepare(self, content: bytes, steps: Iterable[str], types: Collection[str]) -> Prepared:
+        """Return a document as an API takes it; the same bytes give the same result.
+
+        :param steps: of :data:`~dispute_provider._documents.messages.STEPS`.
+        :param types: the content types that the API takes.
+        :raises RenderingError: if none of these steps makes it acceptable.
+        """
+        flags = sum(STEPS[step] for step in set(steps))
+        accepted = sum(1 << FILE_TYPES.index(BY_CONTENT_TYPE[each]) for each in types)
+        answer = self._ask(PREPARE, content, flags, accepted)
+        try:
+            (length,) = PREPARED.unpack_from(answer)
+            told = json.loads(answer[PREPARED.size : PREPARED.size + length])
+            done = tuple(done_in_words(str(what), list(facts)) for what, facts in told)
+        except (ValueError, TypeError, LookupError):
+            raise RenderingError(*BROKE_OFF) from None
+        return Prepared(answer[PREPARED.size + length :], done)
+
+    def _start(self) -> Process:
+        return Process(prepares=True)

@@ -1,0 +1,96 @@
+"""Say why a document is refused, and what was done to it."""
+
+from __future__ import annotations
+
+import json
+
+from dispute_provider._documents.messages import Refusal
+from dispute_provider._evidence.file_types import NAMES
+
+# The problem, and the remedy.
+WORDS = {
+    Refusal.EMPTY: ("it is empty", "save it again"),
+    Refusal.UNKNOWN: (f"its content is not {NAMES}", "save a picture as JPEG, and any other document as PDF"),
+    Refusal.BROKEN: ("it is damaged or incomplete", "save or scan it again"),
+    Refusal.ENCRYPTED: ("it is encrypted or password-protected", "print it to a PDF without a password"),
+    Refusal.NO_PAGES: ("it has no pages", "save it again"),
+    Refusal.MANY_PAGES: (
+        "it has {:,} pages, and the limit is {:,}",
+        "keep only the pages that the bank needs",
+    ),
+    Refusal.NO_SUCH_PAGE: ("it has {:,} pages, so there is no page {:,}", "request an existing page"),
+    Refusal.MANY_PIXELS: ("it has {:,} × {:,} pixels, and the limit is {:,}", "save a smaller copy"),
+    Refusal.ANIMATED: ("it is animated, and reviewers see only still pages", "save it as a still picture"),
+    Refusal.ATTACHMENTS: (
+        "it has attached files, which its pages do not show",
+        "name the attached files in the case as documents, and print it to a PDF without them",
+    ),
+    Refusal.ACTIVE: ("it runs scripts or starts programs, so its pages may change", "print it to a PDF"),
+    Refusal.DYNAMIC_FORM: ("it is an XFA form, which few programs can show", "print it to a PDF"),
+    Refusal.MEDIA: (
+        "its page {:,} has audio, video or a 3D model, which a still page does not show",
+        "print it to a PDF without them",
+    ),
+    Refusal.FOREIGN: (
+        "it contains hidden data, or also opens as another type of file",
+        "save it again with the program that created it",
+    ),
+    Refusal.PASSWORD: (
+        "it needs a password to be opened, which the bank does not have",
+        "save a copy without a password",
+    ),
+    Refusal.NO_PACKET: (
+        "preparing it needs libraries that are not installed",
+        "install dispute-provider[packet] on the workers",
+    ),
+    Refusal.MEMORY: (
+        "reading it takes more memory than the limit of 1 GiB",
+        "save a smaller or simpler copy",
+    ),
+}
+SLOW = "it takes more than {:g} seconds to read", "save a smaller or simpler copy"
+BROKE_OFF = "the process that reads documents failed on it", "save a smaller or simpler copy"
+# The message on each thing that was done to a document.
+_DONE = {
+    "converted": "converted from {} to {}",
+    "first-picture": "kept the first of {} pictures of an animation",
+    "pages": "kept all {} pages",
+    "before": "left out {} bytes before the document",
+    "after": "left out {} bytes after the document",
+    "film": "left out the film behind the photo ({} bytes)",
+    "password": "removed the password for changes",
+    "end-marker": "added the lost end marker",
+    "attachments": "left out the attached files: {}",
+    "scripts": "removed scripts",
+    "signature": "a digital signature in it is no longer valid",
+}
+# The steps that can help with a refusal.
+HELPS = {
+    Refusal.ENCRYPTED: "clean",
+    Refusal.ATTACHMENTS: "clean",
+    Refusal.ACTIVE: "clean",
+    Refusal.FOREIGN: "clean",
+    Refusal.BROKEN: "clean",
+    Refusal.ANIMATED: "convert",
+}
+CONVERTIBLE = ("HEIC", "AVIF", "WEBP", "BMP")
+
+
+def refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
+    """Return why the child refused a document, with its numbers; None if the answer is invalid."""
+    try:
+        why, *facts = json.loads(answer)
+        facts = [*map(int, facts)]
+        WORDS[Refusal(why)][0].format(*facts)
+    except (ValueError, TypeError, IndexError):
+        return None, []
+    return Refusal(why), facts
+
+
+def done_in_words(what: str, facts: list[str | int]) -> str:
+    """Return what was done to a document.
+
+    :raises LookupError: if the child has sent something unknown.
+    """
+    named = [f"{each:,}" if isinstance(each, int) else str(each) for each in facts]
+    return _DONE[what].format(", ".join(named)) if what == "attachments" else _DONE[what].format(*named)

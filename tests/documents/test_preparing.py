@@ -1,0 +1,180 @@
+"""Documents are prepared as an API takes them: the same bytes each time, and never with lost content."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import papers
+import pikepdf
+import pytest
+from PIL import Image, ImageChops
+
+from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents.preparing import Preparer
+
+STRIPE = ("application/pdf", "image/jpeg", "image/png")
+MOOV = ("application/pdf", "image/jpeg", "image/tiff")
+BOTH = ("clean", "convert")
+
+
+@pytest.fixture(scope="module")
+def preparer() -> Iterator[Preparer]:
+    with Preparer() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as opened:
+        yield opened
+
+
+def animated(kind: str) -> bytes:
+    written = io.BytesIO()
+    frames = [Image.new("RGB", (40, 30), color) for color in ("red", "blue")]
+    frames[0].save(written, kind, save_all=True, append_images=frames[1:])
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("document", "types", "kind", "done"),
+    [
+        (papers.picture("WEBP"), STRIPE, "image/jpeg", ("converted from WEBP to JPEG",)),
+        (papers.picture("WEBP", "RGBA"), MOOV, "image/jpeg", ("converted from WEBP to JPEG",)),
+        (papers.picture("AVIF"), STRIPE, "image/jpeg", ("converted from AVIF to JPEG",)),
+        (papers.picture("BMP"), STRIPE, "image/png", ("converted from BMP to PNG",)),
+        (papers.picture("GIF", "P"), MOOV, "image/jpeg", ("converted from GIF to JPEG",)),
+        (papers.picture("PNG"), MOOV, "image/jpeg", ("converted from PNG to JPEG",)),
+        (papers.picture("TIFF", "1"), STRIPE, "image/png", ("converted from TIFF to PNG",)),
+        (papers.tiff(3), STRIPE, "application/pdf", ("converted from TIFF to PDF", "kept all 3 pages")),
+        (
+            animated("GIF"),
+            STRIPE,
+            "image/png",
+            ("converted from GIF to PNG", "kept the first of 2 pictures of an animation"),
+        ),
+        (
+            animated("PNG"),
+            STRIPE,
+            "image/png",
+            ("converted from PNG to PNG", "kept the first of 2 pictures of an animation"),
+        ),
+        (papers.picture("PNG"), STRIPE, "image/png", ()),
+        (papers.tiff(3), MOOV, "image/tiff", ()),
+    ],
+)
+def test_a_picture_becomes_one_that_the_api_takes(document, types, kind, done, preparer, renderer):
+    prepared = preparer.prepare(document, BOTH, types)
+    assert prepared.done == done
+    found = renderer.inspect(prepared.content)
+    assert found.content_type == kind
+    assert found.pages == (3 if "3 pages" in " ".join(done) or kind == "image/tiff" else 1)
+
+
+def test_a_photo_loses_its_place_and_keeps_its_orientation(preparer):
+    photo = Image.new("RGB", (40, 20), "red")
+    exif = photo.getexif()
+    exif[0x0112] = 6
+    exif[0x8825] = {1: "N", 2: (48.0, 12.0, 0.0)}
+    written = io.BytesIO()
+    photo.save(written, "WEBP", exif=exif)
+    prepared = Image.open(io.BytesIO(preparer.prepare(written.getvalue(), BOTH, STRIPE).content))
+    assert prepared.size == (20, 40)
+    assert not prepared.getexif()
+
+
+def encrypted(revision: int, user: str = "") -> bytes:
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(papers.pdf())) as document:
+        rules = pikepdf.Encryption(
+            owner="owner", user=user, R=revision, aes=revision > 3, metadata=revision > 3
+        )
+        document.save(written, encryption=rules)
+    return written.getvalue()
+
+
+def changed(change: str) -> bytes:
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(papers.pdf())) as document:
+        if change == "attached":
+            document.attachments["factur-x.xml"] = pikepdf.AttachedFileSpec(document, b"<x/>")
+        else:
+            script = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="this.print()")
+            holder = {"document": document.Root, "page": document.pages[0].obj}[change]
+            holder["/OpenAction" if change == "document" else "/AA"] = (
+                script if change == "document" else pikepdf.Dictionary(O=script)
+            )
+        document.save(written)
+    return written.getvalue()
+
+
+WHOLE = papers.pdf()
+CLEANED = [
+    *((encrypted(revision), "removed the password for changes") for revision in (2, 3, 4, 6)),
+    (changed("attached"), "left out the attached files: factur-x.xml"),
+    (changed("document"), "removed scripts"),
+    (changed("page"), "removed scripts"),
+    (b"\n\n" + WHOLE, "left out 2 bytes before the document"),
+    (b"\xef\xbb\xbf" + WHOLE, "left out 3 bytes before the document"),
+    (WHOLE + b"<!-- 12 ms -->", "left out 14 bytes after the document"),
+    (WHOLE.removesuffix(b"%%EOF\n"), "added the lost end marker"),
+    (WHOLE[: WHOLE.rfind(b"startxref")], "added the lost end marker"),
+]
+
+
+@pytest.mark.parametrize(("document", "done"), CLEANED)
+def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer):
+    prepared = preparer.prepare(document, BOTH, STRIPE)
+    assert prepared.done == (done,)
+    assert renderer.inspect(prepared.content).pages == 1
+    before, after = (
+        Image.open(io.BytesIO(renderer.render(each, 1))).convert("L") for each in (WHOLE, prepared.content)
+    )
+    assert ImageChops.difference(before, after).getbbox() is None
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (encrypted(6, user="secret"), "it needs a password to be opened"),
+        (papers.scanned(20)[: 6 * len(papers.scanned(20)) // 10], "it is damaged or incomplete"),
+        (b"From: ana@example.com\nSubject: Order\n\nThank you.", "its content is an e-mail"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "its content is SVG"),
+        (b"<html><body>Order</body></html>", "its content is HTML"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused(document, said, preparer):
+    with pytest.raises(RenderingError, match=said):
+        preparer.prepare(document, BOTH, STRIPE)
+
+
+@pytest.mark.parametrize(
+    ("around", "done"),
+    [
+        ((b"\n", b""), "left out 1 bytes before the document"),
+        ((b"", b"<html><body>12 ms</body></html>"), "left out 31 bytes after the document"),
+        ((b"", b"\0\0\0\x18ftypmp42" + bytes(100)), "left out the film behind the photo (112 bytes)"),
+    ],
+)
+def test_bytes_around_a_photo_are_cut_without_loss(around, done, preparer):
+    photo = papers.picture("JPEG")
+    prepared = preparer.prepare(around[0] + photo + around[1], BOTH, STRIPE)
+    assert (prepared.content, prepared.done) == (photo, (done,))
+
+
+def test_another_process_gives_the_same_bytes(preparer):
+    documents = [papers.picture("WEBP"), papers.tiff(2), changed("attached"), animated("GIF")]
+    with Preparer() as other:
+        for document in documents:
+            one, two = (each.prepare(document, BOTH, STRIPE).content for each in (preparer, other))
+            assert one == two
+
+
+def test_a_fax_is_drawn_at_its_true_proportions(renderer, preparer):
+    written = io.BytesIO()
+    Image.new("1", (204, 98), 1).save(written, "TIFF", dpi=(204, 98))
+    drawn = Image.open(io.BytesIO(renderer.render(written.getvalue(), 1)))
+    assert drawn.size == (204, 204)
+    prepared = preparer.prepare(written.getvalue(), BOTH, STRIPE)
+    assert Image.open(io.BytesIO(prepared.content)).size == (204, 204)

@@ -1,0 +1,120 @@
+"""Documents that an API does not take are prepared, shown to the reviewer, and sent as they were reviewed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import papers
+import pikepdf
+import pytest
+from airflow.sdk import DAG
+
+from dispute_provider._documents.preparing import Preparer
+from dispute_provider._evidence.record import Record
+from dispute_provider._state import evidence_store
+from dispute_provider.operators.evidence import (
+    ReviewEvidenceOperator,
+    StageEvidenceOperator,
+    SubmitEvidenceOperator,
+)
+
+PHOTO = papers.picture("WEBP")
+
+
+def locked() -> bytes:
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(papers.pdf())) as document:
+        document.save(written, encryption=pikepdf.Encryption(owner="owner"))
+    return written.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "doorstep.jpg").write_bytes(PHOTO)
+    (tmp_path / "invoice.pdf").write_bytes(locked())
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
+    return str(tmp_path)
+
+
+def case(**more: Any) -> dict[str, Any]:
+    evidence = {"receipt": {"file": "invoice.pdf"}, "shipping_documentation": {"file": "doorstep.jpg"}}
+    return {"provider": "stripe", "dispute": "du_1", "evidence": evidence, **more}
+
+
+def contest(folder: str, given: dict[str, Any]) -> DAG:
+    with DAG("contest_prepared", schedule=None) as dag:
+        staged = StageEvidenceOperator(
+            task_id="stage", cases=[given], conn_id="stripe_default", folder=folder
+        )
+        review = ReviewEvidenceOperator(task_id="review", staged=staged.output)
+        SubmitEvidenceOperator(task_id="submit", approved=review.output)
+    return dag
+
+
+def submit(form: dict[str, Any]) -> dict[str, Any]:
+    return {"chosen_options": form["options"][:1], "params_input": {}}
+
+
+def test_without_prepare_each_refusal_names_the_switch(
+    engine: Any, sandbox: Any, stripe_connection: Any, folder: str
+) -> None:
+    sandbox.create_dispute(api="stripe", id="du_1")
+    [record] = engine.result(engine.run(contest(folder, case())), "stage")
+    assert record["state"] == "refused"
+    assert "doorstep.jpg: its content is WEBP, not PDF, JPEG, PNG, TIFF or GIF" in record["reason"]
+    assert "or switch it on: prepare: [convert]" in record["reason"]
+    assert "invoice.pdf: it is encrypted or password-protected" in record["reason"]
+    assert "or switch it on: prepare: [clean]" in record["reason"]
+
+
+@pytest.mark.parametrize("switch", ["case", "configuration"])
+def test_prepared_documents_are_reviewed_and_submitted(
+    switch: str,
+    engine: Any,
+    sandbox: Any,
+    stripe_connection: Any,
+    folder: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.create_dispute(api="stripe", id="du_1")
+    given = case(prepare=["clean", "convert"]) if switch == "case" else case()
+    if switch == "configuration":
+        monkeypatch.setenv("AIRFLOW__DISPUTE__PREPARE", "clean, convert")
+    run = engine.run(contest(folder, given), submit)
+    [form] = engine.forms
+    body = form["body"].replace("\\", "")
+    assert "doorstep.jpg was prepared: converted from WEBP to JPEG" in body
+    assert "invoice.pdf was prepared: removed the password for changes" in body
+    [record] = map(Record.from_dict, engine.result(run, "submit"))
+    assert record.state == "submitted"
+    originals = {evidence_store.get(each) for each in record.originals.values()}
+    assert originals == {PHOTO, (Path(folder) / "invoice.pdf").read_bytes()}
+    assert set(record.originals) == set(record.documents.values())
+    starts = {(evidence_store.get(each) or b"")[:4] for each in record.documents.values()}
+    assert starts == {b"\xff\xd8\xff\xe0", b"%PDF"}
+
+    # A reviewed document is not made again, even by a newer library that makes other bytes.
+    def fail(*given: Any) -> None:
+        raise AssertionError("the document was prepared again")
+
+    monkeypatch.setattr(Preparer, "prepare", fail)
+    sandbox.create_dispute(api="stripe", id="du_2")
+    [again] = map(
+        Record.from_dict,
+        engine.result(engine.run(contest(folder, {**given, "dispute": "du_2"}), submit), "submit"),
+    )
+    assert again.state == "submitted"
+    assert again.originals == record.originals
+
+
+def test_without_a_store_nothing_is_prepared(
+    engine: Any, sandbox: Any, stripe_connection: Any, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW__DISPUTE__EVIDENCE_STORE")
+    sandbox.create_dispute(api="stripe", id="du_1")
+    [record] = engine.result(engine.run(contest(folder, case(prepare=["clean", "convert"]))), "stage")
+    assert record["state"] == "refused"
+    assert "no evidence store is set to keep the result in; set [dispute] evidence_store" in record["reason"]
