@@ -110,6 +110,11 @@ class End:
     created: float
     hash: str
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the link may have had several claims, so that another task may have sent the call."""
+        return self.number > 2
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

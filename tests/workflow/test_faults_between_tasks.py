@@ -69,6 +69,26 @@ def test_a_dispute_that_is_answered_after_another_run_s_call(ended, run, other, 
     assert ("another final call" in end["reason"]) == ANOTHERS[ended].startswith(";")
 
 
+@pytest.mark.parametrize("ended", ["unknown", "refused"])
+def test_the_reason_admits_an_earlier_try_whose_claim_another_task_has_ended(
+    ended, run, other, approvals, sandbox, waited, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__RECEIPTS", str(tmp_path))
+    one, two = approvals
+    run.break_off(one)
+    waited.append(300.0)
+    other.end(two, ended, "its reason")
+    # The request of the first try arrives late.
+    sandbox.edit_dispute(run.dispute, submit=True)
+    end = run.submit(one, 2)
+    title = (
+        "Two runs, connections or deployments submit the same dispute … and the worker of one is frozen or "
+        "killed after its claim, and another task ends that claim"
+    )
+    ROWS[title].check(end)
+    assert [*tmp_path.rglob("*-already-submitted-*.json")]
+
+
 def test_the_reason_omits_calls_from_before_the_approval(run, other, sandbox):
     other.end(other.approve(), "submitted", "its reason")
     approved = run.approve(asking=True)

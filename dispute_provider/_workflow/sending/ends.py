@@ -28,8 +28,8 @@ Refuse = Callable[[Record, Snapshot], Record | None]
 
 _BY_US_OR_ANOTHER = "by this run or, at the same moment, by someone else"
 _BY_AN_EARLIER_TRY = "an earlier try of this task, or someone else"
-# The words for the other run that answered a dispute, by the state of its call.
-_ANOTHER_CALL: Mapping[str, str] = {
+# The words for the call that answered a dispute, by the state of its end.
+_CALLS: Mapping[str, str] = {
     State.SUBMITTED: "submitted it",
     State.SUBMITTED_DIFFERS: "submitted it",
     State.CONCEDED: "conceded it",
@@ -86,9 +86,9 @@ def unsent_end(
         case Step.ANSWERED | Step.REFUSED:
             assert found is not None
             end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
-            other = outcome.step is Step.ANSWERED and outcome.end and _ANOTHER_CALL.get(outcome.end.state)
-            reason = f"{end.reason}; another final call of ours {other}" if other else end.reason
-            return replace(end, reason=reason, maybe_ours=was_tried)
+            other = outcome.end if outcome.step is Step.ANSWERED else None
+            is_shared = other is not None and other.is_shared
+            return replace(end, reason=end.reason + _by(other), maybe_ours=was_tried or is_shared)
         case Step.ENDED_BEFORE if outcome.end:
             return _stored_end(record, outcome.end, found)
         case Step.SUPERSEDED if outcome.end:
@@ -115,6 +115,20 @@ def unsent_end(
             return replace(held, retry_after=timing.TAKEOVER_AFTER)
         case _:
             return unconfirmed_end(api, record, outcome, what)
+
+
+def _by(other: End | None) -> str:
+    """Return the words to add to a reason: which call of ours may have answered the dispute.
+
+    :param other: the end of another final call since the approval; None if there is none.
+    """
+    if other is None:
+        return ""
+    did = _CALLS.get(other.state)
+    if other.is_shared:
+        did = did or "may have answered it"
+        return f"; an earlier try of this task, or another final call of ours, {did}"
+    return f"; another final call of ours {did}" if did else ""
 
 
 def _stored_end(record: Record, end: End, found: Snapshot | None) -> Record:
