@@ -20,6 +20,7 @@ from tests.chaos.facts import (
 )
 from tests.chaos.faults import ODD
 from tests.chaos.transcript import Approval, Completion
+from tests.faults_page import rows
 
 NAMED_ENDS = {
     "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",
@@ -33,6 +34,8 @@ _LATENCY = 1.5
 _SUBMITTED_BEFORE = ("has submitted its", "the ledger has a final call for it")
 _SAYS_SENT = {"submitted", "submitted-differs"}
 _SAYS_NOT_SENT = {"staged", "held", "rejected", "refused", "conceded"}
+# How users are told of an answer that no longer fits its form. Other answers that end so approve nothing.
+_OLDER_FORM = rows()["An answer has no login, belongs to an older form, or contradicts itself"]
 
 
 class Ends:
@@ -106,7 +109,7 @@ class Ends:
         if own and self._has_named_edited_ledger(completion, dispute):
             # No link shows the sender any more, and the reason asks for a check of the dispute.
             return
-        if state == "already-submitted" and own and not others:
+        if state == "already-submitted" and own and not others and not _admits_own(record["reason"]):
             yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
             yield Finding(FALSE_END, dispute, f"{label}, but it was not")
@@ -263,7 +266,7 @@ class Ends:
         """Whether anybody or anything else touched the dispute or the run meanwhile."""
         dispute, run = approval.dispute, run_of(completion.run)
         disputes = {dispute}
-        if any(r["dispute"] == dispute and "not in this form" in r["reason"] for r in completion.records):
+        if any(r["dispute"] == dispute and _OLDER_FORM.quotes(r["reason"]) for r in completion.records):
             # An answer chooses from a form, which changes with any of its disputes.
             disputes |= {*self.transcript.given[run]}
         if self.transcript.two_ledgers and self._has_used_key(completion, dispute):
@@ -348,6 +351,11 @@ class Ends:
 def _admits_another(reason: str) -> bool:
     """Whether a reason says that a colleague may have sent it."""
     return "someone else" in reason or "colleague" in reason
+
+
+def _admits_own(reason: str) -> bool:
+    """Whether a reason says that an earlier try of the same task may have sent it."""
+    return "an earlier try of this task" in reason
 
 
 def _is_harm(entry: dict[str, Any]) -> bool:
