@@ -13,7 +13,7 @@ import sys
 import time
 from typing import BinaryIO
 
-from dispute_provider._documents import cleaning, converting, pdfs, pictures
+from dispute_provider._documents import cleaning, converting, letters, pdfs, pictures
 from dispute_provider._documents.messages import (
     ANSWER,
     DONE,
@@ -24,6 +24,7 @@ from dispute_provider._documents.messages import (
     QUESTION,
     REFUSED,
     STEPS,
+    WRITE,
     Done,
     Refusal,
 )
@@ -92,6 +93,8 @@ def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
         prepared, done = _prepare(content, steps, accepted)
         told = json.dumps([[each.what, each.facts] for each in done]).encode()
         return PREPARED.pack(len(told)) + told + prepared
+    if what == WRITE:
+        return letters.write(content)
     return _render(content, page, width)
 
 
@@ -141,6 +144,7 @@ def _warm_up() -> None:
         _inspect(content)
         _render(content, 1, 9)
     unseen(_PDF, 1)
+    letters.warm_up()
 
 
 def _limit_time() -> None:

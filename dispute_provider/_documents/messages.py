@@ -10,7 +10,7 @@ from enum import StrEnum
 QUESTION = struct.Struct(">cIIQ")
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
-INSPECT, RENDER, LOOK, PREPARE = b"i", b"r", b"l", b"p"
+INSPECT, RENDER, LOOK, PREPARE, WRITE = b"i", b"r", b"l", b"p", b"w"
 # How to prepare a document, as flags in the place of the page.
 STEPS = {"convert": 1, "clean": 2}
 # The length of what was done, in JSON; the prepared document follows.

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from types import TracebackType
+from typing import Self
 
 from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Refusal
 from dispute_provider._documents.process import Process
@@ -68,7 +69,7 @@ class Renderer:
         self._idle: list[Process] = []
         self._inspected: OrderedDict[str, Inspection] = OrderedDict()
 
-    def __enter__(self) -> Renderer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
