@@ -185,6 +185,15 @@ class Api(abc.ABC):
         :param details: whether to also read the names and sizes of documents; False by default.
         """
 
+    async def payment_facts(self, dispute: Dispute, account: str | None = None) -> Mapping[str, Any]:
+        """Return what the API reports about the payment of a dispute, by the names that templates use.
+
+        By default, it reports nothing.
+
+        :param account: the account to act for; None, the default, for the connection's account.
+        """
+        return {}
+
     async def read_listed(self, dispute: Dispute, account: str | None = None) -> Snapshot:
         """Read the evidence of a dispute that was just listed. By default, read the dispute again.
 

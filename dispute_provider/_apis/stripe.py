@@ -23,7 +23,7 @@ from dispute_provider._apis.connection import (
 )
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._apis.side_by_side import all_ended
-from dispute_provider._apis.stripe_charges import unmet_by
+from dispute_provider._apis.stripe_charges import payment_facts, unmet_by
 from dispute_provider._apis.stripe_compelling import TITLE, claim_of, standing
 from dispute_provider._contracts.answers import Answer, Complaint, word
 from dispute_provider._contracts.encoding import FilePart
@@ -157,6 +157,15 @@ class StripeApi(Api):
         answer = await self.call(self.reads_by, account, dispute=dispute, expand=expand)
         snapshot = self._snapshot(answer.data, answer.request_id, account)
         return await self._with_file_details(snapshot, account) if details else snapshot
+
+    async def payment_facts(self, dispute: Dispute, account: str | None = None) -> Mapping[str, Any]:
+        if not dispute.charge:
+            return {}
+        try:
+            answer = await self.call("GetChargesCharge", account, charge=dispute.charge)
+        except NotFoundError:
+            return {}
+        return payment_facts(answer.data)
 
     def dispute_in(self, answer: Answer, account: str | None = None) -> Dispute:
         return self._dispute(answer.data, account)

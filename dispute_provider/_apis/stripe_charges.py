@@ -1,4 +1,4 @@
-"""Read the Stripe charges that Visa Compelling Evidence 3.0 refers to."""
+"""Read Stripe charges: those that Visa Compelling Evidence 3.0 refers to, and the facts of a disputed one."""
 
 from __future__ import annotations
 
@@ -43,3 +43,21 @@ def charge_from(data: Mapping[str, Any]) -> Charge:
         disputed=data.get("disputed"),
         method=card.get("fingerprint") or data.get("payment_method"),
     )
+
+
+def payment_facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a charge that templates can use.
+
+    :param data: the API's object, validated against the contract.
+    """
+    created, card = data.get("created"), (data.get("payment_method_details") or {}).get("card") or {}
+    return {
+        "charged": data.get("amount"),
+        "refunded": data.get("amount_refunded"),
+        "charged_on": None if created is None else datetime.fromtimestamp(created, UTC).date().isoformat(),
+        "description": data.get("description"),
+        "receipt_number": data.get("receipt_number"),
+        "receipt_email": data.get("receipt_email"),
+        "card": card.get("brand"),
+        "billing": data.get("billing_details") or {},
+    }

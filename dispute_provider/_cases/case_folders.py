@@ -17,6 +17,8 @@ from dispute_provider._cases.listing import ABSENT, Listed, list_folder, version
 from dispute_provider._cases.storage import forms
 from dispute_provider._registry import APIS
 
+TEMPLATES = "templates"
+"""The folder of a case root that has templates, and no cases."""
 SUFFIXES = (".json", ".yaml", ".yml")
 _LOOK_ALIKE = re.compile(r".*\.(?:json|ya?ml)\.[^.]+", re.IGNORECASE)
 _HIDDEN = "it is hidden, as its name or its folder's starts with a dot; rename it"
@@ -65,6 +67,7 @@ def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[st
         entries = list_folder(root)
     except Exception:  # file systems raise many types; reading the folder as a case reports the error
         return [FoundCase(encodable(root))]
+    entries = [each for each in entries if not (each.is_folder and each.name == TEMPLATES)]
     reserved = [each for each in entries if each.is_folder and provider and each.name in APIS]
     versions = _versions(entries)
     found = [

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from dispute_provider import _config as config
 from dispute_provider._cases import case_folders, files, lines
 from dispute_provider._cases.case_folders import FoundCase
+from dispute_provider._cases.completing import complete
 from dispute_provider._cases.documents import CaseDocuments, pieces, read_documents
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.listing import list_folder
 from dispute_provider._cases.preparing import Preparation, Unkept
 from dispute_provider._cases.storage import ANYWHERE
+from dispute_provider._cases.templates import Templates
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents.letter_writer import LetterWriter
 from dispute_provider._evidence.case import Case, FileReference
 from dispute_provider._evidence.completeness import PRODUCTS, Verdict, assess
 from dispute_provider._evidence.documents import shown
+from dispute_provider._evidence.facts import facts_of
 from dispute_provider._evidence.limits import Limits, MeasuredDocument, usage
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider._registry import APIS
@@ -50,6 +54,14 @@ class Checked:
     facts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    renderer: Renderer
+    preparation: Preparation
+    templates: Templates
+    writer: LetterWriter
+
+
 def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
     """Check a case file, the cases of a ``.jsonl`` file, or all cases of a case root.
 
@@ -57,9 +69,16 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
     :param network: the card network of the disputes; by default, the limits of most networks apply.
     """
     preparation = Preparation(Unkept(), config.prepare())
-    with Renderer() as renderer, closing(preparation), ThreadPoolExecutor(_READERS) as threads:
+    templates = Templates([path, *config.case_roots()])
+    with (
+        Renderer() as renderer,
+        LetterWriter() as writer,
+        closing(preparation),
+        ThreadPoolExecutor(_READERS) as threads,
+    ):
+        readers = _Readers(renderer, preparation, templates, writer)
         checked = [
-            _check(each, (renderer, preparation), reason, network)
+            _check(each, readers, reason, network)
             for each in (lines.expanded([path], ANYWHERE) if lines.is_lines(path) else _found(path, threads))
         ]
     several = {dispute for dispute, count in Counter(each.dispute for each in checked).items() if count > 1}
@@ -90,10 +109,7 @@ def _found(path: str, threads: ThreadPoolExecutor) -> list[FoundCase]:
     return [found[each] for each in sorted(found)]
 
 
-def _check(
-    found: FoundCase | CaseLine, readers: tuple[Renderer, Preparation], reason: str, network: str
-) -> Checked:
-    renderer, preparation = readers
+def _check(found: FoundCase | CaseLine, readers: _Readers, reason: str, network: str) -> Checked:
     source = found.source if isinstance(found, CaseLine) else found.path
     if isinstance(found, FoundCase) and found.ignored:
         return Checked(source, ignored=found.ignored)
@@ -106,12 +122,30 @@ def _check(
             return Checked(
                 source, (f"it is at the address of {address}, and for {case.dispute}",), "", dispute
             )
-        read = read_documents(case, renderer, ANYWHERE, preparation)
-        problems = tuple(_undrawn(read, renderer))
-        return Checked(source, problems, "", dispute, tuple(_facts(case, read, reason, network)))
+        case, notes = _completed(case, readers, reason, network)
+        read = read_documents(case, readers.renderer, ANYWHERE, readers.preparation)
+        problems = tuple(_undrawn(read, readers.renderer))
+        return Checked(source, problems, "", dispute, (*notes, *_facts(case, read, reason, network)))
     except DisputeError as error:
         violations = getattr(error, "violations", None)
         return Checked(source, tuple(map(str, violations or (error,))), "", dispute)
+
+
+def _completed(case: Case, readers: _Readers, reason: str, network: str) -> tuple[Case, list[str]]:
+    """Return a case with the evidence of its template, as far as it is known without the API, and notes."""
+    if not case.draft:
+        return case, []
+    if not case.draft.template and not reason:
+        return case, ["template: the reason of the dispute decides; state it with --reason"]
+    dispute = _dispute(case, reason, network)
+    template = readers.templates.choose(case, dispute)
+    facts = {**case.draft.facts, "dispute": facts_of(dispute, {})}
+    completed = complete(case, template, facts, readers.writer)
+    notes = [f"template: {template.name}"]
+    for name, names in completed.missing:
+        if lacking := [each for each in names if not each.startswith("dispute.")]:
+            notes.append(f"note: {name} needs {', '.join(lacking)}")
+    return completed.case, notes
 
 
 def _undrawn(read: CaseDocuments, renderer: Renderer) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dispute_provider import _config as config
 from dispute_provider._cases import case_folders
@@ -13,6 +13,7 @@ from dispute_provider._cases import files as case_files
 from dispute_provider._cases.case_folders import FoundCase
 from dispute_provider._cases.known_cases import KnownCases, key_of
 from dispute_provider._cases.preparing import Preparation
+from dispute_provider._cases.templates import Templates
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._evidence import stages
@@ -159,6 +160,7 @@ class _Reader:
         self._known = known
         self._renderer = renderer
         self._preparation = preparation
+        self._templates = Templates(config.case_roots())
 
     def read(self, found: FoundCase) -> _Result:
         """Read a case; return None if it is for none of the open disputes."""
@@ -185,6 +187,8 @@ class _Reader:
         dispute = self._open.get(case.dispute)
         if case.provider != self._provider or dispute is None:
             return None
+        if case.draft:
+            case = replace(case, basis=self._templates.choose(case, dispute).basis(case))
         if reason := stages.refusal(self._api, case, dispute.stage):
             return _Unsuited(dispute.id, reason)
         return Candidate(dispute, case, self._digest(found, case, dispute.stage))

@@ -39,14 +39,38 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     :param name: the API's name of the field; for a nested field its path, such as
         ``appeal/card/reason_for_filing``.
+    :param written: whether a template added it; False, the default, if its owner did.
     """
 
     name: str
     value: str | FileReference | Mapping[str, Any]
+    written: bool = False
 
     def __repr__(self) -> str:
         """Omit the value: customer text must not be logged."""
         return f"Entry({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A case that a template completes.
+
+    :param template: the name of the template; None for the one that suits the dispute best.
+    :param given: the case as its owner gives it.
+    """
+
+    template: str | None
+    given: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        facts: Mapping[str, Any] = self.given.get("facts", {})
+        return facts
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        evidence: Mapping[str, Any] = self.given["evidence"]
+        return evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +87,8 @@ class Case:
     :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
     :param metadata: keys and values that are written to the dispute, if the API takes any.
     :param prepare: the steps by which its documents may be prepared: ``clean``, ``convert``.
+    :param draft: what a template completes; None, the default, for a case without a template.
+    :param basis: sha256 of the template and the facts, once the template is known; None without a template.
     :param folder: the folder of its documents; None for a case that was not read from a file.
     :param source: the file it was read from; None for a case that was not read from a file.
     """
@@ -76,6 +102,8 @@ class Case:
     product: str | None = None
     metadata: Mapping[str, str] | None = field(default=None, repr=False)
     prepare: tuple[str, ...] = ()
+    draft: Draft | None = None
+    basis: str | None = None
     folder: str | None = None
     source: str | None = None
 
@@ -86,6 +114,8 @@ class Case:
     def digest(self, documents: Mapping[str, Document]) -> str:
         """Return the sha256 of the case with its documents, which changes with any of them.
 
+        What a template adds counts as the template and the facts, so that the digest is known before.
+
         :param documents: by the paths that the case names; a path without a document is hashed as absent.
         """
         entries = [
@@ -93,8 +123,10 @@ class Case:
             if isinstance(entry.value, FileReference)
             else [entry.name, entry.value]
             for entry in self.evidence
+            if not entry.written
         ]
-        return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata])
+        basis = [self.basis] if self.basis else []
+        return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata, *basis])
 
     @classmethod
     def parse(cls, data: Any, *, folder: str | None = None, source: str | None = None) -> Case:
@@ -114,6 +146,10 @@ class Case:
             raise InvalidCaseError(shown(name), [too_much])
         data = _in_plain_types(data)
         found = _case_violations(data)
+        draft = None
+        if isinstance(data, Mapping) and data.keys() & {"template", "facts"}:
+            data = {"evidence": {}, **data}
+            draft = Draft(data.get("template"), data)
         entries: tuple[Entry, ...] = ()
         # What is said about the rest of a case must not hide what is wrong with its evidence.
         unsound = {each.pointer for each in found} & {"/provider", "/evidence"}
@@ -132,9 +168,28 @@ class Case:
             product=data.get("product"),
             metadata=data.get("metadata"),
             prepare=tuple(data.get("prepare", ())),
+            draft=draft,
             folder=folder,
             source=source,
         )
+
+    def completed(self, evidence: Mapping[str, Any], basis: str) -> Case:
+        """Return the case with the evidence of a template, checked like any other.
+
+        :param evidence: what the template adds, by the API's names; the case's own evidence has precedence.
+        :param basis: sha256 of the template and the facts.
+        :raises InvalidCaseError: with every violation.
+        """
+        assert self.draft
+        own = self.draft.evidence
+        case = Case.parse(
+            {**self.draft.given, "evidence": {**evidence, **own}}, folder=self.folder, source=self.source
+        )
+        entries = [
+            Entry(entry.name, entry.value, entry.name.partition(SEPARATOR)[0] not in own)
+            for entry in case.evidence
+        ]
+        return replace(case, evidence=tuple(entries), basis=basis)
 
 
 def refused(source: str, problem: str, remedy: str) -> InvalidCaseError:

@@ -144,6 +144,10 @@ def arguments_from_form(operation: Operation, values: Mapping[str, Any]) -> dict
     return arguments
 
 
+# What a form fills in by itself, or has no field for.
+_NOT_ASKED = ("provider", "evidence", "prepare", "template", "facts")
+
+
 def case_params(api: str) -> dict[str, Param]:
     """Return the params of the form for a case of one API.
 
@@ -153,7 +157,7 @@ def case_params(api: str) -> dict[str, Param]:
     params = {
         name: _case_param(name, {**schema, "description": account} if name == "account" else schema)
         for name, schema in contract.read_schema("case.schema.json")["properties"].items()
-        if name not in ("provider", "evidence", "prepare") and (name != "account" or account)
+        if name not in _NOT_ASKED and (name != "account" or account)
     }
     for name, schema in _case_evidence(api):
         if schema["x-kind"] == "text-or-file":
@@ -180,7 +184,7 @@ def case_from_form(api: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the case in a submitted form, in the format of ``schemas/case.schema.json``."""
     case: dict[str, Any] = {"provider": api}
     for name in contract.read_schema("case.schema.json")["properties"]:
-        if name not in ("provider", "evidence", "prepare") and _filled(values.get(name)):
+        if name not in _NOT_ASKED and _filled(values.get(name)):
             case[name] = values[name]
     if "customer_contacted" in case:
         case["customer_contacted"] = case["customer_contacted"] in (True, _ANSWERS[True])

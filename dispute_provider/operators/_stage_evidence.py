@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
 
+from dispute_provider import _config as config
 from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider._state.staging import UPLOADS, StagingMemory
 from dispute_provider._tasks.batch import (
@@ -110,11 +111,14 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from msgspec.structs import replace
 
         from dispute_provider._cases.case_batch import CaseBatch
+        from dispute_provider._cases.templates import Templates
         from dispute_provider._documents import Renderer
+        from dispute_provider._documents.letter_writer import LetterWriter
         from dispute_provider._evidence.completeness import Verdict
         from dispute_provider._evidence.merging import MergePolicy
         from dispute_provider._state.prepared import preparation
         from dispute_provider._workflow.staging.draw import Drawer
+        from dispute_provider._workflow.staging.fill_template import TemplateFiller
         from dispute_provider._workflow.staging.stage_case import CaseStager
         from dispute_provider._workflow.staging.write_evidence import Rules
         from dispute_provider.hooks._connections import api_of
@@ -137,7 +141,11 @@ class StageEvidenceOperator(BaseAsyncOperator):
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
-                with Renderer(children=_RENDERERS) as renderer, preparation() as prepare:
+                with (
+                    Renderer(children=_RENDERERS) as renderer,
+                    LetterWriter() as letters,
+                    preparation() as prepare,
+                ):
                     opened = await apis.of(self.conn_id)
                     drawer = Drawer(renderer, allow_undrawn=self.allow_undrawn)
                     stager = CaseStager(
@@ -152,6 +160,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
                         ledgers.of,
                         ledgers.task,
                         prepare,
+                        TemplateFiller(Templates(config.case_roots()), letters),
                     )
 
                     def on_result(place: int, record: Record) -> None:

@@ -133,3 +133,27 @@ def test_an_editor_accepts_what_staging_accepts(case):
     except InvalidCaseError:
         accepted = False
     assert Draft202012Validator(editor_schema()).is_valid(case) is accepted
+
+
+def test_a_case_with_facts_is_completed_from_its_template(root, capsys):
+    order = "{number: '1', date: 2026-03-01, description: A lamp}"
+    case = f"provider: stripe\ndispute: du_1\nproduct: digital\nfacts: {{order: {order}}}\n"
+    (root / "case.yaml").write_text(case)
+    code, out = said(capsys, "check", str(root))
+    assert code == 0
+    assert "template: the reason of the dispute decides; state it with --reason" in out
+    _, out = said(capsys, "check", str(root), "--reason", "fraudulent")
+    assert "template: stripe-fraudulent-digital" in out
+    assert "note: access_activity_log needs access.log" in out
+    assert "dispute." not in out
+    (root / "case.yaml").write_text(case + "template: mine\n")
+    code, out = said(capsys, "check", str(root))
+    assert code == 1
+    assert "there is no template mine; put mine.yaml into the folder templates of a case root" in out
+    (root / "templates").mkdir()
+    (root / "templates" / "mine.yaml").write_text(
+        "provider: stripe\nevidence: {product_description: '{{ order.date }}'}"
+    )
+    code, out = said(capsys, "check", str(root))
+    assert "template: mine" in out
+    assert "1 ok, 0 refused, 0 ignored" in out

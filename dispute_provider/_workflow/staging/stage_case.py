@@ -24,13 +24,15 @@ from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._state import evidence_store
 from dispute_provider._state.staging import StagingMemory
-from dispute_provider.exceptions import InvalidCaseError, TryAgainError
+from dispute_provider._workflow.failures import failed
+from dispute_provider.exceptions import ApiError, InvalidCaseError, TryAgainError
 
 if TYPE_CHECKING:
     from dispute_provider._apis.api import Api
     from dispute_provider._documents import Renderer
     from dispute_provider._ledger.ledger import DisputeLedger
     from dispute_provider._workflow.staging.draw import Drawer
+    from dispute_provider._workflow.staging.fill_template import TemplateFiller
     from dispute_provider._workflow.staging.write_evidence import Rules
 
 # Cases whose documents are in memory at once, in a batch with documents: up to 5 MB each at Stripe.
@@ -52,6 +54,7 @@ class CaseStager:
     :param ledgers: returns the chain of a dispute.
     :param task: the name of the task in its run, the same for all its tries.
     :param preparation: prepares documents.
+    :param templates: completes cases that have a template.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class CaseStager:
         ledgers: Callable[[Api, str], DisputeLedger],
         task: str,
         preparation: Preparation,
+        templates: TemplateFiller,
     ) -> None:
         from dispute_provider._workflow.staging import write_evidence as staging
 
@@ -82,6 +86,7 @@ class CaseStager:
         self._drawer = drawer
         self._with_documents = asyncio.Semaphore(_MOST_WITH_DOCUMENTS)
         self._preparation = preparation
+        self._templates = templates
 
     async def stage(self, placed: tuple[int, Any]) -> Record:
         """Stage a case, given as a dict, a case file, a path, or a line of a file with many cases.
@@ -110,10 +115,14 @@ class CaseStager:
                 return record.ended(State.REFUSED, reason)
             if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
+            if case.draft:
+                case, record = await self._templates.fill(self._api, case, record)
             async with self._with_documents if case.files else nullcontext():
                 return await self._stage_case(case, record)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
+        except ApiError as error:
+            return failed(record, "not staged", error)
         except TryAgainError as error:
             return replace(record.ended(State.HELD, f"not staged: {error}"), retry_after=0.0)
         except Exception as error:  # of Airflow's state stores, or a defect
@@ -124,7 +133,8 @@ class CaseStager:
         # Starting a thread takes as long as a request, so use one only to wait for files.
         look = partial(case_documents.read_documents, case, self._renderer, self._roots, self._preparation)
         read = await asyncio.to_thread(look) if case.files else look()
-        record = replace(record, case_digest=case.digest(read.found), notes=read.notes)
+        noted = record.notes
+        record = replace(record, case_digest=case.digest(read.found), notes=(*noted, *read.notes))
         documents: Mapping[str, Document] = {}
         if read.found:
             drawn = await asyncio.to_thread(self._drawer.draw, case, read)
@@ -132,7 +142,7 @@ class CaseStager:
             record = replace(
                 record,
                 originals=_originals(documents),
-                notes=drawn.notes,
+                notes=(*noted, *drawn.notes),
                 drawings=drawn.drawings,
                 undrawn=drawn.undrawn,
                 warnings=drawn.warnings,

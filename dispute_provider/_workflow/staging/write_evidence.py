@@ -223,10 +223,13 @@ async def _claims(api: Api, case: Case, dispute: Dispute, pieces: Iterable[Piece
 
 
 def _assessed(record: Record, assessment: Assessment, notes: Sequence[str]) -> Record:
+    # What a template left out for lack of facts is already named; evidence without it is not complete.
+    left_out = bool(record.missing) and assessment.verdict is Verdict.READY
+    missing = (f"{label(name, record.provider)}: {why}" for name, why in assessment.missing)
     return replace(
         record,
-        verdict=str(assessment.verdict),
-        missing=tuple(f"{label(name, record.provider)}: {why}" for name, why in assessment.missing),
+        verdict=str(Verdict.WEAK if left_out else assessment.verdict),
+        missing=(*record.missing, *missing),
         warnings=(*record.warnings, *assessment.warnings),
         notes=(*record.notes, *assessment.notes, *notes),
     )

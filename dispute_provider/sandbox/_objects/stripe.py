@@ -248,6 +248,7 @@ class StripeCharge:
     fingerprint: str | None = CARD
     """The same for all charges of one card; None for other payment methods."""
     receipt_email: str | None = "jo@example.com"
+    receipt_number: str | None = "2044-7710"
     payment_intent: str | None = None
 
     def render(self) -> dict[str, Any]:
@@ -279,6 +280,7 @@ class StripeCharge:
             "payment_method": self.payment_method,
             "payment_method_details": paid_with,
             "receipt_email": self.receipt_email,
+            "receipt_number": self.receipt_number,
             "refunded": self.amount_refunded >= self.amount,
             "status": "succeeded" if self.paid else "failed",
         }
