@@ -1,13 +1,15 @@
-"""Permissions of the Evidence tab, and the security headers of its responses."""
+"""Permissions of the pages, and the security headers of their responses."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Literal
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from airflow.models.dag import DagModel
 from fastapi import Depends
 from fastapi.responses import JSONResponse
 
@@ -15,6 +17,25 @@ from fastapi.responses import JSONResponse
 LOGGED_IN = Depends(get_user)
 # Customer text is shown only to users who may answer the review. The DAG is the path parameter `dag_id`.
 MAY_ANSWER = Depends(requires_access_dag(method="PUT", access_entity=DagAccessEntity.HITL_DETAIL))
+MAY_TRIGGER = Depends(requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN))
+
+
+def may_answer_in(user: Any, dag_id: str) -> bool:
+    """Return whether a user may answer the reviews of a DAG, as Airflow decides it for its own form."""
+    return _may(user, dag_id, "PUT", DagAccessEntity.HITL_DETAIL)
+
+
+def may_trigger(user: Any, dag_id: str) -> bool:
+    """Return whether a user may start runs of a DAG."""
+    return _may(user, dag_id, "POST", DagAccessEntity.RUN)
+
+
+def _may(user: Any, dag_id: str, method: Literal["POST", "PUT"], entity: DagAccessEntity) -> bool:
+    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
+    return get_auth_manager().is_authorized_dag(
+        method=method, access_entity=entity, details=details, user=user
+    )
+
 
 _POLICY = "; ".join(
     [

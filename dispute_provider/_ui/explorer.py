@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
-from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Body, HTTPException, Path, Query, Response
 
 from dispute_provider import _config as config
 from dispute_provider._contracts import contract
@@ -30,7 +28,7 @@ from dispute_provider._explain.snippets import case, http, task_code
 from dispute_provider._registry import APIS
 from dispute_provider._tasks.drafts import Draft, draft
 from dispute_provider._tasks.operator_names import operator_name
-from dispute_provider._ui.access import AsciiJsonResponse
+from dispute_provider._ui.access import MAY_TRIGGER, AsciiJsonResponse, may_trigger
 
 _DAG = "_request"
 """The end of the id of the DAG that makes an API's requests; its start is the API's name."""
@@ -38,9 +36,7 @@ _DAG = "_request"
 # References contain nothing of a user, a connection or a dispute.
 operations = APIRouter()
 # A request shows the server of its connection, and is for those who may send it.
-requests = APIRouter(
-    dependencies=[Depends(requires_access_dag(method="POST", access_entity=DagAccessEntity.RUN))]
-)
+requests = APIRouter(dependencies=[MAY_TRIGGER])
 
 
 @operations.get("/explorer")
@@ -55,7 +51,7 @@ def show(user: GetUserDep, api: str, operation_id: str) -> Response:
     """Return an operation's reference and form, and what is missing to send it."""
     operation = _operation(api, operation_id)
     dag_id = f"{api}{_DAG}"
-    allowed = _may_trigger(user, dag_id)
+    allowed = may_trigger(user, dag_id)
     return AsciiJsonResponse(
         {
             **_named(operation),
@@ -131,15 +127,6 @@ def _named(operation: Operation) -> dict[str, Any]:
         "method": operation.method,
         "path": operation.path,
     }
-
-
-def _may_trigger(user: Any, dag_id: str) -> bool:
-    return get_auth_manager().is_authorized_dag(
-        method="POST",
-        access_entity=DagAccessEntity.RUN,
-        details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
-        user=user,
-    )
 
 
 def _missing(dag_id: str) -> Literal["", "dag", "paused"]:

@@ -26,9 +26,10 @@ from dispute_provider._evidence.record import Record, State
 from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 from dispute_provider._tasks.signing import Signer
+from dispute_provider._ui.access import may_answer_in
 from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import Place, key_of, records_in
-from dispute_provider._ui.reviews import Opening, may_answer_in, staged_records, waiting
+from dispute_provider._ui.reviews import Opening, staged_records, waiting
 from dispute_provider._ui.runs import OF_ITS_TASK, Step
 from dispute_provider._workflow.listing import LISTING, NO_CASE_FOUND
 

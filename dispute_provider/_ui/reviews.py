@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.models.dag import DagModel
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
@@ -19,6 +17,7 @@ from fastapi import Depends, HTTPException
 from sqlalchemy import select
 
 from dispute_provider._evidence.record import Record, State
+from dispute_provider._ui.access import may_answer_in
 from dispute_provider._ui.records import Place, Task, find_task
 
 # The operator's name in Airflow's database. A subclass has another name, so its reviews are not listed.
@@ -87,16 +86,6 @@ COLUMNS = (
     TaskInstance.task_id,
     TaskInstance.map_index,
 )
-
-
-def may_answer_in(user: Any, dag_id: str) -> bool:
-    """Return whether a user may answer the reviews of a DAG, as Airflow decides it for its own form."""
-    return get_auth_manager().is_authorized_dag(
-        method="PUT",
-        access_entity=DagAccessEntity.HITL_DETAIL,
-        details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
-        user=user,
-    )
 
 
 def open_reviews(user: Any, first: str = "") -> OpenReviews:

@@ -17,9 +17,10 @@ from sqlalchemy import ColumnElement, and_, select
 
 from dispute_provider._evidence.record import Record
 from dispute_provider._tasks.signing import Signer
+from dispute_provider._ui.access import may_answer_in
 from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import records_in
-from dispute_provider._ui.reviews import COLUMNS, OPERATOR, may_answer_in
+from dispute_provider._ui.reviews import COLUMNS, OPERATOR
 
 _ANSWERED_SINCE = timedelta(days=3)
 _MOST_ANSWERED = 30
