@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -47,6 +48,11 @@ class ReferenceLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         return str(getattr(operator, "reference_url", ""))
+
+
+def airflow_address() -> str:
+    """Return Airflow's own address, without a slash at its end; empty without ``[api] base_url``."""
+    return (conf.get("api", "base_url", fallback="") or "").rstrip("/")
 
 
 def reference_path(operation: Operation) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
-from airflow.sdk.configuration import conf
 
 from dispute_provider import _config as config
+from dispute_provider._tasks.links import airflow_address
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -87,8 +87,7 @@ def reviewers() -> list[dict[str, str]] | None:
 
 def address(*parts: str) -> str:
     """Return the address of an Airflow page; without ``[api] base_url`` only its path."""
-    base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    return "/".join([base, *(quote(part, safe="") for part in parts)])
+    return "/".join([airflow_address(), *(quote(part, safe="") for part in parts)])
 
 
 def form_address(context: Context) -> str:

@@ -10,7 +10,7 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider._cases.storage import storage_path
 from dispute_provider._cases.uploads import document
-from dispute_provider._tasks.links import DisputeLink, ReferenceLink, reference_path
+from dispute_provider._tasks.links import DisputeLink, ReferenceLink, airflow_address, reference_path
 from dispute_provider._tasks.retry import ApiRetryPolicy
 
 if TYPE_CHECKING:
@@ -161,12 +161,27 @@ def send(
 ) -> Answer:
     """Make one call and log its result; the call has an idempotency key if the API takes one.
 
+    If the call fails, the log names the page of the operation's reference.
+
     A final call is made at most once, even if its task runs again: see
     :mod:`~dispute_provider._tasks.single_final_call`.
 
     :raises InvalidRequestError: with all violations, before anything is sent.
     :raises ApiError: if the API refuses the call or cannot be reached.
     """
+    from dispute_provider.exceptions import DisputeError
+
+    try:
+        return _send(context, hook, operation_id, arguments, log)
+    except DisputeError:
+        page = reference_path(hook.api.contract[operation_id])
+        log.info("Reference of %s: %s%s", operation_id, airflow_address(), page)
+        raise
+
+
+def _send(
+    context: Context, hook: DisputeHook, operation_id: str, arguments: Mapping[str, Any], log: Any
+) -> Answer:
     from dispute_provider._apis.idempotency import own_key
 
     request = hook.api.request(operation_id, **arguments)

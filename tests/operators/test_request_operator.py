@@ -140,6 +140,21 @@ class TestDocuments:
         assert found.keys() == {"sha256", "size", "content_type"}
 
 
+class TestRefused:
+    def test_the_log_names_the_reference(
+        self, stripe_connection: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/ops/")
+        for dispute, error in (("dp_nowhere", NotFoundError), ("a/b", InvalidRequestError)):
+            with pytest.raises(error):
+                request("GetDisputesDispute", dry_run=False, dispute=dispute)
+            page = "/plugin/disputes/dispute-evidence/desk#explorer/stripe/GetDisputesDispute"
+            assert (
+                f"Reference of GetDisputesDispute: https://airflow.example/ops{page}"
+                in capsys.readouterr().out
+            )
+
+
 class TestTokens:
     def test_what_is_given_stays_here(
         self, sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]
