@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import FrameLocator, Locator, expect
 
 from tests.e2e.person import Person
+from tests.harness.accessibility import barriers
 
 WIDTHS = {1440: 1000, 768: 1000, 390: 844}
 # Milliseconds for Airflow to schedule the tasks of several reviews, whatever else the machine does.
@@ -94,8 +95,14 @@ class Desk:
         heading = self.frame.get_by_role("heading", name="Answered in the last three days")
         expect(heading).to_be_visible(timeout=_MOVING_ON)
 
+    def accessible(self) -> None:
+        """Assert that the page has no serious barrier. Airflow's own page around it is not looked at."""
+        frame = self.person.page.locator("iframe").element_handle().content_frame()
+        assert frame
+        assert not (found := barriers(frame)), found
+
     def shoot(self, name: str) -> None:
-        """Keep a picture at each width, light and dark."""
+        """Keep a picture at each width, light and dark; none may have a serious barrier."""
         page = self.person.page
         for theme in ("light", "dark"):
             page.evaluate(_THEME, theme)
@@ -104,6 +111,7 @@ class Desk:
                 # Nothing is cut off at the right.
                 overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 assert self.frame.locator("html").evaluate(overflow) == 0
+                self.accessible()
                 self.person.shoot(f"{name}-{width}-{theme}")
         page.evaluate(_THEME, "light")
         page.set_viewport_size({"width": 1440, "height": 1000})

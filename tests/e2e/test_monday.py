@@ -112,6 +112,7 @@ def test_by_keyboard(site: Lab, browser: Browser, day: tuple[Monday, list[Run]])
     expect(desk.frame.get_by_role("heading", name="Disputes")).to_be_focused()
     desk.press("1")
     expect(desk.frame.get_by_role("table")).to_be_visible()
+    desk.accessible()
     desk.press("2")
     # Whatever else is open, the held disputes of an earlier Monday among them, is left alone.
     left = set(made.choices)
@@ -123,16 +124,23 @@ def test_by_keyboard(site: Lab, browser: Browser, day: tuple[Monday, list[Run]])
             continue
         desk.press(made.choices[dispute])
         if made.choices[dispute] == "h":
+            desk.accessible()
             desk.press("j")
         left.remove(dispute)
+    desk.accessible()
     desk.press("Control+Enter")
     summary = desk.frame.get_by_role("dialog", name="Respond")
     expect(summary.get_by_role("button", name=f"Respond to {len(runs)} reviews")).to_be_visible()
+    desk.accessible()
     desk.press("Control+Enter")
     desk.answered()
+    desk.accessible()
     assert desk.used <= COUNT + _BESIDES, desk.used
     print(f"keys: {desk.used} for {COUNT} disputes")
     _ended_as_chosen(site, made, runs, staged)
+    desk.press("4")
+    expect(desk.frame.get_by_label("Search operations")).to_be_focused()
+    desk.accessible()
     person.leave()
 
 

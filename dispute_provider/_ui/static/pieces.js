@@ -89,10 +89,12 @@ export function documentOf(piece, address) {
     href: `${address}/documents/${encodeURIComponent(original)}/original`, download: true, class: "download",
   }, "Download the file before it was prepared");
   const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Loading…"));
-  article.append(head(piece, ...facts),
+  article.append(...[
+    head(piece, ...facts),
     el("p", { class: "file", title: `sha256 ${sha256}` }, fileName(filename, sha256), download),
     before ? el("p", { class: "quiet" }, "This document was prepared. ", before) : null,
-    body);
+    body,
+  ].filter(Boolean));
   fill(article, body, piece, place);
   return article;
 }

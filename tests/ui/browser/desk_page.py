@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from parking import park
@@ -14,7 +15,17 @@ from viewing import DAG, PREFIX, Site, Staged, signed
 
 from dispute_provider._evidence.record import State
 from dispute_provider._workflow.reviewing import review as reviewing
+from tests.harness.accessibility import barriers
 
+# Texts that stand for nothing, which a script has taken for something to show.
+_NOTHING = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (texts.nextNode()) found.push(texts.currentNode.data.trim());
+  return found.filter((text) => ["null", "undefined", "NaN"].includes(text));
+}"""
+WIDTHS = {1440: 900, 768: 1000, 390: 844, 318: 760}
+PICTURES = Path(__file__).parents[2] / "e2e" / "artifacts"
 # Requests that Airflow refuses are logged by the browser; the page says it in its own words.
 _REFUSED = "Failed to load resource"
 
@@ -72,6 +83,23 @@ class DeskPage:
 
     def says(self, text: str) -> None:
         expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def is_accessible(self, name: str) -> None:
+        """Assert that the place is whole and without a serious barrier at each width, light and dark.
+
+        :param name: of the pictures that are kept of it.
+        """
+        assert self.page.evaluate(_NOTHING) == []
+        found: set[str] = set()
+        for theme in ("light", "dark"):
+            self.page.evaluate("theme => document.documentElement.className = theme", theme)
+            for width, height in WIDTHS.items():
+                self.page.set_viewport_size({"width": width, "height": height})
+                self.page.screenshot(path=PICTURES / f"page-{name}-{width}-{theme}.png")
+                overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert self.page.evaluate(overflow) == 0, (width, theme)
+                found |= {f"{width} {theme} {each}" for each in barriers(self.page)}
+        assert not found, "\n".join(sorted(found))
 
     @contextmanager
     def before_the_answer(self, happens: Any) -> Iterator[None]:
