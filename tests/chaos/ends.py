@@ -103,7 +103,7 @@ class Ends:
         is_void = "; since then: " in record["reason"]
         others = (
             self._others(completion, dispute)
-            or self._says_sent(completion, dispute)
+            or self._says_other_sent(completion, record)
             or (is_void and self._twin_was_sent(completion, dispute))
         )
         if own and self._has_named_edited_ledger(completion, dispute):
@@ -178,10 +178,13 @@ class Ends:
             record["state"] in {*_SAYS_SENT, "already-submitted", "conceded", "unknown"} for record in of_it
         )
 
-    def _says_sent(self, completion: Completion, dispute: str) -> bool:
-        """Whether a record of the dispute says that it was sent."""
+    def _says_other_sent(self, completion: Completion, record: dict[str, Any]) -> bool:
+        """Whether a record of the same dispute with other evidence says that it was sent."""
         return any(
-            record["dispute"] == dispute and record["state"] in _SAYS_SENT for record in completion.records
+            each["dispute"] == record["dispute"]
+            and each["state"] in _SAYS_SENT
+            and each.get("digest") != record.get("digest")
+            for each in completion.records
         )
 
     def _others(self, completion: Completion, dispute: str) -> bool:

@@ -43,8 +43,11 @@ from tests.chaos.facts import (
 from tests.chaos.left import Left
 from tests.chaos.transcript import Approval, Completion, Transcript
 
+_READINGS = ("GetDisputesDispute", "getDispute")
 # Seconds after which a request is not written any more under a claim that was created before.
 _SENT_WITHIN = 60.0
+# Seconds after which a reading of a dispute does not allow a final call any more; one for the way there.
+_READ_WITHIN = 31.0
 # Seconds by which the clock of a worker is behind, at most.
 _CLOCK_SKEW = 60.0
 
@@ -76,6 +79,7 @@ class _Judge:
         yield from self._taken_back()
         yield from self._claimed_twice()
         yield from self._too_late()
+        yield from self._unread()
         yield from self._again()
 
     def _double(self) -> Iterator[Finding]:
@@ -258,6 +262,20 @@ class _Judge:
                 yield Finding(UNAPPROVED, dispute, f"{sender}: sent after its due date")
             elif entry["method"] == "GET" and entry["status"] == 200 and not entry["fault"]:
                 read_late.add((dispute, sender))
+
+    def _unread(self) -> Iterator[Finding]:
+        """A try changes only what it has read itself, and makes a final call soon after its reading."""
+        read: dict[tuple[str, str], float] = {}
+        for entry in sorted(self.transcript.journal, key=lambda entry: entry["time"]):
+            dispute, sender = entry["dispute"], entry["headers"].get("x-chaos-try", "")
+            if entry["operation"] in _READINGS and entry["status"] == 200:
+                read[dispute, sender] = entry["time"]
+            elif not sender or not dispute or "x-chaos-frozen" in entry["headers"]:
+                continue
+            elif entry["changed"] and (dispute, sender) not in read:
+                yield Finding(UNAPPROVED, dispute, f"{sender}: changed it without having read it")
+            elif is_final(entry) and entry["time"] > read.get((dispute, sender), 0.0) + _READ_WITHIN:
+                yield Finding(UNAPPROVED, dispute, f"{sender}: submitted it on an old reading, or on none")
 
     def _again(self) -> Iterator[Finding]:
         """What ended unknown is not sent again without another approval; under a key that is no harm.
