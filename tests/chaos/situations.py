@@ -51,6 +51,9 @@ SITUATIONS = {
         runs=2, planned=_submission(partial(Fault, "delay", seconds=150.0))
     ),
     "two deployments": Situation(Disruptions(deployments=2), runs=4),
+    "two deployments without a common ledger submit at once": Situation(
+        Disruptions(deployments=2, two_ledgers=True), apis=_STRIPE, runs=2
+    ),
     "two connections": Situation(Disruptions(connections=0.5), runs=4),
     "another run stages while a request is in flight": Situation(first=_in_flight, follows=True),
     "another run submits while a staging is in flight": Situation(
@@ -71,6 +74,7 @@ SITUATIONS = {
         planned=_submission(_status(500), None), clears=True
     ),
     # Frozen workers
+    "frozen after the last reading": Situation(first=Freeze("after answer", 0, seconds=60.0)),
     "frozen before the check": Situation(
         runs=2, first=Freeze("before check", 1, seconds=600.0, lost_after=60.0)
     ),
@@ -106,7 +110,7 @@ SITUATIONS = {
     ),
     # Colleagues, issuers and due dates
     "a colleague touches the dispute between two tasks": Situation(disturbance=0.5),
-    "a colleague touches the dispute just before the submission": Situation(apis=_MOOV, gap=1.0),
+    "a colleague touches the dispute just before the submission": Situation(gap=1.0),
     "another run answers the chargeback before the inquiry's task is tried again": Situation(
         first=Crash("after final"), is_inquiry=True, retry_delay=300.0
     ),

@@ -62,6 +62,22 @@ def _oddities_fatal() -> None:
     reading.read = read
 
 
+def _listed_disputes_written() -> None:
+    """Have staging write to a dispute that it has only listed."""
+    from dispute_provider._apis.stripe import StripeApi
+    from tests.chaos.worker import here
+
+    original = StripeApi.read
+
+    async def read(self: StripeApi, dispute: str, account: Any = None, *, details: bool = False) -> Any:
+        worker = here()
+        is_staging = worker is not None and "/stage" in worker.name
+        found = (await self.list_open()).snapshots.get(dispute) if is_staging else None
+        return found or await original(self, dispute, account, details=details)
+
+    StripeApi.read = read  # type: ignore[method-assign]
+
+
 SAFEGUARDS: dict[str, Safeguard] = {
     "other people's uploads are not protected": Safeguard(
         _nothing_of_others_protected, "a colleague has uploaded the case's text twice"
@@ -77,5 +93,6 @@ SAFEGUARDS: dict[str, Safeguard] = {
     "an unknown submission method is taken for manual": Safeguard(
         _unknown_method_is_manual, "Stripe submits by itself"
     ),
+    "an item of a list is enough for a write": Safeguard(_listed_disputes_written, "two runs at once"),
     "an odd field makes an answer unreadable": Safeguard(_oddities_fatal, "answers have odd fields"),
 }

@@ -81,6 +81,31 @@ def _earlier_reading_confirms() -> None:
     Submission.reading_in = reading_in  # type: ignore[method-assign]
 
 
+def _repetitions_believed() -> None:
+    """Take an answer that the API repeats for the answer to this request."""
+    from dispute_provider._contracts import answers
+
+    answers._is_replayed = lambda api, headers: False
+
+
+def _answers_evidence_unseen() -> None:
+    """Take the evidence in the answer to a submission for the evidence that was read before."""
+    from dispute_provider._workflow.sending.record_call import RecordCall
+    from dispute_provider._workflow.sending.submit import Submission
+
+    def reading_in(self: Any, before: Any, answer: Any) -> Any:
+        found = RecordCall.reading_in(self, before, answer)
+        return found and replace(found, evidence=before.evidence)
+
+    Submission.reading_in = reading_in  # type: ignore[method-assign]
+
+
+def _readings_of_any_age() -> None:
+    from dispute_provider._ledger import timing
+
+    timing.MAX_READING_AGE = 1e9
+
+
 def _claims_ignored() -> None:
     """Have final calls sent again as others are: without a reading of the dispute."""
     from dispute_provider._transport.retries import Attempts
@@ -186,6 +211,15 @@ SAFEGUARDS: dict[str, Safeguard] = {
     ),
     "the reading before the call confirms it": Safeguard(
         _earlier_reading_confirms, "a colleague touches the dispute just before the submission"
+    ),
+    "an answer that the API repeats is believed": Safeguard(
+        _repetitions_believed, "two deployments without a common ledger submit at once"
+    ),
+    "the evidence in an answer is not compared": Safeguard(
+        _answers_evidence_unseen, "a colleague touches the dispute just before the submission"
+    ),
+    "a reading of any age allows a final call": Safeguard(
+        _readings_of_any_age, "frozen after the last reading"
     ),
     "a submission is sent again after a 504": Safeguard(
         _resent_after_504, "a submission is answered 504 after it was carried out"
