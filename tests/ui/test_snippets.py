@@ -26,9 +26,14 @@ TEXT = 'It\'s "Zoë" at 5 %,\nfor {{ 1 }} $HOME'
 
 @pytest.fixture
 def values(sandbox: Sandbox, connect: Connect) -> dict[str, Any]:
-    """What can be typed into the forms: ids that exist, and a text with characters of all quotes."""
+    """What can be typed into the forms."""
     connect("stripe")
     connect("moov")
+    return values_for(sandbox)
+
+
+def values_for(sandbox: Sandbox) -> dict[str, Any]:
+    """Return ids that exist, of new disputes, and a text with characters of all quotes."""
     stripe = sandbox.create_dispute(api="stripe")
     moov = sandbox.create_dispute(api="moov")
     upload = {"disputeID": moov["id"], "evidenceType": "receipt", "file": _part()}
