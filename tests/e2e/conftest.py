@@ -45,6 +45,7 @@ def open_site(folder: Path, swept: str = "stripe_shop") -> Iterator[Lab]:
     """
     settings = {
         "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": swept,
+        "AIRFLOW__DISPUTE__REQUEST_CONNECTIONS": "stripe_default,moov_default,moov_keys",
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "store"),
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),

@@ -126,10 +126,21 @@ class Lab:
         """Return the requests that submitted a dispute's evidence, from the sandbox's journal."""
         return self.sandbox.journal(dispute=dispute, submitted=True)
 
+    def answer_to(self, seq: int) -> bytes:
+        """Return the whole body of the answer to a request; the journal shows the beginning of it only.
+
+        :param seq: of the request's entry in the journal.
+        """
+        entries = self._world.journal._entries
+        return bytes(next(entry.answer.body for entry in entries if entry.seq == seq))
+
     def minted(self) -> list[str]:
         """Return the tokens that the sandbox has issued; no API of it shows them."""
-        world = self.sandbox._server.config.app.control.world  # type: ignore[union-attr]  # any application
-        return list(world.tokens)
+        return list(self._world.tokens)
+
+    @property
+    def _world(self) -> Any:
+        return self.sandbox._server.config.app.control.world  # type: ignore[union-attr]  # any application
 
     def hold(
         self, point: str, api: str, dispute: str, seconds: float = HOLD_SECONDS, times: int = 1, nth: int = 1
