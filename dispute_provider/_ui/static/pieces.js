@@ -1,7 +1,9 @@
 // The evidence: texts verbatim, documents page by page.
 
 import { bytes, el, visible } from "./dom.js";
+import { page } from "./pages.js";
 import { sentence } from "./server.js";
+import { common } from "./texts.js";
 
 const SHORT = 90;
 // A text with columns keeps a font of equal widths.
@@ -60,16 +62,22 @@ function head(piece, ...facts) {
 }
 
 function textOf(piece) {
-  const { text } = piece;
+  const { text, earlier } = piece;
   return el("article", { class: piece.changed ? "piece changed" : "piece" },
     head(piece, `${text.length.toLocaleString("en")} characters`),
-    el("pre", { class: ALIGNED.test(text) ? null : "prose", tabindex: "0", dir: "auto" }, visible(text)),
-    before(piece));
+    earlier ? beside(text, earlier) : body(visible(text), text));
 }
 
-function before(piece) {
-  if (!piece.earlier) return null;
-  return el("details", {}, el("summary", {}, "Previous text"), el("pre", { dir: "auto" }, visible(piece.earlier)));
+function body(shown, text) {
+  return el("pre", { class: ALIGNED.test(text) ? null : "prose", tabindex: "0", dir: "auto" }, shown);
+}
+
+/** Returns a text and the one that it replaced, side by side, with the parts that differ marked. */
+function beside(text, earlier) {
+  const { start, end } = common(text, earlier);
+  const marked = (name, whole, tag) => el("section", { "aria-label": name }, el("h5", {}, name),
+    body([visible(whole.slice(0, start)), el(tag, {}, visible(whole.slice(start, whole.length - end))), visible(whole.slice(whole.length - end))], whole));
+  return el("div", { class: "beside" }, marked("From the case", text, "ins"), marked("Before staging", earlier, "del"));
 }
 
 /** Returns a document with its pages; a document whose bytes were not kept has no preview. */
@@ -125,28 +133,4 @@ async function fill(article, body, piece, place) {
   } catch (problem) {
     body.replaceChildren(el("p", { class: "problem" }, visible(`Cannot show this document: ${problem.message}`)));
   }
-}
-
-/** Returns a page that loads when it comes into view; a click zooms it in and out. */
-function page(place, number, pages) {
-  const source = (width) => `${place}/pages/${number}?width=${width}`;
-  const name = `Page ${number} of ${pages}`;
-  // Until it loads, it takes the space of a sheet of paper, so that pages further down are not requested yet.
-  const image = el("img", { alt: name, loading: "lazy", decoding: "async", width: 1200, height: 1600 });
-  image.addEventListener("load", () => ["width", "height"].forEach((side) => image.removeAttribute(side)), { once: true });
-  image.src = source(1200);
-  const button = el("button", { type: "button", "aria-pressed": "false", title: "Zoom in or out", "aria-label": `${name}: zoom` }, image);
-  button.addEventListener("click", () => {
-    const large = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(large));
-    image.src = source(large ? 1800 : 1200);
-  });
-  const figure = el("figure", {}, button, pages > 1 ? el("figcaption", {}, name) : null);
-  image.addEventListener("error", async () => {
-    const answer = await fetch(image.src).catch(() => null);
-    const known = await answer?.json().catch(() => null);
-    const why = known ? sentence(known.detail) : "the page was not rendered";
-    figure.replaceChildren(el("p", { class: "problem" }, visible(`Cannot show ${name.toLowerCase()}: ${why}`)));
-  });
-  return figure;
 }
