@@ -176,9 +176,9 @@ ledger = Text(
 prepare = Names(
     "prepare",
     "How documents of every case may be prepared if the API does not take them as they are, separated by "
-    "commas: clean and convert. A case can switch on more with prepare. Needs evidence_store, where the "
-    "prepared documents are kept, and dispute-provider[packet] on the workers. If empty, such documents are "
-    "refused.",
+    "commas: clean, convert and shrink. A case can switch on more with prepare. Needs evidence_store, where "
+    "the prepared documents are kept, and dispute-provider[packet] on the workers. If empty, such documents "
+    "are refused.",
     example="clean,convert",
 )
 merge = Text(

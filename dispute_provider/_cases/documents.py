@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from dispute_provider._cases.document_reader import AT_THE_FLOOR, DocumentReader, UnfitError
 from dispute_provider._cases.preparing import Preparation
-from dispute_provider._cases.storage import NotAFileError, PathRefusedError, open_document
 from dispute_provider._contracts import contract
-from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents import Renderer
 from dispute_provider._documents.card_numbers import card_numbers
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
-from dispute_provider._evidence.documents import Document, Original, shown
+from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.limits import Limits
+from dispute_provider._evidence.sharing import Budget, shares
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _MASK = "keep only its last four digits"
-_NO_FILE = "there is no such file", "put it in the case's folder"
-_NOT_PREPARED = "it would have to be prepared, which is done when its case is staged", "stage the case"
 _SHOWN_PLACES = 5
 _PlacedEvidence = tuple[str, str, Any]
 """A piece of evidence: its JSON pointer in the case, its name and its value."""
@@ -57,39 +53,113 @@ def read_documents(
     """
     api = contract.load(case.provider)
     allowed = Limits.of(api)
-    found_pieces = list(pieces(case))
-    violations = [*_card_numbers(found_pieces, case.metadata)]
-    notes: list[str] = []
-    found: dict[str, Document] = {}
-    reader = _Reader(case, roots, allowed, renderer, preparation)
-    held: list[limits.MeasuredDocument] = []
-    # A document that is named twice is optional only if it is optional in both places.
-    needed = {reference.path for reference in case.files if not reference.optional}
-    for pointer, name, value in found_pieces:
-        if not isinstance(value, FileReference):
-            continue
-        path, optional = value.path, value.path not in needed
-        try:
-            found[path] = found.get(path) or reader.read(path)
-        except _UnfitError as unfit:
-            if optional and not unfit.is_secret:
-                notes.append(limits.left_out(path, unfit.problem))
-            else:
-                violations.append(Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy))
-        else:
-            document = found[path]
-            notes += [note for note in [_note(document)] if note and note not in notes]
-            held.append(limits.MeasuredDocument(name, len(document.content), document.pages, path, optional))
+    placed = list(pieces(case))
+    references = [each for each in placed if isinstance(each[2], FileReference)]
+    reader = DocumentReader(case, roots, allowed, renderer, preparation)
+    reading = _Reading(case, reader, references)
+    reading.read()
+    stages = _by_stage(api, references)
+    reading.shrink(stages, allowed)
+    violations = [*_card_numbers(placed, case.metadata), *reading.violations]
     # The evidence of each stage is sent separately, so the limits apply to each stage separately.
-    for together in _by_stage(api, held):
-        too_much = limits.to_leave_out(allowed, together)
-        for path, problem in too_much.items():
-            notes.append(limits.left_out(path, problem))
-            found.pop(path, None)
-        violations += limits.exceeded(allowed, [each for each in together if each.path not in too_much])
+    for together in map(reading.measured, stages):
+        violations += limits.exceeded(allowed, together, smallest=reading.smallest)
     if violations:
         raise InvalidCaseError(case.dispute, violations)
-    return CaseDocuments(found, tuple(notes))
+    return CaseDocuments(reading.found, tuple(reading.notes()))
+
+
+class _Reading:
+    """The documents of a case while they are read.
+
+    :param references: where the case names documents.
+    """
+
+    def __init__(self, case: Case, reader: DocumentReader, references: Sequence[_PlacedEvidence]) -> None:
+        self._reader = reader
+        self._references = references
+        # A document that is named twice is optional only if it is optional in both places.
+        self._needed = {reference.path for reference in case.files if not reference.optional}
+        self._left_out: dict[str, str] = {}
+        self.found: dict[str, Document] = {}
+        self.violations: list[Violation] = []
+        self.smallest = ""
+
+    def read(self) -> None:
+        """Read every document once."""
+        for path in dict.fromkeys(reference.path for _, _, reference in self._references):
+            self._keep(path, None)
+
+    def shrink(self, stages: Iterable[Sequence[_PlacedEvidence]], allowed: Limits) -> None:
+        """Shrink documents so that all of a stage fit, then leave out optional ones that still do not fit."""
+        whole = dict(self.found)
+        self._shrink(stages, allowed)
+        gone = {
+            path: problem
+            for together in map(self.measured, stages)
+            for path, problem in limits.to_leave_out(allowed, together).items()
+        }
+        if gone:
+            self.found = {path: document for path, document in whole.items() if path not in gone}
+            self._left_out.update(gone)
+            self._shrink(stages, allowed)
+
+    def _shrink(self, stages: Iterable[Sequence[_PlacedEvidence]], allowed: Limits) -> None:
+        if allowed.total_bytes is None or not self._reader.shrinks:
+            return
+        sizes = {path: len(document.content) for path, document in self.found.items()}
+        fixed: dict[str, int] = {}
+        while most := shares(sizes, self._budgets(stages, allowed.total_bytes), fixed):
+            for path, size in most.items():
+                self._keep(path, size)
+            too_large = {
+                path: len(self.found[path].content)
+                for path, size in most.items()
+                if path in self.found and len(self.found[path].content) > size
+            }
+            if not too_large:
+                break
+            fixed |= too_large
+        self.smallest = f", with their pictures {AT_THE_FLOOR}" if fixed else ""
+
+    def _budgets(self, stages: Iterable[Sequence[_PlacedEvidence]], size: int) -> list[Budget]:
+        return [
+            Budget(tuple(each.path for each in self.measured(stage) if each.path), size) for stage in stages
+        ]
+
+    def _keep(self, path: str, most: int | None) -> None:
+        try:
+            self.found[path] = self._reader.read(path, most)
+        except UnfitError as unfit:
+            self.found.pop(path, None)
+            if path not in self._needed and not unfit.is_secret:
+                self._left_out[path] = unfit.problem
+                return
+            self.violations += [
+                Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy)
+                for pointer, _, reference in self._references
+                if reference.path == path
+            ]
+
+    def measured(self, references: Iterable[_PlacedEvidence]) -> list[limits.MeasuredDocument]:
+        """Return the sizes of the documents that were read."""
+        return [
+            limits.MeasuredDocument(
+                name,
+                len(document.content),
+                document.pages,
+                reference.path,
+                reference.path not in self._needed,
+            )
+            for _, name, reference in references
+            if (document := self.found.get(reference.path))
+        ]
+
+    def notes(self) -> Iterator[str]:
+        """Yield for the reviewer what was done to documents, and which were left out."""
+        yield from filter(None, map(_note, self.found.values()))
+        for path, problem in self._left_out.items():
+            yield limits.left_out(path, problem)
 
 
 def _note(document: Document) -> str | None:
@@ -101,105 +171,11 @@ def _note(document: Document) -> str | None:
     return f"{shown(document.path)} was prepared: {done} ({size})"
 
 
-def _by_stage(
-    api: contract.Contract, documents: Iterable[limits.MeasuredDocument]
-) -> Iterable[list[limits.MeasuredDocument]]:
-    together: dict[str | None, list[limits.MeasuredDocument]] = {}
-    for document in documents:
-        together.setdefault(stage_of(api, document.name), []).append(document)
-    return together.values()
-
-
-class _UnfitError(Exception):
-    """A document that cannot be sent; a secret one stops its case even if it is optional.
-
-    :param step: the step of preparing that may help; None, the default, if none does.
-    """
-
-    def __init__(
-        self, problem: str, remedy: str, *, is_secret: bool = False, step: str | None = None
-    ) -> None:
-        self.problem = problem
-        self.remedy = remedy
-        self.step = step
-        self.is_secret = is_secret
-
-
-class _Reader:
-    """Reads the documents of one case."""
-
-    def __init__(
-        self,
-        case: Case,
-        roots: Sequence[str] | None,
-        allowed: Limits,
-        renderer: Renderer,
-        preparation: Preparation | None,
-    ) -> None:
-        self._folder, self._roots = case.folder, roots
-        self._allowed, self._renderer = allowed, renderer
-        self._preparation = preparation
-        self._steps = preparation.steps(case.prepare) if preparation else case.prepare
-
-    def read(self, path: str) -> Document:
-        """Read and inspect one document, and prepare it if the API does not take it as it is.
-
-        :raises _UnfitError: if it cannot be sent.
-        """
-        content = _read(self._folder, path, self._roots, self._allowed)
-        try:
-            return self._inspected(Document(path, content))
-        except _UnfitError as unfit:
-            if unfit.step is None:
-                raise
-            if unfit.step not in self._steps:
-                remedy = f"{unfit.remedy}, or switch it on: prepare: [{unfit.step}]"
-                raise _UnfitError(unfit.problem, remedy) from None
-        if self._preparation is None:
-            raise _UnfitError(*_NOT_PREPARED)
-        try:
-            prepared = self._preparation.prepare(content, self._steps, self._allowed.types)
-        except RenderingError as error:
-            raise _UnfitError(error.problem, error.remedy) from None
-        original = Original(hashlib.sha256(content).hexdigest(), len(content), prepared.done)
-        return self._inspected(Document(path, prepared.content, prepared_from=original))
-
-    def _inspected(self, document: Document) -> Document:
-        try:
-            inspection = self._renderer.inspect(document.content)
-        except RenderingError as error:
-            raise _UnfitError(error.problem, error.remedy, step=error.step) from None
-        size, kind = len(document.content), inspection.content_type
-        if problem := limits.unfit(self._allowed, size, kind):
-            raise _UnfitError(*problem, step="convert" if kind not in self._allowed.types else None)
-        if inspection.card_number:
-            raise _UnfitError("it holds a card number", _MASK, is_secret=True)
-        return replace(document, inspection=inspection)
-
-
-def _read(folder: str | None, path: str, roots: Sequence[str] | None, allowed: Limits) -> bytes:
-    if folder is None:
-        raise _UnfitError("the case has no folder to read documents from", "name the folder")
-    try:
-        with open_document(folder, path, [folder] if roots is None else roots) as opened:
-            content = opened.read(allowed.document_bytes + 1)
-            size = len(content)
-            if size > allowed.document_bytes:
-                size = opened.seek(0, os.SEEK_END)
-    except NotAFileError:
-        raise _UnfitError(*_NO_FILE) from None
-    except PathRefusedError as error:
-        raise _UnfitError(error.problem, error.remedy) from None
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise _UnfitError(*_NO_FILE) from None
-    except Exception as error:  # file systems raise many types
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            raise _UnfitError(*_NO_FILE) from None
-        what = f"it cannot be read: {type(error).__name__}"
-        raise _UnfitError(what, "check its name and permissions") from None
-    if problem := limits.unfit(allowed, size):
-        raise _UnfitError(*problem)
-    return content
+def _by_stage(api: contract.Contract, references: Iterable[_PlacedEvidence]) -> list[list[_PlacedEvidence]]:
+    together: dict[str | None, list[_PlacedEvidence]] = {}
+    for each in references:
+        together.setdefault(stage_of(api, each[1]), []).append(each)
+    return list(together.values())
 
 
 def _card_numbers(

@@ -53,19 +53,21 @@ class Preparation:
         """Return the steps of a case, in a fixed order: its own and those for every case."""
         return tuple(sorted({*wanted, *self._always} & STEPS.keys()))
 
-    def prepare(self, content: bytes, steps: Sequence[str], types: Sequence[str]) -> Prepared:
+    def prepare(self, content: bytes, steps: Sequence[str], types: Sequence[str], most: int) -> Prepared:
         """Return a document as an API takes it: the one kept earlier, or a new one.
 
         :param steps: see :meth:`steps`.
         :param types: the content types that the API takes.
+        :param most: bytes, to which it is shrunk if the steps include that. It may stay larger.
         :raises RenderingError: if none of the steps makes it acceptable.
         """
         if self._store is None:
             raise RenderingError(*_NO_STORE)
-        key = sha256_of([hashlib.sha256(content).hexdigest(), steps, sorted(types)])
+        named = [hashlib.sha256(content).hexdigest(), steps, sorted(types)]
+        key = sha256_of([*named, most] if "shrink" in steps else named)
         if kept := self._store.recall(key):
             return kept
-        prepared = self._preparer.prepare(content, steps, types)
+        prepared = self._preparer.prepare(content, steps, types, most)
         self._store.keep(key, content, prepared)
         return prepared
 

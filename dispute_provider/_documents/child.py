@@ -13,7 +13,7 @@ import sys
 import time
 from typing import BinaryIO
 
-from dispute_provider._documents import cleaning, converting, letters, pdfs, pictures
+from dispute_provider._documents import cleaning, converting, letters, pdfs, pictures, shrinking
 from dispute_provider._documents.messages import (
     ANSWER,
     DONE,
@@ -24,6 +24,7 @@ from dispute_provider._documents.messages import (
     QUESTION,
     REFUSED,
     STEPS,
+    TYPES_FROM,
     WRITE,
     Done,
     Refusal,
@@ -89,8 +90,8 @@ def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
         return json.dumps([found.characters, found.annotations, found.fonts]).encode()
     if what == PREPARE:
         steps = {name for name, flag in STEPS.items() if page & flag}
-        accepted = [kind for index, kind in enumerate(FILE_TYPES) if width >> index & 1]
-        prepared, done = _prepare(content, steps, accepted)
+        accepted = [kind for index, kind in enumerate(FILE_TYPES) if page >> TYPES_FROM + index & 1]
+        prepared, done = _prepare(content, steps, accepted, width)
         told = json.dumps([[each.what, each.facts] for each in done]).encode()
         return PREPARED.pack(len(told)) + told + prepared
     if what == WRITE:
@@ -98,16 +99,23 @@ def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
     return _render(content, page, width)
 
 
-def _prepare(content: bytes, steps: set[str], accepted: list[FileType]) -> tuple[bytes, list[Done]]:
-    if has_pdf_header(content):
-        return cleaning.clean_pdf(content) if "clean" in steps else (content, [])
+def _prepare(
+    content: bytes, steps: set[str], accepted: list[FileType], most: int
+) -> tuple[bytes, list[Done]]:
     done: list[Done] = []
-    if "clean" in steps and JPEG.starts[0] in content[:PDF_HEADER_WITHIN]:
-        content, done = cleaning.clean_jpeg(content)
-    if "convert" in steps:
-        content, more = converting.convert(content, accepted)
-        done = [*done, *more]
-    return content, done
+    if "clean" in steps:
+        if has_pdf_header(content):
+            content, done = cleaning.clean_pdf(content)
+        elif JPEG.starts[0] in content[:PDF_HEADER_WITHIN]:
+            content, done = cleaning.clean_jpeg(content)
+    made, more = content, list[Done]()
+    if "convert" in steps and not has_pdf_header(content):
+        made, more = converting.convert(content, accepted)
+    if "shrink" in steps and len(made) > most:
+        smaller, how = shrinking.shrink(content, most)
+        if len(smaller) < len(made):
+            made, more = smaller, how
+    return made, [*done, *(each for each in more if each not in done)]
 
 
 def _inspect(content: bytes) -> bytes:

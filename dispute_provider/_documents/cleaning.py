@@ -87,7 +87,7 @@ def clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
             done.append(Done("after", (behind,)))
         if files := [str(name)[:_LONGEST_NAME] for name in document.attachments]:
             done.append(Done("attachments", tuple(files[:_SHOWN_FILES])))
-        if _is_signed(document):
+        if is_signed(document):
             done.append(Done("signature"))
         if _remove(document):
             done.append(Done("scripts"))
@@ -121,7 +121,8 @@ def _lost(document: Any) -> Iterator[bool]:
                 yield (int(number), int(generation)) not in known
 
 
-def _is_signed(document: Any) -> bool:
+def is_signed(document: Any) -> bool:
+    """Return whether a PDF has a digital signature, which no copy keeps."""
     form = document.Root.get("/AcroForm")
     return isinstance(form, pikepdf.Dictionary) and bool(int(form.get("/SigFlags", 0)) & 1)
 

@@ -56,27 +56,43 @@ def convert(content: bytes, accepted: Collection[FileType]) -> tuple[bytes, list
     :param accepted: the types that the API takes; JPEG and PDF are among them.
     :raises Refused: if it is no picture, or has too many pixels.
     """
-    try:
-        picture = Image.open(io.BytesIO(content), formats=[name for name in _FORMATS if name in Image.OPEN])
-    except UnidentifiedImageError:
-        missing = b"ftyp" in content[:12] and "HEIF" not in Image.OPEN
-        raise Refused(Refusal.NO_PACKET if missing else Refusal.UNKNOWN) from None
-    kind = picture.format or ""
-    name, frames = _NAMES.get(kind, kind), 1 if kind == "MPO" else getattr(picture, "n_frames", 1)
-    if name in [each.name for each in accepted] and (frames == 1 or kind == "TIFF"):
+    picture = opened(content)
+    name, frames = frames_of(picture)
+    if name in [each.name for each in accepted] and (frames == 1 or name == "TIFF"):
         return content, []
-    if kind == "TIFF" and frames > 1:
-        return _as_pdf(picture, frames), [Done("converted", (name, PDF.name)), Done("pages", (frames,))]
-    shown = _flat(picture)
-    target = PNG if kind in _LOSSLESS and PNG in accepted else JPEG
+    if name == "TIFF" and frames > 1:
+        return as_pdf(picture, frames), [Done("converted", (name, PDF.name)), Done("pages", (frames,))]
+    shown = flat(picture)
+    target = PNG if name in _LOSSLESS and PNG in accepted else JPEG
     done = [Done("converted", (name, target.name))]
     if frames > 1:
         done.append(Done("first-picture", (frames,)))
-    return _saved(shown, target), done
+    return saved(shown, target), done
 
 
-def _flat(picture: Image.Image) -> Image.Image:
-    """Return the current frame upright, on white, with square pixels, in grey or RGB."""
+def opened(content: bytes) -> Image.Image:
+    """Open a picture of any format that can be converted.
+
+    :raises Refused: if it is none.
+    """
+    try:
+        return Image.open(io.BytesIO(content), formats=[name for name in _FORMATS if name in Image.OPEN])
+    except UnidentifiedImageError:
+        missing = b"ftyp" in content[:12] and "HEIF" not in Image.OPEN
+        raise Refused(Refusal.NO_PACKET if missing else Refusal.UNKNOWN) from None
+
+
+def frames_of(picture: Image.Image) -> tuple[str, int]:
+    """Return the name of a picture's format and how many pictures its file shows."""
+    kind = picture.format or ""
+    return _NAMES.get(kind, kind), 1 if kind == "MPO" else getattr(picture, "n_frames", 1)
+
+
+def flat(picture: Image.Image) -> Image.Image:
+    """Return the current frame upright, on white, with square pixels, in grey or RGB.
+
+    :raises Refused: if it has too many pixels.
+    """
     if picture.width * picture.height > MAX_PIXELS:
         raise Refused(Refusal.MANY_PIXELS, picture.width, picture.height, MAX_PIXELS)
     profile = picture.info.get("icc_profile")
@@ -89,15 +105,23 @@ def _flat(picture: Image.Image) -> Image.Image:
     return shown
 
 
-def _saved(picture: Image.Image, kind: FileType) -> bytes:
+def saved(picture: Image.Image, kind: FileType, quality: int = _QUALITY) -> bytes:
+    """Return a picture as a file, with its color profile.
+
+    :param quality: of JPEG.
+    """
     written = io.BytesIO()
-    options: dict[str, Any] = {"quality": _QUALITY} if kind is JPEG else {}
+    options: dict[str, Any] = {"quality": quality} if kind is JPEG else {}
     profile = picture.info.get("icc_profile")
     picture.save(written, kind.name, optimize=True, icc_profile=profile, **options)
     return written.getvalue()
 
 
-def _as_pdf(picture: Image.Image, frames: int) -> bytes:
+def as_pdf(picture: Image.Image, frames: int) -> bytes:
+    """Return all frames of a TIFF as the pages of a PDF.
+
+    :raises Refused: if it has too many frames or pixels.
+    """
     if frames > MAX_FRAMES:
         raise Refused(Refusal.MANY_PAGES, frames, MAX_FRAMES)
 
@@ -122,7 +146,7 @@ def _as_pdf(picture: Image.Image, frames: int) -> bytes:
 
 
 def _page(picture: Image.Image) -> Image.Image:
-    page = _flat(picture)
+    page = flat(picture)
     page.info = {}
     return page
 

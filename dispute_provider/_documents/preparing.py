@@ -6,11 +6,14 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from dispute_provider._documents.messages import PREPARE, PREPARED, STEPS
+from dispute_provider._documents.messages import PREPARE, PREPARED, STEPS, TYPES_FROM
 from dispute_provider._documents.process import Process
 from dispute_provider._documents.renderer import Renderer, RenderingError
 from dispute_provider._documents.words import BROKE_OFF, done_in_words
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, FILE_TYPES
+
+SECONDS = 60.0
+"""Wall-clock time limit for preparing one document: a scan of 49 pages is recompressed four times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +30,20 @@ class Prepared:
 class Preparer(Renderer):
     """Prepares documents in child processes of its own, which may start threads. See :class:`Renderer`."""
 
-    def prepare(self, content: bytes, steps: Iterable[str], types: Collection[str]) -> Prepared:
+    def __init__(self) -> None:
+        super().__init__(SECONDS)
+
+    def prepare(self, content: bytes, steps: Iterable[str], types: Collection[str], most: int) -> Prepared:
         """Return a document as an API takes it; the same bytes give the same result.
 
         :param steps: of :data:`~dispute_provider._documents.messages.STEPS`.
         :param types: the content types that the API takes.
+        :param most: bytes, to which it is shrunk if the steps include that. It may stay larger.
         :raises RenderingError: if none of these steps makes it acceptable.
         """
         flags = sum(STEPS[step] for step in set(steps))
         accepted = sum(1 << FILE_TYPES.index(BY_CONTENT_TYPE[each]) for each in types)
-        answer = self._ask(PREPARE, content, flags, accepted)
+        answer = self._ask(PREPARE, content, flags | accepted << TYPES_FROM, most)
         try:
             (length,) = PREPARED.unpack_from(answer)
             told = json.loads(answer[PREPARED.size : PREPARED.size + length])

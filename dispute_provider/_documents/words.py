@@ -55,6 +55,8 @@ _DONE = {
     "converted": "converted from {} to {}",
     "first-picture": "kept the first of {} pictures of an animation",
     "pages": "kept all {} pages",
+    "shrunk": "shrunk from {} × {} to {} × {} pixels at quality {}",
+    "shrunk-pictures": "shrunk {} of its pictures to at most {} dpi at quality {}",
     "before": "left out {} bytes before the document",
     "after": "left out {} bytes after the document",
     "film": "left out the film behind the photo ({} bytes)",

@@ -86,7 +86,7 @@ class Case:
     :param customer_contacted: whether the customer was contacted first; None if the case does not state it.
     :param product: ``physical``, ``digital`` or ``service``; None if the case does not state it.
     :param metadata: keys and values that are written to the dispute, if the API takes any.
-    :param prepare: the steps by which its documents may be prepared: ``clean``, ``convert``.
+    :param prepare: the steps by which its documents may be prepared: ``clean``, ``convert``, ``shrink``.
     :param draft: what a template completes; None, the default, for a case without a template.
     :param basis: sha256 of the template and the facts, once the template is known; None without a template.
     :param folder: the folder of its documents; None for a case that was not read from a file.

@@ -174,10 +174,7 @@ def unfit(limits: Limits, size: int, content_type: str | None = None) -> tuple[s
     :param content_type: None, the default, if it is not known yet.
     """
     if size > limits.document_bytes:
-        return (
-            f"it has {size:,} bytes, and the limit is {limits.document_bytes:,}",
-            "save a smaller copy; documents are sent unchanged",
-        )
+        return too_large(size, limits.document_bytes)
     if content_type is not None and content_type not in limits.types:
         *types, last = map(type_name, limits.types)
         accepted = f"{', '.join(types)} or {last}" if types else last
@@ -185,14 +182,24 @@ def unfit(limits: Limits, size: int, content_type: str | None = None) -> tuple[s
     return None
 
 
+def too_large(size: int, most: int) -> tuple[str, str]:
+    """Return the problem and the remedy of a document with too many bytes."""
+    return f"it has {size:,} bytes, and the limit is {most:,}", "save a smaller copy"
+
+
 def exceeded(
-    limits: Limits, documents: Sequence[MeasuredDocument], network: str | None = None
+    limits: Limits,
+    documents: Sequence[MeasuredDocument],
+    network: str | None = None,
+    *,
+    smallest: str = "",
 ) -> list[Violation]:
     """Return every limit that documents exceed together, with the arithmetic.
 
     An unknown size or number of pages counts as zero; the API refuses what exceeds a limit with it.
 
     :param network: the card network; None, the default, applies the limits of most networks.
+    :param smallest: how small the documents were made, for the problem of too many bytes; empty by default.
     """
     most = limits.documents_per_name
     names = Counter(document.name for document in documents)
@@ -205,7 +212,7 @@ def exceeded(
         for name, count in names.items()
         if most is not None and count > most and name not in limits.lists
     ]
-    return [*found, *_in_all(limits, documents, network)]
+    return [*found, *_in_all(limits, documents, network, smallest)]
 
 
 def to_leave_out(
@@ -230,7 +237,9 @@ def type_name(content_type: str) -> str:
     return content_type.rpartition("/")[2].upper()
 
 
-def _in_all(limits: Limits, documents: Sequence[MeasuredDocument], network: str | None) -> list[Violation]:
+def _in_all(
+    limits: Limits, documents: Sequence[MeasuredDocument], network: str | None, smallest: str = ""
+) -> list[Violation]:
     found = []
     sizes = [(each, each.size) for each in documents if each.size is not None]
     size, most_size = sum(size for _, size in sizes), limits.total_bytes
@@ -238,7 +247,7 @@ def _in_all(limits: Limits, documents: Sequence[MeasuredDocument], network: str 
         places = _places([size for _, size in sizes], most_size)
         addends = [(each, _megabytes(size, places)) for each, size in sizes]
         problem = _sum(addends, "MB", _megabytes(size, places), _megabytes(most_size, places))
-        found.append(Violation("/evidence", problem, "remove documents, or save smaller copies"))
+        found.append(Violation("/evidence", problem + smallest, "remove documents, or save smaller copies"))
     counts = [(each, each.pages) for each in documents if each.pages is not None]
     pages, most_pages = sum(count for _, count in counts), limits.pages(network)
     if most_pages is not None and pages > most_pages:

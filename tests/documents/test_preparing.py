@@ -16,6 +16,7 @@ from dispute_provider._documents.preparing import Preparer
 STRIPE = ("application/pdf", "image/jpeg", "image/png")
 MOOV = ("application/pdf", "image/jpeg", "image/tiff")
 BOTH = ("clean", "convert")
+MOST = 5_000_000
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def animated(kind: str) -> bytes:
     ],
 )
 def test_a_picture_becomes_one_that_the_api_takes(document, types, kind, done, preparer, renderer):
-    prepared = preparer.prepare(document, BOTH, types)
+    prepared = preparer.prepare(document, BOTH, types, MOST)
     assert prepared.done == done
     found = renderer.inspect(prepared.content)
     assert found.content_type == kind
@@ -79,7 +80,7 @@ def test_a_photo_loses_its_place_and_keeps_its_orientation(preparer):
     exif[0x8825] = {1: "N", 2: (48.0, 12.0, 0.0)}
     written = io.BytesIO()
     photo.save(written, "WEBP", exif=exif)
-    prepared = Image.open(io.BytesIO(preparer.prepare(written.getvalue(), BOTH, STRIPE).content))
+    prepared = Image.open(io.BytesIO(preparer.prepare(written.getvalue(), BOTH, STRIPE, MOST).content))
     assert prepared.size == (20, 40)
     assert not prepared.getexif()
 
@@ -125,7 +126,7 @@ CLEANED = [
 
 @pytest.mark.parametrize(("document", "done"), CLEANED)
 def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer):
-    prepared = preparer.prepare(document, BOTH, STRIPE)
+    prepared = preparer.prepare(document, BOTH, STRIPE, MOST)
     assert prepared.done == (done,)
     assert renderer.inspect(prepared.content).pages == 1
     before, after = (
@@ -146,7 +147,7 @@ def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer
 )
 def test_what_cannot_be_prepared_is_refused(document, said, preparer):
     with pytest.raises(RenderingError, match=said):
-        preparer.prepare(document, BOTH, STRIPE)
+        preparer.prepare(document, BOTH, STRIPE, MOST)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_what_cannot_be_prepared_is_refused(document, said, preparer):
 )
 def test_bytes_around_a_photo_are_cut_without_loss(around, done, preparer):
     photo = papers.picture("JPEG")
-    prepared = preparer.prepare(around[0] + photo + around[1], BOTH, STRIPE)
+    prepared = preparer.prepare(around[0] + photo + around[1], BOTH, STRIPE, MOST)
     assert (prepared.content, prepared.done) == (photo, (done,))
 
 
@@ -167,7 +168,7 @@ def test_another_process_gives_the_same_bytes(preparer):
     documents = [papers.picture("WEBP"), papers.tiff(2), changed("attached"), animated("GIF")]
     with Preparer() as other:
         for document in documents:
-            one, two = (each.prepare(document, BOTH, STRIPE).content for each in (preparer, other))
+            one, two = (each.prepare(document, BOTH, STRIPE, MOST).content for each in (preparer, other))
             assert one == two
 
 
@@ -176,5 +177,5 @@ def test_a_fax_is_drawn_at_its_true_proportions(renderer, preparer):
     Image.new("1", (204, 98), 1).save(written, "TIFF", dpi=(204, 98))
     drawn = Image.open(io.BytesIO(renderer.render(written.getvalue(), 1)))
     assert drawn.size == (204, 204)
-    prepared = preparer.prepare(written.getvalue(), BOTH, STRIPE)
+    prepared = preparer.prepare(written.getvalue(), BOTH, STRIPE, MOST)
     assert Image.open(io.BytesIO(prepared.content)).size == (204, 204)

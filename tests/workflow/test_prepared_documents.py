@@ -10,6 +10,7 @@ import papers
 import pikepdf
 import pytest
 from airflow.sdk import DAG
+from PIL import Image
 
 from dispute_provider._documents.preparing import Preparer
 from dispute_provider._evidence.record import Record
@@ -118,3 +119,34 @@ def test_without_a_store_nothing_is_prepared(
     [record] = engine.result(engine.run(contest(folder, case(prepare=["clean", "convert"]))), "stage")
     assert record["state"] == "refused"
     assert "no evidence store is set to keep the result in; set [dispute] evidence_store" in record["reason"]
+
+
+def lawn(size: tuple[int, int], quality: int = 95) -> bytes:
+    """Return a photo with much detail."""
+    written = io.BytesIO()
+    Image.effect_noise(size, 40).convert("RGB").save(written, "JPEG", quality=quality)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("steps", [[], ["shrink"]])
+def test_a_large_phone_photo_is_shrunk_only_if_it_is_switched_on(
+    steps: list[str], engine: Any, sandbox: Any, stripe_connection: Any, folder: str
+) -> None:
+    photo = lawn((4032, 3024), 92)
+    assert len(photo) > 8_000_000
+    (Path(folder) / "photo.jpg").write_bytes(photo)
+    sandbox.create_dispute(api="stripe", id="du_1")
+    given = case(evidence={"receipt": {"file": "photo.jpg"}}, prepare=steps)
+    run = engine.run(contest(folder, given), submit)
+    if not steps:
+        [refused] = engine.result(run, "stage")
+        assert f"it has {len(photo):,} bytes, and the limit is 5,000,000" in refused["reason"]
+        assert "save a smaller copy, or switch it on: prepare: [shrink]" in refused["reason"]
+        return
+    [form] = engine.forms
+    assert "photo.jpg was prepared: shrunk from 4,032 × 3,024 to" in form["body"].replace("\\", "")
+    [record] = map(Record.from_dict, engine.result(run, "submit"))
+    assert record.state == "submitted"
+    [sent] = record.documents.values()
+    assert len(evidence_store.get(sent) or b"") <= 4_500_000
+    assert evidence_store.get(record.originals[sent]) == photo

@@ -1,0 +1,140 @@
+"""Read and inspect single documents of a case, and prepare those that the API does not take as they are."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispute_provider._cases.preparing import Preparation
+from dispute_provider._cases.storage import NotAFileError, PathRefusedError, open_document
+from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents.ladder import FLOOR
+from dispute_provider._evidence import limits
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.documents import Document, Original
+from dispute_provider._evidence.limits import Limits
+
+LARGEST_ORIGINAL = 50_000_000
+"""Bytes of a document that is read in order to prepare it. Photos of 48 megapixels have up to 30 MB."""
+AT_THE_FLOOR = f"at {FLOOR.dpi} dpi and quality {FLOOR.quality}, below which small print is not legible"
+_MASK = "keep only its last four digits"
+_NO_FILE = "there is no such file", "put it in the case's folder"
+_NOT_PREPARED = "it would have to be prepared, which is done when its case is staged", "stage the case"
+
+
+class UnfitError(Exception):
+    """A document that cannot be sent; a secret one stops its case even if it is optional.
+
+    :param step: the step of preparing that may help; None, the default, if none does.
+    """
+
+    def __init__(
+        self, problem: str, remedy: str, *, is_secret: bool = False, step: str | None = None
+    ) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.step = step
+        self.is_secret = is_secret
+
+
+class DocumentReader:
+    """Reads the documents of one case."""
+
+    def __init__(
+        self,
+        case: Case,
+        roots: Sequence[str] | None,
+        allowed: Limits,
+        renderer: Renderer,
+        preparation: Preparation | None,
+    ) -> None:
+        self._folder, self._roots = case.folder, roots
+        self._allowed, self._renderer = allowed, renderer
+        self._preparation = preparation
+        self._steps = preparation.steps(case.prepare) if preparation else case.prepare
+        self._readable = LARGEST_ORIGINAL if self._steps else allowed.document_bytes
+
+    @property
+    def shrinks(self) -> bool:
+        """Return whether documents are shrunk if they are too large."""
+        return self._preparation is not None and "shrink" in self._steps
+
+    def read(self, path: str, most: int | None = None) -> Document:
+        """Read and inspect one document, and prepare it if the API does not take it as it is.
+
+        :param most: bytes, to which it is shrunk if that is possible; by default, the API's limit.
+        :raises UnfitError: if it cannot be sent.
+        """
+        try:
+            content = _read(self._folder, path, self._roots, self._readable)
+            document = self._inspected(Document(path, content))
+            if most is None or len(content) <= most:
+                return document
+        except UnfitError as unfit:
+            if unfit.step is None:
+                raise
+            if unfit.step not in self._steps:
+                remedy = f"{unfit.remedy}, or switch it on: prepare: [{unfit.step}]"
+                raise UnfitError(unfit.problem, remedy) from None
+        return self._prepared(path, content, self._allowed.document_bytes if most is None else most)
+
+    def _prepared(self, path: str, content: bytes, most: int) -> Document:
+        if self._preparation is None:
+            raise UnfitError(*_NOT_PREPARED)
+        try:
+            prepared = self._preparation.prepare(content, self._steps, self._allowed.types, most)
+        except RenderingError as error:
+            raise UnfitError(error.problem, error.remedy) from None
+        size, made = len(content), len(prepared.content)
+        if self.shrinks and made > self._allowed.document_bytes:
+            raise UnfitError(
+                f"it has {size:,} bytes, {made:,} {AT_THE_FLOOR}, "
+                f"and the limit is {self._allowed.document_bytes:,}",
+                "crop it, or split it into several documents",
+            )
+        if not prepared.done:
+            return self._inspected(Document(path, content))
+        original = Original(hashlib.sha256(content).hexdigest(), size, prepared.done)
+        return self._inspected(Document(path, prepared.content, prepared_from=original))
+
+    def _inspected(self, document: Document) -> Document:
+        try:
+            inspection = self._renderer.inspect(document.content)
+        except RenderingError as error:
+            raise UnfitError(error.problem, error.remedy, step=error.step) from None
+        size, kind = len(document.content), inspection.content_type
+        if problem := limits.unfit(self._allowed, size, kind):
+            step = "convert" if kind not in self._allowed.types else "shrink"
+            raise UnfitError(*problem, step=step)
+        if inspection.card_number:
+            raise UnfitError("it holds a card number", _MASK, is_secret=True)
+        return replace(document, inspection=inspection)
+
+
+def _read(folder: str | None, path: str, roots: Sequence[str] | None, most: int) -> bytes:
+    if folder is None:
+        raise UnfitError("the case has no folder to read documents from", "name the folder")
+    try:
+        with open_document(folder, path, [folder] if roots is None else roots) as opened:
+            content = opened.read(most + 1)
+            size = len(content)
+            if size > most:
+                size = opened.seek(0, os.SEEK_END)
+    except NotAFileError:
+        raise UnfitError(*_NO_FILE) from None
+    except PathRefusedError as error:
+        raise UnfitError(error.problem, error.remedy) from None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise UnfitError(*_NO_FILE) from None
+    except Exception as error:  # file systems raise many types
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise UnfitError(*_NO_FILE) from None
+        what = f"it cannot be read: {type(error).__name__}"
+        raise UnfitError(what, "check its name and permissions") from None
+    if size > most:
+        problem, remedy = limits.too_large(size, most)
+        raise UnfitError(problem, remedy, step="shrink" if size <= LARGEST_ORIGINAL else None)
+    return content

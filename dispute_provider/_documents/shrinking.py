@@ -1,0 +1,152 @@
+"""Make smaller copies of pictures and PDFs that stay legible. Runs only in the child process."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from PIL import Image
+
+from dispute_provider._documents.cleaning import is_signed
+from dispute_provider._documents.converting import as_pdf, flat, frames_of, opened, saved
+from dispute_provider._documents.ladder import LADDER, Rung
+from dispute_provider._documents.messages import Done, Refusal
+from dispute_provider._documents.pictures import MAX_PIXELS
+from dispute_provider._documents.placement import dots_per_inch
+from dispute_provider._documents.polyglots import has_pdf_header
+from dispute_provider._documents.refused import Refused
+from dispute_provider._evidence.file_types import JPEG
+
+pikepdf: Any
+try:
+    import pikepdf
+except ImportError:
+    pikepdf = None
+
+# The sides of A4 in inches.
+_A4 = (8.27, 11.69)
+# A file that says less gives the resolution of a screen, not of a scan.
+_LOWEST_OF_SCANS = 100
+# What makes a picture of a PDF worth replacing.
+_SMALLER = 0.9
+
+
+def shrink(content: bytes, most: int) -> tuple[bytes, list[Done]]:
+    """Return a copy at the first rung of the ladder that is small enough, and what was done.
+
+    If none is small enough, it is the smallest that the ladder gives; it may be the document itself.
+
+    :param content: a picture or a PDF.
+    :param most: bytes.
+    :raises Refused: if it is no picture, or has too many pixels.
+    """
+    if len(content) <= most:
+        return content, []
+    smallest: tuple[bytes, list[Done]] = (content, [])
+    for made, done in (_pdfs if has_pdf_header(content) else _pictures)(content):
+        if len(made) < len(smallest[0]):
+            smallest = made, done
+        if len(made) <= most:
+            break
+    return smallest
+
+
+def _pictures(content: bytes) -> Iterator[tuple[bytes, list[Done]]]:
+    picture = opened(content)
+    name, frames = frames_of(picture)
+    if frames > 1 and name == "TIFF":
+        first = Done("converted", (name, "PDF"))
+        for made, done in _pdfs(as_pdf(picture, frames)):
+            yield made, [first, Done("pages", (frames,)), *done]
+        return
+    scanned = max((float(each) for each in picture.info.get("dpi", ())), default=0.0)
+    shown = flat(picture)
+    first = Done("converted", (name, JPEG.name))
+    for rung in LADDER:
+        smaller = _at_most(shown, _scale(shown.size, scanned, rung.dpi))
+        last = Done("shrunk", (*shown.size, *smaller.size, rung.quality))
+        yield saved(smaller, JPEG, rung.quality), [last] if name == JPEG.name else [first, last]
+
+
+def _scale(size: tuple[int, int], scanned: float, dpi: float) -> float:
+    """Return how much smaller a picture may become so that it has a resolution on a page of A4.
+
+    :param scanned: the resolution that its file states.
+    """
+    scale = max(inches * dpi / side for inches, side in zip(_A4, sorted(size), strict=True))
+    return max(scale, dpi / scanned) if scanned > _LOWEST_OF_SCANS else scale
+
+
+def _at_most(picture: Image.Image, scale: float) -> Image.Image:
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    smaller = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    smaller.info = dict(picture.info)
+    return smaller
+
+
+def _pdfs(content: bytes) -> Iterator[tuple[bytes, list[Done]]]:
+    if not pikepdf:
+        raise Refused(Refusal.NO_PACKET)
+    for rung in LADDER:
+        with pikepdf.open(io.BytesIO(content)) as document:
+            replaced = sum(
+                _replace(document.get_object(number), resolution, rung)
+                for number, resolution in dots_per_inch(document).items()
+            )
+            done = [Done("shrunk-pictures", (replaced, rung.dpi, rung.quality))] if replaced else []
+            done += [Done("signature")] if is_signed(document) else []
+            written = io.BytesIO()
+            document.save(
+                written,
+                deterministic_id=True,
+                object_stream_mode=pikepdf.ObjectStreamMode.generate,
+                encryption=False,
+            )
+        yield written.getvalue(), done
+
+
+def _replace(stream: Any, resolution: float, rung: Rung) -> bool:
+    """Replace a picture of a PDF by a smaller one; return whether it was possible and worth it."""
+    if (picture := _decoded(stream)) is None:
+        return False
+    made = saved(_at_most(picture, rung.dpi / resolution), JPEG, rung.quality)
+    if len(made) > _SMALLER * len(stream.read_raw_bytes()):
+        return False
+    shown = Image.open(io.BytesIO(made))
+    stream.write(made, filter=pikepdf.Name.DCTDecode)
+    stream.Width, stream.Height = shown.size
+    stream.BitsPerComponent = 8
+    if not _keeps_its_colors(stream, shown.mode):
+        stream.ColorSpace = pikepdf.Name.DeviceGray if shown.mode == "L" else pikepdf.Name.DeviceRGB
+    return True
+
+
+def _decoded(stream: Any) -> Image.Image | None:
+    """Return a picture of a PDF in grey or RGB; None if it has to stay as it is."""
+    if any(key in stream for key in ("/ImageMask", "/Decode", "/Mask")):
+        return None
+    if "/SMask" in stream and "/Matte" in stream.SMask:
+        return None
+    if int(stream.Width) * int(stream.Height) > MAX_PIXELS:
+        raise Refused(Refusal.MANY_PIXELS, int(stream.Width), int(stream.Height), MAX_PIXELS)
+    try:
+        picture: Image.Image = pikepdf.PdfImage(stream).as_pil_image()
+        picture.load()
+    except MemoryError:
+        raise
+    except Exception:  # of many types, for formats that are rare in scans
+        return None
+    picture.info = {}
+    if picture.mode in ("P", "RGB"):
+        return picture.convert("RGB")
+    return picture if picture.mode == "L" else None
+
+
+def _keeps_its_colors(stream: Any, mode: str) -> bool:
+    """Return whether a picture has a color profile with as many colors as its smaller copy."""
+    space = stream.get("/ColorSpace")
+    profiled = isinstance(space, pikepdf.Array) and len(space) == 2 and space[0] == "/ICCBased"
+    return profiled and int(space[1].get("/N", 0)) == len(mode)
