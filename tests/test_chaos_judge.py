@@ -1,15 +1,20 @@
-"""Test what the judge of the chaos campaign excuses."""
+"""Test what the judge of the chaos campaign reads in the reasons of records."""
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+import dispute_provider
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._workflow.reviewing import decide
 from tests.chaos.facts import LOST
 from tests.chaos.judge import judge
+from tests.chaos.reasons import WORDS
 from tests.chaos.transcript import Approval, Completion, Shown, Transcript
 
 
@@ -46,3 +51,18 @@ def test_an_answer_to_an_older_form_is_excused_by_a_change_of_any_of_its_dispute
     if has_changed:
         transcript.disturbed.append((80.0, "b", "text"))
     assert [each.kind for each in judge(transcript)] == ([] if has_changed else [LOST])
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_the_package_gives_reasons_with_these_words(words):
+    assert any(words in text for text in texts())
+
+
+def texts() -> Iterator[str]:
+    """Yield the strings of the modules that end records, without docstrings."""
+    for room in ("_workflow", "_tasks"):
+        for path in Path(dispute_provider.__path__[0], room).rglob("*.py"):
+            nodes = [*ast.walk(ast.parse(path.read_text("utf-8")))]
+            statements = [node.value for node in nodes if isinstance(node, ast.Expr)]
+            literals = [node for node in nodes if isinstance(node, ast.Constant) and node not in statements]
+            yield from (node.value for node in literals if isinstance(node.value, str))

@@ -19,8 +19,16 @@ from tests.chaos.facts import (
     sender_of,
 )
 from tests.chaos.faults import ODD
+from tests.chaos.reasons import (
+    ANOTHER,
+    EARLIER_TRY,
+    EDITED_LEDGER,
+    LOST_OPENING,
+    OLDER_FORM,
+    is_void,
+    names_submission_before,
+)
 from tests.chaos.transcript import Approval, Completion
-from tests.faults_page import rows
 
 NAMED_ENDS = {
     "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",
@@ -30,12 +38,8 @@ NAMED_ENDS = {
 _LATEST = 180.0
 # Seconds after a request has arrived until the sandbox carries it out, at most.
 _LATENCY = 1.5
-# A record that cannot be checked may not be ended by what the ledger says; its reason names it.
-_SUBMITTED_BEFORE = ("has submitted its", "the ledger has a final call for it")
 _SAYS_SENT = {"submitted", "submitted-differs"}
 _SAYS_NOT_SENT = {"staged", "held", "rejected", "refused", "conceded"}
-# How users are told of an answer that no longer fits its form. Other answers that end so approve nothing.
-_OLDER_FORM = rows()["An answer has no login, belongs to an older form, or contradicts itself"]
 
 
 class Ends:
@@ -100,16 +104,15 @@ class Ends:
         own = [one for one in self.facts.ours if one.dispute == dispute and one.run == completion.run]
         # A record whose approval was withdrawn, or that is not the one that was sent, is already submitted by
         # another record of the same run.
-        is_void = "; since then: " in record["reason"]
         others = (
             self._others(completion, dispute)
             or self._says_other_sent(completion, record)
-            or (is_void and self._twin_was_sent(completion, dispute))
+            or (is_void(record["reason"]) and self._twin_was_sent(completion, dispute))
         )
         if own and self._has_named_edited_ledger(completion, dispute):
             # No link shows the sender any more, and the reason asks for a check of the dispute.
             return
-        if state == "already-submitted" and own and not others and not _admits_own(record["reason"]):
+        if state == "already-submitted" and own and not others and EARLIER_TRY not in record["reason"]:
             yield Finding(FALSE_END, dispute, f"{label}, but nobody else did")
         if state == "conceded" and dispute not in {entry["dispute"] for entry in self.facts.concessions}:
             yield Finding(FALSE_END, dispute, f"{label}, but it was not")
@@ -119,7 +122,7 @@ class Ends:
                 yield Finding(FALSE_END, dispute, f"{label}, but this very run submitted it")
             elif (
                 state == "refused"
-                and not any(words in record["reason"] for words in _SUBMITTED_BEFORE)
+                and not names_submission_before(record["reason"])
                 and not self._was_edited(run_of(completion.run))
                 and self._answered_by_run_before(completion, dispute)
             ):
@@ -138,7 +141,7 @@ class Ends:
         dispute = record["dispute"]
         given = self.facts.approvals(completion.run, dispute)
         runs = {run_of(completion.run)}
-        if record.get("unverified") or "; since then: " in record["reason"]:
+        if record.get("unverified") or is_void(record["reason"]):
             # What an earlier part of the run has sent, of which no more is known than that.
             if self._was_edited(run_of(completion.run)):
                 # Two deployments name their runs alike, so a stolen record may name the other's call.
@@ -159,7 +162,7 @@ class Ends:
             yield Finding(UNAPPROVED, dispute, f"{label}, but {difference(since[-1], given[-1])}")
         ours = any(run_of(one.run or "") in runs for one in since)
         cannot_tell = self._has_asked(completion, dispute) or self._happened("forged", completion)
-        if not ours and not (_admits_another(record["reason"]) and cannot_tell):
+        if not ours and not (ANOTHER in record["reason"] and cannot_tell):
             yield Finding(FALSE_END, dispute, f"{label}, but another submitted it")
 
     def _has_asked(self, completion: Completion, dispute: str) -> bool:
@@ -269,7 +272,7 @@ class Ends:
         """Whether anybody or anything else touched the dispute or the run meanwhile."""
         dispute, run = approval.dispute, run_of(completion.run)
         disputes = {dispute}
-        if any(r["dispute"] == dispute and _OLDER_FORM.quotes(r["reason"]) for r in completion.records):
+        if any(r["dispute"] == dispute and OLDER_FORM.quotes(r["reason"]) for r in completion.records):
             # An answer chooses from a form, which changes with any of its disputes.
             disputes |= {*self.transcript.given[run]}
         if self.transcript.two_ledgers and self._has_used_key(completion, dispute):
@@ -298,14 +301,13 @@ class Ends:
         The review stores its opening before it reads the disputes, so the purge may precede the form.
         """
         return self._happened("purged", completion) and any(
-            record["dispute"] == dispute and "no longer has the opening" in record["reason"]
-            for record in completion.records
+            record["dispute"] == dispute and LOST_OPENING in record["reason"] for record in completion.records
         )
 
     def _has_named_edited_ledger(self, completion: Completion, dispute: str) -> bool:
         """Return whether a run has named an edited file of a dispute, which stays until it is restored."""
         return self._happened("forged", completion) and any(
-            record["dispute"] == dispute and "edited or cannot be read" in record["reason"]
+            record["dispute"] == dispute and EDITED_LEDGER in record["reason"]
             for each in self.transcript.completions
             if run_of(each.run) == run_of(completion.run) and each.at <= completion.at
             for record in each.records
@@ -349,16 +351,6 @@ class Ends:
         for sweep in self.transcript.sweeps:
             for dispute in sorted(sweep.open - sweep.named):
                 yield Finding(LOST, dispute, "open, and the sweep does not name it")
-
-
-def _admits_another(reason: str) -> bool:
-    """Whether a reason says that a colleague may have sent it."""
-    return "someone else" in reason or "colleague" in reason
-
-
-def _admits_own(reason: str) -> bool:
-    """Whether a reason says that an earlier try of the same task may have sent it."""
-    return "an earlier try of this task" in reason
 
 
 def _is_harm(entry: dict[str, Any]) -> bool:

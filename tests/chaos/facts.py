@@ -165,10 +165,6 @@ def says_approved(submission: Submission, approval: Approval) -> bool:
     return (submission.pieces, submission.stage) == (approval.shown.pieces, approval.shown.stage)
 
 
-def names_difference(reason: str) -> bool:
-    return "other evidence" in reason or "does not show at which stage" in reason
-
-
 def difference(submission: Submission, approval: Approval) -> str:
     sent, meant = Counter(submission.pieces), Counter(approval.shown.pieces)
     facts = [f"too much: {sorted(sent - meant)}" if sent - meant else ""]

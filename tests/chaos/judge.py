@@ -35,12 +35,12 @@ from tests.chaos.facts import (
     Submission,
     difference,
     is_final,
-    names_difference,
     run_of,
     says_approved,
     sender_of,
 )
 from tests.chaos.left import Left
+from tests.chaos.reasons import names_difference
 from tests.chaos.transcript import Approval, Completion, Transcript
 
 _READINGS = ("GetDisputesDispute", "getDispute")
