@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from dispute_provider.operators.request import RequestOperator
     from dispute_provider.operators.request import form as request_params
     from dispute_provider.operators.sweep import FindCasesOperator, OpenReviewOperator, RememberReviewOperator
+    from dispute_provider.operators.tables import CasesFromSqlOperator
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ __all__ = [
     "AuthenticationError",
     "CallOperator",
     "Case",
+    "CasesFromSqlOperator",
     "ConfiguredNotifier",
     "ConflictError",
     "ConnectionConfigError",
@@ -134,6 +136,7 @@ _PUBLIC = {
     "ReportOutcomeOperator": "operators._report_outcome:ReportOutcomeOperator",
     "ApprovalPolicy": "_evidence.policy:ApprovalPolicy",
     # The sweep
+    "CasesFromSqlOperator": "operators.tables:CasesFromSqlOperator",
     "FindCasesOperator": "operators.sweep:FindCasesOperator",
     "OpenReviewOperator": "operators.sweep:OpenReviewOperator",
     "RememberReviewOperator": "operators.sweep:RememberReviewOperator",

@@ -139,6 +139,15 @@ case_roots = Names(
     "If empty, forms cannot read case files.",
     example="s3://shop-disputes/cases",
 )
+case_sources = Names(
+    "case_sources",
+    "Where the sweep looks for the case of a dispute, separated by commas; the first that has one is used. "
+    "address: the files under case_roots. sql:connection:file: the query in a file, run on an Airflow "
+    "connection to a database. A dotted path: a function that returns cases. All but address need "
+    "evidence_store.",
+    default="address",
+    example="address,sql:shop_db:/opt/shop/disputes.sql,shop.disputes.cases",
+)
 sweep_connections = Names(
     "sweep_connections",
     "Connection ids, separated by commas, whose disputes the sweep checks. If empty, the sweep does nothing.",

@@ -34,6 +34,9 @@ _NETWORK = {
     },
 }
 
+# Modules with operators that serve every API.
+_OPERATORS = ("dispute_provider.operators.evidence", "dispute_provider.operators.tables")
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata in the format of ``airflow/provider_info.schema.json``."""
@@ -53,7 +56,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": api["integration"],
-                "python-modules": [*api["operators"], "dispute_provider.operators.evidence"],
+                "python-modules": [*api["operators"], *_OPERATORS],
             }
             for api in apis
         ],

@@ -52,6 +52,7 @@ def dispute_of(data: Mapping[str, Any], account: str, *, live: bool) -> Dispute:
         merchant=data.get("merchantAccountID"),
         live=live,
         url=dashboard_url(account, data["disputeID"]),
+        charge=(data.get("transfer") or {}).get("transferID"),
     )
 
 

@@ -25,7 +25,8 @@ class CaseLine:
     :param source: line number and path; only the path if the file cannot be read at all.
     :param folder: the folder of the documents that the case names.
     :param content: the line, or the error.
-    :param number: line number from 1; 0, the default, if the file cannot be read at all.
+    :param number: line number from 1; 0, the default, if the file cannot be read at all, or for a case that
+        is in no file.
     """
 
     source: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dispute_provider import _config as config
 from dispute_provider._cases import case_folders
@@ -28,11 +29,15 @@ _READERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An open dispute and the case that was found for it."""
+    """An open dispute and the case that was found for it.
+
+    :param item: what staging is given: the path of a case file, or a reference.
+    """
 
     dispute: Dispute
     case: Case
     case_digest: str
+    item: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,14 @@ class _Unsuited:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """A case that cannot be read."""
+    """A case that cannot be read.
 
-    path: str
+    :param item: see :class:`Candidate`.
+    :param dispute: the dispute that its place names; None, the default, if that is unknown.
+    """
+
+    item: Any
+    dispute: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +77,52 @@ class OpenCases:
     """The cases of open disputes.
 
     :param found: the disputes with exactly one case.
-    :param refused: paths of unreadable cases, and of the cases of a dispute that has several. Staging reports
-        what is wrong with them in their records.
+    :param refused: unreadable cases, and the cases of a dispute that has several, as staging is given them.
+        It reports what is wrong with them in their records.
     :param disputes: ids of the open disputes with at least one case for their stage.
     :param unsuited: for each other open dispute that has a case, why the case cannot answer it, by dispute
         id.
     :param ignored: files that look like a case but are not read as one, and refused cases that name no open
         dispute.
+    :param broken: ids of the open disputes whose unreadable case is known to be theirs.
     """
 
-    found: list[Candidate]
-    refused: list[str]
-    disputes: set[str]
-    unsuited: dict[str, str]
-    ignored: list[Ignored]
+    found: list[Candidate] = field(default_factory=list)
+    refused: list[Any] = field(default_factory=list)
+    disputes: set[str] = field(default_factory=set)
+    unsuited: dict[str, str] = field(default_factory=dict)
+    ignored: list[Ignored] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+
+    def without_case(self, disputes: Mapping[str, Dispute]) -> dict[str, Dispute]:
+        """Return the disputes that can be answered and have no case here, by id."""
+        known = {*self.disputes, *self.unsuited, *self.broken}
+        return {each: dispute for each, dispute in _answerable(disputes).items() if each not in known}
+
+    def and_then(self, later: OpenCases) -> OpenCases:
+        """Return these cases together with those of a later source for other disputes."""
+        return OpenCases(
+            [*self.found, *later.found],
+            [*self.refused, *later.refused],
+            self.disputes | later.disputes,
+            {**later.unsuited, **self.unsuited},
+            [*self.ignored, *later.ignored],
+            self.broken | later.broken,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCase:
+    """A case that a source made, which is in no file.
+
+    :param item: see :class:`Candidate`.
+    :param dispute: the dispute that it says it is for.
+    :param read: returns the case; it raises InvalidCaseError with every violation.
+    """
+
+    item: Any
+    dispute: str
+    read: Callable[[], Case]
 
 
 def read_cases(
@@ -99,11 +141,7 @@ def read_cases(
     :param preparation: prepares documents; None, the default, prepares none.
     """
     folders = [folder] if folder else config.case_roots()
-    answerable = {
-        dispute.id: dispute
-        for dispute in open_disputes.values()
-        if not dispute.closed and not dispute.unsupported
-    }
+    answerable = _answerable(open_disputes)
     with Renderer() as renderer, ThreadPoolExecutor(_READERS) as threads:
         found = [each for root in folders for each in case_folders.find(root, threads, provider, answerable)]
         reader = _Reader(provider, answerable, folders, known, renderer, preparation)
@@ -112,9 +150,32 @@ def read_cases(
     return _sorted(results)
 
 
+def read_given(
+    provider: str,
+    open_disputes: Mapping[str, Dispute],
+    given: Iterable[GivenCase],
+    known: KnownCases,
+    preparation: Preparation | None = None,
+) -> OpenCases:
+    """Read cases that a source made; see :func:`read_cases`."""
+    with Renderer() as renderer, ThreadPoolExecutor(_READERS) as threads:
+        reader = _Reader(
+            provider, _answerable(open_disputes), config.case_roots(), known, renderer, preparation
+        )
+        return _sorted(list(threads.map(reader.read_given, given)))
+
+
+def _answerable(open_disputes: Mapping[str, Dispute]) -> dict[str, Dispute]:
+    return {
+        dispute.id: dispute
+        for dispute in open_disputes.values()
+        if not dispute.closed and not dispute.unsupported
+    }
+
+
 def _sorted(results: list[_Result]) -> OpenCases:
     by_dispute: dict[str, list[Candidate]] = {}
-    refused = [each.path for each in results if isinstance(each, _Refused)]
+    refused = [each.item for each in results if isinstance(each, _Refused)]
     unsuited = [each for each in results if isinstance(each, _Unsuited)]
     misplaced = {each.dispute: each.reason for each in unsuited if each.misplaced}
     for each in results:
@@ -123,7 +184,7 @@ def _sorted(results: list[_Result]) -> OpenCases:
             by_dispute.setdefault(each.dispute.id, []).append(each)
     for several in by_dispute.values():
         if len(several) > 1:
-            refused += [candidate.case.source or "" for candidate in several]
+            refused += [candidate.item for candidate in several]
     reasons = {each.dispute: each.reason for each in unsuited if each.dispute not in by_dispute}
     return OpenCases(
         [several[0] for several in by_dispute.values() if len(several) == 1],
@@ -131,6 +192,7 @@ def _sorted(results: list[_Result]) -> OpenCases:
         set(by_dispute),
         {**reasons, **misplaced},
         [each for each in results if isinstance(each, Ignored)],
+        {each.dispute for each in results if isinstance(each, _Refused) and each.dispute},
     )
 
 
@@ -171,9 +233,17 @@ class _Reader:
         except InvalidCaseError as error:
             if not found.address and self._names_none_of_them(found.path):
                 return Ignored(found.path, f"it is refused, and names no open dispute: {error.violations[0]}")
-            return _Refused(found.path)
+            return _Refused(found.path, found.address)
         except Exception:  # staging reads it again and reports the error in its record
-            return _Refused(found.path)
+            return _Refused(found.path, found.address)
+
+    def read_given(self, given: GivenCase) -> _Result:
+        """Read a case that a source made; return None if it is for none of the open disputes."""
+        try:
+            case = given.read()
+            return self._suited(FoundCase(case.source or ""), case, given.item)
+        except Exception:  # as above
+            return _Refused(given.item, given.dispute)
 
     def _read(self, found: FoundCase) -> Candidate | _Unsuited | None:
         key = key_of(found.path, found.version) if found.version and not found.address else None
@@ -184,6 +254,9 @@ class _Reader:
         self._known.keep(key, key_of(case.provider, case.dispute))
         if found.address and (case.provider, case.dispute) != (self._provider, found.address):
             return _Unsuited(found.address, _misplaced(found.path, case), misplaced=True)
+        return self._suited(found, case, found.path)
+
+    def _suited(self, found: FoundCase, case: Case, item: Any) -> Candidate | _Unsuited | None:
         dispute = self._open.get(case.dispute)
         if case.provider != self._provider or dispute is None:
             return None
@@ -191,7 +264,7 @@ class _Reader:
             case = replace(case, basis=self._templates.choose(case, dispute).basis(case))
         if reason := stages.refusal(self._api, case, dispute.stage):
             return _Unsuited(dispute.id, reason)
-        return Candidate(dispute, case, self._digest(found, case, dispute.stage))
+        return Candidate(dispute, case, self._digest(found, case, dispute.stage), item)
 
     def _names_none_of_them(self, path: str) -> bool:
         """Return whether a refused file contains the id of no open dispute; False if it cannot be read."""

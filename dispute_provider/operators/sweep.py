@@ -29,6 +29,7 @@ from dispute_provider._state.sweep_store import (
     save,
 )
 from dispute_provider._tasks.batch import Apis, Given, accept_upstream, all_of, resolve
+from dispute_provider._tasks.case_sources import ADDRESS, cases_from
 from dispute_provider._tasks.links import ReviewRunLink
 from dispute_provider._tasks.past_reviews import ended_runs, settle_unknown
 from dispute_provider._tasks.record_lists import Value, records_of, return_value
@@ -42,8 +43,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from dispute_provider._apis.api import Api, Listing
-    from dispute_provider._cases.open_disputes import Candidate
+    from dispute_provider._cases.known_cases import KnownCases
+    from dispute_provider._cases.open_disputes import Candidate, OpenCases
+    from dispute_provider._cases.preparing import Preparation
     from dispute_provider._evidence.record import Record
+    from dispute_provider._evidence.snapshot import Dispute
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
 LARGEST_SWEEP = 100
@@ -63,6 +67,9 @@ def _staged(context: Context, given: Given) -> list[Record]:
 class FindCasesOperator(BaseAsyncOperator):
     """Find the cases to stage: open disputes that are new, have changed or are due for another review.
 
+    The sources of ``[dispute] case_sources`` are asked in their order; the first that has a case for a
+    dispute is used.
+
     A dispute is reviewed again if its case, evidence or stage changed, if its review got no answer, and if it
     is still open at one of the hours of ``[dispute] ask_again`` before its due date. The log lists disputes
     without a case, or at a stage that their case has no evidence for, soonest deadline first.
@@ -74,11 +81,12 @@ class FindCasesOperator(BaseAsyncOperator):
     desk.
 
     :param conn_id: Airflow connection (templated).
-    :param folder: folder of the cases (templated). Default: None, all of ``[dispute] case_roots``.
+    :param folder: folder of the cases (templated), which is then the only source. Default: None, all of
+        ``[dispute] case_roots`` and the other sources.
     :raises ConnectionConfigError: if the connection cannot be used.
     :raises ApiError: if the open disputes cannot be listed.
-    :returns: paths of case files, soonest deadline first: at most :data:`LARGEST_SWEEP`, and those that
-        cannot be read.
+    :returns: paths of case files, and references to the cases of other sources, soonest deadline first: at
+        most :data:`LARGEST_SWEEP`, and those that cannot be read.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
@@ -90,9 +98,8 @@ class FindCasesOperator(BaseAsyncOperator):
         self.conn_id = conn_id
         self.folder = folder
 
-    async def aexecute(self, context: Context) -> list[str]:
+    async def aexecute(self, context: Context) -> list[Any]:
         from dispute_provider._cases.known_cases import KnownCases
-        from dispute_provider._cases.open_disputes import read_cases
         from dispute_provider._evidence.documents import shown
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._state.prepared import preparation
@@ -111,8 +118,8 @@ class FindCasesOperator(BaseAsyncOperator):
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
             readings = KnownCases(load_known(context, self.conn_id))
             with preparation() as prepare:
-                cases = await asyncio.to_thread(
-                    read_cases, api.name, open_disputes, self.folder, readings, prepare
+                cases, unusable = await asyncio.to_thread(
+                    self._cases, api.name, open_disputes, readings, prepare
                 )
             save_known(context, self.conn_id, readings.stored, readings.used)
             new, held, reviewed = await self._compare(context, api, listing, cases.found, now)
@@ -123,7 +130,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
         without = without_case(open_disputes.values(), cases, self.conn_id)
-        unreadable = unreadable_disputes(listing.unreadable, api.name, self.conn_id)
+        unreadable = [*unreadable_disputes(listing.unreadable, api.name, self.conn_id), *unusable]
         self.log.info(
             "connection=%s open=%d new_or_changed=%d left_alone=%d without_case=%d broken_cases=%d "
             "ignored_files=%d unreadable=%d",
@@ -160,7 +167,38 @@ class FindCasesOperator(BaseAsyncOperator):
             "without_case": [record.dispute for record in without],
         }
         context["ti"].xcom_push(key=LISTING, value=overview)
-        return [*cases.refused, *(candidate.case.source or "" for candidate in new[:LARGEST_SWEEP])]
+        return [*cases.refused, *(candidate.item for candidate in new[:LARGEST_SWEEP])]
+
+    def _cases(
+        self,
+        provider: str,
+        open_disputes: Mapping[str, Dispute],
+        known: KnownCases,
+        preparation: Preparation,
+    ) -> tuple[OpenCases, list[Record]]:
+        """Return the cases of the first source that has one for each dispute, and a record of each source
+        that cannot be used.
+        """
+        from dispute_provider._cases.open_disputes import OpenCases, read_cases, read_given
+        from dispute_provider._evidence.record import Record, State
+
+        found, unusable = OpenCases(), []
+        for source in [ADDRESS] if self.folder else config.case_sources():
+            left = found.without_case(open_disputes)
+            if source == ADDRESS:
+                found = found.and_then(read_cases(provider, left, self.folder, known, preparation))
+                continue
+            if not left:
+                break
+            try:
+                given = cases_from(source, provider, list(left.values()))
+            except Exception as error:  # one source must not stop the others
+                problem = str(error) if isinstance(error, DisputeError) else type(error).__name__
+                reason = f"the source of cases {source} cannot be used: {problem}"
+                unusable.append(Record(provider, self.conn_id, source, State.HELD, reason))
+            else:
+                found = found.and_then(read_given(provider, left, given, known, preparation))
+        return found, unusable
 
     async def _compare(
         self, context: Context, api: Api, listing: Listing, found: list[Candidate], now: datetime

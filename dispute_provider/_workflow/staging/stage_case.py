@@ -115,6 +115,8 @@ class CaseStager:
                 return record.ended(State.REFUSED, reason)
             if refusal := self._batch.refusal(case, place):
                 return record.ended(State.REFUSED, refusal)
+            if case.source and len(config.case_sources()) > 1:
+                record = replace(record, notes=(f"case from {shown(case.source)}",))
             if case.draft:
                 case, record = await self._templates.fill(self._api, case, record)
             async with self._with_documents if case.files else nullcontext():

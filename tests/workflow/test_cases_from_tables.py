@@ -1,0 +1,190 @@
+"""Cases made from the rows of a database, by the operator and by the sweep."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import run
+
+from dispute_provider import CasesFromSqlOperator, StageEvidenceOperator
+from dispute_provider._evidence.record import Record
+
+QUERY = """
+SELECT o.charge, 'physical' AS product, o.number AS "order.number", o.placed AS "order.date",
+       o.description AS "order.description", i.name AS "order.items[]", o.customer AS "customer.name",
+       o.email AS "customer.email", o.carrier AS "shipment.carrier", o.shipped AS "shipment.date",
+       o.tracking AS "shipment.tracking_number", o.address AS "shipment.address"
+FROM orders o LEFT JOIN items i ON i.number = o.number
+WHERE o.charge IN :charges ORDER BY o.number, i.name
+"""
+CANARY = "Canary Roe of 7 Bird Street"
+COLUMNS = "charge, number, placed, description, customer, email, carrier, shipped, tracking, address"
+CALLS: list[tuple[str, list[str]]] = []
+
+
+def cases(provider: str, disputes: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a case from a function of the user's own."""
+    CALLS.append((provider, [each["id"] for each in disputes]))
+    return [
+        {"provider": provider, "dispute": each["id"], "evidence": {"uncategorized_text": CANARY}}
+        for each in disputes
+        if each["amount"] == 700
+    ]
+
+
+@pytest.fixture
+def shop(cases: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
+    """A shop's database, to which the connection ``shop_db`` leads, and the query beside the cases."""
+    (cases / "orders.sql").write_text(QUERY)
+    database = sqlite3.connect(cases / "shop.db")
+    database.execute(f"CREATE TABLE orders ({COLUMNS})")
+    database.execute("CREATE TABLE items (number, name)")
+    connection = {"conn_type": "sqlite", "host": str(cases / "shop.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP_DB", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(cases.parent / f"{cases.name}-store"))
+    return database
+
+
+def add_order(shop: sqlite3.Connection, charge: str, number: str, **more: Any) -> None:
+    facts = {
+        "charge": charge,
+        "number": number,
+        "placed": "2026-03-01",
+        "description": "a lamp",
+        "customer": CANARY,
+        "email": "canary@example.com",
+        "carrier": "UPS",
+        "shipped": "2026-03-03",
+        "tracking": "1Z999AA10123456784",
+        "address": CANARY,
+        **more,
+    }
+    with shop:
+        shop.execute(f"INSERT INTO orders VALUES ({', '.join('?' * len(facts))})", list(facts.values()))
+        shop.executemany("INSERT INTO items VALUES (?, ?)", [(number, "a lamp"), (number, "a bulb")])
+
+
+def create(sandbox: Any, dispute: str, **more: Any) -> str:
+    made = sandbox.create_dispute(api="stripe", id=dispute, reason="product_not_received", **more)
+    return str(made["object"]["charge"])
+
+
+def from_sql(sql: str = QUERY) -> list[dict[str, str]]:
+    operator = CasesFromSqlOperator(task_id="cases", conn_id="stripe_default", sql_conn_id="shop_db", sql=sql)
+    found: list[dict[str, str]] = run(operator)
+    return found
+
+
+def stage(given: list[Any]) -> dict[str, Record]:
+    operator = StageEvidenceOperator(task_id="stage", cases=given, conn_id="stripe_default")
+    return {record.dispute: record for record in map(Record.from_dict, run(operator))}
+
+
+def test_the_operator_makes_cases_from_one_query(sandbox: Any, stripe_connection: Any, shop: Any) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    add_order(shop, create(sandbox, "du_2"), "10433", shipped=None, tracking="")
+    create(sandbox, "du_3")
+    add_order(shop, "ch_of_nobody", "10434")
+    references = from_sql()
+    assert [each.keys() for each in references] == [{"stored_case", "source"}] * 2
+    assert CANARY not in json.dumps(references)
+    records = stage(references)
+    assert {name: record.state for name, record in records.items()} == {"du_1": "staged", "du_2": "staged"}
+    assert sandbox.dispute("du_1")["evidence"]["shipping_address"] == CANARY
+    lacking = [each for each in records["du_2"].missing if "template" in each]
+    assert lacking == [
+        "Shipping date: template stripe-product-not-received-physical needs shipment.date",
+        "Tracking number: template stripe-product-not-received-physical needs shipment.tracking_number",
+        "Additional information: template stripe-product-not-received-physical needs shipment.date, "
+        "shipment.tracking_number",
+    ]
+
+
+def test_two_orders_of_one_dispute_refuse_both(sandbox: Any, stripe_connection: Any, shop: Any) -> None:
+    charge = create(sandbox, "du_1")
+    add_order(shop, charge, "10432")
+    add_order(shop, charge, "10433")
+    record = stage(from_sql())["du_1"]
+    assert record.state == "refused"
+    assert "2 cases of this task are for the same dispute" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT number FROM orders", "it returns neither a column dispute nor a column charge"),
+        (
+            "SELECT charge FROM orders WHERE charge = :id",
+            "it has the unknown parameter :id; there are :disputes",
+        ),
+        (
+            "SELECT charge, x'00' AS photo FROM orders",
+            "its column photo is of the type bytes; cast it to text",
+        ),
+        ('SELECT charge, 1 AS "a", 2 AS "a.b" FROM orders', "its columns a.b and a cannot stand together"),
+        ("SELECT nothing FROM orders", "the query on shop_db fails with OperationalError"),
+    ],
+)
+def test_a_query_that_cannot_be_used_says_why(
+    sandbox: Any, stripe_connection: Any, shop: Any, sql: str, reason: str
+) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    with pytest.raises(Exception, match="^" + reason):
+        from_sql(sql)
+
+
+def test_without_an_evidence_store_no_case_is_made(
+    sandbox: Any, stripe_connection: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", "")
+    with pytest.raises(Exception, match=r"cases from tables need \[dispute\] evidence_store"):
+        from_sql()
+
+
+def test_a_sweep_asks_the_sources_in_their_order(
+    sweep: Any, engine: Any, sandbox: Any, shop: Any, cases: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    sources = f"address, sql:shop_db:{cases}/orders.sql, sql:nowhere:x.sql, {__name__}.cases"
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_SOURCES", sources)
+    # du_1 has a file and an order, du_2 and du_3 have an order, du_4 only a function's case, du_5 nothing.
+    charges = {f"du_{n}": create(sandbox, f"du_{n}", amount=700 if n == 4 else 900) for n in range(1, 6)}
+    for n in (1, 2, 3):
+        add_order(shop, charges[f"du_{n}"], f"1043{n}")
+    folder = cases / "stripe" / "du_1"
+    folder.mkdir(parents=True)
+    case = {"provider": "stripe", "dispute": "du_1", "evidence": {"uncategorized_text": "A file."}}
+    (folder / "case.json").write_text(json.dumps(case))
+    CALLS.clear()
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_1", "du_2", "du_3", "du_4"]]
+    assert CALLS == [("stripe", ["du_4", "du_5"])] or CALLS == [("stripe", ["du_5", "du_4"])]
+    path = f"/api/v2/dags/dispute_review/dagRuns/{next(iter(sweep.reviews()))}"
+    records = {each["dispute"]: each for each in engine.api.get(path).json()["conf"]["staged"]}
+    assert f"case from sql:shop_db:{cases}/orders.sql" in records["du_2"]["notes"]
+    assert f"case from {__name__}.cases" in records["du_4"]["notes"]
+    assert any("du_1/case.json" in note for note in records["du_1"]["notes"])
+    assert sandbox.dispute("du_1")["evidence"]["uncategorized_text"] == "A file."
+    assert sandbox.dispute("du_3")["evidence"]["shipping_address"] == CANARY
+    # Its facts are nowhere in Airflow's database and in no log.
+    logged = "".join(capfd.readouterr())
+    assert "the source of cases sql:nowhere:x.sql cannot be used" in logged
+    home = Path(os.environ["AIRFLOW_HOME"])
+    held = b"".join(each.read_bytes() for each in home.glob("*.db*"))
+    assert b"du_3" in held
+    for canary in (CANARY, "canary@example.com", "1Z999AA10123456784"):
+        assert canary.encode() not in held
+        assert canary not in logged
+    # Nothing changed, so no other review is opened; an order that changed is reviewed again.
+    sweep.run()
+    assert len(sweep.reviews()) == 1
+    with shop:
+        shop.execute("UPDATE orders SET carrier = 'DHL' WHERE number = '10433'")
+    sweep.run()
+    assert sorted(sweep.reviews().values()) == [["du_1", "du_2", "du_3", "du_4"], ["du_3"]]
