@@ -14,14 +14,13 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from dispute_provider._contracts.formats import FORMATS, LAST_UNIX_TIME
+from dispute_provider._contracts.formats import FORMATS, LAST_UNIX_TIME, PATTERNS
 from dispute_provider._contracts.json_data import Json, holds_json
 from dispute_provider._contracts.lengths import document_names, text_of_others
 
 _MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs")
 _LISTS = ("allOf", "anyOf", "prefixItems")
 _SINGLE = ("items", "contains", "additionalProperties", "propertyNames", "then", "else")
-_OF_STRINGS = ("uuid", "date", "date-time")
 
 
 class _Pattern:
@@ -54,7 +53,7 @@ class Screen:
     def __init__(self, schema: Json, *, answer: bool = False) -> None:
         self._validator = Draft202012Validator(
             _standard(schema, nulls=answer),
-            formats={name: partial(FORMATS.conforms, format=name) for name in _OF_STRINGS},
+            formats={"date": partial(FORMATS.conforms, format="date")},
             validate_formats=True,
             keywords={"x-pattern": _Pattern, "x-maxTextLength": _MaxTextLength},
         )
@@ -93,7 +92,9 @@ def _standard(schema: Any, *, nulls: bool) -> Any:
                 plain["x-pattern"] = value
             case "format" if value == "unix-time":
                 rules.append({"minimum": 0, "maximum": LAST_UNIX_TIME})
-            case "format" if value not in _OF_STRINGS:
+            case "format" if value in PATTERNS:
+                rules.append({"pattern": PATTERNS[value]})
+            case "format" if value != "date":
                 pass
             case "x-knownValues":
                 rules.append({"if": {"type": "string"}, "then": {"enum": value}})
