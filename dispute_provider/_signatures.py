@@ -14,12 +14,14 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 _PURPOSE = b"dispute-provider record"
 _SHORT_ID = 8
 # 128 bits rule out a second scope, such as the id of another run, with the same digest.
 _SCOPE_ID = 32
-# ASCII, because a case or an answer may contain a lone surrogate, which UTF-8 cannot encode.
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_utf8 = msgspec.json.Encoder(order="sorted").encode
+_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _SIGNATURE = re.compile(rf"([0-9a-f]{{64}})\.([0-9a-f]{{{_SHORT_ID}}})\.([0-9a-f]{{{_SCOPE_ID}}})")
 
 
@@ -94,4 +96,13 @@ def _scope_id(scope: str) -> str:
 
 
 def _mac(key: bytes, scope_id: str, content: Any) -> str:
-    return hmac.digest(key, _canonical.encode([scope_id, content]).encode(), "sha256").hex()
+    return hmac.digest(key, _canonical([scope_id, content]), "sha256").hex()
+
+
+def _canonical(value: Any) -> bytes:
+    """Return a value as JSON with sorted keys, without spaces."""
+    try:
+        return _utf8(value)
+    except UnicodeEncodeError:
+        # A case or an answer may contain a lone surrogate, which UTF-8 cannot encode.
+        return _ascii(value).encode()

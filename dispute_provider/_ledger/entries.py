@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -99,7 +98,7 @@ def _decode(path: str, content: bytes, signer: LedgerSigner) -> tuple[dict[str, 
     if not content:
         return {}, Trust.UNKNOWN_KEY
     try:
-        envelope = json.loads(content)
+        envelope = msgspec.json.decode(content)
         facts, signature = dict(envelope["signed"]), str(envelope["signature"])
         return facts, signer.check(canonical_json([path, facts]), signature)
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -39,20 +39,17 @@ class HttpTransport:
         self._network = settings.network
         # aiohttp ignores True for connections without TLS.
         self._tls: ssl.SSLContext | bool = settings.tls() or True
-        self._session = aiohttp.ClientSession(
-            # The limiter and the size of a batch bound the connections. A request that waits here has taken
-            # its turn already, and would hold up the others.
-            connector=connector or aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[_checking()],
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
-            ),
-        )
+        # The limiter and the size of a batch bound the connections. A request that waits here has taken its
+        # turn already, and would hold up the others.
+        self._connector = connector or aiohttp.TCPConnector(limit=0)
+        self._session = self._open()
+        # A trace costs CPU at every request, so only requests with a check have one.
+        self._checking = self._open(_checking())
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         try:
-            async with self._session.request(
+            session = self._session if request.check is None else self._checking
+            async with session.request(
                 request.method,
                 URL(request.url, encoded=True),
                 data=request.body,
@@ -72,6 +69,19 @@ class HttpTransport:
 
     async def close(self) -> None:
         await self._session.close()
+        await self._checking.close()
+        await self._connector.close()
+
+    def _open(self, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=list(traces),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
+            ),
+        )
 
     def _proxy(self, url: str) -> dict[str, Any]:
         proxy = self._network.proxy_for(url)
@@ -86,8 +96,7 @@ def _checking() -> aiohttp.TraceConfig:
         context: SimpleNamespace,
         params: aiohttp.TraceRequestHeadersSentParams,
     ) -> None:
-        if context.trace_request_ctx is not None:
-            context.trace_request_ctx()
+        context.trace_request_ctx()
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(check)
