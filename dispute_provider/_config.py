@@ -249,6 +249,11 @@ request_connections = Names(
     "and the default connection of each API.",
     example="stripe_default,stripe_test,moov_default",
 )
+every_page = Flag(
+    "every_page",
+    "Whether the page Disputes takes the choice Submit only after every page of the documents was on screen. "
+    "It guides people and is no access control: Airflow's own form and API take an answer without it.",
+)
 operation_dags = Flag(
     "operation_dags",
     "Whether the example DAGs include one DAG for each operation, such as stripe_GetDisputes, as they did "

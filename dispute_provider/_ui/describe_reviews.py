@@ -16,14 +16,18 @@ from dispute_provider._workflow.reviewing.form_input import HOLD_REASONS
 from dispute_provider._workflow.reviewing.review import NONE_OPTION
 
 
-def desk(user: Any, found: OpenReviews) -> dict[str, Any]:
-    """Return the open reviews of a user."""
+def desk(user: Any, found: OpenReviews, *, every_page: bool) -> dict[str, Any]:
+    """Return the open reviews of a user.
+
+    :param every_page: whether *Submit* needs every page to have been on screen.
+    """
     return {
         "user": {"id": str(user.get_id()), "name": user.get_name()},
         "reviews": [_review(review) for review in found.reviews],
         "left_out": len(found.openings) - len(found.reviews),
         "openings": openings(found.openings),
         "hold_reasons": HOLD_REASONS,
+        "every_page": every_page,
         "none": NONE_OPTION,
     }
 

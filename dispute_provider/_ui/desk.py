@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, Path, Query, Response
 
+from dispute_provider import _config as config
 from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
 from dispute_provider._ui.inbox import inbox, listings, merged, waiting_entries
@@ -23,7 +24,8 @@ _RUN = "/dags/{dag_id}/runs/{run_id}"
 @lists.get("/reviews")
 def show_reviews(user: GetUserDep, first: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Return the open reviews that the user may answer, with their disputes; no texts."""
-    return AsciiJsonResponse(describe_reviews.desk(user, open_reviews(user, first)))
+    found = open_reviews(user, first)
+    return AsciiJsonResponse(describe_reviews.desk(user, found, every_page=config.every_page()))
 
 
 @lists.get("/openings")

@@ -60,10 +60,25 @@ export class Choices {
     this.save();
   }
 
-  open(dispute) {
-    if (this.opened[dispute.key]) return;
-    this.opened[dispute.key] = true;
+  /** Notes that a dispute was opened, and the digests of its documents. */
+  open(dispute, documents) {
+    this.opened[dispute.key] ??= Object.fromEntries(documents.map((sha256) => [sha256, { pages: null, seen: [] }]));
     this.save();
+  }
+
+  /** Notes that a page of a document was on screen. A document that cannot be shown has 0 pages. */
+  see(dispute, sha256, { pages, number }) {
+    const document = this.opened[dispute.key]?.[sha256];
+    if (!document) return;
+    document.pages = pages;
+    if (number && !document.seen.includes(number)) document.seen.push(number);
+    this.save();
+  }
+
+  /** Whether every page of the documents was on screen. */
+  isRead(dispute) {
+    const documents = this.opened[dispute.key];
+    return Boolean(documents) && Object.values(documents).every(({ pages, seen }) => pages !== null && seen.length >= pages);
   }
 
   save() {
@@ -79,11 +94,12 @@ export class Choices {
   /** Returns choices of earlier openings of this review: what can be restored, and whose evidence has changed. */
   earlier(disputes) {
     const known = new Map(disputes.map((dispute) => [dispute.key, dispute]));
-    const found = { names: [], restorable: {}, changed: [] };
+    const found = { names: [], restorable: {}, changed: [], opened: {} };
     for (const name of stored(this.prefix)) {
       const kept = name === this.name ? null : read(name);
       if (kept?.place !== this.place || !Object.keys(kept.choices).length) continue;
       found.names.push(name);
+      Object.assign(found.opened, kept.opened);
       for (const [key, choice] of Object.entries(kept.choices)) {
         if (known.has(key)) found.restorable[key] = choice;
         else found.changed.push(choice);
@@ -92,7 +108,8 @@ export class Choices {
     return found;
   }
 
-  restore({ names, restorable }) {
+  restore({ names, restorable, opened }) {
+    this.opened = { ...opened, ...this.opened };
     this.choices = { ...restorable, ...this.choices };
     this.save();
     this.dismiss({ names });

@@ -3,6 +3,11 @@
 import { ACTIONS, isConfirmed } from "./choices.js";
 import { el, visible } from "./dom.js";
 
+/** Whether a decision about a dispute can be made. */
+export function isOffered(desk, { dispute, review, choices }, action) {
+  return Boolean(dispute.entries[action]) && review.may_answer && (action !== "submit" || !desk.every_page || choices.isRead(dispute));
+}
+
 /** The panel; it calls `decide(action)`, `change(choice)` and `move(steps)`. */
 export class Decision {
   constructor(desk, { decide, change, move }) {
@@ -20,15 +25,15 @@ export class Decision {
     this.element.replaceChildren(
       el("header", {}, el("h2", {}, "Decision"), el("span", { class: "quiet" }, `${place} of ${desk.items.length}`)),
       el("div", { class: "actions", role: "group", "aria-label": `Decision about ${dispute.dispute}` },
-        Object.entries(ACTIONS).map(([action, facts]) => this.button(action, facts, dispute, review, choice))),
-      el("div", { class: "details" }, this.details(dispute, choice) ?? []),
+        Object.entries(ACTIONS).map(([action, facts]) => this.button(action, facts, item, choice))),
+      el("div", { class: "details" }, this.details(item, choice) ?? []),
       el("div", { class: "steps" },
         el("button", { type: "button", onclick: () => this.move(-1), disabled: place === 1 }, "Previous", el("kbd", {}, "K")),
         el("button", { type: "button", onclick: () => this.move(1), disabled: place === desk.items.length }, "Next", el("kbd", {}, "J"))));
   }
 
-  button(action, { key, label, hint }, dispute, review, choice) {
-    const offered = dispute.entries[action] && review.may_answer;
+  button(action, { key, label, hint }, item, choice) {
+    const offered = isOffered(this.desk, item, action);
     const chosen = choice?.action === action;
     return el("button", {
       type: "button", class: `action ${action}`, title: hint, "aria-pressed": String(chosen), "aria-keyshortcuts": key,
@@ -36,11 +41,13 @@ export class Decision {
     }, el("span", {}, label), el("kbd", {}, key.toUpperCase()));
   }
 
-  details(dispute, choice) {
+  details({ dispute, review, choices }, choice) {
     if (!dispute.entries.submit) return el("p", { class: "problem" }, "This evidence has changed since the review was opened, so it cannot be submitted.");
     if (choice?.action === "hold") return this.hold(choice);
     if (choice?.action === "concede") return this.concede(dispute, choice);
     if (choice) return el("p", { class: "quiet" }, ACTIONS[choice.action].hint);
+    if (review.may_answer && this.desk.every_page && !choices.isRead(dispute))
+      return el("p", { class: "quiet" }, "Look at every page of the documents to submit.");
     if (dispute.inquiry) return el("p", { class: "quiet" }, "An inquiry cannot be conceded.");
     return null;
   }

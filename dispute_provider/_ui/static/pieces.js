@@ -1,7 +1,7 @@
 // The evidence: texts verbatim, documents page by page.
 
 import { bytes, el, visible } from "./dom.js";
-import { page } from "./pages.js";
+import { page, tell } from "./pages.js";
 import { sentence } from "./server.js";
 import { common } from "./texts.js";
 
@@ -91,6 +91,7 @@ export function documentOf(piece, address) {
       el("p", { class: "quiet" }, "This document was not uploaded from the case. Open it on the dispute's page at the API."));
     return article;
   }
+  article.dataset.sha256 = sha256;
   const place = `${address}/documents/${encodeURIComponent(sha256)}`;
   const download = el("a", { href: `${place}/original`, download: true, class: "download" }, "Download original");
   const before = original && el("a", {
@@ -131,6 +132,7 @@ async function fill(article, body, piece, place) {
     }
     body.replaceChildren(...Array.from({ length: known.pages }, (_, index) => page(place, index + 1, known.pages)));
   } catch (problem) {
+    tell(article, 0);
     body.replaceChildren(el("p", { class: "problem" }, visible(`Cannot show this document: ${problem.message}`)));
   }
 }

@@ -1,11 +1,12 @@
 // The place *Review*: the disputes of all open reviews, one after the other, with their decisions next to the evidence.
 
 import { ACTIONS, Choices, placeOf, reservations } from "./choices.js";
-import { Decision } from "./decision.js";
+import { Decision, isOffered } from "./decision.js";
 import { show } from "./dispute.js";
 import { el, visible } from "./dom.js";
 import { openDialog, say, unsay } from "./notices.js";
 import { Queue } from "./queue.js";
+import { readyDialog } from "./ready.js";
 import { openSummary, whyEnded } from "./respond.js";
 import { ask } from "./server.js";
 
@@ -22,8 +23,10 @@ export class Review {
   constructor({ go, done }) {
     Object.assign(this, { go, done, user: null, first: "" });
     /** What is shown: an item is a dispute of a review. */
-    this.desk = { reviews: [], items: [], current: null, none: "", hold_reasons: [], left_out: 0 };
+    this.desk = { reviews: [], items: [], current: null, none: "", hold_reasons: [], left_out: 0, every_page: false };
     this.evidence = el("main", { tabindex: "-1", "aria-label": "Evidence" });
+    this.evidence.addEventListener("page", ({ target, detail }) =>
+      this.note((choices, dispute) => choices.see(dispute, target.closest("[data-sha256]").dataset.sha256, detail)));
     this.queue = new Queue(this.desk, (item) => this.select(item, true));
     this.decision = new Decision(this.desk, {
       decide: (action) => this.decide(action), change: (choice) => this.change(choice), move: (steps) => this.move(steps),
@@ -147,13 +150,25 @@ export class Review {
     localStorage.setItem(`disputes-at:${this.user.id}`, item.uid);
     show(evidence, item.review, item.dispute, {
       refresh: () => this.select(item, false),
-      loaded: () => item.choices.open(item.dispute),
+      loaded: ({ pieces }) => this.note((choices, dispute) =>
+        choices.open(dispute, pieces.map((piece) => piece.document?.sha256).filter(Boolean))),
     });
     evidence.scrollTo(0, 0);
     this.board.classList.toggle("reading", focus);
     this.update();
     this.queue.reveal();
     if (focus) evidence.focus({ preventScroll: true });
+  }
+
+  /** Notes what was opened or on screen; *Submit* may have waited for it. */
+  note(act) {
+    const { choices, dispute } = this.desk.current;
+    const before = choices.isRead(dispute);
+    act(choices, dispute);
+    if (!this.desk.every_page || before === choices.isRead(dispute)) return;
+    this.showTray();
+    // Whoever types a reason keeps the field.
+    if (!this.decision.element.querySelector(".details").contains(document.activeElement)) this.decision.show();
   }
 
   update() {
@@ -173,7 +188,7 @@ export class Review {
   decide(action) {
     const { desk } = this;
     const item = desk.current;
-    if (!item?.review.may_answer || (action && !item.dispute.entries[action])) return;
+    if (!item?.review.may_answer || (action && !isOffered(desk, item, action))) return;
     item.choices.choose(item.dispute, action ? { action } : null);
     if (COMPLETE.includes(action)) {
       const place = desk.items.indexOf(item);
@@ -194,7 +209,13 @@ export class Review {
   /** The disputes that can be decided, and those of them that are ready to submit. */
   undecided() {
     const open = this.desk.items.filter((item) => item.review.may_answer && !item.choices.of(item.dispute));
-    return { open, ready: open.filter((item) => !reservations(item.dispute).length) };
+    return { open, ready: open.filter((item) => !this.doubts(item).length) };
+  }
+
+  /** Returns why a dispute is not simply ready to submit; empty if it is. */
+  doubts({ dispute, choices }) {
+    const unread = this.desk.every_page && !choices.isRead(dispute);
+    return [...reservations(dispute), ...(unread ? ["not every page was on screen"] : [])];
   }
 
   showTray() {
@@ -211,23 +232,12 @@ export class Review {
     ].filter(Boolean));
   }
 
-  /** Decides to submit what has no reservations, after naming what that leaves out. */
+  /** Decides to submit what has no doubts, after naming what that leaves out. */
   submitReady() {
     const { open, ready } = this.undecided();
     if (!ready.length) return;
-    const left = open.filter((item) => !ready.includes(item));
-    const accept = el("button", { type: "button", class: "primary", autofocus: true }, `Choose “Submit” for ${ready.length}`);
-    const dialog = el("dialog", { class: "summary", "aria-labelledby": "ready-title" },
-      el("h2", { id: "ready-title" }, `Submit all ${ready.length} that are ready`),
-      el("p", { class: "quiet" }, "This only makes the choice. Nothing is sent until you respond."),
-      left.length ? el("section", { class: "card" }, el("h3", {}, `Left out: ${left.length}`),
-        el("ul", { class: "notes" }, left.map(({ dispute }) => el("li", {}, el("strong", {}, dispute.money), " ", el("code", {}, visible(dispute.dispute)), ` ${reservations(dispute).join("; ")}`)))) : null,
-      el("div", { class: "buttons" }, el("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), accept));
-    accept.addEventListener("click", () => {
-      for (const { choices, dispute } of ready) choices.choose(dispute, { action: "submit" });
-      dialog.close();
-    });
-    openDialog(dialog, () => this.update());
+    const left = open.filter((item) => !ready.includes(item)).map((item) => ({ ...item, why: this.doubts(item) }));
+    openDialog(readyDialog(ready, left), () => this.update());
   }
 
   async summary() {

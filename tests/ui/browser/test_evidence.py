@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from desk_page import DeskPage, Parked
 from msgspec.structs import replace
 from playwright.sync_api import expect
@@ -67,3 +68,30 @@ def test_a_text_is_beside_the_one_that_it_replaced(
     expect(left.locator("ins")).to_have_text("4 November to the door, and signed for.")
     expect(right.locator("del")).to_have_text("14 November to the door, and left with a neighbour.")
     page.is_accessible("beside")
+
+
+def test_every_page_is_looked_at_before_submit(
+    page: DeskPage, site: Site, stage_one: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__EVERY_PAGE", "True")
+    Parked(site, stage_one(), stage_one())
+    page.open()
+    page.says("Last updated")
+    submit = page.page.get_by_role("button", name="Submit S", exact=True)
+    expect(submit).to_be_disabled()
+    page.decide("s")
+    page.decided(0)
+    page.says("Look at every page of the documents to submit.")
+    for number in (1, 2, 3):
+        expect(submit).to_be_disabled()
+        page.page.get_by_alt_text(f"Page {number} of 3").scroll_into_view_if_needed()
+    expect(submit).to_be_enabled()
+    # What was on screen is kept, as choices are.
+    page.page.reload()
+    expect(submit).to_be_enabled()
+    page.decide("s")
+    page.decided(1)
+    expect(submit).to_be_disabled()
+    # The other decisions need no look at the pages.
+    page.decide("r")
+    page.decided(2)
