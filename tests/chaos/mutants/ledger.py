@@ -262,7 +262,9 @@ SAFEGUARDS: dict[str, Safeguard] = {
     "an approval that has not seen the last end is good": Safeguard(
         _unseen_ends_pass, "an end is unknown and another run is approved"
     ),
-    "an earlier try's own claim is not known": Safeguard(_ours_unknown, "releases are forged"),
+    "an earlier try's own claim is not known": Safeguard(
+        _ours_unknown, "an end is unknown while its request is in flight"
+    ),
     "what another has claimed is free": Safeguard(_taken_is_free, "the holder waits for an answer"),
     "one's own request in flight is not waited for": Safeguard(
         _own_flight_ignored, "the holder dies while its request is in flight"
@@ -284,7 +286,7 @@ SAFEGUARDS: dict[str, Safeguard] = {
         _held_ledger_ignored, "the ledger cannot be listed after the holder has died"
     ),
     "what an earlier try may have sent is forgotten": Safeguard(
-        _earlier_tries_forgotten, "releases are forged"
+        _earlier_tries_forgotten, "an end is unknown while its request is in flight"
     ),
     "what could not be looked for stays held": Safeguard(
         _held_for_good, "the ledger cannot be listed after the holder has died"
