@@ -192,8 +192,9 @@ export class Explorer {
       return;
     }
     tests.wait();
+    // An answer about the form as it was before is not taken any more.
+    const asked = (this.drawing = {});
     this.previewing = setTimeout(async () => {
-      const asked = (this.drawing = {});
       let prepared;
       try {
         prepared = await ask(`dags/${encodeURIComponent(operation.dag_id)}/requests`, form.asked());

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from desk_page import DeskPage
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from running import run
 from support import Connect
 from test_explorer import _dags
@@ -15,7 +15,7 @@ from viewing import PREFIX, Site
 
 from dispute_provider.operators.request import RequestOperator
 from dispute_provider.sandbox import Sandbox
-from tests.harness.explorer_form import field
+from tests.harness.explorer_form import field, fill
 
 _fixtures = (_dags,)
 _TEXT = "Running shoes, size 43, for Zoë."
@@ -127,6 +127,26 @@ def test_a_request_is_found_filled_in_and_tested_by_keyboard(explorer: DeskPage,
     [sent] = sandbox.journal(operation="PostDisputesDispute")
     assert sent["dispute"] == dispute
     assert sandbox.dispute(dispute)["evidence"]["product_description"] == _TEXT
+
+
+def test_an_answer_about_an_earlier_form_is_not_taken(explorer: DeskPage, sandbox: Sandbox) -> None:
+    page, held = explorer.page, list[Route]()
+    page.clock.install()
+    page.route("**/requests", lambda route: held.append(route))
+    page.goto(f"{PREFIX}/desk#explorer/stripe/GetDisputes")
+    test = page.get_by_role("button", name="Test", exact=True)
+    expect(test).to_be_visible()
+    with page.expect_request("**/requests"):
+        page.clock.run_for(1000)
+    fill(page, {"limit": "5"})
+    with page.expect_response("**/requests"):
+        held.pop().continue_()
+    # The form has changed since, and what it asks for now is not prepared yet.
+    page.evaluate("() => Promise.resolve()")
+    expect(test).to_be_disabled()
+    page.unroute("**/requests")
+    page.clock.run_for(1000)
+    expect(test).to_be_enabled()
 
 
 def _tab_to(explorer: DeskPage, what: Any) -> None:
