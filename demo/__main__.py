@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from demo import orders
 from demo.cases import disputes
 from demo.connections import connections
 from demo.flow import Flow
@@ -64,10 +65,12 @@ def _folder() -> Iterator[Path]:
 
 
 def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
-    all_disputes = disputes()
+    all_disputes = [*disputes(), *orders.disputes()]
     cases = folder / "cases"
     for dispute in all_disputes:
         dispute.write_case(cases)
+    shop = folder / "shop"
+    source = orders.write_shop(shop, cases)
     with Sandbox() as sandbox:
         sandbox.create_disputes([{"id": dispute.id, **dispute.made} for dispute in all_disputes])
         progress.report(
@@ -76,6 +79,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
         made = connections(sandbox.url)
         settings = {
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
+            "AIRFLOW__DISPUTE__CASE_SOURCES": f"address,{source}",
             "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
             "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
             "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": ",".join(each["connection_id"] for each in made),
@@ -86,7 +90,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             airflow.start(progress)
             flow.wait_for_airflow(progress)
             admin = Rest(airflow.url, "admin", airflow.passwords["admin"])
-            for connection in made:
+            for connection in [*made, orders.connection(shop)]:
                 admin.add("connections", connection)
             flow.open_reviews(progress)
             return flow.answer_and_check(progress) if auto else flow.stand_by(progress)
