@@ -214,12 +214,10 @@ class Sandbox:
         :param fields: ``effect``, required, and any of these:
 
             - which requests: ``api``, ``method``, ``path`` (a regular expression), ``operation``
-            (operationId),
-              ``dispute`` and ``account``; by default all;
+              (operationId), ``dispute`` and ``account``; by default all;
             - how many: ``nth``, the first matching request that is affected, by default 1; ``times``, how
-            many
-              are affected, by default 1, None for all; ``probability`` from 0 to 1, with ``seed``, affects a
-              random part of them;
+              many are affected, by default 1, None for all; ``probability`` from 0 to 1, with ``seed``,
+              affects a random part of them;
             - ``name``: for :meth:`remove_fault`, by default the effect.
 
             The effects:
