@@ -188,3 +188,19 @@ def test_a_sweep_asks_the_sources_in_their_order(
         shop.execute("UPDATE orders SET carrier = 'DHL' WHERE number = '10433'")
     sweep.run()
     assert sorted(sweep.reviews().values()) == [["du_1", "du_2", "du_3", "du_4"], ["du_3"]]
+
+
+def test_a_stored_case_that_is_lost_is_held_with_what_to_do(
+    sandbox: Any, stripe_connection: Any, shop: Any, cases: Path
+) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    [reference] = from_sql()
+    sha256 = reference["stored_case"]
+    (cases.parent / f"{cases.name}-store" / sha256[:2] / sha256).unlink()
+    [record] = stage([reference]).values()
+    assert record.state == "held"
+    assert f"evidence_store has no case {sha256[:12]} from the query on shop_db" in record.reason
+    assert "clear the task that made it" in record.reason
+    forged = {"stored_case": "../../etc/passwd", "source": "x"}
+    [record] = stage([forged]).values()
+    assert record.state == "held"
