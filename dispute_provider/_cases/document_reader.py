@@ -13,8 +13,9 @@ from dispute_provider._cases.storage import NotAFileError, PathRefusedError, ope
 from dispute_provider._documents import Renderer, RenderingError
 from dispute_provider._documents.ladder import FLOOR
 from dispute_provider._evidence import limits
-from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case import Case, FileReference
 from dispute_provider._evidence.documents import Document, Original
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE
 from dispute_provider._evidence.limits import Limits
 
 LARGEST_ORIGINAL = 50_000_000
@@ -53,6 +54,8 @@ class DocumentReader:
     ) -> None:
         self._folder, self._roots = case.folder, roots
         self._allowed, self._renderer = allowed, renderer
+        # Whatever can be shown can be a page of a joined PDF.
+        self._allowed_in_joined = replace(allowed, types=tuple(BY_CONTENT_TYPE))
         self._preparation = preparation
         self._steps = preparation.steps(case.prepare) if preparation else case.prepare
         self._readable = LARGEST_ORIGINAL if self._steps else allowed.document_bytes
@@ -62,15 +65,17 @@ class DocumentReader:
         """Return whether documents are shrunk if they are too large."""
         return self._preparation is not None and "shrink" in self._steps
 
-    def read(self, path: str, most: int | None = None) -> Document:
+    def read(self, path: str, most: int | None = None, *, joined: bool = False) -> Document:
         """Read and inspect one document, and prepare it if the API does not take it as it is.
 
         :param most: bytes, to which it is shrunk if that is possible; by default, the API's limit.
+        :param joined: whether it becomes part of a joined document, which takes more types; by default not.
         :raises UnfitError: if it cannot be sent.
         """
+        allowed = self._allowed_in_joined if joined else self._allowed
         try:
             content = _read(self._folder, path, self._roots, self._readable)
-            document = self._inspected(Document(path, content))
+            document = self._inspected(Document(path, content), allowed)
             if most is None or len(content) <= most:
                 return document
         except UnfitError as unfit:
@@ -79,35 +84,54 @@ class DocumentReader:
             if unfit.step not in self._steps:
                 remedy = f"{unfit.remedy}, or switch it on: prepare: [{unfit.step}]"
                 raise UnfitError(unfit.problem, remedy) from None
-        return self._prepared(path, content, self._allowed.document_bytes if most is None else most)
+        return self._prepared(path, content, allowed, allowed.document_bytes if most is None else most)
 
-    def _prepared(self, path: str, content: bytes, most: int) -> Document:
+    def join(self, reference: FileReference, exhibits: Sequence[Document]) -> Document:
+        """Return the document that is joined from exhibits; it may be too large for the API.
+
+        :raises UnfitError: if they cannot be joined.
+        """
+        if self._preparation is None:
+            raise UnfitError(*_NOT_PREPARED)
+        captions = [each.caption for each in reference.exhibits]
+        if (size := sum(len(each.content) for each in exhibits)) > LARGEST_ORIGINAL:
+            raise UnfitError(*limits.too_large(size, LARGEST_ORIGINAL))
+        try:
+            content = self._preparation.join(
+                [(caption, each.content) for caption, each in zip(captions, exhibits, strict=True)]
+            )
+        except RenderingError as error:
+            raise UnfitError(error.problem, error.remedy) from None
+        document = Document(reference.path, content, exhibits=tuple(exhibits))
+        return self._inspected(document, replace(self._allowed, document_bytes=LARGEST_ORIGINAL))
+
+    def _prepared(self, path: str, content: bytes, allowed: Limits, most: int) -> Document:
         if self._preparation is None:
             raise UnfitError(*_NOT_PREPARED)
         try:
-            prepared = self._preparation.prepare(content, self._steps, self._allowed.types, most)
+            prepared = self._preparation.prepare(content, self._steps, allowed.types, most)
         except RenderingError as error:
             raise UnfitError(error.problem, error.remedy) from None
         size, made = len(content), len(prepared.content)
-        if self.shrinks and made > self._allowed.document_bytes:
+        if self.shrinks and made > allowed.document_bytes:
             raise UnfitError(
                 f"it has {size:,} bytes, {made:,} {AT_THE_FLOOR}, "
-                f"and the limit is {self._allowed.document_bytes:,}",
+                f"and the limit is {allowed.document_bytes:,}",
                 "crop it, or split it into several documents",
             )
         if not prepared.done:
-            return self._inspected(Document(path, content))
+            return self._inspected(Document(path, content), allowed)
         original = Original(hashlib.sha256(content).hexdigest(), size, prepared.done)
-        return self._inspected(Document(path, prepared.content, prepared_from=original))
+        return self._inspected(Document(path, prepared.content, prepared_from=original), allowed)
 
-    def _inspected(self, document: Document) -> Document:
+    def _inspected(self, document: Document, allowed: Limits) -> Document:
         try:
             inspection = self._renderer.inspect(document.content)
         except RenderingError as error:
             raise UnfitError(error.problem, error.remedy, step=error.step) from None
         size, kind = len(document.content), inspection.content_type
-        if problem := limits.unfit(self._allowed, size, kind):
-            step = "convert" if kind not in self._allowed.types else "shrink"
+        if problem := limits.unfit(allowed, size, kind):
+            step = "convert" if kind not in allowed.types else "shrink"
             raise UnfitError(*problem, step=step)
         if inspection.card_number:
             raise UnfitError("it holds a card number", _MASK, is_secret=True)

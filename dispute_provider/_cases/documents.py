@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider._cases.document_reader import AT_THE_FLOOR, DocumentReader, UnfitError
+from dispute_provider._cases.case_reading import CaseReading, Placed
+from dispute_provider._cases.document_reader import DocumentReader
 from dispute_provider._cases.preparing import Preparation
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._documents.card_numbers import card_numbers
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
-from dispute_provider._evidence.documents import Document, shown
+from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.limits import Limits
-from dispute_provider._evidence.sharing import Budget, shares
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
@@ -54,14 +54,14 @@ def read_documents(
     api = contract.load(case.provider)
     allowed = Limits.of(api)
     placed = list(pieces(case))
-    references = [each for each in placed if isinstance(each[2], FileReference)]
-    reader = DocumentReader(case, roots, allowed, renderer, preparation)
-    reading = _Reading(case, reader, references)
-    reading.read()
-    stages = _by_stage(api, references)
-    reading.shrink(stages, allowed)
-    violations = [*_card_numbers(placed, case.metadata), *reading.violations]
+    references = [
+        Placed(pointer, name, value) for pointer, name, value in placed if isinstance(value, FileReference)
+    ]
     # The evidence of each stage is sent separately, so the limits apply to each stage separately.
+    stages = _by_stage(api, references)
+    reading = CaseReading(case, DocumentReader(case, roots, allowed, renderer, preparation), stages, allowed)
+    reading.read()
+    violations = [*_card_numbers(placed, case.metadata), *reading.violations()]
     for together in map(reading.measured, stages):
         violations += limits.exceeded(allowed, together, smallest=reading.smallest)
     if violations:
@@ -69,112 +69,10 @@ def read_documents(
     return CaseDocuments(reading.found, tuple(reading.notes()))
 
 
-class _Reading:
-    """The documents of a case while they are read.
-
-    :param references: where the case names documents.
-    """
-
-    def __init__(self, case: Case, reader: DocumentReader, references: Sequence[_PlacedEvidence]) -> None:
-        self._reader = reader
-        self._references = references
-        # A document that is named twice is optional only if it is optional in both places.
-        self._needed = {reference.path for reference in case.files if not reference.optional}
-        self._left_out: dict[str, str] = {}
-        self.found: dict[str, Document] = {}
-        self.violations: list[Violation] = []
-        self.smallest = ""
-
-    def read(self) -> None:
-        """Read every document once."""
-        for path in dict.fromkeys(reference.path for _, _, reference in self._references):
-            self._keep(path, None)
-
-    def shrink(self, stages: Iterable[Sequence[_PlacedEvidence]], allowed: Limits) -> None:
-        """Shrink documents so that all of a stage fit, then leave out optional ones that still do not fit."""
-        whole = dict(self.found)
-        self._shrink(stages, allowed)
-        gone = {
-            path: problem
-            for together in map(self.measured, stages)
-            for path, problem in limits.to_leave_out(allowed, together).items()
-        }
-        if gone:
-            self.found = {path: document for path, document in whole.items() if path not in gone}
-            self._left_out.update(gone)
-            self._shrink(stages, allowed)
-
-    def _shrink(self, stages: Iterable[Sequence[_PlacedEvidence]], allowed: Limits) -> None:
-        if allowed.total_bytes is None or not self._reader.shrinks:
-            return
-        sizes = {path: len(document.content) for path, document in self.found.items()}
-        fixed: dict[str, int] = {}
-        while most := shares(sizes, self._budgets(stages, allowed.total_bytes), fixed):
-            for path, size in most.items():
-                self._keep(path, size)
-            too_large = {
-                path: len(self.found[path].content)
-                for path, size in most.items()
-                if path in self.found and len(self.found[path].content) > size
-            }
-            if not too_large:
-                break
-            fixed |= too_large
-        self.smallest = f", with their pictures {AT_THE_FLOOR}" if fixed else ""
-
-    def _budgets(self, stages: Iterable[Sequence[_PlacedEvidence]], size: int) -> list[Budget]:
-        return [
-            Budget(tuple(each.path for each in self.measured(stage) if each.path), size) for stage in stages
-        ]
-
-    def _keep(self, path: str, most: int | None) -> None:
-        try:
-            self.found[path] = self._reader.read(path, most)
-        except UnfitError as unfit:
-            self.found.pop(path, None)
-            if path not in self._needed and not unfit.is_secret:
-                self._left_out[path] = unfit.problem
-                return
-            self.violations += [
-                Violation(pointer, f"{shown(path)}: {unfit.problem}", unfit.remedy)
-                for pointer, _, reference in self._references
-                if reference.path == path
-            ]
-
-    def measured(self, references: Iterable[_PlacedEvidence]) -> list[limits.MeasuredDocument]:
-        """Return the sizes of the documents that were read."""
-        return [
-            limits.MeasuredDocument(
-                name,
-                len(document.content),
-                document.pages,
-                reference.path,
-                reference.path not in self._needed,
-            )
-            for _, name, reference in references
-            if (document := self.found.get(reference.path))
-        ]
-
-    def notes(self) -> Iterator[str]:
-        """Yield for the reviewer what was done to documents, and which were left out."""
-        yield from filter(None, map(_note, self.found.values()))
-        for path, problem in self._left_out.items():
-            yield limits.left_out(path, problem)
-
-
-def _note(document: Document) -> str | None:
-    """Return what was done to a document and what it cost, for the reviewer; None if nothing was."""
-    if (original := document.prepared_from) is None:
-        return None
-    done = "; ".join(original.done)
-    size = f"{original.size:,} → {len(document.content):,} bytes"
-    return f"{shown(document.path)} was prepared: {done} ({size})"
-
-
-def _by_stage(api: contract.Contract, references: Iterable[_PlacedEvidence]) -> list[list[_PlacedEvidence]]:
-    together: dict[str | None, list[_PlacedEvidence]] = {}
+def _by_stage(api: contract.Contract, references: Iterable[Placed]) -> list[list[Placed]]:
+    together: dict[str | None, list[Placed]] = {}
     for each in references:
-        together.setdefault(stage_of(api, each[1]), []).append(each)
+        together.setdefault(stage_of(api, each.name), []).append(each)
     return list(together.values())
 
 

@@ -290,11 +290,13 @@ class _Reader:
 
     def _key(self, found: FoundCase, case: Case, stage: str) -> str | None:
         documents = []
-        for file in case.files:
-            version = found.document_version(case.folder or "", file.path)
-            if version is None:
-                return None
-            documents.append([file.path, file.optional, version])
+        for reference in case.files:
+            captions = [each.caption for each in reference.exhibits]
+            for path in reference.files:
+                version = found.document_version(case.folder or "", path)
+                if version is None:
+                    return None
+                documents.append([path, reference.optional, captions, version])
         steps = self._preparation.steps(case.prepare) if self._preparation else ()
         return key_of(found.path, stage, case.digest({}), documents, steps)
 

@@ -23,8 +23,8 @@ class PreparedStore(Protocol):
     def recall(self, key: str) -> Prepared | None:
         """Return what was prepared under a key; None if nothing was."""
 
-    def keep(self, key: str, original: bytes, prepared: Prepared) -> None:
-        """Keep a prepared document and its original."""
+    def keep(self, key: str, prepared: Prepared, original: bytes | None = None) -> None:
+        """Keep a prepared document, and its original if it has one."""
 
 
 class Unkept:
@@ -33,7 +33,7 @@ class Unkept:
     def recall(self, key: str) -> Prepared | None:
         """Return None."""
 
-    def keep(self, key: str, original: bytes, prepared: Prepared) -> None:
+    def keep(self, key: str, prepared: Prepared, original: bytes | None = None) -> None:
         """Do nothing."""
 
 
@@ -68,8 +68,23 @@ class Preparation:
         if kept := self._store.recall(key):
             return kept
         prepared = self._preparer.prepare(content, steps, types, most)
-        self._store.keep(key, content, prepared)
+        self._store.keep(key, prepared, content)
         return prepared
+
+    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> bytes:
+        """Return one PDF of several documents: the one kept earlier, or a new one.
+
+        :param exhibits: caption and content of each.
+        :raises RenderingError: if they cannot be joined.
+        """
+        if self._store is None:
+            raise RenderingError(*_NO_STORE)
+        key = sha256_of(["join", [[text, hashlib.sha256(content).hexdigest()] for text, content in exhibits]])
+        if kept := self._store.recall(key):
+            return kept.content
+        joined = Prepared(self._preparer.join(exhibits), ())
+        self._store.keep(key, joined)
+        return joined.content
 
     def close(self) -> None:
         """End the child processes."""

@@ -13,11 +13,12 @@ import sys
 import time
 from typing import BinaryIO
 
-from dispute_provider._documents import cleaning, converting, letters, pdfs, pictures, shrinking
+from dispute_provider._documents import cleaning, converting, joining, letters, pdfs, pictures, shrinking
 from dispute_provider._documents.messages import (
     ANSWER,
     DONE,
     INSPECT,
+    JOIN,
     LOOK,
     PREPARE,
     PREPARED,
@@ -64,6 +65,7 @@ def main(prepares: bool = False) -> None:
     if prepares:
         converting.load_codecs()
         cleaning.warm_up()
+        joining.warm_up()
     _drop_permissions(threads=prepares)
     _send(answers, DONE, b"")
     while head := questions.read(QUESTION.size):
@@ -96,6 +98,8 @@ def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
         return PREPARED.pack(len(told)) + told + prepared
     if what == WRITE:
         return letters.write(content)
+    if what == JOIN:
+        return _join(content)
     return _render(content, page, width)
 
 
@@ -116,6 +120,16 @@ def _prepare(
         if len(smaller) < len(made):
             made, more = smaller, how
     return made, [*done, *(each for each in more if each not in done)]
+
+
+def _join(content: bytes) -> bytes:
+    (length,) = PREPARED.unpack_from(content)
+    at = PREPARED.size + length
+    parts = []
+    for caption, size in json.loads(content[PREPARED.size : at]):
+        parts.append(joining.Part(caption, content[at : at + size]))
+        at += size
+    return joining.join(parts)
 
 
 def _inspect(content: bytes) -> bytes:

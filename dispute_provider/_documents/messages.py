@@ -10,12 +10,13 @@ from enum import StrEnum
 QUESTION = struct.Struct(">cIIQ")
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
-INSPECT, RENDER, LOOK, PREPARE, WRITE = b"i", b"r", b"l", b"p", b"w"
+INSPECT, RENDER, LOOK, PREPARE, WRITE, JOIN = b"i", b"r", b"l", b"p", b"w", b"j"
 # How to prepare a document, as flags in the place of the page, with the accepted types as the flags above
 # them. The most bytes are in the place of the width.
 STEPS = {"convert": 1, "clean": 2, "shrink": 4}
 TYPES_FROM = 8
-# The length of what was done, in JSON; the prepared document follows.
+# The length of what was done, in JSON; the prepared document follows. To join, the length of the captions
+# and sizes of the exhibits, in JSON; the exhibits follow.
 PREPARED = struct.Struct(">I")
 DONE, REFUSED = b"d", b"r"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dispute_provider._documents.messages import PREPARE, PREPARED, STEPS, TYPES_FROM
+from dispute_provider._documents.messages import JOIN, PREPARE, PREPARED, STEPS, TYPES_FROM
 from dispute_provider._documents.process import Process
 from dispute_provider._documents.renderer import Renderer, RenderingError
 from dispute_provider._documents.words import BROKE_OFF, done_in_words
@@ -51,6 +51,16 @@ class Preparer(Renderer):
         except (ValueError, TypeError, LookupError):
             raise RenderingError(*BROKE_OFF) from None
         return Prepared(answer[PREPARED.size + length :], done)
+
+    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> bytes:
+        """Return one PDF of several documents, with contents, captions and page numbers.
+
+        :param exhibits: caption and content of each.
+        :raises RenderingError: if they cannot be joined.
+        """
+        told = json.dumps([[caption, len(content)] for caption, content in exhibits]).encode()
+        contents = b"".join(content for _, content in exhibits)
+        return self._ask(JOIN, PREPARED.pack(len(told)) + told + contents)
 
     def _start(self) -> Process:
         return Process(prepares=True)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 import msgspec
@@ -23,15 +25,34 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class FileReference:
-    """A document in the case's folder.
+class Exhibit:
+    """One of several files that are joined into one document.
 
     :param path: relative to the case's folder.
+    :param caption: its name in the contents and below its pages.
+    """
+
+    path: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """A document in the case's folder, or one that is joined from several.
+
+    :param path: relative to the case's folder; for a joined one, a name that no file of the case has.
     :param optional: whether the case can be staged without it.
+    :param exhibits: what it is joined from, in their order; empty, the default, for a file.
     """
 
     path: str
     optional: bool = False
+    exhibits: tuple[Exhibit, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the paths of the files that have to be read for it."""
+        return tuple(each.path for each in self.exhibits) if self.exhibits else (self.path,)
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -154,7 +175,7 @@ class Case:
         # What is said about the rest of a case must not hide what is wrong with its evidence.
         unsound = {each.pointer for each in found} & {"/provider", "/evidence"}
         if isinstance(data, Mapping) and {"provider", "evidence"} <= data.keys() and not unsound:
-            entries = tuple(_entries(data["evidence"], _groups(data["provider"])))
+            entries = _with_names(tuple(_entries(data["evidence"], _groups(data["provider"]))))
             found += _evidence_violations(data, entries)
         if found:
             raise InvalidCaseError(shown(name), found)
@@ -280,8 +301,7 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
         )
         for entry in entries
         if isinstance(entry.value, FileReference)
-        and isinstance(entry.value.path, str)
-        and _leads_outside(entry.value.path)
+        and any(isinstance(path, str) and _leads_outside(path) for path in entry.value.files)
     ]
 
 
@@ -307,5 +327,33 @@ def _entries(evidence: Mapping[str, Any], groups: frozenset[str], group: str = "
             # The usual case first, because the check for a mapping is slow.
             if not isinstance(value, str) and isinstance(value, Mapping) and "file" in value:
                 yield Entry(name, FileReference(value["file"], value.get("optional", False)))
+            elif not isinstance(value, str) and isinstance(value, Mapping) and "exhibits" in value:
+                exhibits = tuple(_exhibits(value["exhibits"]))
+                yield Entry(name, FileReference("", value.get("optional", False), exhibits))
             else:
                 yield Entry(name, cast("str | Mapping[str, Any]", value))
+
+
+def _exhibits(given: Any) -> Iterator[Exhibit]:
+    """Yield the exhibits of a joined document; nothing of what the schema refuses."""
+    for each in given if isinstance(given, list) else ():
+        path = each.get("file") if isinstance(each, Mapping) else each
+        if isinstance(path, str):
+            named = each.get("caption") if isinstance(each, Mapping) else None
+            yield Exhibit(path, named if isinstance(named, str) else PurePosixPath(path).name)
+
+
+def _with_names(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return the entries with a name for each joined document, which no other document of the case has."""
+    paths = [path for each in entries if isinstance(each.value, FileReference) for path in each.value.files]
+    taken = {path for path in paths if isinstance(path, str)}
+    named = []
+    for entry in entries:
+        if isinstance(entry.value, FileReference) and entry.value.exhibits:
+            field_name = entry.name.rpartition(SEPARATOR)[2]
+            names = (f"{field_name} exhibits{f' {n}' if n > 1 else ''}.pdf" for n in count(1))
+            path = next(name for name in names if name not in taken)
+            taken.add(path)
+            entry = Entry(entry.name, replace(entry.value, path=path))
+        named.append(entry)
+    return tuple(named)

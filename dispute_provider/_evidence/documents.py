@@ -75,16 +75,23 @@ class Document:
     :param path: as the case names it.
     :param inspection: the result of parsing it; None if it was not parsed.
     :param prepared_from: the document in the case's folder, if this one was made of it; None by default.
+    :param exhibits: the documents that this one was joined from; empty, the default, for others.
     """
 
     path: str
     content: bytes = field(repr=False)
     inspection: Inspection | None = None
     prepared_from: Original | None = None
+    exhibits: tuple[Document, ...] = field(default=(), repr=False)
 
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def original(self) -> str:
+        """Return the sha256 of the document in the case's folder."""
+        return self.prepared_from.sha256 if self.prepared_from else self.sha256
 
     @property
     def content_type(self) -> str:

@@ -26,6 +26,7 @@ _FILE_NAME = re.compile(
 )
 _LONGEST_NAME = 60
 _QUOTED = "put it in quotes"
+_LIST = "write a list, with its items in brackets: [ ]"
 _YAML_BOOLEAN = "is a boolean, as YAML reads yes, no, on and off"
 _TRUE_OR_FALSE = "write true or false, without quotes"
 
@@ -52,7 +53,7 @@ def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violati
         case ("object", None):
             yield Violation(pointer, "is empty", "list its values below it, or write {}")
         case ("array", str()):
-            yield Violation(pointer, "is a text", "write a list, with its items in brackets: [ ]")
+            yield Violation(pointer, "is a text", _LIST)
         case ("boolean", str()):
             yield Violation(pointer, "is a text", _TRUE_OR_FALSE)
         case ("object", Mapping()) if inner := field.get("additionalProperties"):
@@ -113,6 +114,8 @@ def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: st
         case {"file": list()} if takes_document:
             remedy = _one_of_several(kind, example)
             yield Violation(f"{pointer}/file", "is a list", remedy)
+        case {"exhibits": str()} if takes_document:
+            yield Violation(f"{pointer}/exhibits", "is a text", _LIST)
         case {"file": _} if not takes_document and takes_text:
             yield Violation(pointer, "is a document", _write_the_text(api))
         case list() if takes_document:
@@ -129,7 +132,7 @@ def _write_the_text(api: Contract) -> str:
 def _one_of_several(kind: str | None, example: str) -> str:
     if kind in _LISTS:
         return f"write one item for each document: [{example}, …]"
-    return f"name one document: {example}; join several into one PDF"
+    return f"name one document: {example}; join several into one PDF: {{exhibits: [a.pdf, b.jpg]}}"
 
 
 def _meant(api: Contract, name: str) -> str | None:

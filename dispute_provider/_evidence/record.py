@@ -116,6 +116,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param drawings: sha256 of the drawing of each document that staging kept, by the document's sha256; see
         :mod:`dispute_provider._state.drawings`.
     :param originals: sha256 of the document that each prepared one was made of, by the latter's sha256.
+    :param exhibits: sha256 of the files that each joined document was made of, by the document's sha256 and
+        their paths.
     :param undrawn: documents of the case that cannot be drawn, and that the DAG's author accepts undrawn.
     :param retry_after: seconds after which to try again, for a dispute that could not be reached.
     :param request_id: the API's id of the request that led to this state.
@@ -164,6 +166,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     pages: int | None = None
     drawings: dict[str, str] = {}
     originals: dict[str, str] = {}
+    exhibits: dict[str, dict[str, str]] = {}
     undrawn: tuple[str, ...] = ()
     approval: Approval | None = None
     request_id: str | None = None

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+_File = TypeVar("_File", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Generic[_File]):
     """Bytes that files may have together.
 
-    :param files: their paths; a file that is sent twice is named twice.
+    :param files: a file that is sent twice is named twice.
     """
 
-    files: tuple[str, ...]
+    files: tuple[_File, ...]
     size: int
 
 
-def shares(sizes: Mapping[str, int], budgets: Iterable[Budget], fixed: Mapping[str, int]) -> dict[str, int]:
+def shares(
+    sizes: Mapping[_File, int], budgets: Iterable[Budget[_File]], fixed: Mapping[_File, int]
+) -> dict[_File, int]:
     """Return the most bytes of each file that has to become smaller, so that every budget is kept.
 
     Small files keep their size. The others of a budget get the same share of what is left.
@@ -25,7 +30,7 @@ def shares(sizes: Mapping[str, int], budgets: Iterable[Budget], fixed: Mapping[s
     :param sizes: bytes of each file.
     :param fixed: bytes of the files that cannot become smaller than that.
     """
-    most: dict[str, int] = {}
+    most: dict[_File, int] = {}
     for budget in budgets:
         free = [each for each in budget.files if each not in fixed]
         left = budget.size - sum(fixed[each] for each in budget.files if each in fixed)

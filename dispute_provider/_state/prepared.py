@@ -39,12 +39,13 @@ class PreparedDocuments:
             return None
         return None if content is None else Prepared(content, entry.done)
 
-    def keep(self, key: str, original: bytes, prepared: Prepared) -> None:
-        """Keep a prepared document and its original.
+    def keep(self, key: str, prepared: Prepared, original: bytes | None = None) -> None:
+        """Keep a prepared document, and its original if it has one.
 
         :raises EvidenceStoreError: if the store cannot be written.
         """
-        evidence_store.put(original)
+        if original is not None:
+            evidence_store.put(original)
         if sha256 := evidence_store.put(prepared.content):
             evidence_store.remember(key, msgspec.json.encode(_Entry(sha256, prepared.done)))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider._explain.bank_order import ORDER, group_of
@@ -134,13 +135,18 @@ def _piece(record: Record, entry: Evidence) -> dict[str, Any]:
     if entry.id is None:
         text = entry.text if entry.text is not None else outline(entry.value, record.provider)
         return piece | {"text": text}
+    sha256 = record.documents.get(entry.id)
     document = {
         "id": entry.id,
         "filename": entry.filename,
         "size": entry.size,
         "content_type": entry.content_type,
-        "sha256": record.documents.get(entry.id),
-        "original": record.originals.get(record.documents.get(entry.id, "")),
+        "sha256": sha256,
+        "original": record.originals.get(sha256 or ""),
+        "exhibits": [
+            {"path": shown(path), "sha256": file}
+            for path, file in record.exhibits.get(sha256 or "", {}).items()
+        ],
     }
     return piece | {"document": document}
 

@@ -58,7 +58,11 @@ class Task:
         return frozenset(
             sha256
             for record in self.records
-            for sha256 in (*record.documents.values(), *record.originals.values())
+            for sha256 in (
+                *record.documents.values(),
+                *record.originals.values(),
+                *(each for files in record.exhibits.values() for each in files.values()),
+            )
         )
 
     def drawing(self, sha256: str) -> str | None:

@@ -15,6 +15,7 @@ from PIL import Image
 from dispute_provider._documents.preparing import Preparer
 from dispute_provider._evidence.record import Record
 from dispute_provider._state import evidence_store
+from dispute_provider._ui.records import Task
 from dispute_provider.operators.evidence import (
     ReviewEvidenceOperator,
     StageEvidenceOperator,
@@ -150,3 +151,25 @@ def test_a_large_phone_photo_is_shrunk_only_if_it_is_switched_on(
     [sent] = record.documents.values()
     assert len(evidence_store.get(sent) or b"") <= 4_500_000
     assert evidence_store.get(record.originals[sent]) == photo
+
+
+def test_joined_exhibits_are_reviewed_and_submitted_with_their_files_at_hand(
+    engine: Any, sandbox: Any, stripe_connection: Any, folder: str
+) -> None:
+    sandbox.create_dispute(api="stripe", id="du_1")
+    (Path(folder) / "chat.png").write_bytes(papers.picture("PNG"))
+    exhibits = ["invoice.pdf", {"file": "chat.png", "caption": "Chat"}, "doorstep.jpg"]
+    given = case(evidence={"receipt": {"exhibits": exhibits}}, prepare=["clean", "convert"])
+    run = engine.run(contest(folder, given), submit)
+    [form] = engine.forms
+    assert "receipt exhibits.pdf was joined with a page of contents from 1. invoice.pdf: removed" in (
+        form["body"].replace("\\", "")
+    )
+    [record] = map(Record.from_dict, engine.result(run, "submit"))
+    assert record.state == "submitted"
+    [sent] = record.documents.values()
+    files = record.exhibits[sent]
+    assert {path: evidence_store.get(sha256) for path, sha256 in files.items()} == {
+        name: (Path(folder) / name).read_bytes() for name in ("invoice.pdf", "chat.png", "doorstep.jpg")
+    }
+    assert set(files.values()) < Task("dag", "run", "review", -1, None, None, (record,)).documents

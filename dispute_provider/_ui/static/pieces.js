@@ -82,7 +82,7 @@ function beside(text, earlier) {
 
 /** Returns a document with its pages; a document whose bytes were not kept has no preview. */
 export function documentOf(piece, address) {
-  const { sha256, filename, size, content_type: type, original } = piece.document;
+  const { sha256, filename, size, content_type: type, original, exhibits } = piece.document;
   const article = el("article", { class: piece.changed ? "piece changed" : "piece" });
   const facts = [typeName(type), size === null || size === undefined ? null : bytes(size)];
   if (!sha256) {
@@ -97,11 +97,15 @@ export function documentOf(piece, address) {
   const before = original && el("a", {
     href: `${address}/documents/${encodeURIComponent(original)}/original`, download: true, class: "download",
   }, "Download the file before it was prepared");
+  const joined = exhibits.map(({ path, sha256: file }) => el("li", {}, el("a", {
+    href: `${address}/documents/${encodeURIComponent(file)}/original`, download: true, class: "download",
+  }, visible(path))));
   const body = el("div", { class: "pages" }, el("p", { class: "quiet", role: "status" }, "Loading…"));
   article.append(...[
     head(piece, ...facts),
     el("p", { class: "file", title: `sha256 ${sha256}` }, fileName(filename, sha256), download),
     before ? el("p", { class: "quiet" }, "This document was prepared. ", before) : null,
+    joined.length ? el("div", { class: "quiet" }, "This document was joined from:", el("ol", {}, ...joined)) : null,
     body,
   ].filter(Boolean));
   fill(article, body, piece, place);

@@ -144,6 +144,7 @@ class CaseStager:
             record = replace(
                 record,
                 originals=_originals(documents),
+                exhibits=_exhibits(documents),
                 notes=(*noted, *drawn.notes),
                 drawings=drawn.drawings,
                 undrawn=drawn.undrawn,
@@ -192,7 +193,19 @@ def _originals(documents: Mapping[str, Document]) -> dict[str, str]:
     }
 
 
+def _exhibits(documents: Mapping[str, Document]) -> dict[str, dict[str, str]]:
+    """Return the digests of the files that documents were joined from, by the documents' digests."""
+    return {
+        document.sha256: {each.path: each.original for each in document.exhibits}
+        for document in documents.values()
+        if document.exhibits
+    }
+
+
 def _store(documents: Mapping[str, Document]) -> None:
     """Store the documents for the review, when this worker's disk may no longer exist."""
     for document in documents.values():
         evidence_store.put(document.content)
+        # The originals of prepared ones are kept when they are prepared.
+        for exhibit in document.exhibits:
+            evidence_store.put(exhibit.content)

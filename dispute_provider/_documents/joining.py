@@ -1,0 +1,241 @@
+"""Join exhibits into one PDF with contents, captions and page numbers. Runs only in the child process."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from dispute_provider._documents import typeset
+from dispute_provider._documents.converting import flat, frames_of, opened, saved
+from dispute_provider._documents.messages import Refusal
+from dispute_provider._documents.polyglots import jpeg_end
+from dispute_provider._documents.refused import Refused
+from dispute_provider._documents.typeset import A4, STRIP, Strip, Title
+from dispute_provider._evidence.file_types import JPEG, PDF, PNG
+
+pikepdf: Any
+try:
+    import pikepdf
+except ImportError:
+    pikepdf = None
+
+_MARGIN = 36.0
+# A picture that is longer gets a page of its own proportions, as on A4 its text would be too small.
+_LONGEST = 2.0
+_ORIENTATION = 0x0112
+# How the unit square of a picture is turned, by the orientation that a camera writes.
+_TURNED = {
+    2: "-1 0 0 1 1 0",
+    3: "-1 0 0 -1 1 1",
+    4: "1 0 0 -1 0 1",
+    5: "0 -1 -1 0 1 1",
+    6: "0 -1 1 0 0 1",
+    7: "0 1 1 0 0 0",
+    8: "0 1 -1 0 1 0",
+}
+_ON_ITS_SIDE = (5, 6, 7, 8)
+_SCAN = 0xDA
+# What a JPEG decoder needs of the segments that programs add.
+_NEEDED = (0xE0, 0xEE)
+
+
+class Part(NamedTuple):
+    """One exhibit: a PDF or a picture."""
+
+    caption: str
+    content: bytes
+
+
+def warm_up() -> None:
+    """Join exhibits once, which loads what the libraries load on demand."""
+    if pikepdf:
+        typeset.warm_up()
+        for kind in (JPEG, PNG):
+            join([Part("Exhibit", saved(Image.new("RGB", (8, 8)), kind))])
+
+
+def join(parts: Sequence[Part]) -> bytes:
+    """Return one PDF of all exhibits; the same exhibits give the same bytes.
+
+    Pages of a PDF keep their size and get a strip with caption and number below. A picture is a page of A4.
+
+    :raises Refused: if an exhibit cannot be read, or the libraries are not installed.
+    """
+    if not pikepdf:
+        raise Refused(Refusal.NO_PACKET)
+    page = typeset.pages_of_contents([each.caption for each in parts])
+    titles, strips = list[Title](), list[Strip]()
+    with pikepdf.new() as joined:
+        for number, part in enumerate(parts, 1):
+            titles.append(Title(part.caption, page + len(strips) + 1))
+            for _ in range(_add(joined, part.content)):
+                strips.append(Strip(_width(joined.pages[len(strips)]), number, part.caption))
+        with pikepdf.open(io.BytesIO(typeset.typeset(titles, strips))) as sheets:
+            for shown, strip in zip(joined.pages, list(sheets.pages)[page:], strict=True):
+                _stamp(joined, shown, joined.copy_foreign(strip.as_form_xobject()))
+            for index in range(page):
+                joined.pages.insert(index, sheets.pages[index])
+            written = io.BytesIO()
+            joined.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return written.getvalue()
+
+
+def _add(joined: Any, content: bytes) -> int:
+    """Add the pages of an exhibit, and return how many there are."""
+    if content.startswith(PDF.starts):
+        with pikepdf.open(io.BytesIO(content)) as document:
+            if "/AcroForm" in document.Root:
+                _flatten(document)
+            joined.pages.extend(document.pages)
+            return len(document.pages)
+    picture = opened(content)
+    name, frames = frames_of(picture)
+    for index in range(frames):
+        if index:
+            picture.seek(index)
+        _add_picture(joined, *_embedded(joined, picture, content if name == JPEG.name else b""))
+    return frames
+
+
+def _flatten(document: Any) -> None:
+    """Make what was filled in a part of the pages, which would lose it when they leave their document."""
+    bare = [[each for each in page.obj.get("/Annots", []) if "/AP" not in each] for page in document.pages]
+    if any(each.get("/Subtype") == "/Widget" for notes in bare for each in notes):
+        document.Root.AcroForm.NeedAppearances = True
+    document.generate_appearance_streams()
+    document.flatten_annotations("all")
+    # Notes without an appearance would be removed; the check of the result then names them.
+    for page, notes in zip(document.pages, bare, strict=True):
+        if others := [each for each in notes if each.get("/Subtype") != "/Widget"]:
+            page.obj.Annots = pikepdf.Array([*page.obj.get("/Annots", []), *others])
+
+
+def _embedded(joined: Any, picture: Image.Image, photo: bytes) -> tuple[Any, int]:
+    """Return a picture as an object of a PDF, and its orientation.
+
+    :param photo: the file of a JPEG, which is kept as it is, but for what the camera says about itself.
+    """
+    orientation = int(picture.getexif().get(_ORIENTATION, 1)) if photo else 1
+    profile = picture.info.get("icc_profile")
+    if photo and picture.mode in ("L", "RGB"):
+        made = joined.make_stream(_plain_jpeg(photo), Filter=pikepdf.Name.DCTDecode)
+        shown = picture
+    else:
+        shown, orientation = flat(picture), 1
+        profile = shown.info.get("icc_profile")
+        made = joined.make_stream(_coded(saved(shown, PNG)), Filter=pikepdf.Name.FlateDecode)
+        made.DecodeParms = pikepdf.Dictionary(
+            Predictor=15, Colors=len(shown.mode), BitsPerComponent=8, Columns=shown.width
+        )
+    made.Type, made.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+    made.Width, made.Height, made.BitsPerComponent = shown.width, shown.height, 8
+    made.ColorSpace = pikepdf.Name.DeviceGray if shown.mode == "L" else pikepdf.Name.DeviceRGB
+    if profile and shown.mode == "RGB":
+        made.ColorSpace = pikepdf.Array([pikepdf.Name.ICCBased, joined.make_stream(profile, N=3)])
+    return made, orientation if orientation in _TURNED else 1
+
+
+def _plain_jpeg(photo: bytes) -> bytes:
+    """Return a JPEG without the segments that say where and with what it was taken."""
+    kept, at = [photo[:2]], 2
+    while at + 4 <= len(photo) and photo[at] == 0xFF and photo[at + 1] != _SCAN:
+        end = at + 2 + int.from_bytes(photo[at + 2 : at + 4], "big")
+        if (not 0xE0 <= photo[at + 1] <= 0xEF and photo[at + 1] != 0xFE) or photo[at + 1] in _NEEDED:
+            kept.append(photo[at:end])
+        at = end
+    return b"".join([*kept, photo[at : jpeg_end(photo)]])
+
+
+def _coded(png: bytes) -> bytes:
+    """Return the compressed pixels of a PNG, which a PDF takes as they are."""
+    parts, at = [], 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] == b"IDAT":
+            parts.append(png[at + 8 : at + 8 + length])
+        at += length + 12
+    return b"".join(parts)
+
+
+def _add_picture(joined: Any, picture: Any, orientation: int) -> None:
+    """Add a page with a picture, upright and no larger than the page."""
+    wide, tall = int(picture.Width), int(picture.Height)
+    if orientation in _ON_ITS_SIDE:
+        wide, tall = tall, wide
+    page = (A4[1], A4[0]) if wide > tall else A4
+    room = (page[0] - 2 * _MARGIN, page[1] - 2 * _MARGIN)
+    if max(wide, tall) > _LONGEST * min(wide, tall):
+        room = (room[0], room[0] * tall / wide) if tall > wide else (room[1] * wide / tall, room[1])
+    scale = min(room[0] / wide, room[1] / tall, 1.0)
+    width, height = wide * scale, tall * scale
+    page = (max(page[0], width + 2 * _MARGIN), max(page[1], height + 2 * _MARGIN))
+    turned = f"{_TURNED[orientation]} cm " if orientation in _TURNED else ""
+    left, below = (page[0] - width) / 2, page[1] - _MARGIN - height
+    drawing = f"q {width:.3f} 0 0 {height:.3f} {left:.3f} {below:.3f} cm {turned}/Picture Do Q"
+    joined.add_blank_page(page_size=page)
+    added = joined.pages[-1]
+    added.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Picture=picture))
+    added.obj.Contents = joined.make_stream(drawing.encode())
+
+
+def _box(page: Any) -> tuple[float, float, float, float]:
+    """Return the visible part of a page: left, bottom, right and top."""
+    left, bottom, right, top = (float(each) for each in page.cropbox)
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+
+
+def _unit(page: Any) -> float:
+    return float(page.obj.get("/UserUnit", 1)) or 1.0
+
+
+def _turns(page: Any) -> int:
+    """Return by how many quarters a page is shown turned clockwise."""
+    return int(page.obj.get("/Rotate", 0)) // 90 % 4
+
+
+def _width(page: Any) -> float:
+    """Return the width of a page as it is shown, in points."""
+    left, bottom, right, top = _box(page)
+    return (top - bottom if _turns(page) % 2 else right - left) * _unit(page)
+
+
+def _stamp(joined: Any, page: Any, strip: Any) -> None:
+    """Put a strip below a page, whose own drawing cannot affect it."""
+    left, bottom, right, top = box = _box(page)
+    unit = _unit(page)
+    high = STRIP / unit
+    match _turns(page):
+        case 0:
+            bottom -= high
+            matrix = (1, 0, 0, 1, left, bottom)
+        case 1:
+            right += high
+            matrix = (0, 1, -1, 0, right, bottom)
+        case 2:
+            top += high
+            matrix = (-1, 0, 0, -1, right, top)
+        case _:
+            left -= high
+            matrix = (0, -1, 1, 0, left, top)
+    page.contents_coalesce()
+    contents = page.obj.get("/Contents")
+    inner = joined.make_stream(
+        contents.read_bytes() if contents is not None else b"",
+        Type=pikepdf.Name.XObject,
+        Subtype=pikepdf.Name.Form,
+        BBox=list(box),
+        Resources=page.resources,
+    )
+    if "/Group" in page.obj:
+        inner.Group = page.obj.Group
+    turned, moved = [each / unit for each in matrix[:4]], matrix[4:]
+    numbers = " ".join(f"{each:.5f}" for each in (*turned, *moved))
+    page.obj.Contents = joined.make_stream(f"/Page Do q {numbers} cm /Strip Do Q".encode())
+    page.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Page=inner, Strip=strip))
+    page.obj.MediaBox = page.obj.CropBox = [left, bottom, right, top]
+    for name in ("/TrimBox", "/BleedBox", "/ArtBox"):
+        if name in page.obj:
+            del page.obj[name]
