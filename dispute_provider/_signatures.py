@@ -100,9 +100,12 @@ def _mac(key: bytes, scope_id: str, content: Any) -> str:
 
 
 def _canonical(value: Any) -> bytes:
-    """Return a value as JSON with sorted keys, without spaces."""
+    """Return a value as JSON with sorted keys, without spaces, in ASCII.
+
+    The encoding never changes, because the ledger keeps its signatures for good.
+    """
     try:
-        return _utf8(value)
-    except UnicodeEncodeError:
-        # A case or an answer may contain a lone surrogate, which UTF-8 cannot encode.
+        encoded = _utf8(value)
+    except UnicodeEncodeError:  # a lone surrogate, which a case or an answer may contain
         return _ascii(value).encode()
+    return encoded if encoded.isascii() else _ascii(value).encode()

@@ -50,6 +50,12 @@ def test_a_signature_is_valid_only_for_its_content(one: Any, other: Any) -> None
     assert KEYS.check(other, signature, "dag/run") == (Check.GOOD if same else Check.BAD)
 
 
+def test_signatures_outlive_versions() -> None:
+    """The ledger keeps them for good."""
+    mac = "fd5fcdccc1f5acd10a2b3813571b4862cdde80d6eed9f398c831ddd7adaa7588"
+    assert KEYS.sign("dag/run", {"reason": "approved – ana", "by": "Zoë"}).startswith(f"{mac}.")
+
+
 def test_a_signature_is_valid_only_for_its_scope() -> None:
     signature = KEYS.sign("dag/run", {"a": 1})
     assert KEYS.check({"a": 1}, signature, "dag/another-run") == Check.OTHER_SCOPE
