@@ -223,7 +223,8 @@ def _note(document: Document) -> str | None:
     if document.exhibits:
         parts = "; ".join(f"{n}. {_exhibit(each)}" for n, each in enumerate(document.exhibits, 1))
         pages = f"{document.pages:,} pages, {len(document.content):,} bytes"
-        return f"{shown(document.path)} was joined with a page of contents from {parts} ({pages})"
+        joined = f"{shown(document.path)} was joined with a page of contents from {parts} ({pages})"
+        return "; ".join([joined, *document.lost])
     done = _done(document)
     return f"{shown(document.path)} was prepared: {done}" if done else None
 

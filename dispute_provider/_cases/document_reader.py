@@ -97,12 +97,12 @@ class DocumentReader:
         if (size := sum(len(each.content) for each in exhibits)) > LARGEST_ORIGINAL:
             raise UnfitError(*limits.too_large(size, LARGEST_ORIGINAL))
         try:
-            content = self._preparation.join(
+            joined = self._preparation.join(
                 [(caption, each.content) for caption, each in zip(captions, exhibits, strict=True)]
             )
         except RenderingError as error:
             raise UnfitError(error.problem, error.remedy) from None
-        document = Document(reference.path, content, exhibits=tuple(exhibits))
+        document = Document(reference.path, joined.content, exhibits=tuple(exhibits), lost=joined.done)
         return self._inspected(document, replace(self._allowed, document_bytes=LARGEST_ORIGINAL))
 
     def _prepared(self, path: str, content: bytes, allowed: Limits, most: int) -> Document:

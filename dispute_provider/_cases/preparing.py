@@ -71,7 +71,7 @@ class Preparation:
         self._store.keep(key, prepared, content)
         return prepared
 
-    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> bytes:
+    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> Prepared:
         """Return one PDF of several documents: the one kept earlier, or a new one.
 
         :param exhibits: caption and content of each.
@@ -81,10 +81,10 @@ class Preparation:
             raise RenderingError(*_NO_STORE)
         key = sha256_of(["join", [[text, hashlib.sha256(content).hexdigest()] for text, content in exhibits]])
         if kept := self._store.recall(key):
-            return kept.content
-        joined = Prepared(self._preparer.join(exhibits), ())
+            return kept
+        joined = self._preparer.join(exhibits)
         self._store.keep(key, joined)
-        return joined.content
+        return joined
 
     def close(self) -> None:
         """End the child processes."""

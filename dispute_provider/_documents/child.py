@@ -93,9 +93,7 @@ def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
     if what == PREPARE:
         steps = {name for name, flag in STEPS.items() if page & flag}
         accepted = [kind for index, kind in enumerate(FILE_TYPES) if page >> TYPES_FROM + index & 1]
-        prepared, done = _prepare(content, steps, accepted, width)
-        told = json.dumps([[each.what, each.facts] for each in done]).encode()
-        return PREPARED.pack(len(told)) + told + prepared
+        return _packed(*_prepare(content, steps, accepted, width))
     if what == WRITE:
         return letters.write(content)
     if what == JOIN:
@@ -129,7 +127,12 @@ def _join(content: bytes) -> bytes:
     for caption, size in json.loads(content[PREPARED.size : at]):
         parts.append(joining.Part(caption, content[at : at + size]))
         at += size
-    return joining.join(parts)
+    return _packed(*joining.join(parts))
+
+
+def _packed(prepared: bytes, done: list[Done]) -> bytes:
+    told = json.dumps([[each.what, each.facts] for each in done]).encode()
+    return PREPARED.pack(len(told)) + told + prepared
 
 
 def _inspect(content: bytes) -> bytes:

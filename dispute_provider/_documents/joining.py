@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from dispute_provider._documents import typeset
+from dispute_provider._documents.cleaning import is_signed
 from dispute_provider._documents.converting import flat, frames_of, opened, saved
-from dispute_provider._documents.messages import Refusal
+from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._documents.polyglots import jpeg_end
 from dispute_provider._documents.refused import Refused
 from dispute_provider._documents.typeset import A4, STRIP, Strip, Title
@@ -57,8 +58,8 @@ def warm_up() -> None:
             join([Part("Exhibit", saved(Image.new("RGB", (8, 8)), kind))])
 
 
-def join(parts: Sequence[Part]) -> bytes:
-    """Return one PDF of all exhibits; the same exhibits give the same bytes.
+def join(parts: Sequence[Part]) -> tuple[bytes, list[Done]]:
+    """Return one PDF of all exhibits, and what that cost; the same exhibits give the same bytes.
 
     Pages of a PDF keep their size and get a strip with caption and number below. A picture is a page of A4.
 
@@ -67,11 +68,13 @@ def join(parts: Sequence[Part]) -> bytes:
     if not pikepdf:
         raise Refused(Refusal.NO_PACKET)
     page = typeset.pages_of_contents([each.caption for each in parts])
-    titles, strips = list[Title](), list[Strip]()
+    titles, strips, done = list[Title](), list[Strip](), list[Done]()
     with pikepdf.new() as joined:
         for number, part in enumerate(parts, 1):
             titles.append(Title(part.caption, page + len(strips) + 1))
-            for _ in range(_add(joined, part.content)):
+            pages, signed = _add(joined, part.content)
+            done += [Done("signature")] if signed and not done else []
+            for _ in range(pages):
                 strips.append(Strip(_width(joined.pages[len(strips)]), number, part.caption))
         with pikepdf.open(io.BytesIO(typeset.typeset(titles, strips))) as sheets:
             for shown, strip in zip(joined.pages, list(sheets.pages)[page:], strict=True):
@@ -80,24 +83,25 @@ def join(parts: Sequence[Part]) -> bytes:
                 joined.pages.insert(index, sheets.pages[index])
             written = io.BytesIO()
             joined.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
-    return written.getvalue()
+    return written.getvalue(), done
 
 
-def _add(joined: Any, content: bytes) -> int:
-    """Add the pages of an exhibit, and return how many there are."""
+def _add(joined: Any, content: bytes) -> tuple[int, bool]:
+    """Add the pages of an exhibit, and return how many there are and whether it was digitally signed."""
     if content.startswith(PDF.starts):
         with pikepdf.open(io.BytesIO(content)) as document:
+            signed = is_signed(document)
             if "/AcroForm" in document.Root:
                 _flatten(document)
             joined.pages.extend(document.pages)
-            return len(document.pages)
+            return len(document.pages), signed
     picture = opened(content)
     name, frames = frames_of(picture)
     for index in range(frames):
         if index:
             picture.seek(index)
         _add_picture(joined, *_embedded(joined, picture, content if name == JPEG.name else b""))
-    return frames
+    return frames, False
 
 
 def _flatten(document: Any) -> None:

@@ -43,16 +43,9 @@ class Preparer(Renderer):
         """
         flags = sum(STEPS[step] for step in set(steps))
         accepted = sum(1 << FILE_TYPES.index(BY_CONTENT_TYPE[each]) for each in types)
-        answer = self._ask(PREPARE, content, flags | accepted << TYPES_FROM, most)
-        try:
-            (length,) = PREPARED.unpack_from(answer)
-            told = json.loads(answer[PREPARED.size : PREPARED.size + length])
-            done = tuple(done_in_words(str(what), list(facts)) for what, facts in told)
-        except (ValueError, TypeError, LookupError):
-            raise RenderingError(*BROKE_OFF) from None
-        return Prepared(answer[PREPARED.size + length :], done)
+        return _unpacked(self._ask(PREPARE, content, flags | accepted << TYPES_FROM, most))
 
-    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> bytes:
+    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> Prepared:
         """Return one PDF of several documents, with contents, captions and page numbers.
 
         :param exhibits: caption and content of each.
@@ -60,7 +53,17 @@ class Preparer(Renderer):
         """
         told = json.dumps([[caption, len(content)] for caption, content in exhibits]).encode()
         contents = b"".join(content for _, content in exhibits)
-        return self._ask(JOIN, PREPARED.pack(len(told)) + told + contents)
+        return _unpacked(self._ask(JOIN, PREPARED.pack(len(told)) + told + contents))
 
     def _start(self) -> Process:
         return Process(prepares=True)
+
+
+def _unpacked(answer: bytes) -> Prepared:
+    try:
+        (length,) = PREPARED.unpack_from(answer)
+        told = json.loads(answer[PREPARED.size : PREPARED.size + length])
+        done = tuple(done_in_words(str(what), list(facts)) for what, facts in told)
+    except (ValueError, TypeError, LookupError):
+        raise RenderingError(*BROKE_OFF) from None
+    return Prepared(answer[PREPARED.size + length :], done)

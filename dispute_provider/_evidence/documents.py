@@ -76,6 +76,7 @@ class Document:
     :param inspection: the result of parsing it; None if it was not parsed.
     :param prepared_from: the document in the case's folder, if this one was made of it; None by default.
     :param exhibits: the documents that this one was joined from; empty, the default, for others.
+    :param lost: what joining cost, in words; empty by default.
     """
 
     path: str
@@ -83,6 +84,7 @@ class Document:
     inspection: Inspection | None = None
     prepared_from: Original | None = None
     exhibits: tuple[Document, ...] = field(default=(), repr=False)
+    lost: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

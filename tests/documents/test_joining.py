@@ -63,7 +63,7 @@ def photo(orientation: int) -> bytes:
 def test_contents_captions_and_page_numbers(preparer, renderer):
     exhibits = [("order.pdf", papers.scanned(2)), ("Chat with Łukasz 中", papers.picture("PNG"))]
     exhibits.append(("fax.tiff", papers.tiff(2)))
-    joined = preparer.join(exhibits)
+    joined = preparer.join(exhibits).content
     assert renderer.inspect(joined).pages == 6
     contents, *pages = texts(joined)
     rows = ["Exhibits", "1", "order.pdf", "2", "2", "Chat with Łukasz \\u4e2d", "4", "3", "fax.tiff", "5"]
@@ -84,7 +84,7 @@ def test_contents_captions_and_page_numbers(preparer, renderer):
     ],
 )
 def test_the_strip_stands_below_a_page_that_is_drawn_as_before(page, preparer, renderer):
-    joined = preparer.join([("order.pdf", page)])
+    joined = preparer.join([("order.pdf", page)]).content
     before, after = drawn(renderer, page, 1), drawn(renderer, joined, 2)
     assert after.height > before.height
     upper = after.crop((0, 0, *before.size))
@@ -100,7 +100,7 @@ def test_the_drawing_of_a_page_cannot_affect_its_strip(preparer, renderer):
     with pikepdf.open(io.BytesIO(papers.pdf())) as document:
         document.pages[0].contents_add(b"q q 0 0 1 1 re W n 9 0 0 9 0 0 cm")
         document.save(written)
-    after = drawn(renderer, preparer.join([("order.pdf", written.getvalue())]), 2)
+    after = drawn(renderer, preparer.join([("order.pdf", written.getvalue())]).content, 2)
     below = after.crop((0, after.height - 20, *after.size)).convert("L")
     assert ImageOps.invert(below).getbbox() is not None
 
@@ -108,7 +108,7 @@ def test_the_drawing_of_a_page_cannot_affect_its_strip(preparer, renderer):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photo_is_upright_and_without_its_place(orientation, preparer, renderer):
     document = photo(orientation)
-    joined = preparer.join([("photo.jpg", document)])
+    joined = preparer.join([("photo.jpg", document)]).content
     page = drawn(renderer, joined, 2)
     found = ImageOps.invert(page.convert("L").crop((0, 0, page.width, page.height - 40))).point(
         lambda value: 255 * (value > 60)
@@ -124,7 +124,7 @@ def test_a_photo_is_upright_and_without_its_place(orientation, preparer, rendere
 
 
 def test_a_long_screenshot_keeps_its_width(preparer, renderer):
-    joined = preparer.join([("chat.png", papers.picture("PNG", size=(600, 4000)))])
+    joined = preparer.join([("chat.png", papers.picture("PNG", size=(600, 4000)))]).content
     with pypdfium2.PdfDocument(joined) as document:
         width, height = document[1].get_size()
     assert (round(width), height > 3000) == (595, True)
@@ -155,7 +155,17 @@ def test_a_filled_form_keeps_what_was_filled_in(preparer):
             Fields=[field], DA="/Helv 12 Tf 0 g", DR=pikepdf.Dictionary(Font=pikepdf.Dictionary(Helv=font))
         )
         document.save(written)
-    assert "Jane Roe" in texts(preparer.join([("form.pdf", written.getvalue())]))[1]
+    assert "Jane Roe" in texts(preparer.join([("form.pdf", written.getvalue())]).content)[1]
+
+
+def test_a_signature_that_is_lost_is_named_once(preparer):
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(papers.pdf())) as document:
+        document.Root.AcroForm = pikepdf.Dictionary(Fields=[], SigFlags=3)
+        document.save(written)
+    exhibits = [("contract.pdf", written.getvalue()), ("copy.pdf", written.getvalue())]
+    assert preparer.join(exhibits).done == ("a digital signature in it is no longer valid",)
+    assert preparer.join([("order.pdf", papers.pdf())]).done == ()
 
 
 def test_another_process_gives_the_same_bytes(preparer):

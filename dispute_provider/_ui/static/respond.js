@@ -5,6 +5,7 @@ import { el, moment, visible } from "./dom.js";
 import { addressOf, ask, respond } from "./server.js";
 
 const WAITING = "awaiting_input";
+const ENDS = { cleared: "the review was cleared.", failed: "the review failed.", success: "the review has ended." };
 // States in which Airflow has accepted the answer and the task has not moved on yet.
 const MOVING = [WAITING, "scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule"];
 const ASK_AGAIN = 1500;
@@ -196,6 +197,5 @@ export async function whyEnded(review) {
 function changed(review, form) {
   if (form.id !== review.id || form.try_number !== review.try_number) return "the review was opened again, and its evidence may have changed.";
   if (form.answered) return "someone else answered this review.";
-  if (form.state !== WAITING) return `the review is over (${form.state ?? "cleared"}).`;
-  return null;
+  return form.state === WAITING ? null : (ENDS[form.state ?? "cleared"] ?? "the review does not wait for an answer any more.");
 }

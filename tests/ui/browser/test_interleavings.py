@@ -14,8 +14,8 @@ Stage = Callable[..., Staged]
 EVENTS: dict[str, tuple[Callable[[Parked], None], str]] = {
     "cleared": (Parked.clear, "the review was opened again"),
     "staged again": (Parked.stage_again, "the review was opened again"),
-    "failed": (Parked.fail, "the review is over (failed)"),
-    "timed out": (Parked.time_out, "the review is over (success)"),
+    "failed": (Parked.fail, "the review failed"),
+    "timed out": (Parked.time_out, "the review has ended"),
     "answered by another": (Parked.answer_elsewhere, "someone else answered"),
     "deleted": (Parked.delete, "the review was deleted"),
 }
