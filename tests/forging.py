@@ -43,6 +43,8 @@ _OTHER: Data = {
     "missing": ["forged"],
     "warnings": ["forged"],
     "drawings": {"0" * 64: "0" * 64},
+    "originals": {"0" * 64: "1" * 64},
+    "exhibits": {"0" * 64: {"forged.pdf": "1" * 64}},
     "undrawn": ["forged"],
     "staged_as": "0" * 64,
 }
