@@ -179,6 +179,25 @@ def test_from_the_search_to_the_answer(lab: Lab, ana: Person) -> None:
     desk.shoot("j-explorer")
 
 
+def test_a_test_is_cancelled(lab: Lab, ana: Person) -> None:
+    dispute = str(lab.sandbox.create_dispute(api="stripe")["id"])
+    lab.sandbox.fault(effect="delay", operation="GetDisputesDispute", dispute=dispute, seconds=60)
+    page = Explorer(ana, contract.load("stripe")["GetDisputesDispute"])
+    page.field("dispute").fill(dispute)
+    page.frame.get_by_label("Dry run").set_checked(False)
+    page.frame.get_by_role("button", name="Send to Stripe", exact=True).click()
+    page.frame.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.frame.get_by_text("Cancelled. If the request was already on its way")).to_be_visible()
+    lab.sandbox.clear_faults()
+
+
+@pytest.mark.parametrize("api", [contract.load(name).title for name in APIS])
+def test_airflows_own_search_finds_the_requests(ana: Person, api: str) -> None:
+    ana.page.goto("/dags")
+    ana.page.get_by_placeholder("Search Dags").fill(f"{api} request")
+    expect(ana.page.get_by_role("link", name=f"{api} request", exact=True)).to_be_visible()
+
+
 def test_a_viewer_reads_references_only(person: Any) -> None:
     page = Explorer(person("vic"), contract.load("stripe")["GetDisputes"])
     expect(page.frame.get_by_text("you need permission to trigger DAG stripe_request")).to_be_visible()
