@@ -92,6 +92,6 @@ lock: $(READY)
 	$(BIN)/uv pip compile setup.cfg requirements-dev.in --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE) \
 		--quiet --output-file requirements.lock
-	$(BIN)/uv pip compile setup.cfg tests/compat/tools.in --universal --python-version 3.11 --resolution lowest-direct \
-		--no-annotate --custom-compile-command 'make lock' --upgrade \
+	$(BIN)/uv pip compile setup.cfg tests/compat/tools.in --extra packet --extra sql --universal \
+		--python-version 3.11 --resolution lowest-direct --no-annotate --custom-compile-command 'make lock' --upgrade \
 		--quiet --output-file tests/compat/constraints/lowest.txt

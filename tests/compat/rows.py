@@ -111,7 +111,8 @@ def _install(folder: Path, wheel: Path, constraints: str | None) -> Path:
     _run(log, *uv, "venv", "--python", sys.executable, folder / "venv", cwd=folder)
     python = folder / "venv" / "bin" / "python"
     limits = ("-c", _HERE / "constraints" / constraints) if constraints else ()
-    _run(log, *uv, "pip", "install", "--python", python, wheel, "-r", _HERE / "tools.in", *limits, cwd=folder)
+    packages = (f"{wheel}[packet,sql]", "-r", _HERE / "tools.in")
+    _run(log, *uv, "pip", "install", "--python", python, *packages, *limits, cwd=folder)
     _run(log, *uv, "pip", "check", "--python", python, cwd=folder)
     code = "import pathlib, dispute_provider; print(pathlib.Path(dispute_provider.__file__))"
     origin = Path(_output(python, "-c", code, cwd=folder / "tree"))

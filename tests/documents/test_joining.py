@@ -76,14 +76,15 @@ def test_contents_captions_and_page_numbers(preparer, renderer):
 
 
 @pytest.mark.parametrize(
-    "page",
+    ("by", "more"),
     [
-        *(turned(by) for by in (0, 90, 180, 270)),
-        turned(0, CropBox=[100, 400, 500, 800]),
-        turned(90, UserUnit=2),
+        *((by, {}) for by in (0, 90, 180, 270)),
+        (0, {"CropBox": [100, 400, 500, 800]}),
+        (90, {"UserUnit": 2}),
     ],
 )
-def test_the_strip_stands_below_a_page_that_is_drawn_as_before(page, preparer, renderer):
+def test_the_strip_stands_below_a_page_that_is_drawn_as_before(by, more, preparer, renderer):
+    page = turned(by, **more)
     joined = preparer.join([("order.pdf", page)]).content
     before, after = drawn(renderer, page, 1), drawn(renderer, joined, 2)
     assert after.height > before.height
