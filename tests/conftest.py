@@ -122,3 +122,8 @@ def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A case root: a folder from which cases may be read."""
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
     return tmp_path
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name documents by their parameter: the bytes of some differ in each process."""
+    return argname if isinstance(val, bytes) else None
