@@ -24,7 +24,7 @@ _NOTHING = """() => {
   while (texts.nextNode()) found.push(texts.currentNode.data.trim());
   return found.filter((text) => ["null", "undefined", "NaN"].includes(text));
 }"""
-WIDTHS = {1440: 900, 768: 1000, 390: 844, 318: 760}
+WIDTHS = {2400: 1300, 1440: 900, 768: 1000, 390: 844, 318: 760}
 PICTURES = Path(__file__).parents[2] / "e2e" / "artifacts"
 # Requests that Airflow refuses are logged by the browser; the page says it in its own words.
 _REFUSED = "Failed to load resource"
