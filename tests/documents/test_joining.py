@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import papers
 import pikepdf
@@ -15,18 +14,6 @@ from dispute_provider._documents import Renderer
 from dispute_provider._documents.preparing import Preparer
 
 WIDTH = 595
-
-
-@pytest.fixture(scope="module")
-def preparer() -> Iterator[Preparer]:
-    with Preparer() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as opened:
-        yield opened
 
 
 def texts(joined: bytes) -> list[str]:

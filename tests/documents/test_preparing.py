@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import papers
 import pikepdf
 import pytest
 from PIL import Image, ImageChops
 
-from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents import RenderingError
 from dispute_provider._documents.preparing import Preparer
 
 STRIPE = ("application/pdf", "image/jpeg", "image/png")
 MOOV = ("application/pdf", "image/jpeg", "image/tiff")
 BOTH = ("clean", "convert")
 MOST = 5_000_000
-
-
-@pytest.fixture(scope="module")
-def preparer() -> Iterator[Preparer]:
-    with Preparer() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as opened:
-        yield opened
 
 
 def animated(kind: str) -> bytes:

@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,12 +19,6 @@ from support import children
 from dispute_provider._documents import Inspection, Renderer, RenderingError
 
 FIRST = papers.FIRST_PAGE + 1
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as running:
-        yield running
 
 
 class OwnChild:

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import papers
 import pikepdf
 import pytest
 from PIL import Image, ImageStat
 
-from dispute_provider._documents import Renderer
 from dispute_provider._documents.preparing import Prepared, Preparer
 
 STRIPE = ("application/pdf", "image/jpeg", "image/png")
 MOOV = ("application/pdf", "image/jpeg", "image/tiff")
-
-
-@pytest.fixture(scope="module")
-def preparer() -> Iterator[Preparer]:
-    with Preparer() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as opened:
-        yield opened
 
 
 def photo(size: tuple[int, int], kind: str = "JPEG", **options: object) -> bytes:

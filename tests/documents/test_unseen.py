@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import papers
 import pytest
 
@@ -13,12 +11,6 @@ from dispute_provider._evidence.documents import Unseen
 NOTHING = Unseen(0, 0)
 SIGNED = b"5DF27B7E6536"
 NOTE = b"<< /Type /Annot /Subtype /%s /Rect [40 600 200 640] /Contents (Paid.) %s >>"
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as opened:
-        yield opened
 
 
 def annotated(kind: bytes, entries: bytes = b"") -> bytes:
