@@ -11,6 +11,7 @@ from dataclasses import replace
 from dispute_provider._cases.preparing import Preparation
 from dispute_provider._cases.storage import NotAFileError, PathRefusedError, open_document
 from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents.card_numbers import REMEDY
 from dispute_provider._documents.ladder import FLOOR
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
@@ -21,7 +22,6 @@ from dispute_provider._evidence.limits import Limits
 LARGEST_ORIGINAL = 50_000_000
 """Bytes of a document that is read in order to prepare it. Photos of 48 megapixels have up to 30 MB."""
 AT_THE_FLOOR = f"at {FLOOR.dpi} dpi and quality {FLOOR.quality}, below which small print is not legible"
-_MASK = "keep only its last four digits"
 _NO_FILE = "there is no such file", "put it in the case's folder"
 _NOT_PREPARED = "it would have to be prepared, which is done when its case is staged", "stage the case"
 
@@ -134,7 +134,7 @@ class DocumentReader:
             step = "convert" if kind not in allowed.types else "shrink"
             raise UnfitError(*problem, step=step)
         if inspection.card_number:
-            raise UnfitError("it holds a card number", _MASK, is_secret=True)
+            raise UnfitError("it holds a card number", REMEDY, is_secret=True)
         return replace(document, inspection=inspection)
 
 

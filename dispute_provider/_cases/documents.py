@@ -12,7 +12,7 @@ from dispute_provider._cases.document_reader import DocumentReader
 from dispute_provider._cases.preparing import Preparation
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
-from dispute_provider._documents.card_numbers import card_numbers
+from dispute_provider._documents.card_numbers import REMEDY, card_numbers
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
 from dispute_provider._evidence.documents import Document
@@ -20,7 +20,6 @@ from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
-_MASK = "keep only its last four digits"
 _SHOWN_PLACES = 5
 _PlacedEvidence = tuple[str, str, Any]
 """A piece of evidence: its JSON pointer in the case, its name and its value."""
@@ -84,7 +83,7 @@ def _card_numbers(
     for pointer, text in _strings([*texts, ("/metadata", metadata)]):
         if places := card_numbers(text):
             where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
-            yield Violation(pointer, f"has a card number at character {where}", _MASK)
+            yield Violation(pointer, f"has a card number at character {where}", REMEDY)
 
 
 def pieces(case: Case) -> Iterator[_PlacedEvidence]:

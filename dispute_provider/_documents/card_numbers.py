@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+REMEDY = "keep only its last four digits"
+"""What to do about a card number."""
 # Issuers' number ranges, and the lengths of their numbers.
 _ISSUERS = tuple(
     (re.compile(prefix), lengths)

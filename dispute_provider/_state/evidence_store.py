@@ -70,14 +70,15 @@ def recall(key: str) -> bytes | None:
 
     :raises EvidenceStoreError: if the evidence store cannot be read.
     """
+    if (path := _place(key)) is None:
+        return None
     try:
-        return path.read_bytes() if (path := _place(key)) else None
+        content: bytes = path.read_bytes()
     except FileNotFoundError:
         return None
-    except EvidenceStoreError:
-        raise
     except Exception as error:  # stores raise errors of many types
         raise _unreadable(error) from error
+    return content
 
 
 def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> bool:
@@ -104,15 +105,8 @@ def get(sha256: str) -> bytes | None:
     :raises ValueError: if ``sha256`` is not 64 hexadecimal digits.
     :raises EvidenceStoreError: if the evidence store cannot be read, or the file's bytes have changed.
     """
-    if (path := _place(sha256)) is None:
-        return None
-    try:
-        content: bytes = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except Exception as error:  # stores raise errors of many types
-        raise _unreadable(error) from error
-    _check(hashlib.sha256(content), sha256)
+    if (content := recall(sha256)) is not None:
+        _check(hashlib.sha256(content), sha256)
     return content
 
 
