@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+import pikepdf
 from PIL import Image
 
 _FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
@@ -210,6 +211,16 @@ def scanned(pages: int, size: tuple[int, int] = (1240, 1754)) -> bytes:
     first, *others = (Image.effect_noise(size, 8) for _ in range(pages))
     written = io.BytesIO()
     first.save(written, "PDF", save_all=True, append_images=others, resolution=150)
+    return written.getvalue()
+
+
+def described(document: bytes) -> bytes:
+    """A PDF that says in XML what it is, as e-invoices and archives do."""
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(document)) as opened:
+        with opened.open_metadata() as metadata:
+            metadata["dc:title"] = "Invoice 4711"
+        opened.save(written)
     return written.getvalue()
 
 

@@ -92,7 +92,8 @@ def clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
         if _remove(document):
             done.append(Done("scripts"))
         written = io.BytesIO()
-        document.save(written, deterministic_id=True, encryption=False)
+        # Correcting the version in the metadata would load an XML parser, which the child cannot do any more.
+        document.save(written, deterministic_id=True, encryption=False, fix_metadata_version=False)
     return written.getvalue(), done
 
 

@@ -104,6 +104,8 @@ def _pdfs(content: bytes) -> Iterator[tuple[bytes, list[Done]]]:
                 deterministic_id=True,
                 object_stream_mode=pikepdf.ObjectStreamMode.generate,
                 encryption=False,
+                # See cleaning: it would load an XML parser.
+                fix_metadata_version=False,
             )
         yield written.getvalue(), done
 

@@ -101,6 +101,7 @@ WHOLE = papers.pdf()
 CLEANED = [
     *((encrypted(revision), "removed the password for changes") for revision in (2, 3, 4, 6)),
     (changed("attached"), "left out the attached files: factur-x.xml"),
+    (papers.described(changed("attached")), "left out the attached files: factur-x.xml"),
     (changed("document"), "removed scripts"),
     (changed("page"), "removed scripts"),
     (b"\n\n" + WHOLE, "left out 2 bytes before the document"),

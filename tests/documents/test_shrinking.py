@@ -62,8 +62,10 @@ def test_a_picture_keeps_the_pixels_that_print_needs(document, size, preparer):
     assert len(prepared.content) < len(document)
 
 
-def test_only_the_pictures_of_a_pdf_are_shrunk(preparer, renderer):
+@pytest.mark.parametrize("described", [False, True], ids=["plain", "described"])
+def test_only_the_pictures_of_a_pdf_are_shrunk(described, preparer, renderer):
     scan = papers.scanned(2, (2480, 3508))
+    scan = papers.described(scan) if described else scan
     prepared = shrunk(preparer, scan, 1)
     assert prepared.done == ("shrunk 2 of its pictures to at most 150 dpi at quality 50",)
     assert len(prepared.content) < len(scan)
