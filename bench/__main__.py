@@ -22,6 +22,8 @@ _NAMES = (
     *("live_vs_limits", "live_vs_before", "tail_25", "tail_100", "tail_429"),
     *("dag_vs_http_operator", "memory_100k_vs_1k", "submit_memory_100k_vs_1k", "import_ms"),
     *("ledger_cpu", "ledger_calls", "cpu_vs_raw3"),
+    *("calls_stripe", "calls_stripe_3docs", "calls_unchanged", "calls_moov"),
+    *("calls_sweep_200_5", "lists_1500_closed", "calls_sweep_moov"),
     *("scan_10k_vs_1k", "moov_state_bytes_per_dispute_800_vs_50", "second_look"),
     *(
         "inbox_time_2000_vs_200",
@@ -77,7 +79,21 @@ def _configure(home: str) -> None:
 
 
 def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> Ratios:
-    from bench import costs, dag, desk, finding, ledger, limits, memory, ours, peers, server, state, viewing
+    from bench import (
+        calls,
+        costs,
+        dag,
+        desk,
+        finding,
+        ledger,
+        limits,
+        memory,
+        ours,
+        peers,
+        server,
+        state,
+        viewing,
+    )
     from bench.timing import Table
 
     ratios: Ratios = dict.fromkeys(_NAMES)
@@ -120,6 +136,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
         ratios[f"tail_{rate}"] = limits.tail(table, rate, seconds)
     ratios["tail_429"] = limits.tail(table, 100, seconds, refused=0.02)
     ratios |= limits.at_live_limits(table)
+    ratios |= calls.counts(table)
     ratios["import_ms"] = costs.import_cost(table)
     costs.validation(table)
     ratios |= memory.growth(table, cases)

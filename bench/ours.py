@@ -54,7 +54,15 @@ def context(store: Callable[[str], Any] = lambda name: _Store()) -> Any:
     :param store: makes a state store by its name.
     """
     instance = SimpleNamespace(
-        id="bench", task_id="stage", run_id="bench", map_index=-1, try_number=1, max_tries=0
+        id="bench",
+        task_id="stage",
+        run_id="bench",
+        map_index=-1,
+        try_number=1,
+        max_tries=0,
+        xcom_push=lambda key, value: None,
+        # The reviews of earlier sweeps are open.
+        get_dr_count=lambda dag_id, run_ids, states: 1,
     )
     return {
         "dag_run": SimpleNamespace(dag_id="bench", run_id="bench", conf={}, start_date=datetime.now(UTC)),
@@ -105,9 +113,8 @@ def approve(staged: Any, around: Any) -> Any:
     from dispute_provider._evidence.policy import ApprovalPolicy
     from dispute_provider.operators.evidence import ReviewEvidenceOperator
 
-    everything = ApprovalPolicy(
-        name="everything", below={"eur": 10_000}, verdicts=("ready", "weak", "missing", "unknown")
-    )
+    verdicts = ("ready", "weak", "missing", "unknown")
+    everything = ApprovalPolicy("everything", {"eur": 10_000, "usd": 10_000}, verdicts)
     review = ReviewEvidenceOperator(task_id="review", staged=staged, policy=everything)
     with patch.object(ExecutorSafeguard, "test_mode", new=True):
         return review.execute(around)

@@ -48,6 +48,12 @@ class Listing:
     unreadable: list[Unreadable] = field(default_factory=list)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
+    def add(self, later: Listing) -> None:
+        """Append the part of the list that follows this one."""
+        self.disputes.extend(later.disputes)
+        self.unreadable.extend(later.unreadable)
+        self.snapshots.update(later.snapshots)
+
 
 def readable_id(item: Any, member: str) -> str | None:
     """Return the id of an item in a list; None if it has no readable id.

@@ -178,17 +178,22 @@ class MoovApi(Api):
 
     async def list_open(self) -> Listing:
         found = Listing()
-        skip = 0
-        while True:
-            answer = await self.call("listDisputes", status="response-needed", skip=skip, count=_PAGE)
-            found.disputes.extend(map(self._dispute, answer.data))
+        pages: list[Answer] = []
+        while not pages or len(pages[-1].raw) >= _PAGE:
+            # Nothing says how many pages there are, so as many are read at once as were full so far.
+            numbers = range(len(pages), 2 * len(pages) or 1)
+            pages += await all_ended(self._page(number) for number in numbers)
+        for page in pages:
+            found.disputes.extend(map(self._dispute, page.data))
             found.unreadable.extend(
                 Unreadable(readable_id(each.item, "disputeID"), each.problem)
-                for each in answer.items_broken_in("")
+                for each in page.items_broken_in("")
             )
-            if len(answer.raw) < _PAGE:
-                return found
-            skip += _PAGE
+        return found
+
+    async def _page(self, number: int) -> Answer:
+        """Read a page of the open disputes; the first is number 0."""
+        return await self.call("listDisputes", status="response-needed", skip=number * _PAGE, count=_PAGE)
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
         if case.account and case.account.lower() != (found.merchant or "").lower():

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider._apis import idempotency, stripe_dispute, stripe_evidence
+from dispute_provider._apis import idempotency, stripe_dispute, stripe_evidence, stripe_listing
 from dispute_provider._apis.api import Api, Listing, Unreadable, Written, readable_id
 from dispute_provider._apis.connection import (
     Connection,
@@ -25,6 +25,7 @@ from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._apis.side_by_side import all_ended
 from dispute_provider._apis.stripe_charges import payment_facts, unmet_by
 from dispute_provider._apis.stripe_compelling import TITLE, claim_of, standing
+from dispute_provider._apis.stripe_listing import Page, Span
 from dispute_provider._contracts.answers import Answer, Complaint, word
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.evidence_fields import lists
@@ -50,7 +51,6 @@ _OLDEST_VERSION = "2014-12-08"
 # In test mode, these texts decide the outcome (https://docs.stripe.com/testing). In live mode, a bank would
 # read them as the whole defense.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
-_PAGE = 100
 # Seconds after which no dispute is open any more. The stages that a card network allows take less than a year
 # together, from the inquiry to the appeal.
 _LONGEST_LIFE = 540 * 86_400
@@ -181,35 +181,44 @@ class StripeApi(Api):
         return bytes(answer.data)
 
     async def list_open(self) -> Listing:
+        return await self._list(Span(int(time.time() - _LONGEST_LIFE)), 1)
+
+    async def _list(self, span: Span, number: int) -> Listing:
+        """List the open disputes of a span of time, newest first.
+
+        :param number: how many pages this one is away from the first, which is 1. Most accounts have two
+            pages at most. From the second one on, both halves of the remaining time are listed at once.
+        """
+        answer = await self.call(
+            "GetDisputes", limit=stripe_listing.PAGE, starting_after=span.after, created=span.created
+        )
+        page = Page.of(answer)
+        found = self._listed(answer, page)
+        if not page.has_more:
+            return found
+        if not page.read:
+            problem = "the rest of the list cannot be read: no dispute on a page has an id"
+            found.unreadable.append(Unreadable(None, problem))
+            return found
+        rest = [span.rest(page)] if number == 1 else span.halves(page)
+        for part in await all_ended(self._list(each, number + 1) for each in rest):
+            found.add(part)
+        return found
+
+    def _listed(self, answer: Answer, page: Page) -> Listing:
+        """Return the open disputes on a page, and its unreadable items that may be open ones."""
         found = Listing()
-        oldest = int(time.time() - _LONGEST_LIFE)
-        last: str | None = None
-        while True:
-            answer = await self.call("GetDisputes", limit=_PAGE, starting_after=last, created={"gte": oldest})
-            page = answer.raw["data"]
-            has_more = answer.data.get("has_more")
-            more = bool(page) and (len(page) >= _PAGE if has_more is None else has_more)
-            ids = [readable_id(item, "id") for item in page]
-            # The next page starts after the last item with an id, so it repeats any items after that one.
-            with_id = [place for place, each in enumerate(ids, 1) if each]
-            read = max(with_id, default=0) if more else len(page)
-            for item in answer.data["data"]:
-                if stripe_dispute.may_be_open(item["status"]):
-                    snapshot = self._snapshot(item, answer.request_id, None)
-                    found.disputes.append(snapshot.dispute)
-                    found.snapshots[snapshot.dispute.id] = snapshot
-            found.unreadable.extend(
-                Unreadable(ids[each.index], each.problem)
-                for each in answer.items_broken_in("/data")
-                if each.index < read and stripe_dispute.may_be_open(readable_id(each.item, "status"))
-            )
-            if not more:
-                return found
-            if not read:
-                problem = "the rest of the list cannot be read: no dispute on a page has an id"
-                found.unreadable.append(Unreadable(None, problem))
-                return found
-            last = ids[read - 1]
+        for item in answer.data["data"]:
+            if stripe_dispute.may_be_open(item["status"]):
+                snapshot = self._snapshot(item, answer.request_id, None)
+                found.disputes.append(snapshot.dispute)
+                found.snapshots[snapshot.dispute.id] = snapshot
+        found.unreadable.extend(
+            Unreadable(page.ids[each.index], each.problem)
+            for each in answer.items_broken_in("/data")
+            if each.index < page.read and stripe_dispute.may_be_open(readable_id(each.item, "status"))
+        )
+        return found
 
     def check_case(self, case: Case, found: Dispute) -> str | None:
         return None

@@ -12,6 +12,7 @@ from contesting import Contest
 from papers import pdf
 from sweeping import Sweep, write_case
 
+from bench import calls as counted
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
 YEAR = 365 * 86_400
@@ -116,3 +117,21 @@ def test_old_disputes_are_not_listed(sandbox: Sandbox, connect: Any, cases: Path
     sweep.run()
     assert calls.count()["GetDisputes"] == 1
     assert len(sweep.reviews()) == 1
+
+
+def test_the_calls_of_one_dispute_are_as_documented(sandbox: Sandbox) -> None:
+    assert counted.of_one_dispute(sandbox) == {
+        "calls_stripe": 5,
+        "calls_stripe_3docs": 8,
+        "calls_unchanged": 1,
+        "calls_moov": 12,
+    }
+
+
+def test_a_sweep_of_two_hundred_disputes_calls_for_the_new_ones_only(sandbox: Sandbox) -> None:
+    # Two pages, and 8 calls for each new dispute; at Moov, the evidence of each dispute in a review too.
+    assert counted.of_sweeps(sandbox) == {
+        "calls_sweep_200_5": 2 + 5 * 8,
+        "lists_1500_closed": 1,
+        "calls_sweep_moov": 2 + 195,
+    }
