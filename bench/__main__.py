@@ -24,6 +24,7 @@ _NAMES = (
     *("ledger_cpu", "ledger_calls", "cpu_vs_raw3"),
     *("calls_stripe", "calls_stripe_3docs", "calls_unchanged", "calls_moov"),
     *("calls_sweep_200_5", "lists_1500_closed", "calls_sweep_moov"),
+    *("park_vs_bare", "submit_vs_bare"),
     *("scan_10k_vs_1k", "moov_state_bytes_per_dispute_800_vs_50", "second_look"),
     *(
         "inbox_time_2000_vs_200",
@@ -147,7 +148,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     ratios["second_look"] = viewing.second_look(table)
     ratios |= desk.growth(table)
     with server.running() as url:
-        ratios["dag_vs_http_operator"] = dag.ratio(table, url)
+        ratios |= dag.ratios(table, url)
     table.show()
     return ratios
 

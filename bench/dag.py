@@ -1,21 +1,22 @@
-"""Measure whole DAGs on a real Airflow: ours, and a stock operator with one task per call."""
+"""Measure whole DAGs on a real Airflow: ours, a stock operator with one task per call, and a bare DAG."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import math
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
-from bench import server
+from bench import ours, server
 from bench.bodies import KEY, Calls, cases, new_disputes
 from bench.timing import Table
 from tests.harness.client import Client
@@ -35,10 +36,18 @@ _CHUNKS = 2
 _SUBMIT = "submit"
 _TASKS = ("stage", "review", _SUBMIT, "outcome")
 _ABOUT = "whole DAG on Airflow"
+_CHUNK_REVIEWS = tuple(f"chunk_{number}.review" for number in range(_CHUNKS))
+# Our review of one dispute, and a DAG of the same shape without this provider.
+_REVIEW, _BARE = "bench_review", "bench_bare"
+_REVIEW_ROUNDS = 7
 
 
-def ratio(table: Table, url: str) -> float:
-    """Return the time of a stock operator's staging call as a multiple of our DAG's time per dispute."""
+def ratios(table: Table, url: str) -> dict[str, float]:
+    """Measure our DAGs and others on one Airflow.
+
+    :returns: the time of a stock operator's staging call as a multiple of our DAG's time per dispute, and our
+        times from trigger to open review and from answer to submission as multiples of a bare DAG's.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="bench-dag-") as folder,
         contextlib.redirect_stdout(sys.stderr),
@@ -47,14 +56,41 @@ def ratio(table: Table, url: str) -> float:
         runs = []
         for _ in range(1 + _ROUNDS):
             disputes = site.write_cases(_DISPUTES)
-            runs.append(site.run(_WHOLE))
+            runs.append(site.run(_WHOLE, _CHUNK_REVIEWS))
             # Stopping Airflow stops all our processes, the server too: check before.
             _check(url, disputes)
+        reviews = _reviews(site, url)
         stock = {dag_id: site.run(dag_id) for dag_id in _STOCK}
     # The first run, which compiles and opens everything once, is not counted.
     per_dispute = _ours(table, runs[1:])
     per_call = [_stock(table, run, _STOCK[dag_id]) for dag_id, run in stock.items()]
-    return round(per_call[0] / per_dispute, 1)
+    return {
+        "dag_vs_http_operator": round(per_call[0] / per_dispute, 1),
+        "park_vs_bare": _versus_bare(table, reviews, "trigger to open review", _Run.until_open),
+        "submit_vs_bare": _versus_bare(table, reviews, "answer to submission", _Run.until_submitted),
+    }
+
+
+def _reviews(site: _Site, url: str) -> dict[str, list[_Run]]:
+    """Run our review and the bare DAG in turns; the first run of each is left out."""
+    disputes = new_disputes(1 + _REVIEW_ROUNDS)
+    staged = asyncio.run(ours.operator(url, cases(disputes)).aexecute(ours.context()))
+    runs: dict[str, list[_Run]] = {_REVIEW: [], _BARE: []}
+    for record in staged:
+        for dag_id, ended in runs.items():
+            ended.append(site.run(dag_id, ["review"], {"staged": [record]}))
+    _check(url, disputes)
+    return {dag_id: ended[1:] for dag_id, ended in runs.items()}
+
+
+def _versus_bare(
+    table: Table, runs: Mapping[str, list[_Run]], what: str, seconds: Callable[[_Run], float]
+) -> float:
+    found = {dag_id: [seconds(run) for run in each] for dag_id, each in runs.items()}
+    for dag_id, each in found.items():
+        spread = {"least": round(min(each), 2), "most": round(max(each), 2), "rounds": len(each)}
+        table.add(f"{_ABOUT}: {what}", dag_id, median(each), "s", **spread)
+    return round(median(found[_REVIEW]) / median(found[_BARE]), 3)
 
 
 class _Site:
@@ -71,36 +107,37 @@ class _Site:
             (self._cases / f"cases-{chunk}.jsonl").write_text(lines)
         return disputes
 
-    def run(self, dag_id: str) -> _Run:
+    def run(self, dag_id: str, reviews: Collection[str] = (), conf: Mapping[str, Any] | None = None) -> _Run:
         """Run a DAG to its end; once all reviews are open, approve each.
 
+        :param reviews: the tasks that wait for a reviewer; none by default.
         :raises RuntimeError: if it fails.
         """
-        run_id = self._client.start(dag_id, {})
+        run_id = self._client.start(dag_id, dict(conf or {}))
         forms: dict[str, dict[str, Any] | None] = {}
         while (state := self._client.run_state(dag_id, run_id)) not in ("success", "failed"):
             self._airflow.check()
             self._progress.wait(f"{dag_id} runs", _LOOK)
-            if dag_id != _WHOLE or forms:
+            if forms or not self._parked(dag_id, run_id).issuperset(reviews):
                 continue
-            parked = self._parked(run_id)
-            for chunk in parked if len(parked) == _CHUNKS else ():
-                review = f"{chunk}.review/-1"
+            for task in reviews:
+                review, chunk = f"{task}/-1", _chunk(task)
                 if form := self._client.form(dag_id, run_id, review):
                     self._client.respond(dag_id, run_id, form["options"][:1], "", review)
                 forms[chunk] = self._client.form(dag_id, run_id, review)
         if state == "failed":
             raise RuntimeError(f"{dag_id} failed\n{self._airflow.tail()}")
         answered = {chunk: form for chunk, form in forms.items() if form}
-        return _Run(self._client.tasks(dag_id, run_id), answered)
+        run = self._client.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
+        return _Run(_moment(run["queued_at"]), self._client.tasks(dag_id, run_id), answered)
 
-    def _parked(self, run_id: str) -> set[str]:
-        """Return the chunks whose review is open or has ended, by the scheduler's log.
+    def _parked(self, dag_id: str, run_id: str) -> set[str]:
+        """Return the tasks of a run that are over or wait for a reviewer, by the scheduler's log.
 
         An answer before the scheduler knows of the review fails the task.
         """
         ended = re.compile(
-            rf"TaskInstance Finished: .*task_id=(chunk_[0-9])\.review, run_id={re.escape(run_id)},"
+            rf"TaskInstance Finished: dag_id={dag_id}, task_id=([^,]*), run_id={re.escape(run_id)},"
         )
         return {match[1] for match in map(ended.search, self._airflow.log("scheduler")) if match}
 
@@ -108,13 +145,28 @@ class _Site:
 class _Run:
     """A run that has ended.
 
+    :param begun: when it was triggered, in Unix seconds.
     :param tasks: its task instances, from Airflow's REST API.
-    :param forms: its reviews that a person answered, by chunk.
+    :param forms: its reviews that a person answered, by chunk; a review outside of a group is its own chunk.
     """
 
-    def __init__(self, tasks: list[dict[str, Any]], forms: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, begun: float, tasks: list[dict[str, Any]], forms: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._begun = begun
         self.tasks = tasks
         self._forms = forms
+
+    def until_open(self) -> float:
+        """Return the seconds from the trigger until the only review was open."""
+        [form] = self._forms.values()
+        return _moment(form["created_at"]) - self._begun
+
+    def until_submitted(self) -> float:
+        """Return the seconds from the answer to the only review until its submission had ended."""
+        [form] = self._forms.values()
+        [submit] = [task for task in self.tasks if task["task_id"] == _SUBMIT]
+        return _moment(submit["end_date"]) - _moment(form["responded_at"])
 
     def seconds(self, last: str = "") -> float:
         """Return the seconds from the first task's start to the last one's end, without waits for a reviewer.
@@ -122,8 +174,8 @@ class _Run:
         :param last: stop at the ends of this task; the default stops at the ends of all.
         """
         at_work = []
-        for chunk in {_chunk(task) for task in self.tasks}:
-            tasks = [task for task in self.tasks if _chunk(task) == chunk]
+        for chunk in {_chunk(task["task_id"]) for task in self.tasks}:
+            tasks = [task for task in self.tasks if _chunk(task["task_id"]) == chunk]
             begin = min(_moment(task["start_date"]) for task in tasks)
             end = max(_moment(task["end_date"]) for task in tasks if task["task_id"].endswith(last))
             if form := self._forms.get(chunk):
@@ -154,8 +206,8 @@ class _Run:
         return mean(idle), mean(busy)
 
 
-def _chunk(task: Mapping[str, Any]) -> str:
-    return str(task["task_id"].partition(".")[0])
+def _chunk(task: str) -> str:
+    return task.partition(".")[0]
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:
@@ -240,7 +292,7 @@ def _airflow(folder: Path, url: str) -> Iterator[_Site]:
     end_cleanly()
     try:
         airflow.start(progress)
-        while not (client.is_healthy() and all(map(client.has_dag, (_WHOLE, *_STOCK)))):
+        while not (client.is_healthy() and all(map(client.has_dag, (_WHOLE, _REVIEW, _BARE, *_STOCK)))):
             airflow.check()
             progress.wait("Airflow starts")
         yield _Site(airflow, client, store / "cases", progress)
