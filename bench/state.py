@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,14 +28,18 @@ def _written(table: Table, count: int) -> float:
         "dag_run": SimpleNamespace(dag_id="bench", run_id="run"),
         "ti": SimpleNamespace(task_id="stage", map_index=-1, try_number=1),
     }
-    memory = StagingMemory(context, "moov")
     names = [f"c1a7e5a4-2f3b-4a7e-8a0e-{number:012}" for number in range(count)]
-    for name in names:
-        dispute = memory.of(name)
-        dispute.begin(frozenset())
-        dispute.remember(frozenset({"0123456789", "9876543210"}))
-    for name in names:
-        memory.end(Record("moov", "moov_default", name, State.STAGED, ""))
-    memory.finish()
+
+    async def stage() -> None:
+        memory = StagingMemory(context, "moov")
+        for name in names:
+            dispute = memory.of(name)
+            await dispute.begin(frozenset())
+            dispute.remember(frozenset({"0123456789", "9876543210"}))
+        for name in names:
+            await memory.end(Record("moov", "moov_default", name, State.STAGED, ""))
+        await memory.finish()
+
+    asyncio.run(stage())
     table.add("state of Moov's staging", f"{count} disputes", store.written / count, "bytes/dispute")
     return store.written / count

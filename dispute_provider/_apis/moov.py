@@ -206,11 +206,11 @@ class MoovApi(Api):
         held = list(before.evidence)
         there = frozenset(item.item for item in held if item.item)
         if merged.missing:
-            memory.begin(there)
+            await memory.begin(there)
             known = set(there)
             await all_ended(self._upload(case.dispute, piece, known) for piece in merged.missing)
             held = await self._items_with(case.dispute, known - there)
-        copies = copies_among(held, merged.wanted, foreign(before, memory))
+        copies = copies_among(held, merged.wanted, await foreign(before, memory))
         held = await self._without(case.dispute, held, [*merged.stale, *copies])
         documents = {
             item.id: piece.document.sha256

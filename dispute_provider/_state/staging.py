@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from dispute_provider._state.store_thread import aside
 from dispute_provider._state.stores import Key, fresh, load, now, run_key
 
 if TYPE_CHECKING:
@@ -56,6 +59,9 @@ class StagingMemory:
 
     The marks of a dispute are stored as one string that begins with the date, to keep them small.
 
+    Create it before work is done side by side: this calls the stores at once, and later calls are made in a
+    thread.
+
     :param notes_uploads: whether to look for uploads in flight; False for an API whose uploads take an
         idempotency key. True by default.
     """
@@ -68,6 +74,7 @@ class StagingMemory:
         self._opened = now()
         self._today = datetime.now(UTC).date().isoformat()
         self._ours: dict[str, dict[str, str]] = {}
+        self._loading, self._naming = asyncio.Lock(), asyncio.Lock()
         self._new: dict[str, str] = {}
         self._staged: set[str] = set()
         self._save_at = _MARKS_PER_WRITE
@@ -83,55 +90,56 @@ class StagingMemory:
         """Return the memory of one dispute."""
         return StoredDisputeMemory(self, dispute)
 
-    def begun(self, dispute: str) -> Mapping[str, Any] | None:
+    async def begun(self, dispute: str) -> Mapping[str, Any] | None:
         """Return the entry of unfinished uploads to a dispute, by any task; None if there is none.
 
         The first call for a dispute reads the store.
         """
         if dispute not in self._begun:
-            self._begun[dispute] = self._load_begun(dispute)
+            self._begun[dispute] = await self._load_begun(dispute)
         return self._begun[dispute]
 
-    def look_again(self, dispute: str) -> Mapping[str, Any] | None:
+    async def look_again(self, dispute: str) -> Mapping[str, Any] | None:
         """Reload the entry of unfinished uploads to a dispute; None if there is none."""
-        entry = self._load_begun(dispute)
+        entry = await self._load_begun(dispute)
         if entry or not self._begun.get(dispute):
             self._begun[dispute] = entry
         self._ours.pop(self._bucket(dispute), None)
         return entry
 
-    def _load_begun(self, dispute: str) -> Mapping[str, Any] | None:
+    async def _load_begun(self, dispute: str) -> Mapping[str, Any] | None:
         if not self._notes_uploads:
             return None
-        entry = load(self._shared, self._upload_key(dispute))
+        entry = await self._load(self._upload_key(dispute))
         return fresh({dispute: entry}).get(dispute) if entry else None
 
-    def marks(self, dispute: str) -> frozenset[str]:
+    async def marks(self, dispute: str) -> frozenset[str]:
         """Return the marks of the evidence that earlier runs wrote to a dispute."""
         key = self._bucket(dispute)
-        if key not in self._ours:
-            self._ours[key] = self._load(key)
-        _, *marks = self._ours[key].get(dispute, "").split(" ")
+        async with self._loading:
+            if key not in self._ours:
+                self._ours[key] = await self._load_marks(key)
+            _, *marks = self._ours[key].get(dispute, "").split(" ")
         return frozenset(marks)
 
-    def begin(self, dispute: str, items: Iterable[str], link: int = 0) -> None:
+    async def begin(self, dispute: str, items: Iterable[str], link: int = 0) -> None:
         """Store the items that a dispute holds before the first upload.
 
         :param link: the number of the ledger's link for these uploads; 0, the default, if there is none.
         """
         entry = {"since": now(), "items": sorted(items), "link": link}
-        other = self._load_begun(dispute)
+        other = await self._load_begun(dispute)
         if link and other and other.get("link") == link:
             # If two tasks claim one link, keep the items of the first, because the second will be refused.
             entry["items"] = other["items"]
         self._begun[dispute] = entry
-        self._shared.set(self._upload_key(dispute), entry)
+        await self._set(self._upload_key(dispute), entry)
 
     def remember(self, dispute: str, marks: frozenset[str]) -> None:
         """Keep the marks of our evidence on a dispute, to be stored later."""
         self._new[dispute] = " ".join([self._today, *sorted(marks)])
 
-    def end(self, record: Record) -> None:
+    async def end(self, record: Record) -> None:
         """Keep the end of a staging. Uploads of a failed staging may have reached the dispute."""
         from dispute_provider._evidence.record import State
 
@@ -140,10 +148,11 @@ class StagingMemory:
         if len(self._new) >= self._save_at:
             # If this write fails, the next one follows after as many disputes again.
             self._save_at = len(self._new) + _MARKS_PER_WRITE
-            self._save({name: entry for name, entry in self._new.items() if name not in self._replacing})
+            marks = {name: entry for name, entry in self._new.items() if name not in self._replacing}
+            await self._save(marks)
             self._save_at = len(self._new) + _MARKS_PER_WRITE
 
-    def replacement(self, dispute: str, marks: frozenset[str]) -> Replacement | None:
+    async def replacement(self, dispute: str, marks: frozenset[str]) -> Replacement | None:
         """Return the replacement that a failed try, of this task or another, stored before its write.
 
         :param marks: the marks of the dispute's evidence. Unknown marks may be those of a failed task.
@@ -151,23 +160,24 @@ class StagingMemory:
         from dispute_provider._evidence.replacing import Replacement
 
         stored = self._replaced.get(dispute)
-        if stored is None and (self._others_replace or marks - self.marks(dispute)):
-            stored = self._shared.get(self._replacement_key(dispute))
+        if stored is None and (self._others_replace or marks - await self.marks(dispute)):
+            stored = await self._load(self._replacement_key(dispute)) or None
         if stored is None and self._is_retry:
             # A try that was taken for dead may have moved it to the task's own store since this one began.
-            self._replaced = _pages(self._own)
+            self._replaced = await aside(lambda: _pages(self._own))
             stored = self._replaced.get(dispute)
         return Replacement.read(stored)
 
-    def note(self, dispute: str, replacement: Replacement) -> None:
+    async def note(self, dispute: str, replacement: Replacement) -> None:
         """Store the evidence that is about to be replaced."""
-        if not self._replacing:
-            tasks = fresh(load(self._shared, self._replacing_key))
-            self._shared.set(self._replacing_key, {**tasks, _name_of(self._context): {"since": now()}})
-        self._replacing[dispute] = {"by": self._opened, **replacement.to_dict()}
-        self._shared.set(self._replacement_key(dispute), self._replacing[dispute])
+        async with self._naming:
+            if not self._replacing:
+                tasks = fresh(await self._load(self._replacing_key))
+                await self._set(self._replacing_key, {**tasks, _name_of(self._context): {"since": now()}})
+            self._replacing[dispute] = {"by": self._opened, **replacement.to_dict()}
+        await self._set(self._replacement_key(dispute), self._replacing[dispute])
 
-    def finish(self) -> None:
+    async def finish(self) -> None:
         """Store all marks and replacements after the last dispute of the task."""
         written = {
             name: {**entry, "is_written": True}
@@ -178,18 +188,18 @@ class StagingMemory:
             # Do this before the marks are stored: evidence with known marks is not looked up again.
             entries = list({**self._replaced, **written}.items())
             for page, start in enumerate(range(0, len(entries), _REPLACEMENTS_PER_KEY)):
-                self._own.set(REPLACED.name(page=page), dict(entries[start : start + _REPLACEMENTS_PER_KEY]))
-        self._save(self._new)
+                some = dict(entries[start : start + _REPLACEMENTS_PER_KEY])
+                await aside(partial(self._own.set, REPLACED.name(page=page), some))
+        await self._save(self._new)
         for dispute, entry in written.items():
             # Keep the entry if another task has stored its own since.
-            if load(self._shared, self._replacement_key(dispute)).get("by") == entry["by"]:
-                self._shared.delete(self._replacement_key(dispute))
+            await self._delete(self._replacement_key(dispute), "by", entry["by"])
         if written and len(written) == len(self._replacing):
-            tasks = load(self._shared, self._replacing_key)
+            tasks = await self._load(self._replacing_key)
             tasks.pop(_name_of(self._context), None)
-            self._shared.set(self._replacing_key, tasks)
+            await self._set(self._replacing_key, tasks)
 
-    def _save(self, marks: Mapping[str, str]) -> None:
+    async def _save(self, marks: Mapping[str, str]) -> None:
         """Store marks, then delete the upload entries of staged disputes."""
         oldest = (datetime.now(UTC) - _MARKS_KEPT_FOR).date().isoformat()
         new: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -197,22 +207,37 @@ class StagingMemory:
             new[self._bucket(dispute)][dispute] = entry
         for key in sorted(new):
             # Another task may have written to the bucket since.
-            known = {dispute: entry for dispute, entry in self._load(key).items() if entry >= oldest}
-            self._shared.set(key, known | new[key])
+            stored = await self._load_marks(key)
+            known = {dispute: entry for dispute, entry in stored.items() if entry >= oldest}
+            await self._set(key, known | new[key])
         self._new = {dispute: entry for dispute, entry in self._new.items() if dispute not in marks}
-        self._forget_uploads()
+        await self._forget_uploads()
 
-    def _forget_uploads(self) -> None:
+    async def _forget_uploads(self) -> None:
         """Delete the upload entries of staged disputes, unless another task has stored its own since."""
         while self._staged:
             dispute = self._staged.pop()
-            key, entry = self._upload_key(dispute), self._begun.pop(dispute)
-            if entry and load(self._shared, key).get("since") == entry["since"]:
+            if entry := self._begun.pop(dispute):
+                await self._delete(self._upload_key(dispute), "since", entry["since"])
+
+    async def _load_marks(self, key: str) -> dict[str, str]:
+        """Load the marks of a bucket; each entry begins with its date."""
+        return {name: entry for name, entry in (await self._load(key)).items() if isinstance(entry, str)}
+
+    async def _load(self, key: str) -> dict[str, Any]:
+        return await aside(lambda: load(self._shared, key))
+
+    async def _set(self, key: str, value: Mapping[str, Any]) -> None:
+        await aside(lambda: self._shared.set(key, value))
+
+    async def _delete(self, key: str, member: str, value: Any) -> None:
+        """Delete a key if a member of its value is as expected."""
+
+        def delete() -> None:
+            if load(self._shared, key).get(member) == value:
                 self._shared.delete(key)
 
-    def _load(self, key: str) -> dict[str, str]:
-        """Load the marks of a bucket; each entry begins with its date."""
-        return {name: entry for name, entry in load(self._shared, key).items() if isinstance(entry, str)}
+        await aside(delete)
 
     def _upload_key(self, dispute: str) -> str:
         return UPLOADING.name(provider=self._provider, dispute=_short(dispute))
@@ -236,33 +261,31 @@ class StoredDisputeMemory:
         self._first_seen: frozenset[str] | None = None
         self.link = 0
 
-    @property
-    def first_seen(self) -> frozenset[str] | None:
+    async def first_seen(self) -> frozenset[str] | None:
         if not self._is_read:
-            self._take(self._staging.begun(self._dispute))
+            self._take(await self._staging.begun(self._dispute))
         return self._first_seen
 
-    @property
-    def ours(self) -> frozenset[str]:
-        return self._staging.marks(self._dispute)
+    async def ours(self) -> frozenset[str]:
+        return await self._staging.marks(self._dispute)
 
-    def look_again(self) -> None:
-        begun = self._staging.look_again(self._dispute)
+    async def look_again(self) -> None:
+        begun = await self._staging.look_again(self._dispute)
         if begun or not self._is_read:
             self._take(begun)
 
-    def forget_tries_up_to(self, link: int) -> None:
-        if not self._staging.begun(self._dispute):
+    async def forget_tries_up_to(self, link: int) -> None:
+        if not await self._staging.begun(self._dispute):
             return
-        self.look_again()
-        begun = self._staging.begun(self._dispute)
+        await self.look_again()
+        begun = await self._staging.begun(self._dispute)
         if begun and begun.get("link", link) <= link:
             self._first_seen = None
 
-    def begin(self, items: frozenset[str]) -> None:
-        first_seen = items if self.first_seen is None else self.first_seen
-        self._first_seen = first_seen
-        self._staging.begin(self._dispute, first_seen, self.link)
+    async def begin(self, items: frozenset[str]) -> None:
+        before = await self.first_seen()
+        self._first_seen = items if before is None else before
+        await self._staging.begin(self._dispute, self._first_seen, self.link)
 
     def _take(self, begun: Mapping[str, Any] | None) -> None:
         self._is_read = True
@@ -283,11 +306,11 @@ class StoredDisputeMemory:
         content = evidence_store.get(sha256) if sha256 else None
         return json.loads(content) if content else None
 
-    def replacement(self, marks: frozenset[str]) -> Replacement | None:
-        return self._staging.replacement(self._dispute, marks)
+    async def replacement(self, marks: frozenset[str]) -> Replacement | None:
+        return await self._staging.replacement(self._dispute, marks)
 
-    def note(self, replacement: Replacement) -> None:
-        self._staging.note(self._dispute, replacement)
+    async def note(self, replacement: Replacement) -> None:
+        await self._staging.note(self._dispute, replacement)
 
 
 def _short(dispute: str) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dispute_provider._state.store_thread import aside
 from dispute_provider._state.stores import PROGRESS
 from dispute_provider._tasks.record_lists import is_unreached
 
@@ -26,9 +27,9 @@ _log = logging.getLogger(__name__)
 class BatchProgress:
     """Counts finished records, and logs the count every :data:`INTERVAL` seconds.
 
-    Use it as ``async with BatchProgress(…) as progress:``. Each line is one call to the state store, which
-    blocks the event loop. After a failed call, lines go to the log only: Airflow repeats a failing call for
-    half a minute, and the requests of the batch time out meanwhile.
+    Use it as ``async with BatchProgress(…) as progress:``. Each line is one call to the state store. After a
+    failed call, lines go to the log only: Airflow repeats a failing call for half a minute, and other calls
+    to the store wait meanwhile.
 
     :param what: the activity, at the start of each line.
     :param total: number of disputes; None if it is not known.
@@ -54,7 +55,7 @@ class BatchProgress:
             # A signal may arrive here.
             await self._reporting
         if self._reported:
-            self._report()
+            await self._report()
 
     def done(self, *records: Record) -> None:
         """Count finished records."""
@@ -80,9 +81,9 @@ class BatchProgress:
     async def _report_on_schedule(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
-            self._report()
+            await self._report()
 
-    def _report(self) -> None:
+    async def _report(self) -> None:
         now = _now()
         line = self.line(now)
         self._past.append((now, self._done))
@@ -91,7 +92,7 @@ class BatchProgress:
         if self._store_failed:
             return
         try:
-            PROGRESS.store(self._context).set(PROGRESS.name(), line)
+            await aside(lambda: PROGRESS.store(self._context).set(PROGRESS.name(), line))
         except Exception as error:  # progress must not stop the batch
             self._store_failed = True
             _log.warning("cannot show the progress in the UI: %s", type(error).__name__)

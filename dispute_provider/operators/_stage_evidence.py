@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow.sdk import BaseAsyncOperator
@@ -167,20 +167,24 @@ class StageEvidenceOperator(BaseAsyncOperator):
                         TemplateFiller(Templates(config.case_roots()), letters),
                     )
 
+                    async def stage(placed: tuple[int, Any]) -> Record:
+                        record = await stager.stage(placed)
+                        await self._remember(memory.end(record))
+                        return record
+
                     def on_result(place: int, record: Record) -> None:
                         writer.add(replace(record, triggered_by=user), place)
                         progress.done(record)
-                        self._remember(lambda: memory.end(record))
 
-                    await each(batch.cases(), stager.stage, on_result)
-            problem = self._remember(memory.finish)
+                    await each(batch.cases(), stage, on_result)
+            problem = await self._remember(memory.finish())
             retry_held(context, writer.tally, problem)
             return writer.value()
 
-    def _remember(self, write: Callable[[], None]) -> str | None:
+    async def _remember(self, write: Awaitable[None]) -> str | None:
         """Write to Airflow's state store; return the problem if that fails, so that no record is lost."""
         try:
-            write()
+            await write
         except Exception as error:  # the store may raise any error
             problem = f"staged evidence could not be recorded as ours ({type(error).__name__})"
             self.log.warning("%s: a later staging will treat it as foreign", problem)

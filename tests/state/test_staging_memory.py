@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,16 +33,27 @@ def context(store: StateStore, own: StateStore | None = None, try_number: int = 
     }
 
 
-def test_a_replacement_is_found_that_a_try_taken_for_dead_moved_meanwhile() -> None:
+def in_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test in an event loop."""
+
+    @wraps(test)
+    def run() -> None:
+        asyncio.run(test())
+
+    return run
+
+
+@in_loop
+async def test_a_replacement_is_found_that_a_try_taken_for_dead_moved_meanwhile() -> None:
     store, own = StateStore(), StateStore()
     frozen = opened(store, "stripe", own)
     following = opened(store, "stripe", own, try_number=2)
     replacement = Replacement(stage="chargeback", submissions=0, earlier="0" * 64)
-    frozen.note("dispute", replacement)
+    await frozen.note("dispute", replacement)
     frozen.remember("dispute", frozenset({"ours"}))
-    frozen.finish()
+    await frozen.finish()
 
-    found = following.replacement("dispute", frozenset({"ours"}))
+    found = await following.replacement("dispute", frozenset({"ours"}))
 
     assert found is not None
     assert found.earlier == replacement.earlier
@@ -48,43 +63,47 @@ def ended(dispute: str, state: State = State.STAGED) -> Record:
     return Record("moov", "moov_default", dispute, state, "")
 
 
-def test_staged_evidence_is_ours_in_the_next_run_and_no_longer_in_flight() -> None:
+@in_loop
+async def test_staged_evidence_is_ours_in_the_next_run_and_no_longer_in_flight() -> None:
     store = StateStore()
     memory = opened(store)
-    memory.begin("staged", ["foreign"])
-    memory.begin("held", ["foreign"])
+    await memory.begin("staged", ["foreign"])
+    await memory.begin("held", ["foreign"])
     memory.remember("staged", frozenset({"one", "two"}))
-    memory.end(ended("staged"))
-    memory.end(ended("held", State.HELD))
-    assert opened(store).of("staged").first_seen == {"foreign"}, "a killed try continues from here"
-    memory.finish()
+    await memory.end(ended("staged"))
+    await memory.end(ended("held", State.HELD))
+    assert await opened(store).of("staged").first_seen() == {"foreign"}, "a killed try continues from here"
+    await memory.finish()
 
     following = opened(store)
-    assert following.of("staged").ours == {"one", "two"}
-    assert following.of("staged").first_seen is None
-    assert following.of("held").first_seen == {"foreign"}
-    assert following.of("unknown").ours == frozenset()
+    assert await following.of("staged").ours() == {"one", "two"}
+    assert await following.of("staged").first_seen() is None
+    assert await following.of("held").first_seen() == {"foreign"}
+    assert await following.of("unknown").ours() == frozenset()
 
 
-def test_a_try_that_finds_all_uploads_ends_those_of_a_failed_try() -> None:
+@in_loop
+async def test_a_try_that_finds_all_uploads_ends_those_of_a_failed_try() -> None:
     store = StateStore()
-    opened(store).begin("staged", ["foreign"])
-    opened(store).begin("begun again", ["foreign"])
+    await opened(store).begin("staged", ["foreign"])
+    await opened(store).begin("begun again", ["foreign"])
 
     memory = opened(store)
-    assert [memory.of(each).first_seen for each in ("staged", "begun again")] == [{"foreign"}] * 2
-    opened(store).begin("begun again", ["foreign", "more"])
+    assert [await memory.of(each).first_seen() for each in ("staged", "begun again")] == [{"foreign"}] * 2
+    await opened(store).begin("begun again", ["foreign", "more"])
     for dispute in ("staged", "begun again"):
         memory.remember(dispute, frozenset({"one"}))
-        memory.end(ended(dispute))
-    memory.finish()
+        await memory.end(ended(dispute))
+    await memory.finish()
 
     following = opened(store)
-    assert following.of("staged").first_seen is None
-    assert following.of("begun again").first_seen == {"foreign", "more"}, "the other task has not ended"
+    assert await following.of("staged").first_seen() is None
+    first_seen = await following.of("begun again").first_seen()
+    assert first_seen == {"foreign", "more"}, "the other task has not ended"
 
 
-def test_old_marks_are_deleted_and_invalid_ones_are_ignored() -> None:
+@in_loop
+async def test_old_marks_are_deleted_and_invalid_ones_are_ignored() -> None:
     store = StateStore()
     first = opened(store)
     names = ["kept", "old", "broken", "new"]
@@ -94,56 +113,76 @@ def test_old_marks_are_deleted_and_invalid_ones_are_ignored() -> None:
         store.setdefault(keys[name], {})[name] = entry
 
     memory = opened(store)
-    assert memory.of("kept").ours == {"a", "b"}
-    assert memory.of("broken").ours == frozenset()
+    assert await memory.of("kept").ours() == {"a", "b"}
+    assert await memory.of("broken").ours() == frozenset()
     for name in ("kept", "old", "broken"):
         # Write something to each of their buckets.
         other = next(f"new {n}" for n in range(1000) if memory._bucket(f"new {n}") == keys[name])
         memory.remember(other, frozenset({"c"}))
-    memory.finish()
+    await memory.finish()
 
     following = opened(store)
-    assert following.of("kept").ours == {"a", "b"}
-    assert following.of("old").ours == frozenset()
+    assert await following.of("kept").ours() == {"a", "b"}
+    assert await following.of("old").ours() == frozenset()
     stored = [entry for key in set(keys.values()) for entry in store.get(key, {}).values()]
     assert all(isinstance(entry, str) for entry in stored)
 
 
-def test_many_marks_take_few_writes() -> None:
+@in_loop
+async def test_many_marks_take_few_writes() -> None:
     store = StateStore()
     memory = opened(store, "stripe")
     for number in range(20_000):
         dispute = f"du_1QkExample{number:08}"
-        assert memory.of(dispute).ours == frozenset()
+        assert await memory.of(dispute).ours() == frozenset()
         memory.remember(dispute, frozenset(f"{number * 9 + place:010x}" for place in range(9)))
-        memory.end(ended(dispute))
+        await memory.end(ended(dispute))
 
     assert sum(map(len, store.values())) > 15_000
     assert store.writes < 200
-    memory.finish()
+    await memory.finish()
     assert sum(map(len, store.values())) == 20_000
     assert len(json.dumps(store)) < 20_000 * 170
 
 
-def test_what_is_written_for_a_dispute_does_not_grow_with_the_batch() -> None:
+@in_loop
+async def test_what_is_written_for_a_dispute_does_not_grow_with_the_batch() -> None:
     written = []
     for count in (50, 800):
         store = StateStore()
         memory = opened(store)
         for number in range(count):
             dispute = memory.of(f"dispute {number}")
-            dispute.begin(frozenset({"foreign"}))
+            await dispute.begin(frozenset({"foreign"}))
         written.append(store.written / count)
         for number in range(count):
             memory.remember(f"dispute {number}", frozenset({"ours"}))
-            memory.end(ended(f"dispute {number}"))
-        memory.finish()
+            await memory.end(ended(f"dispute {number}"))
+        await memory.finish()
         assert not [key for key in store if key.startswith("uploading")]
     assert written[1] <= 1.2 * written[0]
 
 
-def test_an_api_whose_uploads_have_keys_costs_no_reading() -> None:
+@in_loop
+async def test_an_api_whose_uploads_have_keys_costs_no_reading() -> None:
     store = StateStore()
-    opened(store).begin("dispute", ["foreign"])
+    await opened(store).begin("dispute", ["foreign"])
     memory = StagingMemory(context(store), "moov", notes_uploads=False)
-    assert memory.of("dispute").first_seen is None
+    assert await memory.of("dispute").first_seen() is None
+
+
+@in_loop
+async def test_a_slow_write_does_not_stop_other_disputes() -> None:
+    others_went_on = threading.Event()
+
+    class Slow(StateStore):
+        def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+            assert others_went_on.wait(10)
+            super().set(key, value)
+
+    store = Slow()
+    writing = asyncio.create_task(opened(store).begin("slow", ["foreign"]))
+    await asyncio.sleep(0)
+    others_went_on.set()
+    await writing
+    assert await opened(store).of("slow").first_seen() == {"foreign"}

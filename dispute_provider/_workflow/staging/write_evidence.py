@@ -77,10 +77,10 @@ async def stage(
         claimant = Claimant(Kind.STAGE, None, task, record.case_digest)
         chain = await wait_for_chain(api, ledger, claimant)
         if tidied := _tidied(chain, record.case_digest):
-            memory.forget_tries_up_to(tidied.number)
+            await memory.forget_tries_up_to(tidied.number)
         elif chain.links:
             # Another task may have started to stage this dispute since this one was started.
-            memory.look_again()
+            await memory.look_again()
         before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
@@ -103,8 +103,8 @@ async def stage(
         if refusal:
             return record.ended(State.REFUSED, refusal)
         # Reading our marks may take a request, which a dispute without evidence does not need.
-        ours = memory.ours if before.evidence else frozenset()
-        pending = _pending_replacement(api, before, memory)
+        ours = await memory.ours() if before.evidence else frozenset()
+        pending = await _pending_replacement(api, before, memory)
         merged = merging.merge(
             pieces,
             before.evidence,
@@ -113,7 +113,7 @@ async def stage(
             single=api.holds_one_of_a_name,
             lists=lists(api.contract),
             until=before.dispute.due,
-            foreign=foreign(before, memory),
+            foreign=await foreign(before, memory),
         )
         record = replace(
             record, differences=pending.restated(merged.differences) if pending else merged.differences
@@ -145,7 +145,7 @@ async def stage(
         return failed(record, "not staged", error)
     found = merging.found(merged.wanted, after.evidence)
     there = {held.mark for _, parts in found for held in parts}
-    memory.remember(frozenset(there - foreign(before, memory)))
+    memory.remember(frozenset(there - await foreign(before, memory)))
     pages = {document.sha256: document.pages for document in documents.values()}
     by_id = {held: pages.get(sha256) for held, sha256 in written.documents.items()}
     used, known_pages = fitting.usage_text(api.contract, after, by_id, network)
@@ -245,11 +245,11 @@ def _too_weak(assessment: Assessment, rules: Rules) -> str | None:
     return f"its evidence is {assessment.verdict}, but require_verdict is {least}: {lacking}"
 
 
-def _pending_replacement(api: Api, before: Snapshot, memory: DisputeMemory) -> Replacement | None:
+async def _pending_replacement(api: Api, before: Snapshot, memory: DisputeMemory) -> Replacement | None:
     """Return the replacement that a failed staging of this stage stored; None if there is none."""
     if not before.evidence or not api.holds_one_of_a_name:
         return None
-    pending = memory.replacement(marks_of(before.evidence))
+    pending = await memory.replacement(marks_of(before.evidence))
     return pending if pending and pending.is_about(api.contract, before.dispute) else None
 
 
@@ -282,7 +282,7 @@ async def _store_replacement(
         record = replace(record, notes=(*record.notes, note))
     await claim.acquire("stage")
     try:
-        memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
+        await memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
     except Exception:
         await claim.release()
         raise

@@ -13,7 +13,11 @@ def _nothing_of_others_protected() -> None:
 
     original = moov_api.copies_among
     moov_api.copies_among = lambda items, pieces, foreign: original(items, pieces, frozenset())
-    staging.foreign = lambda before, memory: frozenset()
+
+    async def foreign(before: Any, memory: Any) -> frozenset[str]:
+        return frozenset()
+
+    staging.foreign = foreign
 
 
 def _copies_left() -> None:
@@ -25,8 +29,14 @@ def _copies_left() -> None:
 def _uploads_forgotten() -> None:
     from dispute_provider._state.staging import StagingMemory
 
-    StagingMemory.begin = lambda self, dispute, items, link=0: None  # type: ignore[method-assign]
-    StagingMemory.marks = lambda self, dispute: frozenset()  # type: ignore[method-assign]
+    async def begin(self: StagingMemory, dispute: str, items: Any, link: int = 0) -> None:
+        pass
+
+    async def marks(self: StagingMemory, dispute: str) -> frozenset[str]:
+        return frozenset()
+
+    StagingMemory.begin = begin  # type: ignore[method-assign]
+    StagingMemory.marks = marks  # type: ignore[method-assign]
 
 
 def _claims_unseen() -> None:
@@ -38,7 +48,10 @@ def _claims_unseen() -> None:
 def _replacements_forgotten() -> None:
     from dispute_provider._state.staging import StagingMemory
 
-    StagingMemory.note = lambda self, dispute, replacement: None  # type: ignore[method-assign]
+    async def note(self: StagingMemory, dispute: str, replacement: Any) -> None:
+        pass
+
+    StagingMemory.note = note  # type: ignore[method-assign]
 
 
 def _unknown_method_is_manual() -> None:
