@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
+from contextvars import ContextVar
 from math import inf
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from dispute_provider._transport import timeouts
@@ -23,6 +25,20 @@ from dispute_provider._transport.transport import (
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 _CONTENT_TYPE = ("Content-Type",)
 _PIECE = 1 << 16
+# The check of the request that the current task sends.
+_check: ContextVar[Callable[[], None] | None] = ContextVar("check", default=None)
+
+
+class _CheckedRequest(aiohttp.ClientRequest):
+    """A request that calls its check when its connection is open, immediately before it is written.
+
+    A trace of aiohttp offers the same moment, but also costs CPU at every other step of the request.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if check := _check.get():
+            check()
+        return await super().send(conn)
 
 
 class HttpTransport:
@@ -42,14 +58,19 @@ class HttpTransport:
         # The limiter and the size of a batch bound the connections. A request that waits here has taken its
         # turn already, and would hold up the others.
         self._connector = connector or aiohttp.TCPConnector(limit=0)
-        self._session = self._open()
-        # A trace costs CPU at every request, so only requests with a check have one.
-        self._checking = self._open(_checking())
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            request_class=_CheckedRequest,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
+            ),
+        )
 
     async def send(self, request: HttpRequest) -> HttpResponse:
+        checking = _check.set(request.check)
         try:
-            session = self._session if request.check is None else self._checking
-            async with session.request(
+            async with self._session.request(
                 request.method,
                 URL(request.url, encoded=True),
                 data=request.body,
@@ -58,7 +79,6 @@ class HttpTransport:
                 headers=request.headers,
                 allow_redirects=False,
                 ssl=self._tls,
-                trace_request_ctx=request.check,
                 **(self._proxy(request.url) if self._network.proxy else {}),
             ) as response:
                 return HttpResponse(response.status, response.headers, await _body(response))
@@ -66,41 +86,15 @@ class HttpTransport:
             raise NotConnectedError from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoResponseError(late=isinstance(error, TimeoutError)) from error
+        finally:
+            _check.reset(checking)
 
     async def close(self) -> None:
         await self._session.close()
-        await self._checking.close()
-        await self._connector.close()
-
-    def _open(self, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=self._connector,
-            connector_owner=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=list(traces),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=timeouts.CONNECT_SECONDS, sock_read=timeouts.READ_SECONDS
-            ),
-        )
 
     def _proxy(self, url: str) -> dict[str, Any]:
         proxy = self._network.proxy_for(url)
         return {"proxy": proxy, "proxy_headers": dict(self._network.proxy_headers)} if proxy else {}
-
-
-def _checking() -> aiohttp.TraceConfig:
-    """Return a trace that calls a request's check. aiohttp emits this signal immediately before it writes."""
-
-    async def check(
-        session: aiohttp.ClientSession,
-        context: SimpleNamespace,
-        params: aiohttp.TraceRequestHeadersSentParams,
-    ) -> None:
-        context.trace_request_ctx()
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(check)
-    return trace
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
