@@ -22,6 +22,8 @@ _SHORT_ID = 8
 _SCOPE_ID = 32
 _utf8 = msgspec.json.Encoder(order="sorted").encode
 _ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+# Python's encoder escapes all of these; what is below them is escaped by msgspec too.
+_ESCAPED = re.compile(r"[^\x00-\x7e]+")
 _SIGNATURE = re.compile(rf"([0-9a-f]{{64}})\.([0-9a-f]{{{_SHORT_ID}}})\.([0-9a-f]{{{_SCOPE_ID}}})")
 
 
@@ -108,4 +110,10 @@ def _canonical(value: Any) -> bytes:
         encoded = _utf8(value)
     except UnicodeEncodeError:  # a lone surrogate, which a case or an answer may contain
         return _ascii(value).encode()
-    return encoded if encoded.isascii() else _ascii(value).encode()
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return _ESCAPED.sub(_escape, encoded.decode()).encode()
+
+
+def _escape(text: re.Match[str]) -> str:
+    return _ascii(text[0])[1:-1]

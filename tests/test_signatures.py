@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispute_provider._evidence.record import Approval, Difference, Record, State
@@ -54,6 +56,16 @@ def test_signatures_outlive_versions() -> None:
     """The ledger keeps them for good."""
     mac = "fd5fcdccc1f5acd10a2b3813571b4862cdde80d6eed9f398c831ddd7adaa7588"
     assert KEYS.sign("dag/run", {"reason": "approved – ana", "by": "Zoë"}).startswith(f"{mac}.")
+
+
+@given(content=JSON | st.text())
+@example(content="del \x7f")
+@example(content="lone \ud800")
+def test_a_signature_is_the_hmac_of_json_in_ascii(content: Any) -> None:
+    key = hmac.digest(b"key", b"dispute-provider record", "sha256")
+    scope = hashlib.sha256(b"dag/run").hexdigest()[:32]
+    encoded = json.dumps([scope, content], sort_keys=True, separators=(",", ":")).encode()
+    assert KEYS.sign("dag/run", content).startswith(hmac.digest(key, encoded, "sha256").hex())
 
 
 def test_a_signature_is_valid_only_for_its_scope() -> None:
