@@ -1,6 +1,6 @@
 """Find open disputes, stage their cases and open reviews.
 
-For each connection of ``[dispute] sweep_connections``, the sweep lists the open disputes, finds their cases
+For each connection of ``[dispute] connections``, the sweep lists the open disputes, finds their cases
 under ``[dispute] case_roots``, stages new and changed cases, and triggers ``dispute_review``. Disputes due
 within a day get a separate review.
 
@@ -52,7 +52,7 @@ from dispute_provider import (
 def dispute_sweep() -> None:
     @task
     def connections() -> list[str]:
-        return list(dict.fromkeys(config.sweep_connections()))
+        return config.connections_of("dispute_sweep")
 
     @task_group
     def contest(conn_id: str) -> None:

@@ -14,6 +14,10 @@ _log = logging.getLogger(__name__)
 _SECTION = "dispute"
 # One year, in hours. No API grants that much time.
 _MOST_HOURS = 8760.0
+CASE_DAG = "_dispute_evidence"
+"""The end of the ids of DAGs that take a case as a form; an API's own starts with the API's name."""
+REQUEST_DAG = "_request"
+"""The end of the ids of DAGs that make an API's requests; the start is the API's name."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,45 @@ class Names(Option):
     def __call__(self) -> list[str]:
         """Return the names, without empty ones and surrounding spaces."""
         return self._names()
+
+
+class Connections(Option):
+    """An option whose value is a list of connections, separated by commas, each followed by its DAGs."""
+
+    def __call__(self) -> dict[str, list[str]]:
+        """Return the DAG ids of each connection id; an empty list stands for all DAGs.
+
+        Log a warning for a connection that is named twice, and skip the second entry.
+        """
+        found: dict[str, list[str]] = {}
+        for entry in self._names():
+            connection, *dags = entry.split()
+            if connection in found:
+                _log.warning("[dispute] %s: skipped %r, which is named twice", self.name, entry)
+            else:
+                found[connection] = dags
+        return found
+
+
+@dataclass(frozen=True)
+class Former(Names):
+    """An option that ``connections`` has replaced. It works until 0.2.0.
+
+    :param dag_id: the DAG whose copies may still read this option; empty, the default, for none.
+    """
+
+    dag_id: str = ""
+
+    def __call__(self) -> list[str]:
+        """Return the names, or those that ``connections`` gives the DAG. Log a warning if there are names."""
+        if self.dag_id and connections():
+            return connections_of(self.dag_id)
+        names = self._names()
+        if names:
+            _log.warning(
+                "[dispute] %s works until 0.2.0: name its connections in [dispute] connections", self.name
+            )
+        return names
 
 
 class Pairs(Option):
@@ -148,10 +191,18 @@ case_sources = Names(
     default="address",
     example="address,sql:shop_db:/opt/shop/disputes.sql,shop.disputes.cases",
 )
-sweep_connections = Names(
+connections = Connections(
+    "connections",
+    "Connections, separated by commas, whose disputes the sweep checks and which the page Disputes offers. A "
+    "connection may be followed by the ids of the DAGs that use it, separated by spaces; without them, all "
+    "DAGs do. If empty, the sweep does nothing.",
+    example="stripe_default,moov_default,stripe_test stripe_request",
+)
+sweep_connections = Former(
     "sweep_connections",
-    "Connection ids, separated by commas, whose disputes the sweep checks. If empty, the sweep does nothing.",
-    example="stripe_default,moov_default",
+    "Works until 0.2.0; use connections. Connection ids, separated by commas, whose disputes the sweep "
+    "checks. Not read if connections is set.",
+    dag_id="dispute_sweep",
 )
 evidence_store = Text(
     "evidence_store",
@@ -243,11 +294,10 @@ ask_again = Hours(
     "hours. Leave more hours between two values than between two sweeps. If empty, no review is repeated.",
     default="24,6",
 )
-request_connections = Names(
+request_connections = Former(
     "request_connections",
-    "Connection ids, separated by commas, that the API explorer offers. If empty, those of sweep_connections "
-    "and the default connection of each API.",
-    example="stripe_default,stripe_test,moov_default",
+    "Works until 0.2.0; use connections. Connection ids, separated by commas, that the API explorer offers. "
+    "Not read if connections is set.",
 )
 every_page = Flag(
     "every_page",
@@ -267,3 +317,27 @@ sweep_schedule = Text(
 
 OPTIONS = tuple(option for option in list(vars().values()) if isinstance(option, Option))
 """Every option, in the order of this file."""
+
+
+def connections_of(dag_id: str) -> list[str]:
+    """Return the connections that ``[dispute] connections`` gives a DAG, in their order.
+
+    If it names none, the options that it has replaced are read.
+
+    :param dag_id: such as ``dispute_sweep`` or ``stripe_request``.
+    """
+    if named := connections():
+        return [connection for connection, dags in named.items() if not dags or dag_id in dags]
+    if not dag_id.endswith(REQUEST_DAG):
+        return list(dict.fromkeys(sweep_connections()))
+    default = dag_id.removesuffix(REQUEST_DAG) + "_default"
+    return list(dict.fromkeys(request_connections() or [*sweep_connections(), default]))
+
+
+def case_dag(connection: str, api: str) -> str | None:
+    """Return the id of the DAG that takes a case of a connection as a form; None if it has no such DAG.
+
+    :param api: the name of the connection's API, such as ``stripe``.
+    """
+    dags = connections().get(connection) or [f"{api}{CASE_DAG}"]
+    return next((dag_id for dag_id in dags if dag_id.endswith(CASE_DAG)), None)

@@ -38,6 +38,35 @@ def test_a_flag_is_true_or_false(monkeypatch: pytest.MonkeyPatch) -> None:
         config.switch_to_manual()
 
 
+def test_connections_belong_to_the_dags_that_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = " a, b b_request  eu_dispute_evidence,c dispute_sweep eu_sweep,a other,"
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", entries)
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", "former")
+    assert config.connections_of("dispute_sweep") == config.sweep_connections() == ["a", "c"]
+    assert config.connections_of("eu_sweep") == ["a", "c"]
+    assert config.connections_of("b_request") == ["a", "b"]
+    assert config.case_dag("a", "stripe") == config.case_dag("unknown", "stripe") == "stripe_dispute_evidence"
+    assert config.case_dag("b", "stripe") == "eu_dispute_evidence"
+    assert config.case_dag("c", "stripe") is None
+
+
+def test_the_former_options_work_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert config.connections_of("dispute_sweep") == []
+    assert config.connections_of("moov_request") == ["moov_default"]
+    assert not caplog.messages
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", "a,stripe_default,a")
+    assert config.connections_of("dispute_sweep") == ["a", "stripe_default"]
+    assert config.connections_of("moov_request") == ["a", "stripe_default", "moov_default"]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__REQUEST_CONNECTIONS", "b")
+    assert config.connections_of("moov_request") == ["b"]
+    assert {message.partition(":")[0] for message in caplog.messages} == {
+        "[dispute] sweep_connections works until 0.2.0",
+        "[dispute] request_connections works until 0.2.0",
+    }
+
+
 class Vault(BaseSecretsBackend):
     """A secrets backend with one option."""
 

@@ -6,10 +6,9 @@ A request is sent by the DAG of its API, which the page starts through Airflow's
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.models.dag import DagModel
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 from fastapi import APIRouter, Body, HTTPException, Path, Query, Response
@@ -29,9 +28,7 @@ from dispute_provider._registry import APIS
 from dispute_provider._tasks.drafts import Draft, draft
 from dispute_provider._tasks.operator_names import operator_name
 from dispute_provider._ui.access import MAY_TRIGGER, AsciiJsonResponse, may_trigger
-
-_DAG = "_request"
-"""The end of the id of the DAG that makes an API's requests; its start is the API's name."""
+from dispute_provider._ui.dags import missing
 
 # References contain nothing of a user, a connection or a dispute.
 operations = APIRouter()
@@ -50,7 +47,7 @@ def find(user: GetUserDep, text: Annotated[str, Query(max_length=200)] = "") -> 
 def show(user: GetUserDep, api: str, operation_id: str) -> Response:
     """Return an operation's reference and form, and what is missing to send it."""
     operation = _operation(api, operation_id)
-    dag_id = f"{api}{_DAG}"
+    dag_id = f"{api}{config.REQUEST_DAG}"
     allowed = may_trigger(user, dag_id)
     return AsciiJsonResponse(
         {
@@ -60,14 +57,14 @@ def show(user: GetUserDep, api: str, operation_id: str) -> Response:
             "fields": form_fields(operation),
             "connections": _connections(api) if allowed else [],
             "may_test": allowed,
-            "missing": _missing(dag_id) if allowed else "",
+            "missing": missing(dag_id) if allowed else "",
         }
     )
 
 
 @requests.post("/dags/{dag_id}/requests")
 def prepare(
-    dag_id: Annotated[str, Path(pattern=rf"^[a-z0-9_]+{_DAG}$")],
+    dag_id: Annotated[str, Path(pattern=rf"^[a-z0-9_]+{config.REQUEST_DAG}$")],
     operation_id: Annotated[str, Body(alias="operation", max_length=200)],
     conn_id: Annotated[str, Body(max_length=250)],
     values: Annotated[dict[str, Any], Body()],
@@ -76,7 +73,7 @@ def prepare(
 
     :param values: by the names of the form's fields; ``unset`` lists the fields to clear.
     """
-    operation = _operation(dag_id.removesuffix(_DAG), operation_id)
+    operation = _operation(dag_id.removesuffix(config.REQUEST_DAG), operation_id)
     typed = arguments_from_form(operation, values)
     drawn = draft(operation, conn_id, typed)
     return AsciiJsonResponse(
@@ -129,18 +126,9 @@ def _named(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _missing(dag_id: str) -> Literal["", "dag", "paused"]:
-    """Return why a test would not start: there is no such DAG, or it is paused."""
-    found = DagModel.get_current(dag_id)
-    if found is None or found.is_stale:
-        return "dag"
-    return "paused" if found.is_paused else ""
-
-
 def _connections(api: str) -> list[str]:
     """Return the connections to an API that the settings name."""
-    named = config.request_connections() or [*config.sweep_connections(), f"{api}_default"]
-    return [name for name in dict.fromkeys(named) if _type_of(name) == api]
+    return [name for name in config.connections_of(f"{api}{config.REQUEST_DAG}") if _type_of(name) == api]
 
 
 def _type_of(conn_id: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ _NEEDED = (
     "moov_request",
     "dispute_sweep",
 )
+# Connections of the explorer alone.
+_TESTED = ("stripe_default stripe_request", "moov_default moov_request", "moov_keys moov_request")
 _CHROMIUM = "chromium"
 _FLAGS = (
     "--no-sandbox",
@@ -38,14 +40,15 @@ _FAILED = pytest.StashKey[bool]()
 
 
 @contextmanager
-def open_site(folder: Path, swept: str = "stripe_shop") -> Iterator[Lab]:
+def open_site(folder: Path, swept: Sequence[str] = ("stripe_shop",)) -> Iterator[Lab]:
     """Airflow, ready, with connections to the sandbox.
 
     :param swept: the connections of the sweep, by default that to the connected account.
     """
     settings = {
-        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": swept,
-        "AIRFLOW__DISPUTE__REQUEST_CONNECTIONS": "stripe_default,moov_default,moov_keys",
+        "AIRFLOW__DISPUTE__CONNECTIONS": ", ".join(
+            [*(each for each in _TESTED if each.split()[0] not in swept), *swept]
+        ),
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "store"),
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),

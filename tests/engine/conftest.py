@@ -57,7 +57,7 @@ def _settings(folder: Path) -> dict[str, str]:
     :param folder: shared by all deployments.
     """
     return {
-        "AIRFLOW__DISPUTE__SWEEP_CONNECTIONS": "stripe_default,moov_default",
+        "AIRFLOW__DISPUTE__CONNECTIONS": "stripe_default,moov_default",
         "AIRFLOW__DISPUTE__SWEEP_SCHEDULE": "0 0 29 2 *",
         "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
         "AIRFLOW__DISPUTE__LEDGER": str(folder / "ledger"),

@@ -79,6 +79,17 @@ def _registered(airflow_database: None) -> None:
         register(dag)
 
 
+@pytest.fixture(scope="package")
+def shipped_dags(airflow_database: None) -> None:
+    """The DAGs of this package that the page starts."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    for name in ("api_requests.py", "dispute_evidence.py"):
+        path = Path(__file__).parents[2] / "dags" / name
+        for dag in DagBag(dag_folder=str(path), bundle_name="dags-folder").dags.values():
+            register(dag)
+
+
 @pytest.fixture
 def site(server: Any, tokens: dict[str, str], _registered: None, request: pytest.FixtureRequest) -> Site:
     from fastapi.testclient import TestClient
@@ -91,6 +102,21 @@ def site(server: Any, tokens: dict[str, str], _registered: None, request: pytest
         made = admin.post(f"{path}/dagRuns", json={"dag_run_id": run_id, "logical_date": None})
         assert made.is_success, made.text
     return Site(server, tokens, run_id)
+
+
+@pytest.fixture
+def nothing_open(site: Site) -> None:
+    """End the reviews that earlier tests left open."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, update
+
+    with create_session() as session:
+        session.execute(delete(HITLDetail))
+        session.execute(update(TaskInstance).values(state="success"))
+        session.execute(delete(XComModel).where(XComModel.key == "listing"))
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Connect, register
+from support import Connect
 from viewing import PREFIX, Site
 
 from dispute_provider import APIS
@@ -19,13 +18,7 @@ ALL = [operation for api in APIS for operation in contract.load(api).operations.
 TEXT = 'It\'s a "mug" for {{ 1 }}'
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _dags(airflow_database: None) -> None:
-    from airflow.dag_processing.dagbag import DagBag
-
-    path = Path(__file__).parents[2] / "dags" / "api_requests.py"
-    for dag in DagBag(dag_folder=str(path), bundle_name="dags-folder").dags.values():
-        register(dag)
+pytestmark = pytest.mark.usefixtures("shipped_dags")
 
 
 @pytest.fixture
@@ -120,9 +113,11 @@ def test_connections_come_from_the_setting(
 ) -> None:
     connect("stripe")
     connect("moov")
-    monkeypatch.setenv("AIRFLOW__DISPUTE__REQUEST_CONNECTIONS", "moov_default,missing,stripe_default")
     operation = contract.load("moov")["ping"]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", "moov_default,missing,stripe_default")
     assert shown(site, operation)["connections"] == ["moov_default"]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", "moov_default dispute_sweep,missing,stripe_default")
+    assert shown(site, operation)["connections"] == []
 
 
 @pytest.mark.parametrize(

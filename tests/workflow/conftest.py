@@ -157,7 +157,7 @@ def engine(api: Any) -> Engine:
 
 @pytest.fixture
 def sweep(engine, sandbox, stripe_connection, cases, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", stripe_connection)
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", stripe_connection)
     sweep = Sweep(engine)
     for run in engine.api.get("/api/v2/dags/dispute_review/dagRuns").json()["dag_runs"]:
         engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{run['dag_run_id']}")

@@ -88,7 +88,7 @@ def test_a_sweep_reads_what_the_list_does_not_show(
     kind: str, sandbox: Sandbox, connect: Any, cases: Path, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = {"account": MOOV_ACCOUNT} if kind == "moov" else {}
-    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", connect(kind, extra=extra))
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", connect(kind, extra=extra))
 
     def open_disputes(count: int) -> None:
         for _ in range(count):

@@ -215,7 +215,7 @@ def xcom(engine: Any, run: Any, task: str, key: str = "return_value") -> list[An
 def test_a_broken_list_item_becomes_a_held_record_and_others_continue(
     kind, engine, sandbox, connect, cases, monkeypatch
 ):
-    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", connect(kind))
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", connect(kind))
     good, with_id, *without_id = (new(sandbox, kind)["id"] for _ in range(8))
     amount = {"stripe": "/amount", "moov": "/amount/value"}[kind]
     sandbox.odd(of=with_id, remove=[amount])

@@ -98,7 +98,7 @@ def test_a_dispute_left_out_of_an_answer_is_reviewed_at_each_hour_with_its_histo
     sweep.run()
     [second] = sweep.reviews().keys() - {first}
     assert sweep.reviews()[second] == ["du_left_1", "du_left_2"]
-    assert "held by the reviewer (decide later) (ana (ana)" in notes_of(engine, second, "du_left_1")
+    assert "held by the reviewer (decide later) – ana, 2" in notes_of(engine, second, "du_left_1")
     sweep.run()
     assert len(sweep.reviews()) == 2, "once"
 
@@ -129,7 +129,7 @@ def test_an_approved_dispute_that_was_not_sent_is_reviewed_again_and_reminders_r
     sweep.run()
 
     assert list(sweep.reviews().values()) == [[dispute], [dispute]]
-    became = f"approved (ana (7), 2026-11-01 09:30 UTC), then {state}: the bank's own words"
+    became = f"approved – ana (7), 2026-11-01 09:30 UTC, then {state}: the bank's own words"
     [again] = sweep.reviews().keys() - {review}
     assert became in notes_of(engine, again, dispute)
     [message] = channels.delivered
@@ -152,14 +152,14 @@ def test_a_refusal_is_stored_by_the_run_and_reviewed_again(
     sweep.run()
 
     [second] = sweep.reviews().keys() - {first}
-    assert "approved (ana (ana)" in notes_of(engine, second, "du_edited")
+    assert "approved – ana, 2" in notes_of(engine, second, "du_edited")
     assert "then refused: the evidence has changed" in notes_of(engine, second, "du_edited")
 
 
 def test_a_dispute_that_cannot_be_read_and_a_case_given_twice_stop_no_other(
     sweep, engine, sandbox, cases, moov_connection, monkeypatch
 ):
-    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", moov_connection)
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", moov_connection)
 
     def write(dispute: str, text: str = "Delivered.") -> Path:
         return write_case(cases, dispute, text, provider="moov")
@@ -316,7 +316,7 @@ def test_a_connection_that_cannot_be_used_stops_no_other(
     sweep, engine, sandbox, cases, stripe_connection, connect, monkeypatch
 ):
     broken = connect("stripe", "stripe_broken", password="no key")
-    monkeypatch.setenv("AIRFLOW__DISPUTE__SWEEP_CONNECTIONS", f"{broken},{stripe_connection}")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", f"{broken},{stripe_connection}")
     sandbox.create_dispute(api="stripe", id="du_beside")
     write_case(cases, "du_beside")
 

@@ -153,7 +153,7 @@ export class Explorer {
   blocked({ may_test: allowed, missing, dag_id: dag, connections }) {
     if (!allowed) return el("p", { class: "problem" }, `To test requests, you need permission to trigger DAG ${dag}.`);
     if (missing) return el("p", { class: "problem" }, visible(MISSING[missing](dag)));
-    if (!connections.length) return el("p", { class: "problem" }, "No connection is offered. Name connections in [dispute] request_connections.");
+    if (!connections.length) return el("p", { class: "problem" }, "No connection is offered. Name connections in [dispute] connections.");
     return null;
   }
 
@@ -197,7 +197,7 @@ export class Explorer {
     this.previewing = setTimeout(async () => {
       let prepared;
       try {
-        prepared = await ask(`dags/${encodeURIComponent(operation.dag_id)}/requests`, form.asked());
+        prepared = await ask(`dags/${encodeURIComponent(operation.dag_id)}/requests`, { operation: operation.id, conn_id: form.connection.value, values: form.values() });
       } catch (problem) {
         return this.say("bad", problem.message);
       }

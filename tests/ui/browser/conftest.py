@@ -50,21 +50,6 @@ def address(server: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def nothing_open(site: Site) -> None:
-    """End the reviews that earlier tests left open."""
-    from airflow.models.hitl import HITLDetail
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import delete, update
-
-    with create_session() as session:
-        session.execute(delete(HITLDetail))
-        session.execute(update(TaskInstance).values(state="success"))
-        session.execute(delete(XComModel).where(XComModel.key == "listing"))
-
-
-@pytest.fixture
 def page(browser: Browser, address: str, site: Site, nothing_open: None) -> Iterator[DeskPage]:
     """The desk as ana sees it; what it asks of other hosts fails the test."""
     context = browser.new_context(

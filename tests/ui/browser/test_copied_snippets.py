@@ -8,7 +8,7 @@ import pytest
 from desk_page import DeskPage
 from playwright.sync_api import expect
 from support import Connect, forget_chains
-from test_explorer import ALL, _dags, examples, shown
+from test_explorer import ALL, examples, shown
 from test_snippets import WAYS, compare, document, values_for
 from viewing import PREFIX, Site
 
@@ -17,7 +17,8 @@ from dispute_provider._contracts.contract import Operation
 from dispute_provider.sandbox import Sandbox
 from tests.harness.explorer_form import field, fill
 
-_fixtures = (_dags, document)
+_fixtures = (document,)
+pytestmark = pytest.mark.usefixtures("shipped_dags")
 
 
 @pytest.fixture

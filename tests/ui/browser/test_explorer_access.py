@@ -10,14 +10,13 @@ from desk_page import DeskPage
 from playwright.sync_api import Route, expect
 from running import run
 from support import Connect
-from test_explorer import _dags
 from viewing import PREFIX, Site
 
 from dispute_provider.operators.request import RequestOperator
 from dispute_provider.sandbox import Sandbox
 from tests.harness.explorer_form import field, fill
 
-_fixtures = (_dags,)
+pytestmark = pytest.mark.usefixtures("shipped_dags")
 _TEXT = "Running shoes, size 43, for Zoë."
 
 
