@@ -54,6 +54,12 @@ class Approval(msgspec.Struct, frozen=True, gc=False):
     review: str = ""
 
 
+def person(responder: str) -> str:
+    """Return a reviewer for a text: ``ana`` if the name of ``ana (ana)`` is its id."""
+    name, _, rest = responder.partition(" (")
+    return name if rest == f"{name})" else responder
+
+
 class Difference(msgspec.Struct, frozen=True, gc=False):
     """What staging did with one piece of evidence of the case or the dispute.
 

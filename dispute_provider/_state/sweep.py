@@ -25,7 +25,7 @@ from typing import Annotated, Any
 import msgspec
 
 from dispute_provider._evidence.deadlines import point_passed
-from dispute_provider._evidence.record import CONCEDE, REJECT, SUBMIT, Record, State
+from dispute_provider._evidence.record import CONCEDE, REJECT, SUBMIT, Record, State, person
 from dispute_provider._evidence.snapshot import Dispute, Snapshot, sha256_of
 from dispute_provider._explain.markdown import one_line
 
@@ -191,8 +191,8 @@ class ReviewAnswer:
         """The decision, who made it and when, and how the dispute ended, in one line."""
         if self.action is None:
             return one_line(self.why) or "no reviewer answered"
-        by = ", ".join([*([self.who] if self.who else []), *([_minute(self.at)] if self.at else [])])
-        summary = f"{self.why or self.action}{f' ({by})' if by else ''}"
+        by = ", ".join([*([person(self.who)] if self.who else []), *([_minute(self.at)] if self.at else [])])
+        summary = f"{self.why or self.action}{f' – {by}' if by else ''}"
         if self.is_final_call and self.state:
             summary += f", then {self.state}: {self.reason[:_LONGEST_REASON]}"
         elif self.is_final_call:

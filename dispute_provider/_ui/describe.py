@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dispute_provider._evidence.documents import shown
-from dispute_provider._evidence.record import Record
+from dispute_provider._evidence.record import Record, person
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
 from dispute_provider._explain.bank_order import ORDER, group_of
 from dispute_provider._explain.labels import label
@@ -56,7 +56,7 @@ def _record(record: Record) -> dict[str, Any]:
         "documents": _stored(record),
         "approval": {
             "action": label(approval.action),
-            "responder": approval.responder,
+            "responder": person(approval.responder),
             "responded_at": approval.responded_at,
         }
         if approval

@@ -160,6 +160,6 @@ def test_a_retried_sweep_keeps_its_memory():
     first = remember({}, records, ["du_1"], RUN, NOW, {}, NOW)
     second = remember(first, records, ["du_1"], "r/2", NOW, held, NOW)
     assert remember(second, records, ["du_1"], "r/2", NOW, held, NOW + timedelta(hours=1)) == second
-    assert second["du_1"]["history"] == ["held by the reviewer (decide later) (ana (7))"]
+    assert second["du_1"]["history"] == ["held by the reviewer (decide later) – ana (7)"]
     moved = [record(snapshot("du_1", stage="appeal"), case_digest=CASE)]
     assert remember(second, moved, ["du_1"], "r/3", NOW, held, NOW)["du_1"]["history"] == []

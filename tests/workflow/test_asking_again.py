@@ -222,7 +222,7 @@ def test_reminders_give_the_reason_of_held_disputes_and_omit_rejected_ones(
     sweep.run()
 
     [message] = delivered
-    assert "held, for Ben (ana (7))" in message
+    assert "held, for Ben – ana (7)" in message
     assert "du_rejected" not in message
     assert f"/dags/dispute_review/runs/{next(iter(sweep.reviews()))}" in message
 

@@ -73,6 +73,18 @@ export function moment(iso) {
   return el("time", { datetime: iso, title: `${UTC.format(date)} UTC` }, local(date));
 }
 
+const IN_UTC = /(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/;
+
+/** Returns a reason as shown to people: invisible characters as code points, and times in the user's time zone. */
+export function told(text) {
+  text = String(text);
+  const found = IN_UTC.exec(text);
+  if (!found) return visible(text);
+  const [time, day, minute] = found;
+  const after = found.index + time.length;
+  return [visible(text.slice(0, found.index)), moment(`${day}T${minute}Z`), told(text.slice(after))];
+}
+
 /** Returns a time without its date, in the user's time zone; both are its tooltip. */
 export function clock(iso) {
   const date = new Date(iso);

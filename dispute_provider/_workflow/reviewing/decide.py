@@ -11,7 +11,17 @@ from msgspec.structs import replace
 
 from dispute_provider._evidence.deadlines import URGENT
 from dispute_provider._evidence.policy import ApprovalPolicy
-from dispute_provider._evidence.record import CONCEDE, EDIT, HOLD, REJECT, SUBMIT, Approval, Record, State
+from dispute_provider._evidence.record import (
+    CONCEDE,
+    EDIT,
+    HOLD,
+    REJECT,
+    SUBMIT,
+    Approval,
+    Record,
+    State,
+    person,
+)
 from dispute_provider._workflow.reviewing import review
 from dispute_provider._workflow.reviewing.four_eyes import ANONYMOUS, FourEyes
 
@@ -72,7 +82,7 @@ def decide(
         return _all_held(records, "answered without a login; only a logged-in user can approve")
     decisions = review.decide(records, event["chosen_options"] or [], event["params_input"] or {})
     if isinstance(decisions, str):
-        return _all_held(records, f"the answer from {responder} is invalid: {decisions}")
+        return _all_held(records, f"the answer from {person(responder)} is invalid: {decisions}")
     answered_at = event["responded_at"].isoformat()
     return [_by_person(r, decisions[r.dispute], user, responder, answered_at, rules) for r in records]
 
@@ -92,8 +102,8 @@ def _by_person(
     if decision.action in (SUBMIT, CONCEDE) and (
         objection := rules.four_eyes.objection(record, user, rules.triggered_by)
     ):
-        return Ruling(review.held(record, f"{objection} – {responder}"))
-    ended = record.ended(_STATES[decision.action], f"{decision.reason} – {responder}")
+        return Ruling(review.held(record, f"{objection} – {person(responder)}"))
+    ended = record.ended(_STATES[decision.action], f"{decision.reason} – {person(responder)}")
     approval = Approval(decision.action, responder, answered_at)
     return Ruling(replace(ended, approval=approval), decision.meaning)
 
