@@ -90,6 +90,18 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
         return sorted({difference.name for difference in self.differences if difference.kind == kind})
 
 
+def not_written(pieces: Iterable[Piece], merged: Merged) -> dict[str, Any]:
+    """Return the texts and structured values of a case that its dispute's values stand for, by name."""
+    kept = set(merged.of_kind("kept"))
+    values: dict[str, Any] = {}
+    for piece in pieces:
+        if label_of(piece) in kept and piece.document is None:
+            values[piece.name] = (
+                piece.text if piece.value is None else {**values.get(piece.name, {}), **piece.value}
+            )
+    return values
+
+
 def pieces_of(case: Case, documents: Mapping[str, Document]) -> tuple[Piece, ...]:
     """Return the pieces of a case, without the documents that are absent."""
 

@@ -110,6 +110,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     :param automatic: how the API would have submitted the staged evidence automatically, if staging switched
         that off.
     :param earlier: sha256 of the dispute's earlier evidence, in the evidence store.
+    :param not_written: sha256 of the case's values that staging did not write, because it kept the dispute's;
+        they are in the evidence store.
     :param charged: amount of the charge in minor currency units, if the API reports it.
     :param refunded: the refunded part of it, in minor currency units.
     :param verdict: ``ready``, ``weak``, ``missing`` or ``unknown``; see
@@ -162,6 +164,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     notes: tuple[str, ...] = ()
     automatic: str | None = None
     earlier: str | None = None
+    not_written: str | None = None
     charged: int | None = None
     refunded: int | None = None
     verdict: str | None = None

@@ -17,7 +17,7 @@ from dispute_provider._state.evidence_store import EvidenceStoreError
 from dispute_provider._ui import describe, desk, explorer
 from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, AsciiJsonResponse, Guarded
 from dispute_provider._ui.document_pages import DocumentPages, MissingDocumentError
-from dispute_provider._ui.reading import UnreadableError, earlier_evidence, read
+from dispute_provider._ui.reading import UnreadableError, read, stored_evidence
 from dispute_provider._ui.records import TaskDep
 
 _TYPES = {
@@ -94,7 +94,8 @@ async def show_dispute(task: TaskDep, key: str) -> Response:
         )
     if record.unverified:
         raise HTTPException(404, record.reason)
-    return AsciiJsonResponse(describe.reading(record, await read(record), earlier_evidence(record)))
+    earlier, not_written = stored_evidence(record.earlier), stored_evidence(record.not_written)
+    return AsciiJsonResponse(describe.reading(record, await read(record), earlier, not_written))
 
 
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]

@@ -91,10 +91,13 @@ def _stored(record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict[str, Any]:
+def reading(
+    record: Record, found: Snapshot, earlier: Mapping[str, Any], not_written: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what the dispute holds now, piece by piece, compared with the reviewed evidence.
 
     :param earlier: evidence that staging overwrote, by name.
+    :param not_written: values of the case that staging did not write, by name.
     """
     comparison = compare(record, found)
     others, _ = changed(record, found)
@@ -116,7 +119,8 @@ def reading(record: Record, found: Snapshot, earlier: Mapping[str, Any]) -> dict
                     **_piece(record, entry),
                     "difference": _kind(kinds, entry),
                     "changed": position in others,
-                    "earlier": _before(record, kinds, entry, earlier),
+                    "earlier": _other(record, kinds, entry, "overwritten", earlier),
+                    "not_written": _other(record, kinds, entry, "kept", not_written),
                 }
                 for position, entry in enumerate(found.evidence)
             ),
@@ -159,8 +163,10 @@ def _kind(kinds: Mapping[str, str], entry: Evidence) -> str | None:
     return parts.pop() if len(parts) == 1 else None
 
 
-def _before(record: Record, kinds: Mapping[str, str], entry: Evidence, earlier: Mapping[str, Any]) -> Any:
-    """Return the text that staging overwrote."""
-    if _kind(kinds, entry) != "overwritten" or entry.name not in earlier:
+def _other(
+    record: Record, kinds: Mapping[str, str], entry: Evidence, kind: str, values: Mapping[str, Any]
+) -> Any:
+    """Return the text to compare a piece with, if staging did this to it."""
+    if _kind(kinds, entry) != kind or entry.name not in values:
         return None
-    return outline(earlier[entry.name], record.provider)
+    return outline(values[entry.name], record.provider)

@@ -45,10 +45,10 @@ async def read(record: Record) -> Snapshot:
         raise UnreadableError(f"Connection {record.connection!r} cannot be used by the API server.") from None
 
 
-def earlier_evidence(record: Record) -> Mapping[str, Any]:
-    """Return the evidence that staging overwrote, by name; empty if none was kept."""
+def stored_evidence(sha256: str | None) -> Mapping[str, Any]:
+    """Return evidence that staging kept in the evidence store, by name; empty if there is none."""
     try:
-        kept = evidence_store.get(record.earlier) if record.earlier else None
+        kept = evidence_store.get(sha256) if sha256 else None
         found = json.loads(kept) if kept else {}
     except (evidence_store.EvidenceStoreError, ValueError):
         return {}

@@ -250,6 +250,15 @@ def test_what_was_overwritten_is_shown_beside_it(site: Site, stage_one: Stage, s
     assert (piece["text"], piece["earlier"]) == ("Robin Larsen", "A Colleague")
 
 
+def test_a_value_that_was_kept_is_shown_beside_the_case_s(site: Site, stage_one: Stage, store: Path) -> None:
+    staged = stage_one({"customer_name": "Robin Larsen"}, before={"customer_name": "A Colleague"})
+    not_written = evidence_store.put(json.dumps({"customer_name": "Robin Larsen"}).encode())
+    site.returns("stage", signed(replace(staged.record, not_written=not_written)))
+    [piece] = [piece for piece in reading(site, "stage")["pieces"] if piece["name"] == "customer_name"]
+    assert (piece["text"], piece["not_written"]) == ("A Colleague", "Robin Larsen")
+    assert piece["earlier"] is None
+
+
 def test_after_the_submission_it_says_so(site: Site, stage_one: Stage) -> None:
     staged = stage_one()
     staged.submit()

@@ -79,7 +79,9 @@ def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -
     dispute = sandbox.create_dispute(
         api="stripe", evidence={"customer_name": "Theirs", "shipping_date": "May"}
     )
-    staged = put(driver, dispute["id"], {"customer_name": "Ours", "uncategorized_text": "Delivered."})
+    memory = Kept()
+    ours = {"customer_name": "Ours", "uncategorized_text": "Delivered."}
+    staged = put(driver, dispute["id"], ours, memory=memory)
     assert staged.state == State.STAGED
     assert held(sandbox, dispute["id"]) == {
         "customer_name": "Theirs",
@@ -92,6 +94,17 @@ def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -
         "shipping_date": "foreign",
     }
     assert any("customer_name" in note for note in staged.notes)
+    assert memory.kept == {"customer_name": "Ours"}
+    assert staged.not_written == "f" * 64
+
+
+def test_parts_of_a_structure_that_are_not_written_are_kept(driver: Driver, sandbox: Sandbox) -> None:
+    theirs, ours = ({"mastercard_compliance": {"fee_acknowledged": each}} for each in (True, False))
+    dispute = sandbox.create_dispute(api="stripe", evidence={"enhanced_evidence": theirs})["id"]
+    memory = Kept()
+    staged = put(driver, dispute, {"customer_name": "Ours", "enhanced_evidence": ours}, memory=memory)
+    assert kinds(staged) == {"customer_name": "added", "enhanced_evidence.mastercard_compliance": "kept"}
+    assert memory.kept == {"enhanced_evidence": ours}
 
 
 def test_a_colleagues_text_is_overwritten_only_on_request_and_stored(

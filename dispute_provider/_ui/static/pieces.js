@@ -39,7 +39,7 @@ function groupOf(pieces, address) {
 
 function isShort(piece) {
   const text = piece.text;
-  return typeof text === "string" && text.length <= SHORT && !/[\n\r]/.test(text) && !piece.earlier;
+  return typeof text === "string" && text.length <= SHORT && !/[\n\r]/.test(text) && !piece.earlier && !piece.not_written;
 }
 
 function row(piece) {
@@ -62,22 +62,25 @@ function head(piece, ...facts) {
 }
 
 function textOf(piece) {
-  const { text, earlier } = piece;
+  const { text, earlier, not_written: unused } = piece;
+  const compared = earlier ? beside({ "From the case": text, "Before staging": earlier })
+    : unused ? beside({ "On the dispute": text, "From the case, not used": unused }) : body(visible(text), text);
   return el("article", { class: piece.changed ? "piece changed" : "piece" },
     head(piece, `${text.length.toLocaleString("en")} characters`),
-    earlier ? beside(text, earlier) : body(visible(text), text));
+    compared);
 }
 
 function body(shown, text) {
   return el("pre", { class: ALIGNED.test(text) ? null : "prose", tabindex: "0", dir: "auto" }, shown);
 }
 
-/** Returns a text and the one that it replaced, side by side, with the parts that differ marked. */
-function beside(text, earlier) {
-  const { start, end } = common(text, earlier);
-  const marked = (name, whole, tag) => el("section", { "aria-label": name }, el("h5", {}, name),
+/** Returns the text that will be sent and another, side by side under their names, with what differs marked. */
+function beside(texts) {
+  const [[name, text], [otherName, other]] = Object.entries(texts);
+  const { start, end } = common(text, other);
+  const marked = (title, whole, tag) => el("section", { "aria-label": title }, el("h5", {}, title),
     body([visible(whole.slice(0, start)), el(tag, {}, visible(whole.slice(start, whole.length - end))), visible(whole.slice(whole.length - end))], whole));
-  return el("div", { class: "beside" }, marked("From the case", text, "ins"), marked("Before staging", earlier, "del"));
+  return el("div", { class: "beside" }, marked(name, text, "ins"), marked(otherName, other, "del"));
 }
 
 /** Returns a document with its pages; a document whose bytes were not kept has no preview. */

@@ -129,6 +129,9 @@ async def stage(
         record = _assessed(record, assessment, api.notes_on(before.dispute))
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
+        if values := merging.not_written(pieces, merged):
+            # A reviewer sees them beside the values that were kept.
+            record = replace(record, not_written=memory.keep(values))
         claim = ledger.claim(chain, claimant, {}, None)
         memory.link = claim.place.link
         record = await _store_replacement(record, before, merged, pending, memory, claim)

@@ -70,6 +70,23 @@ def test_a_text_is_beside_the_one_that_it_replaced(
     page.is_accessible("beside")
 
 
+def test_a_text_that_was_kept_is_beside_the_case_s(
+    page: DeskPage, site: Site, stage_one: Stage, store: Path
+) -> None:
+    theirs = "Delivered on 14 November, and left with a neighbour."
+    ours = theirs.replace("14 November", "4 November")
+    staged = stage_one({"product_description": ours}, before={"product_description": theirs})
+    not_written = evidence_store.put(json.dumps({"product_description": ours}).encode())
+    Parked(site, Staged(replace(staged.record, not_written=not_written), staged.hook))
+    page.open()
+    left = page.page.get_by_role("region", name="On the dispute")
+    right = page.page.get_by_role("region", name="From the case, not used")
+    expect(left.locator("pre")).to_have_text(theirs)
+    expect(right.locator("pre")).to_have_text(ours)
+    expect(left.locator("ins")).to_have_text("14")
+    expect(right.locator("del")).to_have_text("4")
+
+
 def test_every_page_is_looked_at_before_submit(
     page: DeskPage, site: Site, stage_one: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
