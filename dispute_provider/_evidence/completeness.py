@@ -107,6 +107,20 @@ def assess(
     )
 
 
+def recommended(
+    api: Contract, *, stage: str | None, reason: str | None, network_code: str | None
+) -> dict[str, str]:
+    """Return the evidence that is recommended for a reason with any product, each with why it matters."""
+    table: Json = api.document.get("x-completeness", _NO_RULES)
+    if own := table.get("stages", {}).get(stage):
+        names = own["evidence"]
+    else:
+        code = {"reason": reason, "network_code": network_code}[table["decides"]]
+        rows, _ = _rows(api, _key(api, code or ""), PRODUCTS, None)
+        names = dict.fromkeys(name for row in rows for name in row)
+    return {name: table["why"][name] for name in names}
+
+
 def _assess_stage(table: Json, suits: Sequence[str], dispute: Dispute, held: Counter[str]) -> Assessment:
     """Compare evidence with what is recommended at a stage that has one list for all reasons."""
     row = Counter(suits)

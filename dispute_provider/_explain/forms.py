@@ -29,7 +29,9 @@ from dispute_provider._explain.wording import from_connection, limits, types_of
 UNSET = "unset"
 _ANSWERS = {True: "yes", False: "no"}
 _STEP = "."
-_CASE_SECTION = "The case"
+CASE_SECTION = "The case"
+FILES = "-files"
+"""The end of the name of a param for the documents of evidence that is a text or documents."""
 _FILE_ID = "Takes the ID of an uploaded file, not a path."
 
 
@@ -288,10 +290,10 @@ def _case_param(name: str, schema: Json) -> Param:
             type=["null", "string"],
             enum=[*_ANSWERS.values(), None],
             values_display={**labels(_ANSWERS.values()), "null": "(unknown)"},
-            section=_CASE_SECTION,
+            section=CASE_SECTION,
         )
     # The dispute comes first, above all sections.
-    return _param(schema, None, None if name == "dispute" else _CASE_SECTION)
+    return _param(schema, None, None if name == "dispute" else CASE_SECTION)
 
 
 def _case_evidence(api: str) -> Iterator[tuple[str, Json]]:
@@ -328,7 +330,7 @@ def _document_limits(api: str) -> str:
 
 
 def _files_key(name: str) -> str:
-    return f"{name}-files"
+    return f"{name}{FILES}"
 
 
 def _filled(value: Any) -> bool:

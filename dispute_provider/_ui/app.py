@@ -1,4 +1,4 @@
-"""Serve the Evidence tab, the desk and the explorer. Nothing can be changed through them."""
+"""Serve the Evidence tab, the desk, the case form and the explorer. Nothing can be changed through them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dispute_provider._documents import RenderingError
 from dispute_provider._documents.renderer import MAX_WIDTH
 from dispute_provider._evidence.file_types import PNG, recognize
 from dispute_provider._state.evidence_store import EvidenceStoreError
-from dispute_provider._ui import describe, desk, explorer
+from dispute_provider._ui import cases, describe, desk, explorer
 from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, AsciiJsonResponse, Guarded
 from dispute_provider._ui.document_pages import DocumentPages, MissingDocumentError
 from dispute_provider._ui.reading import UnreadableError, read, stored_evidence
@@ -44,7 +44,15 @@ def create() -> Guarded:
     )
     app.state.documents = DocumentPages()
     # The desk's lists precede the pages, whose path takes any name.
-    for router in (desk.lists, explorer.operations, page, data, desk.of_review, explorer.requests):
+    for router in (
+        desk.lists,
+        explorer.operations,
+        page,
+        data,
+        desk.of_review,
+        cases.of_case,
+        explorer.requests,
+    ):
         app.include_router(router)
     app.add_exception_handler(MissingDocumentError, _problem(404))
     app.add_exception_handler(RenderingError, _problem(422))

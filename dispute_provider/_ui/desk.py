@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from dispute_provider import _config as config
 from dispute_provider._ui import describe_reviews
-from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse
+from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse, may_trigger
 from dispute_provider._ui.inbox import inbox, listings, merged, waiting_entries
 from dispute_provider._ui.reviews import FormDep, Opening, open_reviews, openings
 from dispute_provider._ui.runs import answered_reviews, steps_of_run, tasks_of_run
@@ -60,7 +61,10 @@ def show_inbox(
         for each in answered
     ]
     entries = merged(swept, waiting_entries(user), ended)
-    return AsciiJsonResponse(inbox(entries, swept, group=group, text=text, sort=sort, offset=offset))
+    asked = cache(partial(may_trigger, user))
+    return AsciiJsonResponse(
+        inbox(entries, swept, group=group, text=text, sort=sort, offset=offset, may_trigger=asked)
+    )
 
 
 @of_review.get(_RUN + "/tasks/{task_id}/{map_index}/form")

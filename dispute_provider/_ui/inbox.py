@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +20,7 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from dispute_provider import _config as config
 from dispute_provider._contracts import contract
 from dispute_provider._evidence.deadlines import URGENT
 from dispute_provider._evidence.record import Record, State
@@ -128,6 +129,14 @@ def listings(user: Any) -> list[Listing]:
     return list(found.values())
 
 
+def listed(user: Any, connection: str, dispute: str) -> Record | None:
+    """Return the verified record of an open dispute in a user's lists; None if there is none."""
+    records = (
+        entry.record for each in listings(user) if each.connection == connection for entry in each.entries
+    )
+    return next((each for each in records if each.dispute == dispute and not each.unverified), None)
+
+
 def _entries(value: Mapping[str, Any], scope: str) -> Sequence[Entry]:
     """Return the verified entries of a list; lists that were read before are remembered."""
     name = hashlib.sha256(json.dumps([scope, value], sort_keys=True).encode()).hexdigest()
@@ -193,13 +202,21 @@ def merged(
 
 
 def inbox(
-    entries: list[Entry], swept: list[Listing], *, group: str, text: str, sort: str, offset: int
+    entries: list[Entry],
+    swept: list[Listing],
+    *,
+    group: str,
+    text: str,
+    sort: str,
+    offset: int,
+    may_trigger: Callable[[str], bool],
 ) -> dict[str, Any]:
     """Return one page of the inbox, with the totals of all that matches.
 
     :param group: one of :data:`GROUPS`; empty for all.
     :param text: part of an id, an amount, a reason or a connection; empty for all.
     :param sort: ``due`` (soonest first) or ``amount`` (largest first).
+    :param may_trigger: whether the user may start runs of a DAG.
     """
     now = datetime.now(UTC)
     words = text.lower().strip()
@@ -215,7 +232,7 @@ def inbox(
         if entry.record.amount is not None and entry.record.currency:
             sums[entry.record.currency] += entry.record.amount
     return {
-        "disputes": [_row(entry) for entry in shown[offset : offset + PAGE]],
+        "disputes": [_row(entry, may_trigger) for entry in shown[offset : offset + PAGE]],
         "total": len(shown),
         "urgent": sum(
             entry.record.due_at is not None and now <= entry.record.due_at < now + URGENT for entry in shown
@@ -236,7 +253,7 @@ def _text_of(record: Record) -> str:
     return f"{record.dispute} {record.money} {reason} {record.connection} {record.provider}".lower()
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry, may_trigger: Callable[[str], bool]) -> dict[str, Any]:
     record = entry.record
     return {
         "dispute": record.dispute,
@@ -254,4 +271,14 @@ def _row(entry: Entry) -> dict[str, Any]:
         "url": record.url,
         "review": entry.review,
         "run": list(entry.run) if entry.run else None,
+        "case_dag": _case_dag(entry, may_trigger),
     }
+
+
+def _case_dag(entry: Entry, may_trigger: Callable[[str], bool]) -> str | None:
+    """Return the DAG that takes the case of a dispute without one, if the user may start it."""
+    record = entry.record
+    if entry.group != NO_CASE or record.reason != NO_CASE_FOUND:
+        return None
+    dag_id = config.case_dag(record.connection, record.provider)
+    return dag_id if dag_id and may_trigger(dag_id) else None

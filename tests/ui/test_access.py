@@ -10,13 +10,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 from parking import park
+from test_inbox import leave_list, sweep
 from viewing import DAG, ELSEWHERE, PREFIX, RECEIPT, Site, Staged
 
 from dispute_provider import _ui
+from dispute_provider._evidence.record import State
 from dispute_provider._state import evidence_store
 from dispute_provider._ui.access import HEADERS
 from dispute_provider._ui.app import create
+from dispute_provider._workflow.listing import NO_CASE_FOUND
 
 _MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -29,6 +33,12 @@ STATIC = {
     for file in (Path(_ui.__file__).parent / "static").iterdir()
 }
 _RUN = "/dags/{dag_id}/runs/{run_id}"
+_CASES, _REQUESTS = "/dags/{dag_id}/cases", "/dags/{dag_id}/requests"
+# What the routes that prepare something are asked, by path.
+_BODIES: dict[str, Any] = {
+    _CASES: {"values": {"customer_name": "Robin Larsen"}},
+    _REQUESTS: {"operation": "GetDisputes", "conn_id": "stripe_default", "values": {}},
+}
 _TASK = f"{_RUN}/tasks/{{task_id}}/{{map_index}}"
 # The desk's lists: they show each user the reviews that they may answer.
 LISTS = ("reviews", "openings", "answered", "inbox")
@@ -37,11 +47,13 @@ SECRET = "a secret"
 
 
 @pytest.fixture
-def staged(site: Site, stage_one: Callable[..., Staged], store: Path) -> Staged:
+def staged(shipped_dags: None, site: Site, stage_one: Callable[..., Staged], store: Path) -> Staged:
     (store.parent / "secret").write_text(SECRET)
     staged = stage_one()
     site.returns("stage", staged.shown)
     park(site, staged)
+    without = replace(staged.record.ended(State.HELD, NO_CASE_FOUND), digest=None)
+    sweep(site, "stripe_default", without, without=(without.dispute,))
     return staged
 
 
@@ -61,6 +73,30 @@ def addresses(site: Site, staged: Staged) -> dict[str, str]:
     }
 
 
+def calls(site: Site, staged: Staged) -> dict[tuple[str, str], str]:
+    """Return an address for each route that shows data, by its path and method."""
+    query = f"connection=stripe_default&dispute={staged.record.dispute}"
+    case = f"{PREFIX}/dags/stripe_dispute_evidence/cases?{query}"
+    return {
+        **{(path, "GET"): address for path, address in addresses(site, staged).items()},
+        (_CASES, "GET"): case,
+        (_CASES, "POST"): case,
+        (_REQUESTS, "POST"): f"{PREFIX}/dags/stripe_request/requests",
+    }
+
+
+def ask(client: Any, calls: dict[tuple[str, str], str]) -> dict[tuple[str, str], Any]:
+    """Return the answer of each route."""
+    return {
+        (path, method): client.request(method, address, json=_BODIES[path] if method == "POST" else None)
+        for (path, method), address in calls.items()
+    }
+
+
+def statuses(answers: dict[tuple[str, str], Any]) -> dict[tuple[str, str], int]:
+    return {route: answer.status_code for route, answer in answers.items()}
+
+
 def routes(app: Any) -> Iterator[Any]:
     for route in app.routes:
         yield from routes(route.original_router) if hasattr(route, "original_router") else [route]
@@ -68,19 +104,17 @@ def routes(app: Any) -> Iterator[Any]:
 
 def test_the_routes_looked_at_here_are_all_that_there_are(site: Site, staged: Staged) -> None:
     paths = {(route.path, *route.methods) for route in routes(create()._app)}
-    expected = {(path, "GET") for path in addresses(site, staged)}
     public = {(f"/{name}", "GET") for name in ("{name}", *LISTS, "explorer", "explorer/{api}/{operation_id}")}
-    # Those of the explorer are looked at in test_explorer.py.
-    assert paths == expected | public | {("/dags/{dag_id}/requests", "POST")}
+    assert paths == calls(site, staged).keys() | public
 
 
 def test_those_who_may_answer_a_review_see_its_evidence(site: Site, staged: Staged) -> None:
     for user in ("ada", "oda", "ana"):
         client = site.client(user)
-        answers = {end: client.get(address) for end, address in addresses(site, staged).items()}
-        assert {end: answer.status_code for end, answer in answers.items()} == dict.fromkeys(answers, 200)
-        assert answers[f"{_TASK}/documents/{{sha256}}/original"].content == RECEIPT
-        assert "Robin Larsen" in answers[f"{_TASK}/disputes/{{key}}"].text
+        answers = ask(client, calls(site, staged))
+        assert statuses(answers) == dict.fromkeys(answers, 200)
+        assert answers[f"{_TASK}/documents/{{sha256}}/original", "GET"].content == RECEIPT
+        assert "Robin Larsen" in answers[f"{_TASK}/disputes/{{key}}", "GET"].text
         assert staged.record.dispute in client.get(f"{PREFIX}/reviews").text
 
 
@@ -90,12 +124,57 @@ def test_those_who_may_answer_a_review_see_its_evidence(site: Site, staged: Stag
     ids=["without a login", "a viewer", "a user of another DAG"],
 )
 def test_others_see_nothing(site: Site, staged: Staged, user: str | None, status: int) -> None:
-    client = site.client(user)
-    for address in addresses(site, staged).values():
-        answer = client.get(address)
-        assert answer.status_code == status, address
+    answers = ask(site.client(user), calls(site, staged))
+    assert statuses(answers) == dict.fromkeys(answers, status)
+    for answer in answers.values():
         assert staged.record.dispute not in answer.text
         assert answer.json().keys() == {"detail"}
+
+
+def test_of_a_forged_record_every_route_shows_no_more_than_its_names(site: Site, staged: Staged) -> None:
+    addresses = calls(site, staged)
+    [record] = staged.shown
+    forged = [{**record, "account": "acct_forged", "reason": NO_CASE_FOUND}]
+    site.returns("stage", forged)
+    site.waits("review", {"records": forged, "others": []})
+    leave_list(site, "stripe_default", forged, without=(staged.record.dispute,))
+    answers = ask(site.client("ana"), addresses)
+    refused = {route for route, status in statuses(answers).items() if status == 404}
+    assert refused == {
+        *((path, "GET") for path, _ in addresses if "{key}" in path or "{sha256}" in path),
+        (_CASES, "GET"),
+        (_CASES, "POST"),
+    }
+    lists = {name: site.client("ana").get(f"{PREFIX}/{name}") for name in LISTS}
+    for answer in (*answers.values(), *lists.values()):
+        assert answer.status_code in (200, 404)
+        assert "Robin Larsen" not in answer.text
+        assert "acct_forged" not in answer.text
+    assert all(staged.sha256 not in answer.text for answer in answers.values())
+    assert staged.record.dispute in lists["inbox"].text
+
+
+def test_every_route_tells_a_page_that_it_is_stale(site: Site, staged: Staged) -> None:
+    """What the page knows of a run that was deleted meanwhile is not found."""
+    addresses = calls(site, staged)
+    for dag in (DAG, ELSEWHERE):
+        assert site.client("ada").delete(f"/api/v2/dags/{dag}/dagRuns/{site.run_id}").is_success
+    answers = ask(site.client("ana"), addresses)
+    # A request that is prepared is about no run.
+    assert answers.pop((_REQUESTS, "POST")).status_code == 200
+    assert statuses(answers) == dict.fromkeys(answers, 404)
+    for name in LISTS:
+        assert site.run_id not in site.client("ana").get(f"{PREFIX}/{name}").text
+
+
+def test_what_was_staged_again_is_not_found_by_what_a_page_knew(
+    site: Site, staged: Staged, stage_one: Callable[..., Staged]
+) -> None:
+    before = addresses(site, staged)
+    site.returns("stage", stage_one(document=RECEIPT + b"\n").shown)
+    for path, address in before.items():
+        gone = "{key}" in path or "{sha256}" in path
+        assert site.client("ana").get(address).status_code == (404 if gone else 200), path
 
 
 @pytest.mark.parametrize(("user", "status"), [(None, 401), ("vic", 200), ("bob", 200)])

@@ -27,6 +27,11 @@ def sweep(
     site: Site, connection: str, *records: Record, without: tuple[str, ...] = (), dag: str = DAG
 ) -> None:
     """Leave a sweep's list of the open disputes of a connection."""
+    leave_list(site, connection, signed(*records, scope=f"{dag}/{site.run_id}"), without, dag)
+
+
+def leave_list(site: Site, connection: str, records: Any, without: tuple[str, ...], dag: str = DAG) -> None:
+    """Leave a list with records as they are given."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
@@ -37,7 +42,7 @@ def sweep(
         session.execute(update(TaskInstance).filter_by(**here).values(operator="FindCasesOperator"))
     value = {
         "connection": connection,
-        "records": signed(*records, scope=f"{dag}/{site.run_id}"),
+        "records": records,
         "without_case": list(without),
     }
     XComModel.set(key="listing", value=value, serialize=False, **here)
@@ -80,7 +85,7 @@ def test_each_open_dispute_is_listed_with_its_state_in_words(site: Site) -> None
     assert {each["connection"] for each in found["sweeps"]} >= {"words"}
 
 
-def test_what_happened_after_the_sweep_is_shown(site: Site, stage_one: Stage) -> None:
+def test_what_happened_after_the_sweep_is_shown(site: Site, stage_one: Stage, nothing_open: None) -> None:
     staged = stage_one()
     sweep(site, "stripe_default", replace(staged.record, state=State.HELD, reason="held", digest=None))
     park(site, staged)

@@ -1,4 +1,4 @@
-// The form of a request, made from the contract's description of its fields.
+// A form of a request or a case, made from the contract's description of its fields.
 
 import { el, visible } from "./dom.js";
 import { inline } from "./reference.js";
@@ -69,14 +69,14 @@ export class Form {
     return Boolean(found && (found.clear?.checked || (found.input.type === "checkbox" ? found.input.checked : found.input.value)));
   }
 
-  /** Returns what the server needs to prepare the request. */
-  asked() {
+  /** Returns what was filled in, by the fields' names; ``unset`` lists the fields to clear. */
+  values() {
     const values = { unset: [] };
     for (const [name, { field, input, clear }] of this.inputs) {
       if (clear?.checked) values.unset.push(name);
       else values[name] = valueOf(field, input);
     }
-    return { operation: this.operation.id, conn_id: this.connection.value, values };
+    return values;
   }
 
   /** Shows each violation at its field, once the field was touched or the request was complete. */

@@ -1,7 +1,8 @@
 // The inbox: every open dispute of the swept connections, in its latest state.
 
+import { caseForm } from "./case.js";
 import { VERDICTS } from "./dispute.js";
-import { el, moment, timeLeft, visible } from "./dom.js";
+import { el, moment, timeLeft, told, visible } from "./dom.js";
 import { ask, trigger } from "./server.js";
 import { airflowPath, isOutside, openAirflow, openOutside } from "./theme.js";
 
@@ -22,8 +23,9 @@ export class Inbox {
     this.groups = el("div", { class: "groups", role: "group", "aria-label": "State" });
     this.head = el("div", { class: "head" });
     this.body = el("div", { class: "body" });
-    this.element = el("main", { class: "inbox", tabindex: "-1" }, this.head,
+    this.list = el("main", { class: "inbox", tabindex: "-1" }, this.head,
       el("div", { class: "bar" }, this.groups, el("div", { class: "find" }, this.search, this.order)), this.body);
+    this.element = el("div", { class: "fill" }, this.list);
   }
 
   enter() {
@@ -106,7 +108,7 @@ export class Inbox {
       el("td", { class: "what" }, visible(dispute.dispute_reason ?? "–"), facts ? el("span", { class: "quiet" }, visible(facts)) : null),
       el("td", { class: "state" }, el("span", { class: `chip ${TONES[dispute.group]}` }, dispute.state),
         verdict ? el("span", { class: `chip verdict ${tone}` }, verdict) : null,
-        dispute.reason === null ? null : el("span", { class: "quiet why", title: dispute.reason }, visible(dispute.reason))),
+        dispute.reason === null ? null : el("span", { class: "quiet why", title: dispute.reason }, told(dispute.reason))),
       el("td", { class: "id" },
         isOutside(dispute.url) ? el("a", { href: dispute.url, rel: "noopener noreferrer", onclick: (event) => openOutside(event, dispute.url) }, visible(dispute.dispute)) : visible(dispute.dispute),
         el("span", { class: "quiet" }, visible(`${dispute.api} · ${dispute.connection}`))),
@@ -115,9 +117,32 @@ export class Inbox {
 
   action(dispute) {
     if (dispute.review) return el("button", { type: "button", "aria-label": `Review ${dispute.dispute}`, onclick: () => this.review(dispute.review) }, "Review");
+    if (dispute.case_dag) return el("button", { type: "button", "aria-label": `Make a case for ${dispute.dispute}`, onclick: () => this.make(dispute) }, "Make a case");
     if (!dispute.run) return null;
     const path = `dags/${dispute.run.map(encodeURIComponent).join("/runs/")}`;
     return el("a", { href: airflowPath(path), onclick: (event) => openAirflow(event, path) }, "Open run");
+  }
+
+  /** Shows the form of a case instead of the list. */
+  async make(dispute) {
+    const back = () => { this.element.replaceChildren(this.list); this.load(); };
+    try {
+      const form = await caseForm(dispute, { back, opened: (id) => this.opened(id, back) });
+      this.element.replaceChildren(form.element);
+      form.element.querySelector("h2").focus();
+    } catch (problem) {
+      this.say("bad", problem.message);
+    }
+  }
+
+  /** Opens the review of a dispute that was just staged, unless another place is shown by now. */
+  async opened(id, back) {
+    const { disputes } = await ask(`inbox?${new URLSearchParams({ text: id })}`);
+    const review = disputes.find(({ dispute }) => dispute === id)?.review;
+    const here = this.element.isConnected;
+    back();
+    if (here && review) this.review(review);
+    else this.say("", `${id} is staged, and waits for review.`);
   }
 
   pages({ total, page }) {
@@ -132,6 +157,6 @@ export class Inbox {
 function empty({ sweeps }, filtered) {
   const [title, text] = filtered ? ["No dispute matches", "Change the search or the state."]
     : sweeps.length ? ["No open disputes", "The last sweep found nothing that can still be answered."]
-    : ["No sweep yet", "The sweep lists the open disputes of [dispute] sweep_connections. Unpause dispute_sweep, or trigger it."];
+    : ["No sweep yet", "The sweep lists the open disputes of [dispute] connections. Unpause dispute_sweep, or trigger it."];
   return el("div", { class: "empty" }, el("p", { class: "big" }, title), el("p", {}, text));
 }
