@@ -39,6 +39,13 @@ class Review:
             (option,) = [each for each in form["options"] if words in each]
             self.pick("Options", option)
 
+    def offered(self, field: str, words: str) -> str:
+        """Return the choice of a list that has these words."""
+        form = self.run.lab.ana.form(self.run.dag_id, self.run.run_id)
+        assert form is not None
+        (choice,) = [each for each in form["params"][field]["schema"]["examples"] if words in each]
+        return str(choice)
+
     def fill(self, label: str, text: str) -> None:
         field(self._form, label).fill(text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,11 +17,16 @@ from tests.e2e.conftest import open_site
 from tests.e2e.desk import Desk
 from tests.e2e.monday import COUNT, INQUIRIES, TODAY, WITHOUT_CASE, Monday
 from tests.e2e.person import Person
+from tests.e2e.review import Review
+from tests.e2e.test_batch import make_dispute
 from tests.harness.lab import Lab, Run
 
 # Clicks and keys in addition to one for each dispute.
 _BESIDES = 8
 _REVIEW, _SWEEP = "dispute_review", "dispute_sweep"
+# The disputes of a review that is answered in Airflow's own form, and what that says about the page.
+_IN_FORM = 6
+_SAYS = "to see the documents exactly as they will be sent. It keeps your choices while you look."
 # Logs in at Moov; it changes no dispute.
 _TOKEN = "createAccessToken"
 _ENDS = {"s": State.SUBMITTED, "h": State.HELD, "e": State.HELD, "r": State.REJECTED}
@@ -30,7 +36,7 @@ _LABELS = {"s": "Submit", "h": "Hold", "e": "Edit the case", "r": "Reject"}
 @pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """An Airflow whose sweep looks after all connections."""
-    with open_site(tmp_path_factory.mktemp("monday"), ",".join(monday.CONNECTIONS)) as lab:
+    with open_site(tmp_path_factory.mktemp("monday"), monday.CONNECTIONS) as lab:
         yield lab
 
 
@@ -141,6 +147,47 @@ def test_by_keyboard(site: Lab, browser: Browser, day: tuple[Monday, list[Run]])
     desk.press("4")
     expect(desk.frame.get_by_label("Search operations")).to_be_focused()
     desk.accessible()
+    person.leave()
+
+
+def test_by_airflow_s_own_form(site: Lab, browser: Browser) -> None:
+    """Whoever answers without the page *Disputes* has every choice too."""
+    before = set(site.ana.runs(_REVIEW))
+    disputes = [make_dispute(site, number, timedelta(days=9)) for number in range(_IN_FORM)]
+    sweep = Run(site, "", "", _SWEEP, site.ana.start(_SWEEP, {}))
+    assert sweep.wait_for_end() == "success"
+    (run_id,) = set(site.ana.runs(_REVIEW)) - before
+    run = Run(site, "stripe", "", _REVIEW, run_id)
+    person = Person(browser, site.airflow.url, "ana", site.airflow.passwords["ana"])
+
+    review = Review(person, run)
+    expect(person.page.get_by_text(_SAYS)).to_be_visible()
+    held, edited, rejected, conceded, *submitted = disputes
+    review.choose(*(f"Submit {dispute} " for dispute in submitted))
+    review.pick("Hold", held)
+    review.pick("Hold reason", "Needs documents")
+    review.fill("Assignee", "Ben")
+    review.pick("Edit", edited)
+    review.pick("Reject", rejected)
+    review.pick("Concede", review.offered("concede", conceded))
+    review.fill("Confirm concession", conceded)
+    review.fill("Note", "Read against the orders.")
+    person.shoot("j-monday-5-form", height=2400)
+    review.respond()
+    run.wait_for_end()
+
+    records = {record.dispute: record for record in _records(site, [run])}
+    assert {dispute: record.state for dispute, record in records.items()} == {
+        **dict.fromkeys(submitted, State.SUBMITTED),
+        **dict.fromkeys((held, edited), State.HELD),
+        rejected: State.REJECTED,
+        conceded: State.CONCEDED,
+    }
+    assert "needs documents, assigned to Ben" in records[held].reason
+    assert "until the case is edited" in records[edited].reason
+    sent = {dispute: len(site.submissions(dispute)) for dispute in disputes}
+    assert sent == {**dict.fromkeys(disputes, 0), **dict.fromkeys(submitted, 1)}
+    assert not person.strayed
     person.leave()
 
 
