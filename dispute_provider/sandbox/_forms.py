@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import AsyncGenerator, Iterable
+import zlib
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -14,6 +16,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _PDF_PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
+_PACKED_OBJECTS = re.compile(rb"/ObjStm\b.{0,300}?>>\s*stream\r?\n", re.DOTALL)
+_MAX_UNPACKED = 16 * 1024 * 1024
 _MAGIC = (
     (b"%PDF-", "application/pdf"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -133,5 +137,15 @@ def sniff(content: bytes) -> str | None:
 
 
 def page_count(content: bytes) -> int:
-    """Return the pages of a document; 1 for an image and for a PDF with compressed page objects."""
-    return max(1, len(_PDF_PAGE.findall(content))) if content.startswith(b"%PDF-") else 1
+    """Return the pages of a PDF, whose page objects may be compressed; 1 for a picture."""
+    if not content.startswith(b"%PDF-"):
+        return 1
+    return max(1, sum(len(_PDF_PAGE.findall(each)) for each in _objects(content)))
+
+
+def _objects(content: bytes) -> Iterator[bytes]:
+    """Yield a PDF, and its object streams as far as they can be decompressed."""
+    yield content
+    for found in _PACKED_OBJECTS.finditer(content):
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompressobj().decompress(content[found.end() :], _MAX_UNPACKED)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
+
 import httpx
+import papers
+import pikepdf
 import pytest
 from stripe_calls import JPEG, PDF, PNG, dispute_of, refusal, upload
 
@@ -88,6 +92,16 @@ def test_mastercard_accepts_fewer_pages(sandbox: Sandbox, stripe: httpx.Client) 
         path = f"/disputes/{dispute_of(sandbox, brand=brand)}"
         body = {"evidence[receipt]": file, "submit": "false"}
         assert stripe.post(path, data=body).status_code == status
+
+
+def test_compressed_pages_are_counted(sandbox: Sandbox, stripe: httpx.Client) -> None:
+    written = io.BytesIO()
+    with pikepdf.open(io.BytesIO(papers.pdf(pages=50))) as document:
+        document.save(written, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    file = upload(stripe, written.getvalue()).json()["id"]
+    path = f"/disputes/{dispute_of(sandbox)}"
+    error = refusal(stripe.post(path, data={"evidence[receipt]": file, "submit": "false"}))
+    assert error["code"] == "dispute_evidence_page_limit_exceeded"
 
 
 @pytest.mark.parametrize(
