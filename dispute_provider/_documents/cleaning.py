@@ -25,9 +25,10 @@ _ACTIVE = ("/JavaScript", "/Launch")
 _LONGEST_NAME = 100
 _SHOWN_FILES = 20
 _END = b"%%EOF"
-# What qpdf says about a file whose end, but no content, is lost.
+# What qpdf says about a file whose end is lost, or whose table of objects is elsewhere, but no content.
 _ABOUT_THE_END = re.compile(
-    r"can't find startxref|file is damaged|[Aa]ttempting to reconstruct|recovered trailer"
+    r"can't find startxref|startxref was more than|xref not found|file is damaged"
+    r"|[Aa]ttempting to reconstruct|recovered trailer"
 )
 _REFERENCE = re.compile(rb"\b(\d+) (\d+) R\b")
 

@@ -107,6 +107,9 @@ CLEANED = [
     (b"\n\n" + WHOLE, "left out 2 bytes before the document"),
     (b"\xef\xbb\xbf" + WHOLE, "left out 3 bytes before the document"),
     (WHOLE + b"<!-- 12 ms -->", "left out 14 bytes after the document"),
+    (WHOLE + b"x" * 1500, "left out 1,500 bytes after the document"),
+    # A shop's own text comes first, and the places in the file are counted from there.
+    (b"Notice\n" + WHOLE.replace(b"startxref\n", b"startxref\n1"), "left out 7 bytes before the document"),
     (WHOLE.removesuffix(b"%%EOF\n"), "added the lost end marker"),
     (WHOLE[: WHOLE.rfind(b"startxref")], "added the lost end marker"),
 ]
