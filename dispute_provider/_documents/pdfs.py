@@ -12,6 +12,7 @@ from PIL import Image
 from pypdfium2 import raw
 
 from dispute_provider._documents.card_numbers import has_card_number
+from dispute_provider._documents.link_borders import draw_link_borders
 from dispute_provider._documents.messages import Refusal
 from dispute_provider._documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
 from dispute_provider._documents.refused import Refused
@@ -71,6 +72,7 @@ def draw(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
     :param scale: pixels per point.
     """
     picture: Image.Image = page.render(scale=scale).to_pil()
+    draw_link_borders(page, picture, scale)
     return picture
 
 

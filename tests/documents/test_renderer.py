@@ -121,6 +121,24 @@ def test_form_fields_are_drawn(renderer):
     assert red > 150 > green
 
 
+@pytest.mark.parametrize(
+    ("entries", "page", "color"),
+    [
+        (b"/Border [0 0 4] /C [1 0 0]", b"", (255, 0, 0)),
+        (b"/Border [0 0 4]", b"", (0, 0, 0)),
+        (b"/Border [0 0 0] /C [1 0 0]", b"", (255, 255, 255)),
+        (b"/C [1 0 0]", b"", (255, 255, 255)),
+        (b"/Border [0 0 4] /C [1 0 0] /F 2", b"", (255, 255, 255)),
+        (b"/Border [0 0 4] /C [1 0 0]", b"/Rotate 180", (255, 0, 0)),
+    ],
+)
+def test_the_border_of_a_link_is_drawn(renderer, entries, page, color):
+    link = b"<< /Type /Annot /Subtype /Link /Rect [195 221 400 421] %s >>" % entries
+    shown = drawn(renderer, pdf(page=page + b"/Annots [6 0 R]", more=[link]), width=595)
+    at = (300, 422) if not page else (595 - 300, 842 - 422)
+    assert shown.convert("RGB").getpixel(at) == color
+
+
 def test_each_page_and_frame_is_drawn(renderer):
     out = io.BytesIO()
     frames = [Image.new("L", (30, 20), shade) for shade in (10, 120, 230)]
