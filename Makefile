@@ -10,6 +10,7 @@
 #   make third-api  add a third API to a copy of this checkout; show the diff and run its tests
 #   make drift  compare our contracts with the APIs' reference contracts: SPECS=folder
 #   make compat test the wheel with old and new releases of its requirements; ROW=oldest for one row
+#   make corpus draw 250 public PDFs beside pdftoppm     make exhibits  join documents of every type at the APIs' limits
 #   make lock   update requirements.lock                make PYTHON=python3.13 …   use another Python
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +19,7 @@ TESTS ?= tests
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: bench chaos chaos-teeth compat demo drift e2e engine format lint lock races scale test third-api
+.PHONY: bench chaos chaos-teeth compat corpus demo drift e2e engine exhibits format lint lock races scale test third-api
 
 $(READY): requirements.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
@@ -51,6 +52,15 @@ compat: $(READY)
 # BASE_URL=… measures at another server.
 bench: $(READY)
 	$(BIN)/python -m bench $(if $(BASE_URL),--base-url $(BASE_URL))
+
+# Needs Debian's package poppler-utils, and GitHub or CLONES=folder, with clones as owner/name. FOLDER=… compares
+# other documents. PICTURES=folder keeps both drawings of each page that differs.
+corpus: $(READY)
+	@$(BIN)/python -m tests.corpus $(FOLDER) $(if $(CLONES),--clones $(CLONES)) $(if $(PICTURES),--pictures $(PICTURES))
+
+# Needs Debian's packages tesseract-ocr and fonts-dejavu-core.
+exhibits: $(READY)
+	EXHIBITS=full $(BIN)/pytest -s tests/workflow/test_exhibit_limits.py tests/exhibits
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)

@@ -31,6 +31,7 @@ def animated(kind: str) -> bytes:
         (papers.picture("WEBP"), STRIPE, "image/jpeg", ("converted from WEBP to JPEG",)),
         (papers.picture("WEBP", "RGBA"), MOOV, "image/jpeg", ("converted from WEBP to JPEG",)),
         (papers.picture("AVIF"), STRIPE, "image/jpeg", ("converted from AVIF to JPEG",)),
+        (papers.HEIC, STRIPE, "image/jpeg", ("converted from HEIC to JPEG",)),
         (papers.picture("BMP"), STRIPE, "image/png", ("converted from BMP to PNG",)),
         (papers.picture("GIF", "P"), MOOV, "image/jpeg", ("converted from GIF to JPEG",)),
         (papers.picture("PNG"), MOOV, "image/jpeg", ("converted from PNG to JPEG",)),
