@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from dispute_provider._ledger.stores import LedgerError
-from dispute_provider._state.approvals import last_opening
 from dispute_provider._state.receipts import Receipts
 from dispute_provider._tasks.batch import Apis, all_of
 from dispute_provider._tasks.dispute_groups import by_dispute
 from dispute_provider._tasks.ledgers import Ledgers
 from dispute_provider._tasks.progress import BatchProgress
+from dispute_provider._tasks.review_openings import ReviewOpenings
+from dispute_provider._tasks.unsent_records import not_sent, possibly_sent, unusable
 from dispute_provider.exceptions import ConnectionConfigError, DisputeError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class BatchSubmission:
         self._progress = progress
         self.receipts = Receipts()
         self._is_retry = context["ti"].try_number > 1
-        self._openings = _Openings(context, log)
+        self._openings = ReviewOpenings(context, log)
         self._ledgers: Ledgers | None = None
         self._problem: Exception | None = None
         try:
@@ -145,7 +146,7 @@ class BatchSubmission:
                     f"connection {record.connection!r} no longer has type {record.provider}"
                 )
         except Exception as error:  # an unusable connection must not stop the others
-            end = replace(_unusable(record, error), maybe_ours=self._is_retry)
+            end = replace(unusable(record, error), maybe_ours=self._is_retry)
         else:
             try:
                 end = await self._settle(api, record)
@@ -167,65 +168,3 @@ class BatchSubmission:
         assert self._ledgers is not None
         settle = concede if record.approval and record.approval.action == CONCEDE else submit
         return await settle(api, record, self._ledgers.of(api, record.dispute), self._ledgers.task)
-
-
-class _Openings:
-    """The last openings of the reviews of a task's records, each read once."""
-
-    def __init__(self, context: Context, log: Any) -> None:
-        self._context = context
-        self._log = log
-        self._known: dict[str, str | None] = {}
-        self._problem: str | None = None
-
-    def objection(self, record: Record) -> Record | None:
-        """Return the end of a record that is not from the latest answer of its review; None if it is."""
-        from dispute_provider._evidence.record import State
-
-        review = record.approval.review if record.approval else None
-        try:
-            opening = self._last(review) if review else None
-        except Exception as error:  # the store may raise any error
-            self._log.exception("nothing more is sent: Airflow's state store cannot be read")
-            self._problem = f"Airflow's state store cannot be read ({type(error).__name__})"
-            opening = None
-        if self._problem:
-            is_retry = self._context["ti"].try_number > 1
-            end = not_sent(record, f"{self._problem}; to do: clear the task")
-            return replace(end, maybe_ours=is_retry)
-        if review and opening == review:
-            return None
-        what = "approval" if record.state == State.APPROVED else "rejection"
-        if review and opening is None:
-            problem = "cannot be checked: Airflow's state store no longer has the opening of its review"
-        else:
-            problem = "was withdrawn: the review was opened again"
-        return record.ended(State.REFUSED, f"its {what} {problem}; review it again")
-
-    def _last(self, review: str) -> str | None:
-        # After a failure the store is not asked again: Airflow repeats a failing call for half a minute.
-        if not self._problem and review not in self._known:
-            self._known[review] = last_opening(self._context, review)
-        return self._known.get(review)
-
-
-def possibly_sent(record: Record, why: str) -> Record:
-    """Return a record as *unknown*, because an earlier try may have sent it."""
-    from dispute_provider._evidence.record import State
-
-    return record.ended(State.UNKNOWN, f"an earlier try may have sent it: {why}")
-
-
-def not_sent(record: Record, error: Exception | str) -> Record:
-    """Return a record as held until the next try, because the ledger could not be written."""
-    from dispute_provider._evidence.record import State
-
-    return replace(record.ended(State.HELD, f"not sent by this try: {error}"), retry_after=0.0)
-
-
-def _unusable(record: Record, error: Exception) -> Record:
-    from dispute_provider._evidence.record import State
-    from dispute_provider.exceptions import DisputeError
-
-    why = str(error) if isinstance(error, DisputeError) else type(error).__name__
-    return record.ended(State.HELD, f"not sent, its connection cannot be used: {why}")

@@ -20,12 +20,13 @@ from dispute_provider._tasks.batch import (
     resolve,
     retry_held,
 )
-from dispute_provider._tasks.batch_submission import BatchSubmission, possibly_sent
+from dispute_provider._tasks.batch_submission import BatchSubmission
 from dispute_provider._tasks.dispute_groups import Repeated
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.progress import BatchProgress
 from dispute_provider._tasks.record_lists import RecordWriter, Tally, Value, records_of
 from dispute_provider._tasks.signing import Signer
+from dispute_provider._tasks.unsent_records import possibly_sent
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

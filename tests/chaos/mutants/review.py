@@ -38,9 +38,9 @@ def _unchecked(*states: str) -> Callable[[], None]:
 
 
 def _nothing_taken_back() -> None:
-    from dispute_provider._tasks import batch_submission
+    from dispute_provider._tasks import review_openings
 
-    batch_submission.last_opening = lambda context, review: review
+    review_openings.last_opening = lambda context, review: review
 
 
 def _silence_is_consent() -> None:
