@@ -285,6 +285,9 @@ def _airflow(folder: Path, url: str) -> Iterator[_Site]:
         "AIRFLOW__DISPUTE__CASE_ROOTS": str(store / "cases"),
         "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(store / "evidence"),
         "AIRFLOW__DISPUTE__RECEIPTS": str(store / "receipts"),
+        # As in an installation, modules are compiled once.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
     }
     airflow = Airflow(folder / "airflow", free_port(18280), Path(__file__).parent / "dags", settings)
     client = Client(airflow.url, "admin", airflow.passwords["admin"])

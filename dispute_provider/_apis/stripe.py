@@ -36,6 +36,7 @@ from dispute_provider._evidence.merging import Merged
 from dispute_provider._evidence.record import Record
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Snapshot
 from dispute_provider._evidence.stages import is_taken
+from dispute_provider._transport.claim import NotClaimedError
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError, Violation
 
@@ -51,6 +52,9 @@ _OLDEST_VERSION = "2014-12-08"
 # In test mode, these texts decide the outcome (https://docs.stripe.com/testing). In live mode, a bank would
 # read them as the whole defense.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
+# Seconds of uploading after which a dispute is read again before it is written, so that no write is based on a
+# reading older than 30 seconds.
+_LONG_UPLOAD = 20.0
 # Seconds after which no dispute is open any more. The stages that a card network allows take less than a year
 # together, from the inquiry to the appeal.
 _LONGEST_LIFE = 540 * 86_400
@@ -237,7 +241,10 @@ class StripeApi(Api):
 
     async def write(self, case: Case, merged: Merged, before: Snapshot, memory: DisputeMemory) -> Written:
         documents = [piece.document for piece in merged.missing if piece.document is not None]
+        began = self.client.clock()
         files = await all_ended(self._upload(document, case.account) for document in documents)
+        if self.client.clock() - began > _LONG_UPLOAD:
+            await self._require_unchanged(case, before)
         sent = {file: document.sha256 for file, document in zip(files, documents, strict=True)}
         uploaded = {**merged.held, **sent}
         evidence = stripe_evidence.changes(self.contract, before, merged, files)
@@ -258,6 +265,16 @@ class StripeApi(Api):
             return Written(uploaded)
         after = self._snapshot(answer.data, answer.request_id, case.account)
         return Written(uploaded, await self._with_file_details(after, case.account))
+
+    async def _require_unchanged(self, case: Case, before: Snapshot) -> None:
+        """Read a dispute again, so that no edit that was made since an old reading is overwritten.
+
+        :raises NotClaimedError: if the dispute has changed. The next try reads it again.
+        """
+        now = await self.read(case.dispute, case.account, details=True)
+        if replace(now, request_id=None) != replace(before, request_id=None):
+            problem = "nothing was written, because the dispute changed while its documents were uploaded"
+            raise NotClaimedError(problem, operation="PostDisputesDispute", is_lost=False)
 
     async def restore(self, record: Record, evidence: Mapping[str, Any], *, automatic: str | None) -> None:
         await self.call(

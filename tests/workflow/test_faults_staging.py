@@ -45,6 +45,39 @@ def test_a_failed_read_is_retried(status, run, sandbox):
 
 
 @pytest.mark.parametrize("kind", ["stripe"])
+def test_what_a_colleague_writes_during_long_uploads_is_not_overwritten(run, sandbox, cases, monkeypatch):
+    (Path(cases) / "receipt.pdf").write_bytes(pdf())
+    evidence = {"receipt": {"file": "receipt.pdf"}, "customer_name": "Ours"}
+    staging = StageEvidenceOperator(
+        task_id="stage",
+        cases=[{"provider": "stripe", "dispute": run.dispute, "evidence": evidence}],
+        conn_id="stripe_default",
+        folder=str(cases),
+    )
+    passed = [0.0]
+
+    class Slow(HttpTransport):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            if request.url.endswith("/v1/files"):
+                passed[0] += 21
+                sandbox.edit_dispute(run.dispute, evidence={"customer_name": "Theirs"})
+            return await super().send(request)
+
+    monkeypatch.setattr(Client, "transport", Slow)
+    monkeypatch.setattr(Client, "clock", staticmethod(lambda: passed[0]))
+    [held] = running.run(staging)
+    title = (
+        "A colleague edits a dispute at Stripe while the uploads of its documents take longer than 20 seconds"
+    )
+    ROWS[title].check(held)
+    assert held["retry_after"] == 0.0, "Airflow tries again"
+    monkeypatch.setattr(Client, "transport", HttpTransport)
+    [staged] = running.run(staging)
+    assert staged["state"] == "staged", staged["reason"]
+    assert sandbox.dispute(run.dispute)["evidence"]["customer_name"] == "Theirs"
+
+
+@pytest.mark.parametrize("kind", ["stripe"])
 @pytest.mark.parametrize("failures", [1, 3])
 def test_a_stored_500_on_an_upload_is_got_past(failures, run, sandbox, cases):
     (Path(cases) / "receipt.pdf").write_bytes(pdf())
