@@ -296,34 +296,25 @@ class WorkersTransport:
 
 def install() -> None:
     """Freeze workers around the last check of a final call, and in what they do in threads; for good."""
+    import aiohttp
+
     from dispute_provider._transport import http
     from tests.chaos import clock
 
-    checking = http._checking
+    async def send(self: http._CheckedRequest, conn: Any) -> aiohttp.ClientResponse:
+        check = http._check.get()
+        if check and self.method == "POST" and (worker := here()):
+            await worker.stop_at("before check")
+            check()
+            if await worker.stop_at("after check"):
+                self.headers[FROZEN] = "1"
+        elif check:
+            check()
+        return await aiohttp.ClientRequest.send(self, conn)
 
-    def freezing() -> Any:
-        trace = checking()
-
-        async def before(session: Any, context: Any, params: Any) -> None:
-            if (worker := here()) and context.trace_request_ctx is not None and _is_written_once(params):
-                await worker.stop_at("before check")
-
-        async def after(session: Any, context: Any, params: Any) -> None:
-            worker = here() if context.trace_request_ctx is not None else None
-            if worker and _is_written_once(params) and await worker.stop_at("after check"):
-                params.headers[FROZEN] = "1"
-
-        trace.on_request_headers_sent.insert(0, before)
-        trace.on_request_headers_sent.append(after)
-        return trace
-
-    http._checking = freezing
+    http._CheckedRequest.send = send  # type: ignore[method-assign]
     clock.skew = lambda: worker.conditions.skew if (worker := here()) else 0.0
     clock.stopped_at = lambda point: worker.stopped_at(point) if (worker := here()) else 0.0
-
-
-def _is_written_once(params: Any) -> bool:
-    return bool(params.method == "POST")
 
 
 def own_tasks(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
