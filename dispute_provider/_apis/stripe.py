@@ -52,8 +52,8 @@ _OLDEST_VERSION = "2014-12-08"
 # In test mode, these texts decide the outcome (https://docs.stripe.com/testing). In live mode, a bank would
 # read them as the whole defense.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
-# Seconds of uploading after which a dispute is read again before it is written, so that no write is based on a
-# reading older than 30 seconds.
+# Seconds of uploading after which a dispute is read again before it is written, so that no write is based on
+# a reading older than 30 seconds.
 _LONG_UPLOAD = 20.0
 # Seconds after which no dispute is open any more. The stages that a card network allows take less than a year
 # together, from the inquiry to the appeal.
