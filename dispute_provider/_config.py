@@ -233,6 +233,13 @@ ledger = Text(
     "under AIRFLOW_HOME is used, which works on a single machine only.",
     example="s3://shop-disputes/ledger",
 )
+fonts = Names(
+    "fonts",
+    "Local folders with further TrueType fonts on the workers, separated by commas. Texts, e-mails and "
+    "captions that become pages, and PDFs that do not contain their fonts, are drawn with these, with those "
+    "of the system, and with DejaVu Sans, which this package has.",
+    example="/opt/shop/fonts",
+)
 prepare = Names(
     "prepare",
     "How documents of every case may be prepared if the API does not take them as they are, separated by "

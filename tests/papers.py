@@ -9,10 +9,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pikepdf
 from PIL import Image
+
+import dispute_provider
 
 _FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 # Objects 1 to 4 stand in every PDF: catalog, pages, font, the text of each page; the pages follow.
@@ -234,19 +237,54 @@ def described(document: bytes) -> bytes:
     return written.getvalue()
 
 
-def without_its_font(hexadecimal: bytes, fonts: bytes = b"") -> bytes:
-    """A PDF with a line in a Chinese font that it does not contain, under a line in Helvetica.
+# Letters of Vai, for which few machines have a font.
+VAI = "\ua500\ua501\ua502"
 
-    :param hexadecimal: the Chinese text in UTF-16.
-    :param fonts: further entries of the font.
+
+def without_its_font(text: str = VAI, *, named: bool = True, encoding: bytes = b"Identity-H") -> bytes:
+    """A PDF with a line in a font that it does not contain, under a line in Helvetica.
+
+    :param named: whether it says which characters these are.
+    :param encoding: such as ``UniGB-UCS2-H``, which numbers characters as Unicode does.
     """
-    drawn = b"BT /F 12 Tf 40 780 Td (Order 10432) Tj /C 12 Tf 0 -30 Td <%s> Tj ET" % hexadecimal
-    chinese = (
-        b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H "
-        b"/DescendantFonts [<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo "
-        b"<< /Registry (Adobe) /Ordering (GB1) /Supplement 4 >> /FontDescriptor << /Type /FontDescriptor "
+    numbered = encoding != b"Identity-H"
+    codes = [ord(each) if numbered else number for number, each in enumerate(text, 36)]
+    shown = b"".join(b"%04x" % code for code in codes)
+    drawn = b"BT /F 12 Tf 40 780 Td (Order 10432) Tj /C 12 Tf 0 -30 Td <%s> Tj ET" % shown
+    kind = b"/CIDFontType0" if numbered else b"/CIDFontType2"
+    ordering = b"(GB1) /Supplement 4" if numbered else b"(Identity) /Supplement 0"
+    font = (
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /"
+        + encoding
+        + b" /DescendantFonts "
+        b"[<< /Type /Font /Subtype " + kind + b" /BaseFont /STSong-Light /DW 1000 /CIDSystemInfo "
+        b"<< /Registry (Adobe) /Ordering " + ordering + b" >> /FontDescriptor << /Type /FontDescriptor "
         b"/FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 "
-        b"/Descent -120 /CapHeight 880 /StemV 93 >> >>] " + fonts + b">>"
+        b"/Descent -120 /CapHeight 880 /StemV 93 >> >>] " + (b"/ToUnicode 7 0 R " if named else b"") + b">>"
+    )
+    pairs = b" ".join(b"<%04x> <%04x>" % (code, ord(each)) for code, each in zip(codes, text, strict=True))
+    names = (
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def 1 begincodespacerange "
+        b"<0000> <FFFF> endcodespacerange %d beginbfchar %s endbfchar endcmap end end" % (len(codes), pairs)
     )
     page = b"/Resources << /Font << /F 3 0 R /C 6 0 R >> >>"
-    return pdf(content=stream(drawn), page=page, more=[chinese])
+    return pdf(content=stream(drawn), page=page, more=[font, stream(names)])
+
+
+def font_with(characters: str) -> bytes:
+    """DejaVu Sans, in which some of its glyphs stand for these characters, all of them after U+2E7F."""
+    whole = bytearray((Path(dispute_provider.__file__).parent / "fonts/DejaVuSans.ttf").read_bytes())
+    (table,) = struct.unpack_from(">I", whole, whole.index(b"cmap") + 8)
+    (count,) = struct.unpack_from(">H", whole, table + 2)
+    subtables = {table + struct.unpack_from(">I", whole, table + 8 + 8 * n)[0] for n in range(count)}
+    for at in (each for each in subtables if whole[each : each + 2] == b"\0\x0c"):
+        (count,) = struct.unpack_from(">I", whole, at + 12)
+        groups = list(struct.iter_unpack(">III", whole[at + 16 : at + 16 + 12 * count]))
+        first = next(place for place, (start, _, _) in enumerate(groups) if start > 0x2E7F)
+        for number, each in enumerate(sorted(characters)):
+            group = (ord(each), ord(each), 40 + number)
+            struct.pack_into(">III", whole, at + 16 + 12 * (first + number), *group)
+    # It is another font, so it has another name.
+    for encoding in ("ascii", "utf-16-be"):
+        whole = whole.replace("DejaVuSans".encode(encoding), "ShopSans10".encode(encoding))
+    return bytes(whole)

@@ -79,7 +79,7 @@ def test_the_wheel_has_every_module_schema_and_dag_and_nothing_else(found: dict[
             ("schemas", "dispute_provider/schemas"),
             ("dags", "dispute_provider/example_dags"),
         )
-        for pattern in ("*.py", "*.json", "py.typed", "static/*", "templates/*")
+        for pattern in ("*.py", "*.json", "py.typed", "static/*", "templates/*", "fonts/*")
         for path in (ROOT / folder).rglob(pattern)
     }
     held = {file for file in found["files"] if ".dist-info/" not in file}

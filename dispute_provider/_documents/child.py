@@ -11,9 +11,24 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import BinaryIO
 
-from dispute_provider._documents import cleaning, converting, joining, letters, pdfs, pictures, shrinking
+from dispute_provider._documents import (
+    cleaning,
+    converting,
+    fonts,
+    joining,
+    letters,
+    mails,
+    pages,
+    pdf_fonts,
+    pdfs,
+    pictures,
+    shrinking,
+)
+from dispute_provider._documents.lettering import Letters
 from dispute_provider._documents.messages import (
     ANSWER,
     DONE,
@@ -36,6 +51,7 @@ from dispute_provider._documents.unseen import unseen
 from dispute_provider._evidence.file_types import FILE_TYPES, JPEG, PDF, FileType
 
 MEMORY = 1024 * 1024 * 1024
+_MOST_FILES = 4096
 # The parent kills a slow child by wall-clock time; this limit ends a child whose parent is gone.
 CPU_SECONDS = 60
 # Exercises the parser: a letter, a note, and no cross-reference table.
@@ -52,20 +68,27 @@ trailer <</Root 1 0 R>>
 %%EOF"""
 
 
-def main(prepares: bool = False) -> None:
+def main(prepares: bool = False, folders: Sequence[str] = ()) -> None:
     """Answer requests on standard input until it is closed.
 
     :param prepares: whether it also prepares documents, for which it may start threads; by default not.
+    :param folders: those with fonts, besides those of the package and the system; by default none.
     """
     questions = sys.stdin.buffer
     # A parser's own output must not be mistaken for an answer.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    found = fonts.find((fonts.SHIPPED, *folders, *fonts.SYSTEM))
+    # Python keeps a duplicate of each mapped file open.
+    os.closerange(answers.fileno() + 1, _MOST_FILES)
+    pdf_fonts.install(found)
+    lettering = Letters(found)
     _warm_up()
     if prepares:
         converting.load_codecs()
         cleaning.warm_up()
-        joining.warm_up()
+        joining.warm_up(lettering)
+        mails.warm_up()
     _drop_permissions(threads=prepares)
     _send(answers, DONE, b"")
     while head := questions.read(QUESTION.size):
@@ -73,7 +96,7 @@ def main(prepares: bool = False) -> None:
         content = questions.read(length)
         _limit_time()
         try:
-            kind, answer = DONE, _answer(what, content, page, width)
+            kind, answer = DONE, _answer(what, content, page, width, lettering)
         except Refused as refused:
             kind, answer = REFUSED, json.dumps([refused.why, *refused.facts]).encode()
         except MemoryError:
@@ -84,26 +107,28 @@ def main(prepares: bool = False) -> None:
         _send(answers, kind, answer)
 
 
-def _answer(what: bytes, content: bytes, page: int, width: int) -> bytes:
+def _answer(what: bytes, content: bytes, page: int, width: int, lettering: Letters) -> bytes:
     if what == INSPECT:
         return _inspect(content)
     if what == LOOK:
         found = unseen(content, page)
-        return json.dumps([found.characters, found.annotations, found.fonts]).encode()
+        return json.dumps(asdict(found)).encode()
     if what == PREPARE:
         steps = {name for name, flag in STEPS.items() if page & flag}
         accepted = [kind for index, kind in enumerate(FILE_TYPES) if page >> TYPES_FROM + index & 1]
-        return _packed(*_prepare(content, steps, accepted, width))
+        return _packed(*_prepare(content, steps, accepted, width, lettering))
     if what == WRITE:
         return letters.write(content)
     if what == JOIN:
-        return _join(content)
+        return _join(content, lettering)
     return _render(content, page, width)
 
 
 def _prepare(
-    content: bytes, steps: set[str], accepted: list[FileType], most: int
+    content: bytes, steps: set[str], accepted: list[FileType], most: int, lettering: Letters
 ) -> tuple[bytes, list[Done]]:
+    if "convert" in steps and not has_pdf_header(content) and (made_of := pages.convert(content, lettering)):
+        return made_of
     done: list[Done] = []
     if "clean" in steps:
         if has_pdf_header(content):
@@ -120,14 +145,14 @@ def _prepare(
     return made, [*done, *(each for each in more if each not in done)]
 
 
-def _join(content: bytes) -> bytes:
+def _join(content: bytes, lettering: Letters) -> bytes:
     (length,) = PREPARED.unpack_from(content)
     at = PREPARED.size + length
     parts = []
     for caption, size in json.loads(content[PREPARED.size : at]):
         parts.append(joining.Part(caption, content[at : at + size]))
         at += size
-    return _packed(*joining.join(parts))
+    return _packed(*joining.join(parts, lettering))
 
 
 def _packed(prepared: bytes, done: list[Done]) -> bytes:

@@ -11,6 +11,7 @@ from PIL import Image
 from dispute_provider._documents import typeset
 from dispute_provider._documents.cleaning import is_signed
 from dispute_provider._documents.converting import flat, frames_of, opened, saved
+from dispute_provider._documents.lettering import Letters
 from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._documents.polyglots import jpeg_end
 from dispute_provider._documents.refused import Refused
@@ -50,40 +51,45 @@ class Part(NamedTuple):
     content: bytes
 
 
-def warm_up() -> None:
+def warm_up(letters: Letters) -> None:
     """Join exhibits once, which loads what the libraries load on demand."""
     if pikepdf:
         typeset.warm_up()
         for kind in (JPEG, PNG):
-            join([Part("Exhibit", saved(Image.new("RGB", (8, 8)), kind))])
+            join([Part("Exhibit", saved(Image.new("RGB", (8, 8)), kind))], letters)
 
 
-def join(parts: Sequence[Part]) -> tuple[bytes, list[Done]]:
+def join(parts: Sequence[Part], letters: Letters) -> tuple[bytes, list[Done]]:
     """Return one PDF of all exhibits, and what that cost; the same exhibits give the same bytes.
 
     Pages of a PDF keep their size and get a strip with caption and number below. A picture is a page of A4.
 
-    :raises Refused: if an exhibit cannot be read, or the libraries are not installed.
+    :raises Refused: if an exhibit cannot be read, a caption cannot be set, or a library is missing.
     """
     if not pikepdf:
         raise Refused(Refusal.NO_PACKET)
-    page = typeset.pages_of_contents([each.caption for each in parts])
-    titles, strips, done = list[Title](), list[Strip](), list[Done]()
+    legible = [letters.legible(" ".join(each.caption.split())) for each in parts]
+    captions = [caption for caption, _ in legible]
+    named = dict.fromkeys(symbol for _, symbols in legible for symbol in symbols)
+    page = typeset.pages_of_contents(captions, letters)
+    titles, strips = list[Title](), list[Strip]()
+    done = [Done("named", tuple(named))] if named else []
+    lost = False
     with pikepdf.new() as joined:
         for number, part in enumerate(parts, 1):
-            titles.append(Title(part.caption, page + len(strips) + 1))
+            titles.append(Title(captions[number - 1], page + len(strips) + 1))
             pages, signed = _add(joined, part.content)
-            done += [Done("signature")] if signed and not done else []
+            lost |= signed
             for _ in range(pages):
-                strips.append(Strip(_width(joined.pages[len(strips)]), number, part.caption))
-        with pikepdf.open(io.BytesIO(typeset.typeset(titles, strips))) as sheets:
+                strips.append(Strip(_width(joined.pages[len(strips)]), number, captions[number - 1]))
+        with pikepdf.open(io.BytesIO(typeset.typeset(titles, strips, letters))) as sheets:
             for shown, strip in zip(joined.pages, list(sheets.pages)[page:], strict=True):
                 _stamp(joined, shown, joined.copy_foreign(strip.as_form_xobject()))
             for index in range(page):
                 joined.pages.insert(index, sheets.pages[index])
             written = io.BytesIO()
             joined.save(written, deterministic_id=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
-    return written.getvalue(), done
+    return written.getvalue(), [*done, *([Done("signature")] if lost else [])]
 
 
 def _add(joined: Any, content: bytes) -> tuple[int, bool]:

@@ -52,4 +52,6 @@ class Refusal(StrEnum):
     FOREIGN = "foreign"
     PASSWORD = "needs-password"  # noqa: S105  # no password
     NO_PACKET = "no-packet"
+    NO_FONT = "no-font"
+    JOINED = "joined"
     MEMORY = "memory"

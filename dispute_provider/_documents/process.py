@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from dispute_provider import _config as config
 from dispute_provider._documents.messages import ANSWER, QUESTION
 
 # The child gets the parent's sys.path, because it does not read the environment or site packages.
 _START = (
-    "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main({})"
+    "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main({}, {})"
 )
 _PACKAGES = str(Path(__file__).parents[2])
 _START_SECONDS = 60.0
@@ -36,7 +37,7 @@ class Process:
         self.parent = os.getpid()
         self.served = 0
         self._child = subprocess.Popen(  # noqa: S603  # this interpreter, and a program of ours
-            [sys.executable, "-I", "-S", "-c", _START.format(prepares), _PACKAGES, *sys.path],
+            [sys.executable, "-I", "-S", "-c", _START.format(prepares, config.fonts()), _PACKAGES, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -12,9 +12,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Refusal
 from dispute_provider._documents.process import Process
-from dispute_provider._documents.words import BROKE_OFF, CONVERTIBLE, HELPS, SLOW, WORDS, refusal
+from dispute_provider._documents.words import BROKE_OFF, CONVERTIBLE, HELPS, SLOW, WORDS, problem_of, refusal
 from dispute_provider._evidence.documents import Inspection, Unseen
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other, starts_late
 
@@ -143,9 +145,8 @@ class Renderer:
         """
         answer = self._ask(LOOK, content, page, 0, budget)
         try:
-            characters, annotations, fonts = json.loads(answer)
-            return Unseen(int(characters), int(annotations), tuple(map(str, fonts)))
-        except (ValueError, TypeError):
+            return msgspec.json.decode(answer, type=Unseen)
+        except msgspec.MsgspecError:
             raise RenderingError(*BROKE_OFF) from None
 
     def _ask(
@@ -171,14 +172,14 @@ class Renderer:
                 process.end()
         if kind == DONE:
             return answer
-        problem, remedy = WORDS[why] if why else BROKE_OFF
+        problem, remedy = (problem_of(why, facts), WORDS[why][1]) if why else BROKE_OFF
         step = HELPS.get(why) if why else None
         if why is Refusal.UNKNOWN and (name := name_other(content)):
             problem = f"its content is {name}, not {NAMES}"
             step = "convert" if name in CONVERTIBLE else None
         elif why is Refusal.UNKNOWN and starts_late(content):
             problem, step = "it has other bytes before a JPEG picture", "clean"
-        raise RenderingError(problem.format(*facts), remedy, step)
+        raise RenderingError(problem, remedy, step)
 
     def _answer(
         self, process: Process, question: tuple[bytes, int, int, bytes], seconds: float

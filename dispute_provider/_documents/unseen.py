@@ -1,17 +1,18 @@
 """Count what the drawing of a PDF's page does not show. Runs only in the child process.
 
-A font that the file does not contain is replaced by another, which may lack its characters. They are found by
-their boxes: where a character should be, the drawing has no ink.
+A font that the file does not contain is replaced by another, which may lack its characters. They are found
+by their boxes: where a character should be, the drawing has no ink. If the file does not even say which
+characters they are, others may be drawn in their place.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from typing import cast
+from typing import NamedTuple, cast
 
 import pypdfium2
-from PIL import Image
+from PIL import Image, ImageChops
 from pypdfium2 import raw
 
 from dispute_provider._documents.messages import Refusal
@@ -30,6 +31,7 @@ _WHITE = 250
 # Annotations that show nothing of their own.
 _WITHOUT_LOOKS = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP, raw.FPDF_ANNOT_WIDGET)
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
+_WRITTEN = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX)
 _LONGEST_NAME = 60
 
 
@@ -43,18 +45,46 @@ def unseen(content: bytes, number: int) -> Unseen:
             raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
         document.init_forms()
         page = document[number - 1]
-        boxes = list(_foreign_characters(page))
-        if not boxes and not raw.FPDFPage_GetAnnotCount(page):
+        characters = list(_foreign_characters(page))
+        if not characters and not raw.FPDFPage_GetAnnotCount(page):
             return Unseen(0, 0)
         wide, tall = page.get_size()
-        picture = draw(page, min(_SCALE, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)).convert("L")
-        missing = [font for font, box in boxes if not _has_ink(picture, _in_pixels(page, picture, box))]
+        scale = min(_SCALE, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
+        picture = draw(page, scale).convert("L")
+        boxes = [_in_pixels(page, picture, each.box) for each in characters]
+        pairs = list(zip(characters, boxes, strict=True))
+        missing = [each.font for each, box in pairs if not _has_ink(picture, box)]
+        # A font of which nothing is known: single unknown codes of others are shown alike everywhere.
+        named = {each.font for each in characters if each.known}
+        doubtful = [
+            each.font
+            for each, box in pairs
+            if each.font not in named and not _is_tiny(picture, box) and _has_ink(picture, box)
+        ]
         # Drawing gives highlights, lines and the like an appearance, if they have none.
-        return Unseen(len(missing), sum(_undrawn_annotations(page)), tuple(dict.fromkeys(missing)))
+        return Unseen(
+            characters=len(missing),
+            annotations=sum(_undrawn_annotations(page)),
+            fonts=tuple(dict.fromkeys([*missing, *doubtful])),
+            doubtful=len(doubtful),
+            fields=sum(_undrawn_fields(document, page, picture, scale)),
+        )
 
 
-def _foreign_characters(page: pypdfium2.PdfPage) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Yield the font and the box of each character that is drawn in a font that the file does not contain."""
+class _Character(NamedTuple):
+    """A character that is drawn in a font that the file does not contain.
+
+    :param box: left, top, right and bottom, in points.
+    :param known: whether the file says which character it is.
+    """
+
+    font: str
+    box: tuple[float, ...]
+    known: bool
+
+
+def _foreign_characters(page: pypdfium2.PdfPage) -> Iterator[_Character]:
+    """Yield each character that is drawn in a font that the file does not contain."""
     text = page.get_textpage()
     fonts: dict[int, str | None] = {}
     for index in range(raw.FPDFText_CountChars(text)):
@@ -73,7 +103,8 @@ def _foreign_characters(page: pypdfium2.PdfPage) -> Iterator[tuple[str, tuple[fl
             continue
         box = raw.FS_RECTF()
         if raw.FPDFText_GetLooseCharBox(text, index, box):
-            yield name, (box.left, box.top, box.right, box.bottom)
+            known = raw.FPDFText_HasUnicodeMapError(text, index) != 1
+            yield _Character(name, (box.left, box.top, box.right, box.bottom), known)
 
 
 def _is_printed(code: int) -> bool:
@@ -109,12 +140,20 @@ def _in_pixels(
 
 def _has_ink(picture: Image.Image, box: tuple[int, int, int, int]) -> bool:
     """Return whether a part of a drawing has more than one brightness; True outside the page."""
-    left, top = max(0, box[0]), max(0, box[1])
-    right, bottom = min(picture.width, box[2]), min(picture.height, box[3])
-    if right - left < 2 or bottom - top < 2:
+    if _is_tiny(picture, box):
         return True
-    low, high = cast("tuple[int, int]", picture.crop((left, top, right, bottom)).getextrema())
+    low, high = cast("tuple[int, int]", picture.crop(_within(picture, box)).getextrema())
     return high - low >= _INK
+
+
+def _is_tiny(picture: Image.Image, box: tuple[int, int, int, int]) -> bool:
+    """Return whether less than two pixels of a part are inside the page in either direction."""
+    left, top, right, bottom = _within(picture, box)
+    return right - left < 2 or bottom - top < 2
+
+
+def _within(picture: Image.Image, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    return max(0, box[0]), max(0, box[1]), min(picture.width, box[2]), min(picture.height, box[3])
 
 
 def _undrawn_annotations(page: pypdfium2.PdfPage) -> Iterator[bool]:
@@ -126,4 +165,35 @@ def _undrawn_annotations(page: pypdfium2.PdfPage) -> Iterator[bool]:
             and not raw.FPDFAnnot_GetFlags(note) & _HIDDEN
             and not raw.FPDFAnnot_HasKey(note, b"AP")
         )
+        raw.FPDFPage_CloseAnnot(note)
+
+
+def _undrawn_fields(
+    document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, picture: Image.Image, scale: float
+) -> Iterator[bool]:
+    """Yield for each field of a form in which something is filled in whether it is not drawn."""
+    boxes = list(_filled_fields(document, page))
+    if not boxes:
+        return
+    without = page.render(scale=scale, may_draw_forms=False).to_pil().convert("L")
+    drawn = ImageChops.difference(picture, without)
+    for box in boxes:
+        yield not _has_ink(drawn, _in_pixels(page, picture, box))
+
+
+def _filled_fields(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> Iterator[tuple[float, ...]]:
+    """Yield the box of each text or choice on a page that is filled in and not hidden."""
+    if not document.formenv:
+        return
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        note = raw.FPDFPage_GetAnnot(page, number)
+        box = raw.FS_RECTF()
+        if (
+            raw.FPDFAnnot_GetFormFieldType(document.formenv, note) in _WRITTEN
+            and not raw.FPDFAnnot_GetFlags(note) & _HIDDEN
+            # Two bytes are an empty text.
+            and raw.FPDFAnnot_GetFormFieldValue(document.formenv, note, None, 0) > 2
+            and raw.FPDFAnnot_GetRect(note, box)
+        ):
+            yield box.left, box.top, box.right, box.bottom
         raw.FPDFPage_CloseAnnot(note)

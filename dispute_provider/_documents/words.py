@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._evidence.file_types import NAMES
+from dispute_provider._evidence.file_types import MAIL, NAMES, TEXT
 
 # The problem, and the remedy.
 WORDS = {
@@ -43,6 +44,14 @@ WORDS = {
         "preparing it needs libraries that are not installed",
         "install dispute-provider[packet] on the workers",
     ),
+    Refusal.NO_FONT: (
+        "it has characters for which there is no font: {}",
+        "install a TrueType font that has them, print the text to a PDF, or write another caption",
+    ),
+    Refusal.JOINED: (
+        "it has letters that are written from right to left, or change with their neighbours: {}",
+        "print the text to a PDF with the program that shows it, or write another caption",
+    ),
     Refusal.MEMORY: (
         "reading it takes more memory than the limit of 1 GiB",
         "save a smaller or simpler copy",
@@ -64,6 +73,12 @@ _DONE = {
     "end-marker": "added the lost end marker",
     "attachments": "left out the attached files: {}",
     "scripts": "removed scripts",
+    "headers": "left out header lines: {}",
+    "formatted": "kept the text of the formatted version, without pictures and the addresses of links",
+    "version": "left out the {} version of its text",
+    "undecoded": "{} characters could not be read, and stand as \N{REPLACEMENT CHARACTER}",
+    "encoding": "read as {}, as it is not UTF-8",
+    "named": "wrote symbols without a font by their names: {}",
     "signature": "a digital signature in it is no longer valid",
 }
 # The steps that can help with a refusal.
@@ -75,7 +90,11 @@ HELPS = {
     Refusal.BROKEN: "clean",
     Refusal.ANIMATED: "convert",
 }
-CONVERTIBLE = ("HEIC", "AVIF", "WEBP", "BMP")
+CONVERTIBLE = ("HEIC", "AVIF", "WEBP", "BMP", MAIL, TEXT)
+_LISTS = ("attachments", "headers", "named")
+_MOST_NAMED = 20
+# The facts of these are characters.
+_OF_CHARACTERS = (Refusal.NO_FONT, Refusal.JOINED)
 
 
 def refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
@@ -83,10 +102,27 @@ def refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
     try:
         why, *facts = json.loads(answer)
         facts = [*map(int, facts)]
-        WORDS[Refusal(why)][0].format(*facts)
-    except (ValueError, TypeError, IndexError):
+        problem_of(Refusal(why), facts)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None, []
     return Refusal(why), facts
+
+
+def problem_of(why: Refusal, facts: list[int]) -> str:
+    """Return the problem of a refused document.
+
+    :raises IndexError: if it lacks facts.
+    """
+    if why in _OF_CHARACTERS:
+        return WORDS[why][0].format(", ".join(map(_character, facts[:_MOST_NAMED])))
+    return WORDS[why][0].format(*facts)
+
+
+def _character(code: int) -> str:
+    """Return a character with its code; without it if it could change the order of a message."""
+    given = chr(code)
+    safe = given.isprintable() and unicodedata.bidirectional(given) == "L"
+    return f"{given if safe else unicodedata.name(given, '').lower()} (U+{code:04X})"
 
 
 def done_in_words(what: str, facts: list[str | int]) -> str:
@@ -95,4 +131,4 @@ def done_in_words(what: str, facts: list[str | int]) -> str:
     :raises LookupError: if the child has sent something unknown.
     """
     named = [f"{each:,}" if isinstance(each, int) else str(each) for each in facts]
-    return _DONE[what].format(", ".join(named)) if what == "attachments" else _DONE[what].format(*named)
+    return _DONE[what].format(", ".join(named)) if what in _LISTS else _DONE[what].format(*named)

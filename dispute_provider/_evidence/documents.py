@@ -36,23 +36,36 @@ class Unseen:
 
     :param characters: characters where the drawing has no ink.
     :param annotations: notes and drawings that are laid over the page, and are not drawn.
-    :param fonts: the fonts of these characters, which the file does not contain.
+    :param fonts: the fonts of these and of the doubtful characters, which the file does not contain.
+    :param doubtful: characters in place of which others may be drawn, because the file does not say which
+        they are; 0 by default.
+    :param fields: fields of a form whose contents are not drawn; 0 by default.
     """
 
     characters: int
     annotations: int
     fonts: tuple[str, ...] = ()
+    doubtful: int = 0
+    fields: int = 0
 
     @property
     def problem(self) -> str | None:
         """Return what is not shown, for a message; None if the drawing shows everything."""
         parts = []
+        fonts = ", ".join(shown(each) for each in self.fonts[:_SHOWN_FONTS])
         if self.characters:
-            fonts = ", ".join(shown(each) for each in self.fonts[:_SHOWN_FONTS])
             parts.append(f"{self.characters:,} characters ({fonts}, not embedded in the file)")
         if self.annotations:
             parts.append(f"{self.annotations:,} annotations without an appearance")
-        return f"its drawing does not show {' and '.join(parts)}" if parts else None
+        if self.fields:
+            parts.append(f"the contents of {self.fields:,} form fields")
+        said = [f"does not show {' and '.join(parts)}"] if parts else []
+        if self.doubtful:
+            said.append(
+                f"may show other letters in place of {self.doubtful:,} characters, as the file neither "
+                f"contains their font ({fonts}) nor says which they are"
+            )
+        return f"its drawing {', and '.join(said)}" if said else None
 
 
 @dataclass(frozen=True, slots=True)

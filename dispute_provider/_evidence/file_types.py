@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dispute_provider._evidence import plain_text
+
 
 @dataclass(frozen=True, slots=True)
 class FileType:
@@ -47,19 +49,30 @@ _OTHER_TYPES = {
     r"bm.{4}\x00{4}": "BMP",
     r"pk\x03\x04.*word/": "DOCX",
     r"pk\x03\x04": "ZIP",
+    r"\xd0\xcf\x11\xe0": "DOC, XLS or MSG",
+    r"\{\\rtf": "RTF",
+    r"%!ps": "PostScript",
     r"\s*(?:<\?xml.*)?<svg\b": "SVG",
     r"\s*(?:<!doctype html|<html)\b": "HTML",
-    r"(?:return-path|received|delivered-to|mime-version|from|date|subject|message-id): ": "an e-mail",
+    r"\s*<\?xml\b": "XML",
 }
 _OTHER_TYPE = [(re.compile(f"(?s:{start})".encode()), name) for start, name in _OTHER_TYPES.items()]
+MAIL, TEXT = "an e-mail", "plain text"
 _SEARCHED = 4096
 _LATE = 1024
+# The header lines of an e-mail, which relays make longer.
+_SEARCHED_FOR_MAIL = 65_536
 
 
 def name_other(content: bytes) -> str | None:
     """Return the name of a common type that evidence cannot have; None if it is not known."""
-    start = content[:_SEARCHED].lower()
-    return next((name for pattern, name in _OTHER_TYPE if pattern.match(start)), None)
+    start = content[:_SEARCHED]
+    named = next((name for pattern, name in _OTHER_TYPE if pattern.match(start.lower())), None)
+    if named is None and plain_text.is_mail(content[:_SEARCHED_FOR_MAIL]):
+        return MAIL
+    if named is None and plain_text.decode(start, whole=len(start) == len(content)):
+        return TEXT
+    return named
 
 
 def starts_late(content: bytes) -> bool:

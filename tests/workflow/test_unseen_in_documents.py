@@ -21,7 +21,7 @@ PROBLEM = "on page 1, its drawing does not show 3 characters (STSong-Light, not 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    (tmp_path / "signed.pdf").write_bytes(without_its_font(b"5DF27B7E6536"))
+    (tmp_path / "signed.pdf").write_bytes(without_its_font())
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
     return str(tmp_path)

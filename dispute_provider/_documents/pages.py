@@ -1,0 +1,118 @@
+"""Set texts and e-mails as the pages of a PDF. Runs only in the child process."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from dispute_provider._documents import mails
+from dispute_provider._documents.lettering import BOLD, FIXED, PLAIN, Letters, lines_of
+from dispute_provider._documents.messages import Done, Refusal
+from dispute_provider._documents.pdfs import MAX_PAGES
+from dispute_provider._documents.refused import Refused
+from dispute_provider._documents.typeset import A4, canvas
+from dispute_provider._evidence import plain_text
+from dispute_provider._evidence.file_types import MAIL, PDF, TEXT, name_other
+
+_MARGIN = 56.0
+_ROOM = A4[0] - 2 * _MARGIN
+_SIZE, _FIXED_SIZE, _LINE = 10.0, 9.0, 14.0
+_LINES = int((A4[1] - 2 * _MARGIN) / _LINE)
+_ROOM_OF_NAMES = 64.0
+_BELOW = 30.0
+# Spaces inside a line, with which a text sets columns.
+_COLUMNS = re.compile(r"\S(?: {2,}|\t)\S")
+
+
+class _Line(NamedTuple):
+    """One line of a page.
+
+    :param name: what stands before it in bold; empty for most lines.
+    :param left: where the text begins, in points from the margin.
+    """
+
+    text: str
+    font: str = PLAIN
+    name: str = ""
+    left: float = 0.0
+
+
+def convert(content: bytes, letters: Letters) -> tuple[bytes, list[Done]] | None:
+    """Return a text or an e-mail as pages, and what was done; None if it is neither.
+
+    :raises Refused: if it is empty, damaged, too long, or has letters that cannot be set.
+    """
+    kind = name_other(content)
+    if kind not in (MAIL, TEXT):
+        return None
+    if not canvas:
+        raise Refused(Refusal.NO_PACKET)
+    done = [Done("converted", (kind.removeprefix("an "), PDF.name))]
+    named: dict[str, None] = {}
+    if kind == MAIL:
+        mail = mails.read(content)
+        lines = list(_of_mail(mail, letters, named))
+        done += mail.done
+    else:
+        text, encoding = plain_text.decode(content) or ("", "")
+        if not text:
+            raise Refused(Refusal.UNKNOWN)
+        if not text.strip():
+            raise Refused(Refusal.EMPTY)
+        if encoding == plain_text.WINDOWS:
+            done.append(Done("encoding", (encoding,)))
+        lines = list(_of_text(text, letters, named))
+    if named:
+        done.append(Done("named", tuple(named)))
+    pages = -(-len(lines) // _LINES)
+    if pages > MAX_PAGES:
+        raise Refused(Refusal.MANY_PAGES, pages, MAX_PAGES)
+    return _drawn(lines, pages, letters), [*done, *([Done("pages", (pages,))] if pages > 1 else [])]
+
+
+def _of_text(text: str, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
+    legible, symbols = letters.legible(text)
+    named |= dict.fromkeys(symbols)
+    font, size = (FIXED, _FIXED_SIZE) if _COLUMNS.search(legible) else (PLAIN, _SIZE)
+    for line in lines_of(legible):
+        for part in letters.wrapped(line, _ROOM, size, font):
+            yield _Line(part, font)
+
+
+def _of_mail(mail: mails.Mail, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
+    for name, value in mail.headers:
+        yield from _entry(f"{name}:", value, letters, named)
+    yield _Line("")
+    yield from _of_text(mail.text, letters, named)
+    if mail.attached:
+        yield _Line("")
+    for number, attached in enumerate(mail.attached):
+        yield from _entry("" if number else "Attached:", attached, letters, named)
+
+
+def _entry(name: str, value: str, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
+    legible, symbols = letters.legible(value)
+    named |= dict.fromkeys(symbols)
+    for number, part in enumerate(letters.wrapped(legible, _ROOM - _ROOM_OF_NAMES, _SIZE)):
+        yield _Line(part, name="" if number else name, left=_ROOM_OF_NAMES)
+
+
+def _drawn(lines: list[_Line], pages: int, letters: Letters) -> bytes:
+    written = io.BytesIO()
+    page: Any = canvas.Canvas(written, pagesize=A4, invariant=1, pageCompression=1)
+    for number in range(pages):
+        for row, line in enumerate(lines[number * _LINES :][:_LINES]):
+            height = A4[1] - _MARGIN - _LINE * row - _SIZE
+            if line.name:
+                page.setFont(BOLD, _SIZE)
+                page.drawString(_MARGIN, height, line.name)
+            size = _FIXED_SIZE if line.font == FIXED else _SIZE
+            letters.draw(page, _MARGIN + line.left, height, line.text, size, line.font)
+        if pages > 1:
+            count = f"{number + 1} of {pages}"
+            letters.draw(page, A4[0] - _MARGIN - letters.width(count, _SIZE), _BELOW, count, _SIZE)
+        page.showPage()
+    page.save()
+    return written.getvalue()
