@@ -9,6 +9,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import aiohttp
+from aiohttp.connector import Connection
+
 from dispute_provider._transport.transport import HttpRequest, HttpResponse, Transport
 from tests.chaos.clock import now
 from tests.chaos.faults import HOLD
@@ -296,23 +299,28 @@ class WorkersTransport:
 
 def install() -> None:
     """Freeze workers around the last check of a final call, and in what they do in threads; for good."""
-    import aiohttp
-
     from dispute_provider._transport import http
     from tests.chaos import clock
 
-    async def send(self: http._CheckedRequest, conn: Any) -> aiohttp.ClientResponse:
-        check = http._check.get()
-        if check and self.method == "POST" and (worker := here()):
-            await worker.stop_at("before check")
-            check()
-            if await worker.stop_at("after check"):
-                self.headers[FROZEN] = "1"
-        elif check:
-            check()
-        return await aiohttp.ClientRequest.send(self, conn)
+    checked, written = http._CheckedRequest.send, aiohttp.ClientRequest.send
 
-    http._CheckedRequest.send = send  # type: ignore[method-assign]
+    def frozen(request: aiohttp.ClientRequest) -> Worker | None:
+        has_check = isinstance(request, http._CheckedRequest) and http._check.get() is not None
+        return here() if has_check and request.method == "POST" else None
+
+    async def before(request: http._CheckedRequest, conn: Connection) -> aiohttp.ClientResponse:
+        if worker := frozen(request):
+            await worker.stop_at("before check")
+        return await checked(request, conn)
+
+    async def after(request: aiohttp.ClientRequest, conn: Connection) -> aiohttp.ClientResponse:
+        worker = frozen(request)
+        if worker and await worker.stop_at("after check"):
+            request.headers[FROZEN] = "1"
+        return await written(request, conn)
+
+    http._CheckedRequest.send = before  # type: ignore[assignment, method-assign]
+    aiohttp.ClientRequest.send = after  # type: ignore[assignment, method-assign]
     clock.skew = lambda: worker.conditions.skew if (worker := here()) else 0.0
     clock.stopped_at = lambda point: worker.stopped_at(point) if (worker := here()) else 0.0
 
