@@ -141,6 +141,14 @@ def test_the_package_and_its_provider_info_import_no_airflow() -> None:
     assert ours == {"dispute_provider", *(f"dispute_provider.{name}" for name in expected)}
 
 
+def test_what_is_preloaded_is_without_airflow_and_is_all_that_is_heavy_in_a_task() -> None:
+    preloaded = imported_by("import dispute_provider.preload")
+    assert "airflow" not in preloaded
+    assert {"aiohttp", "dispute_provider._workflow.sending.submit"} <= preloaded
+    of_task = imported_by("".join(f"import {module}\n" for module in OF_TASKS))
+    assert not {name for name in of_task - preloaded if name.startswith(("aiohttp", "jsonschema_rs"))}
+
+
 def test_a_public_name_imports_no_more_than_its_module() -> None:
     names = [name for name in dispute_provider.__all__ if not name.endswith("Hook")]
     imported = imported_by(f"{BASELINE}\nfrom dispute_provider import {', '.join(names)}")

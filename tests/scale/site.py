@@ -29,11 +29,8 @@ QUEUED_TIMEOUT = 60
 
 _XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 _IMPORTS = [
+    "dispute_provider.preload",
     "dispute_provider.operators.evidence",
-    "dispute_provider.hooks._connections",
-    "dispute_provider._transport.client",
-    "dispute_provider._workflow.staging.write_evidence",
-    "dispute_provider._documents",
 ]
 _DAGS = Path(__file__).parent / "dags"
 # Kept out of a worker's environment: it calls the API server, never the database.
