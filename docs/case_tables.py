@@ -37,6 +37,9 @@ FILES = [
     ".git/case.yaml",
     ".case.yaml",
     "2026-11/du_1/case.yaml",
+    "stripe/du_1.yaml",
+    "stripe/du_1/order.yaml",
+    "moov/du_1/case.yaml",
 ]
 
 

@@ -25,7 +25,8 @@ class Store(MemoryFileSystem):  # type: ignore[misc]  # of an untyped module
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
         self.calls["list", path] += 1
-        return [self._tagged(info) for info in super().ls(path, detail=True, **options)]
+        infos = [self._tagged(info) for info in super().ls(path, detail=True, **options)]
+        return infos if detail else [info["name"] for info in infos]
 
     def info(self, path: str, **options: Any) -> Any:
         self.calls["info", path] += 1

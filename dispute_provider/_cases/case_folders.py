@@ -1,8 +1,9 @@
 """Find the case files of a case root: by the address of their dispute, and by listing its other folders.
 
 The address of a dispute's case is ``<root>/<api>/<dispute id>/case.yaml``. One listing of this folder finds
-it. ``<root>/<api>`` is never listed, so the number of cases in it does not matter. All other files and
-folders of a root are listed in every sweep, because any of them may be a second case for an open dispute.
+it. Of ``<root>/<api>`` only the names are listed, so the number of cases in it matters little. All other
+files and folders of a root are listed in every sweep, because any of them may be a second case for an open
+dispute. What looks like a case and is not read is returned with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from dispute_provider._cases.listing import ABSENT, Listed, list_folder, version_of
+from dispute_provider._cases.listing import ABSENT, Listed, list_folder, list_names, version_of
 from dispute_provider._cases.storage import forms
 from dispute_provider._registry import APIS
 
@@ -23,6 +24,12 @@ SUFFIXES = (".json", ".yaml", ".yml")
 _LOOK_ALIKE = re.compile(r".*\.(?:json|ya?ml)\.[^.]+", re.IGNORECASE)
 _HIDDEN = "it is hidden, as its name or its folder's starts with a dot; rename it"
 _NESTED = "it has no case.yaml or case.json, and folders in it are not searched; move them to the case root"
+_RENAME = "its name is not case.yaml or case.json; rename it"
+_MOVE = "only case.yaml and case.json are read beside the folders of disputes; move it to one, as case.yaml"
+_DEEPER = "folders in the folder of a case are not searched; move it to the case root"
+_UNLISTED = "it cannot be listed; give the workers permission to list it"
+# Levels of folders, below the folder of a case, that are searched for misplaced cases.
+_LEVELS = 3
 _FOLDER_NAME = re.compile(r"(?!\.)[\w.:-]+")
 
 
@@ -75,10 +82,10 @@ def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[st
         for each in entries
         if not each.is_folder and (_is_case_file(each.name) or _objection(each.name))
     ]
+    named = [dispute for dispute in disputes if _FOLDER_NAME.fullmatch(dispute)]
     for each in reserved:
-        found += _directly_in(each.path)
+        found += _beside_addresses(each, provider, named)
         if each.name == provider:
-            named = [dispute for dispute in disputes if _FOLDER_NAME.fullmatch(dispute)]
             looked_up = threads.map(lambda dispute, area=each.path: _at_address(area, dispute), named)
             found += [case for cases in looked_up for case in cases]
     others = [each for each in entries if each.is_folder and each not in reserved]
@@ -89,7 +96,7 @@ def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[st
 def _at_address(area: str, dispute: str) -> list[FoundCase]:
     folder = f"{area}/{dispute}"
     try:
-        return list(_cases_in(list_folder(folder), dispute))
+        return _in_folder(folder, dispute)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except Exception:  # as above
@@ -98,23 +105,59 @@ def _at_address(area: str, dispute: str) -> list[FoundCase]:
 
 def _in_subfolder(folder: Listed) -> list[FoundCase]:
     try:
-        entries = list_folder(folder.path)
+        if folder.name.startswith("."):
+            found = _cases_in(list_folder(folder.path))
+            return [replace(each, ignored=_HIDDEN) for each in found if each.ignored != _RENAME]
+        return _in_folder(folder.path)
     except Exception:  # as above
         return [FoundCase(encodable(folder.path))]
-    found = list(_cases_in(entries))
-    if folder.name.startswith("."):
-        return [replace(each, ignored=_HIDDEN) for each in found]
-    if not found and any(each.is_folder for each in entries):
-        return [FoundCase(encodable(folder.path), ignored=_NESTED)]
-    return found
+
+
+def _in_folder(folder: str, address: str | None = None) -> list[FoundCase]:
+    """Return the cases of a folder, and what looks like one in it and in its folders."""
+    entries = list_folder(folder)
+    found = list(_cases_in(entries, address))
+    inner = [each.path for each in entries if each.is_folder]
+    if not found and inner:
+        return [FoundCase(encodable(folder), ignored=_NESTED)]
+    return [*found, *(case for each in inner for case in _deeper(each, _LEVELS))]
+
+
+def _deeper(folder: str, levels: int) -> Iterator[FoundCase]:
+    """Yield what looks like a case in a folder that is not searched for cases, with its documents perhaps."""
+    try:
+        entries = list_folder(folder)
+    except Exception:  # as above
+        yield FoundCase(encodable(folder), ignored=_UNLISTED)
+        return
+    for each in entries:
+        if each.is_folder and levels > 1:
+            yield from _deeper(each.path, levels - 1)
+        elif not each.is_folder and (_objection(each.name) or _is_named_case(each.name)):
+            yield FoundCase(encodable(each.path), ignored=_DEEPER)
 
 
 def _cases_in(entries: Collection[Listed], address: str | None = None) -> Iterator[FoundCase]:
     versions = _versions(entries)
-    for each in entries:
-        objection = "" if each.is_folder else _objection(each.name)
-        if objection or (_is_case_file(each.name) and PurePosixPath(each.name).stem.lower() == "case"):
-            yield FoundCase(encodable(each.path), each.version, address, versions, objection)
+    files = [each for each in entries if not each.is_folder]
+    has_case = any(_is_case(each.name) for each in files)
+    for each in files:
+        objection = _objection(each.name)
+        if not objection and not _is_case(each.name):
+            # Data may stand beside a case.
+            if not _is_case_file(each.name) or (has_case and not _is_named_case(each.name)):
+                continue
+            objection = _RENAME
+        yield FoundCase(encodable(each.path), each.version, address, versions, objection)
+
+
+def _is_case(name: str) -> bool:
+    return _is_case_file(name) and PurePosixPath(name).stem.lower() == "case"
+
+
+def _is_named_case(name: str) -> bool:
+    """Return whether a name begins as that of a case, as ``case (1).yaml`` does."""
+    return _is_case_file(name) and name.lower().startswith("case")
 
 
 def _is_case_file(name: str) -> bool:
@@ -128,13 +171,28 @@ def _objection(name: str) -> str:
     return _HIDDEN if name.startswith(".") and _is_case_file(name) else ""
 
 
-def _directly_in(folder: str) -> Iterator[FoundCase]:
-    """Yield the case files of a folder that is too large to list."""
-    for suffix in SUFFIXES:
-        path = f"{folder}/case{suffix}"
-        version = _version_of(path)
-        if version != ABSENT:
-            yield FoundCase(encodable(path), version)
+def _beside_addresses(area: Listed, provider: str, disputes: Collection[str]) -> Iterator[FoundCase]:
+    """Yield the case files beside the folders of an API's disputes, and what is not read there.
+
+    :param area: the API's folder, which may contain many: only the names in it are listed.
+    :param provider: the API whose disputes these are.
+    """
+    try:
+        names = list_names(area.path)
+    except Exception:  # as above
+        yield FoundCase(encodable(area.path))
+        return
+    spelled = {dispute.lower(): dispute for dispute in disputes}
+    for name in names:
+        path = f"{area.path}/{name}"
+        if _is_case(name):
+            yield FoundCase(encodable(path), _version_of(path))
+        elif _is_case_file(name) or _objection(name):
+            yield FoundCase(encodable(path), ignored=_objection(name) or _MOVE)
+        elif dispute := spelled.get(name.strip().lower()):
+            right = f"{provider}/{dispute}"
+            if f"{area.name}/{name}" != right:
+                yield FoundCase(encodable(path), ignored=f"this dispute's folder is {right}; move it there")
 
 
 def _version_of(path: str) -> str | None:

@@ -54,6 +54,14 @@ def sweep() -> OpenCases:
         ("du_open/case.yaml.txt", GOOD, "its name ends in .txt; rename it to case.yaml"),
         ("stripe/du_open/case.json.bak", GOOD, "its name ends in .bak"),
         ("2026-11/du_open/case.yaml", GOOD, "folders in it are not searched; move them to the case root"),
+        ("stripe/du_open/2026/case.yaml", GOOD, "folders in it are not searched; move them to the case root"),
+        ("stripe/du_open.yaml", GOOD, "move it to one, as case.yaml"),
+        ("stripe/.case.yaml", GOOD, "it is hidden"),
+        ("stripe/case.yaml.txt", GOOD, "its name ends in .txt"),
+        ("stripe/du_open/du_open.yaml", GOOD, "its name is not case.yaml or case.json; rename it"),
+        ("order 5/evidence.json", GOOD, "its name is not case.yaml or case.json; rename it"),
+        ("stripe/DU_open/case.yaml", GOOD, "this dispute's folder is stripe/du_open; move it there"),
+        ("moov/du_open/case.yaml", GOOD, "this dispute's folder is stripe/du_open; move it there"),
     ],
 )
 def test_a_file_that_is_no_case_of_an_open_dispute_is_listed(name, content, said, root: Path) -> None:
@@ -63,6 +71,29 @@ def test_a_file_that_is_no_case_of_an_open_dispute_is_listed(name, content, said
     [ignored] = found.ignored
     assert said in ignored.reason
     assert name.split("/")[0] in ignored.path
+
+
+@pytest.mark.parametrize("place", ["stripe/du_open", "order 5"])
+def test_what_looks_like_a_second_case_is_listed_beside_the_first(place, root: Path) -> None:
+    write(root / place / "case.yaml", GOOD)
+    others = ["case (1).yaml", "Case-old.JSON", "old/case.yaml", "scans/2026/november/Case.YML"]
+    for name in [*others, "export.json", "scans/data.yaml"]:
+        write(root / place / name, GOOD)
+    found = sweep()
+    assert [each.dispute.id for each in found.found] == ["du_open"]
+    assert sorted(each.path.partition(f"{place}/")[2] for each in found.ignored) == sorted(others)
+    assert {each.reason.partition(";")[2] for each in found.ignored} == {
+        " rename it",
+        " move it to the case root",
+    }
+
+
+def test_a_circle_of_folders_is_searched_to_a_depth(root: Path) -> None:
+    write(root / "stripe/du_open/case.yaml", GOOD)
+    (root / "stripe/du_open/loop").symlink_to(root / "stripe/du_open")
+    found = sweep()
+    assert [each.dispute.id for each in found.found] == ["du_open"]
+    assert len(found.ignored) == 3
 
 
 @pytest.mark.parametrize("name", ["case.yaml", "order 5/case.yaml", "stripe/du_open/case.yaml"])
@@ -88,7 +119,7 @@ def test_a_refused_case_at_an_address_is_reported_even_if_it_names_no_dispute(ro
 
 
 @pytest.mark.parametrize("name", ["Case.yaml", "case.YAML", "CASE.Yml", "Case.JSON"])
-@pytest.mark.parametrize("folder", ["order 5", "stripe/du_open"])
+@pytest.mark.parametrize("folder", ["order 5", "stripe", "stripe/du_open"])
 def test_the_case_of_letters_in_a_name_does_not_matter(name, folder, root: Path) -> None:
     json = '{"provider": "stripe", "dispute": "du_open", "evidence": {"customer_name": "Jane"}}'
     write(root / folder / name, json)
