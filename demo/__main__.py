@@ -81,7 +81,6 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
             "AIRFLOW__DISPUTE__CASE_SOURCES": f"address,{source}",
             "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
-            "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
             "AIRFLOW__DISPUTE__CONNECTIONS": ",".join(each["connection_id"] for each in made),
         }
         airflow = Airflow(folder / "airflow", port, _ROOT / "dags", settings)

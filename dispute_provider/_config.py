@@ -186,8 +186,7 @@ case_sources = Names(
     "case_sources",
     "Where the sweep looks for the case of a dispute, separated by commas; the first that has one is used. "
     "address: the files under case_roots. sql:connection:file: the query in a file, run on an Airflow "
-    "connection to a database. A dotted path: a function that returns cases. All but address need "
-    "evidence_store.",
+    "connection to a database. A dotted path: a function that returns cases.",
     default="address",
     example="address,sql:shop_db:/opt/shop/disputes.sql,shop.disputes.cases",
 )
@@ -206,9 +205,10 @@ sweep_connections = Former(
 )
 evidence_store = Text(
     "evidence_store",
-    "Folder for documents shown in the evidence viewer, for evidence that staging replaces, and for lists of "
-    "records that are too long for XCom. Files are named by their sha256. Any fsspec URL that workers can "
-    "write and the API server can read is allowed. If empty, nothing is kept.",
+    "Folder for documents shown in the evidence viewer, for evidence that staging replaces, for cases from "
+    "tables, and for lists of records that are too long for XCom. Files are named by their sha256. Any "
+    "fsspec URL that workers can write and the API server can read is allowed. If empty, the folder evidence "
+    "in the ledger is used, and the API server needs the same ledger.",
     example="s3://shop-disputes/evidence",
 )
 receipts = Text(
@@ -228,9 +228,10 @@ signing_key = Names(
 ledger = Text(
     "ledger",
     "Folder of the ledger, which locks each dispute across tasks, runs, connections and deployments, and "
-    "records every submission. Name a folder that all workers share, or a bucket (s3:// or gs://). Keep its "
-    "files for as long as disputes can be reopened; never delete any. If empty, the folder dispute_ledger "
-    "under AIRFLOW_HOME is used, which works on a single machine only.",
+    "records every submission. Name a folder that all workers and the API server share, or a bucket (s3:// "
+    "or gs://). Keep its files for as long as disputes can be reopened; never delete any, except old ones in "
+    "its folder evidence, where documents are stored if evidence_store is empty. If empty, the folder "
+    "dispute_ledger under AIRFLOW_HOME is used, which works on a single machine only.",
     example="s3://shop-disputes/ledger",
 )
 fonts = Names(
@@ -243,9 +244,8 @@ fonts = Names(
 prepare = Names(
     "prepare",
     "How documents of every case may be prepared if the API does not take them as they are, separated by "
-    "commas: clean, convert and shrink. A case can switch on more with prepare. Needs evidence_store, where "
-    "the prepared documents are kept, and dispute-provider[packet] on the workers. If empty, such documents "
-    "are refused.",
+    "commas: clean, convert and shrink. A case can switch on more with prepare. Needs "
+    "dispute-provider[packet] on the workers. If empty, such documents are refused.",
     example="clean,convert",
 )
 merge = Text(

@@ -6,15 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from dispute_provider._documents import RenderingError
 from dispute_provider._documents.messages import STEPS
 from dispute_provider._documents.preparing import Prepared, Preparer
 from dispute_provider._evidence.snapshot import sha256_of
-
-_NO_STORE = (
-    "it cannot be prepared, because no evidence store is set to keep the result in",
-    "set [dispute] evidence_store",
-)
 
 
 class PreparedStore(Protocol):
@@ -40,11 +34,11 @@ class Unkept:
 class Preparation:
     """Prepares documents for one task.
 
-    :param store: keeps the results; None refuses every document, because it could not be kept.
+    :param store: keeps the results.
     :param always: the steps that are switched on for every case.
     """
 
-    def __init__(self, store: PreparedStore | None, always: Sequence[str] = ()) -> None:
+    def __init__(self, store: PreparedStore, always: Sequence[str] = ()) -> None:
         self._store = store
         self._always = tuple(always)
         self._preparer = Preparer()
@@ -61,8 +55,6 @@ class Preparation:
         :param most: bytes, to which it is shrunk if the steps include that. It may stay larger.
         :raises RenderingError: if none of the steps makes it acceptable.
         """
-        if self._store is None:
-            raise RenderingError(*_NO_STORE)
         named = [hashlib.sha256(content).hexdigest(), steps, sorted(types)]
         key = sha256_of([*named, most] if "shrink" in steps else named)
         if kept := self._store.recall(key):
@@ -77,8 +69,6 @@ class Preparation:
         :param exhibits: caption and content of each.
         :raises RenderingError: if they cannot be joined.
         """
-        if self._store is None:
-            raise RenderingError(*_NO_STORE)
         key = sha256_of(["join", [[text, hashlib.sha256(content).hexdigest()] for text, content in exhibits]])
         if kept := self._store.recall(key):
             return kept

@@ -30,10 +30,10 @@ class Drawing(msgspec.Struct, frozen=True, gc=False):
         return Inspection(self.content_type, len(self.pages), card_number=False)
 
 
-def keep(drawing: Drawing) -> str | None:
+def keep(drawing: Drawing) -> str:
     """Store a drawing; its pages must already be stored.
 
-    :returns: the drawing's sha256; None if no evidence store is configured.
+    :returns: the drawing's sha256.
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
     return evidence_store.put(msgspec.json.encode(drawing))

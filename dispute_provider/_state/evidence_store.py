@@ -1,6 +1,7 @@
 """Store documents and lists of records under the sha256 of their bytes.
 
-Workers write them. Later tasks and the *Evidence* tab read them.
+Workers write them. Later tasks and the *Evidence* tab read them. The store is ``[dispute] evidence_store``,
+or the folder ``evidence`` of the ledger, which is then checked as the ledger is.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from dispute_provider import _config as config
 from dispute_provider.exceptions import TryAgainError
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import Context, ObjectStoragePath
 
 _CHUNK = 1 << 20
+_FOLDER = "evidence"
+# Why the folder of a ledger must not be used in this process, by its address; see check.
+_refused: dict[str, str] = {}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,26 +30,54 @@ class EvidenceStoreError(TryAgainError):
     """The evidence store cannot be used, or a file in it has changed."""
 
 
-def is_configured() -> bool:
-    """Return whether ``[dispute] evidence_store`` is set."""
-    return bool(config.evidence_store())
+def is_in_ledger() -> bool:
+    """Return whether the evidence store is the folder of the ledger, because no other is set."""
+    return not config.evidence_store()
 
 
-def put(content: bytes) -> str | None:
+def remedy(task: str) -> str:
+    """Return what to do about a file that is not in the store.
+
+    :param task: the task that stored it.
+    """
+    option = "ledger" if is_in_ledger() else "evidence_store"
+    return f"to do: clear {task}; workers that share no disk need a [dispute] {option} that they share"
+
+
+def check(context: Context) -> None:
+    """Check the ledger if the evidence store is its folder; call this in tasks that do not open the ledger.
+
+    If it is not the ledger that earlier tasks used, each use of the store in this process raises an error. A
+    task that can go on without the store does so.
+    """
+    from dispute_provider._ledger.stores import LedgerError
+    from dispute_provider._state.ledger_id import open_ledger
+
+    if not is_in_ledger():
+        return
+    folder = _address()
+    _refused.pop(folder, None)
+    try:
+        open_ledger(context)
+    except LedgerError as error:
+        _refused[folder] = f"the evidence store is a folder of the ledger, and {error}"
+
+
+def put(content: bytes) -> str:
     """Store a document, unless the store already has it.
 
-    :returns: the document's sha256; None if no evidence store is configured.
+    :returns: the document's sha256.
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
     sha256 = hashlib.sha256(content).hexdigest()
-    return sha256 if _put(sha256, lambda path: path.write_bytes(content)) else None
+    _put(sha256, lambda path: path.write_bytes(content))
+    return sha256
 
 
-def put_file(file: IO[bytes], sha256: str) -> bool:
+def put_file(file: IO[bytes], sha256: str) -> None:
     """Store a file from its current position to its end, in chunks, unless the store already has it.
 
     :param sha256: the sha256 of that content.
-    :returns: False if no evidence store is configured.
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
 
@@ -53,7 +85,7 @@ def put_file(file: IO[bytes], sha256: str) -> bool:
         with path.open("wb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
             shutil.copyfileobj(file, opened, _CHUNK)
 
-    return _put(sha256, write)
+    _put(sha256, write)
 
 
 def remember(key: str, content: bytes) -> None:
@@ -70,8 +102,7 @@ def recall(key: str) -> bytes | None:
 
     :raises EvidenceStoreError: if the evidence store cannot be read.
     """
-    if (path := _place(key)) is None:
-        return None
+    path = _place(key)
     try:
         content: bytes = path.read_bytes()
     except FileNotFoundError:
@@ -81,9 +112,8 @@ def recall(key: str) -> bytes | None:
     return content
 
 
-def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> bool:
-    if (path := _place(sha256)) is None:
-        return False
+def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> None:
+    path = _place(sha256)
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,13 +125,12 @@ def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> bool:
         raise EvidenceStoreError(
             f"[dispute] evidence_store cannot be written: {type(error).__name__}"
         ) from error
-    return True
 
 
 def get(sha256: str) -> bytes | None:
     """Load a document.
 
-    :returns: its bytes; None if no evidence store is configured, or it does not have the document.
+    :returns: its bytes; None if the store does not have the document.
     :raises ValueError: if ``sha256`` is not 64 hexadecimal digits.
     :raises EvidenceStoreError: if the evidence store cannot be read, or the file's bytes have changed.
     """
@@ -113,12 +142,11 @@ def get(sha256: str) -> bytes | None:
 def fetch(sha256: str, into: IO[bytes]) -> bool:
     """Copy a document into an open file, in chunks.
 
-    :returns: False if no evidence store is configured, or it does not have the document.
+    :returns: False if the store does not have the document.
     :raises EvidenceStoreError: if the evidence store cannot be read, or the file's bytes have changed. The
         copied bytes must not be used then.
     """
-    if (path := _place(sha256)) is None:
-        return False
+    path = _place(sha256)
     found = hashlib.sha256()
     try:
         with path.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
@@ -147,14 +175,22 @@ def _unreadable(error: Exception) -> EvidenceStoreError:
     return EvidenceStoreError(f"[dispute] evidence_store cannot be read: {type(error).__name__}")
 
 
-def _place(sha256: str) -> ObjectStoragePath | None:
+def _address() -> str:
+    from dispute_provider._state.ledger_id import ledger_address
+
+    return config.evidence_store() or f"{ledger_address().rstrip('/')}/{_FOLDER}"
+
+
+def _place(sha256: str) -> ObjectStoragePath:
     from dispute_provider._cases.storage import PathRefusedError, storage_path
 
     if not SHA256.fullmatch(sha256):
         raise ValueError("a document's sha256 must be 64 hexadecimal digits")
-    folder = config.evidence_store()
+    folder = _address()
+    if folder in _refused:
+        raise EvidenceStoreError(_refused[folder])
     try:
-        return storage_path(folder) / sha256[:2] / sha256 if folder else None
+        return storage_path(folder) / sha256[:2] / sha256
     except PathRefusedError as error:
         problem = f"[dispute] evidence_store: {error.problem}. To do: {error.remedy}"
         raise EvidenceStoreError(problem) from None

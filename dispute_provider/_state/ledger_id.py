@@ -30,8 +30,8 @@ _FILE = "ledger.json"
 ID = Key(LEDGER, "id")
 _DEFAULT = "dispute_ledger"
 _REMEDY = (
-    "To do: set [dispute] ledger to a folder or bucket that all workers share. If the ledger was moved, "
-    f"move all its files, including {_FILE}"
+    "To do: set [dispute] ledger to a folder or bucket that all workers and the API server share. If the "
+    f"ledger was moved, move all its files, including {_FILE}"
 )
 
 
@@ -42,7 +42,7 @@ def open_ledger(context: Context) -> Ledger:
     """
     from dispute_provider._ledger.ledger import Ledger
 
-    store = store_at(config.ledger() or str(Path(airflow_home(), _DEFAULT)))
+    store = store_at(ledger_address())
     try:
         _check_id(store, ID.store(context))
     except LedgerError:
@@ -50,6 +50,26 @@ def open_ledger(context: Context) -> Ledger:
     except Exception as error:  # stores raise errors of many types
         raise LedgerError(f"the ledger's id cannot be read: {type(error).__name__}") from error
     return Ledger(store)
+
+
+def ledger_address() -> str:
+    """Return ``[dispute] ledger``; if it is empty, the folder ``dispute_ledger`` under AIRFLOW_HOME."""
+    return config.ledger() or str(Path(airflow_home(), _DEFAULT))
+
+
+def check_ledger(known: str) -> None:
+    """Check that ``[dispute] ledger`` names the ledger that tasks use, in a process that runs no task.
+
+    :param known: the ledger's id in Airflow's asset state store.
+    :raises LedgerError: if it is another ledger, or there is none, or it cannot be read.
+    """
+    store = store_at(ledger_address())
+    try:
+        _require(_id_in(store), known)
+    except LedgerError:
+        raise
+    except Exception as error:  # stores raise errors of many types
+        raise LedgerError(f"the ledger's id cannot be read: {type(error).__name__}") from error
 
 
 def airflow_home() -> str:
@@ -66,6 +86,10 @@ def _check_id(store: LedgerStore, mirror: Any) -> None:
         if mirror.get(ID.name()) is None:
             mirror.set(ID.name(), found)
         known = mirror.get(ID.name())
+    _require(found, known)
+
+
+def _require(found: str | None, known: str) -> None:
     if found is None:
         raise LedgerError(f"the ledger is missing: there is no {_FILE}, but earlier tasks had one. {_REMEDY}")
     if found != known:

@@ -46,14 +46,14 @@ class PreparedDocuments:
         """
         if original is not None:
             evidence_store.put(original)
-        if sha256 := evidence_store.put(prepared.content):
-            evidence_store.remember(key, msgspec.json.encode(_Entry(sha256, prepared.done)))
+        sha256 = evidence_store.put(prepared.content)
+        evidence_store.remember(key, msgspec.json.encode(_Entry(sha256, prepared.done)))
 
 
 @contextmanager
 def preparation() -> Iterator[Preparation]:
     """Prepare documents as ``[dispute] prepare`` says, and end the child processes at the end."""
-    found = Preparation(PreparedDocuments() if evidence_store.is_configured() else None, config.prepare())
+    found = Preparation(PreparedDocuments(), config.prepare())
     try:
         yield found
     finally:

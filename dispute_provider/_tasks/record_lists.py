@@ -2,8 +2,7 @@
 
 A record is about 1.8 kB of JSON, and an XCom is one row of Airflow's database. Up to :data:`LARGEST_LIST`
 records, half a megabyte, are returned as a list; a review and a sweep have fewer. More records are written to
-a file in ``[dispute] evidence_store``, one per line, named by its sha256, and are read line by line. Without
-a store they are returned as a list.
+a file in the evidence store, one per line, named by its sha256, and are read line by line.
 """
 
 from __future__ import annotations
@@ -113,7 +112,7 @@ def _stored(reference: Reference) -> Iterator[Record]:
         if not evidence_store.fetch(reference.records, local):
             raise evidence_store.EvidenceStoreError(
                 f"{reference.count:,} records are missing: [dispute] evidence_store has no "
-                f"{short_digest(reference.records)}; to do: clear the task that returned them"
+                f"{short_digest(reference.records)}; {evidence_store.remedy('the task that returned them')}"
             )
         local.seek(0)
         for line in local:
@@ -183,7 +182,6 @@ class RecordWriter:
         self._kept: dict[int, Record] = {}
         self._file: IO[bytes] | None = None
         self._sha256 = hashlib.sha256()
-        self._stores = evidence_store.is_configured()
         self.tally = Tally()
 
     def __enter__(self) -> RecordWriter:
@@ -205,7 +203,7 @@ class RecordWriter:
             self._write(record)
             return
         self._kept[len(self._kept) if place is None else place] = record
-        if self._stores and len(self._kept) > LARGEST_LIST:
+        if len(self._kept) > LARGEST_LIST:
             file = tempfile.TemporaryFile()  # noqa: SIM115  # the stack closes it
             self._file = self._stack.enter_context(file)
             for place in sorted(self._kept):
@@ -218,12 +216,6 @@ class RecordWriter:
         If the evidence store cannot be written, all records are returned, in the order in which they ended.
         """
         if self._file is None:
-            if len(self._kept) > LARGEST_LIST:
-                _log.warning(
-                    "%s records go through XCom, because no evidence store is configured. To do: set "
-                    "[dispute] evidence_store.",
-                    f"{len(self._kept):,}",
-                )
             return [self._kept[place].to_dict() for place in sorted(self._kept)]
         self._file.seek(0)
         sha256 = self._sha256.hexdigest()

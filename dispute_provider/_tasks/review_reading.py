@@ -46,7 +46,6 @@ async def read_for_decision(
 
     to_decide: list[Record] = []
     snapshots: dict[str, Snapshot] = {}
-    keep = evidence_store.put if evidence_store.is_configured() else None
     deduplicator = Deduplicator()
     ledgers = Ledgers(context)
 
@@ -58,7 +57,7 @@ async def read_for_decision(
         except Exception as error:  # a connection that cannot be used must not stop the others
             return record.ended(State.HELD, f"not reviewed: {error}"), None
         try:
-            return await read_for_review(api, record, keep, ledgers.of(api, record.dispute))
+            return await read_for_review(api, record, evidence_store.put, ledgers.of(api, record.dispute))
         except DisputeError as error:
             return record.ended(State.HELD, f"not reviewed: {error}"), None
 

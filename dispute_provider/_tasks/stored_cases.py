@@ -13,19 +13,15 @@ from dispute_provider._state import evidence_store
 from dispute_provider._state.evidence_store import EvidenceStoreError
 
 _CASE, _SOURCE = "stored_case", "source"
-_NO_STORE = "cases from tables need [dispute] evidence_store. To do: set it"
 
 
 def store_case(case: Mapping[str, Any], source: str) -> dict[str, str]:
     """Store a case, and return a reference to it.
 
     :param source: where it is from, for messages.
-    :raises EvidenceStoreError: if there is no evidence store, or it cannot be written.
+    :raises EvidenceStoreError: if the evidence store cannot be written.
     """
-    sha256 = evidence_store.put(msgspec.json.encode(case, order="sorted"))
-    if sha256 is None:
-        raise EvidenceStoreError(_NO_STORE)
-    return {_CASE: sha256, _SOURCE: source}
+    return {_CASE: evidence_store.put(msgspec.json.encode(case, order="sorted")), _SOURCE: source}
 
 
 def with_stored_cases(given: Iterable[Any], folder: str) -> Iterator[Any]:
@@ -49,5 +45,6 @@ def stored_case(reference: Mapping[str, Any], folder: str) -> CaseLine:
         return CaseLine(source, folder, EvidenceStoreError(f"a case from {source} cannot be read: {error}"))
     if content is None:
         problem = f"[dispute] evidence_store has no case {short_digest(sha256)} from {source}"
-        return CaseLine(source, folder, EvidenceStoreError(f"{problem}; to do: clear the task that made it"))
+        remedy = evidence_store.remedy("the task that made it")
+        return CaseLine(source, folder, EvidenceStoreError(f"{problem}; {remedy}"))
     return CaseLine(source, folder, content)

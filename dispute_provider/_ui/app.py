@@ -17,6 +17,7 @@ from dispute_provider._state.evidence_store import EvidenceStoreError
 from dispute_provider._ui import cases, describe, desk, explorer
 from dispute_provider._ui.access import LOGGED_IN, MAY_ANSWER, AsciiJsonResponse, Guarded
 from dispute_provider._ui.document_pages import DocumentPages, MissingDocumentError
+from dispute_provider._ui.ledger import ledger_problem
 from dispute_provider._ui.reading import UnreadableError, read, stored_evidence
 from dispute_provider._ui.records import TaskDep
 
@@ -54,9 +55,9 @@ def create() -> Guarded:
         explorer.requests,
     ):
         app.include_router(router)
-    app.add_exception_handler(MissingDocumentError, _problem(404))
+    app.add_exception_handler(MissingDocumentError, _not_stored(404))
     app.add_exception_handler(RenderingError, _problem(422))
-    app.add_exception_handler(EvidenceStoreError, _problem(424))
+    app.add_exception_handler(EvidenceStoreError, _not_stored(424))
     app.add_exception_handler(UnreadableError, _problem(424))
     app.add_exception_handler(RequestValidationError, _no_such_page)
     return Guarded(app)
@@ -65,6 +66,13 @@ def create() -> Guarded:
 def _problem(status: int) -> Any:
     def answer(request: Request, error: Exception) -> JSONResponse:
         return AsciiJsonResponse({"detail": str(error)}, status)
+
+    return answer
+
+
+def _not_stored(status: int) -> Any:
+    def answer(request: Request, error: Exception) -> JSONResponse:
+        return AsciiJsonResponse({"detail": ledger_problem() or str(error)}, status)
 
     return answer
 

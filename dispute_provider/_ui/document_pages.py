@@ -169,10 +169,6 @@ def _forget_oldest(found: OrderedDict[str, T]) -> None:
 
 def _get(sha256: str) -> bytes:
     content = evidence_store.get(sha256)
-    if content is None and not evidence_store.is_configured():
-        raise MissingDocumentError(
-            "Documents are not stored. Set [dispute] evidence_store for workers and the API server."
-        )
     if content is None:
         raise MissingDocumentError("The evidence store does not have this document.")
     return content

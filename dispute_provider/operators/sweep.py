@@ -13,8 +13,10 @@ from airflow.sdk.exceptions import AirflowSkipException, DagRunTriggerException
 
 from dispute_provider import _config as config
 from dispute_provider._evidence.deadlines import BUFFER, is_urgent, review_end
+from dispute_provider._state import evidence_store
 from dispute_provider._state.approvals import SUBMISSIONS
 from dispute_provider._state.known_cases import load_known, save_known
+from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider._state.stores import run_key
 from dispute_provider._state.sweep_store import (
     ANSWERED,
@@ -94,7 +96,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     def __init__(self, *, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        super().__init__(inlets=[ANSWERED, ENDED], outlets=[REVIEWED], **kwargs)
+        super().__init__(inlets=[ANSWERED, ENDED], outlets=[REVIEWED, LEDGER], **kwargs)
         self.conn_id = conn_id
         self.folder = folder
 
@@ -111,6 +113,8 @@ class FindCasesOperator(BaseAsyncOperator):
             without_case,
         )
 
+        # Without a store, files are still found, and lists of records go through XCom.
+        evidence_store.check(context)
         now = datetime.now(UTC)
         async with Apis() as apis:
             api = await apis.of(self.conn_id)

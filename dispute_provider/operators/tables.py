@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseAsyncOperator
 
+from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider._tasks.batch import Apis
-from dispute_provider._tasks.retry import ApiRetryPolicy
+from dispute_provider._tasks.operator_defaults import with_defaults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +31,7 @@ class CasesFromSqlOperator(BaseAsyncOperator):
     :param sql_conn_id: Airflow connection to the database (templated). Its package must be installed.
     :param sql: the query, or a ``.sql`` file with it (templated).
     :raises TableError: if the query, or what it returned, cannot be used.
-    :raises EvidenceStoreError: if there is no evidence store, or it cannot be written.
+    :raises EvidenceStoreError: if the evidence store cannot be written.
     :raises ApiError: if the open disputes cannot be listed.
     :returns: a reference for each case, for ``StageEvidenceOperator(cases=…)``.
     """
@@ -41,16 +42,21 @@ class CasesFromSqlOperator(BaseAsyncOperator):
     ui_color = "#d0e0e3"
 
     def __init__(self, *, conn_id: str, sql_conn_id: str, sql: str, **kwargs: Any) -> None:
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        super().__init__(**kwargs)
+        super().__init__(**with_defaults(kwargs, LEDGER))
         self.conn_id = conn_id
         self.sql_conn_id = sql_conn_id
         self.sql = sql
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, LEDGER))
+
     async def aexecute(self, context: Context) -> list[dict[str, str]]:
+        from dispute_provider._state import evidence_store
         from dispute_provider._tasks.case_sources import query_cases
         from dispute_provider._tasks.stored_cases import store_case
 
+        evidence_store.check(context)
         async with Apis() as apis:
             api = await apis.of(self.conn_id)
             disputes = [each for each in (await api.list_open()).disputes if not each.closed]

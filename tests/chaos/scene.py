@@ -60,8 +60,6 @@ class Scene:
         self.replies = list(situation.replies) if situation else []
         self.transcript = Transcript(two_ledgers=self.disruptions.two_ledgers)
         self.world = site.new_world()
-        if "evidence" in self.disruptions.breaks:
-            site.keep_evidence()
         self.world.clock = clock.SandboxClock()
         self._replicas = Replicas()
         self.faults = RandomFaults(

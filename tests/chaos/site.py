@@ -142,10 +142,6 @@ class Site:
             path.unlink()
         return receipts
 
-    def keep_evidence(self) -> None:
-        """Have the episode's workers share an evidence store."""
-        os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = str(self._evidence)
-
     def new_world(self) -> World:
         if self._process != os.getpid():
             self._process = os.getpid()
@@ -156,7 +152,7 @@ class Site:
         # A document that an earlier episode has stored would not be stored again.
         shutil.rmtree(self._evidence)
         self._evidence.mkdir()
-        os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = ""
+        os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = str(self._evidence)
         from dispute_provider.sandbox._state import World
 
         self._application.control.world = World()

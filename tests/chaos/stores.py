@@ -17,7 +17,7 @@ def install() -> None:
     def place(sha256: str) -> Any:
         path = original(sha256)
         worker = here()
-        return _Path(path, worker) if path is not None and worker else path
+        return _Path(path, worker) if worker else path
 
     evidence_store._place = place
 

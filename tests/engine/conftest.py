@@ -63,7 +63,6 @@ def _settings(folder: Path) -> dict[str, str]:
         "AIRFLOW__DISPUTE__LEDGER": str(folder / "ledger"),
         # Each task runs the command, so a test can replace the key.
         "AIRFLOW__DISPUTE__SIGNING_KEY_CMD": f"cat {folder / SIGNING_KEYS}",
-        "AIRFLOW__DISPUTE__EVIDENCE_STORE": str(folder / "evidence"),
         "AIRFLOW__CORE__PARALLELISM": "16",
         # Each heartbeat is a write to SQLite, and up to 16 tasks run at once.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",

@@ -48,7 +48,7 @@ def store(folder: Path) -> Iterator[tuple[Place, str]]:
 def ledger(folder: Path) -> Iterator[tuple[Place, str]]:
     """Yield the chains of disputes: claims and ends, with their records."""
     for file in folder.rglob("*"):
-        if file.is_file():
+        if file.is_file() and folder / "evidence" not in file.parents:
             yield ("ledger", "chains"), file.read_text()
 
 

@@ -238,5 +238,5 @@ def test_the_purge_leaves_nothing(lab: Lab, planted: list[Run]) -> None:
     (lab.dags / "endpoints.py").unlink()
     (commands,) = re.findall(r"```sh\n(.*?)```", PRIVACY.read_text(), re.DOTALL)
     for line in re.sub(r"-mtime \+\d+ ", "", commands.replace("30 days ago", "now")).splitlines():
-        lab.shell(line, DAG="endpoints", EVIDENCE_STORE=str(lab.store))
+        lab.shell(line, DAG="endpoints", LEDGER=str(lab.ledger))
     assert places(kept(lab)) == {}

@@ -79,7 +79,7 @@ class Lab:
 
     @property
     def store(self) -> Path:
-        return self.folder / "evidence"
+        return self.ledger / "evidence"
 
     def dispute(self, api: str, evidence: Mapping[str, Any] | None = None, **fields: Any) -> str:
         """Create a dispute and a case for it; return its id."""

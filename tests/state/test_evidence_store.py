@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from state_stores import StateStore
 from support import memory_store
 
 from dispute_provider._state import evidence_store
+from dispute_provider._state.ledger_id import LEDGER
 
 _NAME = "AIRFLOW__DISPUTE__EVIDENCE_STORE"
 
@@ -35,11 +38,69 @@ def test_a_document_is_stored_under_its_digest(store: str) -> None:
     assert evidence_store.get(hashlib.sha256(b"another").hexdigest()) is None
 
 
-def test_without_an_evidence_store_nothing_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger of its own, and no other evidence store."""
     monkeypatch.delenv(_NAME, raising=False)
-    assert not evidence_store.is_configured()
-    assert evidence_store.put(b"receipt") is None
-    assert evidence_store.get("0" * 64) is None
+    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "ledger"))
+    return tmp_path / "ledger"
+
+
+def context(mirror: StateStore) -> Any:
+    return {"asset_state_store": {LEDGER: mirror}}
+
+
+@pytest.mark.parametrize("address", ["{}", "{}/", "file://{}"])
+def test_the_default_is_a_folder_of_the_ledger(
+    address: str, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", address.format(ledger))
+    sha256 = evidence_store.put(b"receipt")
+    assert (ledger / "evidence" / sha256[:2] / sha256).read_bytes() == b"receipt"
+    assert evidence_store.get(sha256) == b"receipt"
+
+
+def test_without_a_ledger_either_it_is_in_airflow_s_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (_NAME, "AIRFLOW__DISPUTE__LEDGER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    sha256 = evidence_store.put(b"receipt")
+    assert (tmp_path / "dispute_ledger" / "evidence" / sha256[:2] / sha256).is_file()
+
+
+def test_the_default_is_refused_where_the_ledger_is_another(ledger: Path) -> None:
+    mirror = StateStore()
+    mirror["id"] = "a" * 32
+    evidence_store.check(context(mirror))
+    for use in (lambda: evidence_store.put(b"receipt"), lambda: evidence_store.get("0" * 64)):
+        with pytest.raises(evidence_store.EvidenceStoreError, match=r"the ledger is missing.*To do: set"):
+            use()
+    assert not ledger.exists(), "nothing is stored where no other worker finds it"
+    # Once its folder is mounted, the same process goes on.
+    ledger.mkdir()
+    (ledger / "ledger.json").write_text('{"id": "' + "a" * 32 + '"}')
+    evidence_store.check(context(mirror))
+    assert evidence_store.put(b"receipt")
+
+
+def test_a_store_of_its_own_needs_no_ledger(
+    ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(_NAME, str(tmp_path / "store"))
+    mirror = StateStore()
+    mirror["id"] = "a" * 32
+    evidence_store.check(context(mirror))
+    assert evidence_store.get(evidence_store.put(b"receipt")) == b"receipt"
+    assert not ledger.exists()
+
+
+def test_two_deployments_with_one_ledger_share_the_store(ledger: Path) -> None:
+    evidence_store.check(context(StateStore()))
+    sha256 = evidence_store.put(b"receipt")
+    evidence_store.check(context(StateStore()))
+    assert evidence_store.get(sha256) == b"receipt"
 
 
 @pytest.mark.parametrize(

@@ -76,15 +76,17 @@ def test_lists_and_references_of_several_tasks_are_read_one_after_the_other(stor
     assert list(records_of(None)) == []
 
 
-def test_without_a_store_many_records_stay_a_list_in_their_order(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("option", ["ledger", "evidence_store"])
+def test_records_that_are_gone_name_the_folder_to_share(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", "")
-    with RecordWriter(SIGNER) as writer:
-        for place in reversed(range(MANY)):
-            writer.add(record(place), place)
-        assert writer.value() == [record(place).to_dict() for place in range(MANY)]
-    assert "evidence_store" in caplog.text
+    name = f"AIRFLOW__DISPUTE__{option.upper()}"
+    monkeypatch.setenv(name, str(tmp_path / "of the worker that wrote them"))
+    value = return_value([record(number) for number in range(MANY)], SIGNER)
+    assert len(list(records_of(value))) == MANY
+    monkeypatch.setenv(name, str(tmp_path / "of another worker"))
+    with pytest.raises(EvidenceStoreError, match=rf"share no disk need a \[dispute\] {option} that they"):
+        next(records_of(value))
 
 
 def test_records_that_were_changed_are_refused_before_the_first_is_read(store: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.record import Approval, Record, State
 from dispute_provider._state import evidence_store
+from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider._tasks import record_lists
 from dispute_provider._tasks.signing import STAGED, Signer
 from dispute_provider.hooks.stripe import StripeHook
@@ -420,13 +421,48 @@ def test_a_document_that_somebody_has_exchanged(site: Site, stage_one: Stage, st
         assert (answer.status_code, "has changed" in answer.json()["detail"]) == (424, True)
 
 
-def test_without_a_store_it_says_which_option_is_missing(
-    site: Site, stage_one: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def _opened_ledger(airflow_database: None) -> Iterator[None]:
+    """The id of the ledger that tasks use, as a task has stored it."""
+    from airflow.models.asset import AssetModel
+    from airflow.models.asset_state_store import AssetStateStoreModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        asset = session.scalar(select(AssetModel).where(AssetModel.name == LEDGER.name))
+        if asset is None:
+            session.add(asset := AssetModel(name=LEDGER.name, uri=LEDGER.uri))
+            session.flush()
+        named = {"asset_id": asset.id, "key": "id"}
+        before = session.get(AssetStateStoreModel, named)
+        known = before.value if before else None
+        session.merge(AssetStateStoreModel(**named, value='"the id of the ledger that tasks use"'))
+    yield
+    with create_session() as session:
+        if known is None:
+            session.delete(session.get(AssetStateStoreModel, named))
+        else:
+            session.merge(AssetStateStoreModel(**named, value=known))
+
+
+@pytest.mark.parametrize("has_another", [False, True])
+@pytest.mark.usefixtures("_opened_ledger")
+def test_a_server_without_the_workers_ledger_says_which_option_to_set(
+    has_another: bool, site: Site, stage_one: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.returns("stage", (staged := stage_one(document=pdf(text="Not kept."))).shown)
+    site.returns("stage", (staged := stage_one(document=pdf(text=f"Elsewhere {has_another}."))).shown)
+    address = f"{site.address('stage')}/documents/{staged.sha256}"
     monkeypatch.delenv("AIRFLOW__DISPUTE__EVIDENCE_STORE")
-    answer = site.client("ana").get(f"{site.address('stage')}/documents/{staged.sha256}")
-    assert (answer.status_code, "[dispute] evidence_store" in answer.json()["detail"]) == (404, True)
+    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "ledger"))
+    if has_another:
+        (tmp_path / "ledger").mkdir()
+        (tmp_path / "ledger" / "ledger.json").write_text('{"id": "of the server"}')
+    answer = site.client("ana").get(address)
+    assert answer.status_code == 404
+    assert "the API server cannot read it: " in answer.json()["detail"]
+    assert ("its id differs" if has_another else "is missing") in answer.json()["detail"]
+    assert "set [dispute] ledger to a folder" in answer.json()["detail"]
 
 
 # What strangers wrote

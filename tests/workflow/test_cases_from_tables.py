@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import running
 from running import run
+from state_stores import AssetStores
 
 from dispute_provider import CasesFromSqlOperator, StageEvidenceOperator
 from dispute_provider._evidence.record import Record
@@ -139,13 +141,24 @@ def test_a_query_that_cannot_be_used_says_why(
         from_sql(sql)
 
 
-def test_without_an_evidence_store_no_case_is_made(
-    sandbox: Any, stripe_connection: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
+def test_by_default_cases_are_kept_in_the_ledger_that_all_workers_share(
+    sandbox: Any, stripe_connection: Any, shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(running, "ASSETS", AssetStores())
+    monkeypatch.delenv("AIRFLOW__DISPUTE__EVIDENCE_STORE")
+    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "ledger"))
     add_order(shop, create(sandbox, "du_1"), "10432")
-    monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", "")
-    with pytest.raises(Exception, match=r"cases from tables need \[dispute\] evidence_store"):
+    [reference] = from_sql()
+    sha256 = reference["stored_case"]
+    assert (tmp_path / "ledger" / "evidence" / sha256[:2] / sha256).is_file()
+    assert stage([reference])["du_1"].state == "staged"
+    # A worker with a folder of its own stores nothing there.
+    monkeypatch.setenv("AIRFLOW__DISPUTE__LEDGER", str(tmp_path / "another"))
+    with pytest.raises(
+        Exception, match=r"folder of the ledger, and the ledger is missing.*To do: set \[dispute\]"
+    ):
         from_sql()
+    assert not (tmp_path / "another").exists()
 
 
 def test_a_sweep_asks_the_sources_in_their_order(

@@ -18,10 +18,17 @@ ANY_SUM = ApprovalPolicy("any sum", {"usd": 10_000}, verdicts=VERDICTS)
 FIELD = {"stripe": "uncategorized_text", "moov": "cover-letter"}
 
 
+def submit_all(form: dict[str, Any]) -> dict[str, Any]:
+    return {"chosen_options": form["options"][:1], "params_input": {}}
+
+
 def ends(engine: Any, conn_id: str, kind: str, disputes: list[str]) -> list[tuple[str, str]]:
-    """State and reason of each dispute after staging, a policy's approval and submission."""
+    """State and reason of each dispute after staging, approval and submission.
+
+    A policy approves it; a reviewer approves what has documents from outside the case.
+    """
     cases = [{"provider": kind, "dispute": each, "evidence": {FIELD[kind]: "Sent."}} for each in disputes]
-    run = engine.run(contest(cases, conn_id, policy=ANY_SUM))
+    run = engine.run(contest(cases, conn_id, policy=ANY_SUM), submit_all)
     records = engine.result(run, "submit")
     records = json.loads(records) if isinstance(records, str) else records
     by_id = {each["dispute"]: (each["state"], each["reason"]) for each in records}

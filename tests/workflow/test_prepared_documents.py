@@ -112,16 +112,6 @@ def test_prepared_documents_are_reviewed_and_submitted(
     assert again.originals == record.originals
 
 
-def test_without_a_store_nothing_is_prepared(
-    engine: Any, sandbox: Any, stripe_connection: Any, folder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AIRFLOW__DISPUTE__EVIDENCE_STORE")
-    sandbox.create_dispute(api="stripe", id="du_1")
-    [record] = engine.result(engine.run(contest(folder, case(prepare=["clean", "convert"]))), "stage")
-    assert record["state"] == "refused"
-    assert "no evidence store is set to keep the result in; set [dispute] evidence_store" in record["reason"]
-
-
 def lawn(size: tuple[int, int], quality: int = 95) -> bytes:
     """Return a photo with much detail."""
     written = io.BytesIO()

@@ -119,12 +119,6 @@ def test_a_colleagues_text_is_overwritten_only_on_request_and_stored(
     assert staged.earlier == "f" * 64
 
 
-def test_overwriting_without_a_copy_is_reported(driver: Driver, sandbox: Sandbox) -> None:
-    dispute = sandbox.create_dispute(api="stripe", evidence={"customer_name": "Theirs"})["id"]
-    staged = put(driver, dispute, {"customer_name": "Ours"}, merge=MergePolicy.OVERWRITE)
-    assert any("no copy of the evidence" in note for note in staged.notes)
-
-
 @pytest.mark.parametrize(
     ("api", "theirs", "ours"),
     [

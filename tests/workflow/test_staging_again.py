@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -183,15 +185,29 @@ def test_a_stored_replacement_ends_with_its_staging(engine, sandbox, connection,
     assert "automatic" not in again
 
 
-def test_without_an_evidence_store_the_record_says_so(engine, sandbox, connection):
+def test_by_default_the_replaced_evidence_is_kept_in_the_ledger(engine, sandbox, connection):
     colleagues(sandbox)
     sandbox.fault(operation=POST, effect="drop-after", times=1)
 
     run = engine.run(contest([case()], connection, retries=1), reject)
 
     staged = records(engine, run)["du_1"]
-    assert staged["automatic"] == "smart_disputes"
-    assert any("no copy of the evidence" in note for note in staged["notes"])
+    stored = Path(os.environ["AIRFLOW_HOME"], "dispute_ledger", "evidence", staged["earlier"][:2])
+    assert json.loads((stored / staged["earlier"]).read_bytes()) == {"customer_name": "A colleague's"}
+    assert at_api(sandbox) == ("A colleague's", "smart_disputes")
+
+
+def test_without_the_copy_of_what_was_replaced_the_dispute_stays_on_manual(
+    engine, sandbox, connection, store
+):
+    colleagues(sandbox)
+
+    def lose_and_reject(*given: Any) -> Any:
+        shutil.rmtree(store)
+        return reject(*given)
+
+    run = engine.run(contest([case()], connection), lose_and_reject)
+
     assert "did not clear customer_name" in records(engine, run, "submit")["du_1"]["reason"]
     assert at_api(sandbox) == ("Ours", "manual")
 

@@ -54,21 +54,6 @@ def staged(*cases: Any, **options: Any) -> bool:
     return [record["state"] for record in stage(*cases, **options)] == ["staged"] * len(cases)
 
 
-def test_a_store_is_named_for_what_a_colleague_had_written(sandbox, tmp_path, monkeypatch):
-    title = (
-        "The connection breaks, times out or 5xx arrives while *staging*, or the worker is killed … "
-        "and `evidence_store` is not set"
-    )
-    sandbox.edit_dispute("du_1", evidence={"customer_name": "A colleague's"})
-    [record] = stage(case(), merge="overwrite")
-    assert any(map(ROWS[title].quotes, record["notes"]))
-    sandbox.edit_dispute("du_1", evidence={"customer_name": "A colleague's again"})
-    monkeypatch.setenv(OPTIONS["evidence_store"], str(tmp_path / "store"))
-    [record] = stage(case(), merge="overwrite")
-    assert record["earlier"]
-    assert not any(map(ROWS[title].quotes, record["notes"]))
-
-
 def test_one_of_two_cases_is_kept():
     both = stage(case(), case(customer_name="Ana"))
     for record in both:

@@ -17,14 +17,13 @@ from dispute_provider.exceptions import ApiError, TryAgainError
 
 
 async def read_for_review(
-    api: Api, record: Record, keep: Callable[[bytes], str | None] | None, ledger: DisputeLedger
+    api: Api, record: Record, keep: Callable[[bytes], object], ledger: DisputeLedger
 ) -> tuple[Record, Snapshot | None]:
     """Return a staged dispute's record and snapshot, read from the API.
 
     Without a snapshot, the record's reason states why it cannot be reviewed.
 
-    :param keep: stores a document for the reviewer, as the evidence store does; None without a store. With
-        it, foreign documents are read too, and the digest covers them.
+    :param keep: stores a foreign document for the reviewer, as the evidence store does. The digest covers it.
     :param ledger: the dispute's chain; an approval covers only what its review has seen there.
     :raises LedgerError: if the ledger cannot be read.
     """
@@ -46,9 +45,7 @@ async def read_for_review(
     if automatic := snapshot.dispute.automatic:
         note = f"the API submits staged evidence automatically at the due date, approved or not ({automatic})"
         fresh = replace(fresh, notes=(*fresh.notes, note))
-    if keep:
-        fresh = await _with_foreign_documents(api, fresh, snapshot, keep)
-    return fresh, snapshot
+    return await _with_foreign_documents(api, fresh, snapshot, keep), snapshot
 
 
 def _moved(api: Api, record: Record, stage: str) -> str | None:
@@ -62,7 +59,7 @@ def _moved(api: Api, record: Record, stage: str) -> str | None:
 
 
 async def _with_foreign_documents(
-    api: Api, record: Record, snapshot: Snapshot, keep: Callable[[bytes], str | None]
+    api: Api, record: Record, snapshot: Snapshot, keep: Callable[[bytes], object]
 ) -> Record:
     documents = dict(record.documents)
     notes = list(record.notes)

@@ -28,11 +28,11 @@ SECONDS = 60.0
 class _Pages:
     """The drawn pages of a document.
 
-    :param drawing: the sha256 of the drawing; None without an evidence store.
+    :param drawing: the sha256 of the drawing.
     :param unseen: what the drawing does not show; empty if it shows everything.
     """
 
-    drawing: str | None
+    drawing: str
     unseen: str
 
 
@@ -42,7 +42,7 @@ class Drawn:
 
     :param found: the documents to send, by their paths in the case.
     :param notes: one note for the reviewer per optional document that was left out.
-    :param drawings: the sha256 of each drawing, by its document's sha256; empty without an evidence store.
+    :param drawings: the sha256 of each drawing, by its document's sha256.
     :param undrawn: names of documents that will be sent although the reviewer cannot see all of them.
     :param warnings: one warning for the reviewer per such document.
     """
@@ -80,8 +80,7 @@ class Drawer:
         for path, document in read.found.items():
             try:
                 pages = self._draw_once(document)
-                if pages.drawing:
-                    kept[document.sha256] = pages.drawing
+                kept[document.sha256] = pages.drawing
                 if pages.unseen:
                     problems[path] = RenderingError(pages.unseen, _EMBED)
             except RenderingError as error:
@@ -119,7 +118,7 @@ class Drawer:
     def _draw(self, document: Document) -> _Pages:
         budget = Budget(SECONDS)
         hidden: list[str] = []
-        pages: list[str | None] = []
+        pages: list[str] = []
         for number in range(1, (document.pages or 1) + 1):
             try:
                 picture = self._renderer.render(document.content, number, drawings.WIDTH, budget)
@@ -130,13 +129,11 @@ class Drawer:
                 problem = f"its page {number:,} cannot be drawn: {error.problem}"
                 raise RenderingError(problem, error.remedy) from None
             pages.append(evidence_store.put(picture))
-        kept = tuple(page for page in pages if page)
         unseen = "; ".join(hidden[:_SHOWN_PAGES])
         if len(hidden) > _SHOWN_PAGES:
             unseen += f"; {len(hidden) - _SHOWN_PAGES:,} more pages"
-        if len(kept) < len(pages):
-            return _Pages(None, unseen)
-        return _Pages(drawings.keep(Drawing(document.content_type, len(document.content), kept)), unseen)
+        drawing = Drawing(document.content_type, len(document.content), tuple(pages))
+        return _Pages(drawings.keep(drawing), unseen)
 
 
 def _violations(case: Case, problems: Mapping[str, RenderingError]) -> list[Violation]:

@@ -273,16 +273,12 @@ async def _store_replacement(
     automatic = before.dispute.automatic
     if pending and not automatic:
         automatic = pending.automatic_before(merged.differences)
-    overwritten = _overwritten(record)
-    if not overwritten and not automatic:
+    if not _overwritten(record) and not automatic:
         return record
     evidence: dict[str, Any] | None = contents(before.evidence)
     if evidence and pending:
         evidence = pending.evidence_before(evidence, memory.kept(pending.earlier), merged.differences)
     earlier = memory.keep(evidence) if evidence is not None else None
-    if overwritten and not earlier:
-        note = "there is no copy of the evidence that was overwritten: [dispute] evidence_store is not set"
-        record = replace(record, notes=(*record.notes, note))
     await claim.acquire("stage")
     try:
         await memory.note(Replacement.of(before.dispute, automatic, earlier, record.differences, merged))
