@@ -121,6 +121,15 @@ def recommended(
     return {name: table["why"][name] for name in names}
 
 
+def reason_in_words(api: Contract, reason: str) -> str:
+    """Return a dispute's reason as people write it; of a network's code, the title of its evidence."""
+    words = label(reason, api.api)
+    table: Json = api.document.get("x-completeness", _NO_RULES)
+    lists = table["codes"].get(_key(api, reason), ()) if words == reason else ()
+    titles = [table["lists"][name]["title"] for name in lists]
+    return " or ".join([titles[0], *(title.lower() for title in titles[1:])]) if titles else words
+
+
 def _assess_stage(table: Json, suits: Sequence[str], dispute: Dispute, held: Counter[str]) -> Assessment:
     """Compare evidence with what is recommended at a stage that has one list for all reasons."""
     row = Counter(suits)

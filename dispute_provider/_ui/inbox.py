@@ -27,6 +27,7 @@ from dispute_provider._evidence.record import Record, State
 from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 from dispute_provider._tasks.signing import Signer
+from dispute_provider._ui import describe
 from dispute_provider._ui.access import may_answer_in
 from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import Place, key_of, records_in
@@ -249,8 +250,8 @@ def inbox(
 
 
 def _text_of(record: Record) -> str:
-    reason = label(record.dispute_reason, record.provider) if record.dispute_reason else ""
-    return f"{record.dispute} {record.money} {reason} {record.connection} {record.provider}".lower()
+    facts = (record.dispute, record.money, describe.reason(record), record.network_code)
+    return " ".join(filter(None, [*facts, record.connection, record.provider])).lower()
 
 
 def _row(entry: Entry, may_trigger: Callable[[str], bool]) -> dict[str, Any]:
@@ -261,7 +262,7 @@ def _row(entry: Entry, may_trigger: Callable[[str], bool]) -> dict[str, Any]:
         "api": contract.load(record.provider).title if not record.unverified else record.provider,
         "money": record.money,
         "due": record.due,
-        "dispute_reason": label(record.dispute_reason, record.provider) if record.dispute_reason else None,
+        "dispute_reason": describe.reason(record),
         "network_code": record.network_code,
         "stage": label(record.stage, record.provider) if record.stage else None,
         "verdict": record.verdict,

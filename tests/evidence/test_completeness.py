@@ -18,7 +18,14 @@ from msgspec.structs import replace
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._evidence.case import Case
-from dispute_provider._evidence.completeness import Assessment, Verdict, assess, fee_refusal
+from dispute_provider._evidence.completeness import (
+    Assessment,
+    Verdict,
+    assess,
+    fee_refusal,
+    reason_in_words,
+    recommended,
+)
 from dispute_provider._evidence.snapshot import Dispute, Evidence, Programme
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -417,3 +424,27 @@ def rows_of(each: Mapping[str, Any]) -> list[list[str]]:
     if "evidence" in each:
         return [each["evidence"]]
     return list((each.get("byProduct") or each["byNetwork"]).values())
+
+
+@pytest.mark.parametrize(
+    ("api", "reason", "words"),
+    [
+        ("stripe", "product_not_received", "Product not received"),
+        ("moov", "10.4", "Card-absent fraud"),
+        ("moov", "13.1", "Not received"),
+        ("moov", "98.76", "98.76"),
+    ],
+)
+def test_a_code_is_written_as_what_its_evidence_is_for(api: str, reason: str, words: str) -> None:
+    assert reason_in_words(contract.load(api), reason) == words
+
+
+def test_the_evidence_of_all_products_is_recommended_before_one_is_known() -> None:
+    found = recommended(
+        contract.load("stripe"), stage="chargeback", reason="product_not_received", network_code="13.1"
+    )
+    assert {"shipping_tracking_number", "access_activity_log", "service_date"} <= found.keys()
+    assert all(found.values())
+    moov = recommended(contract.load("moov"), stage="chargeback", reason="13.1", network_code="13.1")
+    assert list(moov) == ["proof-of-delivery", "customer-communication"]
+    assert recommended(contract.load("moov"), stage=None, reason=None, network_code=None) == {}

@@ -93,7 +93,7 @@ def test_a_colleagues_text_is_kept_and_named(driver: Driver, sandbox: Sandbox) -
         "uncategorized_text": "added",
         "shipping_date": "foreign",
     }
-    assert any("customer_name" in note for note in staged.notes)
+    assert any("Customer's name" in note for note in staged.notes)
     assert memory.kept == {"customer_name": "Ours"}
     assert staged.not_written == "f" * 64
 

@@ -296,16 +296,19 @@ def _overwritten(record: Record) -> list[str]:
 def _notes(
     record: Record, merged: Merged, found: Iterable[tuple[Piece, list[Evidence]]], after: Snapshot
 ) -> list[str]:
+    def named(names: Iterable[str]) -> str:
+        return ", ".join(label(name, record.provider) for name in names)
+
     notes = []
     if kept := merged.of_kind("kept"):
-        notes.append(f"kept the dispute's value, which differs from the case: {', '.join(kept)}")
+        notes.append(f"kept the dispute's value, which differs from the case: {named(kept)}")
     if overwritten := _overwritten(record):
-        notes.append(f"replaced a value that someone else had filled in: {', '.join(overwritten)}")
+        notes.append(f"replaced a value that someone else had filled in: {named(overwritten)}")
     if differing := sorted({merging.label_of(piece) for piece, parts in found if not parts}):
-        notes.append(f"the API's value differs from the case: {', '.join(differing)}")
+        notes.append(f"the API's value differs from the case: {named(differing)}")
     marks = {held.mark for held in after.evidence} if merged.stale else ()
     if left := sorted({held.name for held in merged.stale if held.mark in marks}):
-        notes.append(f"removed from the case, but the API did not clear it: {', '.join(left)}")
+        notes.append(f"removed from the case, but the API did not clear it: {named(left)}")
     return notes
 
 
