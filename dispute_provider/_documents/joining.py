@@ -136,7 +136,7 @@ def _embedded(joined: Any, picture: Image.Image, photo: bytes) -> tuple[Any, int
     else:
         shown, orientation = flat(picture), 1
         profile = shown.info.get("icc_profile")
-        made = joined.make_stream(_coded(saved(shown, PNG)), Filter=pikepdf.Name.FlateDecode)
+        made = joined.make_stream(_coded(_png(shown)), Filter=pikepdf.Name.FlateDecode)
         made.DecodeParms = pikepdf.Dictionary(
             Predictor=15, Colors=len(shown.mode), BitsPerComponent=8, Columns=shown.width
         )
@@ -146,6 +146,13 @@ def _embedded(joined: Any, picture: Image.Image, photo: bytes) -> tuple[Any, int
     if profile and shown.mode == "RGB":
         made.ColorSpace = pikepdf.Array([pikepdf.Name.ICCBased, joined.make_stream(profile, N=3)])
     return made, orientation if orientation in _TURNED else 1
+
+
+def _png(picture: Image.Image) -> bytes:
+    """Return a picture as PNG. The most that it can be compressed would take five times as long."""
+    written = io.BytesIO()
+    picture.save(written, PNG.name)
+    return written.getvalue()
 
 
 def _plain_jpeg(photo: bytes) -> bytes:
