@@ -40,15 +40,15 @@ def lost_tiles(reference: Image.Image, ours: Image.Image) -> list[tuple[int, int
 
 
 def _strongest(picture: Image.Image) -> Image.Image:
-    """Return a drawing in grey, in which yellow is as dark as black, without the page's outermost pixels."""
+    """Return a drawing in grey, in which yellow is as dark as black."""
     red, green, blue = picture.convert("RGB").split()
-    grey = ImageChops.darker(red, ImageChops.darker(green, blue))
-    inner = grey.crop((_MARGIN, _MARGIN, grey.width - _MARGIN, grey.height - _MARGIN))
-    return ImageOps.expand(inner, _MARGIN, fill=255)
+    return ImageChops.darker(red, ImageChops.darker(green, blue))
 
 
 def _lost(theirs: Image.Image, ours: Image.Image) -> Image.Image:
     """Return a pixel for each tile: set if there is ink in the first mask and none near it in the second."""
+    inner = theirs.crop((_MARGIN, _MARGIN, theirs.width - _MARGIN, theirs.height - _MARGIN))
+    theirs = ImageOps.expand(inner, _MARGIN)
     least = _LEAST * 255 // TILE**2
     inked = theirs.reduce(TILE).point(lambda value: 255 * (value >= least))
     near = ours.reduce(_MOVED).point(lambda value: 255 * (value > 0)).filter(ImageFilter.MaxFilter(3))

@@ -120,12 +120,13 @@ def at_the_limits(preparer: Preparer, network: Network) -> Iterator[Exhibits]:
                 of_size(preparer, kind, size),
                 network.too_large(size) if by > 0 else None,
             )
-            yield Exhibits(
-                f"{kind}, {pages} pages", of_pages(kind, pages), network.too_long(pages) if by > 0 else None
-            )
+            # Every page is drawn once: 500 of them for one type only.
+            if kind == "JPEG" or network.api == "stripe":
+                refusal = network.too_long(pages) if by > 0 else None
+                yield Exhibits(f"{kind}, {pages} pages", of_pages(kind, pages), refusal)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: f"{network.api}-{network.brand}")
 def test_exhibits_at_the_limits_are_staged_and_one_more_is_refused(
     network: Network,
