@@ -32,6 +32,7 @@ _NAMES = (
         "reviews_time_2000_vs_200",
         "reviews_bytes_2000_vs_200",
     ),
+    *("shrink_cpu_last_vs_first", "shrink_peak_mib", "exhibits_vs_documents"),
 )
 # Disputes of each way in a round, fewer for slow ones.
 _DISPUTES = {
@@ -91,6 +92,7 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
         memory,
         ours,
         peers,
+        preparing,
         server,
         state,
         viewing,
@@ -147,6 +149,8 @@ def _measure(base_url: str | None, seconds: float, rounds: int, cases: int) -> R
     ratios["moov_state_bytes_per_dispute_800_vs_50"] = state.bytes_growth(table)
     ratios["second_look"] = viewing.second_look(table)
     ratios |= desk.growth(table)
+    ratios |= preparing.shrinking(table)
+    ratios |= preparing.batch(table)
     with server.running() as url:
         ratios |= dag.ratios(table, url)
     table.show()

@@ -12,7 +12,7 @@ from bench.bodies import EVIDENCE, EXPAND, cases, new_disputes
 from bench.timing import Table
 
 # Stripe's limits in live mode, in requests per second.
-_LIVE = {"account": 100.0, "endpoint": 25.0}
+LIVE = {"account": 100.0, "endpoint": 25.0}
 # Our requests per staged dispute: the answer to the write is the reading after it.
 _REQUESTS = 2
 _TASKS = 4
@@ -48,10 +48,10 @@ def own_refusals(table: Table, seconds: float) -> int:
 
 
 def _own_refusals(table: Table, tasks: int, seconds: float) -> int:
-    count = round(_LIVE["endpoint"] * seconds / tasks)
-    with server.running(**_LIVE) as url, _live_limits():
+    count = round(LIVE["endpoint"] * seconds / tasks)
+    with server.running(**LIVE) as url, live_limits():
         operators = [
-            ours.operator(url, cases(new_disputes(count)), _LIVE["account"] / tasks) for _ in range(tasks)
+            ours.operator(url, cases(new_disputes(count)), LIVE["account"] / tasks) for _ in range(tasks)
         ]
 
         async def stage() -> None:
@@ -88,16 +88,16 @@ def at_live_limits(table: Table) -> dict[str, float]:
     :returns: the least time that the limits allow over ours, and the time with seven calls over ours.
     """
     about = f"{_DISPUTES} disputes at Stripe's limits"
-    with server.running(**_LIVE) as url, _live_limits():
-        ours.contest(url, new_disputes(5), _LIVE["account"])
+    with server.running(**LIVE) as url, live_limits():
+        ours.contest(url, new_disputes(5), LIVE["account"])
         began = time.perf_counter()
-        ends = ours.contest(url, new_disputes(_DISPUTES), _LIVE["account"])
+        ends = ours.contest(url, new_disputes(_DISPUTES), LIVE["account"])
         seconds = time.perf_counter() - began
         counted = server.counters(url)
     if ends != {"submitted": _DISPUTES}:
         raise RuntimeError(f"not all were submitted: {dict(ends)}")
-    least = _READINGS * _DISPUTES / _LIVE["endpoint"]
-    with server.running(**_LIVE) as url, _live_limits():
+    least = _READINGS * _DISPUTES / LIVE["endpoint"]
+    with server.running(**LIVE) as url, live_limits():
         began = time.perf_counter()
         asyncio.run(_seven_calls(url, new_disputes(_DISPUTES)))
         before = time.perf_counter() - began
@@ -116,7 +116,7 @@ async def _seven_calls(url: str, disputes: list[str]) -> None:
 
     reading: dict[str, Any] = {"expand": EXPAND}
     async with Apis() as apis:
-        api = await apis.of(ours.connection(url, _LIVE["account"]))
+        api = await apis.of(ours.connection(url, LIVE["account"]))
 
         async def write(dispute: str, *, submit: bool) -> None:
             await api.call("GetDisputesDispute", dispute=dispute, **reading)
@@ -128,7 +128,7 @@ async def _seven_calls(url: str, disputes: list[str]) -> None:
         await all_of(disputes, lambda dispute: write(dispute, submit=True))
 
 
-def _live_limits() -> Any:
+def live_limits() -> Any:
     """Give connections in test mode the limits of live mode, which a server without TLS cannot have."""
     from dispute_provider._apis import stripe
 

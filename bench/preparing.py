@@ -1,0 +1,188 @@
+"""Measure what preparing documents costs, and whether a batch with exhibits keeps the rate of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from PIL import Image, ImageDraw
+
+from bench import limits, ours
+from bench.timing import Table
+
+# The sides of photos of 12, 8 and 3 megapixels, and the quality at which 48 of them have 143 MB.
+_SIDES = ((4032, 3024), (3264, 2448), (2048, 1536))
+_QUALITY = 85
+_PHOTOS = 48
+_TYPES = ("application/pdf", "image/jpeg", "image/png")
+_DISPUTES, _ROUNDS = 100, 3
+_MESSAGE = "Hello, where is my order 10432? It was signed for at the door on 12 November."
+_EXHIBITS = ("order.pdf", "chat.png", "doorstep.jpg")
+
+
+class _Cost(NamedTuple):
+    """What a child process used.
+
+    :param seconds: of CPU.
+    :param peak: resident memory in MiB.
+    """
+
+    seconds: float
+    peak: float
+
+
+def shrinking(table: Table) -> dict[str, float | None]:
+    """Shrink 48 phone photos to each rung of the ladder, in a child of its own.
+
+    :returns: CPU of the last rung over the first, and the child's peak memory at the last in MiB; None if
+        the system does not report a child's memory.
+    """
+    from dispute_provider._documents.ladder import LADDER
+    from dispute_provider._documents.preparing import Preparer
+
+    photos = [_photo(side) for side in _SIDES]
+    with Preparer() as preparer:
+        sizes = [_sizes(preparer, photo, len(LADDER)) for photo in photos]
+    total = sum(len(photo) for photo in photos) * _PHOTOS // len(photos)
+    costs = []
+    for number, rung in enumerate(LADDER):
+        with Preparer() as preparer:
+            started = _cost_of_children()
+            made = 0
+            for index in range(_PHOTOS):
+                photo, most = photos[index % len(photos)], sizes[index % len(photos)][number]
+                made += len(preparer.prepare(photo, ["shrink"], _TYPES, most).content)
+            cost = _cost_of_children()
+        costs.append(_Cost(cost.seconds - started.seconds, cost.peak))
+        about = f"{_PHOTOS} photos, {total / 1e6:.0f} MB, shrunk"
+        sizes_now = {"MB": round(made / 1e6, 1), "peak_mib": cost.peak}
+        table.add(
+            about, f"{rung.dpi} dpi, quality {rung.quality}", costs[-1].seconds, "s of CPU", **sizes_now
+        )
+    return {
+        "shrink_cpu_last_vs_first": round(costs[-1].seconds / costs[0].seconds, 2),
+        "shrink_peak_mib": costs[-1].peak or None,
+    }
+
+
+def _sizes(preparer: Any, photo: bytes, rungs: int) -> list[int]:
+    """Return the bytes of a photo at each rung of the ladder."""
+    sizes, most = [], len(photo) - 1
+    for _ in range(rungs):
+        sizes.append(len(preparer.prepare(photo, ["shrink"], _TYPES, most).content))
+        most = sizes[-1] - 1
+    return sizes
+
+
+def _photo(size: tuple[int, int]) -> bytes:
+    """Return a JPEG with a little detail everywhere, as of a parcel in front of a door."""
+    grain = Image.effect_noise(size, 22)
+    light = Image.linear_gradient("L").resize(size)
+    written = io.BytesIO()
+    Image.merge("RGB", (Image.blend(grain, light, 0.4), grain, light)).save(written, "JPEG", quality=_QUALITY)
+    return written.getvalue()
+
+
+def _cost_of_children() -> _Cost:
+    """Return the CPU of this process's living children, and the peak memory of the largest."""
+    seconds = peak = 0.0
+    ticks = os.sysconf("SC_CLK_TCK")
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            fields = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
+            seconds += (int(fields[11]) + int(fields[12])) / ticks
+            status = Path("/proc", child, "status").read_text()
+            kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+            peak = max(peak, round(int(kib) / 1024, 1))
+    return _Cost(seconds, peak)
+
+
+def batch(table: Table) -> dict[str, float]:
+    """Stage disputes with exhibits at Stripe's limits, and others with the same documents already joined.
+
+    :returns: the time of the others over the time with exhibits.
+    """
+    from dispute_provider._documents.preparing import Preparer
+    from dispute_provider.sandbox import Sandbox
+
+    ratios, seconds = [], dict[str, list[float]]()
+    with tempfile.TemporaryDirectory(prefix="bench-") as home, Sandbox() as sandbox, limits.live_limits():
+        folder = Path(home)
+        os.environ["AIRFLOW__DISPUTE__CASE_ROOTS"] = home
+        with Preparer() as preparer:
+            _write_documents(folder, preparer)
+        for number in range(_ROUNDS + 1):
+            times = {}
+            for way, receipt in _RECEIPTS.items():
+                disputes = [sandbox.create_dispute(api="stripe")["id"] for _ in range(_DISPUTES)]
+                cases = [_case(dispute, receipt(index)) for index, dispute in enumerate(disputes)]
+                os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = f"{home}/store {number} {way}"
+                times[way] = _seconds_of(sandbox.url, cases, folder)
+            # The first round warms up.
+            if number:
+                ratios.append(times["already joined"] / times["exhibits"])
+                for way, taken in times.items():
+                    seconds.setdefault(way, []).append(taken)
+    for way, rounds in seconds.items():
+        table.add(f"{_DISPUTES} disputes with documents at Stripe's limits", way, median(rounds), "s")
+    return {"exhibits_vs_documents": round(median(ratios), 3)}
+
+
+def _exhibits(index: int) -> dict[str, Any]:
+    """Return three exhibits; their captions make the joined document of each dispute another one."""
+    return {"exhibits": [{"file": name, "caption": f"{name} {index}"} for name in _EXHIBITS]}
+
+
+def _already_joined(index: int) -> dict[str, Any]:
+    return {"file": f"{index}.pdf"}
+
+
+_RECEIPTS = {"already joined": _already_joined, "exhibits": _exhibits}
+
+
+def _write_documents(folder: Path, preparer: Any) -> None:
+    """Write the exhibits, and the documents that are joined from them for each dispute."""
+    page = Image.new("RGB", (1240, 1754), "white")
+    page.save(folder / "order.pdf", resolution=150)
+    chat = Image.new("RGB", (1170, 2532), "white")
+    for top in range(0, chat.height, 40):
+        ImageDraw.Draw(chat).text((30, top), _MESSAGE, fill="black", font_size=28)
+    chat.save(folder / "chat.png")
+    (folder / "doorstep.jpg").write_bytes(_photo(_SIDES[-1]))
+    contents = [(folder / name).read_bytes() for name in _EXHIBITS]
+    for index in range(_DISPUTES):
+        captions = [each["caption"] for each in _exhibits(index)["exhibits"]]
+        joined = preparer.join(list(zip(captions, contents, strict=True))).content
+        (folder / f"{index}.pdf").write_bytes(joined)
+
+
+def _case(dispute: str, receipt: dict[str, Any]) -> dict[str, Any]:
+    return {"provider": "stripe", "dispute": dispute, "evidence": {"receipt": receipt}}
+
+
+def _seconds_of(url: str, cases: list[dict[str, Any]], folder: Path) -> float:
+    from dispute_provider._tasks.record_lists import records_of
+    from dispute_provider.operators.evidence import StageEvidenceOperator
+    from dispute_provider.sandbox import STRIPE_KEY
+
+    connection = {
+        "conn_type": "stripe",
+        "host": url,
+        "password": STRIPE_KEY,
+        "extra": {"rate_limit": limits.LIVE["account"]},
+    }
+    os.environ["AIRFLOW_CONN_BENCH_SANDBOX"] = json.dumps(connection)
+    task = StageEvidenceOperator(task_id="stage", cases=cases, conn_id="bench_sandbox", folder=str(folder))
+    began = time.perf_counter()
+    returned = asyncio.run(task.aexecute(ours.context()))
+    seconds = time.perf_counter() - began
+    if others := [record.reason for record in records_of(returned) if record.state != "staged"]:
+        raise RuntimeError(f"{len(others)} were not staged: {others[0]}")
+    return seconds
