@@ -71,7 +71,7 @@ third-api: $(READY)
 drift: $(READY)
 	DISPUTE_SPECS="$(SPECS)" $(BIN)/pytest tests/drift
 
-# Airflow's processes are reaped without Popen, which then warns that they still run.
+# Needs Debian's package postgresql. Airflow's processes are reaped without Popen, which then warns that they still run.
 engine: $(READY)
 	$(BIN)/pytest -s -W ignore::ResourceWarning tests/engine
 

@@ -75,11 +75,11 @@ def _settings(folder: Path) -> dict[str, str]:
 
 
 def _add_connections(lab: Lab) -> None:
-    for connection in _connections(lab.sandbox.url):
+    for connection in connections(lab.sandbox.url):
         lab.admin.add("connections", connection)
 
 
-def _connections(sandbox: str) -> list[dict[str, Any]]:
+def connections(sandbox: str) -> list[dict[str, Any]]:
     """Return two connections to the account of each API."""
     stripe = {"conn_type": "stripe", "host": sandbox, "password": KEYS["stripe"]}
     moov = {

@@ -43,7 +43,7 @@ class _Service:
 
     def __init__(self, name: str, folder: Path, port: int) -> None:
         self._name = name
-        self._folder = folder
+        self.folder = folder
         self._log = folder / f"{name}.log"
         self.port = free_port(port)
         self.password = secrets.token_hex(16)
@@ -63,7 +63,7 @@ class _Service:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # a program of the distribution, our own arguments
                 command,
-                cwd=self._folder,
+                cwd=self.folder,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -119,7 +119,7 @@ class Postgres(_Service):
         :raises DemoError: if PostgreSQL is not installed or does not start.
         """
         initdb, postgres = program("initdb"), program("postgres")
-        password = self._folder / "password"
+        password = self.folder / "password"
         password.touch(mode=0o600)
         password.write_text(self.password)
         if self._user:
@@ -127,12 +127,12 @@ class Postgres(_Service):
                 known = pwd.getpwnam(self._user)
             except KeyError:
                 raise DemoError(f"PostgreSQL refuses root, and there is no user {self._user}") from None
-            for path in (self._folder, password):
+            for path in (self.folder, password):
                 os.chown(path, known.pw_uid, known.pw_gid)
-        data = str(self._folder / "data")
+        data = str(self.folder / "data")
         made = subprocess.run(  # a program of the distribution, our own arguments
             [initdb, "-D", data, "-U", "airflow", "-A", "scram-sha-256", *_CLUSTER, f"--pwfile={password}"],
-            cwd=self._folder,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,
@@ -188,7 +188,7 @@ class Redis(_Service):
             "port": str(self.port),
             "requirepass": self.password,
             "save": '""',
-            "dir": str(self._folder),
+            "dir": str(self.folder),
         }
         given = "".join(f"{name} {value}\n" for name, value in settings.items())
         # Settings go to its standard input: other users could read the password on a command line.
