@@ -65,7 +65,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
-    all_disputes = [*disputes(), *orders.disputes()]
+    all_disputes = orders.disputes(disputes())
     cases = folder / "cases"
     for dispute in all_disputes:
         dispute.write_case(cases)
@@ -80,6 +80,7 @@ def _run(folder: Path, port: int, progress: Progress, *, auto: bool) -> int:
         settings = {
             "AIRFLOW__DISPUTE__CASE_ROOTS": str(cases),
             "AIRFLOW__DISPUTE__CASE_SOURCES": f"address,{source}",
+            "AIRFLOW__DISPUTE__PREPARE": "convert,shrink",
             "AIRFLOW__DISPUTE__RECEIPTS": str(folder / "receipts"),
             "AIRFLOW__DISPUTE__CONNECTIONS": ",".join(each["connection_id"] for each in made),
         }
