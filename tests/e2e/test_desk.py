@@ -12,10 +12,11 @@ from dispute_provider._evidence.record import Record, State
 from tests.e2e.desk import Desk
 from tests.e2e.person import Person
 from tests.e2e.test_batch import make_dispute
+from tests.harness.explorer_form import field
 from tests.harness.lab import Lab, Run
 
 _BATCH = 6
-_REVIEW, _SWEEP = "dispute_review", "dispute_sweep"
+_REVIEW, _SWEEP, _CONTEST = "dispute_review", "dispute_sweep", "stripe_dispute_evidence"
 # Clicks and keys in addition to one for each dispute.
 _BESIDES = 8
 
@@ -38,7 +39,7 @@ def test_disputes_of_several_reviews_are_submitted_from_one_page(
 ) -> None:
     disputes, run = batch
     moov = lab.contest("moov", lab.dispute("moov", due_in=20 * 86400), "moov_dispute_evidence")
-    stripe = lab.contest("stripe", lab.dispute("stripe", due_in=21 * 86400), "stripe_dispute_evidence")
+    stripe = lab.contest("stripe", lab.dispute("stripe", due_in=21 * 86400), _CONTEST)
     lab.wait_for_reviews(moov, stripe)
     desk = Desk(ana)
     desk.open(disputes[0])
@@ -102,11 +103,12 @@ def test_disputes_of_several_reviews_are_submitted_from_one_page(
     assert sent == {held: 0, rejected: 0, **dict.fromkeys(submitted, 1), moov.dispute: 1, stripe.dispute: 0}
 
 
+@pytest.mark.usefixtures("batch")
 def test_the_inbox_shows_what_is_open_and_opens_its_review(lab: Lab, ana: Person) -> None:
     caseless = str(
         lab.sandbox.create_dispute(api="stripe", account=SHOP, amount=45_000, due_in=2 * 86400)["id"]
     )
-    run = lab.contest("stripe", lab.dispute("stripe", due_in=25 * 86400), "stripe_dispute_evidence")
+    run = lab.contest("stripe", lab.dispute("stripe", due_in=25 * 86400), _CONTEST)
     lab.wait_for_reviews(run)
     desk = Desk(ana)
     desk.inbox()
@@ -123,9 +125,30 @@ def test_the_inbox_shows_what_is_open_and_opens_its_review(lab: Lab, ana: Person
     desk.frame.get_by_role("button", name=f"Review {run.dispute}").click()
     desk.shows(run.dispute)
 
+    # The other one gets its case here, which is staged, reviewed and submitted.
+    desk.inbox()
+    desk.frame.get_by_label("Search open disputes").fill(caseless)
+    desk.frame.get_by_role("button", name=f"Make a case for {caseless}").click()
+    field(desk.frame, "shipping_tracking_number").fill("NW44719000")
+    expect(desk.frame.get_by_role("region", name="case.yaml")).to_contain_text("NW44719000")
+    desk.shoot("i-desk-6-case")
+    before = set(lab.ana.runs(_CONTEST))
+    desk.frame.get_by_role("button", name="Stage and review").click()
+    expect(desk.frame.get_by_role("group", name=f"Decision about {caseless}")).to_be_visible()
+    desk.shows_text("NW44719000")
+    desk.press("s")
+    (run_id,) = set(lab.ana.runs(_CONTEST)) - before
+    desk.summary().get_by_role("button", name="Respond to 1 review").click()
+    desk.answered()
+    made = Run(lab, "stripe", caseless, _CONTEST, run_id)
+    made.wait_for_end()
+    assert made.record.state == State.SUBMITTED
+    assert made.record.prepared_by == "ana"
+    assert len(lab.submissions(caseless)) == 1
+
 
 def test_a_review_that_is_opened_again_takes_no_old_answer(lab: Lab, ana: Person) -> None:
-    run = lab.contest("stripe", lab.dispute("stripe", due_in=30 * 86400), "stripe_dispute_evidence")
+    run = lab.contest("stripe", lab.dispute("stripe", due_in=30 * 86400), _CONTEST)
     lab.wait_for_reviews(run)
     desk = Desk(ana)
     desk.open(run.dispute)
