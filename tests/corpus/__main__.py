@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dispute_provider._documents import Renderer, RenderingError
+from dispute_provider._documents.polyglots import has_pdf_header
 from dispute_provider._documents.preparing import Preparer
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, PDF
 from tests.corpus import files
@@ -116,7 +117,9 @@ class _Comparison:
             return
         pages = self._readable(prepared, f"{name}, prepared")
         if pages and prepared != content and prepared.startswith(PDF.starts):
-            yield _Way("prepared", prepared, file, pages)
+            # What was no PDF before is compared with pdftoppm's drawing of the prepared one.
+            is_pdf = has_pdf_header(content)
+            yield _Way("prepared", prepared, file if is_pdf else self._written(name, prepared), pages)
         if pages and every_way:
             yield from self._joined(name, prepared)
 
@@ -126,10 +129,13 @@ class _Comparison:
         except RenderingError as error:
             self._refuse(f"{name}, joined", error)
             return
-        file = self._folder / f"{Path(name).name}-joined.pdf"
-        file.write_bytes(joined)
         if pages := self._readable(joined, f"{name}, joined"):
-            yield _Way("joined", joined, file, pages)
+            yield _Way("joined", joined, self._written(name, joined), pages)
+
+    def _written(self, name: str, content: bytes) -> Path:
+        file = self._folder / f"{Path(name).name}-{len(content)}.pdf"
+        file.write_bytes(content)
+        return file
 
     def _readable(self, content: bytes, where: str) -> int:
         """Return the pages of a document; 0 if it is refused."""
