@@ -163,10 +163,10 @@ def _facts(case: Case, read: CaseDocuments, reason: str, network: str) -> Iterat
     yield f"verdict: {verdict(api, case, reason, network)}"
     documents = [
         MeasuredDocument(name, len(document.content), document.pages, value.path)
-        for _, name, value in pieces(case)
+        for _, name, value in pieces(read.case)
         if isinstance(value, FileReference) and (document := read.found.get(value.path))
     ]
-    texts = [(e.name, e.value) for e in case.evidence if not isinstance(e.value, FileReference)]
+    texts = [(e.name, e.value) for e in read.case.evidence if not isinstance(e.value, FileReference)]
     yield f"limits: {usage(Limits.of(api), documents, texts, network or None).text}"
     for note in read.notes:
         yield f"note: {note}"

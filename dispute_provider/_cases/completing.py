@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dispute_provider import _config as config
 from dispute_provider._cases.templates import Template
 from dispute_provider._documents import RenderingError
 from dispute_provider._documents.letter_writer import LetterWriter
@@ -48,7 +49,7 @@ def complete(case: Case, template: Template, facts: Mapping[str, Any], writer: L
     added = {name: texts.of(name, value) for name, value in template.evidence.items() if name not in own}
     evidence = {name: value for name, value in added.items() if value is not _ABSENT}
     try:
-        completed = case.completed(evidence, template.basis(case))
+        completed = case.completed(evidence, template.basis(case), config.prepare)
     except InvalidCaseError as error:
         raise _of_template(error, template, evidence) from None
     used = ", ".join(texts.used) or "none"

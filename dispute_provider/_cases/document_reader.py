@@ -53,6 +53,8 @@ class DocumentReader:
         preparation: Preparation | None,
     ) -> None:
         self._folder, self._roots = case.folder, roots
+        # The mark says that it is a text, whatever it begins with.
+        self._texts = {path: f"\ufeff{each.value}".encode() for path, each in case.texts.items()}
         self._allowed, self._renderer = allowed, renderer
         # Whatever can be shown can be a page of a joined PDF.
         self._allowed_in_joined = replace(allowed, types=tuple(BY_CONTENT_TYPE))
@@ -74,7 +76,7 @@ class DocumentReader:
         """
         allowed = self._allowed_in_joined if joined else self._allowed
         try:
-            content = _read(self._folder, path, self._roots, self._readable)
+            content = self._texts.get(path) or _read(self._folder, path, self._roots, self._readable)
             document = self._inspected(Document(path, content), allowed)
             if most is None or len(content) <= most:
                 return document

@@ -18,6 +18,7 @@ from dispute_provider._evidence.case import Case, FileReference
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.stages import stage_of
+from dispute_provider._evidence.texts_as_documents import in_documents
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _SHOWN_PLACES = 5
@@ -29,10 +30,12 @@ _PlacedEvidence = tuple[str, str, Any]
 class CaseDocuments:
     """The documents of a case that can be sent.
 
+    :param case: the case, with documents in place of texts that are too long.
     :param found: the documents by the paths that the case names.
     :param notes: for the reviewer: the optional documents that are left out, and why.
     """
 
+    case: Case
     found: Mapping[str, Document]
     notes: tuple[str, ...] = ()
 
@@ -53,8 +56,11 @@ def read_documents(
     api = contract.load(case.provider)
     allowed = Limits.of(api)
     placed = list(pieces(case))
+    case, made = in_documents(api, case) if case.has_long_texts else (case, [])
     references = [
-        Placed(pointer, name, value) for pointer, name, value in placed if isinstance(value, FileReference)
+        Placed(pointer, name, value)
+        for pointer, name, value in pieces(case)
+        if isinstance(value, FileReference)
     ]
     # The evidence of each stage is sent separately, so the limits apply to each stage separately.
     stages = _by_stage(api, references)
@@ -65,7 +71,7 @@ def read_documents(
         violations += limits.exceeded(allowed, together, smallest=reading.smallest)
     if violations:
         raise InvalidCaseError(case.dispute, violations)
-    return CaseDocuments(reading.found, tuple(reading.notes()))
+    return CaseDocuments(case, reading.found, (*made, *reading.notes()))
 
 
 def _by_stage(api: contract.Contract, references: Iterable[Placed]) -> list[list[Placed]]:

@@ -80,7 +80,7 @@ class CaseFile:
         from dispute_provider._evidence.case import Case
 
         try:
-            return Case.parse(self.data, folder=self.folder, source=self.source)
+            return Case.parse(self.data, folder=self.folder, source=self.source, always=config.prepare)
         except InvalidCaseError as error:
             raise located(error, self.content) from None
 

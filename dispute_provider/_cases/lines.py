@@ -47,7 +47,7 @@ class CaseLine:
             raise self.content
         with reading(self.source):
             data = parse_json(self.content, self.source)
-        return Case.parse(data, folder=self.folder, source=self.source)
+        return Case.parse(data, folder=self.folder, source=self.source, always=config.prepare)
 
 
 def expanded(given: Iterable[Any], roots: Sequence[str] | None = None) -> Iterator[Any]:

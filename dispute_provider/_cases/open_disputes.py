@@ -280,11 +280,9 @@ class _Reader:
         key = self._key(found, case, stage)
         if digest := self._known.recall(key):
             return digest
-        documents = case_documents.read_documents(
-            case, self._renderer, self._folders, self._preparation
-        ).found
-        part, _ = stages.part_for(self._api, case, stage)
-        digest = part.digest(documents)
+        read = case_documents.read_documents(case, self._renderer, self._folders, self._preparation)
+        part, _ = stages.part_for(self._api, read.case, stage)
+        digest = part.digest(read.found)
         self._known.keep(key, digest)
         return digest
 

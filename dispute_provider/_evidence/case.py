@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -112,6 +112,8 @@ class Case:
     :param basis: sha256 of the template and the facts, once the template is known; None without a template.
     :param folder: the folder of its documents; None for a case that was not read from a file.
     :param source: the file it was read from; None for a case that was not read from a file.
+    :param has_long_texts: whether it has texts that have to become documents, which it switched on.
+    :param texts: the texts that became documents, by the paths of those; empty by default.
     """
 
     provider: str
@@ -127,6 +129,19 @@ class Case:
     basis: str | None = None
     folder: str | None = None
     source: str | None = None
+    has_long_texts: bool = False
+    texts: Mapping[str, Entry] = field(default_factory=dict, repr=False)
+
+    @property
+    def moved(self) -> tuple[Entry, ...]:
+        """Return the texts that became documents of another field."""
+        return tuple(
+            text for entry in self.evidence for text in self._texts_of(entry) if text.name != entry.name
+        )
+
+    def _texts_of(self, entry: Entry) -> list[Entry]:
+        paths = entry.value.files if isinstance(entry.value, FileReference) else ()
+        return [self.texts[path] for path in paths if path in self.texts]
 
     @property
     def files(self) -> tuple[FileReference, ...]:
@@ -143,25 +158,37 @@ class Case:
             [entry.name, documents[entry.value.path].sha256 if entry.value.path in documents else None]
             if isinstance(entry.value, FileReference)
             else [entry.name, entry.value]
-            for entry in self.evidence
+            # A text counts as it was given, whatever document it became.
+            for given in self.evidence
+            for entry in self._texts_of(given) or [given]
             if not entry.written
         ]
         basis = [self.basis] if self.basis else []
         return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata, *basis])
 
     @classmethod
-    def parse(cls, data: Any, *, folder: str | None = None, source: str | None = None) -> Case:
+    def parse(
+        cls,
+        data: Any,
+        *,
+        folder: str | None = None,
+        source: str | None = None,
+        always: Callable[[], Collection[str]] = tuple,
+    ) -> Case:
         """Check the data of a file, a row or a form, and return it as a case.
 
         :param source: its name in errors; by default, its dispute.
+        :param always: returns the steps of preparing that are switched on for every case; by default, none.
         :raises InvalidCaseError: with every violation of the case schema and of the API's limits, or with the
             size limit that it exceeds. No other exception is raised.
         """
         with reading(source or name_of(data)):
-            return cls._parse(data, folder, source)
+            return cls._parse(data, folder, source, always)
 
     @classmethod
-    def _parse(cls, data: Any, folder: str | None, source: str | None) -> Case:
+    def _parse(
+        cls, data: Any, folder: str | None, source: str | None, always: Callable[[], Collection[str]]
+    ) -> Case:
         name = source or name_of(data)
         if too_much := excess(data):
             raise InvalidCaseError(shown(name), [too_much])
@@ -172,11 +199,15 @@ class Case:
             data = {"evidence": {}, **data}
             draft = Draft(data.get("template"), data)
         entries: tuple[Entry, ...] = ()
+        has_long_texts = False
         # What is said about the rest of a case must not hide what is wrong with its evidence.
         unsound = {each.pointer for each in found} & {"/provider", "/evidence"}
         if isinstance(data, Mapping) and {"provider", "evidence"} <= data.keys() and not unsound:
             entries = _with_names(tuple(_entries(data["evidence"], _groups(data["provider"]))))
-            found += _evidence_violations(data, entries)
+            about_evidence = _evidence_violations(data, entries)
+            if about_evidence:
+                about_evidence, has_long_texts = _without_lengths(data, entries, about_evidence, always)
+            found += about_evidence
         if found:
             raise InvalidCaseError(shown(name), found)
         return cls(
@@ -192,19 +223,26 @@ class Case:
             draft=draft,
             folder=folder,
             source=source,
+            has_long_texts=has_long_texts,
         )
 
-    def completed(self, evidence: Mapping[str, Any], basis: str) -> Case:
+    def completed(
+        self, evidence: Mapping[str, Any], basis: str, always: Callable[[], Collection[str]] = tuple
+    ) -> Case:
         """Return the case with the evidence of a template, checked like any other.
 
         :param evidence: what the template adds, by the API's names; the case's own evidence has precedence.
         :param basis: sha256 of the template and the facts.
+        :param always: see :meth:`parse`.
         :raises InvalidCaseError: with every violation.
         """
         assert self.draft
         own = self.draft.evidence
         case = Case.parse(
-            {**self.draft.given, "evidence": {**evidence, **own}}, folder=self.folder, source=self.source
+            {**self.draft.given, "evidence": {**evidence, **own}},
+            folder=self.folder,
+            source=self.source,
+            always=always,
         )
         entries = [
             Entry(entry.name, entry.value, entry.name.partition(SEPARATOR)[0] not in own)
@@ -303,6 +341,35 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
         if isinstance(entry.value, FileReference)
         and any(isinstance(path, str) and _leads_outside(path) for path in entry.value.files)
     ]
+
+
+def _without_lengths(
+    data: Mapping[str, Any],
+    entries: tuple[Entry, ...],
+    found: list[Violation],
+    always: Callable[[], Collection[str]],
+) -> tuple[list[Violation], bool]:
+    """Return what is wrong besides texts that will become documents, and whether there are any of these.
+
+    If that is not switched on, what is said about their length names the switch.
+    """
+    from dispute_provider._evidence.long_texts import CURE, find, shortened
+
+    try:
+        long = find(contract.load(data["provider"]), [(each.name, each.value) for each in entries])
+    except FileNotFoundError:
+        return found, False
+    if not long:
+        return found, False
+    texts = {str(entries[each.place].value) for each in long}
+    short = {**data, "evidence": shortened(data["evidence"], texts)}
+    others = _evidence_violations(short, entries)
+    given = data.get("prepare")
+    if "convert" in {*(given if isinstance(given, list) else ()), *always()}:
+        return others, True
+    return [
+        each if each in others else replace(each, remedy=f"{each.remedy}, {CURE}") for each in found
+    ], False
 
 
 def _leads_outside(path: str) -> bool:

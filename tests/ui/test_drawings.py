@@ -30,7 +30,7 @@ def drawn(staged: Staged) -> Staged:
     document = Document("r.pdf", RECEIPT, Inspection("application/pdf", 3, card_number=False))
     case = Case.parse({"provider": "stripe", "dispute": "du_1", "evidence": {"receipt": {"file": "r.pdf"}}})
     with Renderer() as renderer:
-        found = Drawer(renderer).draw(case, CaseDocuments({"r.pdf": document}))
+        found = Drawer(renderer).draw(case, CaseDocuments(case, {"r.pdf": document}))
     return Staged(replace(staged.record, drawings=found.drawings), staged.hook)
 
 

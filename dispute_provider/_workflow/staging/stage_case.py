@@ -119,7 +119,7 @@ class CaseStager:
                 record = replace(record, notes=(f"case from {shown(case.source)}",))
             if case.draft:
                 case, record = await self._templates.fill(self._api, case, record)
-            async with self._with_documents if case.files else nullcontext():
+            async with self._with_documents if _needs_files(case) else nullcontext():
                 return await self._stage_case(case, record)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
@@ -134,8 +134,8 @@ class CaseStager:
         """Read the documents of a case, and stage it."""
         # Starting a thread takes as long as a request, so use one only to wait for files.
         look = partial(case_documents.read_documents, case, self._renderer, self._roots, self._preparation)
-        read = await asyncio.to_thread(look) if case.files else look()
-        noted = record.notes
+        read = await asyncio.to_thread(look) if _needs_files(case) else look()
+        case, noted = read.case, record.notes
         record = replace(record, case_digest=case.digest(read.found), notes=(*noted, *read.notes))
         documents: Mapping[str, Document] = {}
         if read.found:
@@ -162,7 +162,12 @@ class CaseStager:
             return await asyncio.to_thread(case_files.read_case, given, self._roots)
         if self._folder:
             case_files.require_within_roots(self._folder)
-        return Case.parse(given, folder=self._folder)
+        return Case.parse(given, folder=self._folder, always=config.prepare)
+
+
+def _needs_files(case: Case) -> bool:
+    """Return whether a case has documents, or texts that become documents."""
+    return case.has_long_texts or bool(case.files)
 
 
 def _failed(record: Record, error: Exception) -> Record:

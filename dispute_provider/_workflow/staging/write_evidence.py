@@ -14,7 +14,7 @@ from dispute_provider._apis.memory import DisputeMemory, NoMemory, foreign
 from dispute_provider._contracts.evidence_fields import lists
 from dispute_provider._evidence import fitting, merging, stages
 from dispute_provider._evidence.case import Case
-from dispute_provider._evidence.completeness import Assessment, Verdict, assess, fee_refusal
+from dispute_provider._evidence.completeness import Assessment, NamedEvidence, Verdict, assess, fee_refusal
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.merging import Merged, MergePolicy, Piece
 from dispute_provider._evidence.record import Record, State
@@ -125,7 +125,8 @@ async def stage(
             )
             return record.ended(State.REFUSED, reason)
         _require_limits(api, case, merged, network)
-        assessment = assess(api.contract, before.dispute, case.product, [*merged.wanted, *merged.staying])
+        held: list[NamedEvidence] = [*merged.wanted, *merged.staying, *case.moved]
+        assessment = assess(api.contract, before.dispute, case.product, held)
         record = _assessed(record, assessment, api.notes_on(before.dispute))
         if refusal := _too_weak(assessment, rules):
             return record.ended(State.REFUSED, refusal)
