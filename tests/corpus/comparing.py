@@ -15,7 +15,7 @@ _LEAST = 4
 # A quarter of a tile: letters may be moved by less.
 _MOVED = 4
 # Pixels at the edge of the page: programs round its size differently.
-_MARGIN = 4
+_MARGIN = 8
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
