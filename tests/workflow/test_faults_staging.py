@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -158,18 +159,19 @@ def test_a_dispute_that_becomes_automatic_again_is_refused(sandbox, connect, mon
 
 @pytest.mark.parametrize("kind", ["moov"])
 def test_a_try_that_loses_its_claim_before_its_first_write_is_repeated_at_once(run, monkeypatch, waited):
-    other, set_ = Contest(run.kind, run.dispute), StateStore.set
-
-    def stage_another(self: StateStore, key: str, value: Any, **options: Any) -> None:
-        set_(self, key, value, **options)
-        if key.startswith("uploading") and not others:
-            others.append(None)
-            with ThreadPoolExecutor(1) as thread:
-                others[0] = thread.submit(other.stage).result()
-
+    other = Contest(run.kind, run.dispute)
     others: list[Any] = []
+
+    class Overtaken(HttpTransport):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            response = await super().send(request)
+            if request.method == "GET" and "evidence" in request.url and not others:
+                others.append(None)
+                others[0] = await asyncio.get_running_loop().run_in_executor(None, other.stage)
+            return response
+
     with monkeypatch.context() as patch:
-        patch.setattr(StateStore, "set", stage_another)
+        patch.setattr(Client, "transport", Overtaken)
         lost = run.stage()
     assert others[0]["state"] == "staged"
     assert lost["state"] == "held"
