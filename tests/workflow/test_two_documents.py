@@ -74,5 +74,11 @@ def test_two_cases_with_different_documents_are_submitted_once(
     sent = [entry for entry in sandbox.journal(operation=SUBMIT[kind]) if entry["submitted"]]
     keys = [entry["headers"].get("idempotency-key") for entry in sent]
     assert len(sent) == 1, keys
-    assert sorted(record["state"] for record in records) == ["refused", "submitted"]
-    assert run.state == "failed", "a person learns that there are two cases"
+    states = sorted(record["state"] for record in records)
+    if reviews == 1:
+        assert states == ["refused", "submitted"]
+        assert run.state == "failed", "a person learns that there are two cases"
+    else:
+        # Both reviewers were shown both documents, and approved the same evidence.
+        assert states == ["submitted", "submitted"]
+        assert len({record["digest"] for record in records}) == 1
