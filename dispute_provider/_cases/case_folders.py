@@ -139,7 +139,8 @@ def _deeper(folder: str, levels: int) -> Iterator[FoundCase]:
 
 def _cases_in(entries: Collection[Listed], address: str | None = None) -> Iterator[FoundCase]:
     versions = _versions(entries)
-    files = [each for each in entries if not each.is_folder]
+    # A folder that is named case.yaml is refused when it is read.
+    files = [each for each in entries if not each.is_folder or _is_case(each.name)]
     has_case = any(_is_case(each.name) for each in files)
     for each in files:
         objection = _objection(each.name)
