@@ -63,7 +63,7 @@ exhibits: $(READY)
 	EXHIBITS=full $(BIN)/pytest -s tests/workflow/test_exhibit_limits.py tests/exhibits
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=90 $(TESTS)
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-fail-under=95 $(TESTS)
 
 third-api: $(READY)
 	$(BIN)/python -m tests.third_api
