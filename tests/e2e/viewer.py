@@ -33,7 +33,7 @@ class Viewer:
 
     def document(self, file: str) -> Locator:
         """The piece with a document, by the start of its file's name."""
-        return self.frame.get_by_role("article").filter(has_text=f"{file}-")
+        return self.frame.get_by_role("article").filter(has_text=f"{file}.")
 
     def look_at(self, file: str, kind: str) -> None:
         """Scroll to a document, until all its pages are drawn."""
