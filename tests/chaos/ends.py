@@ -290,7 +290,7 @@ class Ends:
             approval.shown.at - (_LATEST if entry["fault"] else _LATENCY) <= entry["time"] <= completion.at
             and (
                 (_is_harm(entry) and entry["dispute"] in (*disputes, None))
-                or (entry["dispute"] in disputes and entry["changed"] and run_of(sender_of(entry)) != run)
+                or (entry["dispute"] in disputes and entry["changed"] and _is_anothers(entry, run))
             )
             for entry in self.transcript.journal
         )
@@ -351,6 +351,11 @@ class Ends:
         for sweep in self.transcript.sweeps:
             for dispute in sorted(sweep.open - sweep.named):
                 yield Finding(LOST, dispute, "open, and the sweep does not name it")
+
+
+def _is_anothers(entry: dict[str, Any], run: str) -> bool:
+    """Return whether a request was another run's, or was frozen between its last check and its write."""
+    return run_of(sender_of(entry)) != run or "x-chaos-frozen" in entry["headers"]
 
 
 def _is_harm(entry: dict[str, Any]) -> bool:
