@@ -156,8 +156,8 @@ def _join(content: bytes, lettering: Letters) -> bytes:
 
 
 def _packed(prepared: bytes, done: list[Done]) -> bytes:
-    told = json.dumps([[each.what, each.facts] for each in done]).encode()
-    return PREPARED.pack(len(told)) + told + prepared
+    described = json.dumps([[each.what, each.facts] for each in done]).encode()
+    return PREPARED.pack(len(described)) + described + prepared
 
 
 def _inspect(content: bytes) -> bytes:

@@ -51,9 +51,9 @@ class Preparer(Renderer):
         :param exhibits: caption and content of each.
         :raises RenderingError: if they cannot be joined.
         """
-        told = json.dumps([[caption, len(content)] for caption, content in exhibits]).encode()
+        described = json.dumps([[caption, len(content)] for caption, content in exhibits]).encode()
         contents = b"".join(content for _, content in exhibits)
-        return _unpacked(self._ask(JOIN, PREPARED.pack(len(told)) + told + contents))
+        return _unpacked(self._ask(JOIN, PREPARED.pack(len(described)) + described + contents))
 
     def _start(self) -> Process:
         return Process(prepares=True)
@@ -62,8 +62,8 @@ class Preparer(Renderer):
 def _unpacked(answer: bytes) -> Prepared:
     try:
         (length,) = PREPARED.unpack_from(answer)
-        told = json.loads(answer[PREPARED.size : PREPARED.size + length])
-        done = tuple(done_in_words(str(what), list(facts)) for what, facts in told)
+        described = json.loads(answer[PREPARED.size : PREPARED.size + length])
+        done = tuple(done_in_words(str(what), list(facts)) for what, facts in described)
     except (ValueError, TypeError, LookupError):
         raise RenderingError(*BROKE_OFF) from None
     return Prepared(answer[PREPARED.size + length :], done)
