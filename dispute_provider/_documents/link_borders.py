@@ -8,6 +8,8 @@ import pypdfium2
 from PIL import Image, ImageDraw
 from pypdfium2 import raw
 
+from dispute_provider._documents.pixels import in_pixels
+
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 
 
@@ -20,7 +22,9 @@ def draw_link_borders(page: pypdfium2.PdfPage, picture: Image.Image, scale: floa
     for number in range(raw.FPDFPage_GetAnnotCount(page)):
         note = raw.FPDFPage_GetAnnot(page, number)
         if raw.FPDFAnnot_GetSubtype(note) == raw.FPDF_ANNOT_LINK and (width := _border(note)):
-            around = _in_pixels(page, picture, note)
+            box = raw.FS_RECTF()
+            raw.FPDFAnnot_GetRect(note, box)
+            around = in_pixels(page, picture, (box.left, box.top, box.right, box.bottom))
             line = max(1, round(width * scale))
             ImageDraw.Draw(picture).rectangle(around, outline=_color(note), width=line)
         raw.FPDFPage_CloseAnnot(note)
@@ -32,21 +36,6 @@ def _border(note: raw.FPDF_ANNOTATION) -> float:
         return 0.0
     across, down, width = (ctypes.c_float() for _ in range(3))
     return width.value if raw.FPDFAnnot_GetBorder(note, across, down, width) else 0.0
-
-
-def _in_pixels(
-    page: pypdfium2.PdfPage, picture: Image.Image, note: raw.FPDF_ANNOTATION
-) -> tuple[int, int, int, int]:
-    """Return where the box of a link is on the drawing: left, top, right and bottom."""
-    box = raw.FS_RECTF()
-    raw.FPDFAnnot_GetRect(note, box)
-    x, y = ctypes.c_int(), ctypes.c_int()
-    corners = []
-    for across, up in ((box.left, box.top), (box.right, box.bottom)):
-        raw.FPDF_PageToDevice(page, 0, 0, picture.width, picture.height, 0, across, up, x, y)
-        corners.append((x.value, y.value))
-    (x0, y0), (x1, y1) = corners
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def _color(note: raw.FPDF_ANNOTATION) -> tuple[int, int, int]:

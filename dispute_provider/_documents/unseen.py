@@ -18,6 +18,7 @@ from pypdfium2 import raw
 from dispute_provider._documents.messages import Refusal
 from dispute_provider._documents.pdfs import draw, opened
 from dispute_provider._documents.pictures import MAX_SHOWN_PIXELS
+from dispute_provider._documents.pixels import in_pixels
 from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.documents import Unseen
 
@@ -51,7 +52,7 @@ def unseen(content: bytes, number: int) -> Unseen:
         wide, tall = page.get_size()
         scale = min(_SCALE, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
         picture = draw(page, scale).convert("L")
-        boxes = [_in_pixels(page, picture, each.box) for each in characters]
+        boxes = [in_pixels(page, picture, each.box) for each in characters]
         pairs = list(zip(characters, boxes, strict=True))
         missing = [each.font for each, box in pairs if not _has_ink(picture, box)]
         # A font of which nothing is known: single unknown codes of others are shown alike everywhere.
@@ -125,19 +126,6 @@ def _name(font: raw.FPDF_FONT) -> str:
     return name.value.decode("ascii", "replace")
 
 
-def _in_pixels(
-    page: pypdfium2.PdfPage, picture: Image.Image, box: tuple[float, ...]
-) -> tuple[int, int, int, int]:
-    left, top, right, bottom = box
-    across, down = ctypes.c_int(), ctypes.c_int()
-    corners = []
-    for x, y in ((left, top), (right, bottom)):
-        raw.FPDF_PageToDevice(page, 0, 0, picture.width, picture.height, 0, x, y, across, down)
-        corners.append((across.value, down.value))
-    (x0, y0), (x1, y1) = corners
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
-
-
 def _has_ink(picture: Image.Image, box: tuple[int, int, int, int]) -> bool:
     """Return whether a part of a drawing has more than one brightness; True outside the page."""
     if _is_tiny(picture, box):
@@ -178,7 +166,7 @@ def _undrawn_fields(
     without = page.render(scale=scale, may_draw_forms=False).to_pil().convert("L")
     drawn = ImageChops.difference(picture, without)
     for box in boxes:
-        yield not _has_ink(drawn, _in_pixels(page, picture, box))
+        yield not _has_ink(drawn, in_pixels(page, picture, box))
 
 
 def _filled_fields(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> Iterator[tuple[float, ...]]:
