@@ -40,7 +40,7 @@ class BatchSubmission:
         self._progress = progress
         self.receipts = Receipts()
         self._is_retry = context["ti"].try_number > 1
-        self._openings = ReviewOpenings(context, log)
+        self._openings = ReviewOpenings(context, log, is_retry=self._is_retry)
         self._ledgers: Ledgers | None = None
         self._problem: Exception | None = None
         try:

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class ReviewOpenings:
-    """The last openings of the reviews of a task's records, each read once."""
+    """The last openings of the reviews of a task's records, each read once.
 
-    def __init__(self, context: Context, log: Any) -> None:
+    :param is_retry: whether an earlier try of the task may have sent a record.
+    """
+
+    def __init__(self, context: Context, log: Any, *, is_retry: bool) -> None:
         self._context = context
         self._log = log
+        self._is_retry = is_retry
         self._known: dict[str, str | None] = {}
         self._problem: str | None = None
 
@@ -36,9 +40,8 @@ class ReviewOpenings:
             self._problem = f"Airflow's state store cannot be read ({type(error).__name__})"
             opening = None
         if self._problem:
-            is_retry = self._context["ti"].try_number > 1
             end = not_sent(record, f"{self._problem}; to do: clear the task")
-            return replace(end, maybe_ours=is_retry)
+            return replace(end, maybe_ours=self._is_retry)
         if review and opening == review:
             return None
         what = "approval" if record.state == State.APPROVED else "rejection"
