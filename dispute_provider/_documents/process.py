@@ -15,13 +15,14 @@ from dispute_provider._documents.messages import ANSWER, QUESTION
 
 # The child gets the parent's sys.path, because it does not read the environment or site packages.
 _START = (
-    "import sys; sys.path[:] = sys.argv[1:]; from dispute_provider._documents.child import main; main({}, {})"
+    "import sys; sys.path[:] = sys.argv[1:]; "
+    "from dispute_provider._documents.child.main import main; main({}, {})"
 )
 _PACKAGES = str(Path(__file__).parents[2])
 _START_SECONDS = 60.0
 _NO_START = (
     "the process that reads documents does not start; to see why, run: "
-    f"{sys.executable} -m dispute_provider._documents.child < /dev/null"
+    f"{sys.executable} -m dispute_provider._documents.child.main < /dev/null"
 )
 _LARGEST_ANSWER = 64 * 1024 * 1024
 

@@ -1,4 +1,4 @@
-"""Join exhibits into one PDF with contents, captions and page numbers. Runs only in the child process."""
+"""Join exhibits into one PDF with contents, captions and page numbers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from dispute_provider._documents import typeset
-from dispute_provider._documents.cleaning import is_signed
-from dispute_provider._documents.converting import flat, frames_of, opened, saved
-from dispute_provider._documents.lettering import Letters
+from dispute_provider._documents.child import typeset
+from dispute_provider._documents.child.cleaning import is_signed
+from dispute_provider._documents.child.converting import flat, frames_of, opened, saved
+from dispute_provider._documents.child.lettering import Letters
+from dispute_provider._documents.child.polyglots import jpeg_end
+from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.typeset import A4, STRIP, Strip, Title
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._documents.polyglots import jpeg_end
-from dispute_provider._documents.refused import Refused
-from dispute_provider._documents.typeset import A4, STRIP, Strip, Title
 from dispute_provider._evidence.file_types import JPEG, PDF, PNG
 
 pikepdf: Any

@@ -1,4 +1,4 @@
-"""Convert pictures that an API does not take into ones that it takes. Runs only in the child process."""
+"""Convert pictures that an API does not take into ones that it takes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dispute_provider._documents.child.pictures import MAX_FRAMES, MAX_PIXELS, eight_bits, on_white, squared
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._documents.pictures import MAX_FRAMES, MAX_PIXELS, eight_bits, on_white, squared
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import JPEG, PDF, PNG, FileType
 
 # Pillow's names, and those in messages.

@@ -1,6 +1,6 @@
 """Find the fonts of the machine before the child is locked, and read what they have.
 
-Runs only in the child process. Afterwards the files are read through memory maps, which need no open file.
+Afterwards the files are read through memory maps, which need no open file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-SHIPPED = str(Path(__file__).parents[1] / "fonts")
+SHIPPED = str(Path(__file__).parents[2] / "fonts")
 SYSTEM = ("/usr/local/share/fonts", "/usr/share/fonts", "/Library/Fonts", "/System/Library/Fonts")
 _SUFFIXES = (".ttf", ".ttc", ".otf", ".otc")
 # Maps count as memory of the child, which has 1 GiB.

@@ -1,4 +1,4 @@
-"""Read e-mails: who wrote to whom, the text, and what is attached. Runs only in the child process."""
+"""Read e-mails: who wrote to whom, the text, and what is attached."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from email.message import Message
 from html.parser import HTMLParser
 from typing import Any
 
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence import plain_text
 
 SHOWN = ("From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Date", "Subject")

@@ -1,4 +1,4 @@
-"""Inspect and draw JPEG, PNG, TIFF and GIF with Pillow. Runs only in the child process."""
+"""Inspect and draw JPEG, PNG, TIFF and GIF with Pillow."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import cast
 
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from dispute_provider._documents.child.polyglots import has_pdf_header
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._documents.polyglots import has_pdf_header
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import GIF, JPEG, PICTURES, PNG, FileType
 
 # A3 scanned at 600 dpi has 70 million.

@@ -1,7 +1,6 @@
 """Hand pdfium the fonts that were found before the lock, in place of those that a PDF does not contain.
 
-Runs only in the child process. Without this, pdfium opens the system's fonts when it needs them, which the
-locked child may not.
+Without this, pdfium opens the system's fonts when it needs them, which the locked child may not.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 from pypdfium2 import raw
 
-from dispute_provider._documents.fonts import Font
+from dispute_provider._documents.child.fonts import Font
 
 _TTCF = int.from_bytes(b"ttcf", "big")
 _ANSI, _DEFAULT, _SYMBOL = 0, 1, 2

@@ -1,4 +1,4 @@
-"""Draw the borders of links, which pdfium leaves out. Runs only in the child process."""
+"""Draw the borders of links, which pdfium leaves out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pypdfium2
 from PIL import Image, ImageDraw
 from pypdfium2 import raw
 
-from dispute_provider._documents.pixels import in_pixels
+from dispute_provider._documents.child.pixels import in_pixels
 
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 

@@ -1,7 +1,4 @@
-"""Make clean copies: without what keeps a document from being accepted, never without content.
-
-Runs only in the child process.
-"""
+"""Make clean copies: without what keeps a document from being accepted, never without content."""
 
 from __future__ import annotations
 
@@ -10,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dispute_provider._documents.child.polyglots import PDF_HEADER_WITHIN, jpeg_end
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._documents.polyglots import PDF_HEADER_WITHIN, jpeg_end
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import JPEG, PDF
 
 pikepdf: Any

@@ -1,4 +1,4 @@
-"""Count what the drawing of a PDF's page does not show. Runs only in the child process.
+"""Count what the drawing of a PDF's page does not show.
 
 A font that the file does not contain is replaced by another, which may lack its characters. They are found
 by their boxes: where a character should be, the drawing has no ink. If the file does not even say which
@@ -15,11 +15,11 @@ import pypdfium2
 from PIL import Image, ImageChops
 from pypdfium2 import raw
 
+from dispute_provider._documents.child.pdfs import draw, opened
+from dispute_provider._documents.child.pictures import MAX_SHOWN_PIXELS
+from dispute_provider._documents.child.pixels import in_pixels
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._documents.pdfs import draw, opened
-from dispute_provider._documents.pictures import MAX_SHOWN_PIXELS
-from dispute_provider._documents.pixels import in_pixels
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.documents import Unseen
 
 # Pixels per point: characters of 7 points are then 14 pixels high.

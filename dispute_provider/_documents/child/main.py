@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import BinaryIO
 
-from dispute_provider._documents import (
+from dispute_provider._documents.child import (
     cleaning,
     converting,
     fonts,
@@ -28,7 +28,10 @@ from dispute_provider._documents import (
     pictures,
     shrinking,
 )
-from dispute_provider._documents.lettering import Letters
+from dispute_provider._documents.child.lettering import Letters
+from dispute_provider._documents.child.polyglots import PDF_HEADER_WITHIN, has_pdf_header, is_polyglot
+from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.unseen import unseen
 from dispute_provider._documents.messages import (
     ANSWER,
     DONE,
@@ -45,9 +48,6 @@ from dispute_provider._documents.messages import (
     Done,
     Refusal,
 )
-from dispute_provider._documents.polyglots import PDF_HEADER_WITHIN, has_pdf_header, is_polyglot
-from dispute_provider._documents.refused import Refused
-from dispute_provider._documents.unseen import unseen
 from dispute_provider._evidence.file_types import FILE_TYPES, JPEG, PDF, FileType
 
 MEMORY = 1024 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Set the contents, captions and page numbers of joined exhibits. Runs only in the child process."""
+"""Set the contents, captions and page numbers of joined exhibits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dispute_provider._documents.lettering import BOLD, Letters
+from dispute_provider._documents.child.lettering import BOLD, Letters
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._documents.refused import Refused
 
 canvas: Any
 try:

@@ -1,4 +1,4 @@
-"""Convert places on a page of a PDF to pixels of its drawing. Runs only in the child process."""
+"""Convert places on a page of a PDF to pixels of its drawing."""
 
 from __future__ import annotations
 

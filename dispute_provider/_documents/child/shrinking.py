@@ -1,4 +1,4 @@
-"""Make smaller copies of pictures and PDFs that stay legible. Runs only in the child process."""
+"""Make smaller copies of pictures and PDFs that stay legible."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from PIL import Image
 
-from dispute_provider._documents.cleaning import is_signed
-from dispute_provider._documents.converting import as_pdf, flat, frames_of, opened, saved
+from dispute_provider._documents.child.cleaning import is_signed
+from dispute_provider._documents.child.converting import as_pdf, flat, frames_of, opened, saved
+from dispute_provider._documents.child.pictures import MAX_PIXELS
+from dispute_provider._documents.child.placement import dots_per_inch
+from dispute_provider._documents.child.polyglots import has_pdf_header
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.ladder import LADDER, Rung
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._documents.pictures import MAX_PIXELS
-from dispute_provider._documents.placement import dots_per_inch
-from dispute_provider._documents.polyglots import has_pdf_header
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import JPEG
 
 pikepdf: Any

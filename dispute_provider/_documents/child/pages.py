@@ -1,4 +1,4 @@
-"""Set texts and e-mails as the pages of a PDF. Runs only in the child process."""
+"""Set texts and e-mails as the pages of a PDF."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from dispute_provider._documents import mails
-from dispute_provider._documents.lettering import BOLD, FIXED, PLAIN, Letters, lines_of
+from dispute_provider._documents.child import mails
+from dispute_provider._documents.child.lettering import BOLD, FIXED, PLAIN, Letters, lines_of
+from dispute_provider._documents.child.pdfs import MAX_PAGES
+from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.typeset import A4, canvas
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._documents.pdfs import MAX_PAGES
-from dispute_provider._documents.refused import Refused
-from dispute_provider._documents.typeset import A4, canvas
 from dispute_provider._evidence import plain_text
 from dispute_provider._evidence.file_types import MAIL, PDF, TEXT, name_other
 

@@ -1,4 +1,4 @@
-"""Find where the pictures of a PDF are drawn, and how finely. Runs only in the child process."""
+"""Find where the pictures of a PDF are drawn, and how finely."""
 
 from __future__ import annotations
 

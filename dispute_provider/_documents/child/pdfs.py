@@ -1,4 +1,4 @@
-"""Inspect and draw PDFs with pdfium. Runs only in the child process."""
+"""Inspect and draw PDFs with pdfium."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from PIL import Image
 from pypdfium2 import raw
 
 from dispute_provider._documents.card_numbers import has_card_number
-from dispute_provider._documents.link_borders import draw_link_borders
+from dispute_provider._documents.child.link_borders import draw_link_borders
+from dispute_provider._documents.child.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._documents.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
-from dispute_provider._documents.refused import Refused
 from dispute_provider._evidence.file_types import PDF
 
 # More than a reviewer can read; the text of every page is searched for card numbers.

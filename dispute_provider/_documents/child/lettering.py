@@ -1,4 +1,4 @@
-"""Set text in the fonts that the child has, line by line. Runs only in the child process.
+"""Set text in the fonts that the child has, line by line.
 
 Each character is set in the first font that has it. What no font has is never left out: a symbol is written
 by its name, as ``[package]``; a text with other characters is refused, and they are named.
@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from dispute_provider._documents.fonts import Font
+from dispute_provider._documents.child.fonts import Font
+from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._documents.refused import Refused
 
 pdfmetrics: Any
 ttfonts: Any
