@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import secrets
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,23 +49,38 @@ def _interrupt(*_: object) -> None:
 
 
 def free_port(wanted: int) -> int:
-    """Return the wanted port of the loopback interface if it is free, else any free port."""
-    return wanted if is_free(wanted) else _bind(0)
+    """Return the first free port of the loopback interface from the wanted one on.
+
+    It is kept for this process until that ends: another one that starts at the same time gets another port,
+    although nobody listens yet.
+    """
+    return next(port for port in range(wanted, 65_536) if is_free(port) and _is_kept(port))
 
 
-def is_free(port: int) -> bool:
+def _is_kept(port: int) -> bool:
+    """Keep a port until this process ends; return whether no other process or caller keeps it."""
+    name = Path(tempfile.gettempdir(), f"dispute-provider-port-{port}")
     try:
-        _bind(port)
-    except OSError:
+        lock = os.open(name, os.O_CREAT | os.O_RDWR, 0o666)
+    except PermissionError:
+        # Another user's.
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
         return False
     return True
 
 
-def _bind(port: int) -> int:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", port))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Airflow:
