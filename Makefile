@@ -2,7 +2,7 @@
 #   make demo   contest disputes on a real Airflow in your browser; AUTO=1 answers the reviews automatically
 #   make test   run all tests, with branch coverage     make lint   run ruff, mypy and import-linter
 #   make engine kill workers, let runs meet, search for planted secrets on a real Airflow (half an hour)
-#   make e2e    click through the UI in Chromium; saves pictures in tests/e2e/artifacts
+#   make e2e    click through the UI in Chromium; saves pictures in tests/e2e/artifacts, tests/ui/browser/artifacts
 #   make chaos  play thousands of seeded episodes of faults; make chaos-teeth: knock out each safeguard in turn
 #   make races  race 50 writers for one claim, 400 times on disk and 200 on an S3 stand-in; simulate 20,000 schedules
 #   make scale  contest 5,000 disputes with Celery workers that are killed; needs PostgreSQL and Redis

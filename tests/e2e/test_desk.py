@@ -14,9 +14,10 @@ from tests.e2e.person import Person
 from tests.e2e.test_batch import make_dispute
 from tests.harness.explorer_form import field
 from tests.harness.lab import Lab, Run
+from tests.harness.rest import SWEEP
 
 _BATCH = 6
-_REVIEW, _SWEEP, _CONTEST = "dispute_review", "dispute_sweep", "stripe_dispute_evidence"
+_CONTEST = "stripe_dispute_evidence"
 # Clicks and keys in addition to one for each dispute.
 _BESIDES = 8
 
@@ -24,13 +25,8 @@ _BESIDES = 8
 @pytest.fixture(scope="module")
 def batch(lab: Lab) -> tuple[list[str], Run]:
     """Disputes that a sweep put to one review, soonest due first."""
-    before = set(lab.ana.runs(_REVIEW))
     disputes = [make_dispute(lab, number, timedelta(days=9)) for number in range(_BATCH)]
-    sweep = Run(lab, "stripe", "", _SWEEP, lab.ana.start(_SWEEP, {}))
-    assert sweep.wait_for_end() == "success"
-    (run_id,) = set(lab.ana.runs(_REVIEW)) - before
-    run = Run(lab, "stripe", "", _REVIEW, run_id)
-    lab.wait_for_reviews(run)
+    (run,) = lab.sweep()
     return disputes[::-1], run
 
 
@@ -114,7 +110,7 @@ def test_the_inbox_shows_what_is_open_and_opens_its_review(lab: Lab, ana: Person
     desk.inbox()
     desk.frame.get_by_role("button", name="Sweep now").click()
     expect(desk.frame.get_by_text("The sweep has started")).to_be_visible()
-    sweep = Run(lab, "stripe", "", _SWEEP, list(lab.ana.runs(_SWEEP))[-1])
+    sweep = Run(lab, "stripe", "", SWEEP, list(lab.ana.runs(SWEEP))[-1])
     sweep.wait_for_end()
     desk.frame.get_by_title("Refresh").click()
     row = desk.frame.get_by_role("row").filter(has_text=caseless)

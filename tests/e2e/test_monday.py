@@ -23,7 +23,6 @@ from tests.harness.lab import Lab, Run
 
 # Clicks and keys in addition to one for each dispute.
 _BESIDES = 8
-_REVIEW, _SWEEP = "dispute_review", "dispute_sweep"
 # The disputes of a review that is answered in Airflow's own form, and what that says about the page.
 _IN_FORM = 6
 _SAYS = "to see the documents exactly as they will be sent. It keeps your choices while you look."
@@ -43,13 +42,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def day(site: Lab) -> tuple[Monday, list[Run]]:
     """The disputes, and the reviews that the sweep opened for them."""
-    before = set(site.ana.runs(_REVIEW))
-    made = monday.make(site)
-    sweep = Run(site, "", "", _SWEEP, site.ana.start(_SWEEP, {}))
-    assert sweep.wait_for_end() == "success"
-    runs = [Run(site, "", "", _REVIEW, run_id) for run_id in site.ana.runs(_REVIEW) if run_id not in before]
-    site.wait_for_reviews(*runs)
-    return made, runs
+    return monday.make(site), site.sweep()
 
 
 def test_by_mouse(site: Lab, browser: Browser, day: tuple[Monday, list[Run]]) -> None:
@@ -152,12 +145,8 @@ def test_by_keyboard(site: Lab, browser: Browser, day: tuple[Monday, list[Run]])
 
 def test_by_airflow_s_own_form(site: Lab, browser: Browser) -> None:
     """Whoever answers without the page *Disputes* has every choice too."""
-    before = set(site.ana.runs(_REVIEW))
     disputes = [make_dispute(site, number, timedelta(days=9)) for number in range(_IN_FORM)]
-    sweep = Run(site, "", "", _SWEEP, site.ana.start(_SWEEP, {}))
-    assert sweep.wait_for_end() == "success"
-    (run_id,) = set(site.ana.runs(_REVIEW)) - before
-    run = Run(site, "stripe", "", _REVIEW, run_id)
+    (run,) = site.sweep()
     person = Person(browser, site.airflow.url, "ana", site.airflow.passwords["ana"])
 
     review = Review(person, run)

@@ -21,6 +21,7 @@ from dispute_provider.sandbox import Sandbox
 from tests.harness.client import Client
 from tests.harness.documents import letter
 from tests.harness.processes import Airflow
+from tests.harness.rest import REVIEW, SWEEP
 
 T = TypeVar("T")
 # Just below the time for which a task waits for an answer.
@@ -105,6 +106,15 @@ class Lab:
         """
         conf = {"conn_id": f"{api}_default", "case_path": str(self.case(dispute)), **params}
         return self.run(dag_id, conf, api, dispute)
+
+    def sweep(self) -> list[Run]:
+        """Start a sweep; return the runs of the reviews that it opens, once these wait for an answer."""
+        before = set(self.ana.runs(REVIEW))
+        assert self.run(SWEEP, {}).wait_for_end() == "success"
+        opened = [run_id for run_id in self.ana.runs(REVIEW) if run_id not in before]
+        runs = [Run(self, "", "", REVIEW, run_id) for run_id in opened]
+        self.wait_for_reviews(*runs)
+        return runs
 
     def wait_for_reviews(self, *runs: Run) -> None:
         """Wait until the reviews of these runs are open and can be answered."""

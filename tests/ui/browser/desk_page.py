@@ -25,7 +25,7 @@ _NOTHING = """() => {
   return found.filter((text) => ["null", "undefined", "NaN"].includes(text));
 }"""
 WIDTHS = {2400: 1300, 1440: 900, 768: 1000, 390: 844, 318: 760}
-PICTURES = Path(__file__).parents[2] / "e2e" / "artifacts"
+PICTURES = Path(__file__).parent / "artifacts"
 # Requests that Airflow refuses are logged by the browser; the page says it in its own words.
 _REFUSED = "Failed to load resource"
 
