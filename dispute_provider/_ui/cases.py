@@ -22,10 +22,10 @@ from dispute_provider._evidence.completeness import recommended
 from dispute_provider._evidence.record import Record
 from dispute_provider._explain.form_fields import param_fields, param_of
 from dispute_provider._explain.forms import case_from_form, case_params
-from dispute_provider._ui import describe
 from dispute_provider._ui.access import MAY_TRIGGER, AsciiJsonResponse
 from dispute_provider._ui.dags import missing
 from dispute_provider._ui.inbox import listed
+from dispute_provider._workflow.reviewing.subjects import reason_of
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 of_case = APIRouter(prefix="/dags/{dag_id}/cases", dependencies=[MAY_TRIGGER])
@@ -69,7 +69,7 @@ def show(dag_id: str, record: DisputeDep) -> Response:
             "account": record.account,
             "money": record.money,
             "due": record.due,
-            "dispute_reason": describe.reason(record),
+            "dispute_reason": reason_of(record),
             "needs": bool(needed),
             "fields": param_fields(_params(record), needed),
             "folder": _folder(record),

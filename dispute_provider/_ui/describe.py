@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 
-from dispute_provider._contracts import contract
-from dispute_provider._evidence.completeness import reason_in_words
 from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.record import Record, person
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
@@ -20,6 +18,7 @@ from dispute_provider._explain.outline import outline
 from dispute_provider._ui.comparison import changed, compare, digest_of
 from dispute_provider._ui.records import Task, key_of
 from dispute_provider._workflow.reviewing.markdown import INQUIRY
+from dispute_provider._workflow.reviewing.subjects import reason_of
 
 
 def task(seen: Task) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def _record(record: Record) -> dict[str, Any]:
         **{name: getattr(record, name) for name in names},
         "stage": _label(record, record.stage),
         "inquiry": record.stage == INQUIRY if record.stage else None,
-        "dispute_reason": reason(record),
+        "dispute_reason": reason_of(record),
         "missing": [_missing(record, text) for text in record.missing],
         "differences": [
             {**msgspec.to_builtins(each), "label": _label(record, each.name)} for each in record.differences
@@ -64,13 +63,6 @@ def _record(record: Record) -> dict[str, Any]:
         if approval
         else None,
     }
-
-
-def reason(record: Record) -> str | None:
-    """Return why the customer disputes a payment, in words; None if the record does not have it."""
-    if record.dispute_reason is None:
-        return None
-    return reason_in_words(contract.load(record.provider), record.dispute_reason)
 
 
 def _money(record: Record, minor_units: int | None) -> str | None:

@@ -439,6 +439,17 @@ def test_a_code_is_written_as_what_its_evidence_is_for(api: str, reason: str, wo
     assert reason_in_words(contract.load(api), reason) == words
 
 
+@pytest.mark.parametrize("api", [STRIPE, MOOV], ids=lambda api: api.api)
+def test_what_a_reviewer_is_told_has_no_name_of_a_field(api: Contract) -> None:
+    table = api.document["x-completeness"]
+    rules = [rule for each in table["lists"].values() for rule in each.get("notes", ())]
+    told = " ".join([*(rule["text"] for rule in [*rules, *table["warnings"]]), *table["why"].values()])
+    names = [name for name in table["why"] if re.search(r"[-_./]", name)]
+    assert names
+    assert not [name for name in names if name in told]
+    assert not re.findall(r"\w+_\w+", told)
+
+
 def test_the_evidence_of_all_products_is_recommended_before_one_is_known() -> None:
     found = recommended(
         contract.load("stripe"), stage="chargeback", reason="product_not_received", network_code="13.1"

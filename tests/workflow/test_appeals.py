@@ -92,8 +92,12 @@ def test_one_case_folder_works_from_inquiry_to_appeal(engine, sandbox, stripe_co
         [note] = [
             note for note in record["notes"] if note.startswith("not sent, because it is for another stage")
         ]
-        others = ["customer_name", "receipt"] if record["stage"] == "appeal" else [REASON, FILES]
-        assert note.endswith(f"for another stage: {', '.join(others)}")
+        others = (
+            "Customer's name, Receipt"
+            if record["stage"] == "appeal"
+            else "Appeal › Card › Reason for the appeal, Appeal › Card › Documents"
+        )
+        assert note.endswith(f"for another stage: {others}")
     assert ended == [("submitted", "inquiry"), ("submitted", "chargeback"), ("submitted", "appeal")]
     sent = [set(each["evidence"]) for each in sandbox.dispute(dispute)["submissions"]]
     assert sent == [{"customer_name", "receipt"}, {"customer_name", "receipt"}, {"appeal"}]

@@ -43,6 +43,16 @@ def test_a_batch_is_sorted_by_deadline_and_totals_per_currency():
     assert form.options[1] == review.NONE_OPTION
 
 
+def test_a_reason_that_is_a_code_of_the_network_is_written_in_words():
+    held = snapshot("du_1")
+    shown = replace(record(held), provider="moov", dispute_reason="10.4", network_code="10.4")
+    form = review.form([shown], {"du_1": held})
+    assert form.subject == "due 1 Dec 00:00 UTC · 12.00 USD · Card-absent fraud · du_1"
+    assert re.search(r"Reason.*Card-absent fraud", form.body)
+    both = review.form([shown, replace(shown, dispute="du_2")], {"du_1": held, "du_2": held})
+    assert both.body.count("| Card-absent fraud |") == 2
+
+
 IDS = [f"du_{number}" for number in range(5)]
 
 

@@ -22,7 +22,7 @@ from dispute_provider._explain.markdown import (
 from dispute_provider._explain.money import format_amount
 from dispute_provider._explain.outline import outline
 from dispute_provider._workflow.reviewing.ending import Ending
-from dispute_provider._workflow.reviewing.subjects import totals
+from dispute_provider._workflow.reviewing.subjects import reason_of, totals
 
 INQUIRY = "inquiry"
 # Characters of Markdown below the table of a batch: more of them would stall the browser.
@@ -100,7 +100,7 @@ def _facts(record: Record, snapshot: Snapshot, ending: Ending) -> dict[str, str]
     return {
         "Dispute": _link(record),
         "Amount": _amounts(record),
-        "Reason": plain(_label(record, record.dispute_reason)),
+        "Reason": plain(reason_of(record) or "–"),
         "Network reason code": " · ".join(
             plain(each) for each in (record.network_code or "–", dispute.network_description) if each
         ),
@@ -250,7 +250,7 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
         "Due by (UTC)": [unbroken(record.due_text.removesuffix(" UTC")) for record in records],
         "Amount": [unbroken(record.money) for record in records],
         "Verdict": [plain(VERDICTS.get(r.verdict, r.verdict)) if r.verdict else "" for r in records],
-        "Reason": [plain(_label(record, record.dispute_reason)) for record in records],
+        "Reason": [plain(reason_of(record) or "–") for record in records],
         "Network code": [plain(record.network_code or "–") for record in records],
         "Dispute": [_link(record) for record in records],
         "Evidence": [_counts(snapshots[record.dispute]) for record in records],

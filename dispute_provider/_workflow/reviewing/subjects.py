@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dispute_provider._contracts import contract
+from dispute_provider._evidence.completeness import reason_in_words
 from dispute_provider._evidence.record import Record
-from dispute_provider._explain.labels import label
 from dispute_provider._explain.markdown import one_line
 from dispute_provider._explain.money import format_amount
 
@@ -25,13 +25,19 @@ def totals(records: Sequence[Record]) -> str:
     return " + ".join(format_amount(amount, currency) for currency, amount in sorted(sums.items()))
 
 
+def reason_of(record: Record) -> str | None:
+    """Return why the customer disputes a payment, in words; None if the record does not have it."""
+    if record.dispute_reason is None:
+        return None
+    return reason_in_words(contract.load(record.provider), record.dispute_reason)
+
+
 def single_subject(record: Record, now: datetime | None = None) -> str:
     """Return the subject of a review of one dispute; the due date comes first.
 
     :param now: when the review opens; None, the default, never writes *today*.
     """
-    reason = label(record.dispute_reason, record.provider) if record.dispute_reason else "–"
-    facts = (_due(record, now), record.money, one_line(reason), record.dispute)
+    facts = (_due(record, now), record.money, one_line(reason_of(record) or "–"), record.dispute)
     return " · ".join(facts) + no_preview([record])
 
 

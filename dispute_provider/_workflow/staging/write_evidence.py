@@ -200,7 +200,8 @@ def _part_for_its_stage(
     part, others = stages.part_for(api.contract, case, dispute.stage)
     if not others:
         return case, record
-    note = f"not sent, because it is for another stage: {', '.join(others)}"
+    names = ", ".join(label(name, api.contract.api) for name in others)
+    note = f"not sent, because it is for another stage: {names}"
     return part, replace(record, case_digest=part.digest(documents), notes=(*record.notes, note))
 
 
