@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from dispute_provider import _config as config
 from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse, may_trigger
-from dispute_provider._ui.inbox import inbox, listings, merged, waiting_entries
+from dispute_provider._ui.inbox import being_staged, inbox, listings, merged, refused_by, waiting_entries
 from dispute_provider._ui.reviews import FormDep, Opening, open_reviews, openings
 from dispute_provider._ui.runs import answered_reviews, steps_of_run, tasks_of_run
 
@@ -45,7 +45,9 @@ def show_answered(reviews: Annotated[list[dict[str, Any]], Depends(answered_revi
 def show_inbox(
     user: GetUserDep,
     answered: Annotated[list[dict[str, Any]], Depends(answered_reviews)],
-    group: Literal["", "no-case", "to-review", "held", "not-sent", "sent", "rejected", "attention"] = "",
+    group: Literal[
+        "", "no-case", "staging", "to-review", "held", "not-sent", "sent", "rejected", "attention"
+    ] = "",
     text: Annotated[str, Query(max_length=100)] = "",
     sort: Literal["due", "amount"] = "due",
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
@@ -60,7 +62,8 @@ def show_inbox(
         )
         for each in answered
     ]
-    entries = merged(swept, waiting_entries(user), ended)
+    ended += map(refused_by, swept)
+    entries = merged(swept, waiting_entries(user), ended, being_staged(user, swept))
     asked = cache(partial(may_trigger, user))
     return AsciiJsonResponse(
         inbox(entries, swept, group=group, text=text, sort=sort, offset=offset, may_trigger=asked)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -27,13 +27,13 @@ from dispute_provider._evidence.record import Record, State
 from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
 from dispute_provider._tasks.signing import Signer
-from dispute_provider._ui import describe
 from dispute_provider._ui.access import may_answer_in
 from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import Place, key_of, records_in
 from dispute_provider._ui.reviews import Opening, staged_records, waiting
-from dispute_provider._ui.runs import OF_ITS_TASK, Step
-from dispute_provider._workflow.listing import LISTING, NO_CASE_FOUND
+from dispute_provider._ui.runs import OF_ITS_TASK, Step, steps_of_run, unended_runs
+from dispute_provider._workflow.listing import LISTING, NEW_CASE, NO_CASE_FOUND
+from dispute_provider._workflow.reviewing.subjects import reason_of
 
 PAGE = 50
 # The most open disputes of a connection.
@@ -42,11 +42,12 @@ _OPERATOR = "FindCasesOperator"
 # The sweeps that are searched for the last list of each connection.
 _MOST_SWEEPS = 200
 
-NO_CASE, TO_REVIEW, HELD = "no-case", "to-review", "held"
+NO_CASE, STAGING, TO_REVIEW, HELD = "no-case", "staging", "to-review", "held"
 NOT_SENT, SENT, REJECTED, ATTENTION = "not-sent", "sent", "rejected", "attention"
 # What each state asks of a person, in their words.
 GROUPS = {
     NO_CASE: "No case",
+    STAGING: "Being staged",
     TO_REVIEW: "Waiting for review",
     HELD: "Held",
     NOT_SENT: "Approved, not sent",
@@ -98,6 +99,7 @@ class Listing:
     connection: str
     at: datetime
     dag_id: str
+    run_id: str
     entries: Sequence[Entry] = field(repr=False)
 
 
@@ -126,7 +128,7 @@ def listings(user: Any) -> list[Listing]:
                 allowed[row.dag_id] = may_answer_in(user, row.dag_id)
             if allowed[row.dag_id]:
                 entries = _entries(value, f"{row.dag_id}/{row.run_id}")
-                found[connection] = Listing(connection, row.timestamp, row.dag_id, entries)
+                found[connection] = Listing(connection, row.timestamp, row.dag_id, row.run_id, entries)
     return list(found.values())
 
 
@@ -172,6 +174,29 @@ def _read_review(opening: Opening, place: Place) -> list[Entry]:
     ]
 
 
+def refused_by(listing: Listing) -> tuple[datetime, tuple[str, str], list[Step]]:
+    """Return what a sweep did not stage of its list, as :func:`merged` takes it."""
+    steps = steps_of_run(listing.dag_id, listing.run_id)
+    return (
+        listing.at,
+        (listing.dag_id, listing.run_id),
+        [step for step in steps if step.record.state != State.STAGED],
+    )
+
+
+def being_staged(user: Any, swept: Sequence[Listing]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the run (DAG id, run id) that is staging a dispute, by connection and id of the dispute."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for dag_id, run_id, conf in unended_runs({each.dag_id for each in swept}):
+        for each in swept:
+            if (each.dag_id, each.run_id) == (dag_id, run_id):
+                new = (entry.name for entry in each.entries if entry.record.reason == NEW_CASE)
+                found |= dict.fromkeys(new, (dag_id, run_id))
+        if conf.get("dispute") and may_answer_in(user, dag_id):
+            found[str(conf.get("conn_id")), str(conf["dispute"])] = dag_id, run_id
+    return found
+
+
 def group_of(record: Record) -> str:
     """Return what a record's state asks of a person."""
     return ATTENTION if record.unverified else _GROUP_OF.get(record.state, ATTENTION)
@@ -181,12 +206,14 @@ def merged(
     swept: Iterable[Listing],
     in_review: Iterable[Entry],
     ended: Iterable[tuple[datetime, tuple[str, str], Sequence[Step]]],
+    staging: Mapping[tuple[str, str], tuple[str, str]],
 ) -> list[Entry]:
     """Return each open dispute once, in its latest state.
 
     :param in_review: the disputes of the open reviews; they are listed even if no sweep found them.
-    :param ended: when reviews were answered, their runs (DAG id, run id), and what became of their disputes.
-        A dispute that no sweep found is listed until its run has sent it.
+    :param ended: when reviews were answered, their runs (DAG id, run id), and what became of their disputes;
+        also what the sweeps themselves refused.
+    :param staging: the runs that are staging a dispute, by its connection and id.
     """
     entries: dict[tuple[str, str], Entry] = {}
     since: dict[tuple[str, str], datetime] = {}
@@ -196,8 +223,11 @@ def merged(
     for at, run, steps in sorted(ended, key=lambda each: each[0]):
         for record in {(s.record.connection, s.record.dispute): s.record for s in steps}.values():
             name = record.connection, record.dispute
-            if name in entries and at > since[name]:
+            if name in entries and at >= since[name]:
                 entries[name], since[name] = Entry(record, group_of(record), None, run, _text_of(record)), at
+    for name, run in staging.items():
+        if name in entries and entries[name].group in (NO_CASE, TO_REVIEW):
+            entries[name] = replace(entries[name], group=STAGING, run=run)
     entries |= {entry.name: entry for entry in in_review}
     return list(entries.values())
 
@@ -250,7 +280,7 @@ def inbox(
 
 
 def _text_of(record: Record) -> str:
-    facts = (record.dispute, record.money, describe.reason(record), record.network_code)
+    facts = (record.dispute, record.money, reason_of(record), record.network_code)
     return " ".join(filter(None, [*facts, record.connection, record.provider])).lower()
 
 
@@ -262,13 +292,13 @@ def _row(entry: Entry, may_trigger: Callable[[str], bool]) -> dict[str, Any]:
         "api": contract.load(record.provider).title if not record.unverified else record.provider,
         "money": record.money,
         "due": record.due,
-        "dispute_reason": describe.reason(record),
+        "dispute_reason": reason_of(record),
         "network_code": record.network_code,
         "stage": label(record.stage, record.provider) if record.stage else None,
         "verdict": record.verdict,
         "group": entry.group,
         "state": GROUPS[entry.group],
-        "reason": None if entry.group == TO_REVIEW or record.reason in _SAID else record.reason,
+        "reason": None if entry.group in (STAGING, TO_REVIEW) or record.reason in _SAID else record.reason,
         "url": record.url,
         "review": entry.review,
         "run": list(entry.run) if entry.run else None,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.dagrun import DagRun
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
 from fastapi import HTTPException
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
+from dispute_provider._config import CASE_DAG
 from dispute_provider._evidence.record import Record
 from dispute_provider._tasks.signing import Signer
 from dispute_provider._ui.access import may_answer_in
@@ -24,6 +27,8 @@ from dispute_provider._ui.reviews import COLUMNS, OPERATOR
 
 _ANSWERED_SINCE = timedelta(days=3)
 _MOST_ANSWERED = 30
+# Runs that have not ended, the latest first.
+_MOST_UNENDED = 500
 # Joins an XCom with the task that pushed it.
 OF_ITS_TASK = and_(
     TaskInstance.dag_id == XComModel.dag_id,
@@ -75,6 +80,25 @@ def answered_reviews(user: GetUserDep) -> list[dict[str, Any]]:
         for row in rows
         if allowed[row.dag_id]
     ][:_MOST_ANSWERED]
+
+
+def unended_runs(sweeps: Collection[str]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return DAG id, run id and configuration of the runs that may be staging a case.
+
+    :param sweeps: ids of DAGs that sweep; the DAGs that take a case as a form are known by their names.
+    """
+    unended = (
+        select(DagRun.dag_id, DagRun.run_id, DagRun.conf)
+        .where(
+            DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING)),
+            or_(DagRun.dag_id.endswith(CASE_DAG, autoescape=True), DagRun.dag_id.in_(sweeps)),
+        )
+        .order_by(DagRun.id.desc())
+        .limit(_MOST_UNENDED)
+    )
+    with create_session(scoped=False) as session:
+        rows = session.execute(unended).all()
+    return [(row.dag_id, row.run_id, row.conf if isinstance(row.conf, dict) else {}) for row in rows]
 
 
 def steps_of_run(dag_id: str, run_id: str) -> Sequence[Step]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
 NO_CASE_FOUND = "no case was found for it"
+NEW_CASE = "its case is new; the sweep stages it"
 LISTING = "listing"
 """The XCom of the sweep's task ``find`` with ``connection``, ``records`` and ``without_case`` (ids)."""
 
@@ -80,7 +81,7 @@ def listed(
 
 def _state(review: LastReview | None, answer: ReviewAnswer | None) -> tuple[State, str]:
     if review is None:
-        return State.STAGED, "its case is new; the sweep stages it"
+        return State.STAGED, NEW_CASE
     if answer is None or answer.review != review.review:
         return State.STAGED, "waiting for review"
     if answer.action is None:

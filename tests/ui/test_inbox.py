@@ -11,8 +11,10 @@ from parking import park
 from viewing import DAG, ELSEWHERE, PREFIX, Site, Staged, signed
 
 from dispute_provider._evidence.record import Approval, Record, State
+from dispute_provider._workflow.listing import NEW_CASE, NO_CASE_FOUND
 
 Stage = Callable[..., Staged]
+_CASE_DAG = "stripe_dispute_evidence"
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +154,48 @@ def test_texts_of_any_kind_do_not_break_the_list(site: Site) -> None:
 def test_arguments_outside_the_page_are_refused(site: Site) -> None:
     for query in ({"group": "other"}, {"sort": "none"}, {"offset": -1}, {"text": "x" * 101}):
         assert site.client("ana").get(f"{PREFIX}/inbox", params=query).status_code == 422
+
+
+@pytest.mark.usefixtures("shipped_dags")
+def test_a_dispute_whose_case_was_just_made_is_being_staged(site: Site) -> None:
+    records = [replace(made("making", n, State.HELD), reason=NO_CASE_FOUND) for n in (1, 2)]
+    sweep(site, "making", *records, without=("du_1", "du_2"))
+    conf = {"conn_id": "making", "dispute": "du_1"}
+    runs = f"/api/v2/dags/{_CASE_DAG}/dagRuns"
+    run_id = f"{site.run_id}_case"
+    started = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+    assert site.client("ada").post(runs, json=started).is_success
+
+    def states() -> dict[str, Any]:
+        return {each["dispute"]: each for each in inbox(site, "making")["disputes"]}
+
+    found = states()["du_1"]
+    assert (found["state"], found["reason"], found["case_dag"]) == ("Being staged", None, None)
+    assert found["run"] == [_CASE_DAG, run_id]
+    assert states()["du_2"]["state"] == "No case"
+    assert [each["dispute"] for each in inbox(site, "making", group="staging")["disputes"]] == ["du_1"]
+    assert site.client("ada").patch(f"{runs}/{run_id}", json={"state": "failed"}).is_success
+    assert states()["du_1"]["state"] == "No case"
+
+
+def test_new_cases_are_being_staged_until_their_sweep_ends(site: Site) -> None:
+    sweep(site, "sweeping", replace(made("sweeping", 1), reason=NEW_CASE), made("sweeping", 2))
+
+    def states() -> dict[str, str]:
+        return {each["dispute"]: each["state"] for each in inbox(site, "sweeping")["disputes"]}
+
+    assert states() == {"du_1": "Being staged", "du_2": "Waiting for review"}
+    path = f"/api/v2/dags/{DAG}/dagRuns/{site.run_id}"
+    assert site.client("ada").patch(path, json={"state": "success"}).is_success
+    assert states() == {"du_1": "Waiting for review", "du_2": "Waiting for review"}
+
+
+def test_a_case_that_the_sweep_could_not_stage_does_not_wait_for_review(site: Site) -> None:
+    new = replace(made("unstaged", 1), reason=NEW_CASE)
+    sweep(site, "unstaged", new, made("unstaged", 2))
+    why = "receipt.heic is a HEIC picture"
+    site.returns("stage", signed(new.ended(State.REFUSED, why), scope=f"{DAG}/{site.run_id}"))
+    [refused, other] = inbox(site, "unstaged")["disputes"]
+    assert (refused["state"], refused["reason"]) == ("Needs a person", why)
+    assert refused["run"] == [DAG, site.run_id]
+    assert other["state"] == "Waiting for review"

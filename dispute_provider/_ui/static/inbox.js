@@ -2,11 +2,11 @@
 
 import { caseForm } from "./case.js";
 import { VERDICTS } from "./dispute.js";
-import { el, moment, timeLeft, told, visible } from "./dom.js";
+import { el, moment, readable, timeLeft, visible } from "./dom.js";
 import { ask, trigger } from "./server.js";
 import { airflowPath, isOutside, openAirflow, openOutside } from "./theme.js";
 
-const TONES = { "no-case": "bad", "to-review": "", held: "attention", "not-sent": "attention", sent: "good", rejected: "attention", attention: "bad" };
+const TONES = { "no-case": "bad", staging: "", "to-review": "", held: "attention", "not-sent": "attention", sent: "good", rejected: "attention", attention: "bad" };
 const SORTS = { due: "Due date", amount: "Amount" };
 const TYPING = 250;
 const STALE = 36 * 3600_000;
@@ -108,7 +108,7 @@ export class Inbox {
       el("td", { class: "what" }, visible(dispute.dispute_reason ?? "–"), facts ? el("span", { class: "quiet" }, visible(facts)) : null),
       el("td", { class: "state" }, el("span", { class: `chip ${TONES[dispute.group]}` }, dispute.state),
         verdict ? el("span", { class: `chip verdict ${tone}` }, verdict) : null,
-        dispute.reason === null ? null : el("span", { class: "quiet why", title: dispute.reason }, told(dispute.reason))),
+        dispute.reason === null ? null : el("span", { class: "quiet why", title: dispute.reason }, readable(dispute.reason))),
       el("td", { class: "id" },
         isOutside(dispute.url) ? el("a", { href: dispute.url, rel: "noopener noreferrer", onclick: (event) => openOutside(event, dispute.url) }, visible(dispute.dispute)) : visible(dispute.dispute),
         el("span", { class: "quiet" }, visible(`${dispute.api} · ${dispute.connection}`))),
