@@ -1,6 +1,6 @@
 // The form of a case for a dispute that has none. Its run stages the evidence, and opens a review.
 
-import { el, moment, timeLeft, told, visible } from "./dom.js";
+import { el, moment, readable, timeLeft, visible } from "./dom.js";
 import { copyButton } from "./explorer.js";
 import { Form } from "./form.js";
 import { progressOf } from "./progress.js";
@@ -92,7 +92,7 @@ class CaseForm {
   say(text, tone = "quiet", run = null) {
     const path = run && `dags/${encodeURIComponent(run.dag_id)}/runs/${encodeURIComponent(run.run_id)}`;
     this.said.className = tone;
-    this.said.replaceChildren(...[told(text)].flat(Infinity), ...(run ? [" ", el("a", { href: airflowPath(path), onclick: (event) => openAirflow(event, path) }, "Open run")] : []));
+    this.said.replaceChildren(...[readable(text)].flat(Infinity), ...(run ? [" ", el("a", { href: airflowPath(path), onclick: (event) => openAirflow(event, path) }, "Open run")] : []));
   }
 
   async start() {

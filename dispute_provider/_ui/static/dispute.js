@@ -1,6 +1,6 @@
 // One dispute of a task: its facts, its assessment, and the evidence that it holds now.
 
-import { el, moment, timeLeft, told, visible } from "./dom.js";
+import { el, moment, readable, timeLeft, visible } from "./dom.js";
 import { documentOf, evidence } from "./pieces.js";
 import { addressOf, ask, Refused } from "./server.js";
 
@@ -100,7 +100,7 @@ function fillBanner(banner, tone, headline, facts = []) {
   banner.className = `banner ${tone}`;
   banner.replaceChildren(
     el("span", { class: "mark", "aria-hidden": "true" }, MARKS[tone]),
-    el("div", {}, el("p", {}, el("strong", {}, told(headline))), facts.map((fact) => el("p", {}, told(fact)))));
+    el("div", {}, el("p", {}, el("strong", {}, readable(headline))), facts.map((fact) => el("p", {}, readable(fact)))));
 }
 
 /** Shows why the dispute cannot be read, and the stored documents. Texts are not stored. */
@@ -127,8 +127,8 @@ function inquiry(dispute) {
 function assessment(dispute) {
   const [tone, verdict, why] = VERDICTS[dispute.verdict] ?? [];
   const items = [
-    ...dispute.warnings.map((text) => el("li", { class: "warning" }, el("strong", {}, told(text)))),
-    ...dispute.notes.map((text) => el("li", {}, told(text))),
+    ...dispute.warnings.map((text) => el("li", { class: "warning" }, el("strong", {}, readable(text)))),
+    ...dispute.notes.map((text) => el("li", {}, readable(text))),
     ...dispute.missing.map(({ label, why }) =>
       el("li", { class: "missing" }, label ? el("strong", {}, visible(label)) : null, label ? " " : null, visible(why))),
   ];
@@ -136,7 +136,7 @@ function assessment(dispute) {
   return el("section", { class: "assessment" },
     verdict ? el("p", {}, el("span", { class: `chip ${tone}` }, verdict), ` ${why}`) : null,
     items.length ? el("ul", {}, items) : null,
-    dispute.state === "staged" ? null : el("p", {}, stateChip(dispute), " ", told(dispute.reason)),
+    dispute.state === "staged" ? null : el("p", {}, stateChip(dispute), " ", readable(dispute.reason)),
     dispute.approval
       ? el("p", { class: "quiet" }, visible(`Response: ${dispute.approval.action}, by ${dispute.approval.responder}, `), moment(dispute.approval.responded_at))
       : null);

@@ -76,13 +76,13 @@ export function moment(iso) {
 const IN_UTC = /(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/;
 
 /** Returns a reason as shown to people: invisible characters as code points, and times in the user's time zone. */
-export function told(text) {
+export function readable(text) {
   text = String(text);
   const found = IN_UTC.exec(text);
   if (!found) return visible(text);
   const [time, day, minute] = found;
   const after = found.index + time.length;
-  return [visible(text.slice(0, found.index)), moment(`${day}T${minute}Z`), told(text.slice(after))];
+  return [visible(text.slice(0, found.index)), moment(`${day}T${minute}Z`), readable(text.slice(after))];
 }
 
 /** Returns a time without its date, in the user's time zone; both are its tooltip. */

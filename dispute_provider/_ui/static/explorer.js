@@ -89,7 +89,7 @@ export class Explorer {
     const [tone, effect] = EFFECTS[each.effect];
     const link = el("a", { href: `#${each.api}/${each.id}`, title: each.about },
       el("strong", {}, each.summary), el("span", { class: "quiet" }, each.title),
-      el("code", {}, `${each.method} ${each.path}`),
+      el("code", {}, `${each.method} `, each.path.split(/(?=[/])/).flatMap((step) => [el("wbr"), step])),
       each.effect === "read" ? null : el("span", { class: `chip ${tone}` }, effect));
     link.dataset.id = `${each.api}/${each.id}`;
     link.addEventListener("click", (event) => { event.preventDefault(); this.choose(each); });

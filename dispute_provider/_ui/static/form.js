@@ -85,7 +85,7 @@ export class Form {
       const own = violations.filter((each) => each.field === name);
       // An empty field that is required is marked as such already.
       const shown = field.required && !input.value ? [] : own;
-      problem.replaceChildren(...visible(shown.map(({ text }) => text.replace(/^\/\S*: /, "")).join(" · ")));
+      problem.replaceChildren(...visible(capital(shown.map(({ text }) => text.replace(/^\/\S*: /, "")).join(" · "))));
       input.setAttribute("aria-invalid", String(shown.length > 0));
       if (shown.length) input.closest("details")?.setAttribute("open", "");
     }
@@ -103,6 +103,10 @@ export class Form {
     }
     this.changed();
   }
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function widget(field, id) {

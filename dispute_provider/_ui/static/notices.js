@@ -1,13 +1,13 @@
 // Notices above the place: what happened while the page was open.
 
-import { el, told } from "./dom.js";
+import { el, readable } from "./dom.js";
 
 export const notices = el("div", { class: "notices", role: "status" });
 
 /** Shows a notice instead of an earlier one with the same id; without buttons, it can be dismissed. */
 export function say(tone, text, id = text, ...buttons) {
   unsay(id);
-  const notice = el("div", { class: `notice ${tone}` }, el("p", {}, told(text)), buttons,
+  const notice = el("div", { class: `notice ${tone}` }, el("p", {}, readable(text)), buttons,
     buttons.length ? null : el("button", { type: "button", "aria-label": "Dismiss", onclick: () => notice.remove() }, "×"));
   notice.dataset.id = id;
   notices.append(notice);

@@ -1,6 +1,6 @@
 // How the disputes of a run went on: each one's way from staged to its end.
 
-import { clock, el, told, visible } from "./dom.js";
+import { clock, el, readable, visible } from "./dom.js";
 import { addressOf, ask } from "./server.js";
 
 const STATES = {
@@ -35,7 +35,7 @@ function way(run, dispute) {
     el("div", { class: "who" }, el("strong", {}, dispute.money), el("code", {}, visible(dispute.dispute))),
     el("ol", { class: "way", "aria-label": "States" }, dispute.steps.map((step) =>
       el("li", { title: step.reason }, chip(step.state, 1), step.at ? el("span", { class: "quiet" }, clock(step.at)) : null))),
-    el("p", { class: "why" }, told(dispute.reason)),
+    dispute.reason === dispute.state ? null : el("p", { class: "why" }, readable(dispute.reason)),
     RECEIPTS.includes(dispute.state) && dispute.request_id ? el("p", { class: "receipt" }, "Receipt ", el("code", {}, visible(dispute.request_id)),
       " · evidence ", el("code", { title: dispute.digest ?? "" }, (dispute.digest ?? "none").slice(0, 12))) : null,
     SENT.includes(dispute.state) ? decision(run, dispute) : null);

@@ -27,7 +27,8 @@ export function openSummary(desk, answered) {
     el("div", { class: "buttons" }, cancel, send));
   const label = () => {
     const chosen = cards.filter(({ box }) => box.checked).length;
-    send.textContent = `Respond to ${plural(chosen, "review")}`;
+    send.textContent = chosen ? `Respond to ${plural(chosen, "review")}`
+      : cards.some(({ box }) => !box.disabled) ? "Select a review to respond to" : "No review to respond to";
     send.disabled = !chosen;
   };
   for (const { box } of cards) box.addEventListener("change", label);

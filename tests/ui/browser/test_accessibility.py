@@ -37,13 +37,16 @@ def hold(page: DeskPage) -> None:
 
 def concede(page: DeskPage) -> None:
     review(page)
-    page.decide("c")
+    # An inquiry, which comes first, cannot be conceded.
+    page.decide("j", "c")
+    expect(page.page.get_by_label("to confirm")).to_be_focused()
 
 
 def summary(page: DeskPage) -> None:
     review(page)
     page.decide("s", "s")
-    page.summary()
+    dialog = page.summary()
+    expect(dialog.get_by_role("button", name="Select a review to respond to")).to_be_disabled()
 
 
 def keys(page: DeskPage) -> None:
