@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import msgspec
@@ -116,4 +117,4 @@ def _canonical(value: Any) -> bytes:
 
 
 def _escape(text: re.Match[str]) -> str:
-    return _ascii(text[0])[1:-1]
+    return encode_basestring_ascii(text[0])[1:-1]
