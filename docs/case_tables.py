@@ -28,12 +28,20 @@ VALUES = [
     ("stripe", "evidence: {receipt: {file: a.pdf}, receipt: {file: b.pdf}}"),
     ("stripe", "evidence: {uncategorized_text: rebuttal.docx}"),
     ("stripe", "evidence: {customer_name: *Jane}"),
+    ("stripe", "evidence: {shipping_address: 12 Main St #5}"),
+    ("stripe", "Dispute: du_1"),
+    ("stripe", "customer_name: Jane"),
     ("moov", "evidence: {receipt: order.pdf}"),
     ("moov", "evidence: {receipt: {file: [a.pdf, b.pdf]}}"),
     ("moov", "evidence: {cover_letter: Delivered.}"),
 ]
 FILES = [
     "case.yaml.txt",
+    "stripe/du_1/case.yaml~",
+    "stripe/du_1/case.txt",
+    "cases.jsonl",
+    "Stripe/du_1/case.yaml",
+    "stripe/2026-11/du_1/case.yaml",
     ".git/case.yaml",
     ".case.yaml",
     "2026-11/du_1/case.yaml",
@@ -77,6 +85,12 @@ def files() -> str:
     rows += [
         ["a broken file that names an open dispute", "refused, with the line and the cure"],
         ["a broken file that names none, or another program's YAML", "listed: it is refused, and why"],
+        [
+            "a copy beside a case, such as `case (1).yaml`",
+            "listed: the case beside it is read; remove one of the two",
+        ],
+        ["a link to a folder around it", "listed; not entered"],
+        ["a case that names an open dispute by its payment", "listed, with the dispute's id"],
         ["two cases of one dispute", "refused, both, with both places"],
         ["a case at the address of another dispute", "not used; the dispute is listed as one without a case"],
     ]

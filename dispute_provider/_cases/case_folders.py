@@ -12,25 +12,32 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 
+from dispute_provider._cases.file_names import (
+    HIDDEN,
+    RENAME,
+    is_case,
+    is_case_file,
+    is_named_case,
+    objection,
+    objection_in_folder,
+)
 from dispute_provider._cases.listing import ABSENT, Listed, list_folder, list_names, version_of
-from dispute_provider._cases.storage import forms
+from dispute_provider._cases.storage import forms, leads_around
 from dispute_provider._registry import APIS
 
 TEMPLATES = "templates"
 """The folder of a case root that has templates, and no cases."""
-SUFFIXES = (".json", ".yaml", ".yml")
-_LOOK_ALIKE = re.compile(r".*\.(?:json|ya?ml)\.[^.]+", re.IGNORECASE)
-_HIDDEN = "it is hidden, as its name or its folder's starts with a dot; rename it"
 _NESTED = "it has no case.yaml or case.json, and folders in it are not searched; move them to the case root"
-_RENAME = "its name is not case.yaml or case.json; rename it"
 _MOVE = "only case.yaml and case.json are read beside the folders of disputes; move it to one, as case.yaml"
-_DEEPER = "folders in the folder of a case are not searched; move it to the case root"
+_DEEPER = "folders in the folder of a case are not searched; move it to the case root, or remove it"
+_AROUND = "it is a link to a folder that it lies in; remove it"
+_DATED = "folders of dates are not searched; move the folders of disputes out of it"
 _UNLISTED = "it cannot be listed; give the workers permission to list it"
 # Levels of folders, below the folder of a case, that are searched for misplaced cases.
 _LEVELS = 3
 _FOLDER_NAME = re.compile(r"(?!\.)[\w.:-]+")
+_DATE = re.compile(r"\d{4}(?:[-_.]?\d\d){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +85,29 @@ def find(root: str, threads: Executor, provider: str = "", disputes: Iterable[st
     reserved = [each for each in entries if each.is_folder and provider and each.name in APIS]
     versions = _versions(entries)
     found = [
-        FoundCase(encodable(each.path), each.version, beside=versions, ignored=_objection(each.name))
+        FoundCase(encodable(each.path), each.version, beside=versions, ignored=objection(each.name))
         for each in entries
-        if not each.is_folder and (_is_case_file(each.name) or _objection(each.name))
+        if not each.is_folder and (is_case_file(each.name) or objection(each.name))
     ]
-    named = [dispute for dispute in disputes if _FOLDER_NAME.fullmatch(dispute)]
+    named = [dispute for dispute in disputes if is_folder_name(dispute)]
     for each in reserved:
         found += _beside_addresses(each, provider, named)
         if each.name == provider:
             looked_up = threads.map(lambda dispute, area=each.path: _at_address(area, dispute), named)
             found += [case for cases in looked_up for case in cases]
     others = [each for each in entries if each.is_folder and each not in reserved]
+    misspelt = [each for each in others if provider and each.name.lower() in APIS]
+    for each in misspelt:
+        right = each.name.lower()
+        found.append(FoundCase(encodable(each.path), ignored=f"the folder of this API is {right}; rename it"))
+    others = [each for each in others if each not in misspelt]
     found += [case for cases in threads.map(_in_subfolder, others) for case in cases]
     return sorted(found, key=lambda case: case.path)
+
+
+def is_folder_name(dispute: str) -> bool:
+    """Return whether a folder can have the name of a dispute."""
+    return _FOLDER_NAME.fullmatch(dispute) is not None
 
 
 def _at_address(area: str, dispute: str) -> list[FoundCase]:
@@ -105,9 +122,11 @@ def _at_address(area: str, dispute: str) -> list[FoundCase]:
 
 def _in_subfolder(folder: Listed) -> list[FoundCase]:
     try:
+        if folder.is_link and leads_around(folder.path):
+            return [FoundCase(encodable(folder.path), ignored=_AROUND)]
         if folder.name.startswith("."):
             found = _cases_in(list_folder(folder.path))
-            return [replace(each, ignored=_HIDDEN) for each in found if each.ignored != _RENAME]
+            return [replace(each, ignored=HIDDEN) for each in found if each.ignored != RENAME]
         return _in_folder(folder.path)
     except Exception:  # as above
         return [FoundCase(encodable(folder.path))]
@@ -117,10 +136,10 @@ def _in_folder(folder: str, address: str | None = None) -> list[FoundCase]:
     """Return the cases of a folder, and what looks like one in it and in its folders."""
     entries = list_folder(folder)
     found = list(_cases_in(entries, address))
-    inner = [each.path for each in entries if each.is_folder]
+    inner = [each for each in entries if each.is_folder]
     if not found and inner:
         return [FoundCase(encodable(folder), ignored=_NESTED)]
-    return [*found, *(case for each in inner for case in _deeper(each, _LEVELS))]
+    return [*found, *(case for each in inner if not each.is_link for case in _deeper(each.path, _LEVELS))]
 
 
 def _deeper(folder: str, levels: int) -> Iterator[FoundCase]:
@@ -131,45 +150,22 @@ def _deeper(folder: str, levels: int) -> Iterator[FoundCase]:
         yield FoundCase(encodable(folder), ignored=_UNLISTED)
         return
     for each in entries:
-        if each.is_folder and levels > 1:
+        # A link may lead back to a folder above it.
+        if each.is_folder and levels > 1 and not each.is_link:
             yield from _deeper(each.path, levels - 1)
-        elif not each.is_folder and (_objection(each.name) or _is_named_case(each.name)):
+        elif not each.is_folder and (objection(each.name) or is_named_case(each.name)):
             yield FoundCase(encodable(each.path), ignored=_DEEPER)
 
 
 def _cases_in(entries: Collection[Listed], address: str | None = None) -> Iterator[FoundCase]:
     versions = _versions(entries)
     # A folder that is named case.yaml is refused when it is read.
-    files = [each for each in entries if not each.is_folder or _is_case(each.name)]
-    has_case = any(_is_case(each.name) for each in files)
+    files = [each for each in entries if not each.is_folder or is_case(each.name)]
+    has_case = any(is_case(each.name) for each in files)
     for each in files:
-        objection = _objection(each.name)
-        if not objection and not _is_case(each.name):
-            # Data may stand beside a case.
-            if not _is_case_file(each.name) or (has_case and not _is_named_case(each.name)):
-                continue
-            objection = _RENAME
-        yield FoundCase(encodable(each.path), each.version, address, versions, objection)
-
-
-def _is_case(name: str) -> bool:
-    return _is_case_file(name) and PurePosixPath(name).stem.lower() == "case"
-
-
-def _is_named_case(name: str) -> bool:
-    """Return whether a name begins as that of a case, as ``case (1).yaml`` does."""
-    return _is_case_file(name) and name.lower().startswith("case")
-
-
-def _is_case_file(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
-
-
-def _objection(name: str) -> str:
-    """Return why a file that looks like a case is not read as one; empty for any other file."""
-    if _LOOK_ALIKE.fullmatch(name):
-        return f"its name ends in {PurePosixPath(name).suffix}; rename it to case.yaml or case.json"
-    return _HIDDEN if name.startswith(".") and _is_case_file(name) else ""
+        why = "" if is_case(each.name) else objection_in_folder(each.name, has_case)
+        if why or is_case(each.name):
+            yield FoundCase(encodable(each.path), each.version, address, versions, why)
 
 
 def _beside_addresses(area: Listed, provider: str, disputes: Collection[str]) -> Iterator[FoundCase]:
@@ -186,10 +182,12 @@ def _beside_addresses(area: Listed, provider: str, disputes: Collection[str]) ->
     spelled = {dispute.lower(): dispute for dispute in disputes}
     for name in names:
         path = f"{area.path}/{name}"
-        if _is_case(name):
+        if is_case(name):
             yield FoundCase(encodable(path), _version_of(path))
-        elif _is_case_file(name) or _objection(name):
-            yield FoundCase(encodable(path), ignored=_objection(name) or _MOVE)
+        elif is_case_file(name) or objection(name):
+            yield FoundCase(encodable(path), ignored=objection(name) or _MOVE)
+        elif _DATE.fullmatch(name):
+            yield FoundCase(encodable(path), ignored=_DATED)
         elif dispute := spelled.get(name.strip().lower()):
             right = f"{provider}/{dispute}"
             if f"{area.name}/{name}" != right:

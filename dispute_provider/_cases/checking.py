@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dispute_provider import _config as config
 from dispute_provider._cases import case_folders, files, lines
-from dispute_provider._cases.case_folders import FoundCase
+from dispute_provider._cases.case_folders import FoundCase, encodable
 from dispute_provider._cases.completing import complete
 from dispute_provider._cases.documents import CaseDocuments, pieces, read_documents
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.listing import list_folder
 from dispute_provider._cases.preparing import Preparation, Unkept
-from dispute_provider._cases.storage import ANYWHERE
+from dispute_provider._cases.storage import ANYWHERE, find_root, storage_path
 from dispute_provider._cases.templates import Templates
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
@@ -32,6 +33,7 @@ from dispute_provider._registry import APIS
 from dispute_provider.exceptions import DisputeError
 
 _READERS = 16
+_NO_DISPUTE = "its name is not the id of a dispute; rename it"
 # Drawn narrow: this shows whether a page can be drawn at all.
 _WIDTH = 300
 
@@ -54,12 +56,20 @@ class Checked:
     facts: tuple[str, ...] = ()
 
 
+class _Found(NamedTuple):
+    """A case that was found, and the API in whose folder it may be."""
+
+    case: FoundCase
+    api: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Readers:
     renderer: Renderer
     preparation: Preparation
     templates: Templates
     writer: LetterWriter
+    roots: Sequence[str]
 
 
 def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
@@ -76,13 +86,34 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
         closing(preparation),
         ThreadPoolExecutor(_READERS) as threads,
     ):
-        readers = _Readers(renderer, preparation, templates, writer)
+        readers = _Readers(renderer, preparation, templates, writer, _roots(path))
         checked = [
             _check(each, readers, reason, network)
             for each in (lines.expanded([path], ANYWHERE) if lines.is_lines(path) else _found(path, threads))
         ]
     several = {dispute for dispute, count in Counter(each.dispute for each in checked).items() if count > 1}
     return [_one_of_several(each, checked) if each.dispute in several else each for each in checked]
+
+
+def _roots(path: str) -> Sequence[str]:
+    """Return what a sweep may read: the case roots, or the folder itself if it is in none of them."""
+    try:
+        if find_root(path, config.case_roots()):
+            return config.case_roots()
+        return [path] if storage_path(path).is_dir() else ANYWHERE
+    except Exception:  # file systems raise many types; reading it as a case reports the error
+        return ANYWHERE
+
+
+def _misplaced(found: _Found, case: Case) -> str:
+    """Return what is wrong with the place of a case; empty if nothing is."""
+    address = found.case.address
+    if not address or (found.api, address) == (case.provider, case.dispute):
+        return ""
+    return (
+        f"it is at the address of {found.api} {address}, and for {case.provider} {shown(case.dispute)}; "
+        "correct the case, or move it"
+    )
 
 
 def _one_of_several(checked: Checked, all_checked: list[Checked]) -> Checked:
@@ -93,37 +124,39 @@ def _one_of_several(checked: Checked, all_checked: list[Checked]) -> Checked:
     return Checked(checked.source, (*checked.problems, problem), dispute=checked.dispute)
 
 
-def _found(path: str, threads: ThreadPoolExecutor) -> list[FoundCase]:
+def _found(path: str, threads: ThreadPoolExecutor) -> list[_Found]:
     """Return the cases at a path, as a sweep of every API finds them."""
     try:
         entries = list_folder(path)
     except Exception:  # file systems raise many types; reading it as a case reports the error
-        return [FoundCase(path)]
-    found: dict[str, FoundCase] = {}
-    for name in APIS:
-        area = next((each for each in entries if each.is_folder and each.name == name), None)
-        named = [each.name for each in list_folder(area.path) if each.is_folder] if area else []
-        for each in case_folders.find(path, threads, name, named):
-            if each.path not in found or each.address:
-                found[each.path] = each
+        return [_Found(FoundCase(path), "")]
+    areas = {each.name: each.path for each in entries if each.is_folder and each.name in APIS}
+    found: dict[str, _Found] = {}
+    for api in APIS:
+        folders = [each for each in list_folder(areas[api]) if each.is_folder] if api in areas else []
+        for folder in folders:
+            if not case_folders.is_folder_name(folder.name):
+                found[folder.path] = _Found(FoundCase(encodable(folder.path), ignored=_NO_DISPUTE), api)
+        elsewhere = tuple(f"{area}/" for name, area in areas.items() if name != api)
+        for each in case_folders.find(path, threads, api, [folder.name for folder in folders]):
+            # Every folder is taken for that of an open dispute here, also for one of the other API.
+            if not each.path.startswith(elsewhere) and (each.path not in found or each.address):
+                found[each.path] = _Found(each, api)
     return [found[each] for each in sorted(found)]
 
 
-def _check(found: FoundCase | CaseLine, readers: _Readers, reason: str, network: str) -> Checked:
-    source = found.source if isinstance(found, CaseLine) else found.path
-    if isinstance(found, FoundCase) and found.ignored:
-        return Checked(source, ignored=found.ignored)
+def _check(found: _Found | CaseLine, readers: _Readers, reason: str, network: str) -> Checked:
+    source = found.source if isinstance(found, CaseLine) else found.case.path
+    if isinstance(found, _Found) and found.case.ignored:
+        return Checked(source, ignored=found.case.ignored)
     dispute = None
     try:
-        case = found.case() if isinstance(found, CaseLine) else files.read_case(source)
+        case = found.case() if isinstance(found, CaseLine) else files.read_case(source, readers.roots)
         dispute = (case.provider, case.dispute)
-        address = None if isinstance(found, CaseLine) else found.address
-        if address and address != case.dispute:
-            return Checked(
-                source, (f"it is at the address of {address}, and for {case.dispute}",), "", dispute
-            )
+        if isinstance(found, _Found) and (misplaced := _misplaced(found, case)):
+            return Checked(source, (misplaced,), "", dispute)
         case, notes = _completed(case, readers, reason, network)
-        read = read_documents(case, readers.renderer, ANYWHERE, readers.preparation)
+        read = read_documents(case, readers.renderer, readers.roots, readers.preparation)
         problems = tuple(_undrawn(read, readers.renderer))
         return Checked(source, problems, "", dispute, (*notes, *_facts(case, read, reason, network)))
     except DisputeError as error:

@@ -6,8 +6,12 @@ import errno
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 
+from dispute_provider._cases.file_names import is_case
+from dispute_provider._cases.listing import list_names
 from dispute_provider._cases.preparing import Preparation
 from dispute_provider._cases.storage import NotAFileError, PathRefusedError, open_document
 from dispute_provider._documents import Renderer, RenderingError
@@ -15,14 +19,16 @@ from dispute_provider._documents.card_numbers import REMEDY
 from dispute_provider._documents.ladder import FLOOR
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case, FileReference
-from dispute_provider._evidence.documents import Document, Original
+from dispute_provider._evidence.documents import Document, Original, shown
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE
 from dispute_provider._evidence.limits import Limits
 
 LARGEST_ORIGINAL = 50_000_000
 """Bytes of a document that is read in order to prepare it. Photos of 48 megapixels have up to 30 MB."""
 AT_THE_FLOOR = f"at {FLOOR.dpi} dpi and quality {FLOOR.quality}, below which small print is not legible"
-_NO_FILE = "there is no such file", "put it in the case's folder"
+_NO_FILE = "there is no such file"
+# How alike two names must be for one to be meant by the other: receipt and receipt.pdf are.
+_ALIKE = 0.75
 _NOT_PREPARED = "it would have to be prepared, which is done when its case is staged", "stage the case"
 
 
@@ -150,17 +156,27 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, most: int)
             if size > most:
                 size = opened.seek(0, os.SEEK_END)
     except NotAFileError:
-        raise UnfitError(*_NO_FILE) from None
+        raise UnfitError(_NO_FILE, _meant(folder, path)) from None
     except PathRefusedError as error:
         raise UnfitError(error.problem, error.remedy) from None
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise UnfitError(*_NO_FILE) from None
+        raise UnfitError(_NO_FILE, _meant(folder, path)) from None
     except Exception as error:  # file systems raise many types
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            raise UnfitError(*_NO_FILE) from None
+            raise UnfitError(_NO_FILE, _meant(folder, path)) from None
         what = f"it cannot be read: {type(error).__name__}"
         raise UnfitError(what, "check its name and permissions") from None
     if size > most:
         problem, remedy = limits.too_large(size, most)
         raise UnfitError(problem, remedy, step="shrink" if size <= LARGEST_ORIGINAL else None)
     return content
+
+
+def _meant(folder: str, path: str) -> str:
+    """Return what to do about a document that is missing: name the one that is meant, or put it there."""
+    names = {}
+    if "/" not in path:
+        with suppress(Exception):  # file systems raise many types
+            names = {name.casefold(): name for name in list_names(folder) if not is_case(name)}
+    close = get_close_matches(path.strip().casefold(), names, n=1, cutoff=_ALIKE)
+    return f"did you mean {shown(names[close[0]])}?" if close else "put it in the case's folder"

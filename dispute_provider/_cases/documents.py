@@ -9,6 +9,7 @@ from typing import Any
 
 from dispute_provider._cases.case_reading import CaseReading, Placed
 from dispute_provider._cases.document_reader import DocumentReader
+from dispute_provider._cases.files import with_lines
 from dispute_provider._cases.preparing import Preparation
 from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
@@ -70,7 +71,8 @@ def read_documents(
     for together in map(reading.measured, stages):
         violations += limits.exceeded(allowed, together, smallest=reading.smallest)
     if violations:
-        raise InvalidCaseError(case.dispute, violations)
+        refusal = InvalidCaseError(case.source or case.dispute, violations)
+        raise with_lines(refusal, [case.folder or ""] if roots is None else roots)
     return CaseDocuments(case, reading.found, (*made, *reading.notes()))
 
 

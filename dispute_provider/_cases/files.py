@@ -111,6 +111,20 @@ def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
         return CaseFile(path, str(file.parent), _parse(content, file.suffix.lower(), path), content)
 
 
+def with_lines(error: InvalidCaseError, roots: Sequence[str]) -> InvalidCaseError:
+    """Return a refusal with the line of each violation; as it is if its case is in no file that can be read.
+
+    :param roots: folders that may be read.
+    """
+    from dispute_provider._cases.text import located
+
+    try:
+        with open_case_file(error.case, roots) as opened:
+            return located(error, opened.read(LARGEST_CASE))
+    except Exception:  # file systems raise many types
+        return error
+
+
 def open_case_file(path: str, roots: Sequence[str] = ANYWHERE) -> IO[bytes]:
     """Open a file with one case or, as JSON Lines, with many.
 

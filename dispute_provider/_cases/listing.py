@@ -30,6 +30,7 @@ class Listed:
     name: str
     is_folder: bool
     version: str | None
+    is_link: bool = False
 
 
 def list_folder(folder: str) -> list[Listed]:
@@ -54,7 +55,7 @@ def list_folder(folder: str) -> list[Listed]:
         is_folder = place.fs.isdir(info["name"]) if is_link else info["type"] == "directory"
         leaf = name.rpartition("/")[2]
         path = f"{str(place).rstrip('/')}/{leaf}"
-        entries.append(Listed(path, leaf, is_folder, None if is_folder else _version(info)))
+        entries.append(Listed(path, leaf, is_folder, None if is_folder else _version(info), is_link))
     return sorted(entries, key=lambda entry: entry.name)
 
 

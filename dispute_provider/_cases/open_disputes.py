@@ -20,6 +20,7 @@ from dispute_provider._documents import Renderer
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_size import LARGEST_CASE
+from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider.exceptions import InvalidCaseError
 
@@ -218,6 +219,8 @@ class _Reader:
         self._api = contract.load(provider)
         self._open = open_disputes
         self._open_keys = {key_of(provider, dispute) for dispute in open_disputes}
+        names = [(each, name) for each in open_disputes.values() for name in (each.id, each.charge) if name]
+        self._by_other_name = {name.casefold(): each.id for each, name in names}
         self._folders = folders
         self._known = known
         self._renderer = renderer
@@ -245,16 +248,24 @@ class _Reader:
         except Exception:  # as above
             return _Refused(given.item, given.dispute)
 
-    def _read(self, found: FoundCase) -> Candidate | _Unsuited | None:
+    def _read(self, found: FoundCase) -> _Result:
         key = key_of(found.path, found.version) if found.version and not found.address else None
         named = self._known.recall(key)
         if named and named not in self._open_keys:
             return None
         case = case_files.read_case(found.path, self._folders)
+        if not found.address and case.provider == self._provider and (meant := self._meant(case.dispute)):
+            return Ignored(found.path, f"it is for {shown(case.dispute)}; did you mean the dispute {meant}?")
         self._known.keep(key, key_of(case.provider, case.dispute))
         if found.address and (case.provider, case.dispute) != (self._provider, found.address):
             return _Unsuited(found.address, _misplaced(found.path, case), misplaced=True)
         return self._suited(found, case, found.path)
+
+    def _meant(self, dispute: str) -> str | None:
+        """Return the open dispute that a case names by its payment or in other letters, if any."""
+        if dispute in self._open:
+            return None
+        return self._by_other_name.get(dispute.strip("'\"‘’“”,;\u200b\ufeff").casefold())
 
     def _suited(self, found: FoundCase, case: Case, item: Any) -> Candidate | _Unsuited | None:
         dispute = self._open.get(case.dispute)

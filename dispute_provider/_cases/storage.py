@@ -166,6 +166,11 @@ def require_file(file: ObjectStoragePath) -> None:
         raise NotAFileError
 
 
+def leads_around(link: str) -> bool:
+    """Return whether a local link leads to a folder that it lies in."""
+    return is_local(link) and _real(link.rpartition("/")[0]).is_relative_to(_real(link))
+
+
 def is_local(path: str) -> bool:
     """Return whether a path is local."""
     return "://" not in path or path.startswith("file://")

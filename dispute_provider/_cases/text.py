@@ -34,7 +34,14 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _KEEP_ONE = "keep one of them; if the API takes several under one name, give them as a list"
 _LONGEST_KEY = 40
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_QUOTE = "correct it; quote any text that starts with * & ! % @ or contains ': ' or ' #'"
+_CORRECT_YAML = (
+    "indent with spaces, close quotes and brackets, and put any text in quotes that starts with "
+    "* & ! % @ { [ or contains ': '"
+)
+_AS_UTF_8 = "save the file as UTF-8"
+_ONE_CASE = "put each case into a file of its own"
+# A comment that follows a text without quotes. With a space after #, it is meant as one.
+_PERHAPS_TEXT = re.compile(r"[ \t]+#\w")
 
 
 def parse_json(content: bytes, source: str) -> Any:
@@ -77,22 +84,34 @@ def parse_yaml(content: bytes, source: str) -> Any:
     except RecursionError:
         raise refused(source, *TOO_DEEP) from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        # libyaml reports an error at the end of a file on the line after its last.
-        where = f"line {min(mark.line, text.rstrip().count(chr(10))) + 1}" if mark else "it"
-        raise refused(source, f"{where} is not valid YAML", _QUOTE) from None
+        raise refused(source, f"{_place(error, text)} is not valid YAML", _CORRECT_YAML) from None
+
+
+def _place(error: yaml.YAMLError, text: str) -> str:
+    """Return the line of an error; of a quote or bracket that stays open, the line where it opens."""
+    mark = getattr(error, "problem_mark", None)
+    start = getattr(error, "context_mark", None)
+    last = text.rstrip().count("\n")
+    if mark and start and mark.line > last:
+        mark = start
+    # libyaml reports an error at the end of a file on the line after its last.
+    return f"line {min(mark.line, last) + 1}" if mark else "it"
 
 
 def _text(content: bytes, source: str) -> str:
     # Editors on Windows write a byte order mark, and UTF-16 for "Unicode".
     encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
     try:
-        return content.decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         start = content.rfind(b"\n", 0, error.start) + 1
         where = f"line {line}, byte {error.start - start + 1} is not {encoding.removesuffix('-sig').upper()}"
-        raise refused(source, where, "save the file as UTF-8") from None
+        raise refused(source, where, _AS_UTF_8) from None
+    if "\0" in text[:4]:
+        # UTF-16 or UTF-32 without a mark.
+        raise refused(source, "line 1 has bytes of zero, which a text in UTF-8 has not", _AS_UTF_8)
+    return text
 
 
 class _RepeatedError(Exception):
@@ -174,7 +193,7 @@ def _require_bounds(text: str) -> None:
     :raises _RefusedError: at the first event that exceeds a limit.
     :raises yaml.YAMLError: if the text is not YAML.
     """
-    values = 0
+    values = documents = 0
     sizes: dict[str, int] = {}
     collections: list[tuple[str, int]] = []
     for event in yaml.parse(text, Loader=_SafeLoader):
@@ -184,7 +203,12 @@ def _require_bounds(text: str) -> None:
                 problem = f"the alias *{anchor[:40]!a} refers to an object that contains it, or to nothing"
                 raise _RefusedError(event.start_mark, problem, "replace the alias by its text")
             values += sizes[anchor]
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise _RefusedError(event.start_mark, "a second case starts here", _ONE_CASE)
         elif isinstance(event, yaml.ScalarEvent):
+            _require_whole(event, text)
             values += 1
             if anchor:
                 sizes[anchor] = 1
@@ -201,6 +225,16 @@ def _require_bounds(text: str) -> None:
         # The events include keys, so twice as many are allowed.
         if values > 2 * MAX_VALUES:
             raise _RefusedError(event.start_mark, *TOO_MANY_VALUES)
+
+
+def _require_whole(event: Any, text: str) -> None:
+    """Check that a text without quotes is not cut at a ``#``, as ``12 Main St #5`` is.
+
+    :raises _RefusedError: if it is.
+    """
+    if not event.style and _PERHAPS_TEXT.match(text, event.end_mark.index):
+        problem = "what follows # is a comment, and not part of the text"
+        raise _RefusedError(event.end_mark, problem, "put the text in quotes, or a space after #")
 
 
 @cache

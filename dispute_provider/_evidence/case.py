@@ -19,8 +19,10 @@ from dispute_provider._contracts.json_data import holds_json
 from dispute_provider._evidence.case_size import TOO_DEEP, excess
 from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.snapshot import sha256_of
+from dispute_provider._registry import APIS
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
+_A_CASE = "write one case, with provider, dispute and evidence"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -273,11 +275,26 @@ def reading(source: str) -> Iterator[None]:
     except RecursionError:
         raise refused(source, *TOO_DEEP) from None
     except OSError as error:
-        problem = f"it cannot be read: {type(error).__name__}"
-        raise refused(source, problem, "check the path and the permissions") from None
+        raise refused(source, *unreadable(error)) from None
     except Exception as error:
         problem = f"it cannot be read: {type(error).__name__}"
         raise refused(source, problem, "check its path and its contents") from None
+
+
+def unreadable(error: OSError) -> tuple[str, str]:
+    """Return why a file cannot be read, and what to do about it."""
+    match error:
+        case FileNotFoundError():
+            why, remedy = "there is no such file or folder", "check its path, and where a link leads"
+        case NotADirectoryError():
+            why, remedy = "a part of its path is a file and no folder", "check its path"
+        case IsADirectoryError():
+            why, remedy = "it is a folder", "put a file there"
+        case PermissionError():
+            why, remedy = "permission is denied", "give the workers permission to read it"
+        case _:
+            why, remedy = type(error).__name__, "check the path and the permissions"
+    return f"it cannot be read: {why}", remedy
 
 
 def dispute_id(given: str) -> str:
@@ -306,10 +323,16 @@ def _case_violations(data: Any) -> list[Violation]:
     from dispute_provider._evidence.mistakes import mistakes_in_facts
 
     schema = contract.read_schema("case.schema.json")
-    found = violations(schema, data)
-    usual = list(mistakes_in_facts(schema, data)) if isinstance(data, Mapping) else []
+    if not isinstance(data, Mapping):
+        kind = {type(None): "empty", str: "a text", list: "a list"}.get(type(data), "a single value")
+        return [Violation("", f"is {kind}", _A_CASE)]
+    usual = list(mistakes_in_facts(schema, data))
     explained = {each.pointer for each in usual}
-    return usual + [each for each in found if each.pointer not in explained]
+    return usual + [
+        each
+        for each in violations(schema, data)
+        if each.pointer not in explained and not (each.pointer == "" and each.problem.startswith("unknown: "))
+    ]
 
 
 def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
@@ -320,7 +343,7 @@ def _evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> l
     try:
         api = contract.load(data["provider"])
     except FileNotFoundError:
-        return [Violation("/provider", "no such API here", "one of those with a contract file")]
+        return [Violation("/provider", "is no API known here", f"must be one of: {', '.join(APIS)}")]
     usual = list(mistakes(api, data["evidence"], "/evidence"))
     explained = {each.pointer for each in usual}
     found = usual + [

@@ -7,14 +7,16 @@ case's API.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.evidence_fields import SEPARATOR, fields, groups
 from dispute_provider._contracts.json_data import Json
 from dispute_provider._contracts.validation import escape
+from dispute_provider._registry import APIS
 from dispute_provider.exceptions import Violation
 
 _TEXTS = ("short-text", "long-text", "text-or-file")
@@ -25,6 +27,8 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_NAME = 60
+# What people call fields of a case.
+_OTHER_NAMES = {"api": "provider", "id": "dispute", "dispute_id": "dispute", "documents": "evidence"}
 _QUOTED = "put it in quotes"
 _LIST = "write a list, with its items in brackets: [ ]"
 _YAML_BOOLEAN = "is a boolean, as YAML reads yes, no, on and off"
@@ -37,9 +41,24 @@ def mistakes_in_facts(schema: Json, case: Mapping[str, Any]) -> Iterator[Violati
     :param schema: the case schema.
     :param case: as its owner gives it, not validated.
     """
+    for name in case:
+        if name not in schema["properties"]:
+            yield _unknown(schema, case, name)
     for name, field in schema["properties"].items():
         if name in case:
             yield from _mistakes_in_fact(field, case[name], f"/{name}")
+
+
+def _unknown(schema: Json, case: Mapping[str, Any], name: Any) -> Violation:
+    """Return what is wrong with a name that a case does not have."""
+    known, provider = list(schema["properties"]), case.get("provider")
+    pointer = f"/{ascii(escape(name))[1:-1][:_LONGEST_NAME]}"
+    if provider in APIS and _meant(fields(contract.load(provider)), str(name)):
+        return Violation(pointer, "is evidence, and not in evidence", "indent it below evidence:")
+    meant = _meant([*known, *_OTHER_NAMES], str(name))
+    meant = _OTHER_NAMES.get(meant or "", meant)
+    remedy = f"did you mean {meant}?" if meant else f"must be one of: {', '.join(sorted(known))}"
+    return Violation(pointer, "is no field of a case", remedy)
 
 
 def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violation]:
@@ -52,10 +71,16 @@ def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violati
             yield Violation(pointer, "is empty", "write its value, or remove the line")
         case ("object", None):
             yield Violation(pointer, "is empty", "list its values below it, or write {}")
+        case ("object", str()):
+            yield Violation(pointer, "is a text", "list its values below it, with a space after each colon")
+        case ("object", list()):
+            yield Violation(pointer, "is a list", "list its values as name: value, without dashes")
         case ("array", str()):
             yield Violation(pointer, "is a text", _LIST)
         case ("boolean", str()):
             yield Violation(pointer, "is a text", _TRUE_OR_FALSE)
+        case ("boolean", int() | float()) if not isinstance(value, bool):
+            yield Violation(pointer, "is a number", _TRUE_OR_FALSE)
         case ("object", Mapping()) if inner := field.get("additionalProperties"):
             for key, item in value.items():
                 if isinstance(key, str):
@@ -80,7 +105,7 @@ def mistakes(api: Contract, evidence: Mapping[str, Any], at: str, group: str = "
         elif name in known:
             yield from _mistakes_of(api, name, known[name], value, pointer)
         elif not group:
-            meant = _meant(api, str(member))
+            meant = _meant(known, str(member))
             names = sorted({each.partition(SEPARATOR)[0] for each in known})
             remedy = f"did you mean {meant}?" if meant else f"must be one of: {', '.join(names)}"
             shown = ascii(escape(member))[1:-1][:_LONGEST_NAME]
@@ -135,9 +160,9 @@ def _one_of_several(kind: str | None, example: str) -> str:
     return f"name one document: {example}; join several into one PDF: {{exhibits: [a.pdf, b.jpg]}}"
 
 
-def _meant(api: Contract, name: str) -> str | None:
-    """Return the field that a misspelt name stands for; None if that is unclear."""
-    by_form = {_form(known): known for known in fields(api)}
+def _meant(known: Iterable[str], name: str) -> str | None:
+    """Return the name that a misspelt one stands for; None if that is unclear."""
+    by_form = {_form(each): each for each in known}
     close = get_close_matches(_form(name), by_form, n=1, cutoff=0.85)
     return by_form[close[0]] if close else None
 

@@ -44,9 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def report(checked: Sequence[Checked]) -> Iterator[str]:
     """Yield the lines on checked cases, and a line with their numbers."""
+    from dispute_provider._evidence.documents import shown
+
+    if not checked:
+        yield "there is no case; in a case root, they are at <api>/<dispute id>/case.yaml"
     for each in checked:
         state = "ignored" if each.ignored else "refused" if each.problems else "ok"
-        yield f"{each.source}: {state}"
+        yield f"{shown(each.source)}: {state}"
         if each.dispute:
             yield f"  dispute: {each.dispute[0]} {each.dispute[1]}"
         yield from (f"  {line}" for line in (*each.problems, *each.facts, each.ignored) if line)

@@ -51,7 +51,7 @@ def test_a_case_file_is_read_unchanged(suffix, tmp_path):
         ("case.json", b"{\n  broken", "line 2 is not valid JSON"),
         ("case.yaml", b"a: b\nc: [", "line 2 is not valid YAML"),
         ("case.yaml", b"\x80\x81", "byte 1 is not UTF-8"),
-        ("case.json", b"[]", "must be an object"),
+        ("case.json", b"[]", "is a list; write one case"),
         (
             "case.yaml",
             b"provider: stripe\ndispute: du_1\nevidence: {service_date: 20260322}\n",
@@ -70,7 +70,7 @@ def test_an_invalid_case_file_is_refused_with_its_path_and_reason(name, content,
 
 
 def test_a_missing_case_file_is_refused(tmp_path):
-    with pytest.raises(InvalidCaseError, match="FileNotFoundError"):
+    with pytest.raises(InvalidCaseError, match="there is no such file or folder; check its path"):
         case_files.read_case(str(tmp_path / "none.json"))
 
 
@@ -92,3 +92,12 @@ def test_addresses_in_an_object_store_stay_under_their_root(path, root, within, 
     else:
         with pytest.raises(InvalidCaseError, match=r"case roots|its path contains"):
             case_files.require_within_roots(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_an_encoding_without_its_mark_is_refused_with_what_to_do(encoding, suffix, tmp_path):
+    text = '{"provider": "stripe", "dispute": "du_1", "evidence": {}}'
+    (tmp_path / f"case{suffix}").write_text(text, encoding=encoding)
+    with pytest.raises(InvalidCaseError, match="save the file as UTF-8"):
+        case_files.read_case(str(tmp_path / f"case{suffix}"))

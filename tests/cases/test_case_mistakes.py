@@ -155,3 +155,60 @@ def test_a_date_without_quotes_stays_as_it_was_written():
     content = b"provider: stripe\ndispute: 2026-01-31\nevidence: {service_date: 2026-02-03}\n"
     case = Case.parse(parse_yaml(content, "case"))
     assert (case.dispute, case.evidence[0].value) == ("2026-01-31", "2026-02-03")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (f"{STRIPE}  shipping_address: 12 Main St #5\n", 4, "what follows # is a comment"),
+        (f"{STRIPE}  customer_name: Jane\n---\n{STRIPE}", 5, "a second case starts here"),
+        (f"{STRIPE}\tcustomer_name: Jane\n", 4, "is not valid YAML; indent with spaces"),
+        (f"{STRIPE}  customer_name: 'Jane\n  product_description: lamp\n", 4, "close quotes and brackets"),
+    ],
+)
+def test_a_text_that_yaml_reads_otherwise_is_refused_with_its_line(text, line, said) -> None:
+    with pytest.raises(InvalidCaseError, match=said) as refused:
+        parse_yaml(text.encode(), "case")
+    assert f"line {line}" in str(refused.value)
+
+
+@pytest.mark.parametrize("comment", [" # paid", "  #", " #-----", "\n#5"])
+def test_a_comment_remains_one(comment) -> None:
+    text = f"{STRIPE}  customer_name: Jane{comment}\n"
+    assert parse_yaml(text.encode(), "case")["evidence"] == {"customer_name": "Jane"}
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "said"),
+    [
+        ("Dispute: du_1", "Dispute", "is no field of a case; did you mean dispute?"),
+        ("api: stripe", "api", "is no field of a case; did you mean provider?"),
+        (
+            "customer_name: Jane",
+            "customer_name",
+            "is evidence, and not in evidence; indent it below evidence:",
+        ),
+        (
+            "note: hello",
+            "note",
+            "is no field of a case; must be one of: account, customer_contacted, dispute",
+        ),
+        ("metadata: [a]", "metadata", "is a list; list its values as name: value, without dashes"),
+        ("facts: order", "facts", "is a text; list its values below it, with a space after each colon"),
+        ("facts: {order.number: '1'}", "facts", "write order.number as order: {number: …}"),
+        ("template: mine.yaml", "template", "must be the name of a template's file, without .yaml"),
+        ("customer_contacted: 1", "customer_contacted", "is a number; write true or false, without quotes"),
+    ],
+)
+def test_a_mistake_beside_the_evidence_is_refused_with_its_line_and_its_cure(line, where, said) -> None:
+    content = f"provider: stripe\ndispute: du_1\n{line}\nevidence: {{}}\n".encode()
+    with pytest.raises(InvalidCaseError) as refused:
+        Case.parse(parse_yaml(content, "case"), source="case")
+    [violation] = located(refused.value, content).violations
+    assert (violation.line, violation.pointer) == (3, f"/{where}")
+    assert said in f"{violation.problem}; {violation.remedy}"
+
+
+def test_an_unknown_api_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidCaseError, match="is no API known here; must be one of: stripe, moov"):
+        Case.parse({"provider": "paypal", "dispute": "du_1", "evidence": {}})

@@ -64,7 +64,7 @@ def test_what_is_refused_or_ignored_is_named_with_its_cure(root, capsys):
     code, out = said(capsys, "check", str(root))
     assert code == 1
     assert "line 4, /evidence/recipt: is no evidence field of Stripe; did you mean receipt?" in out
-    assert "it is at the address of du_2, and for du_3" in out
+    assert "it is at the address of stripe du_2, and for stripe du_3; correct the case, or move it" in out
     assert "it is hidden" in out
     assert "folders in it are not searched" in out
     assert out.endswith("0 ok, 2 refused, 2 ignored\n")
@@ -157,3 +157,49 @@ def test_a_case_with_facts_is_completed_from_its_template(root, capsys):
     code, out = said(capsys, "check", str(root))
     assert "template: mine" in out
     assert "1 ok, 0 refused, 0 ignored" in out
+
+
+def test_what_is_wrong_with_a_place_is_said(root, capsys):
+    write(root / "moov" / "du_1", "du_1")
+    write(root / "stripe" / "du_2 (1)", "du_2")
+    write(root / "stripe" / "du_3", "du_3")
+    code, out = said(capsys, "check", str(root))
+    assert "it is at the address of moov du_1, and for stripe du_1; correct the case, or move it" in out
+    assert "its name is not the id of a dispute; rename it" in out
+    assert "this dispute's folder is" not in out
+    assert (code, out.splitlines()[-1]) == (1, "1 ok, 1 refused, 1 ignored")
+
+
+def test_a_link_that_leads_out_of_the_root_is_refused_as_in_a_sweep(root, capsys, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    write(elsewhere, "du_1")
+    (root / "stripe").mkdir()
+    (root / "stripe" / "du_1").symlink_to(elsewhere)
+    code, out = said(capsys, "check", str(root))
+    assert (code, "it is outside the folders that may be read" in out) == (1, True)
+
+
+def test_a_document_that_is_missing_is_named_with_its_line_and_the_one_that_is_meant(root, capsys):
+    write(
+        root / "stripe" / "du_1",
+        "du_1",
+        ", cancellation_policy: {file: Receipt.PDF}, refund_policy: {file: terms.pdf}",
+    )
+    code, out = said(capsys, "check", str(root))
+    assert code == 1
+    assert (
+        "line 4, /evidence/cancellation_policy: Receipt.PDF: there is no such file; did you mean receipt.pdf?"
+        in out
+    )
+    assert (
+        "line 4, /evidence/refund_policy: terms.pdf: there is no such file; put it in the case's folder"
+        in out
+    )
+
+
+def test_an_empty_root_says_where_cases_belong(root, capsys):
+    code, out = said(capsys, "check", str(root))
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "there is no case; in a case root, they are at <api>/<dispute id>/case.yaml",
+    )

@@ -34,7 +34,7 @@ def sweep() -> OpenCases:
         (
             "docker-compose.yml",
             "services: {web: {image: nginx}}",
-            "names no open dispute: /: required but missing",
+            "names no open dispute: line 1, /services: is no field of a case",
         ),
         ("notes.yaml", "- call the customer", "names no open dispute: /: is a list"),
         (
@@ -53,6 +53,16 @@ def sweep() -> OpenCases:
         ("case.yaml.txt", GOOD, "its name ends in .txt; rename it to case.yaml"),
         ("du_open/case.yaml.txt", GOOD, "its name ends in .txt; rename it to case.yaml"),
         ("stripe/du_open/case.json.bak", GOOD, "its name ends in .bak"),
+        ("stripe/du_open/case.yaml~", GOOD, "its name ends in ~; rename it to case.yaml"),
+        ("stripe/du_open/#case.yaml#", GOOD, "its name ends in #; rename it to case.yaml"),
+        ("stripe/du_open/case.yaml ", GOOD, "its name ends in a space; rename it to case.yaml"),
+        ("stripe/du_open/case.txt", GOOD, "its name is not case.yaml or case.json; rename it"),
+        ("stripe/du_open/case", GOOD, "its name is not case.yaml or case.json; rename it"),
+        ("stripe/du_open/cases.jsonl", GOOD, "sweeps read one case from a file"),
+        ("cases.jsonl", GOOD, "sweeps read one case from a file"),
+        ("stripe/2026-11/du_open/case.yaml", GOOD, "folders of dates are not searched"),
+        ("stripe/2026/du_open/case.yaml", GOOD, "folders of dates are not searched"),
+        ("Stripe/du_open/case.yaml", GOOD, "the folder of this API is stripe; rename it"),
         ("2026-11/du_open/case.yaml", GOOD, "folders in it are not searched; move them to the case root"),
         ("stripe/du_open/2026/case.yaml", GOOD, "folders in it are not searched; move them to the case root"),
         ("stripe/du_open.yaml", GOOD, "move it to one, as case.yaml"),
@@ -83,17 +93,52 @@ def test_what_looks_like_a_second_case_is_listed_beside_the_first(place, root: P
     assert [each.dispute.id for each in found.found] == ["du_open"]
     assert sorted(each.path.partition(f"{place}/")[2] for each in found.ignored) == sorted(others)
     assert {each.reason.partition(";")[2] for each in found.ignored} == {
-        " rename it",
-        " move it to the case root",
+        " remove one of the two",
+        " move it to the case root, or remove it",
     }
 
 
-def test_a_circle_of_folders_is_searched_to_a_depth(root: Path) -> None:
+@pytest.mark.parametrize(
+    ("link", "to", "listed"),
+    [
+        ("stripe/du_open/loop", "stripe/du_open", []),
+        ("stripe/du_open/up", "", []),
+        ("stripe/loop", "stripe", []),
+        ("loop", "", ["it is a link to a folder that it lies in; remove it"]),
+    ],
+)
+def test_a_circle_of_folders_is_not_entered(link, to, listed, root: Path) -> None:
     write(root / "stripe/du_open/case.yaml", GOOD)
-    (root / "stripe/du_open/loop").symlink_to(root / "stripe/du_open")
+    write(root / "note/case.yaml", GOOD.replace("du_open", "du_other"))
+    (root / link).symlink_to(root / to)
     found = sweep()
     assert [each.dispute.id for each in found.found] == ["du_open"]
-    assert len(found.ignored) == 3
+    assert [each.reason for each in found.ignored] == listed
+
+
+@pytest.mark.parametrize("place", ["stripe/du_open", "order 5"])
+@pytest.mark.parametrize(
+    "name", ["case.yaml~", ".case.yaml.swp", "#case.yaml#", "case.yml.orig", "case-2.json"]
+)
+def test_what_an_editor_leaves_beside_a_case_is_not_to_be_renamed(place, name, root: Path) -> None:
+    write(root / place / "case.yaml", GOOD)
+    write(root / place / name, GOOD)
+    write(root / place / "export.jsonl", GOOD)
+    found = sweep()
+    assert [each.dispute.id for each in found.found] == ["du_open"]
+    assert [each.reason for each in found.ignored] == ["the case beside it is read; remove one of the two"]
+
+
+@pytest.mark.parametrize("named", ["DU_open", "'du_open\u200b'", "“du_open”", "CH_1", "ch_1"])
+def test_a_case_that_names_its_dispute_in_another_way_is_listed_in_each_sweep(named, root: Path) -> None:
+    write(root / "order 5/case.yaml", GOOD.replace("du_open", named))
+    dispute = disputes.snapshot("du_open", charge="ch_1").dispute
+    known = KnownCases({})
+    for _ in range(2):
+        found = read_cases("stripe", {"du_open": dispute}, None, known)
+        [ignored] = found.ignored
+        assert ignored.reason.endswith("did you mean the dispute du_open?")
+        known = KnownCases(known.used)
 
 
 @pytest.mark.parametrize("name", ["case.yaml", "order 5/case.yaml", "stripe/du_open/case.yaml"])

@@ -165,7 +165,7 @@ def test_a_case_for_which_nothing_can_be_written_is_refused(dispute: Any, root: 
         ("provider: stripe\nevidence: {customer_name: {letter: ../a.txt}}", "is not the name of a file"),
         (
             "provider: stripe\nevidence: {customer_name: {letter: none.txt}}",
-            "it cannot be read: FileNotFound",
+            "it cannot be read: there is no such file",
         ),
         ("provider: stripe\nevidence: {customer_name: \"{{ ''.__class__ }}\"}", "templates may not use"),
         (f'provider: stripe\nevidence: {{customer_name: "{"x" * 150_001}"}}', "150,000"),
