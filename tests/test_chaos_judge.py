@@ -13,8 +13,8 @@ import dispute_provider
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._workflow.reviewing import decide
 from tests.chaos.facts import LOST
-from tests.chaos.judge import judge
-from tests.chaos.reasons import WORDS
+from tests.chaos.judging.judge import judge
+from tests.chaos.judging.reasons import WORDS
 from tests.chaos.transcript import Approval, Completion, Shown, Transcript
 
 

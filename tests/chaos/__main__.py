@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.chaos.site import configure
+from tests.chaos.world.site import configure
 
 
 def main() -> int:

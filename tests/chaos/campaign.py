@@ -20,7 +20,7 @@ _EVERY = 15.0
 def replay(seed: int, folder: Path) -> int:
     """Play one episode and tell all of it."""
     from tests.chaos.episode import play
-    from tests.chaos.site import Site
+    from tests.chaos.world.site import Site
 
     verdict = play(seed, Site(folder))
     transcript = verdict.transcript
@@ -77,7 +77,7 @@ class Campaign:
 
     def __init__(self, folder: Path, workers: int) -> None:
         global _site
-        from tests.chaos.site import Site
+        from tests.chaos.world.site import Site
 
         _site = Site(folder)
         self._workers = workers

@@ -10,17 +10,17 @@ from typing import Any
 
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.sweep import FindCasesOperator
-from tests.chaos import clock
-from tests.chaos.airflow import TaskInstance
 from tests.chaos.facts import HANG, Finding
-from tests.chaos.judge import judge
+from tests.chaos.judging.judge import judge
 from tests.chaos.run import Run
 from tests.chaos.scene import Scene
-from tests.chaos.site import Site
 from tests.chaos.situation import Situation
 from tests.chaos.stagings import Twins
 from tests.chaos.transcript import Sweep, Transcript
-from tests.chaos.worker import Worker, own_tasks
+from tests.chaos.world import clock
+from tests.chaos.world.airflow import TaskInstance
+from tests.chaos.world.site import Site
+from tests.chaos.world.worker import Worker, own_tasks
 
 # Seconds after which nothing is in flight any more.
 _SETTLED = 600.0

@@ -17,12 +17,13 @@ from dispute_provider.operators.evidence import (
     StageEvidenceOperator,
     SubmitEvidenceOperator,
 )
-from tests.chaos import clock, edits, reviewers
-from tests.chaos.airflow import Airflow, TaskInstance
+from tests.chaos.people import edits, reviewers
 from tests.chaos.scene import Scene
 from tests.chaos.stagings import Staging, Twins, draw_connections, stagings
 from tests.chaos.transcript import Completion
-from tests.chaos.worker import KilledError, Worker
+from tests.chaos.world import clock
+from tests.chaos.world.airflow import Airflow, TaskInstance
+from tests.chaos.world.worker import KilledError, Worker
 
 _RETRIES = 3
 _MOST_CLEARS = 4

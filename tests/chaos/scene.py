@@ -10,21 +10,22 @@ from typing import Any
 from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider.sandbox import _setup as setup
 from dispute_provider.sandbox._wire import Call, Response
-from tests.chaos import clock, colleagues
-from tests.chaos.airflow import Airflow
-from tests.chaos.calls import is_reading, is_submission
-from tests.chaos.colleagues import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.disruptions import Disruptions
 from tests.chaos.facts import stage_key
-from tests.chaos.faults import RandomFaults
-from tests.chaos.keys import Keys
-from tests.chaos.ledgers import final_ends, new_store
 from tests.chaos.mood import Mood
-from tests.chaos.replicas import Replicas
-from tests.chaos.site import Site
+from tests.chaos.people import colleagues
+from tests.chaos.people.colleagues import AFTERWARDS, BETWEEN_TASKS, IN_THE_GAP, Outside
 from tests.chaos.situation import Situation
 from tests.chaos.transcript import Replaced, Shown, Transcript, pieces_of
-from tests.chaos.worker import Conditions, Crash, Freeze, draw_crash, draw_freeze
+from tests.chaos.world import clock
+from tests.chaos.world.airflow import Airflow
+from tests.chaos.world.calls import is_reading, is_submission
+from tests.chaos.world.faults import RandomFaults
+from tests.chaos.world.keys import Keys
+from tests.chaos.world.ledgers import final_ends, new_store
+from tests.chaos.world.replicas import Replicas
+from tests.chaos.world.site import Site
+from tests.chaos.world.worker import Conditions, Crash, Freeze, draw_crash, draw_freeze
 
 _HOUR, _DAY = 3600.0, 86_400.0
 # Calls to stores that fail, in one episode.

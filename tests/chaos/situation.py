@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tests.chaos.disruptions import Disruptions
-from tests.chaos.planned import Planned
-from tests.chaos.worker import Crash, Freeze
+from tests.chaos.world.planned import Planned
+from tests.chaos.world.worker import Crash, Freeze
 
 APIS = ("moov", "stripe")
 
@@ -24,7 +24,7 @@ class Situation:
     :param replies: what reviewers answer, one review after the other, the last one repeated: ``approve`` or
         ``hold``; empty, the default, draws it.
     :param tampering: how likely a run's records are edited between its tasks.
-    :param edits: how they are edited, see :func:`~tests.chaos.edits.tamper`; None draws it.
+    :param edits: how they are edited, see :func:`~tests.chaos.people.edits.tamper`; None draws it.
     :param asks_again: whether the review is cleared once before its answer is carried out.
     :param clears: whether each submission is cleared once after all runs have ended.
     :param follows: whether another run with another case starts when a worker dies at the submission.

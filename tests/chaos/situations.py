@@ -9,11 +9,11 @@ from typing import Any
 from dispute_provider.sandbox._faults import Fault
 from tests.chaos.disruptions import Disruptions
 from tests.chaos.episode import Episode, Verdict, conclude
-from tests.chaos.faults import ODD, STALE, TWICE
-from tests.chaos.planned import Planned
-from tests.chaos.site import Site
 from tests.chaos.situation import Situation
-from tests.chaos.worker import Crash, Freeze
+from tests.chaos.world.faults import ODD, STALE, TWICE
+from tests.chaos.world.planned import Planned
+from tests.chaos.world.site import Site
+from tests.chaos.world.worker import Crash, Freeze
 
 _MOOV, _STRIPE = ("moov",), ("stripe",)
 _SUBMITTED_BY = "/submit/"

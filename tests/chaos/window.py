@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from tests.chaos.episode import Episode, conclude
 from tests.chaos.facts import DOUBLE, MOOV_WINDOW, STRIPE_WINDOW
-from tests.chaos.site import Site
 from tests.chaos.situation import APIS, Situation
-from tests.chaos.worker import Freeze
+from tests.chaos.world.site import Site
+from tests.chaos.world.worker import Freeze
 
 _SEED = 2
 # Longer than a claim is valid: the next try has sent it by then.

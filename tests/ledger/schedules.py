@@ -42,7 +42,7 @@ from dispute_provider.exceptions import (
     TryAgainError,
     UnreachableError,
 )
-from tests.chaos.clock import VirtualLoop
+from tests.chaos.world.clock import VirtualLoop
 
 T = TypeVar("T")
 # Seconds after which a request that was written has arrived or never will.

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.chaos.mutants import ledger, review, staging, submission
-from tests.chaos.site import configure
+from tests.chaos.world.site import configure
 
 SAFEGUARDS = {
     **ledger.SAFEGUARDS,
@@ -82,7 +82,7 @@ def main() -> int:
             {**os.environ, "PYTHONHASHSEED": "0"},
         )
     folder = configure()
-    from tests.chaos.site import Site
+    from tests.chaos.world.site import Site
 
     _site = Site(folder)
     gc.freeze()

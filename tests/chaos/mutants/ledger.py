@@ -53,7 +53,7 @@ def _settles_soon() -> None:
 
 def _settles_by_the_workers_clock() -> None:
     from dispute_provider._ledger.ledger import DisputeLedger
-    from tests.chaos import clock
+    from tests.chaos.world import clock
 
     async def age(self: Any, chain: Any) -> float:
         since = chain.in_flight_since

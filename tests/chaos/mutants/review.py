@@ -46,7 +46,7 @@ def _nothing_taken_back() -> None:
 def _silence_is_consent() -> None:
     from dispute_provider._workflow.reviewing import decide as deciding
     from dispute_provider._workflow.reviewing import review
-    from tests.chaos.airflow import moment
+    from tests.chaos.world.airflow import moment
 
     original = deciding.decide
 

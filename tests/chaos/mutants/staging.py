@@ -78,7 +78,7 @@ def _oddities_fatal() -> None:
 def _listed_disputes_written() -> None:
     """Have staging write to a dispute that it has only listed."""
     from dispute_provider._apis.stripe import StripeApi
-    from tests.chaos.worker import here
+    from tests.chaos.world.worker import here
 
     original = StripeApi.read
 

@@ -11,8 +11,8 @@ from typing import Any
 from dispute_provider.sandbox import _setup as setup
 from dispute_provider.sandbox._objects.stripe import ANSWERABLE, StripeDispute
 from dispute_provider.sandbox._state import World
-from tests.chaos.clock import now
 from tests.chaos.transcript import Opening, Transcript
+from tests.chaos.world.clock import now
 
 FIRST = "There before all others."
 _DAY = 86_400.0

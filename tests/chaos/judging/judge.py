@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any
 
-from tests.chaos.ends import Ends
 from tests.chaos.facts import (
     DOUBLE,
     MOOV_WINDOW,
@@ -39,8 +38,9 @@ from tests.chaos.facts import (
     says_approved,
     sender_of,
 )
-from tests.chaos.left import Left
-from tests.chaos.reasons import names_difference
+from tests.chaos.judging.ends import Ends
+from tests.chaos.judging.left import Left
+from tests.chaos.judging.reasons import names_difference
 from tests.chaos.transcript import Approval, Completion, Transcript
 
 _READINGS = ("GetDisputesDispute", "getDispute")

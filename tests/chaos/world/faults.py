@@ -21,9 +21,9 @@ from dispute_provider.sandbox._moov import api as moov
 from dispute_provider.sandbox._state import World
 from dispute_provider.sandbox._stripe import api as stripe
 from dispute_provider.sandbox._wire import Call, Response
-from tests.chaos.calls import is_final, is_reading
-from tests.chaos.clock import now
-from tests.chaos.planned import Planned
+from tests.chaos.world.calls import is_final, is_reading
+from tests.chaos.world.clock import now
+from tests.chaos.world.planned import Planned
 
 TWICE = "carried out twice"
 """Fault of a proxy that repeats the request; the client gets the second answer."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from dispute_provider import sandbox
 from dispute_provider.sandbox._accounts import StripeKey
-from tests.chaos.names import SECOND_STRIPE_KEY
+from tests.chaos.world.names import SECOND_STRIPE_KEY
 
 if TYPE_CHECKING:
     from dispute_provider.sandbox._state import World
-    from tests.chaos.site import Site
+    from tests.chaos.world.site import Site
 
 
 class Keys:

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy.util import await_only
 
 from dispute_provider._ledger.stores import MemoryStore
-from tests.chaos.clock import now
-from tests.chaos.worker import Worker, here
+from tests.chaos.world.clock import now
+from tests.chaos.world.worker import Worker, here
 
 # Workers that start within so many seconds of one another may have read before either has written.
 _AT_ONCE = 0.05

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 
 from dispute_provider._ledger.stores import LedgerStore, MemoryStore
-from tests.chaos.clock import now
 from tests.chaos.facts import run_of_review
 from tests.chaos.transcript import LedgerEnd
-from tests.chaos.worker import DownError, Worker, here
+from tests.chaos.world.clock import now
+from tests.chaos.world.worker import DownError, Worker, here
 
 
 def new_store(skew: float) -> MemoryStore:

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.names import SECOND_STRIPE_KEY
+from tests.chaos.world.names import SECOND_STRIPE_KEY
 from tests.harness.documents import letter, picture
 
 if TYPE_CHECKING:
     from dispute_provider.sandbox._state import World
-    from tests.chaos.wire import Wire
+    from tests.chaos.world.wire import Wire
 
 _DOCUMENTS = {
     "a.pdf": letter("Receipt", "One kettle."),
@@ -95,8 +95,8 @@ class Site:
     def __init__(self, folder: Path) -> None:
         from dispute_provider import sandbox
         from dispute_provider.sandbox._app import SandboxApp
-        from tests.chaos import airflow, clock, faults, ledgers, stores, worker
-        from tests.chaos.wire import Wire
+        from tests.chaos.world import airflow, clock, faults, ledgers, stores, worker
+        from tests.chaos.world.wire import Wire
 
         logging.disable(logging.CRITICAL)
         self.folder = str(folder)

@@ -18,8 +18,8 @@ from tests.chaos.facts import (
     run_of_review,
     sender_of,
 )
-from tests.chaos.faults import TWICE
 from tests.chaos.transcript import Piece, item_of
+from tests.chaos.world.faults import TWICE
 
 
 class Left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.chaos.worker import here
+from tests.chaos.world.worker import here
 
 
 def install() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.airflow import moment
-from tests.chaos.clock import now
 from tests.chaos.transcript import Approval, Shown, Transcript
+from tests.chaos.world.airflow import moment
+from tests.chaos.world.clock import now
 
 REVIEWER = {"id": "7", "name": "ana"}
 _DAY = 86_400.0

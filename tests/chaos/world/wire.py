@@ -15,8 +15,8 @@ from uvicorn.server import ServerState
 
 from dispute_provider.sandbox._app import SandboxApp
 from dispute_provider.sandbox._server import _Protocol, server
-from tests.chaos.clock import boot_time, without_context
-from tests.chaos.worker import WorkersTransport
+from tests.chaos.world.clock import boot_time, without_context
+from tests.chaos.world.worker import WorkersTransport
 
 _ADDRESS = ("127.0.0.1", 1)
 # The sandbox asks its end of a connection for these.

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.chaos.airflow import moment
+from tests.chaos.world.airflow import moment
 
 
 def edit_staged(record: dict[str, Any], dice: random.Random) -> None:

@@ -13,8 +13,8 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from dispute_provider._transport.transport import HttpRequest, HttpResponse, Transport
-from tests.chaos.clock import now
-from tests.chaos.faults import HOLD
+from tests.chaos.world.clock import now
+from tests.chaos.world.faults import HOLD
 
 T = TypeVar("T")
 TRY = "X-Chaos-Try"
@@ -300,7 +300,7 @@ class WorkersTransport:
 def install() -> None:
     """Freeze workers around the last check of a final call, and in what they do in threads; for good."""
     from dispute_provider._transport import http
-    from tests.chaos import clock
+    from tests.chaos.world import clock
 
     checked, written = http._CheckedRequest.send, aiohttp.ClientRequest.send
 

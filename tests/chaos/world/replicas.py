@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from dispute_provider.sandbox._wire import Call, Response
-from tests.chaos.calls import is_reading
-from tests.chaos.clock import now
 from tests.chaos.transcript import Shown
+from tests.chaos.world.calls import is_reading
+from tests.chaos.world.clock import now
 
 # Seconds that a replica lags behind at most.
 _LAG = 20.0

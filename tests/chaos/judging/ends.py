@@ -18,8 +18,7 @@ from tests.chaos.facts import (
     says_approved,
     sender_of,
 )
-from tests.chaos.faults import ODD
-from tests.chaos.reasons import (
+from tests.chaos.judging.reasons import (
     ANOTHER,
     EARLIER_TRY,
     EDITED_LEDGER,
@@ -29,6 +28,7 @@ from tests.chaos.reasons import (
     names_submission_before,
 )
 from tests.chaos.transcript import Approval, Completion
+from tests.chaos.world.faults import ODD
 
 NAMED_ENDS = {
     "held", "rejected", "submitted", "submitted-differs", "already-submitted", "conceded", "refused",
