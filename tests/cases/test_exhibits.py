@@ -139,7 +139,7 @@ def test_exhibits_are_shrunk_to_what_is_left(kind, provider, most, folder, reade
     names = ["1.jpg", "2.jpg", "3.jpg"]
     for index, name in enumerate(names):
         written = io.BytesIO()
-        size = (1800 + 20 * index, 1400) if kind == "JPEG" else (700 + 20 * index, 1100)
+        size = (1800 + 20 * index, 1400) if kind == "JPEG" else (1050 + 20 * index, 1100)
         Image.effect_noise(size, 80).convert("RGB" if kind == "JPEG" else "P").save(written, kind, quality=95)
         (folder / name).write_bytes(written.getvalue())
     other = "customer-communication" if provider == "moov" else "refund_policy"

@@ -163,3 +163,40 @@ def test_another_process_gives_the_same_bytes(preparer):
     exhibits.append(("d.tiff", papers.tiff(2)))
     with Preparer() as other:
         assert preparer.join(exhibits) == other.join(exhibits)
+
+
+def test_the_pixels_of_a_plain_png_are_kept_as_they_are_coded(preparer, renderer):
+    screenshot = papers.picture("PNG", size=(300, 500))
+    joined = preparer.join([("chat.png", screenshot)]).content
+    with pikepdf.open(io.BytesIO(joined)) as document:
+        [picture] = document.pages[1].Resources.XObject.Page.Resources.XObject.values()
+        assert picture.read_raw_bytes() in screenshot
+    assert drawn(renderer, joined, 2).getpixel((WIDTH // 2, 200)) == (0, 0, 0)
+
+
+def test_a_turned_png_is_upright(preparer, renderer):
+    picture = Image.new("RGB", (300, 200), "blue")
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    written = io.BytesIO()
+    picture.save(written, "PNG", exif=exif)
+    page = drawn(renderer, preparer.join([("photo.png", written.getvalue())]).content, 2)
+    left, top, right, bottom = (
+        ImageChops.difference(page, Image.new("RGB", page.size, "white"))
+        .crop((0, 0, page.width, page.height - 40))
+        .getbbox()
+    )
+    assert bottom - top > right - left
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_a_fax_has_its_true_proportions(kind, preparer, renderer):
+    written = io.BytesIO()
+    Image.new("RGB", (408, 196), "blue").save(written, kind, dpi=(204, 98))
+    page = drawn(renderer, preparer.join([("fax", written.getvalue())]).content, 2)
+    left, top, right, bottom = (
+        ImageChops.difference(page, Image.new("RGB", page.size, "white"))
+        .crop((0, 0, page.width, page.height - 40))
+        .getbbox()
+    )
+    assert abs((right - left) - (bottom - top)) <= 2

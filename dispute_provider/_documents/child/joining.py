@@ -10,9 +10,9 @@ from PIL import Image
 
 from dispute_provider._documents.child import typeset
 from dispute_provider._documents.child.cleaning import is_signed
-from dispute_provider._documents.child.converting import flat, frames_of, opened, saved
+from dispute_provider._documents.child.converting import frames_of, opened, saved
+from dispute_provider._documents.child.embedding import Embedded, embedded
 from dispute_provider._documents.child.lettering import Letters
-from dispute_provider._documents.child.polyglots import jpeg_end
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.typeset import A4, STRIP, Strip, Title
 from dispute_provider._documents.messages import Done, Refusal
@@ -27,7 +27,6 @@ except ImportError:
 _MARGIN = 36.0
 # A picture that is longer gets a page of its own proportions, as on A4 its text would be too small.
 _LONGEST = 2.0
-_ORIENTATION = 0x0112
 # How the unit square of a picture is turned, by the orientation that a camera writes.
 _TURNED = {
     2: "-1 0 0 1 1 0",
@@ -39,9 +38,6 @@ _TURNED = {
     8: "0 1 -1 0 1 0",
 }
 _ON_ITS_SIDE = (5, 6, 7, 8)
-_SCAN = 0xDA
-# What a JPEG decoder needs of the segments that programs add.
-_NEEDED = (0xE0, 0xEE)
 
 
 class Part(NamedTuple):
@@ -102,11 +98,11 @@ def _add(joined: Any, content: bytes) -> tuple[int, bool]:
             joined.pages.extend(document.pages)
             return len(document.pages), signed
     picture = opened(content)
-    name, frames = frames_of(picture)
+    _, frames = frames_of(picture)
     for index in range(frames):
         if index:
             picture.seek(index)
-        _add_picture(joined, *_embedded(joined, picture, content if name == JPEG.name else b""))
+        _add_picture(joined, embedded(joined, picture, content))
     return frames, False
 
 
@@ -123,64 +119,10 @@ def _flatten(document: Any) -> None:
             page.obj.Annots = pikepdf.Array([*page.obj.get("/Annots", []), *others])
 
 
-def _embedded(joined: Any, picture: Image.Image, photo: bytes) -> tuple[Any, int]:
-    """Return a picture as an object of a PDF, and its orientation.
-
-    :param photo: the file of a JPEG, which is kept as it is, but for what the camera says about itself.
-    """
-    orientation = int(picture.getexif().get(_ORIENTATION, 1)) if photo else 1
-    profile = picture.info.get("icc_profile")
-    if photo and picture.mode in ("L", "RGB"):
-        made = joined.make_stream(_plain_jpeg(photo), Filter=pikepdf.Name.DCTDecode)
-        shown = picture
-    else:
-        shown, orientation = flat(picture), 1
-        profile = shown.info.get("icc_profile")
-        made = joined.make_stream(_coded(_png(shown)), Filter=pikepdf.Name.FlateDecode)
-        made.DecodeParms = pikepdf.Dictionary(
-            Predictor=15, Colors=len(shown.mode), BitsPerComponent=8, Columns=shown.width
-        )
-    made.Type, made.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
-    made.Width, made.Height, made.BitsPerComponent = shown.width, shown.height, 8
-    made.ColorSpace = pikepdf.Name.DeviceGray if shown.mode == "L" else pikepdf.Name.DeviceRGB
-    if profile and shown.mode == "RGB":
-        made.ColorSpace = pikepdf.Array([pikepdf.Name.ICCBased, joined.make_stream(profile, N=3)])
-    return made, orientation if orientation in _TURNED else 1
-
-
-def _png(picture: Image.Image) -> bytes:
-    """Return a picture as PNG. The most that it can be compressed would take five times as long."""
-    written = io.BytesIO()
-    picture.save(written, PNG.name)
-    return written.getvalue()
-
-
-def _plain_jpeg(photo: bytes) -> bytes:
-    """Return a JPEG without the segments that say where and with what it was taken."""
-    kept, at = [photo[:2]], 2
-    while at + 4 <= len(photo) and photo[at] == 0xFF and photo[at + 1] != _SCAN:
-        end = at + 2 + int.from_bytes(photo[at + 2 : at + 4], "big")
-        if (not 0xE0 <= photo[at + 1] <= 0xEF and photo[at + 1] != 0xFE) or photo[at + 1] in _NEEDED:
-            kept.append(photo[at:end])
-        at = end
-    return b"".join([*kept, photo[at : jpeg_end(photo)]])
-
-
-def _coded(png: bytes) -> bytes:
-    """Return the compressed pixels of a PNG, which a PDF takes as they are."""
-    parts, at = [], 8
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4], "big")
-        if png[at + 4 : at + 8] == b"IDAT":
-            parts.append(png[at + 8 : at + 8 + length])
-        at += length + 12
-    return b"".join(parts)
-
-
-def _add_picture(joined: Any, picture: Any, orientation: int) -> None:
+def _add_picture(joined: Any, picture: Embedded) -> None:
     """Add a page with a picture, upright and no larger than the page."""
-    wide, tall = int(picture.Width), int(picture.Height)
-    if orientation in _ON_ITS_SIDE:
+    wide, tall = picture.wide, picture.tall
+    if picture.orientation in _ON_ITS_SIDE:
         wide, tall = tall, wide
     page = (A4[1], A4[0]) if wide > tall else A4
     room = (page[0] - 2 * _MARGIN, page[1] - 2 * _MARGIN)
@@ -189,12 +131,12 @@ def _add_picture(joined: Any, picture: Any, orientation: int) -> None:
     scale = min(room[0] / wide, room[1] / tall, 1.0)
     width, height = wide * scale, tall * scale
     page = (max(page[0], width + 2 * _MARGIN), max(page[1], height + 2 * _MARGIN))
-    turned = f"{_TURNED[orientation]} cm " if orientation in _TURNED else ""
+    turned = f"{_TURNED[picture.orientation]} cm " if picture.orientation in _TURNED else ""
     left, below = (page[0] - width) / 2, page[1] - _MARGIN - height
     drawing = f"q {width:.3f} 0 0 {height:.3f} {left:.3f} {below:.3f} cm {turned}/Picture Do Q"
     joined.add_blank_page(page_size=page)
     added = joined.pages[-1]
-    added.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Picture=picture))
+    added.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Picture=picture.made))
     added.obj.Contents = joined.make_stream(drawing.encode())
 
 

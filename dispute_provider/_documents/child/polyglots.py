@@ -15,7 +15,7 @@ _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP_END_WITHIN = _ZIP_END.size + 65_535
 _PNG_CHUNK = struct.Struct(">L4s")
 # In a JPEG's coded data, 0xff is followed by zero, a restart marker or 0xff; anything else is a marker.
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 _GIF_TRAILER, _GIF_EXTENSION = 0x3B, 0x21
 # Signatures of other files. Phones append smaller pictures and metadata to a JPEG, which are harmless.
