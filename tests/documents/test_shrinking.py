@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import papers
 import pikepdf
 import pytest
-from PIL import Image, ImageStat
+from PIL import Image, ImageChops, ImageStat
 
 from dispute_provider._documents.preparing import Prepared, Preparer
 
@@ -77,6 +78,83 @@ def test_only_the_pictures_of_a_pdf_are_shrunk(described, preparer, renderer):
     )
     assert before.size == after.size
     assert abs(ImageStat.Stat(before).mean[0] - ImageStat.Stat(after).mean[0]) < 2
+
+
+def four_colors() -> Image.Image:
+    """Return a picture for printing, with a coloured and a black half."""
+    grain = Image.effect_noise((2480, 1754), 40)
+    picture = Image.merge("CMYK", (grain, *(Image.new("L", grain.size, each) for each in (30, 60, 10))))
+    picture.paste((255, 0, 0, 0), (0, 0, 1240, 1754))
+    picture.paste((0, 0, 0, 255), (1400, 200, 2000, 900))
+    return picture
+
+
+def as_jpeg(picture: Image.Image) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "JPEG", quality=95)
+    return written.getvalue()
+
+
+def without_adobe(jpeg: bytes) -> bytes:
+    """Return a JPEG without the segment by which Adobe's programs say how its colors are stored."""
+    at = jpeg.index(b"Adobe") - 4
+    return jpeg[:at] + jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big") :]
+
+
+JPEG_OF_FOUR = as_jpeg(four_colors())
+PIXELS = {mode: zlib.compress(four_colors().convert(mode).tobytes()) for mode in ("RGB", "CMYK")}
+
+
+def page_with(pixels: bytes, mode: str, mask: str | None = None, **more: object) -> bytes:
+    """Return a PDF whose page is a picture."""
+    with pikepdf.new() as document:
+        document.add_blank_page(page_size=(595, 421))
+        picture = document.make_stream(pixels, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image)
+        picture.Filter = (
+            pikepdf.Name.DCTDecode if pixels.startswith(b"\xff\xd8") else pikepdf.Name.FlateDecode
+        )
+        picture.Width, picture.Height, picture.BitsPerComponent = 2480, 1754, 8
+        picture.ColorSpace = pikepdf.Name(f"/Device{mode}")
+        if mask:
+            shape = document.make_stream(bytes(155 * 877) + b"\xff" * (155 * 877))
+            shape.Type, shape.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+            shape.Width, shape.Height, shape.BitsPerComponent = 1240, 1754, 1
+            if mask == "/Mask":
+                shape.ImageMask = True
+            else:
+                shape.ColorSpace = pikepdf.Name.DeviceGray
+            picture[mask] = shape
+        for key, value in more.items():
+            picture[f"/{key}"] = value
+        page = document.pages[0].obj
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Picture=picture))
+        page.Contents = document.make_stream(b"595 0 0 421 0 0 cm /Picture Do")
+        written = io.BytesIO()
+        document.save(written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(page_with(JPEG_OF_FOUR, "CMYK"), id="four colors"),
+        pytest.param(page_with(without_adobe(JPEG_OF_FOUR), "CMYK"), id="four colors of another program"),
+        pytest.param(page_with(JPEG_OF_FOUR, "CMYK", Decode=[1, 0] * 4), id="four colors, inverted"),
+        pytest.param(page_with(PIXELS["CMYK"], "CMYK"), id="four colors without loss"),
+        pytest.param(page_with(PIXELS["CMYK"], "CMYK", "/SMask"), id="four colors with a soft mask"),
+        pytest.param(page_with(PIXELS["RGB"], "RGB", "/SMask"), id="a soft mask"),
+        pytest.param(page_with(PIXELS["RGB"], "RGB", "/Mask"), id="a mask"),
+    ],
+)
+def test_pictures_for_printing_and_with_masks_keep_their_colors(document, preparer, renderer):
+    prepared = shrunk(preparer, document, 1)
+    assert prepared.done == ("shrunk 1 of its pictures to at most 150 dpi at quality 50",)
+    assert len(prepared.content) < len(document) / 2
+    before, after = (
+        Image.open(io.BytesIO(renderer.render(each, 1, 300))).convert("RGB")
+        for each in (document, prepared.content)
+    )
+    assert max(ImageStat.Stat(ImageChops.difference(before, after)).mean) < 5
 
 
 def test_a_pdf_without_pictures_stays_as_it_is(preparer):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from dispute_provider._documents.child.cleaning import is_signed
 from dispute_provider._documents.child.converting import as_pdf, flat, frames_of, opened, saved
@@ -28,6 +29,7 @@ except ImportError:
 _A4 = (8.27, 11.69)
 # A file that says less gives the resolution of a screen, not of a scan.
 _LOWEST_OF_SCANS = 100
+_SPACES = {"L": "/DeviceGray", "RGB": "/DeviceRGB", "CMYK": "/DeviceCMYK"}
 # What makes a picture of a PDF worth replacing.
 _SMALLER = 0.9
 
@@ -122,29 +124,66 @@ def _replace(stream: Any, resolution: float, rung: Rung) -> bool:
     stream.Width, stream.Height = shown.size
     stream.BitsPerComponent = 8
     if not _keeps_its_colors(stream, shown.mode):
-        stream.ColorSpace = pikepdf.Name.DeviceGray if shown.mode == "L" else pikepdf.Name.DeviceRGB
+        stream.ColorSpace = pikepdf.Name(_SPACES[shown.mode])
     return True
 
 
 def _decoded(stream: Any) -> Image.Image | None:
-    """Return a picture of a PDF in grey or RGB; None if it has to stay as it is."""
-    if any(key in stream for key in ("/ImageMask", "/Decode", "/Mask")):
-        return None
-    if "/SMask" in stream and "/Matte" in stream.SMask:
+    """Return a picture of a PDF in grey, RGB or CMYK; None if it has to stay as it is."""
+    if _is_read_differently(stream):
         return None
     if int(stream.Width) * int(stream.Height) > MAX_PIXELS:
         raise Refused(Refusal.MANY_PIXELS, int(stream.Width), int(stream.Height), MAX_PIXELS)
     try:
-        picture: Image.Image = pikepdf.PdfImage(stream).as_pil_image()
-        picture.load()
+        with _without_masks(stream):
+            picture: Image.Image = pikepdf.PdfImage(stream).as_pil_image()
+            picture.load()
     except MemoryError:
         raise
     except Exception:  # of many types, for formats that are rare in scans
         return None
-    picture.info = {}
-    if picture.mode in ("P", "RGB"):
-        return picture.convert("RGB")
-    return picture if picture.mode == "L" else None
+    if (
+        picture.mode == "CMYK"
+        and stream.ColorSpace != "/DeviceCMYK"
+        and not _keeps_its_colors(stream, "CMYK")
+    ):
+        return None
+    match picture.mode:
+        case "CMYK" if picture.format != JPEG.name:
+            # Pillow reads and writes CMYK in a JPEG as Adobe does, inverted.
+            shown = ImageChops.invert(picture)
+        case "P" | "RGB":
+            shown = picture.convert("RGB")
+        case "L" | "CMYK":
+            shown = picture
+        case _:
+            return None
+    shown.info = {}
+    return shown
+
+
+def _is_read_differently(stream: Any) -> bool:
+    """Return whether the pixels of a picture of a PDF mean something else than their colors."""
+    inverted = "/Decode" in stream and not (
+        stream.get("/ColorSpace") == "/DeviceCMYK" and stream.get("/Filter") == "/DCTDecode"
+    )
+    # A list as mask makes some colors clear, which JPEG would change.
+    cleared = isinstance(stream.get("/Mask"), pikepdf.Array)
+    mixed = "/SMask" in stream and "/Matte" in stream.SMask
+    return inverted or cleared or mixed or "/ImageMask" in stream
+
+
+@contextmanager
+def _without_masks(stream: Any) -> Iterator[None]:
+    """Take the masks of a picture away, and put them back."""
+    masks = {key: stream[key] for key in ("/Mask", "/SMask") if key in stream}
+    for key in masks:
+        del stream[key]
+    try:
+        yield
+    finally:
+        for key, mask in masks.items():
+            stream[key] = mask
 
 
 def _keeps_its_colors(stream: Any, mode: str) -> bool:
