@@ -32,7 +32,8 @@ _NAMES = (
         "reviews_time_2000_vs_200",
         "reviews_bytes_2000_vs_200",
     ),
-    *("shrink_cpu_last_vs_first", "shrink_peak_mib", "exhibits_vs_documents"),
+    *("shrink_cpu_last_vs_first", "shrink_peak_mib"),
+    *("exhibits_vs_documents_25", "exhibits_vs_documents_100"),
 )
 # Disputes of each way in a round, fewer for slow ones.
 _DISPUTES = {

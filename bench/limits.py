@@ -13,6 +13,8 @@ from bench.timing import Table
 
 # Stripe's limits in live mode, in requests per second.
 LIVE = {"account": 100.0, "endpoint": 25.0}
+# The account's limit in test mode.
+TEST = 25.0
 # Our requests per staged dispute: the answer to the write is the reading after it.
 _REQUESTS = 2
 _TASKS = 4
