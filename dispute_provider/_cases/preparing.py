@@ -36,12 +36,13 @@ class Preparation:
 
     :param store: keeps the results.
     :param always: the steps that are switched on for every case.
+    :param children: most documents that are prepared at the same time; by default 1.
     """
 
-    def __init__(self, store: PreparedStore, always: Sequence[str] = ()) -> None:
+    def __init__(self, store: PreparedStore, always: Sequence[str] = (), children: int = 1) -> None:
         self._store = store
         self._always = tuple(always)
-        self._preparer = Preparer()
+        self._preparer = Preparer(children)
 
     def steps(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """Return the steps of a case, in a fixed order: its own and those for every case."""

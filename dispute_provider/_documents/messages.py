@@ -8,6 +8,8 @@ from enum import StrEnum
 
 # Kind of request, page, width, number of bytes that follow.
 QUESTION = struct.Struct(">cIIQ")
+# In place of that number: the request is about the same bytes as the one before.
+SAME = 2**64 - 1
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
 INSPECT, RENDER, LOOK, PREPARE, WRITE, JOIN = b"i", b"r", b"l", b"p", b"w", b"j"

@@ -28,10 +28,13 @@ class Prepared:
 
 
 class Preparer(Renderer):
-    """Prepares documents in child processes of its own, which may start threads. See :class:`Renderer`."""
+    """Prepares documents in child processes of its own, which may start threads. See :class:`Renderer`.
 
-    def __init__(self) -> None:
-        super().__init__(SECONDS)
+    :param children: most documents that are prepared at the same time; by default 1.
+    """
+
+    def __init__(self, children: int = 1) -> None:
+        super().__init__(SECONDS, children)
 
     def prepare(self, content: bytes, steps: Iterable[str], types: Collection[str], most: int) -> Prepared:
         """Return a document as an API takes it; the same bytes give the same result.

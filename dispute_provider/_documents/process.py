@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispute_provider import _config as config
-from dispute_provider._documents.messages import ANSWER, QUESTION
+from dispute_provider._documents.messages import ANSWER, QUESTION, SAME
 
 # The child gets the parent's sys.path, because it does not read the environment or site packages.
 _START = (
@@ -37,6 +37,7 @@ class Process:
     def __init__(self, *, prepares: bool = False) -> None:
         self.parent = os.getpid()
         self.served = 0
+        self._content: bytes | None = None
         self._child = subprocess.Popen(  # noqa: S603  # this interpreter, and a program of ours
             [sys.executable, "-I", "-S", "-c", _START.format(prepares, config.fonts()), _PACKAGES, *sys.path],
             stdin=subprocess.PIPE,
@@ -51,17 +52,28 @@ class Process:
     def ask(self, what: bytes, page: int, width: int, content: bytes, seconds: float) -> tuple[bytes, bytes]:
         """Send one request, and return the kind of its answer and the answer.
 
+        The document is not sent again if the request before was about it.
+
         :param seconds: wall-clock time limit.
         :raises TimeoutError: if it takes longer; the child is killed.
         :raises EOFError: if the child ends without an answer.
         """
         assert self._child.stdin
         with self._killed_after(seconds):
-            self._child.stdin.write(QUESTION.pack(what, page, width, len(content)) + content)
+            if self.has(content):
+                self._child.stdin.write(QUESTION.pack(what, page, width, SAME))
+            else:
+                self._child.stdin.write(QUESTION.pack(what, page, width, len(content)))
+                self._child.stdin.write(content)
+                self._content = content
             self._child.stdin.flush()
             answer = self._read()
         self.served += 1
         return answer
+
+    def has(self, content: bytes) -> bool:
+        """Return whether the last request was about this document."""
+        return content is self._content
 
     def end(self) -> None:
         """Kill the child and wait until it has ended."""

@@ -84,7 +84,7 @@ class Renderer:
         for _ in range(self._children):
             self._free.acquire()
         try:
-            while process := self._take():
+            while process := self._take(b""):
                 process.end()
         finally:
             self._free.release(self._children)
@@ -154,7 +154,7 @@ class Renderer:
     ) -> bytes:
         with self._free:
             seconds = min(self._seconds, budget.left) if budget else self._seconds
-            process = self._take() or self._start()
+            process = self._take(content) or self._start()
             started = time.monotonic()
             try:
                 process, (kind, answer) = self._answer(process, (what, page, width, content), seconds)
@@ -200,10 +200,15 @@ class Renderer:
     def _start(self) -> Process:
         return Process()
 
-    def _take(self) -> Process | None:
-        """Return an idle child, but none that belongs to the process from which this one was forked."""
-        while self._idle:
-            process = self._idle.pop()
-            if process.parent == os.getpid():
-                return process
+    def _take(self, content: bytes) -> Process | None:
+        """Return an idle child, the one that has a document if possible.
+
+        A child that belongs to the process from which this one was forked is never returned.
+        """
+        for process in sorted(self._idle, key=lambda each: not each.has(content)):
+            # Another thread may have taken it.
+            with suppress(ValueError):
+                self._idle.remove(process)
+                if process.parent == os.getpid():
+                    return process
         return None

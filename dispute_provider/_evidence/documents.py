@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from dispute_provider._evidence.file_types import recognize, suffix_of
@@ -81,7 +82,7 @@ class Original:
     done: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """One document of a case with its bytes.
 
@@ -99,7 +100,7 @@ class Document:
     exhibits: tuple[Document, ...] = field(default=(), repr=False)
     lost: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 

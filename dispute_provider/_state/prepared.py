@@ -51,9 +51,12 @@ class PreparedDocuments:
 
 
 @contextmanager
-def preparation() -> Iterator[Preparation]:
-    """Prepare documents as ``[dispute] prepare`` says, and end the child processes at the end."""
-    found = Preparation(PreparedDocuments(), config.prepare())
+def preparation(children: int = 1) -> Iterator[Preparation]:
+    """Prepare documents as ``[dispute] prepare`` says, and end the child processes at the end.
+
+    :param children: most documents that are prepared at the same time; by default 1.
+    """
+    found = Preparation(PreparedDocuments(), config.prepare(), children)
     try:
         yield found
     finally:

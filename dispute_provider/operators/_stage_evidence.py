@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from dispute_provider._evidence.record import Record
 
-# Documents rendered at the same time. Each takes up to 1 GiB; a slow one delays no other case.
-_RENDERERS = 2
+# Documents drawn, and others prepared, at the same time. Each takes up to 1 GiB; a slow one delays no other.
+_CHILDREN = min(4, max(2, os.cpu_count() or 0))
 _Merge = Literal["keep", "overwrite", "fail"]
 _Verdict = Literal["ready", "weak", "missing"]
 
@@ -146,9 +147,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
             await asyncio.to_thread(batch.find_duplicates)
             async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
                 with (
-                    Renderer(children=_RENDERERS) as renderer,
+                    Renderer(children=_CHILDREN) as renderer,
                     LetterWriter() as letters,
-                    preparation() as prepare,
+                    preparation(_CHILDREN) as prepare,
                 ):
                     opened = await apis.of(self.conn_id)
                     drawer = Drawer(renderer, allow_undrawn=self.allow_undrawn)

@@ -42,6 +42,7 @@ from dispute_provider._documents.messages import (
     PREPARED,
     QUESTION,
     REFUSED,
+    SAME,
     STEPS,
     TYPES_FROM,
     WRITE,
@@ -91,9 +92,11 @@ def main(prepares: bool = False, folders: Sequence[str] = ()) -> None:
         mails.warm_up()
     _drop_permissions(threads=prepares)
     _send(answers, DONE, b"")
+    content = b""
     while head := questions.read(QUESTION.size):
         what, page, width, length = QUESTION.unpack(head)
-        content = questions.read(length)
+        if length != SAME:
+            content = questions.read(length)
         _limit_time()
         try:
             kind, answer = DONE, _answer(what, content, page, width, lettering)

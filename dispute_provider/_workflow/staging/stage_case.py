@@ -7,7 +7,6 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
 
 # Cases whose documents are in memory at once, in a batch with documents: up to 5 MB each at Stripe.
 _MOST_WITH_DOCUMENTS = 32
+# Cases whose documents are prepared and drawn at once. The first cases are at the API while later ones are
+# prepared, and threads are left for cases without documents.
+_MOST_READ = 6
 _log = logging.getLogger(__name__)
 
 
@@ -85,6 +87,7 @@ class CaseStager:
         self._ledgers, self._task = ledgers, task
         self._drawer = drawer
         self._with_documents = asyncio.Semaphore(_MOST_WITH_DOCUMENTS)
+        self._reading = asyncio.Semaphore(_MOST_READ)
         self._preparation = preparation
         self._templates = templates
 
@@ -133,26 +136,36 @@ class CaseStager:
     async def _stage_case(self, case: Case, record: Record) -> Record:
         """Read the documents of a case, and stage it."""
         # Starting a thread takes as long as a request, so use one only to wait for files.
-        look = partial(case_documents.read_documents, case, self._renderer, self._roots, self._preparation)
-        read = await asyncio.to_thread(look) if _needs_files(case) else look()
-        case, noted = read.case, record.notes
-        record = replace(record, case_digest=case.digest(read.found), notes=(*noted, *read.notes))
-        documents: Mapping[str, Document] = {}
-        if read.found:
-            drawn = await asyncio.to_thread(self._drawer.draw, case, read)
-            documents = drawn.found
-            record = replace(
-                record,
-                originals=_originals(documents),
-                exhibits=_exhibits(documents),
-                notes=(*noted, *drawn.notes),
-                drawings=drawn.drawings,
-                undrawn=drawn.undrawn,
-                warnings=drawn.warnings,
-            )
-            await asyncio.to_thread(_store, documents)
+        if _needs_files(case):
+            async with self._reading:
+                case, documents, record = await asyncio.to_thread(self._read_documents, case, record)
+        else:
+            case, documents, record = self._read_documents(case, record)
         memory, ledger = self._memory.of(case.dispute), self._ledgers(self._api, case.dispute)
         return await self._stage(self._api, case, documents, record, ledger, self._task, memory, self._rules)
+
+    def _read_documents(self, case: Case, record: Record) -> tuple[Case, Mapping[str, Document], Record]:
+        """Read, prepare, draw and store the documents of a case.
+
+        :returns: the case with its documents, and the record with what the reviewer is told about them.
+        """
+        read = case_documents.read_documents(case, self._renderer, self._roots, self._preparation)
+        noted = record.notes
+        record = replace(record, case_digest=read.case.digest(read.found), notes=(*noted, *read.notes))
+        if not read.found:
+            return read.case, {}, record
+        drawn = self._drawer.draw(read.case, read)
+        _store(drawn.found)
+        record = replace(
+            record,
+            originals=_originals(drawn.found),
+            exhibits=_exhibits(drawn.found),
+            notes=(*noted, *drawn.notes),
+            drawings=drawn.drawings,
+            undrawn=drawn.undrawn,
+            warnings=drawn.warnings,
+        )
+        return read.case, drawn.found, record
 
     async def _read(self, given: Any) -> Case:
         if isinstance(given, CaseLine | CaseFile):
