@@ -10,6 +10,14 @@ _DECIMALS = dict.fromkeys(
 ) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
 
 
+def decimals(currency: str) -> int:
+    """Return how many decimals an API's amounts in a currency have: 2 for USD, 0 for JPY, 3 for KWD.
+
+    :param currency: the currency code (ISO 4217), in any case.
+    """
+    return _DECIMALS.get(currency.upper(), 2)
+
+
 def minor_units(amount: str, currency: str) -> int:
     """Return the minor units of a decimal amount: 1200 for ``12.00`` USD, ``1200`` JPY or ``1.2`` KWD.
 
@@ -17,7 +25,7 @@ def minor_units(amount: str, currency: str) -> int:
     :param currency: the currency code (ISO 4217), in any case.
     :raises decimal.InvalidOperation: if the amount is not a number.
     """
-    return int(Decimal(amount).scaleb(_DECIMALS.get(currency.upper(), 2)))
+    return int(Decimal(amount).scaleb(decimals(currency)))
 
 
 def format_amount(minor_units: int, currency: str) -> str:
@@ -26,6 +34,5 @@ def format_amount(minor_units: int, currency: str) -> str:
     :param minor_units: the amount in minor currency units.
     :param currency: the currency code (ISO 4217), in any case.
     """
-    code = currency.upper()
-    decimals = _DECIMALS.get(code, 2)
-    return f"{minor_units / 10**decimals:,.{decimals}f} {code}"
+    places = decimals(currency)
+    return f"{minor_units / 10**places:,.{places}f} {currency.upper()}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from dispute_provider._contracts import contract
 from dispute_provider._evidence.record import State
+from dispute_provider._explain.money import decimals
 from dispute_provider._ui import describe
 from dispute_provider._ui.records import key_of
 from dispute_provider._ui.reviews import Form, Opening, OpenReviews, Review
@@ -45,6 +46,7 @@ def _review(review: Review) -> dict[str, Any]:
             "api": contract.load(record.provider).title,
             "amount": record.amount,
             "currency": record.currency,
+            "decimals": decimals(record.currency) if record.currency else None,
             "url": record.url,
             "undrawn": record.undrawn,
             "entries": entries(record, form.options, batch=form.multiple),
@@ -74,7 +76,7 @@ def form_state(form: Form) -> dict[str, Any]:
         "try_number": form.try_number,
         "state": form.state,
         "ready_in": form.ready_in,
-        "answered": form.answered,
+        "answered_by": form.answered_by,
     }
 
 

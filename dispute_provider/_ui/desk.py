@@ -14,7 +14,7 @@ from dispute_provider._ui import describe_reviews
 from dispute_provider._ui.access import MAY_ANSWER, AsciiJsonResponse, may_trigger
 from dispute_provider._ui.inbox import being_staged, inbox, listings, merged, refused_by, waiting_entries
 from dispute_provider._ui.reviews import FormDep, Opening, open_reviews, openings
-from dispute_provider._ui.runs import answered_reviews, steps_of_run, tasks_of_run
+from dispute_provider._ui.runs import answered_reviews, steps_of_run, tasks_of_run, unended_runs
 
 # What a user may not answer is left out, review by review.
 lists = APIRouter()
@@ -63,10 +63,11 @@ def show_inbox(
         for each in answered
     ]
     ended += map(refused_by, swept)
-    entries = merged(swept, waiting_entries(user), ended, being_staged(user, swept))
+    runs = unended_runs({each.dag_id for each in swept})
+    entries = merged(swept, waiting_entries(user), ended, being_staged(user, swept, runs))
     asked = cache(partial(may_trigger, user))
     return AsciiJsonResponse(
-        inbox(entries, swept, group=group, text=text, sort=sort, offset=offset, may_trigger=asked)
+        inbox(entries, swept, runs, group=group, text=text, sort=sort, offset=offset, may_trigger=asked)
     )
 
 

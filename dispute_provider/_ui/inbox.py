@@ -31,7 +31,7 @@ from dispute_provider._ui.access import may_answer_in
 from dispute_provider._ui.kept import Kept
 from dispute_provider._ui.records import Place, key_of, records_in
 from dispute_provider._ui.reviews import Opening, staged_records, waiting
-from dispute_provider._ui.runs import OF_ITS_TASK, Step, steps_of_run, unended_runs
+from dispute_provider._ui.runs import OF_ITS_TASK, Run, Step, steps_of_run
 from dispute_provider._workflow.listing import LISTING, NEW_CASE, NO_CASE_FOUND
 from dispute_provider._workflow.reviewing.subjects import reason_of
 
@@ -184,10 +184,15 @@ def refused_by(listing: Listing) -> tuple[datetime, tuple[str, str], list[Step]]
     )
 
 
-def being_staged(user: Any, swept: Sequence[Listing]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return the run (DAG id, run id) that is staging a dispute, by connection and id of the dispute."""
+def being_staged(
+    user: Any, swept: Sequence[Listing], runs: Iterable[Run]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the run (DAG id, run id) that is staging a dispute, by connection and id of the dispute.
+
+    :param runs: the runs that have not ended.
+    """
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for dag_id, run_id, conf in unended_runs({each.dag_id for each in swept}):
+    for dag_id, run_id, conf in runs:
         for each in swept:
             if (each.dag_id, each.run_id) == (dag_id, run_id):
                 new = (entry.name for entry in each.entries if entry.record.reason == NEW_CASE)
@@ -235,6 +240,7 @@ def merged(
 def inbox(
     entries: list[Entry],
     swept: list[Listing],
+    runs: Iterable[Run],
     *,
     group: str,
     text: str,
@@ -244,6 +250,7 @@ def inbox(
 ) -> dict[str, Any]:
     """Return one page of the inbox, with the totals of all that matches.
 
+    :param runs: the runs that have not ended.
     :param group: one of :data:`GROUPS`; empty for all.
     :param text: part of an id, an amount, a reason or a connection; empty for all.
     :param sort: ``due`` (soonest first) or ``amount`` (largest first).
@@ -276,6 +283,7 @@ def inbox(
             {"connection": each.connection, "at": each.at.isoformat(), "dag_id": each.dag_id}
             for each in sorted(swept, key=lambda each: each.at)
         ],
+        "sweeping": sorted({each.dag_id for each in swept} & {dag_id for dag_id, _, _ in runs}),
     }
 
 

@@ -34,7 +34,7 @@ class Form:
 
     :param id: Airflow's id of the task instance; it changes if the task is cleared.
     :param ready_in: seconds until the review can be answered; 0 if it can be answered now.
-    :param answered: whether someone has answered it.
+    :param answered_by: ``id`` and ``name`` of the user who has answered it; None if nobody has.
     :param params: the form's fields with their defaults.
     """
 
@@ -42,7 +42,7 @@ class Form:
     try_number: int
     state: str | None
     ready_in: float
-    answered: bool
+    answered_by: dict[str, Any] | None
     options: tuple[str, ...]
     multiple: bool
     params: dict[str, Any]
@@ -166,6 +166,7 @@ def find_form(place: Annotated[Place, Depends()]) -> Form:
             TaskInstance.state,
             TaskInstance.updated_at,
             HITLDetail.responded_at,
+            HITLDetail.responded_by,
             HITLDetail.options,
             HITLDetail.multiple,
             HITLDetail.params,
@@ -183,7 +184,7 @@ def find_form(place: Annotated[Place, Depends()]) -> Form:
         try_number=row.try_number,
         state=str(row.state) if row.state else None,
         ready_in=round(min(max(0.0, _SETTLES - age), _SETTLES), 1),
-        answered=row.responded_at is not None,
+        answered_by=(row.responded_by or {}) if row.responded_at else None,
         options=tuple(row.options or ()),
         multiple=bool(row.multiple),
         params={name: _default(value) for name, value in (row.params or {}).items()},

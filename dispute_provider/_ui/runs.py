@@ -51,6 +51,9 @@ class Step:
     record: Record
 
 
+Run = tuple[str, str, dict[str, Any]]
+"""DAG id, run id and configuration."""
+
 _steps: Kept[Step] = Kept(10_000)
 
 
@@ -82,8 +85,8 @@ def answered_reviews(user: GetUserDep) -> list[dict[str, Any]]:
     ][:_MOST_ANSWERED]
 
 
-def unended_runs(sweeps: Collection[str]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return DAG id, run id and configuration of the runs that may be staging a case.
+def unended_runs(sweeps: Collection[str]) -> list[Run]:
+    """Return the runs that have not ended and may be staging a case.
 
     :param sweeps: ids of DAGs that sweep; the DAGs that take a case as a form are known by their names.
     """

@@ -106,7 +106,8 @@ def site(server: Any, tokens: dict[str, str], _registered: None, request: pytest
 
 @pytest.fixture
 def nothing_open(site: Site) -> None:
-    """End the reviews that earlier tests left open."""
+    """End the reviews that earlier tests left open, and their runs."""
+    from airflow.models.dagrun import DagRun
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
@@ -115,6 +116,7 @@ def nothing_open(site: Site) -> None:
 
     with create_session() as session:
         session.execute(delete(HITLDetail))
+        session.execute(update(DagRun).where(DagRun.run_id != site.run_id).values(state="success"))
         session.execute(update(TaskInstance).values(state="success"))
         session.execute(delete(XComModel).where(XComModel.key == "listing"))
 

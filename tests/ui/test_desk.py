@@ -27,7 +27,7 @@ def test_a_review_is_listed_with_the_entries_of_an_answer(site: Site, stage_one:
     one, other = stage_one(), stage_one(status="warning_needs_response")
     park(site, one, other)
     [listed] = reviews(site)
-    assert (listed["state"], listed["answered"], listed["ready_in"]) == ("awaiting_input", False, 0)
+    assert (listed["state"], listed["answered_by"], listed["ready_in"]) == ("awaiting_input", None, 0)
     assert (listed["may_answer"], listed["multiple"], listed["unverified"]) == (True, True, [])
     entries = {each["dispute"]: each["entries"] for each in listed["disputes"]}
     dispute = one.record.dispute
@@ -110,7 +110,7 @@ def test_a_review_that_has_just_parked_is_not_ready(site: Site, stage_one: Stage
     assert 3 < listed["ready_in"] <= 4.1
     form = site.client("ana").get(f"{site.address('review')}/form").json()
     assert form["id"] == listed["id"]
-    assert form.keys() == {"id", "try_number", "state", "ready_in", "answered"}
+    assert form.keys() == {"id", "try_number", "state", "ready_in", "answered_by"}
 
 
 def test_only_assigned_users_may_answer(site: Site, stage_one: Stage) -> None:
@@ -142,7 +142,7 @@ def test_an_answered_review_moves_to_the_answered_ones(site: Site, stage_one: St
     assert client.patch(path, json=answer).status_code == 409
     assert reviews(site) == []
     form = client.get(f"{site.address('review')}/form").json()
-    assert (form["answered"], form["state"]) == (True, "scheduled")
+    assert (form["answered_by"], form["state"]) == ({"id": "ana", "name": "ana"}, "scheduled")
 
     def answered(user: str) -> list[Any]:
         found = site.client(user).get(f"{PREFIX}/answered").json()["reviews"]

@@ -1,6 +1,6 @@
 // After the answer: each dispute's way to its end.
 
-import { el, moment, visible } from "./dom.js";
+import { el, moment, renew, visible } from "./dom.js";
 import { chip, progressOf, ways } from "./progress.js";
 import { ask } from "./server.js";
 import { airflowPath, openAirflow } from "./theme.js";
@@ -38,23 +38,25 @@ export class Answered {
       return;
     }
     const shown = await Promise.all(reviews.map((review) => this.card(review)));
-    this.list.replaceChildren(...shown);
+    // What has not changed stays in place: it may be selected, or have the keyboard's focus.
+    if (shown.some((element, index) => element !== this.list.children[index]) || shown.length !== this.list.childElementCount)
+      renew(this.list, ...shown);
   }
 
   async card(review) {
     const name = `${review.dag_id}/${review.run_id}/${review.at}`;
     const known = this.cards.get(name);
     if (known?.over) return known.element;
-    let element;
-    let over = false;
+    let progress;
     try {
-      const progress = await progressOf(review);
-      over = progress.over;
-      element = cardOf(review, progress);
+      progress = await progressOf(review);
     } catch (problem) {
-      element = el("section", { class: "run" }, el("p", { class: "problem" }, visible(problem.message)));
+      progress = { problem: problem.message, over: false };
     }
-    this.cards.set(name, { element, over });
+    const text = JSON.stringify(progress);
+    if (known?.text === text) return known.element;
+    const element = progress.problem ? el("section", { class: "run" }, el("p", { class: "problem" }, visible(progress.problem))) : cardOf(review, progress);
+    this.cards.set(name, { element, text, over: progress.over });
     return element;
   }
 }

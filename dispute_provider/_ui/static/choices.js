@@ -54,36 +54,42 @@ export class Choices {
     return Boolean(choice && dispute.entries[choice.action] && (choice.action !== "concede" || isConfirmed(dispute, choice)));
   }
 
+  /** Changes what is stored now, so that what another window has just stored is not lost. */
+  change(act) {
+    this.load();
+    act();
+    const { place, choices, opened, note } = this;
+    localStorage.setItem(this.name, JSON.stringify({ place, choices, opened, note, at: Date.now() }));
+  }
+
   choose(dispute, choice) {
-    if (choice) this.choices[dispute.key] = { ...choice, dispute: dispute.dispute };
-    else delete this.choices[dispute.key];
-    this.save();
+    this.change(() => {
+      if (choice) this.choices[dispute.key] = { ...choice, dispute: dispute.dispute };
+      else delete this.choices[dispute.key];
+    });
   }
 
   /** Notes that a dispute was opened, and the digests of its documents. */
   open(dispute, documents) {
-    this.opened[dispute.key] ??= Object.fromEntries(documents.map((sha256) => [sha256, { pages: null, seen: [] }]));
-    this.save();
+    this.change(() => {
+      this.opened[dispute.key] ??= Object.fromEntries(documents.map((sha256) => [sha256, { pages: null, seen: [] }]));
+    });
   }
 
   /** Notes that a page of a document was on screen. A document that cannot be shown has 0 pages. */
   see(dispute, sha256, { pages, number }) {
-    const document = this.opened[dispute.key]?.[sha256];
-    if (!document) return;
-    document.pages = pages;
-    if (number && !document.seen.includes(number)) document.seen.push(number);
-    this.save();
+    this.change(() => {
+      const document = this.opened[dispute.key]?.[sha256];
+      if (!document) return;
+      document.pages = pages;
+      if (number && !document.seen.includes(number)) document.seen.push(number);
+    });
   }
 
   /** Whether every page of the documents was on screen. */
   isRead(dispute) {
     const documents = this.opened[dispute.key];
     return Boolean(documents) && Object.values(documents).every(({ pages, seen }) => pages !== null && seen.length >= pages);
-  }
-
-  save() {
-    const { place, choices, opened, note } = this;
-    localStorage.setItem(this.name, JSON.stringify({ place, choices, opened, note, at: Date.now() }));
   }
 
   forget() {
@@ -109,9 +115,10 @@ export class Choices {
   }
 
   restore({ names, restorable, opened }) {
-    this.opened = { ...opened, ...this.opened };
-    this.choices = { ...restorable, ...this.choices };
-    this.save();
+    this.change(() => {
+      this.opened = { ...opened, ...this.opened };
+      this.choices = { ...restorable, ...this.choices };
+    });
     this.dismiss({ names });
   }
 
@@ -175,17 +182,17 @@ function held(entry, { reason, assignee }) {
 /** Returns the total amount per currency: "5,000 JPY + 12.00 USD". */
 export function totals(disputes) {
   const sums = new Map();
-  for (const { amount, currency } of disputes)
-    if (Number.isInteger(amount) && currency) sums.set(currency, (sums.get(currency) ?? 0) + amount);
-  return [...sums].sort().map(([currency, amount]) => money(amount, currency)).join(" + ");
+  for (const { amount, currency, decimals } of disputes)
+    if (Number.isInteger(amount) && currency) sums.set(currency, { sum: (sums.get(currency)?.sum ?? 0) + amount, decimals });
+  return [...sums].sort().map(([currency, { sum, decimals }]) => money(sum, currency, decimals)).join(" + ");
 }
 
-// Currencies whose minor unit is not a hundredth, as in _explain/money.py.
-const DIGITS = (currency) =>
-  new Intl.NumberFormat("en", { style: "currency", currency: currency.toUpperCase() }).resolvedOptions().maximumFractionDigits;
+/** Returns how many disputes there are, with their total amount: "2 disputes · 12.00 USD". */
+export function countAndTotals(disputes) {
+  return [disputes.length === 1 ? "1 dispute" : `${disputes.length} disputes`, totals(disputes)].filter(Boolean).join(" · ");
+}
 
-function money(amount, currency) {
-  const digits = DIGITS(currency);
-  const number = (amount / 10 ** digits).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+function money(amount, currency, decimals) {
+  const number = (amount / 10 ** decimals).toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
   return `${number} ${currency.toUpperCase()}`;
 }

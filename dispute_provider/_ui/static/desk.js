@@ -1,16 +1,16 @@
 // The frame of the page: its places, and what they have in common.
 //
-// A place has a name, an element and what happens when it is shown (`enter`), refreshed (`refresh`), left (`leave`) and
-// when a key is pressed (`key`, which returns whether the key means something there).
+// A place has a name, an element and what happens when it is shown (`enter`), refreshed (`refresh`) and when a key is
+// pressed (`key`, which returns whether the key means something there).
 
 import { ACTIONS, forgetOld } from "./choices.js";
 import { Answered } from "./answered.js";
 import { el, visible } from "./dom.js";
-import { Explorer, linked } from "./explorer.js";
+import { Explorer } from "./explorer.js";
 import { Inbox } from "./inbox.js";
 import { notices, openDialog, say, unsay } from "./notices.js";
 import { Review } from "./review.js";
-import { followTheme } from "./theme.js";
+import { anchor, followTheme, keepAnchor } from "./theme.js";
 
 const REFRESH = 20_000;
 const PULSE = 3000;
@@ -42,8 +42,9 @@ function layout() {
   title.focus();
 }
 
-function go(id) {
-  if (id !== current) places[current]?.leave?.();
+function go(id, step = true) {
+  // The explorer's address also names its operation.
+  if (id !== current && step) keepAnchor(id, Boolean(current));
   current = id;
   for (const [each, link] of Object.entries(links)) link.setAttribute("aria-current", each === id ? "page" : "false");
   const place = places[id];
@@ -111,15 +112,26 @@ async function watch() {
   await refresh();
 }
 
+/** Returns the place that the address names. */
+function named() {
+  const [id] = anchor().split("/");
+  return id in places ? id : null;
+}
+
+// The browser's buttons *Back* and *Forward*.
+addEventListener("popstate", () => {
+  if (!current || !named()) return;
+  keepAnchor(anchor());
+  go(named(), false);
+});
 addEventListener("focus", refresh);
 followTheme();
 forgetOld();
 layout();
 await refresh();
 if (review.user) {
-  const asked = location.hash.slice(1);
   // The user may have chosen a place while the reviews were read.
-  if (!current) go(linked() ? "explorer" : asked in places ? asked : review.count ? "review" : "inbox");
+  if (!current) go(named() ?? (review.count ? "review" : "inbox"), !named());
   setInterval(() => document.hidden || refresh(), REFRESH);
   setInterval(watch, PULSE);
 }

@@ -13,6 +13,17 @@ export function el(name, properties = {}, ...children) {
   return made;
 }
 
+/** Replaces what an element holds; the keyboard's focus stays on what has the same name. */
+export function renew(element, ...children) {
+  const focused = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  element.replaceChildren(...children);
+  if (focused) [...element.querySelectorAll("a, button")].find((each) => nameOf(each) === focused)?.focus();
+}
+
+function nameOf(element) {
+  return element.getAttribute("aria-label") ?? element.textContent;
+}
+
 // Control and format characters (zero-width and direction characters among them), line and paragraph separators,
 // unassigned and private characters, variation selectors, and blank letters.
 const HIDDEN =

@@ -17,7 +17,7 @@ const MISSING = {
 const PATH = /^explorer(?:\/([a-z0-9_]+)\/([^/]+))?\/?$/;
 
 /** Returns the API and the operation that the address of the window names; null if it names no operation. */
-export function linked() {
+function linked() {
   return PATH.exec(anchor())?.slice(1) ?? null;
 }
 
@@ -50,10 +50,6 @@ export class Explorer {
 
   /** Does nothing: operations change with the package only. */
   async refresh() {}
-
-  leave() {
-    if (linked()) keepAnchor("");
-  }
 
   typed() {
     clearTimeout(this.timer);

@@ -2,7 +2,8 @@
 
 import { caseForm } from "./case.js";
 import { VERDICTS } from "./dispute.js";
-import { el, moment, readable, timeLeft, visible } from "./dom.js";
+import { el, moment, readable, renew, timeLeft, visible } from "./dom.js";
+import { unsay } from "./notices.js";
 import { ask, trigger } from "./server.js";
 import { airflowPath, isOutside, openAirflow, openOutside } from "./theme.js";
 
@@ -55,24 +56,28 @@ export class Inbox {
     } catch (problem) {
       return this.say("bad", problem.message, "session");
     }
-    // A later request has overtaken this one.
-    if (asked === this.asked) this.show(found);
+    // A later request has overtaken this one, or nothing has changed.
+    const text = JSON.stringify([found, this.group, this.search.value]);
+    if (asked !== this.asked || text === this.shown) return;
+    this.shown = text;
+    this.show(found);
   }
 
   show(found) {
-    this.head.replaceChildren(...this.summary(found));
-    this.groups.replaceChildren(
+    if (!found.sweeping.length) unsay("sweep");
+    renew(this.head, ...this.summary(found));
+    renew(this.groups,
       this.tab("", "All", found.all),
       ...found.groups.filter(({ name, count }) => count || name === this.group).map(({ name, label, count }) => this.tab(name, label, count)));
-    if (!found.disputes.length) return this.body.replaceChildren(empty(found, this.group || this.search.value));
-    this.body.replaceChildren(
+    if (!found.disputes.length) return renew(this.body, empty(found, this.group || this.search.value));
+    renew(this.body,
       el("table", {},
         el("thead", {}, el("tr", {}, ["Due", "Amount", "Reason", "State", "Dispute", ""].map((text) => el("th", { scope: "col" }, text || el("span", { class: "unseen" }, "Action"))))),
         el("tbody", {}, found.disputes.map((dispute) => this.row(dispute)))),
       this.pages(found));
   }
 
-  summary({ totals, total, urgent, sweeps }) {
+  summary({ totals, total, urgent, sweeps, sweeping }) {
     const oldest = sweeps[0];
     const dags = [...new Set(sweeps.map((sweep) => sweep.dag_id))];
     const stale = oldest && Date.now() - new Date(oldest.at) > STALE;
@@ -82,16 +87,18 @@ export class Inbox {
         el("p", { class: "sums" }, totals.length ? totals.map((sum) => el("span", {}, sum)) : "–")),
       el("div", { class: "age" },
         el("p", { class: stale ? "problem" : "quiet" }, oldest ? ["Open disputes as of ", moment(oldest.at)] : "No sweep has listed open disputes yet. Only disputes in review are shown."),
-        dags.map((dag) => el("button", { type: "button", onclick: ({ target }) => this.sweep(dag, target) }, dags.length > 1 ? `Sweep now: ${dag}` : "Sweep now"))),
+        dags.map((dag) => el("button", { type: "button", disabled: sweeping.includes(dag), onclick: ({ target }) => this.sweep(dag, target) },
+          sweeping.includes(dag) ? "Sweeping…" : "Sweep now", dags.length > 1 ? `: ${dag}` : null))),
     ];
   }
 
   async sweep(dag, button) {
     button.disabled = true;
     const { status, reason } = await trigger(dag).catch((problem) => ({ status: 0, reason: problem.message }));
-    if (status === 200) this.say("", "The sweep has started. Its disputes appear here once it has listed them.");
+    if (status === 200) this.say("", "The sweep has started. Its disputes appear here once it has listed them.", "sweep");
     else this.say("bad", status === 403 ? "You don't have permission to start a sweep." : `The sweep was not started: ${reason}`);
     button.disabled = false;
+    this.load();
   }
 
   tab(name, label, count) {
@@ -125,7 +132,7 @@ export class Inbox {
 
   /** Shows the form of a case instead of the list. */
   async make(dispute) {
-    const back = () => { this.element.replaceChildren(this.list); this.load(); };
+    const back = () => { this.element.replaceChildren(this.list); this.list.focus(); this.load(); };
     try {
       const form = await caseForm(dispute, { back, opened: (id) => this.opened(id, back) });
       this.element.replaceChildren(form.element);

@@ -1,6 +1,6 @@
 // The list of the disputes to decide, review by review.
 
-import { ACTIONS, totals } from "./choices.js";
+import { ACTIONS, countAndTotals } from "./choices.js";
 import { VERDICTS } from "./dispute.js";
 import { el, moment, timeLeft, visible } from "./dom.js";
 
@@ -41,7 +41,7 @@ export class Queue {
     return el("section", { class: "review" },
       el("header", {},
         el("h2", {}, first ? ["Due ", moment(first)] : "No due date"),
-        el("p", {}, `${items.length} ${items.length === 1 ? "dispute" : "disputes"} · ${totals(review.disputes)}`),
+        el("p", {}, countAndTotals(review.disputes)),
         review.may_answer ? null : el("p", { class: "problem" }, "Only its assigned users can respond."),
         review.unverified.map(({ dispute, reason }) => el("p", { class: "problem" }, visible(`${dispute}: ${reason}`)))),
       el("ol", {}, items.map((item) => this.row(item))));

@@ -1,6 +1,6 @@
 // The summary before the answers are sent, and the sending: one answer for each review.
 
-import { ACTIONS, answerOf, reservations, totals } from "./choices.js";
+import { ACTIONS, answerOf, countAndTotals, reservations, totals } from "./choices.js";
 import { el, moment, visible } from "./dom.js";
 import { addressOf, ask, respond } from "./server.js";
 
@@ -94,7 +94,7 @@ function card(desk, review) {
   const box = el("input", { type: "checkbox", checked: undecided.length === 0 });
   const result = el("p", { class: "result", role: "status" });
   const first = review.disputes.map((dispute) => dispute.due).filter(Boolean).sort()[0];
-  const note = el("textarea", { rows: 2, maxlength: 2000, placeholder: "Optional. Stored with your answer.", oninput: ({ target }) => { choices.note = target.value; choices.save(); } });
+  const note = el("textarea", { rows: 2, maxlength: 2000, placeholder: "Optional. Stored with your answer.", oninput: ({ target }) => choices.change(() => { choices.note = target.value; }) });
   note.value = choices.note;
   const names = (disputes) => disputes.map((dispute) => dispute.dispute).join(", ");
   const rows = Object.entries(by).filter(([, disputes]) => disputes.length).map(([action, disputes]) =>
@@ -112,7 +112,7 @@ function card(desk, review) {
   ].filter(Boolean);
   const element = el("section", { class: "card" },
     el("label", { class: "pick" }, box, el("strong", {}, first ? ["Due ", moment(first)] : "No due date"),
-      el("span", { class: "quiet" }, `${plural(review.disputes.length, "dispute")} · ${totals(review.disputes)}`)),
+      el("span", { class: "quiet" }, countAndTotals(review.disputes))),
     el("dl", { class: "counts" }, rows),
     warnings.length ? el("ul", { class: "notes" }, warnings.map(([tone, text]) => el("li", { class: tone }, visible(text)))) : null,
     el("label", { class: "field" }, "Note", note),
@@ -197,6 +197,6 @@ export async function whyEnded(review) {
 
 function changed(review, form) {
   if (form.id !== review.id || form.try_number !== review.try_number) return "the review was opened again, and its evidence may have changed.";
-  if (form.answered) return "someone else answered this review.";
+  if (form.answered_by) return form.answered_by.id === review.user.id ? "you answered it in another window." : `${form.answered_by.name ?? "someone else"} answered it.`;
   return form.state === WAITING ? null : (ENDS[form.state ?? "cleared"] ?? "the review does not wait for an answer any more.");
 }

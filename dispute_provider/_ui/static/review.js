@@ -92,6 +92,7 @@ export class Review {
     const [before, uid] = [desk.reviews, desk.current?.uid];
     Object.assign(desk, found);
     for (const review of desk.reviews) {
+      review.user = this.user;
       review.choices = new Choices(this.user, review);
       review.on_desk = true;
     }
@@ -114,7 +115,7 @@ export class Review {
   async gone(review) {
     if (review.sent || review.sending || this.desk.reviews.some((each) => openingOf(each) === openingOf(review))) return;
     const count = Object.keys(review.choices.choices).length;
-    const kept = count ? ` Nothing was sent from here; your ${count} choices are kept in this browser.` : "";
+    const kept = count ? ` Nothing was sent from here; your ${count === 1 ? "choice is" : `${count} choices are`} kept in this browser.` : "";
     const why = await whyEnded(review);
     if (!why) return;
     review.ended?.(why);

@@ -39,9 +39,10 @@ export function anchor() {
   return decodeURIComponent(location.hash.slice(1));
 }
 
-/** Sets it, also in the window's address, so that the address can be kept and shared. */
-export function keepAnchor(text) {
+/** Sets it, also in the window's address, so that the address can be kept and shared; with `step`, *Back* returns. */
+export function keepAnchor(text, step = false) {
   const own = `${location.pathname}${location.search}${text ? `#${text}` : ""}`;
-  history.replaceState(history.state, "", own);
+  if (step) history.pushState(null, "", own);
+  else history.replaceState(history.state, "", own);
   if (parent !== window) parent.history.replaceState(parent.history.state, "", airflowPath(`plugin/disputes/dispute-evidence/desk${text ? `#${text}` : ""}`));
 }

@@ -152,12 +152,12 @@ class Parked:
         self.site.returns("review", signed(*held, scope=f"{DAG}/{self.site.run_id}"))
         self._update(state="success", next_kwargs=None)
 
-    def answer_elsewhere(self) -> None:
-        """Have another user answer it in Airflow's own form."""
+    def answer_elsewhere(self, user: str = "ada") -> None:
+        """Have a user answer it in Airflow's own form, by default another one."""
         option = self._detail().options[0]
         path = f"/api/v2/dags/{DAG}/dagRuns/{self.site.run_id}/taskInstances/review/-1/hitlDetails"
         answer = {"chosen_options": [option], "params_input": {}}
-        assert self.site.client("ada").patch(path, json=answer).status_code == 200
+        assert self.site.client(user).patch(path, json=answer).status_code == 200
 
     def delete(self) -> None:
         path = f"/api/v2/dags/{DAG}/dagRuns/{self.site.run_id}"

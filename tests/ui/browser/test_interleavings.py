@@ -16,7 +16,7 @@ EVENTS: dict[str, tuple[Callable[[Parked], None], str]] = {
     "staged again": (Parked.stage_again, "the review was opened again"),
     "failed": (Parked.fail, "the review failed"),
     "timed out": (Parked.time_out, "the review has ended"),
-    "answered by another": (Parked.answer_elsewhere, "someone else answered"),
+    "answered by another": (Parked.answer_elsewhere, "ada answered it"),
     "deleted": (Parked.delete, "the review was deleted"),
 }
 events = pytest.mark.parametrize("event", EVENTS)
