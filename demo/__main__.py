@@ -35,7 +35,7 @@ def main() -> int:
         "--port",
         type=int,
         default=8080,
-        help="port of Airflow; any free port if it is in use (default: %(default)s)",
+        help="port of Airflow; the next free one if it is in use (default: %(default)s)",
     )
     options = parser.parse_args()
 
