@@ -192,13 +192,14 @@ def being_staged(
     :param runs: the runs that have not ended.
     """
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for dag_id, run_id, conf in runs:
+    for run in runs:
+        name = run.dag_id, run.run_id
         for each in swept:
-            if (each.dag_id, each.run_id) == (dag_id, run_id):
+            if (each.dag_id, each.run_id) == name:
                 new = (entry.name for entry in each.entries if entry.record.reason == NEW_CASE)
-                found |= dict.fromkeys(new, (dag_id, run_id))
-        if conf.get("dispute") and may_answer_in(user, dag_id):
-            found[str(conf.get("conn_id")), str(conf["dispute"])] = dag_id, run_id
+                found |= dict.fromkeys(new, name)
+        if run.connection and run.dispute and may_answer_in(user, run.dag_id):
+            found[run.connection, run.dispute] = name
     return found
 
 
@@ -283,7 +284,7 @@ def inbox(
             {"connection": each.connection, "at": each.at.isoformat(), "dag_id": each.dag_id}
             for each in sorted(swept, key=lambda each: each.at)
         ],
-        "sweeping": sorted({each.dag_id for each in swept} & {dag_id for dag_id, _, _ in runs}),
+        "sweeping": sorted({each.dag_id for each in swept} & {run.dag_id for run in runs}),
     }
 
 

@@ -51,8 +51,19 @@ class Step:
     record: Record
 
 
-Run = tuple[str, str, dict[str, Any]]
-"""DAG id, run id and configuration."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has not ended.
+
+    :param connection: the connection of the case that it was started with; None if there is none.
+    :param dispute: the id of the case's dispute.
+    """
+
+    dag_id: str
+    run_id: str
+    connection: str | None
+    dispute: str | None
+
 
 _steps: Kept[Step] = Kept(10_000)
 
@@ -91,7 +102,13 @@ def unended_runs(sweeps: Collection[str]) -> list[Run]:
     :param sweeps: ids of DAGs that sweep; the DAGs that take a case as a form are known by their names.
     """
     unended = (
-        select(DagRun.dag_id, DagRun.run_id, DagRun.conf)
+        select(
+            DagRun.dag_id,
+            DagRun.run_id,
+            # A configuration can have long texts, which are left in the database.
+            DagRun.conf["conn_id"].as_string(),
+            DagRun.conf["dispute"].as_string(),
+        )
         .where(
             DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING)),
             or_(DagRun.dag_id.endswith(CASE_DAG, autoescape=True), DagRun.dag_id.in_(sweeps)),
@@ -101,7 +118,7 @@ def unended_runs(sweeps: Collection[str]) -> list[Run]:
     )
     with create_session(scoped=False) as session:
         rows = session.execute(unended).all()
-    return [(row.dag_id, row.run_id, row.conf if isinstance(row.conf, dict) else {}) for row in rows]
+    return [Run(*row) for row in rows]
 
 
 def steps_of_run(dag_id: str, run_id: str) -> Sequence[Step]:
