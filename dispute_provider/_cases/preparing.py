@@ -18,7 +18,7 @@ class PreparedStore(Protocol):
         """Return what was prepared under a key; None if nothing was."""
 
     def keep(self, key: str, prepared: Prepared, original: bytes | None = None) -> None:
-        """Keep a prepared document, and its original if it has one."""
+        """Keep a prepared document, and its original if it has one. Call it again when it is used."""
 
 
 class Unkept:
@@ -59,6 +59,7 @@ class Preparation:
         named = [hashlib.sha256(content).hexdigest(), steps, sorted(types)]
         key = sha256_of([*named, most] if "shrink" in steps else named)
         if kept := self._store.recall(key):
+            self._store.keep(key, kept, content)
             return kept
         prepared = self._preparer.prepare(content, steps, types, most)
         self._store.keep(key, prepared, content)
@@ -72,6 +73,7 @@ class Preparation:
         """
         key = sha256_of(["join", [[text, hashlib.sha256(content).hexdigest()] for text, content in exhibits]])
         if kept := self._store.recall(key):
+            self._store.keep(key, kept)
             return kept
         joined = self._preparer.join(exhibits)
         self._store.keep(key, joined)

@@ -10,6 +10,7 @@ import hashlib
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
 _CHUNK = 1 << 20
+# A file that is used again is written again after this time, as files are removed by their age.
+_FRESH_SECONDS = 30 * 86_400
 _FOLDER = "evidence"
 # Why the folder of a ledger must not be used in this process, by its address; see check.
 _refused: dict[str, str] = {}
@@ -64,7 +67,7 @@ def check(context: Context) -> None:
 
 
 def put(content: bytes) -> str:
-    """Store a document, unless the store already has it.
+    """Store a document, unless the store already has it and it is not old.
 
     :returns: the document's sha256.
     :raises EvidenceStoreError: if the evidence store cannot be written.
@@ -115,7 +118,7 @@ def recall(key: str) -> bytes | None:
 def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> None:
     path = _place(sha256)
     try:
-        if not path.exists():
+        if not _is_fresh(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Write under a temporary name, so that a killed writer leaves no partial document.
             unfinished = path.with_name(f"{sha256}.{secrets.token_hex(8)}.part")
@@ -125,6 +128,17 @@ def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> None:
         raise EvidenceStoreError(
             f"[dispute] evidence_store cannot be written: {type(error).__name__}"
         ) from error
+
+
+def _is_fresh(path: ObjectStoragePath) -> bool:
+    """Return whether a file exists, and was written not long ago if the store knows when."""
+    try:
+        modified = path.fs.modified(path.path)
+    except FileNotFoundError:
+        return False
+    except NotImplementedError:
+        return path.exists()
+    return bool(time.time() - modified.timestamp() < _FRESH_SECONDS)
 
 
 def get(sha256: str) -> bytes | None:

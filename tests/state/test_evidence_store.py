@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,17 @@ def test_a_stored_document_is_never_written_again(tmp_path: Path, monkeypatch: p
     before = file.stat()
     evidence_store.put(b"receipt")
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_an_old_document_that_is_used_again_is_not_removed_as_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(_NAME, str(tmp_path))
+    file = tmp_path / (sha256 := evidence_store.put(b"terms"))[:2] / sha256
+    os.utime(file, (0, 0))
+    evidence_store.put(b"terms")
+    assert time.time() - file.stat().st_mtime < 3600
+    assert evidence_store.get(sha256) == b"terms"
 
 
 def test_concurrent_writers_of_one_document_leave_one_complete_file(

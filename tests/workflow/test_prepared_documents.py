@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,11 @@ def test_prepared_documents_are_reviewed_and_submitted(
     starts = {(evidence_store.get(each) or b"")[:4] for each in record.documents.values()}
     assert starts == {b"\xff\xd8\xff\xe0", b"%PDF"}
 
+    # What a new review refers to is not removed because it is old.
+    old = [each for each in (Path(folder) / "store").rglob("*") if each.is_file()]
+    for each in old:
+        os.utime(each, (0, 0))
+
     # A reviewed document is not made again, even by a newer library that makes other bytes.
     def fail(*given: Any) -> None:
         raise AssertionError("the document was prepared again")
@@ -110,6 +116,9 @@ def test_prepared_documents_are_reviewed_and_submitted(
     )
     assert again.state == "submitted"
     assert again.originals == record.originals
+    named = {*record.originals, *record.originals.values()}
+    renewed = {each.name for each in old if each.stat().st_mtime}
+    assert named <= renewed
 
 
 def lawn(size: tuple[int, int], quality: int = 95) -> bytes:
