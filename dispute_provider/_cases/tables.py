@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, text
 from sqlalchemy.engine.default import DefaultDialect
 
+from dispute_provider._evidence.case import dispute_id
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider.exceptions import DisputeError
 
@@ -21,6 +23,8 @@ _GROUPS = {"evidence", "metadata"}
 _FACTS = "facts"
 _LIST = "[]"
 _KEYS = ("dispute", "charge")
+_BOOLEANS = ("customer_contacted", "optional")
+_SYNTAX_OR_ACCESS = "42"
 
 
 class TableError(DisputeError):
@@ -38,6 +42,8 @@ def bind(sql: str, provider: str, disputes: Iterable[Dispute], placeholder: str)
     if placeholder not in _STYLES:
         raise TableError(f"its database marks parameters with {placeholder}, which is not supported")
     found = list(disputes)
+    # Editors on Windows begin a file with a byte order mark.
+    sql = sql.removeprefix("\ufeff")
     known: dict[str, Any] = {
         "disputes": [each.id for each in found] or [None],
         "charges": [each.charge for each in found if each.charge] or [None],
@@ -47,38 +53,60 @@ def bind(sql: str, provider: str, disputes: Iterable[Dispute], placeholder: str)
     names = query.compile().params.keys()
     if unknown := sorted(names - known.keys()):
         allowed = ", ".join(f":{name}" for name in known)
-        raise TableError(f"it has the unknown parameter :{unknown[0]}; there are {allowed}")
+        cure = f"there are {allowed}; a colon that begins no parameter is written \\:"
+        raise TableError(f"it has the unknown parameter :{unknown[0]}; {cure}")
     query = query.bindparams(*(bindparam(name, known[name], expanding=name != "provider") for name in names))
-    dialect = DefaultDialect(paramstyle=_STYLES[placeholder])  # type: ignore[arg-type]  # one of SQLAlchemy's
+    # Without parameters, drivers leave %% as it is.
+    style = _STYLES[placeholder] if names else "qmark"
+    dialect = DefaultDialect(paramstyle=style)  # type: ignore[arg-type]  # one of SQLAlchemy's
     compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
 
 
+@dataclass(frozen=True, slots=True)
+class FromRows:
+    """The cases in the rows of a query.
+
+    :param cases: in the order of their first rows.
+    :param of_others: how many rows are for none of the disputes that were asked about.
+    """
+
+    cases: list[dict[str, Any]]
+    of_others: int
+
+
 def cases_from_rows(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], provider: str, disputes: Iterable[Dispute]
-) -> Iterator[dict[str, Any]]:
-    """Yield the cases in the rows of a query, in the order of their first rows.
+) -> FromRows:
+    """Return the cases in the rows of a query.
 
-    The column ``dispute`` or ``charge`` names the dispute. Rows of one dispute that differ only in columns
-    whose name ends in ``[]`` are one case, with lists of these; other differences make several cases, which
-    staging refuses. Columns with null are left out.
+    The column ``dispute``, or ``charge`` where that is null, names the dispute. Rows of one dispute that
+    differ only in columns whose name ends in ``[]`` are one case, with lists of these; other differences make
+    several cases, which staging refuses. Columns with null are left out. A name wholly in upper case counts
+    as in lower case: Oracle and Snowflake return names without quotes so.
 
     :param disputes: the disputes to make cases for; rows of others are left out.
     :raises TableError: if neither column is there, or two columns cannot stand together.
     """
-    key = next((name for name in _KEYS if name in columns), None)
-    if key is None:
+    columns = [name.lower() if name.isupper() else name for name in columns]
+    if repeated := next((name for name in columns if columns.count(name) > 1), None):
+        raise TableError(f"its column {repeated} is there twice; rename one of them")
+    if not set(_KEYS) & set(columns):
         raise TableError("it returns neither a column dispute nor a column charge")
-    ids: dict[Any, list[str]] = {}
+    ids: dict[tuple[str, Any], list[str]] = {}
     for each in disputes:
-        ids.setdefault(each.id if key == "dispute" else each.charge, []).append(each.id)
+        ids.setdefault(("dispute", each.id), []).append(each.id)
+        ids.setdefault(("charge", each.charge), []).append(each.id)
+    of_others = 0
     gathered: dict[str, list[tuple[dict[str, Any], dict[str, list[Any]]]]] = {}
     for row in rows:
         values = {name: _json(name, value) for name, value in zip(columns, row, strict=True)}
         single = {
             name: value for name, value in values.items() if not name.endswith(_LIST) and name not in _KEYS
         }
-        for dispute in ids.get(values[key], ()):
+        named = _named(values, ids)
+        of_others += not named
+        for dispute in named:
             groups = gathered.setdefault(dispute, [])
             lists = next((lists for known, lists in groups if known == single), None)
             if lists is None:
@@ -86,9 +114,20 @@ def cases_from_rows(
             for name, value in values.items():
                 if name.endswith(_LIST) and value is not None:
                     lists.setdefault(name.removesuffix(_LIST), []).append(value)
-    for dispute, groups in gathered.items():
-        for single, lists in groups:
-            yield _case(provider, dispute, {**single, **lists})
+    cases = [
+        _case(provider, dispute, {**single, **lists})
+        for dispute, groups in gathered.items()
+        for single, lists in groups
+    ]
+    return FromRows(cases, of_others)
+
+
+def _named(values: Mapping[str, Any], ids: Mapping[tuple[str, Any], Sequence[str]]) -> Sequence[str]:
+    """Return the ids of the disputes that a row is for."""
+    key = next((name for name in _KEYS if values.get(name) is not None), "")
+    # Columns of a fixed width are filled with spaces.
+    value = str(values.get(key)).strip()
+    return ids.get((key, dispute_id(value) if key else value), ())
 
 
 def _case(provider: str, dispute: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,9 +145,26 @@ def _case(provider: str, dispute: str, values: Mapping[str, Any]) -> dict[str, A
                 raise TableError(f"its columns {name} and {part} cannot stand together; rename one of them")
         if path[-1] in place:
             raise TableError(f"its column {name} is there twice, or stands for an object; rename it")
-        # Some databases have no booleans.
-        place[path[-1]] = bool(value) if name == "customer_contacted" and value in (0, 1) else value
+        place[path[-1]] = _as_in_a_case(path, value)
     return case
+
+
+def _as_in_a_case(path: Sequence[str], value: Any) -> Any:
+    """Return a value as its place in a case takes it; a fact stays as it is."""
+    if path[0] == _FACTS or not isinstance(value, int):
+        return value
+    if path[-1] in _BOOLEANS and value in (0, 1):
+        # Some databases have no booleans.
+        return bool(value)
+    return value if isinstance(value, bool) else str(value)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a query fails, as far as the database says it without a value of a row; empty otherwise."""
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+    if str(state).startswith(_SYNTAX_OR_ACCESS):
+        return str(getattr(getattr(error, "diag", None), "message_primary", None) or "")
+    return str(error) if getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR" else ""
 
 
 def _json(name: str, value: Any) -> Any:

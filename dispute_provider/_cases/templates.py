@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any, Literal
 
 import msgspec
@@ -75,13 +76,14 @@ class Template:
 
 
 class Templates:
-    """The templates of case roots and of this package, read when they are first needed.
+    """The templates of case roots and of this package, read when they are first needed; threads may share it.
 
     :param roots: the case roots.
     """
 
     def __init__(self, roots: Sequence[str]) -> None:
         self._roots = roots
+        self._reading = Lock()
 
     @cached_property
     def _folders(self) -> list[tuple[str, dict[str, Template | InvalidCaseError]]]:
@@ -97,7 +99,9 @@ class Templates:
         """
         assert case.draft
         name = case.draft.template
-        for folder, found in self._folders:
+        with self._reading:
+            folders = self._folders
+        for folder, found in folders:
             chosen = found.get(name) if name else _best(case, dispute, folder, found)
             if isinstance(chosen, InvalidCaseError):
                 raise chosen

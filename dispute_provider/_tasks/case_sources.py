@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pkgutil import resolve_name
@@ -18,6 +19,8 @@ ADDRESS = "address"
 _SQL = "sql:"
 _MOST_ROWS = 100_000
 
+log = logging.getLogger(__name__)
+
 
 def cases_from(source: str, provider: str, disputes: Sequence[Dispute]) -> list[GivenCase]:
     """Return the cases that a source makes for open disputes; they are in the evidence store then.
@@ -26,16 +29,22 @@ def cases_from(source: str, provider: str, disputes: Sequence[Dispute]) -> list[
     :raises Exception: of any type, if it cannot be read.
     """
     from dispute_provider._cases.open_disputes import GivenCase
+    from dispute_provider._evidence.case import dispute_id
+    from dispute_provider._evidence.documents import shown
 
     if source.startswith(_SQL):
         connection, _, file = source.removeprefix(_SQL).partition(":")
         found: Iterable[Mapping[str, Any]] = query_cases(connection, _read(file), provider, disputes)
     else:
         found = _call(source, provider, disputes)
-    folder, cases = documents_folder(), []
+    folder, cases, asked = documents_folder(), [], {each.id for each in disputes}
     for case in found:
+        named = str(case.get("dispute"))
+        if isinstance(case.get("dispute"), str) and dispute_id(named) not in asked:
+            log.info("%s has a case for %s, which is not open or has one already", source, shown(named))
+            continue
         reference = store_case(case, source)
-        cases.append(GivenCase(reference, str(case.get("dispute")), partial(_case_of, reference, folder)))
+        cases.append(GivenCase(reference, named, partial(_case_of, reference, folder)))
     return cases
 
 
@@ -60,9 +69,15 @@ def query_cases(
     """
     from airflow.sdk import BaseHook
 
-    from dispute_provider._cases.tables import TableError, bind, cases_from_rows
+    from dispute_provider._cases.tables import TableError, bind, cases_from_rows, reason_of
 
-    hook = BaseHook.get_hook(connection)
+    try:
+        hook = BaseHook.get_hook(connection)
+    except Exception as error:
+        # The message may quote the connection.
+        problem = f"connection {connection} cannot be used: {type(error).__name__}"
+        cure = "check that it exists, and that the provider of its type is installed"
+        raise TableError(f"{problem}. To do: {cure}") from None
     if not hasattr(hook, "placeholder"):
         raise TableError(f"connection {connection} is not one to a database")
     # Otherwise the hook logs the parameters.
@@ -82,19 +97,46 @@ def query_cases(
         raise
     except Exception as error:
         # Drivers raise many types, and their messages may quote a row.
-        problem = f"the query on {connection} fails with {type(error).__name__}"
-        raise TableError(f"{problem}. To do: run it there with a dispute's id") from None
-    return list(cases_from_rows(columns, rows, provider, disputes))
+        why = f"{type(error).__name__} {reason_of(error)}".strip()
+        cure = "check that the database runs and takes the connection's login, and run it there with an id"
+        raise TableError(f"the query on {connection} fails with {why}. To do: {cure}") from None
+    found = cases_from_rows(columns, rows, provider, disputes)
+    log.info(
+        "the query on %s returned %d rows, %d of them for none of the disputes that were asked about",
+        connection,
+        len(rows),
+        found.of_others,
+    )
+    return found.cases
 
 
 def _read(file: str) -> str:
     from dispute_provider._cases.storage import storage_path
+    from dispute_provider._cases.tables import TableError
+    from dispute_provider._evidence.case import unreadable
 
-    return str(storage_path(file).read_text())
+    try:
+        return str(storage_path(file).read_bytes().decode())
+    except UnicodeDecodeError:
+        raise TableError(f"its query {file} is not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        problem, remedy = unreadable(error)
+        raise TableError(f"its query {file}: {problem}; {remedy} on the workers") from None
 
 
 def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Mapping[str, Any]]:
+    from dispute_provider._cases.tables import TableError
     from dispute_provider._evidence.facts import facts_of
 
-    find: Callable[[str, list[Any]], Iterable[Mapping[str, Any]]] = resolve_name(path)
-    return find(provider, [facts_of(dispute, {}) for dispute in disputes])
+    try:
+        find: Callable[[str, list[Any]], Any] = resolve_name(path)
+    except (ImportError, AttributeError, ValueError):
+        cure = "name it as package.module.function, importable on the workers"
+        raise TableError(f"there is no function {path}; {cure}") from None
+    found = find(provider, [facts_of(dispute, {}) for dispute in disputes])
+    if not isinstance(found, Iterable) or isinstance(found, str | bytes | Mapping):
+        raise TableError(f"it returns {type(found).__name__}; return a list of cases, each a dict")
+    cases = list(found)
+    if other := next((each for each in cases if not isinstance(each, Mapping)), None):
+        raise TableError(f"it returns a list with {type(other).__name__}; return each case as a dict")
+    return cases

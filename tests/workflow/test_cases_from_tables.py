@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 import running
+from disputes import snapshot
 from running import run
 from state_stores import AssetStores
 
 from dispute_provider import CasesFromSqlOperator, StageEvidenceOperator
+from dispute_provider._cases.tables import TableError, bind
 from dispute_provider._evidence.record import Record
+from dispute_provider._state import evidence_store
+from dispute_provider._tasks.case_sources import cases_from, query_cases
 
 QUERY = """
 SELECT o.charge, 'physical' AS product, o.number AS "order.number", o.placed AS "order.date",
@@ -38,6 +42,26 @@ def cases(provider: str, disputes: list[Mapping[str, Any]]) -> list[dict[str, An
         for each in disputes
         if each["amount"] == 700
     ]
+
+
+def gives_none(provider: str, disputes: list[Any]) -> None:
+    """Return nothing, as a function that forgets to."""
+
+
+def gives_one(provider: str, disputes: list[Any]) -> dict[str, Any]:
+    """Return one case, and no list."""
+    return {"provider": provider, "dispute": "du_1", "evidence": {}}
+
+
+def gives_names(provider: str, disputes: list[Any]) -> list[str]:
+    """Return names in place of cases."""
+    return ["du_1"]
+
+
+def gives_another(provider: str, disputes: list[Any]) -> list[dict[str, Any]]:
+    """Return a case that names its dispute by the payment, and one as it should."""
+    case = gives_one(provider, disputes)
+    return [{**case, "dispute": "ch_1"}, case]
 
 
 @pytest.fixture
@@ -130,7 +154,13 @@ def test_two_orders_of_one_dispute_refuse_both(sandbox: Any, stripe_connection: 
             "its column photo is of the type bytes; cast it to text",
         ),
         ('SELECT charge, 1 AS "a", 2 AS "a.b" FROM orders', "its columns a.b and a cannot stand together"),
-        ("SELECT nothing FROM orders", "the query on shop_db fails with OperationalError"),
+        (
+            "SELECT missing FROM orders",
+            "the query on shop_db fails with OperationalError no such column: missing. To do: check that",
+        ),
+        ("SELECT * FROM order_lines", "the query on shop_db fails with OperationalError no such table"),
+        ("SELECT charge, 1 AS id, 2 AS id FROM orders", "its column id is there twice; rename one of them"),
+        ("SELECT charge, ' :id' FROM orders", "it has the unknown parameter :id; .* is written"),
     ],
 )
 def test_a_query_that_cannot_be_used_says_why(
@@ -139,6 +169,95 @@ def test_a_query_that_cannot_be_used_says_why(
     add_order(shop, create(sandbox, "du_1"), "10432")
     with pytest.raises(Exception, match="^" + reason):
         from_sql(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "facts"),
+    [
+        # Oracle and Snowflake return names without quotes in upper case.
+        ('SELECT charge AS CHARGE, number AS NUMBER, 7 AS "Kg" FROM orders', {"number": "10432", "Kg": 7}),
+        ("SELECT charge || '   ' AS charge, number FROM orders", {"number": "10432"}),
+        ("SELECT NULL AS dispute, charge, number FROM orders", {"number": "10432"}),
+        ("\ufeffSELECT charge, number FROM orders;", {"number": "10432"}),
+        ("SELECT charge, 7 % 4 AS rest, '5 %' AS off FROM orders", {"rest": 3, "off": "5 %"}),
+        ("SELECT charge, 7 % 4 AS rest FROM orders WHERE charge IN :charges", {"rest": 3}),
+        ("SELECT charge, 'at \\:noon' AS off FROM orders", {"off": "at :noon"}),
+    ],
+)
+def test_what_databases_and_editors_do_to_a_query_does_not_matter(
+    sandbox: Any, stripe_connection: Any, shop: Any, sql: str, facts: dict[str, Any]
+) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    [reference] = from_sql(sql)
+    stored = evidence_store.get(reference["stored_case"])
+    assert stored
+    assert json.loads(stored) == {"provider": "stripe", "dispute": "du_1", "facts": facts}
+
+
+def test_a_percent_sign_is_written_once_with_parameters_and_without() -> None:
+    # psycopg reads %% as % only if there are parameters.
+    assert bind("SELECT 7 % 4", "stripe", [], "%s") == ("SELECT 7 % 4", [])
+    query, values = bind("SELECT 7 % 4 WHERE api = :provider", "stripe", [], "%s")
+    assert (query % tuple(values), values) == ("SELECT 7 % 4 WHERE api = stripe", ["stripe"])
+
+
+def test_whole_numbers_become_what_their_place_in_a_case_takes(
+    sandbox: Any, stripe_connection: Any, shop: Any
+) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    columns = """10432 AS "metadata.order", 77 AS "evidence.shipping_tracking_number", 7 AS prepared_by,
+        'label.png' AS "evidence.shipping_documentation.file", 1 AS customer_contacted,
+        1 AS "evidence.shipping_documentation.optional", 3 AS "order.pieces" """
+    [reference] = from_sql(f"SELECT charge, 'physical' AS product, {columns} FROM orders")
+    stored = json.loads(evidence_store.get(reference["stored_case"]) or b"")
+    assert stored["metadata"] == {"order": "10432"}
+    assert stored["evidence"] == {
+        "shipping_tracking_number": "77",
+        "shipping_documentation": {"file": "label.png", "optional": True},
+    }
+    assert (stored["prepared_by"], stored["customer_contacted"]) == ("7", True)
+    assert stored["facts"] == {"order": {"pieces": 3}}
+    assert stage([reference])["du_1"].state == "staged"
+
+
+def test_rows_of_other_disputes_are_counted_and_two_thousand_ids_are_bound(
+    sandbox: Any, stripe_connection: Any, shop: Any, caplog: Any
+) -> None:
+    disputes = [snapshot(f"du_{n}", charge=f"ch_{n}").dispute for n in range(2000)]
+    with shop:
+        shop.executemany("INSERT INTO orders (charge) VALUES (?)", [[f"ch_{n}"] for n in range(1990, 2010)])
+    sql = "SELECT charge, 1 AS n FROM orders WHERE charge IN :charges OR charge IN :disputes OR 1"
+    with caplog.at_level("INFO"):
+        found = query_cases("shop_db", sql, "stripe", disputes)
+    assert [each["dispute"] for each in found] == [f"du_{n}" for n in range(1990, 2000)]
+    assert "returned 20 rows, 10 of them for none of the disputes that were asked about" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("sql:nowhere:{file}", "connection nowhere cannot be used: .*To do: check that it exists"),
+        ("sql:shop_db:/none/x.sql", "its query /none/x.sql: it cannot be read: there is no such file"),
+        ("sql:shop_db:{latin}", "is not UTF-8; save the file as UTF-8"),
+        ("shop.nothing.cases", "there is no function shop.nothing.cases; name it as package.module.function"),
+        (f"{__name__}.nothing", "there is no function .*; name it as"),
+        (f"{__name__}.gives_none", "it returns NoneType; return a list of cases, each a dict"),
+        (f"{__name__}.gives_one", "it returns dict; return a list of cases, each a dict"),
+        (f"{__name__}.gives_names", "it returns a list with str; return each case as a dict"),
+    ],
+)
+def test_a_source_that_cannot_be_used_says_why(shop: Any, cases: Path, source: str, said: str) -> None:
+    (cases / "latin.sql").write_bytes("SELECT 'Zoë'".encode("latin-1"))
+    source = source.format(file=cases / "orders.sql", latin=cases / "latin.sql")
+    with pytest.raises(TableError, match=said):
+        cases_from(source, "stripe", [snapshot("du_1").dispute])
+
+
+def test_a_case_for_a_dispute_that_was_not_asked_about_is_named(shop: Any, caplog: Any) -> None:
+    with caplog.at_level("INFO"):
+        found = cases_from(f"{__name__}.gives_another", "stripe", [snapshot("du_1").dispute])
+    assert [each.dispute for each in found] == ["du_1"]
+    assert "gives_another has a case for ch_1, which is not open or has one already" in caplog.text
 
 
 def test_by_default_cases_are_kept_in_the_ledger_that_all_workers_share(

@@ -239,8 +239,8 @@ def test_a_shipped_template_is_used_if_no_root_has_one_that_suits(
     sandbox.create_dispute(api="stripe", id="du_1", reason="fraudulent")
     [record] = stage(case({"order": {"number": "1", "date": "2026-03-01", "description": "A lamp"}}))
     assert "no template suits a stripe dispute with reason fraudulent" in record.reason
-    facts = {"order": {"number": "1", "date": "2026-03-01", "description": "A lamp"}}
-    [record] = stage(case(facts, product="digital"))
+    order = {"number": "1", "date": "2026-03-01", "description": "A lamp"}
+    [record] = stage(case({"order": order, "access": {"date": "2026-03-02"}}, product="digital"))
     assert record.state == "staged"
     assert any(note.startswith("template stripe-fraudulent-digital (") for note in record.notes)
     assert "Jo Doe" in sandbox.dispute("du_1")["evidence"]["uncategorized_text"]
