@@ -25,6 +25,15 @@ def animated(kind: str) -> bytes:
     return written.getvalue()
 
 
+def with_thumbnail(kind: str) -> bytes:
+    """Return a picture with a smaller one in its metadata, as cameras write it."""
+    exif = Image.Exif()
+    exif[0x010F] = papers.picture("JPEG", size=(8, 6))
+    content = papers.picture(kind, exif=exif.tobytes())
+    assert b"\xff\xd8\xff" in content
+    return content
+
+
 @pytest.mark.parametrize(
     ("document", "types", "kind", "done"),
     [
@@ -153,6 +162,21 @@ def test_bytes_around_a_photo_are_cut_without_loss(around, done, preparer):
     photo = papers.picture("JPEG")
     prepared = preparer.prepare(around[0] + photo + around[1], BOTH, STRIPE, MOST)
     assert (prepared.content, prepared.done) == (photo, (done,))
+
+
+@pytest.mark.parametrize(
+    ("document", "done"),
+    [
+        (papers.picture("TIFF", compression="jpeg"), ("converted from TIFF to PNG",)),
+        (with_thumbnail("PNG"), ()),
+        (with_thumbnail("WEBP"), ("converted from WEBP to JPEG",)),
+    ],
+    ids=["scan", "PNG", "WEBP"],
+)
+def test_a_jpeg_inside_another_picture_is_not_taken_for_it(document, done, preparer):
+    prepared = preparer.prepare(document, BOTH, STRIPE, MOST)
+    assert prepared.done == done
+    assert Image.open(io.BytesIO(prepared.content)).size == (40, 30)
 
 
 def test_another_process_gives_the_same_bytes(preparer):

@@ -10,7 +10,7 @@ from typing import Any
 from dispute_provider._documents.child.polyglots import PDF_HEADER_WITHIN, jpeg_end
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._evidence.file_types import JPEG, PDF
+from dispute_provider._evidence.file_types import JPEG, PDF, name_other, recognize, starts_late
 
 pikepdf: Any
 try:
@@ -38,6 +38,14 @@ def warm_up() -> None:
             document.add_blank_page()
             document.save(written, encryption=pikepdf.Encryption(owner="owner", R=6))
         clean_pdf(written.getvalue())
+
+
+def is_jpeg(content: bytes) -> bool:
+    """Return whether a file is a JPEG, perhaps after other bytes.
+
+    A JPEG inside a scan as TIFF, or the thumbnail in another picture or a ZIP archive, is not the document.
+    """
+    return recognize(content) in (None, JPEG) and not name_other(content) and starts_late(content)
 
 
 def clean_jpeg(content: bytes) -> tuple[bytes, list[Done]]:

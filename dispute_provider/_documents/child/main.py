@@ -29,7 +29,7 @@ from dispute_provider._documents.child import (
     shrinking,
 )
 from dispute_provider._documents.child.lettering import Letters
-from dispute_provider._documents.child.polyglots import PDF_HEADER_WITHIN, has_pdf_header, is_polyglot
+from dispute_provider._documents.child.polyglots import has_pdf_header, is_polyglot
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.unseen import unseen
 from dispute_provider._documents.messages import (
@@ -49,7 +49,7 @@ from dispute_provider._documents.messages import (
     Done,
     Refusal,
 )
-from dispute_provider._evidence.file_types import FILE_TYPES, JPEG, PDF, FileType
+from dispute_provider._evidence.file_types import FILE_TYPES, PDF, FileType
 
 MEMORY = 1024 * 1024 * 1024
 _MOST_FILES = 4096
@@ -136,7 +136,7 @@ def _prepare(
     if "clean" in steps:
         if has_pdf_header(content):
             content, done = cleaning.clean_pdf(content)
-        elif JPEG.starts[0] in content[:PDF_HEADER_WITHIN]:
+        elif cleaning.is_jpeg(content):
             content, done = cleaning.clean_jpeg(content)
     made, more = content, list[Done]()
     if "convert" in steps and not has_pdf_header(content):
