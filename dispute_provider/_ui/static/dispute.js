@@ -25,9 +25,15 @@ const KINDS = {
 };
 
 /** Returns a dispute's state as a chip. */
-export function stateChip(dispute) {
+function stateChip(dispute) {
   const [tone, text] = STATES[dispute.state] ?? ["", dispute.state];
   return el("span", { class: `chip ${tone}` }, text);
+}
+
+/** Returns what tells a dispute from the others of its task: its verdict until it is decided, then its state. */
+export function markOf(dispute) {
+  const [tone, text] = (dispute.state === "staged" && VERDICTS[dispute.verdict]) || [];
+  return text ? el("span", { class: `chip ${tone}` }, text) : stateChip(dispute);
 }
 
 /**

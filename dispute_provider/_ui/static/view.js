@@ -1,6 +1,6 @@
 // The Evidence tab of a task: its disputes on the left, the selected dispute with its evidence on the right.
 
-import { show, stateChip } from "./dispute.js";
+import { markOf, show } from "./dispute.js";
 import { el, timeLeft, visible } from "./dom.js";
 import { progressOf, ways } from "./progress.js";
 import { addressOf, ask } from "./server.js";
@@ -76,7 +76,7 @@ function sidebar(task) {
     el("ol", {}, task.disputes.map((dispute) =>
       el("li", {}, el("a", { href: `#${dispute.key}` },
         el("strong", {}, dispute.money),
-        stateChip(dispute),
+        markOf(dispute),
         el("span", { class: "quiet" }, visible(dispute.dispute_reason ?? "")),
         el("code", {}, visible(dispute.dispute)),
         dispute.due ? timeLeft(dispute.due) : null)))));

@@ -69,6 +69,9 @@ def tab(page: DeskPage) -> None:
     site = page.site
     page.page.goto(f"{PREFIX}/view?dag_id={DAG}&run_id={site.run_id}&task_id=review&map_index=-1")
     expect(page.page.get_by_text("Last updated")).to_be_visible()
+    # What all disputes of the list have in common is not said.
+    marks = page.page.get_by_role("navigation", name="Disputes in this task").locator(".chip")
+    expect(marks).to_have_text(["Weak", "Weak", "Weak"])
 
 
 PLACES = (inbox, review, hold, concede, summary, keys, answered, nothing, tab)
