@@ -90,10 +90,12 @@ export class Review {
   async take(found) {
     const { desk } = this;
     const [before, uid] = [desk.reviews, desk.current?.uid];
-    Object.assign(desk, found);
+    // A review that is still open stays the same object: the summary may be sending its answer.
+    const known = new Map(before.map((review) => [openingOf(review), review]));
+    Object.assign(desk, found, { reviews: found.reviews.map((review) => Object.assign(known.get(openingOf(review)) ?? {}, review)) });
     for (const review of desk.reviews) {
       review.user = this.user;
-      review.choices = new Choices(this.user, review);
+      review.choices ??= new Choices(this.user, review);
       review.on_desk = true;
     }
     for (const review of desk.reviews.filter((each) => !each.disputes.length))

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import pytest
 from desk_page import DeskPage, Parked
 from msgspec.structs import replace
+from parking import park
 from playwright.sync_api import Locator, Page, expect
 from test_cases import open_form
 from test_inbox import made, sweep
-from viewing import PREFIX, Site, Staged
+from viewing import ELSEWHERE, PREFIX, Site, Staged
 
 from dispute_provider._evidence.record import State
 from dispute_provider._workflow.listing import NO_CASE_FOUND
@@ -83,6 +84,23 @@ def test_a_review_answered_in_another_window_says_so(page: DeskPage, site: Site,
     page.says("you answered it in another window")
     page.says("your choice is kept in this browser")
     assert page.answers == []
+
+
+def test_an_answer_of_this_window_is_not_said_to_come_from_another(
+    page: DeskPage, site: Site, stage_one: Stage
+) -> None:
+    """The list is read again while the summary is open, because another review has opened."""
+    Parked(site, stage_one())
+    page.open()
+    page.decide("s")
+    dialog = page.summary()
+    park(site, stage_one(), dag=ELSEWHERE)
+    count = page.page.get_by_role("link", name="Review", include_hidden=True).locator(".count")
+    expect(count).to_have_text("2")
+    dialog.get_by_role("button", name="Respond to 1 review").click()
+    page.says("Waiting for the task to move on")
+    expect(count).to_have_text("1")
+    expect(page.page.get_by_text("Nothing was sent from here")).to_have_count(0)
 
 
 def test_a_choice_made_in_one_window_is_shown_in_the_other(
