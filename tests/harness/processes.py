@@ -99,6 +99,7 @@ class Airflow:
         self._logs = home / "logs" / "processes"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._sessions: set[int] = set()
+        self._before: set[psutil.Process] = set()
         passwords = home / "passwords.json"
         own = {
             "AIRFLOW_HOME": str(home),
@@ -135,6 +136,7 @@ class Airflow:
         """
         adopt_orphans()
         _started.append(self)
+        self._before.update(psutil.Process().children())
         database = self._run("db-migrate", ["db", "migrate"])
         while database.poll() is None:
             progress.wait("Airflow creates its database")
@@ -194,9 +196,14 @@ class Airflow:
         return left if is_free(self.port) else [*left, f"port {self.port}"]
 
     def _running(self) -> list[psutil.Process]:
-        """Return all descendants, except those of another Airflow that runs at the same time."""
+        """Return all descendants, but none of another Airflow or of what ran before, such as a browser."""
         others = {session for other in _started if other is not self for session in other._sessions}
-        return [each for each in psutil.Process().children(recursive=True) if not _is_of(each, others)]
+        descendants = psutil.Process().children(recursive=True)
+        return [
+            each
+            for each in descendants
+            if not _is_of(each, others) and self._before.isdisjoint((each, *_ancestors(each)))
+        ]
 
 
 _started: list[Airflow] = []
@@ -206,9 +213,17 @@ _started: list[Airflow] = []
 def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
     """Return whether a process or one of its ancestors belongs to one of some sessions."""
     try:
-        return any(os.getsid(each.pid) in sessions for each in (process, *process.parents()))
-    except (ProcessLookupError, psutil.NoSuchProcess):
+        return any(os.getsid(each.pid) in sessions for each in (process, *_ancestors(process)))
+    except ProcessLookupError:
         return False
+
+
+def _ancestors(process: psutil.Process) -> list[psutil.Process]:
+    """Return the ancestors of a process; none if it has ended."""
+    try:
+        return list(process.parents())
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _errors(log: Path) -> list[str]:
