@@ -10,6 +10,8 @@ const ENDS = { cleared: "the review was cleared.", failed: "the review failed.",
 const MOVING = [WAITING, "scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule"];
 const ASK_AGAIN = 1500;
 const PATIENCE = 180_000;
+// A small Airflow answers 500 while its database is locked.
+const SENDS = 3;
 
 const pause = (milliseconds) => new Promise((resume) => setTimeout(resume, milliseconds));
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
@@ -122,26 +124,38 @@ function card(desk, review) {
 
 const keeping = (report) => (text) => report("bad", `${text} Your choices are kept.`);
 
-/** Sends the answer to a review; returns whether Airflow has it. */
+/** Sends the answer to a review, again after an error within Airflow; returns whether Airflow has it. */
 async function answer(desk, review, report) {
   const kept = keeping(report);
+  for (let left = SENDS; ; left -= 1) {
+    const form = await settledForm(review, report);
+    // After an error, the form shows whether the answer was stored nevertheless.
+    if (left < SENDS && form.answered_by?.id === review.user.id) return true;
+    const why = form.problem ?? changed(review, form);
+    if (why) return kept(`Not sent: ${why}`);
+    report("", "Sending…");
+    try {
+      const sent = await respond(review, answerOf(review, review.choices, desk.none));
+      if (sent.status === 200) return true;
+      if (sent.status === 401) return kept("Not sent: your session has expired. Log in to Airflow in another tab and try again.");
+      if (sent.status < 500 || left === 1) return kept(`Airflow refused the answer: ${sent.reason}`);
+    } catch (problem) {
+      return kept(`It is not known whether the answer arrived: ${problem.message} Refresh to see the review's state.`);
+    }
+    report("", "Airflow could not store the answer. Trying again…");
+    await pause(ASK_AGAIN);
+  }
+}
+
+/** Returns a review's form once it can take an answer. */
+async function settledForm(review, report) {
   report("", "Checking that the review is unchanged…");
   let form = await formOf(review);
   for (; form.ready_in > 0 && !changed(review, form); form = await formOf(review)) {
     report("", "The review has just opened. Waiting a few seconds…");
     await pause(form.ready_in * 1000 + 200);
   }
-  const why = form.problem ?? changed(review, form);
-  if (why) return kept(`Not sent: ${why}`);
-  report("", "Sending…");
-  try {
-    const sent = await respond(review, answerOf(review, review.choices, desk.none));
-    if (sent.status === 401) return kept("Not sent: your session has expired. Log in to Airflow in another tab and try again.");
-    if (sent.status !== 200) return kept(`Airflow refused the answer: ${sent.reason}`);
-  } catch (problem) {
-    return kept(`It is not known whether the answer arrived: ${problem.message} Refresh to see the review's state.`);
-  }
-  return true;
+  return form;
 }
 
 /** Returns whether the review's task moved on with its answer. */

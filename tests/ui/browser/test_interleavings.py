@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from desk_page import DeskPage, Parked
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from viewing import Site, Staged
 
 Stage = Callable[..., Staged]
@@ -106,6 +106,38 @@ def test_a_review_that_goes_on_as_chosen_is_answered(page: DeskPage, parked: Par
     expect(page.page.get_by_role("heading", name="Answered in the last three days")).to_be_visible()
     assert len(page.answers) == 1
     assert page.kept() == 0
+
+
+@pytest.mark.parametrize("is_stored", [False, True], ids=["nothing stored", "stored"])
+def test_an_error_within_airflow_is_overcome(page: DeskPage, parked: Parked, *, is_stored: bool) -> None:
+    """Its database is locked for a moment, or a gateway gives up while Airflow stores the answer."""
+
+    def fail_once(route: Route) -> None:
+        if is_stored:
+            route.fetch()
+        route.fulfill(status=504 if is_stored else 500, body="")
+
+    page.open()
+    page.decide("s", "s", "r")
+    page.page.route("**/hitlDetails", fail_once, times=1)
+    page.summary().get_by_role("button", name="Respond to 1 review").click()
+    page.says("Waiting for the task to move on")
+    assert parked.is_answered()
+    parked.resume()
+    expect(page.page.get_by_role("heading", name="Answered in the last three days")).to_be_visible()
+    assert page.kept() == 0
+
+
+def test_an_error_within_airflow_that_stays_is_said(page: DeskPage, parked: Parked) -> None:
+    page.open()
+    page.decide("s", "s", "r")
+    page.page.route("**/hitlDetails", lambda route: route.fulfill(status=500, body=""))
+    dialog = page.summary()
+    dialog.get_by_role("button", name="Respond to 1 review").click()
+    expect(dialog.locator(".result.bad")).to_contain_text("Airflow refused the answer")
+    assert len(page.answers) == 3
+    assert not parked.is_answered()
+    assert page.kept() == 3
 
 
 def test_the_session_ends_and_nothing_is_lost(page: DeskPage, parked: Parked, site: Site) -> None:
