@@ -253,6 +253,23 @@ def test_the_answered_stage_of_a_moved_dispute_is_not_guessed(
     assert not sandbox.journal(submitted=True)
 
 
+def test_an_answer_that_a_reopened_dispute_does_not_show_is_not_denied(
+    driver: Driver, sandbox: Sandbox
+) -> None:
+    dispute = sandbox.create_dispute(api="moov")["id"]
+    staged = stage("moov", dispute, driver)
+    driver.run("moov", lambda an_api: steps.claim(an_api, staged, Kind.SUBMIT, "a task"))
+    sandbox.edit_dispute(dispute, submit=True)
+    sandbox.edit_dispute(dispute, reopen=True, submittedOn=None, due_in=86_400)
+    [record] = driver.run("moov", lambda an_api: steps.submit(an_api, staged, "a task"))
+    assert (record.state, record.reason) == (
+        State.UNKNOWN,
+        "an earlier try may have sent it; since then: its due date has changed since it was approved; "
+        "review it again. Check the dispute",
+    )
+    assert not sandbox.journal(submitted=True)
+
+
 def test_a_changed_due_date_is_named_in_the_reason(api: str, driver: Driver, sandbox: Sandbox) -> None:
     dispute = sandbox.create_dispute(api=api)["id"]
     staged = stage(api, dispute, driver)

@@ -86,6 +86,10 @@ def unsent_end(
         case Step.ANSWERED | Step.REFUSED:
             assert found is not None
             end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
+            if outcome.step is Step.REFUSED and was_tried and not _is_at_approved(record, found):
+                # The API may have opened the dispute again, and not every API shows earlier answers.
+                reason = f"an earlier try may have sent it; since then: {end.reason}. Check the dispute"
+                return record.ended(State.UNKNOWN, reason)
             other = outcome.end if outcome.step is Step.ANSWERED else None
             is_shared = other is not None and other.is_shared
             return replace(end, reason=end.reason + _by(other), maybe_ours=was_tried or is_shared)
@@ -115,6 +119,11 @@ def unsent_end(
             return replace(held, retry_after=timing.TAKEOVER_AFTER)
         case _:
             return unconfirmed_end(api, record, outcome, what)
+
+
+def _is_at_approved(record: Record, found: Snapshot) -> bool:
+    """Return whether a dispute is still at the approved stage, with the approved due date."""
+    return found.dispute.is_at(record.stage, record.due_at)
 
 
 def _by(other: End | None) -> str:
@@ -147,7 +156,7 @@ def earlier_try_end(record: Record, found: Snapshot, link: Link | None = None) -
 
     :param link: the link under which the earlier try may have sent it; None by default.
     """
-    if not found.dispute.is_at(record.stage, record.due_at):
+    if not _is_at_approved(record, found):
         return record.ended(State.UNKNOWN, f"an earlier try may have sent it, {stage_unclear(found)}")
     if is_as_approved(record, found):
         return _resumed_end(record)
