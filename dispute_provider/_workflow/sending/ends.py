@@ -88,8 +88,7 @@ def unsent_end(
             end = refuse(record, found) or record.ended(State.REFUSED, f"{what}: it was refused")
             if outcome.step is Step.REFUSED and was_tried and not _is_at_approved(record, found):
                 # The API may have opened the dispute again, and not every API shows earlier answers.
-                reason = f"an earlier try may have sent it; since then: {end.reason}. Check the dispute"
-                return record.ended(State.UNKNOWN, reason)
+                return maybe_sent_end(end)
             other = outcome.end if outcome.step is Step.ANSWERED else None
             is_shared = other is not None and other.is_shared
             return replace(end, reason=end.reason + _by(other), maybe_ours=was_tried or is_shared)
@@ -119,6 +118,15 @@ def unsent_end(
             return replace(held, retry_after=timing.TAKEOVER_AFTER)
         case _:
             return unconfirmed_end(api, record, outcome, what)
+
+
+def maybe_sent_end(end: Record) -> Record:
+    """Return the end of a record that an earlier try may have sent, and that must not be sent any more.
+
+    :param end: the record, refused or held for that reason.
+    """
+    reason = f"an earlier try may have sent it; since then: {end.reason}. Check the dispute"
+    return end.ended(State.UNKNOWN, reason)
 
 
 def _is_at_approved(record: Record, found: Snapshot) -> bool:

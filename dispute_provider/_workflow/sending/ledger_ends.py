@@ -13,6 +13,7 @@ from dispute_provider._evidence.snapshot import Snapshot, sha256_of
 from dispute_provider._ledger.chain import FINAL, Claimant, Kind, Trust
 from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider._workflow.sending.decisions import Step
+from dispute_provider._workflow.sending.ends import maybe_sent_end
 from dispute_provider._workflow.sending.outcome import Outcome, open_attempt
 from dispute_provider._workflow.waiting import end_open_link
 from dispute_provider.exceptions import TryAgainError
@@ -36,8 +37,7 @@ async def sent_before(end: Record, ledger: DisputeLedger, task: str, signature: 
     if own := next(filter(None, map(chain.end_of, claimants)), None):
         return end.ended(State(own.state), f"{own.reason}; since then: {end.reason}", own.request_id)
     if any(open_attempt(chain, claimant) for claimant in claimants):
-        reason = f"an earlier try may have sent it; since then: {end.reason}. Check the dispute"
-        return end.ended(State.UNKNOWN, reason)
+        return maybe_sent_end(end)
     last = chain.final_end
     if last and last.state in (State.SUBMITTED, State.SUBMITTED_DIFFERS):
         before = f"its {last.by.stage} had already been submitted ({last.reason})"
