@@ -18,7 +18,7 @@ from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Re
 from dispute_provider._documents.process import Process
 from dispute_provider._documents.words import BROKE_OFF, CONVERTIBLE, HELPS, SLOW, WORDS, problem_of, refusal
 from dispute_provider._evidence.documents import Inspection, Unseen
-from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other, starts_late
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other, start_of
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
@@ -177,7 +177,7 @@ class Renderer:
         if why is Refusal.UNKNOWN and (name := name_other(content)):
             problem = f"its content is {name}, not {NAMES}"
             step = "convert" if name in CONVERTIBLE else None
-        elif why is Refusal.UNKNOWN and starts_late(content):
+        elif why is Refusal.UNKNOWN and start_of(JPEG, content):
             problem, step = "it has other bytes before a JPEG picture", "clean"
         raise RenderingError(problem, remedy, step)
 

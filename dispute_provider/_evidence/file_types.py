@@ -60,6 +60,8 @@ _OTHER_TYPE = [(re.compile(f"(?s:{start})".encode()), name) for start, name in _
 MAIL, TEXT = "an e-mail", "plain text"
 _SEARCHED = 4096
 _LATE = 1024
+# Begins the commands of the printer job language.
+_PRINTER = b"\x1b%-12345X"
 # The header lines of an e-mail, which relays make longer.
 _SEARCHED_FOR_MAIL = 65_536
 
@@ -75,9 +77,15 @@ def name_other(content: bytes) -> str | None:
     return named
 
 
-def starts_late(content: bytes) -> bool:
-    """Return whether a JPEG picture starts after other bytes."""
-    return JPEG.starts[0] in content[:_LATE]
+def start_of(kind: FileType, content: bytes) -> int | None:
+    """Return where a file of a type starts: at first, or after what is known to be written before it.
+
+    Web servers write notices and line breaks, and print servers a printer's commands. After anything else, it
+    is a part of another file; then the result is None, as if there was none.
+    """
+    start = content[:_LATE].find(kind.starts[0])
+    before = content[: max(0, start)].replace(_PRINTER, b"").strip(b"\0")
+    return start if start >= 0 and plain_text.decode(before) else None
 
 
 def suffix_of(content_type: str) -> str:

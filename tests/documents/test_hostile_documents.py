@@ -63,7 +63,7 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
     "gif-html": (papers.picture("GIF", "P") + SCRIPT, FOREIGN),
     "gif-zip": (papers.picture("GIF", "P") + archive(), FOREIGN),
     "html-pdf": (SCRIPT + pdf(), FOREIGN),
-    "zip-pdf": (archive() + pdf(), FOREIGN),
+    "zip-pdf": (archive() + pdf(), OTHER.format("ZIP")),
     "line-pdf": (b"\n" + pdf(), FOREIGN),
     "pdf-zip": (pdf() + archive(), FOREIGN),
     "pdf-zip-that-ends-as-pdf": (pdf() + archive(b"%%EOF"), FOREIGN),

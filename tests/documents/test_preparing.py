@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import papers
 import pikepdf
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw, ImageSequence
 
 from dispute_provider._documents import RenderingError
 from dispute_provider._documents.preparing import Preparer
@@ -44,7 +45,10 @@ def with_thumbnail(kind: str) -> bytes:
         (papers.picture("BMP"), STRIPE, "image/png", ("converted from BMP to PNG",)),
         (papers.picture("GIF", "P"), MOOV, "image/jpeg", ("converted from GIF to JPEG",)),
         (papers.picture("PNG"), MOOV, "image/jpeg", ("converted from PNG to JPEG",)),
-        (papers.picture("TIFF", "1"), STRIPE, "image/png", ("converted from TIFF to PNG",)),
+        (papers.picture("TIFF"), STRIPE, "image/png", ("converted from TIFF to PNG",)),
+        (papers.picture("TIFF", "1"), STRIPE, "application/pdf", ("converted from TIFF to PDF",)),
+        (papers.picture("PNG", "1"), MOOV, "application/pdf", ("converted from PNG to PDF",)),
+        (papers.picture("BMP", "1"), STRIPE, "application/pdf", ("converted from BMP to PDF",)),
         (papers.tiff(3), STRIPE, "application/pdf", ("converted from TIFF to PDF", "kept all 3 pages")),
         (
             animated("GIF"),
@@ -92,6 +96,14 @@ def encrypted(revision: int, user: str = "") -> bytes:
     return written.getvalue()
 
 
+def archive_with(name: str, content: bytes) -> bytes:
+    """Return a ZIP archive in which a file is stored as it is."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), content)
+    return written.getvalue()
+
+
 def changed(change: str) -> bytes:
     written = io.BytesIO()
     with pikepdf.open(io.BytesIO(papers.pdf())) as document:
@@ -116,6 +128,7 @@ CLEANED = [
     (changed("page"), "removed scripts"),
     (b"\n\n" + WHOLE, "left out 2 bytes before the document"),
     (b"\xef\xbb\xbf" + WHOLE, "left out 3 bytes before the document"),
+    (b"\x1b%-12345X@PJL ENTER LANGUAGE=PDF\r\n" + WHOLE, "left out 34 bytes before the document"),
     (WHOLE + b"<!-- 12 ms -->", "left out 14 bytes after the document"),
     (WHOLE + b"x" * 1500, "left out 1,500 bytes after the document"),
     # A shop's own text comes first, and the places in the file are counted from there.
@@ -143,6 +156,10 @@ def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer
         (papers.scanned(20)[: 6 * len(papers.scanned(20)) // 10], "it is damaged or incomplete"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "its content is SVG"),
         (b"<html><body>Order</body></html>", "its content is HTML"),
+        (archive_with("order.pdf", papers.pdf()), "its content is ZIP"),
+        (b"\x30\x82\x10\x00\x06\x09signed" + papers.pdf(), "its content is not PDF"),
+        (b"\x01\x02index" + papers.picture("JPEG") + papers.picture("JPEG"), "its content is not PDF"),
+        (b"\0" * 16 + b"\x07cache" + papers.picture("JPEG") + b"the order itself", "its content is not PDF"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused(document, said, preparer):
@@ -187,10 +204,54 @@ def test_another_process_gives_the_same_bytes(preparer):
             assert one == two
 
 
-def test_a_fax_is_drawn_at_its_true_proportions(renderer, preparer):
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("kind", ["TIFF", "PNG", "JPEG"])
+def test_a_fax_is_drawn_at_its_true_proportions(kind, orientation, renderer, preparer):
     written = io.BytesIO()
-    Image.new("1", (204, 98), 1).save(written, "TIFF", dpi=(204, 98))
-    drawn = Image.open(io.BytesIO(renderer.render(written.getvalue(), 1)))
-    assert drawn.size == (204, 204)
-    prepared = preparer.prepare(written.getvalue(), BOTH, STRIPE, MOST)
-    assert Image.open(io.BytesIO(prepared.content)).size == (204, 204)
+    fax = Image.new("L", (204, 49), 255)
+    fax.paste(0, (0, 0, 102, 49))
+    exif = fax.getexif()
+    exif[0x0112] = orientation
+    fax.save(written, kind, dpi=(204, 98), exif=exif)
+    types = {"TIFF": STRIPE, "PNG": MOOV, "JPEG": ("application/pdf", "image/png")}[kind]
+    prepared = preparer.prepare(written.getvalue(), BOTH, types, MOST)
+    for shown in (renderer.render(written.getvalue(), 1), prepared.content):
+        drawn = Image.open(io.BytesIO(shown)).convert("L")
+        assert drawn.size == ((102, 204) if orientation == 6 else (204, 102))
+        black = drawn.point(lambda value: 255 * (value < 128)).getbbox()
+        assert black == {1: (0, 0, 102, 102), 3: (102, 0, 204, 102), 6: (0, 0, 102, 102)}[orientation]
+
+
+def fax(*resolutions: tuple[int, int]) -> bytes:
+    """Return a fax with a page of writing for each resolution."""
+    pages = []
+    for across, down in resolutions:
+        page = Image.new("1", (1728, 11 * down), 1)
+        for line in range(40, page.height - 40, 20):
+            ImageDraw.Draw(page).text((100, line), f"{line} parcels left the warehouse, all signed for. " * 5)
+        page.encoderinfo = {"dpi": (across, down)}
+        pages.append(page)
+    written = io.BytesIO()
+    pages[0].save(
+        written, "TIFF", save_all=True, append_images=pages[1:], compression="group4", dpi=resolutions[0]
+    )
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("steps", [BOTH, (*BOTH, "shrink")])
+@pytest.mark.parametrize("resolutions", [[(204, 196)], [(204, 98), (204, 196)]])
+def test_a_fax_stays_black_and_white_pixel_by_pixel(resolutions, steps, preparer, renderer):
+    document = fax(*resolutions)
+    prepared = preparer.prepare(document, steps, STRIPE, MOST)
+    assert len(prepared.content) <= len(document) + 2000
+    frames = ImageSequence.Iterator(Image.open(io.BytesIO(document)))
+    with pikepdf.open(io.BytesIO(prepared.content)) as pdf:
+        for page, frame in zip(pdf.pages, frames, strict=True):
+            picture = pikepdf.PdfImage(page.Resources.XObject.Picture).as_pil_image()
+            assert picture.mode == "1"
+            assert ImageChops.difference(picture.convert("L"), frame.convert("L")).getbbox() is None
+            across, down = frame.info["dpi"]
+            assert [float(side) for side in page.mediabox[2:]] == pytest.approx(
+                [frame.width * 72 / across, frame.height * 72 / down], abs=1
+            )
+            assert renderer.inspect(prepared.content).pages == len(resolutions)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dispute_provider._documents.child.polyglots import PDF_HEADER_WITHIN, jpeg_end
+from dispute_provider._documents.child.polyglots import jpeg_end
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
-from dispute_provider._evidence.file_types import JPEG, PDF, name_other, recognize, starts_late
+from dispute_provider._evidence.file_types import JPEG, PDF, name_other, recognize, start_of
 
 pikepdf: Any
 try:
@@ -45,16 +45,17 @@ def is_jpeg(content: bytes) -> bool:
 
     A JPEG inside a scan as TIFF, or the thumbnail in another picture or a ZIP archive, is not the document.
     """
-    return recognize(content) in (None, JPEG) and not name_other(content) and starts_late(content)
+    return (
+        recognize(content) in (None, JPEG) and not name_other(content) and start_of(JPEG, content) is not None
+    )
 
 
 def clean_jpeg(content: bytes) -> tuple[bytes, list[Done]]:
     """Return a JPEG without the bytes before and after the picture, and what was done.
 
-    :raises Refused: if no picture starts near the beginning.
+    :raises Refused: if it is none.
     """
-    start = content[:PDF_HEADER_WITHIN].find(JPEG.starts[0])
-    if start < 0:
+    if (start := start_of(JPEG, content)) is None:
         raise Refused(Refusal.UNKNOWN)
     picture = content[start:]
     end = jpeg_end(picture)
@@ -70,11 +71,12 @@ def clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
 
     The password for changes, scripts, attached files and the bytes around the file are left out.
 
-    :raises Refused: if it needs a password to be opened, or has lost content.
+    :raises Refused: if it is a part of another file, needs a password to be opened, or has lost content.
     """
     if not pikepdf:
         raise Refused(Refusal.NO_PACKET)
-    start = content[:PDF_HEADER_WITHIN].find(PDF.starts[0])
+    if (start := start_of(PDF, content)) is None:
+        raise Refused(Refusal.UNKNOWN)
     done = [Done("before", (start,))] if start else []
     try:
         document = pikepdf.open(io.BytesIO(content[start:]))

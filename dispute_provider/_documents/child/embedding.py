@@ -9,10 +9,15 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from dispute_provider._documents.child.converting import flat
-from dispute_provider._documents.child.pictures import square_size
 from dispute_provider._documents.child.polyglots import jpeg_end
-from dispute_provider._evidence.file_types import PNG
+from dispute_provider._documents.child.showing import (
+    ON_ITS_SIDE,
+    flat,
+    is_black_and_white,
+    orientation,
+    square_size,
+)
+from dispute_provider._evidence.file_types import PNG, TIFF
 
 pikepdf: Any
 try:
@@ -20,7 +25,18 @@ try:
 except ImportError:
     pikepdf = None
 
-_ORIENTATION = 0x0112
+# How the unit square of a picture is turned, by the orientation that a camera writes.
+_TURNED = {
+    2: "-1 0 0 1 1 0",
+    3: "-1 0 0 -1 1 1",
+    4: "1 0 0 -1 0 1",
+    5: "0 -1 -1 0 1 1",
+    6: "0 -1 1 0 0 1",
+    7: "0 1 1 0 0 0",
+    8: "0 1 -1 0 1 0",
+}
+# Tags of a TIFF.
+_STRIP_OFFSETS, _STRIP_LENGTHS = 273, 279
 _JPEGS = ("JPEG", "MPO")
 _SCAN = 0xDA
 # What a JPEG decoder needs of the segments that programs add.
@@ -46,6 +62,27 @@ class Embedded(NamedTuple):
     tall: int
     orientation: int
 
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Return its width and height as it is shown."""
+        return (self.tall, self.wide) if self.orientation in ON_ITS_SIDE else (self.wide, self.tall)
+
+    def add_page(
+        self, document: Any, page: tuple[float, float], box: tuple[float, float, float, float]
+    ) -> None:
+        """Add a page that shows it upright.
+
+        :param page: the width and height of the page, in points.
+        :param box: where it is drawn: left, bottom, width and height, in points.
+        """
+        left, below, width, height = box
+        turned = f"{_TURNED[self.orientation]} cm " if self.orientation in _TURNED else ""
+        drawing = f"q {width:.3f} 0 0 {height:.3f} {left:.3f} {below:.3f} cm {turned}/Picture Do Q"
+        document.add_blank_page(page_size=page)
+        added = document.pages[-1]
+        added.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Picture=self.made))
+        added.obj.Contents = document.make_stream(drawing.encode())
+
 
 def embedded(document: Any, picture: Image.Image, content: bytes) -> Embedded:
     """Put the current frame of a picture into a PDF.
@@ -55,30 +92,52 @@ def embedded(document: Any, picture: Image.Image, content: bytes) -> Embedded:
 
     :param content: the file of the picture.
     """
-    if picture.mode in ("L", "RGB") and picture.format in _JPEGS:
+    turned = orientation(picture)
+    if is_black_and_white(picture):
+        made, shown = _black_and_white(document, picture), picture
+    elif picture.mode in ("L", "RGB") and picture.format in _JPEGS:
         made = document.make_stream(_plain_jpeg(content), Filter=pikepdf.Name.DCTDecode)
-        shown, orientation = picture, _orientation(picture)
+        shown = picture
     else:
         plain = picture.format == PNG.name and _is_plain(picture, content)
-        shown, orientation = (picture, _orientation(picture)) if plain else (flat(picture), 1)
-        made = document.make_stream(
-            _coded(content if plain else _png(shown)), Filter=pikepdf.Name.FlateDecode
-        )
-        made.DecodeParms = pikepdf.Dictionary(
-            Predictor=15, Colors=len(shown.mode), BitsPerComponent=8, Columns=shown.width
-        )
+        shown, turned = (picture, turned) if plain else (flat(picture), 1)
+        made = _deflated(document, shown, content if plain else _png(shown))
     made.Type, made.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
-    made.Width, made.Height, made.BitsPerComponent = shown.width, shown.height, 8
-    made.ColorSpace = pikepdf.Name.DeviceGray if shown.mode == "L" else pikepdf.Name.DeviceRGB
+    made.Width, made.Height = shown.size
+    made.BitsPerComponent = _bits(shown)
+    made.ColorSpace = pikepdf.Name.DeviceRGB if shown.mode == "RGB" else pikepdf.Name.DeviceGray
     profile = shown.info.get("icc_profile")
     if profile and shown.mode == "RGB":
         made.ColorSpace = pikepdf.Array([pikepdf.Name.ICCBased, document.make_stream(profile, N=3)])
-    return Embedded(made, *square_size(shown), orientation)
+    return Embedded(made, *square_size(shown), turned)
 
 
-def _orientation(picture: Image.Image) -> int:
-    """Return how a picture is turned. Pillow's own method for PNG would decode it."""
-    return int(Image.Image.getexif(picture).get(_ORIENTATION, 1))
+def _black_and_white(document: Any, picture: Image.Image) -> Any:
+    """Return a picture in black and white, coded as a fax, or as a PNG if that is smaller."""
+    strip = -(-picture.width // 8) * picture.height
+    written = io.BytesIO()
+    # Its tags would be written too, among them how it is turned.
+    plain = picture.copy()
+    plain.info = {}
+    plain.save(written, TIFF.name, compression="group4", strip_size=strip)
+    tags = Image.open(io.BytesIO(written.getvalue())).tag_v2  # type: ignore[attr-defined]
+    [at], [length] = tags[_STRIP_OFFSETS], tags[_STRIP_LENGTHS]
+    fax = document.make_stream(written.getvalue()[at : at + length], Filter=pikepdf.Name.CCITTFaxDecode)
+    fax.DecodeParms = pikepdf.Dictionary(K=-1, BlackIs1=True, Columns=picture.width, Rows=picture.height)
+    png = _deflated(document, picture, _png(plain))
+    return min(fax, png, key=lambda each: len(each.read_raw_bytes()))
+
+
+def _deflated(document: Any, picture: Image.Image, png: bytes) -> Any:
+    made = document.make_stream(_coded(png), Filter=pikepdf.Name.FlateDecode)
+    made.DecodeParms = pikepdf.Dictionary(
+        Predictor=15, Colors=len(picture.mode), BitsPerComponent=_bits(picture), Columns=picture.width
+    )
+    return made
+
+
+def _bits(picture: Image.Image) -> int:
+    return 1 if picture.mode == "1" else 8
 
 
 def _is_plain(picture: Image.Image, png: bytes) -> bool:

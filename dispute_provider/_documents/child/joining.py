@@ -10,10 +10,11 @@ from PIL import Image
 
 from dispute_provider._documents.child import typeset
 from dispute_provider._documents.child.cleaning import is_signed
-from dispute_provider._documents.child.converting import frames_of, opened, saved
+from dispute_provider._documents.child.converting import opened
 from dispute_provider._documents.child.embedding import Embedded, embedded
 from dispute_provider._documents.child.lettering import Letters
 from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.showing import frames_of, saved
 from dispute_provider._documents.child.typeset import A4, STRIP, Strip, Title
 from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._evidence.file_types import JPEG, PDF, PNG
@@ -27,17 +28,6 @@ except ImportError:
 _MARGIN = 36.0
 # A picture that is longer gets a page of its own proportions, as on A4 its text would be too small.
 _LONGEST = 2.0
-# How the unit square of a picture is turned, by the orientation that a camera writes.
-_TURNED = {
-    2: "-1 0 0 1 1 0",
-    3: "-1 0 0 -1 1 1",
-    4: "1 0 0 -1 0 1",
-    5: "0 -1 -1 0 1 1",
-    6: "0 -1 1 0 0 1",
-    7: "0 1 1 0 0 0",
-    8: "0 1 -1 0 1 0",
-}
-_ON_ITS_SIDE = (5, 6, 7, 8)
 
 
 class Part(NamedTuple):
@@ -121,9 +111,7 @@ def _flatten(document: Any) -> None:
 
 def _add_picture(joined: Any, picture: Embedded) -> None:
     """Add a page with a picture, upright and no larger than the page."""
-    wide, tall = picture.wide, picture.tall
-    if picture.orientation in _ON_ITS_SIDE:
-        wide, tall = tall, wide
+    wide, tall = picture.upright_size
     page = (A4[1], A4[0]) if wide > tall else A4
     room = (page[0] - 2 * _MARGIN, page[1] - 2 * _MARGIN)
     if max(wide, tall) > _LONGEST * min(wide, tall):
@@ -131,13 +119,7 @@ def _add_picture(joined: Any, picture: Embedded) -> None:
     scale = min(room[0] / wide, room[1] / tall, 1.0)
     width, height = wide * scale, tall * scale
     page = (max(page[0], width + 2 * _MARGIN), max(page[1], height + 2 * _MARGIN))
-    turned = f"{_TURNED[picture.orientation]} cm " if picture.orientation in _TURNED else ""
-    left, below = (page[0] - width) / 2, page[1] - _MARGIN - height
-    drawing = f"q {width:.3f} 0 0 {height:.3f} {left:.3f} {below:.3f} cm {turned}/Picture Do Q"
-    joined.add_blank_page(page_size=page)
-    added = joined.pages[-1]
-    added.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Picture=picture.made))
-    added.obj.Contents = joined.make_stream(drawing.encode())
+    picture.add_page(joined, page, ((page[0] - width) / 2, page[1] - _MARGIN - height, width, height))
 
 
 def _box(page: Any) -> tuple[float, float, float, float]:

@@ -1,45 +1,29 @@
-"""Draw the borders of links, which pdfium leaves out."""
+"""Have pdfium draw the borders of links, which it leaves out."""
 
 from __future__ import annotations
 
 import ctypes
 
 import pypdfium2
-from PIL import Image, ImageDraw
 from pypdfium2 import raw
 
-from dispute_provider._documents.child.pixels import in_pixels
+# A square has the same border as a link: /BS or else /Border, by default 1 point wide and black.
+_SQUARE = (ctypes.c_ushort * 7)(*b"Square\0")
 
-_HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 
-
-def draw_link_borders(page: pypdfium2.PdfPage, picture: Image.Image, scale: float) -> None:
-    """Draw a rectangle around each link that has a border, as other viewers do.
-
-    :param picture: the drawing of the page.
-    :param scale: its pixels per point.
-    """
+def show_link_borders(page: pypdfium2.PdfPage) -> None:
+    """Make squares of the links of an open page that have a border, before it is drawn."""
     for number in range(raw.FPDFPage_GetAnnotCount(page)):
         note = raw.FPDFPage_GetAnnot(page, number)
-        if raw.FPDFAnnot_GetSubtype(note) == raw.FPDF_ANNOT_LINK and (width := _border(note)):
-            box = raw.FS_RECTF()
-            raw.FPDFAnnot_GetRect(note, box)
-            around = in_pixels(page, picture, (box.left, box.top, box.right, box.bottom))
-            line = max(1, round(width * scale))
-            ImageDraw.Draw(picture).rectangle(around, outline=_color(note), width=line)
+        if raw.FPDFAnnot_GetSubtype(note) == raw.FPDF_ANNOT_LINK and _has_border(note):
+            raw.FPDFAnnot_SetStringValue(note, b"Subtype", _SQUARE)
         raw.FPDFPage_CloseAnnot(note)
 
 
-def _border(note: raw.FPDF_ANNOTATION) -> float:
-    """Return the width of a link's border in points; 0 if it has none, or is not shown."""
-    if raw.FPDFAnnot_GetFlags(note) & _HIDDEN or raw.FPDFAnnot_HasKey(note, b"AP"):
-        return 0.0
-    across, down, width = (ctypes.c_float() for _ in range(3))
-    return width.value if raw.FPDFAnnot_GetBorder(note, across, down, width) else 0.0
-
-
-def _color(note: raw.FPDF_ANNOTATION) -> tuple[int, int, int]:
-    """Return the color of a border, black if none is named."""
-    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    raw.FPDFAnnot_GetColor(note, raw.FPDFANNOT_COLORTYPE_Color, red, green, blue, alpha)
-    return red.value, green.value, blue.value
+def _has_border(note: raw.FPDF_ANNOTATION) -> bool:
+    """Return whether a link may have a border that is not drawn."""
+    if raw.FPDFAnnot_HasKey(note, b"AP"):
+        return False
+    width = ctypes.c_float()
+    has_width = raw.FPDFAnnot_GetBorder(note, ctypes.c_float(), ctypes.c_float(), width)
+    return raw.FPDFAnnot_HasKey(note, b"BS") or not has_width or width.value > 0

@@ -49,7 +49,7 @@ from dispute_provider._documents.messages import (
     Done,
     Refusal,
 )
-from dispute_provider._evidence.file_types import FILE_TYPES, PDF, FileType
+from dispute_provider._evidence.file_types import FILE_TYPES, PDF, FileType, start_of
 
 MEMORY = 1024 * 1024 * 1024
 _MOST_FILES = 4096
@@ -197,6 +197,8 @@ def _warm_up() -> None:
         _inspect(content)
         _render(content, 1, 9)
     unseen(_PDF, 1)
+    # What is before it is no UTF-8, so that every decoder is loaded.
+    start_of(PDF, b"\x80" + _PDF)
     letters.warm_up()
 
 

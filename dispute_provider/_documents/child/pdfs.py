@@ -12,9 +12,10 @@ from PIL import Image
 from pypdfium2 import raw
 
 from dispute_provider._documents.card_numbers import has_card_number
-from dispute_provider._documents.child.link_borders import draw_link_borders
-from dispute_provider._documents.child.pictures import MAX_PIXELS, MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
+from dispute_provider._documents.child.link_borders import show_link_borders
+from dispute_provider._documents.child.pictures import MAX_SHOWN_HEIGHT, MAX_SHOWN_PIXELS
 from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.showing import MAX_PIXELS
 from dispute_provider._documents.messages import Refusal
 from dispute_provider._evidence.file_types import PDF
 
@@ -71,8 +72,8 @@ def draw(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
 
     :param scale: pixels per point.
     """
+    show_link_borders(page)
     picture: Image.Image = page.render(scale=scale).to_pil()
-    draw_link_borders(page, picture, scale)
     return picture
 
 

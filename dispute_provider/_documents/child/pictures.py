@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import cast
 
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
-from dispute_provider._documents.child.polyglots import has_pdf_header
 from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.showing import MAX_FRAMES, MAX_PIXELS, eight_bits, on_white, upright
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._evidence.file_types import GIF, JPEG, PICTURES, PNG, FileType
+from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PICTURES, PNG, FileType, start_of
 
-# A3 scanned at 600 dpi has 70 million.
-MAX_PIXELS = 80_000_000
-MAX_FRAMES = 500
 # Limits of the drawing of one page.
 MAX_SHOWN_PIXELS = 16_000_000
 MAX_SHOWN_HEIGHT = 16_000
-# How much longer than wide a pixel can be; more is a mistake of the file.
-_MOST_SQUASHED = 4
 # Bytes of a drawn page as PNG below which JPEG is not tried, and an estimate of them above which PNG is not.
 _SMALL, _LARGE = 150_000, 450_000
 # One of so many lines is compressed for that estimate.
@@ -69,7 +63,7 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
     frame = _frame(picture, number - 1)
     # A JPEG is decoded at a half, a quarter or an eighth of its size, if that is large enough.
     frame.draft(None, (2 * width, 2 * width))
-    shown = ImageOps.exif_transpose(squared(eight_bits(frame)))
+    shown = upright(eight_bits(frame))
     room = (MAX_SHOWN_PIXELS / (shown.width * shown.height)) ** 0.5
     scale = min(1, width / shown.width, MAX_SHOWN_HEIGHT / shown.height, room)
     size = (max(1, int(shown.width * scale)), max(1, int(shown.height * scale)))
@@ -113,7 +107,7 @@ def _opened(content: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=_FORMATS)
     except UnidentifiedImageError:
-        if has_pdf_header(content):
+        if start_of(PDF, content) is not None:
             # A PDF with other data before it.
             raise Refused(Refusal.FOREIGN) from None
         raise Refused(Refusal.BROKEN if content.startswith(_STARTS) else Refusal.UNKNOWN) from None
@@ -134,41 +128,4 @@ def _frame(picture: Image.Image, index: int) -> Image.Image:
         picture.seek(index)
     if picture.width * picture.height > MAX_PIXELS:
         raise Refused(Refusal.MANY_PIXELS, picture.width, picture.height, MAX_PIXELS)
-    return picture
-
-
-def eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale grey of 16 bits or more to 8 bits, which Pillow would clip at 255."""
-    if picture.mode.startswith("I;16"):
-        return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    if picture.mode in ("I", "F"):
-        low, high = cast("tuple[float, float]", picture.getextrema())
-        scale = 255 / ((high - low) or 1)
-        return picture.point(lambda value: value * scale - low * scale).convert("L")
-    return picture
-
-
-def squared(picture: Image.Image) -> Image.Image:
-    """Return a picture with square pixels: a fax has about twice as many across as down."""
-    if (size := square_size(picture)) == picture.size:
-        return picture
-    # Black and white would lose thin lines.
-    shown = picture.convert("L") if picture.mode == "1" else picture
-    return shown.resize(size, Image.Resampling.BOX)
-
-
-def square_size(picture: Image.Image) -> tuple[int, int]:
-    """Return the size that a picture has with square pixels."""
-    across, down = (float(each) for each in picture.info.get("dpi", (1, 1)))
-    if min(across, down) <= 1 or not 1 < max(across, down) / min(across, down) <= _MOST_SQUASHED:
-        return picture.size
-    wide = round(picture.width * max(1.0, down / across))
-    tall = round(picture.height * max(1.0, across / down))
-    return picture.size if wide * tall > MAX_PIXELS else (wide, tall)
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("P", "LA", "PA", "La", "RGBa", "RGBA") or "transparency" in picture.info:
-        clear = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
     return picture

@@ -10,11 +10,12 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from dispute_provider._documents.child.cleaning import is_signed
-from dispute_provider._documents.child.converting import as_pdf, flat, frames_of, opened, saved
-from dispute_provider._documents.child.pictures import MAX_PIXELS
+from dispute_provider._documents.child.converting import opened
 from dispute_provider._documents.child.placement import dots_per_inch
 from dispute_provider._documents.child.polyglots import has_pdf_header
 from dispute_provider._documents.child.refused import Refused
+from dispute_provider._documents.child.scans import as_pdf, is_for_pdf
+from dispute_provider._documents.child.showing import MAX_PIXELS, flat, frames_of, saved
 from dispute_provider._documents.ladder import LADDER, Rung
 from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._evidence.file_types import JPEG
@@ -56,19 +57,19 @@ def shrink(content: bytes, most: int) -> tuple[bytes, list[Done]]:
 
 def _pictures(content: bytes) -> Iterator[tuple[bytes, list[Done]]]:
     picture = opened(content)
-    name, frames = frames_of(picture)
-    if frames > 1 and name == "TIFF":
-        first = Done("converted", (name, "PDF"))
-        for made, done in _pdfs(as_pdf(picture, frames)):
-            yield made, [first, Done("pages", (frames,)), *done]
+    if is_for_pdf(picture):
+        whole, first = as_pdf(picture)
+        for made, done in _pdfs(whole):
+            yield made, [*first, *done]
         return
+    name, _ = frames_of(picture)
     scanned = max((float(each) for each in picture.info.get("dpi", ())), default=0.0)
     shown = flat(picture)
-    first = Done("converted", (name, JPEG.name))
+    as_jpeg = Done("converted", (name, JPEG.name))
     for rung in LADDER:
         smaller = _at_most(shown, _scale(shown.size, scanned, rung.dpi))
         last = Done("shrunk", (*shown.size, *smaller.size, rung.quality))
-        yield saved(smaller, JPEG, rung.quality), [last] if name == JPEG.name else [first, last]
+        yield saved(smaller, JPEG, rung.quality), [last] if name == JPEG.name else [as_jpeg, last]
 
 
 def _scale(size: tuple[int, int], scanned: float, dpi: float) -> float:
