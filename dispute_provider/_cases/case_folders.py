@@ -182,11 +182,12 @@ def _beside_addresses(area: Listed, provider: str, disputes: Collection[str]) ->
     spelled = {dispute.lower(): dispute for dispute in disputes}
     for name in names:
         path = f"{area.path}/{name}"
-        if is_case(name):
+        # Most names are those of old disputes, which have no dot.
+        if "." in name and is_case(name):
             yield FoundCase(encodable(path), _version_of(path))
-        elif is_case_file(name) or objection(name):
+        elif "." in name and (is_case_file(name) or objection(name)):
             yield FoundCase(encodable(path), ignored=objection(name) or _MOVE)
-        elif _DATE.fullmatch(name):
+        elif name[:1].isdigit() and _DATE.fullmatch(name):
             yield FoundCase(encodable(path), ignored=_DATED)
         elif dispute := spelled.get(name.strip().lower()):
             right = f"{provider}/{dispute}"

@@ -177,6 +177,6 @@ def _meant(folder: str, path: str) -> str:
     names = {}
     if "/" not in path:
         with suppress(Exception):  # file systems raise many types
-            names = {name.casefold(): name for name in list_names(folder) if not is_case(name)}
+            names = {name.casefold(): name for name in sorted(list_names(folder)) if not is_case(name)}
     close = get_close_matches(path.strip().casefold(), names, n=1, cutoff=_ALIKE)
     return f"did you mean {shown(names[close[0]])}?" if close else "put it in the case's folder"

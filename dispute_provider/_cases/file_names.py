@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
 SUFFIXES = (".json", ".yaml", ".yml")
 HIDDEN = "it is hidden, as its name or its folder's starts with a dot; rename it"
@@ -18,12 +17,14 @@ _NAMED_CASE = re.compile(r"case(?![^\W_])", re.IGNORECASE)
 
 def is_case_file(name: str) -> bool:
     """Return whether a file in a case root is a case."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    stem, suffix = _parts(name)
+    return bool(stem) and suffix in SUFFIXES
 
 
 def is_case(name: str) -> bool:
     """Return whether a file in the folder of a dispute is its case."""
-    return is_case_file(name) and PurePosixPath(name).stem.lower() == "case"
+    stem, suffix = _parts(name)
+    return stem.lower() == "case" and suffix in SUFFIXES
 
 
 def is_named_case(name: str) -> bool:
@@ -51,3 +52,9 @@ def objection_in_folder(name: str, has_case: bool) -> str:
         return _BESIDE if objection(name) not in ("", _MANY) or is_named_case(name) else ""
     looks_like_one = is_case_file(name) or _NAMED_CASE.match(name)
     return objection(name) or (RENAME if looks_like_one else "")
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return what is before a name's last dot, empty if it has none, and the rest in small letters."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem, dot + suffix.lower()

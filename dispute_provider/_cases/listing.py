@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider._cases.storage import storage_path
+from dispute_provider._cases.storage import is_local, storage_path
 
 # Stores that hash the content name the hash differently.
 _HASHES = ("ETag", "etag", "md5Hash", "content_md5")
@@ -60,14 +61,17 @@ def list_folder(folder: str) -> list[Listed]:
 
 
 def list_names(folder: str) -> list[str]:
-    """Return the names of a folder's entries, sorted, without looking at the entries; raises the same errors.
+    """Return the names of a folder's entries, without looking at the entries; raises the same errors.
 
     A store answers with up to 1,000 names per request.
     """
     place = storage_path(folder)
+    if is_local(folder):
+        # fsspec makes each name a path, which takes ten times as long.
+        return os.listdir(place.path)  # noqa: PTH208  # only names are needed
     itself = place.path.strip("/")
     paths = (path.strip("/") for path in place.fs.ls(place.path, detail=False, refresh=True))
-    return sorted(path.rpartition("/")[2] for path in paths if path != itself)
+    return [path.rpartition("/")[2] for path in paths if path != itself]
 
 
 def version_of(path: str) -> str | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +122,39 @@ def test_old_cases_at_their_addresses_cost_no_call(store: Store) -> None:
         assert len(found.found) == len(ids)
         calls.append(store.calls.total())
     assert calls[0] == calls[1]
+
+
+def test_an_old_case_on_a_disk_costs_the_sweep_few_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(tmp_path))
+    (tmp_path / "stripe").mkdir()
+    calls = []
+    for old in (100, 200):
+        for number in range(old):
+            (tmp_path / "stripe" / f"du_old_{number}").mkdir(exist_ok=True)
+        # The first sweep imports.
+        sweep(KnownCases({}), "du_1")
+        with calls_of_this_thread() as counted:
+            sweep(KnownCases({}), "du_1")
+        calls.append(counted.total())
+    assert (calls[1] - calls[0]) / 100 <= 6
+
+
+@contextmanager
+def calls_of_this_thread() -> Iterator[Counter[str]]:
+    """Count the functions that this thread calls, Python's and C's."""
+    counted: Counter[str] = Counter()
+
+    def count(_: Any, event: str, __: Any) -> None:
+        counted[event] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield counted
+    finally:
+        sys.setprofile(before)
 
 
 def test_unchanged_files_are_not_read_again(store: Store) -> None:
