@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dispute_provider import _config as config
+from dispute_provider._cases.files import with_lines
 from dispute_provider._cases.templates import Template
 from dispute_provider._documents import RenderingError
-from dispute_provider._documents.letter_writer import LetterWriter
+from dispute_provider._documents.letter_writer import LetterWriter, UnfitFactError
 from dispute_provider._evidence.case import Case, refused
 from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.snapshot import short_digest
-from dispute_provider.exceptions import InvalidCaseError
+from dispute_provider.exceptions import InvalidCaseError, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ def complete(case: Case, template: Template, facts: Mapping[str, Any], writer: L
     """Write the texts of a template, and add them to a case that has no evidence of their names.
 
     :param facts: all facts, those of the API among them.
-    :raises InvalidCaseError: if the template is faulty, or what it adds breaks a limit of the API.
+    :raises InvalidCaseError: if the template is faulty, a fact is not written as it needs it, or what it adds
+        breaks a limit of the API.
     """
     assert case.draft
     own = case.draft.evidence
-    texts = _Texts(template, facts, writer)
+    texts = _Texts(case, template, facts, writer)
     added = {name: texts.of(name, value) for name, value in template.evidence.items() if name not in own}
     evidence = {name: value for name, value in added.items() if value is not _ABSENT}
     try:
@@ -61,8 +63,10 @@ def complete(case: Case, template: Template, facts: Mapping[str, Any], writer: L
 class _Texts:
     """The texts of one template, and the facts that they used and lack."""
 
-    def __init__(self, template: Template, facts: Mapping[str, Any], writer: LetterWriter) -> None:
-        self._template, self._facts, self._writer = template, facts, writer
+    def __init__(
+        self, case: Case, template: Template, facts: Mapping[str, Any], writer: LetterWriter
+    ) -> None:
+        self._case, self._template, self._facts, self._writer = case, template, facts, writer
         self.used: dict[str, None] = {}
         self.missing: dict[str, dict[str, None]] = {}
 
@@ -85,6 +89,11 @@ class _Texts:
     def _text(self, name: str, source: str) -> Any:
         try:
             letter = self._writer.write(source, self._facts)
+        except UnfitFactError as unfit:
+            problem = f"{unfit.problem} (template {self._template.name})"
+            violation = Violation(f"/facts/{unfit.fact.replace('.', '/')}", problem, unfit.remedy)
+            refusal = InvalidCaseError(self._case.source or self._case.dispute, [violation])
+            raise with_lines(refusal, config.case_roots()) from None
         except RenderingError as error:
             problem = f"its text for {name}: {error.problem}"
             raise refused(self._template.path, problem, error.remedy) from None

@@ -27,12 +27,14 @@ class CaseLine:
     :param content: the line, or the error.
     :param number: line number from 1; 0, the default, if the file cannot be read at all, or for a case that
         is in no file.
+    :param dispute: the dispute that it is known to be for; None, the default, if it is not.
     """
 
     source: str
     folder: str
     content: bytes | InvalidCaseError | TryAgainError = field(repr=False)
     number: int = 0
+    dispute: str | None = None
 
     def case(self) -> Case:
         """Check and return the case.

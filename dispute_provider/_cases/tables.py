@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.engine.default import DefaultDialect
 
+from dispute_provider._cases.plain_values import ValueRefusedError, plain
 from dispute_provider._evidence.case import dispute_id
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider.exceptions import DisputeError
@@ -168,13 +166,8 @@ def reason_of(error: Exception) -> str:
 
 
 def _json(name: str, value: Any) -> Any:
-    """Return a value of a row as a fact; exact numbers and times become texts."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if value is None or isinstance(value, str | bool | int | float | list | dict):
-        return value
-    raise TableError(f"its column {name} is of the type {type(value).__name__}; cast it to text")
+    """Return a value of a row as a fact."""
+    try:
+        return plain(value)
+    except ValueRefusedError as refused:
+        raise TableError(f"its column {name} {refused.problem}; cast it to text") from None

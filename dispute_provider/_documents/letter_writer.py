@@ -29,6 +29,19 @@ class Letter:
     missing: tuple[str, ...]
 
 
+class UnfitFactError(Exception):
+    """A fact of a case that its template cannot use as it is written.
+
+    :param fact: its name, such as ``order.date``.
+    :param problem: how it is written, without what it says.
+    :param remedy: how to write it.
+    """
+
+    def __init__(self, fact: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{fact} {problem}; {remedy}")
+        self.fact, self.problem, self.remedy = fact, problem, remedy
+
+
 class LetterWriter(Renderer):
     """Writes texts in child processes of its own. See :class:`Renderer`."""
 
@@ -40,6 +53,7 @@ class LetterWriter(Renderer):
 
         :param source: the template, in Jinja's syntax.
         :param facts: JSON values by name.
+        :raises UnfitFactError: if a fact is not written as the template needs it.
         :raises RenderingError: if the template is faulty, or exceeds the limits of time, memory or length.
         """
         question = json.dumps([source, facts]).encode()
@@ -52,6 +66,8 @@ class LetterWriter(Renderer):
             found = json.loads(answer)
             if problem := found.get("problem"):
                 raise RenderingError(str(problem), "correct it")
+            if unfit := found.get("fact"):
+                raise UnfitFactError(*map(str, unfit))
             text = str(found["text"])
             used, missing = (tuple(map(str, found[name])) for name in ("used", "missing"))
         except (ValueError, TypeError, LookupError):

@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider import _config as config
-from dispute_provider._tasks.stored_cases import store_case, stored_case
+from dispute_provider._tasks.stored_cases import refuse_item, store_case, stored_case
 
 if TYPE_CHECKING:
     from dispute_provider._cases.open_disputes import GivenCase
@@ -34,16 +34,19 @@ def cases_from(source: str, provider: str, disputes: Sequence[Dispute]) -> list[
 
     if source.startswith(_SQL):
         connection, _, file = source.removeprefix(_SQL).partition(":")
-        found: Iterable[Mapping[str, Any]] = query_cases(connection, _read(file), provider, disputes)
+        found: Iterable[Any] = query_cases(connection, _read(file), provider, disputes)
     else:
         found = _call(source, provider, disputes)
     folder, cases, asked = documents_folder(), [], {each.id for each in disputes}
-    for case in found:
-        named = str(case.get("dispute"))
-        if isinstance(case.get("dispute"), str) and dispute_id(named) not in asked:
+    for number, case in enumerate(found, 1):
+        if case is None:
+            continue
+        is_case = isinstance(case, Mapping)
+        named = str(case.get("dispute")) if is_case else ""
+        if is_case and isinstance(case.get("dispute"), str) and dispute_id(named) not in asked:
             log.info("%s has a case for %s, which is not open or has one already", source, shown(named))
             continue
-        reference = store_case(case, source)
+        reference = store_case(case, source) if is_case else refuse_item(case, number, source)
         cases.append(GivenCase(reference, named, partial(_case_of, reference, folder)))
     return cases
 
@@ -124,7 +127,7 @@ def _read(file: str) -> str:
         raise TableError(f"its query {file}: {problem}; {remedy} on the workers") from None
 
 
-def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Mapping[str, Any]]:
+def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Any]:
     from dispute_provider._cases.tables import TableError
     from dispute_provider._evidence.facts import facts_of
 
@@ -136,7 +139,4 @@ def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Map
     found = find(provider, [facts_of(dispute, {}) for dispute in disputes])
     if not isinstance(found, Iterable) or isinstance(found, str | bytes | Mapping):
         raise TableError(f"it returns {type(found).__name__}; return a list of cases, each a dict")
-    cases = list(found)
-    if other := next((each for each in cases if not isinstance(each, Mapping)), None):
-        raise TableError(f"it returns a list with {type(other).__name__}; return each case as a dict")
-    return cases
+    return list(found)

@@ -6,6 +6,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +56,21 @@ def gives_one(provider: str, disputes: list[Any]) -> dict[str, Any]:
     return {"provider": provider, "dispute": "du_1", "evidence": {}}
 
 
-def gives_names(provider: str, disputes: list[Any]) -> list[str]:
-    """Return names in place of cases."""
-    return ["du_1"]
+def gives_what_no_case_holds(provider: str, disputes: list[Mapping[str, Any]]) -> list[Any]:
+    """Return a good case for each dispute but du_1 to du_5, whose cases have a value that none can hold."""
+    endless: dict[str, Any] = {}
+    endless["itself"] = endless
+    unusable: dict[str, Any] = {
+        "du_1": {"evidence": {"customer_name": {CANARY}}},
+        "du_2": {"facts": {"customer": {"name": CANARY.encode()}}},
+        "du_3": {"evidence": {}, "facts": {"orders": [{"paid": object()}]}},
+        "du_4": {"evidence": {"uncategorized_text": f"{CANARY} \ud83d"}},
+        "du_5": {"facts": endless},
+    }
+    good = {"product": "physical", "facts": {"amount": Decimal("9.90"), "paid": date(2026, 3, 1), "sum": nan}}
+    text = {"evidence": {"uncategorized_text": CANARY}}
+    found = [{"provider": provider, "dispute": each["id"], **good, **text} for each in disputes]
+    return [None, *({**case, **unusable.get(str(case["dispute"]), {})} for case in found), CANARY]
 
 
 def gives_another(provider: str, disputes: list[Any]) -> list[dict[str, Any]]:
@@ -118,7 +133,7 @@ def test_the_operator_makes_cases_from_one_query(sandbox: Any, stripe_connection
     create(sandbox, "du_3")
     add_order(shop, "ch_of_nobody", "10434")
     references = from_sql()
-    assert [each.keys() for each in references] == [{"stored_case", "source"}] * 2
+    assert [each.keys() for each in references] == [{"stored_case", "source", "dispute"}] * 2
     assert CANARY not in json.dumps(references)
     records = stage(references)
     assert {name: record.state for name, record in records.items()} == {"du_1": "staged", "du_2": "staged"}
@@ -243,7 +258,6 @@ def test_rows_of_other_disputes_are_counted_and_two_thousand_ids_are_bound(
         (f"{__name__}.nothing", "there is no function .*; name it as"),
         (f"{__name__}.gives_none", "it returns NoneType; return a list of cases, each a dict"),
         (f"{__name__}.gives_one", "it returns dict; return a list of cases, each a dict"),
-        (f"{__name__}.gives_names", "it returns a list with str; return each case as a dict"),
     ],
 )
 def test_a_source_that_cannot_be_used_says_why(shop: Any, cases: Path, source: str, said: str) -> None:
@@ -258,6 +272,30 @@ def test_a_case_for_a_dispute_that_was_not_asked_about_is_named(shop: Any, caplo
         found = cases_from(f"{__name__}.gives_another", "stripe", [snapshot("du_1").dispute])
     assert [each.dispute for each in found] == ["du_1"]
     assert "gives_another has a case for ch_1, which is not open or has one already" in caplog.text
+
+
+def test_one_unusable_value_costs_only_its_own_dispute(
+    sweep: Any, sandbox: Any, shop: Any, stripe_connection: Any, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    source = f"{__name__}.gives_what_no_case_holds"
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_SOURCES", source)
+    for n in range(1, 8):
+        create(sandbox, f"du_{n}")
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_6", "du_7"]]
+    logged = "".join(capfd.readouterr())
+    for dispute, said in {
+        "du_1": "/evidence/customer_name: is of the type set",
+        "du_2": "/facts/customer/name: is of the type bytes",
+        "du_3": "/facts/orders/0/paid: is of the type object",
+        "du_4": "/evidence/uncategorized_text: is a text with half a character",
+        "du_5": "it nests lists or objects",
+        f"item 9 of {source}": "is of the type str; return each case as a dict",
+    }.items():
+        lines = [each for each in logged.splitlines() if f"dispute={dispute} " in each and said in each]
+        assert lines
+        assert all(source in line for line in lines)
+    assert CANARY not in logged
 
 
 def test_by_default_cases_are_kept_in_the_ledger_that_all_workers_share(

@@ -182,6 +182,39 @@ def test_a_faulty_template_is_named_with_its_fault(
     assert "Jane" not in record.reason
 
 
+@pytest.mark.parametrize(
+    ("written", "taken_by", "said"),
+    [
+        ("03/07/2026", "date", "is written as 99/99/9999, which is no date that is read alike everywhere"),
+        ("1st of March", "date", "is written as 9aa aa Aaaaa, which is no date"),
+        ("Jane Roe of 7 Bird Street", "date", "is written as Aaaa Aaa aa 9 Aaaa A…, which is no date"),
+        (20260301.5, "date", "is written as a number, which is no date"),
+        ("98.70", "money('eur')", "is written as 99.99, which is no whole number of minor units"),
+        ("a lamp", "sentence", "is written as a aaaa, which is no list (template own); write a list"),
+    ],
+)
+def test_a_fact_in_another_form_is_named_with_its_form_and_the_cure(
+    dispute: Any, root: Path, written: Any, taken_by: str, said: str
+) -> None:
+    write_template(
+        root, "own", f'provider: stripe\nevidence: {{customer_name: "{{{{ order.placed | {taken_by} }}}}"}}'
+    )
+    [record] = stage(case({"order": {"placed": written}}, template="own"))
+    assert record.state == "refused"
+    assert f"/facts/order/placed: {said}" in record.reason
+    assert "; write " in record.reason
+    assert "own.yaml" not in record.reason
+    assert str(written) not in record.reason
+
+
+def test_a_fact_in_another_form_is_named_with_its_line(dispute: Any, root: Path) -> None:
+    write_template(root, "own", "provider: stripe\nevidence: {service_date: '{{ order.placed | date }}'}")
+    path = root / "case.yaml"
+    path.write_text("provider: stripe\ndispute: du_1\ntemplate: own\nfacts:\n  order: {placed: 3.7.2026}\n")
+    [record] = stage(str(path))
+    assert "line 5, /facts/order/placed: is written as 9.9.9999" in record.reason
+
+
 def test_a_text_that_is_too_long_for_its_field_is_refused_with_the_limit(
     sandbox: Any, moov_connection: Any, root: Path
 ) -> None:

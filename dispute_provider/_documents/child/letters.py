@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template, TemplateSyntaxError, UndefinedError
+from jinja2 import Template, TemplateSyntaxError, UndefinedError, pass_context
 
 # Jinja loads this module only to report an error, when the child can no longer read files.
 from jinja2 import debug as debug
@@ -28,6 +28,9 @@ _FACTS = "facts"
 _COMPILED = 200
 _LONGEST_NAME = 40
 _CODE = "<template>"
+_LONGEST_FORM = 20
+_PUNCTUATION = " .,:;/-+()'"
+_KINDS = {int: "a number", float: "a number", bool: "a boolean", list: "a list"}
 _SAMPLE = (
     "{{ a | date }}{{ b | money('eur') }}{{ c | sentence }}{{ e is defined }}{{ e }}"
     "{% for d in c %}{{ loop.index }}{{ d }}{% endfor %}"
@@ -38,16 +41,31 @@ class _UnfitError(Exception):
     """A fact that a filter does not take. Its message has no value, only names."""
 
 
+class _UnfitFactError(Exception):
+    """A fact of the case that a filter does not take.
+
+    :param fact: its name.
+    :param problem: how it is written, without what it says.
+    """
+
+    def __init__(self, fact: str, problem: str, remedy: str) -> None:
+        super().__init__(fact, problem, remedy)
+
+
 class _MissingFactError(UndefinedError):
     """A fact is missing that a text cannot go on without. Its message is the fact's name."""
 
 
 class _Uses:
-    """The names of the facts that a text used, and of those that are missing, in order."""
+    """The facts that a text used, by name, and the names of those that are missing, in order."""
 
     def __init__(self) -> None:
-        self.used: dict[str, None] = {}
+        self.used: dict[str, Any] = {}
         self.missing: dict[str, None] = {}
+
+    def name_of(self, value: Any) -> str | None:
+        """Return the name of the fact that was used last of those with a value; None if it is computed."""
+        return next((name for name, known in reversed(self.used.items()) if known is value), None)
 
 
 class _Facts:
@@ -63,9 +81,10 @@ class _Facts:
         found = self._facts.get(name)
         if found is None or found in ("", [], {}):
             return _Missing(path, self._uses)
+        fact = _wrapped(found, path, self._uses)
         if not isinstance(found, dict):
-            self._uses.used[path] = None
-        return _wrapped(found, path, self._uses)
+            self._uses.used[path] = fact
+        return fact
 
     def __str__(self) -> str:
         raise _UnfitError(f"{self._path} has several values; name one of them")
@@ -119,33 +138,67 @@ class _FactContext(Context):
         return self.vars[key] if key in self.vars else self.parent[_FACTS][key]
 
 
-def _date(value: Any) -> Any:
+def _unfit(context: Context, value: Any, taken: str, problem: str, remedy: str) -> Exception:
+    """Return an error about a value that a filter does not take: its fact's, if it is one.
+
+    :param taken: what the filter takes.
+    :param problem: what the fact is not.
+    """
+    if fact := context.parent[_FACTS]._uses.name_of(value):
+        return _UnfitFactError(fact, f"is written as {_form(value)}, which is no {problem}", remedy)
+    return _UnfitError(taken)
+
+
+def _form(value: Any) -> str:
+    """Return how a value is written: a text with each digit as 9 and each letter as a or A."""
+    if not isinstance(value, str):
+        return _KINDS.get(type(value), "an object")
+    cut = "…" if len(value) > _LONGEST_FORM else ""
+    return "".join(map(_form_of, value[:_LONGEST_FORM])) + cut
+
+
+def _form_of(character: str) -> str:
+    if character.isalpha():
+        return "A" if character.isupper() else "a"
+    return "9" if character.isdigit() else character if character in _PUNCTUATION else "?"
+
+
+@pass_context
+def _date(context: Context, value: Any) -> Any:
     """Return an ISO date or time as ``1 March 2026``."""
     if isinstance(value, Undefined):
         return value
     try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise _UnfitError("date takes a date such as 2026-03-01, or a time that starts with one") from None
+        found = datetime.fromisoformat(value.strip())
+    except (AttributeError, ValueError):
+        taken = "date takes a date such as 2026-03-01, or a time that starts with one"
+        remedy = "write it as year, month and day: 2026-03-01"
+        raise _unfit(context, value, taken, "date that is read alike everywhere", remedy) from None
     return f"{found.day} {found:%B %Y}"
 
 
-def _money(value: Any, currency: Any) -> Any:
+@pass_context
+def _money(context: Context, value: Any, currency: Any) -> Any:
     """Return minor units as ``1,200.00 EUR``."""
     for each in (value, currency):
         if isinstance(each, Undefined):
             return each
-    if isinstance(value, bool) or not isinstance(value, int) or not isinstance(currency, str):
-        raise _UnfitError("money takes a whole number of minor units, such as 12000, and a currency code")
+    taken = "money takes a whole number of minor units, such as 12000, and a currency code"
+    if isinstance(value, bool) or not isinstance(value, int):
+        problem = "whole number of minor units"
+        raise _unfit(context, value, taken, problem, "write cents, not euros or dollars: 12000 for 120.00")
+    if not isinstance(currency, str):
+        raise _unfit(context, currency, taken, "currency code", "write its three letters, such as EUR")
     return format_amount(value, currency)
 
 
-def _sentence(value: Any) -> Any:
+@pass_context
+def _sentence(context: Context, value: Any) -> Any:
     """Return a list as ``one, two and three``."""
     if isinstance(value, Undefined):
         return value
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise _UnfitError("sentence takes a list")
+        raise _unfit(context, value, "sentence takes a list", "list", "write a list, of one item if need be")
     *first, last = map(str, value)
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -177,6 +230,7 @@ def write(question: bytes) -> bytes:
     """
     source, facts = json.loads(question)
     uses = _Uses()
+    answer: dict[str, Any]
     try:
         answer = {"text": _written(source, _Facts(facts, "", uses))}
     except _MissingFactError as error:
@@ -186,6 +240,8 @@ def write(question: bytes) -> bytes:
         answer = {"problem": f"line {error.lineno}: {error.message}"}
     except SecurityError as error:
         answer = {"problem": f"{_line(error)}it uses what templates may not use"}
+    except _UnfitFactError as error:
+        answer = {"fact": list(error.args)}
     except _UnfitError as error:
         answer = {"problem": f"{_line(error)}{error}"}
     except UndefinedError as error:
@@ -224,6 +280,13 @@ def _places(error: BaseException) -> Iterator[tuple[str, int]]:
 
 def warm_up() -> None:
     """Use everything once, because nothing can be loaded after the child is locked."""
-    facts = {"a": "2026-03-01", "b": 1, "c": ["d"], "f": {}}
-    for source in (_SAMPLE, "{{ 1 // 0 }}", "{% if g %}{% endif %}", "{{ f.__class__ }}", "{% x"):
+    facts = {"a": "2026-03-01", "b": 1, "c": ["d"], "d": "9/9", "f": {}}
+    for source in (
+        _SAMPLE,
+        "{{ 1 // 0 }}",
+        "{% if g %}{% endif %}",
+        "{{ f.__class__ }}",
+        "{% x",
+        "{{ d | date }}",
+    ):
         write(json.dumps([source, facts]).encode())

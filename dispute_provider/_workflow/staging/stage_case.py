@@ -197,7 +197,9 @@ def _failed(record: Record, error: Exception) -> Record:
 
 def _named(given: Any) -> str:
     """Return the name of a case before it is read: its dispute, or the path of its file."""
-    if isinstance(given, CaseLine | CaseFile):
+    if isinstance(given, CaseLine):
+        return shown(given.dispute or given.source)
+    if isinstance(given, CaseFile):
         return shown(given.source)
     return shown(given if isinstance(given, str) else name_of(given))
 
