@@ -8,7 +8,9 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
 from types import TracebackType
 from typing import Self
 
@@ -88,6 +90,23 @@ class Renderer:
                 process.end()
         finally:
             self._free.release(self._children)
+
+    @contextmanager
+    def held(self, content: bytes) -> Iterator[Self]:
+        """Yield a renderer with one of the children, which reads nothing for others until the end.
+
+        So a document is sent to the child once, and not again for each of its pages.
+
+        :param content: the document; a child that has it is preferred.
+        """
+        with self._free:
+            alone = copy(self)
+            alone._children, alone._free = 1, threading.Semaphore()
+            alone._idle = [process] if (process := self._take(content)) else []
+            try:
+                yield alone
+            finally:
+                self._idle += alone._idle
 
     def inspect(self, content: bytes) -> Inspection:
         """Read a document completely, and return its type, its pages and whether it has a card number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from papers import pdf, slow_to_draw
+from papers import pdf, slow_to_draw, stream
+from support import children
 
 from dispute_provider._cases.documents import read_documents
 from dispute_provider._documents import Renderer, renderer
@@ -154,6 +156,28 @@ def test_a_shared_document_is_drawn_once_and_a_slow_one_delays_no_other(folder: 
         assert time.monotonic() - started >= SECONDS
     assert asked.count(len(pdf(3))) == 3
     assert asked.count(len(slow_to_draw())) == 1
+
+
+def test_a_document_is_sent_to_its_child_once_for_all_its_pages(folder: Path) -> None:
+    size, pages = 1_000_000, 8
+    names = [f"{number}.pdf" for number in range(4)]
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(pdf(pages, more=[stream(random.Random(number).randbytes(size))]))
+    before = children()
+    with Renderer() as drawing, ThreadPoolExecutor(len(names)) as threads:
+        parsed = [Case.parse(case("du_1", name), folder=str(folder)) for name in names]
+        read = [read_documents(each, drawing) for each in parsed]
+        [child] = children() - before
+        received = bytes_read(child)
+        drawer = Drawer(drawing)
+        drawn = list(threads.map(drawer.draw, parsed, read))
+        assert all(len(each.drawings) == 1 for each in drawn)
+        assert len(names) - 1 <= (bytes_read(child) - received) // size <= len(names)
+
+
+def bytes_read(process: int) -> int:
+    lines = Path(f"/proc/{process}/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar"))
 
 
 def test_all_pages_of_a_document_share_one_time_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,14 +116,18 @@ class Drawer:
         return future.result()
 
     def _draw(self, document: Document) -> _Pages:
+        with self._renderer.held(document.content) as renderer:
+            return self._pages(document, renderer)
+
+    def _pages(self, document: Document, renderer: Renderer) -> _Pages:
         budget = Budget(SECONDS)
         hidden: list[str] = []
         pages: list[str] = []
         for number in range(1, (document.pages or 1) + 1):
             try:
-                picture = self._renderer.render(document.content, number, drawings.WIDTH, budget)
+                picture = renderer.render(document.content, number, drawings.WIDTH, budget)
                 if document.content_type == PDF.content_type:
-                    unseen = self._renderer.look(document.content, number, budget).problem
+                    unseen = renderer.look(document.content, number, budget).problem
                     hidden += [f"on page {number:,}, {unseen}"] if unseen else []
             except RenderingError as error:
                 problem = f"its page {number:,} cannot be drawn: {error.problem}"
