@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dispute_provider._documents.child.polyglots import jpeg_end
+from dispute_provider._documents.child import jpegs
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._evidence.file_types import JPEG, PDF, name_other, recognize, start_of
@@ -58,7 +58,7 @@ def clean_jpeg(content: bytes) -> tuple[bytes, list[Done]]:
     if (start := start_of(JPEG, content)) is None:
         raise Refused(Refusal.UNKNOWN)
     picture = content[start:]
-    end = jpeg_end(picture)
+    end = jpegs.end(picture)
     done = [Done("before", (start,))] if start else []
     if end < len(picture):
         film = b"ftyp" in picture[end:]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from dispute_provider._documents.child.polyglots import jpeg_end
+from dispute_provider._documents.child import jpegs
 from dispute_provider._documents.child.showing import (
     ON_ITS_SIDE,
     flat,
@@ -163,7 +163,7 @@ def _plain_jpeg(photo: bytes) -> bytes:
         if (not 0xE0 <= photo[at + 1] <= 0xEF and photo[at + 1] != 0xFE) or photo[at + 1] in _NEEDED:
             kept.append(photo[at:end])
         at = end
-    return b"".join([*kept, photo[at : jpeg_end(photo)]])
+    return b"".join([*kept, photo[at : jpegs.end(photo)]])
 
 
 def _coded(png: bytes) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageChops, UnidentifiedImageError
 
+from dispute_provider._documents.child import jpegs
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.showing import MAX_FRAMES, MAX_PIXELS, eight_bits, on_white, upright
 from dispute_provider._documents.messages import Refusal
@@ -18,7 +19,7 @@ MAX_SHOWN_HEIGHT = 16_000
 # Bytes of a drawn page as PNG below which JPEG is not tried, and an estimate of them above which PNG is not.
 _SMALL, _LARGE = 150_000, 450_000
 # One of so many lines is compressed for that estimate.
-_EVERY = 8
+_EVERY = 16
 _FORMATS = tuple(each.name for each in PICTURES)
 # MPO: a JPEG followed by further pictures, as phones write it.
 _BY_FORMAT = {"MPO": JPEG, **{each.name: each for each in PICTURES}}
@@ -39,9 +40,11 @@ def samples() -> Iterator[bytes]:
 
 
 def inspect(content: bytes) -> tuple[str, int]:
-    """Return a picture's content type and number of frames, after decoding all of them."""
+    """Return a picture's content type and number of frames, all of which can be decoded."""
     picture = _opened(content)
     kind = _kind(picture)
+    if kind is JPEG:
+        picture = _opened(jpegs.beginning(content))
     frames = _frames(picture)
     if frames > 1 and kind in (PNG, GIF):
         raise Refused(Refusal.ANIMATED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
+from dispute_provider._documents.child import jpegs
 from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PNG
 
 _PADDING = b"\0\t\n\f\r \x1a"
@@ -14,9 +15,6 @@ _PDF_END = b"%%EOF"
 _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP_END_WITHIN = _ZIP_END.size + 65_535
 _PNG_CHUNK = struct.Struct(">L4s")
-# In a JPEG's coded data, 0xff is followed by zero, a restart marker or 0xff; anything else is a marker.
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 _GIF_TRAILER, _GIF_EXTENSION = 0x3B, 0x21
 # Signatures of other files. Phones append smaller pictures and metadata to a JPEG, which are harmless.
 _OTHER_FILES = re.compile(
@@ -40,7 +38,7 @@ def is_polyglot(content: bytes, kind: str) -> bool:
         case PNG.content_type:
             behind = bool(content[_png_end(content) :].strip(_PADDING))
         case JPEG.content_type:
-            behind = bool(_OTHER_FILES.search(content[jpeg_end(content) :]))
+            behind = bool(_OTHER_FILES.search(content[jpegs.end(content) :]))
         case GIF.content_type:
             behind = bool(content[_gif_end(content) :].strip(_PADDING))
         case _:
@@ -71,18 +69,6 @@ def _png_end(content: bytes) -> int:
         if name == b"IEND":
             break
     return at
-
-
-def jpeg_end(content: bytes) -> int:
-    """Return the position after the first picture, skipping thumbnails inside its segments."""
-    at = 2
-    while marker := _JPEG_MARKER.search(content, at):
-        at = marker.end()
-        kind = marker[1][0]
-        if kind == _JPEG_END:
-            return at
-        at += int.from_bytes(content[at : at + 2], "big")
-    return len(content)
 
 
 def _gif_end(content: bytes) -> int:
