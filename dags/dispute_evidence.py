@@ -37,7 +37,7 @@ def contest_by_hand(api: str, name: str) -> DAG:
         default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
         params={
             "conn_id": Param(f"{api}_default", type="string", title="Connection"),
-            **form_params(),
+            **form_params(api),
             **case_params(api),
         },
         tags=["disputes", api],

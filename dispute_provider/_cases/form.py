@@ -10,8 +10,15 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def form_params() -> dict[str, Param]:
-    """Return the params for the location of a case; ``forms.case_params`` has those for its contents."""
+def form_params(api: str | None = None) -> dict[str, Param]:
+    """Return the params for the location of a case; ``forms.case_params`` has those for its contents.
+
+    :param api: the name of the API whose limits for documents the form states, such as ``stripe``; None, the
+        default, states none.
+    """
+    from dispute_provider._explain.forms import document_limits
+
+    documents = "Folder under [dispute] case_roots with the documents named below."
     return {
         "case_path": Param(
             None,
@@ -23,7 +30,7 @@ def form_params() -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Folder of the documents",
-            description="Folder under [dispute] case_roots with the documents named below.",
+            description=f"{documents} {document_limits(api)}" if api else documents,
         ),
     }
 

@@ -12,7 +12,7 @@ from dispute_provider._contracts.contract import Operation
 from dispute_provider._contracts.encoding import FORM
 from dispute_provider._contracts.json_data import Json
 from dispute_provider._explain.forms import CASE_SECTION, FILES, RequestField, fields, takes_empty
-from dispute_provider._explain.labels import labels
+from dispute_provider._explain.labels import capital, labels
 from dispute_provider._explain.wording import limits, types_of
 from dispute_provider.exceptions import Violation
 
@@ -99,7 +99,7 @@ def _described_param(name: str, param: Param, why: str | None) -> dict[str, Any]
         "required": False,
         "kind": _kind_of_param(schema),
         "description": param.description or "",
-        "limits": [f"{why[:1].upper()}{why[1:]}."] if why else [],
+        "limits": [f"{capital(why)}."] if why else [],
         "most": None,
         "choices": [
             [value, shown] for value, shown in schema.get("values_display", {}).items() if value != "null"

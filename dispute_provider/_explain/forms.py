@@ -165,18 +165,17 @@ def case_params(api: str) -> dict[str, Param]:
         if schema["x-kind"] == "text-or-file":
             text = {"type": "string", "x-kind": "long-text", **text_schema(contract.load(api), schema)}
             params[name] = _param({**text, **_named(schema)}, None, schema["x-section"], api=api)
-            params[_files_key(name)] = _paths_param(api, schema, f"{schema['title']}: documents")
+            params[_files_key(name)] = _paths_param(schema, f"{schema['title']}: documents")
         elif schema["x-kind"] == "file":
-            description = f"{schema['description']} Path relative to the folder of the case."
             params[name] = Param(
                 None,
                 type=["null", "string"],
                 title=schema["title"],
                 section=schema["x-section"],
-                description=f"{description} {_document_limits(api)}",
+                description=f"{schema['description']} Path relative to the folder of the case.",
             )
         elif schema["x-kind"] == "files":
-            params[name] = _paths_param(api, schema, schema["title"])
+            params[name] = _paths_param(schema, schema["title"])
         else:
             params[name] = _param(schema, None, schema["x-section"], api=api)
     return params
@@ -214,9 +213,9 @@ def _put(evidence: dict[str, Any], name: str, value: Any) -> None:
     evidence[member] = value
 
 
-def _paths_param(api: str, schema: Json, title: str) -> Param:
+def _paths_param(schema: Json, title: str) -> Param:
     description = schema["description"] if schema["x-kind"] == "files" else ""
-    where = f"One path per line, relative to the folder of the case. {_document_limits(api)}"
+    where = "One path per line, relative to the folder of the case."
     return Param(
         None,
         type=["null", "array"],
@@ -318,7 +317,7 @@ def _named(schema: Json) -> Json:
     return {"title": schema["title"], "description": schema["description"]}
 
 
-def _document_limits(api: str) -> str:
+def document_limits(api: str) -> str:
     """Return the API's limits for documents: the description of the file of an upload, if there is one."""
     parts = (
         schema

@@ -58,11 +58,15 @@ def labels(names: Iterable[str], api: str | None = None) -> dict[str, str]:
     return {name: label(name, api) for name in names}
 
 
+def capital(text: str) -> str:
+    """Return a text as the start of a line."""
+    return text[:1].upper() + text[1:]
+
+
 def _spelled(name: str) -> str:
     """Return the words of a name, separated by spaces, the first with a capital."""
     words = [_SPELLINGS.get(word.lower(), word.lower()) for word in _WORD.findall(name)]
-    text = " ".join(words)
-    return text[:1].upper() + text[1:]
+    return capital(" ".join(words))
 
 
 @cache

@@ -102,7 +102,7 @@ def prepare(record: DisputeDep, values: Annotated[dict[str, Any], Body(embed=Tru
 
 
 def _params(record: Record) -> dict[str, Param]:
-    params = {**form_params(), **case_params(record.provider)}
+    params = {**form_params(record.provider), **case_params(record.provider)}
     return {name: param for name, param in params.items() if name not in (*_GIVEN, "case_path")}
 
 

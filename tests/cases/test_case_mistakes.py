@@ -19,6 +19,15 @@ STRIPE = "provider: stripe\ndispute: du_1\nevidence:\n"
 MOOV = "provider: moov\ndispute: 04c2664e-e55c-545c-8673-a0a201003253\nevidence:\n"
 DOCUMENT_FIELDS = "a document belongs in one of: appeal/card/supporting_files, cancellation_policy"
 
+
+def refusal_of(text: str) -> InvalidCaseError:
+    """Return the refusal of a case in YAML, with its lines."""
+    content = text.encode()
+    with pytest.raises(InvalidCaseError) as refused:
+        Case.parse(parse_yaml(content, "case"), source="case")
+    return located(refused.value, content)
+
+
 # The start of a case, a line of its evidence, where the mistake is, and what is said about it.
 MISTAKES = [
     (STRIPE, "  service_date: 20260322", "service_date", "is a number; put it in quotes"),
@@ -142,10 +151,7 @@ FACTS = [
 @pytest.mark.parametrize(("line", "where", "said"), FACTS)
 def test_a_fact_without_its_quotes_is_refused_with_its_cure(line, where, said):
     start = "" if line.startswith("dispute") else "dispute: du_1\n"
-    content = f"provider: stripe\n{start}{line}\nevidence: {{recipt: x}}\n".encode()
-    with pytest.raises(InvalidCaseError) as refused:
-        Case.parse(parse_yaml(content, "case"), source="case")
-    told = str(located(refused.value, content))
+    told = str(refusal_of(f"provider: stripe\n{start}{line}\nevidence: {{recipt: x}}\n"))
     assert f"line {2 + bool(start)}, /{where}: {said}" in told
     # One mistake does not hide another.
     assert "did you mean receipt?" in told
@@ -201,10 +207,7 @@ def test_a_comment_remains_one(comment) -> None:
     ],
 )
 def test_a_mistake_beside_the_evidence_is_refused_with_its_line_and_its_cure(line, where, said) -> None:
-    content = f"provider: stripe\ndispute: du_1\n{line}\nevidence: {{}}\n".encode()
-    with pytest.raises(InvalidCaseError) as refused:
-        Case.parse(parse_yaml(content, "case"), source="case")
-    [violation] = located(refused.value, content).violations
+    [violation] = refusal_of(f"provider: stripe\ndispute: du_1\n{line}\nevidence: {{}}\n").violations
     assert (violation.line, violation.pointer) == (3, f"/{where}")
     assert said in f"{violation.problem}; {violation.remedy}"
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 
+from dispute_provider._cases.form import form_params
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.evidence_fields import fields as evidence_fields
 from dispute_provider._evidence.case import Case
@@ -116,8 +117,13 @@ def test_limits_are_stated() -> None:
     limits = params["evidence.uncategorized_text"].description
     assert "At most 20,000 characters. All texts together: at most 150,000 characters." in limits
     assert "At most 750 characters." in case_params("moov")["cover-letter"].description
-    assert "4.5 MB" in case_params("stripe")["receipt"].description
-    assert "no PNG" in case_params("moov")["receipt-files"].description
+
+
+@pytest.mark.parametrize(("api", "said"), [("stripe", "4.5 MB"), ("moov", "no PNG")])
+def test_the_limits_of_documents_are_stated_once(api: str, said: str) -> None:
+    params = {**form_params(api), **case_params(api)}
+    assert [name for name, param in params.items() if said in (param.description or "")] == ["folder"]
+    assert said not in (form_params()["folder"].description or "")
 
 
 def test_only_required_fields_contain_an_example() -> None:

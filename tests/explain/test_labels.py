@@ -65,9 +65,8 @@ def test_labels_of_a_contract_take_precedence(api: str, name: str, expected: str
 
 @pytest.mark.parametrize("api", ["stripe", "moov"])
 def test_every_name_of_a_contract_reads_as_text(api: str) -> None:
-    names = set(_names(contract.load(api).document["paths"])) | set(
-        _names(contract.load(api).document["components"])
-    )
+    document = contract.load(api).document
+    names = {name for part in ("paths", "components") for name in _names(document[part])}
     assert len(names) > 50
     odd = {name: label(name, api) for name in names if not _reads_as_text(label(name, api))}
     assert not odd

@@ -1,6 +1,6 @@
 // After the answer: each dispute's way to its end.
 
-import { el, moment, renew, visible } from "./dom.js";
+import { capital, el, moment, renew, visible } from "./dom.js";
 import { chip, progressOf, ways } from "./progress.js";
 import { ask } from "./server.js";
 import { airflowPath, openAirflow } from "./theme.js";
@@ -69,7 +69,7 @@ function cardOf(review, { disputes, tasks, over }) {
   return el("section", { class: "run" },
     el("header", {},
       el("div", {},
-        el("h3", {}, disputes.length === 1 ? disputes[0].money : `${disputes.length} disputes`),
+        el("h3", {}, disputes.length === 1 ? capital(disputes[0].money) : `${disputes.length} disputes`),
         el("p", { class: "quiet" }, "Answered ", moment(review.at), review.by ? ` by ${review.by}` : "")),
       el("div", { class: "tally" },
         [...counts].map(([state, count]) => chip(state, count)),

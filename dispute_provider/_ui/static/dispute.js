@@ -1,6 +1,6 @@
 // One dispute of a task: its facts, its assessment, and the evidence that it holds now.
 
-import { el, moment, readable, timeLeft, visible } from "./dom.js";
+import { capital, el, moment, readable, timeLeft, visible } from "./dom.js";
 import { documentOf, evidence } from "./pieces.js";
 import { addressOf, ask, Refused } from "./server.js";
 
@@ -88,7 +88,7 @@ function heading(dispute) {
   const code = dispute.network_code === dispute.dispute_reason ? null : dispute.network_code;
   const facts = [dispute.dispute_reason, code ? `code ${code}` : null, dispute.stage];
   return el("header", { class: "hero" },
-    el("h1", {}, dispute.money, dispute.state === "staged" ? null : stateChip(dispute)),
+    el("h1", {}, capital(dispute.money), dispute.state === "staged" ? null : stateChip(dispute)),
     el("p", {}, visible(facts.filter(Boolean).join(" · ")), " ", el("code", {}, visible(dispute.dispute))));
 }
 
@@ -164,7 +164,7 @@ function differences(dispute) {
 function details(task, dispute, now) {
   const contacted = { true: "Yes", false: "No" }[dispute.customer_contacted] ?? "Not specified";
   return {
-    "Disputed amount": dispute.money,
+    "Disputed amount": capital(dispute.money),
     "Charged": dispute.charged,
     "Refunded": dispute.refunded,
     "Network": now.network,

@@ -46,6 +46,11 @@ export function visible(text) {
   return [...parts, plain].filter((part) => part !== "");
 }
 
+/** Returns a text as the start of a line. */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 const SIZES = [[1_000_000, "MB"], [1000, "kB"]];
 
 export function bytes(size) {

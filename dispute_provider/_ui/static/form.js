@@ -1,6 +1,6 @@
 // A form of a request or a case, made from the contract's description of its fields.
 
-import { el, visible } from "./dom.js";
+import { capital, el, visible } from "./dom.js";
 import { inline } from "./reference.js";
 
 /** A form; `changed` is called whenever a value changes. */
@@ -103,10 +103,6 @@ export class Form {
     }
     this.changed();
   }
-}
-
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function widget(field, id) {

@@ -2,7 +2,7 @@
 
 import { caseForm } from "./case.js";
 import { VERDICTS } from "./dispute.js";
-import { el, moment, readable, renew, timeLeft, visible } from "./dom.js";
+import { capital, el, moment, readable, renew, timeLeft, visible } from "./dom.js";
 import { unsay } from "./notices.js";
 import { ask, trigger } from "./server.js";
 import { airflowPath, isOutside, openAirflow, openOutside } from "./theme.js";
@@ -111,7 +111,7 @@ export class Inbox {
     const facts = [dispute.stage === "Chargeback" ? null : dispute.stage, dispute.network_code && dispute.network_code !== dispute.dispute_reason ? `code ${dispute.network_code}` : null].filter(Boolean).join(" · ");
     return el("tr", {},
       el("td", { class: "due" }, dispute.due ? [timeLeft(dispute.due), el("span", { class: "quiet" }, moment(dispute.due))] : el("span", { class: "quiet" }, "No due date")),
-      el("td", { class: "money" }, dispute.money),
+      el("td", { class: "money" }, capital(dispute.money)),
       el("td", { class: "what" }, visible(dispute.dispute_reason ?? "–"), facts ? el("span", { class: "quiet" }, visible(facts)) : null),
       el("td", { class: "state" }, el("span", { class: `chip ${TONES[dispute.group]}` }, dispute.state),
         verdict ? el("span", { class: `chip verdict ${tone}` }, verdict) : null,

@@ -1,6 +1,6 @@
 // How the disputes of a run went on: each one's way from staged to its end.
 
-import { clock, el, readable, visible } from "./dom.js";
+import { capital, clock, el, readable, visible } from "./dom.js";
 import { addressOf, ask } from "./server.js";
 
 const STATES = {
@@ -32,7 +32,7 @@ export function chip(state, count) {
 
 function way(run, dispute) {
   return el("li", {},
-    el("div", { class: "who" }, el("strong", {}, dispute.money), el("code", {}, visible(dispute.dispute))),
+    el("div", { class: "who" }, el("strong", {}, capital(dispute.money)), el("code", {}, visible(dispute.dispute))),
     el("ol", { class: "way", "aria-label": "States" }, dispute.steps.map((step) =>
       el("li", { title: step.reason }, chip(step.state, 1), step.at ? el("span", { class: "quiet" }, clock(step.at)) : null))),
     dispute.reason === dispute.state ? null : el("p", { class: "why" }, readable(dispute.reason)),

@@ -2,7 +2,7 @@
 
 import { ACTIONS, countAndTotals } from "./choices.js";
 import { VERDICTS } from "./dispute.js";
-import { el, moment, timeLeft, visible } from "./dom.js";
+import { capital, el, moment, timeLeft, visible } from "./dom.js";
 
 const FILTERS = { all: "All", open: "To decide", decided: "Decided" };
 
@@ -52,7 +52,7 @@ export class Queue {
     const mark = el("span", { class: "chip" });
     const facts = [dispute.dispute_reason, dispute.inquiry ? "Inquiry" : null].filter(Boolean).join(" · ");
     const link = el("a", { href: `#${item.uid}`, onclick: (event) => { event.preventDefault(); this.select(item); } },
-      el("strong", {}, dispute.money), mark,
+      el("strong", {}, capital(dispute.money)), mark,
       el("span", { class: "why" }, visible(facts)),
       dispute.due ? timeLeft(dispute.due) : null,
       el("code", {}, visible(dispute.dispute)));

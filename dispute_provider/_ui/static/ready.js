@@ -1,6 +1,6 @@
 // The dialog that chooses *Submit* for all disputes that are ready.
 
-import { el, visible } from "./dom.js";
+import { capital, el, visible } from "./dom.js";
 
 /** Returns the dialog; `left` are the disputes that it leaves out, each with `why`. */
 export function readyDialog(ready, left) {
@@ -18,5 +18,5 @@ export function readyDialog(ready, left) {
 }
 
 function line({ dispute, why }) {
-  return el("li", {}, el("strong", {}, dispute.money), " ", el("code", {}, visible(dispute.dispute)), ` ${why.join("; ")}`);
+  return el("li", {}, el("strong", {}, capital(dispute.money)), " ", el("code", {}, visible(dispute.dispute)), ` ${why.join("; ")}`);
 }

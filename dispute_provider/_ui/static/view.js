@@ -1,7 +1,7 @@
 // The Evidence tab of a task: its disputes on the left, the selected dispute with its evidence on the right.
 
 import { markOf, show } from "./dispute.js";
-import { el, timeLeft, visible } from "./dom.js";
+import { capital, el, timeLeft, visible } from "./dom.js";
 import { progressOf, ways } from "./progress.js";
 import { addressOf, ask } from "./server.js";
 import { followTheme } from "./theme.js";
@@ -75,7 +75,7 @@ function sidebar(task) {
     el("h2", {}, `${task.disputes.length} disputes`),
     el("ol", {}, task.disputes.map((dispute) =>
       el("li", {}, el("a", { href: `#${dispute.key}` },
-        el("strong", {}, dispute.money),
+        el("strong", {}, capital(dispute.money)),
         markOf(dispute),
         el("span", { class: "quiet" }, visible(dispute.dispute_reason ?? "")),
         el("code", {}, visible(dispute.dispute)),

@@ -10,7 +10,7 @@ from dispute_provider._contracts.lengths import text_length
 from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.record import Difference, Record
 from dispute_provider._evidence.snapshot import Evidence, Snapshot, short_digest
-from dispute_provider._explain.labels import label
+from dispute_provider._explain.labels import capital, label
 from dispute_provider._explain.markdown import (
     facts,
     fenced,
@@ -122,7 +122,7 @@ def _link(record: Record) -> str:
 def _amounts(record: Record) -> str:
     """Return the disputed amount, with the amounts charged and refunded if they are known."""
     if record.charged is None or record.currency is None:
-        return record.money
+        return capital(record.money)
     charged = format_amount(record.charged, record.currency)
     refunded = format_amount(record.refunded or 0, record.currency)
     return f"{record.money} disputed · {charged} charged · {refunded} refunded"
@@ -248,7 +248,7 @@ def batch_body(records: Sequence[Record], snapshots: Mapping[str, Snapshot], end
     """
     columns = {
         "Due by (UTC)": [unbroken(record.due_text.removesuffix(" UTC")) for record in records],
-        "Amount": [unbroken(record.money) for record in records],
+        "Amount": [unbroken(capital(record.money)) for record in records],
         "Verdict": [plain(VERDICTS.get(r.verdict, r.verdict)) if r.verdict else "" for r in records],
         "Reason": [plain(reason_of(record) or "–") for record in records],
         "Network code": [plain(record.network_code or "–") for record in records],

@@ -158,7 +158,7 @@ def test_a_dispute_without_an_amount_has_no_total(page: DeskPage, site: Site, st
     page.open()
     queue = page.page.get_by_label("Disputes to decide")
     expect(queue.get_by_text("1 dispute", exact=True)).to_be_visible()
-    expect(queue.get_by_text("unknown amount")).to_be_visible()
+    expect(queue.get_by_text("Unknown amount", exact=True)).to_be_visible()
 
 
 def test_what_has_the_focus_in_the_inbox_keeps_it(page: DeskPage, site: Site, stage_one: Stage) -> None:
