@@ -8,7 +8,7 @@ from typing import Any
 
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.request import Request
-from dispute_provider._evidence.case import dispute_id
+from dispute_provider._evidence.case_errors import dispute_id
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
 
 # Each task that fails uses up one key, so this many tasks can fail within a day.

@@ -120,7 +120,7 @@ class CaseBatch:
             self._note(line, position << _LINE | line.number)
 
     def _note(self, given: Any, place: int) -> None:
-        from dispute_provider._evidence.case import dispute_id
+        from dispute_provider._evidence.case_errors import dispute_id
 
         if named := _dispute_of(given):
             key = hash((named.provider, dispute_id(named.dispute)))

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from dispute_provider._cases.document_reader import AT_THE_FLOOR, DocumentReader, UnfitError
 from dispute_provider._evidence import limits
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.sharing import Budget, shares

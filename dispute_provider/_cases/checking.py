@@ -23,7 +23,8 @@ from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._documents import Renderer, RenderingError
 from dispute_provider._documents.letter_writer import LetterWriter
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.completeness import PRODUCTS, Verdict, assess
 from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.facts import facts_of

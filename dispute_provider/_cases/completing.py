@@ -11,7 +11,8 @@ from dispute_provider._cases.files import with_lines
 from dispute_provider._cases.templates import Template
 from dispute_provider._documents import RenderingError
 from dispute_provider._documents.letter_writer import LetterWriter, UnfitFactError
-from dispute_provider._evidence.case import Case, refused
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_errors import refused
 from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.snapshot import short_digest
 from dispute_provider.exceptions import InvalidCaseError, Violation

@@ -18,7 +18,8 @@ from dispute_provider._documents import Renderer, RenderingError
 from dispute_provider._documents.card_numbers import REMEDY
 from dispute_provider._documents.ladder import FLOOR
 from dispute_provider._evidence import limits
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document, Original, shown
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE
 from dispute_provider._evidence.limits import Limits

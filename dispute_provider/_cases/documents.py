@@ -15,7 +15,8 @@ from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._documents.card_numbers import REMEDY, card_numbers
 from dispute_provider._evidence import limits
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.limits import Limits
 from dispute_provider._evidence.stages import stage_of

@@ -31,7 +31,7 @@ def require_within_roots(path: str) -> None:
 
     :raises InvalidCaseError: if the path is outside the case roots, or ambiguous.
     """
-    from dispute_provider._evidence.case import reading
+    from dispute_provider._evidence.case_errors import reading
 
     with reading(path):
         try:
@@ -43,7 +43,7 @@ def require_within_roots(path: str) -> None:
 
 
 def _refused(path: str, error: PathRefusedError) -> InvalidCaseError:
-    from dispute_provider._evidence.case import refused
+    from dispute_provider._evidence.case_errors import refused
 
     return refused(path, error.problem, error.remedy)
 
@@ -100,7 +100,7 @@ def read_file(path: str, roots: Sequence[str] = ANYWHERE) -> CaseFile:
     :param roots: folders that may be read; by default all.
     :raises InvalidCaseError: if it cannot be read.
     """
-    from dispute_provider._evidence.case import reading, refused
+    from dispute_provider._evidence.case_errors import reading, refused
 
     with open_case_file(path, roots) as opened, reading(path):
         content = opened.read(LARGEST_CASE + 1)
@@ -131,7 +131,7 @@ def open_case_file(path: str, roots: Sequence[str] = ANYWHERE) -> IO[bytes]:
     :param roots: folders that may be read; by default all.
     :raises InvalidCaseError: if it cannot be opened, or is outside these folders.
     """
-    from dispute_provider._evidence.case import reading, refused
+    from dispute_provider._evidence.case_errors import reading, refused
 
     with reading(path):
         try:

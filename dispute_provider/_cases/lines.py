@@ -43,7 +43,8 @@ class CaseLine:
         :raises TryAgainError: if the file could not be read beyond the previous line.
         """
         from dispute_provider._cases.text import parse_json
-        from dispute_provider._evidence.case import Case, reading
+        from dispute_provider._evidence.case import Case
+        from dispute_provider._evidence.case_errors import reading
 
         if not isinstance(self.content, bytes):
             raise self.content
@@ -72,7 +73,7 @@ def is_lines(item: Any) -> bool:
 
 
 def _cases(path: str, roots: Sequence[str] | None) -> Iterator[CaseLine]:
-    from dispute_provider._evidence.case import reading, refused
+    from dispute_provider._evidence.case_errors import reading, refused
 
     number = 0
     try:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.engine.default import DefaultDialect
 
 from dispute_provider._cases.plain_values import ValueRefusedError, plain
-from dispute_provider._evidence.case import dispute_id
+from dispute_provider._evidence.case_errors import dispute_id
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider.exceptions import DisputeError
 

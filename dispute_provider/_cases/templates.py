@@ -21,7 +21,8 @@ from dispute_provider._cases.case_folders import TEMPLATES
 from dispute_provider._cases.files import open_case_file
 from dispute_provider._cases.listing import list_folder
 from dispute_provider._cases.text import parse_yaml
-from dispute_provider._evidence.case import Case, reading, refused
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_errors import reading, refused
 from dispute_provider._evidence.case_size import LARGEST_CASE
 from dispute_provider._evidence.completeness import longest_match
 from dispute_provider._evidence.snapshot import Dispute, sha256_of

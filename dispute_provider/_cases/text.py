@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dispute_provider._evidence.case import refused
+from dispute_provider._evidence.case_errors import refused
 from dispute_provider._evidence.case_size import (
     LONGEST_NUMBER,
     MAX_DEPTH,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.lengths import text_length
-from dispute_provider._evidence.case import Case, Entry, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import Entry, FileReference
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.limits import (
     Limits,

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.record import Difference
 from dispute_provider._evidence.snapshot import Evidence, sha256_of, short_digest

@@ -8,7 +8,8 @@ from itertools import count
 
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.evidence_fields import SEPARATOR, fields, lists
-from dispute_provider._evidence.case import Case, Entry, Exhibit, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import Entry, Exhibit, FileReference
 from dispute_provider._evidence.long_texts import EITHER, LongText, find
 from dispute_provider._explain.labels import label
 from dispute_provider.exceptions import InvalidCaseError, Violation

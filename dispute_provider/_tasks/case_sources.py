@@ -29,7 +29,7 @@ def cases_from(source: str, provider: str, disputes: Sequence[Dispute]) -> list[
     :raises Exception: of any type, if it cannot be read.
     """
     from dispute_provider._cases.open_disputes import GivenCase
-    from dispute_provider._evidence.case import dispute_id
+    from dispute_provider._evidence.case_errors import dispute_id
     from dispute_provider._evidence.documents import shown
 
     if source.startswith(_SQL):
@@ -116,7 +116,7 @@ def query_cases(
 def _read(file: str) -> str:
     from dispute_provider._cases.storage import storage_path
     from dispute_provider._cases.tables import TableError
-    from dispute_provider._evidence.case import unreadable
+    from dispute_provider._evidence.case_errors import unreadable
 
     try:
         return str(storage_path(file).read_bytes().decode())

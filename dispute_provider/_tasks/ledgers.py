@@ -36,7 +36,7 @@ class Ledgers:
 
         :raises ConnectionConfigError: if the connection has no key to sign with.
         """
-        from dispute_provider._evidence.case import dispute_id
+        from dispute_provider._evidence.case_errors import dispute_id
 
         environment = environment_of(api.settings)
         return self._ledger.for_dispute(

@@ -9,7 +9,7 @@ import msgspec
 
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.plain_values import ValueRefusedError, plain
-from dispute_provider._evidence.case import name_of
+from dispute_provider._evidence.case_errors import name_of
 from dispute_provider._evidence.case_size import TOO_DEEP
 from dispute_provider._evidence.snapshot import short_digest
 from dispute_provider._state import evidence_store

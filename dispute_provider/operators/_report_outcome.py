@@ -91,7 +91,7 @@ class ReportOutcomeOperator(BaseOperator):
 
 
 def _key(record: Record) -> tuple[str, str]:
-    from dispute_provider._evidence.case import dispute_id
+    from dispute_provider._evidence.case_errors import dispute_id
 
     return record.provider, dispute_id(record.dispute)
 

@@ -14,7 +14,8 @@ from dispute_provider._cases import lines as case_lines
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.evidence_fields import fields
 from dispute_provider._evidence import stages
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider.exceptions import InvalidCaseError
 
 STRIPE, MOOV = contract.load("stripe"), contract.load("moov")

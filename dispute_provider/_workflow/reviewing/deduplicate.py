@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dispute_provider._evidence.case import dispute_id
+from dispute_provider._evidence.case_errors import dispute_id
 from dispute_provider._evidence.record import Record, State
 
 

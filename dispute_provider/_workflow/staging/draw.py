@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from dispute_provider._cases.documents import CaseDocuments, pieces
 from dispute_provider._documents import Budget, Renderer, RenderingError
 from dispute_provider._evidence import limits
-from dispute_provider._evidence.case import Case, FileReference
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.file_types import PDF
 from dispute_provider._state import drawings, evidence_store

@@ -18,7 +18,8 @@ from dispute_provider._cases.case_batch import CaseBatch
 from dispute_provider._cases.files import CaseFile
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.preparing import Preparation
-from dispute_provider._evidence.case import Case, name_of
+from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_errors import name_of
 from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._state import evidence_store

@@ -1,0 +1,96 @@
+"""Say what is wrong with the data of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dispute_provider._contracts import contract
+from dispute_provider._evidence.case_entries import Entry, FileReference
+from dispute_provider._registry import APIS
+from dispute_provider.exceptions import Violation
+
+_A_CASE = "write one case, with provider, dispute and evidence"
+
+
+def case_violations(data: Any) -> list[Violation]:
+    """Return what is wrong with a case, apart from its evidence."""
+    from dispute_provider._contracts.validation import violations
+    from dispute_provider._evidence.mistakes import mistakes_in_facts
+
+    schema = contract.read_schema("case.schema.json")
+    if not isinstance(data, Mapping):
+        kind = {type(None): "empty", str: "a text", list: "a list"}.get(type(data), "a single value")
+        return [Violation("", f"is {kind}", _A_CASE)]
+    usual = list(mistakes_in_facts(schema, data))
+    explained = {each.pointer for each in usual}
+    return usual + [
+        each
+        for each in violations(schema, data)
+        if each.pointer not in explained and not (each.pointer == "" and each.problem.startswith("unknown: "))
+    ]
+
+
+def evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
+    """Return what is wrong with the evidence of a case that is otherwise valid."""
+    from dispute_provider._contracts.validation import violations
+    from dispute_provider._evidence.mistakes import mistakes
+
+    try:
+        api = contract.load(data["provider"])
+    except FileNotFoundError:
+        return [Violation("/provider", "is no API known here", f"must be one of: {', '.join(APIS)}")]
+    usual = list(mistakes(api, data["evidence"], "/evidence"))
+    explained = {each.pointer for each in usual}
+    found = usual + [
+        replace(each, pointer=f"/evidence{each.pointer}")
+        for each in violations(api.evidence, data["evidence"])
+        if f"/evidence{each.pointer}" not in explained
+        and not (each.pointer == "" and each.problem.startswith("unknown: "))
+    ]
+    if data.get("account") and "x-case-account" not in api.document:
+        found.append(Violation("/account", f"is not used: {api.title} has no accounts", "remove it"))
+    return found + [
+        Violation(
+            f"/evidence/{entry.name}",
+            "is a path outside the case's folder",
+            "name a file in the case's folder",
+        )
+        for entry in entries
+        if isinstance(entry.value, FileReference)
+        and any(isinstance(path, str) and _leads_outside(path) for path in entry.value.files)
+    ]
+
+
+def without_lengths(
+    data: Mapping[str, Any],
+    entries: tuple[Entry, ...],
+    found: list[Violation],
+    always: Callable[[], Collection[str]],
+) -> tuple[list[Violation], bool]:
+    """Return what is wrong besides texts that will become documents, and whether there are any of these.
+
+    If that is not switched on, what is said about their length names the switch.
+    """
+    from dispute_provider._evidence.long_texts import CURE, find, shortened
+
+    try:
+        long = find(contract.load(data["provider"]), [(each.name, each.value) for each in entries])
+    except FileNotFoundError:
+        return found, False
+    if not long:
+        return found, False
+    texts = {str(entries[each.place].value) for each in long}
+    short = {**data, "evidence": shortened(data["evidence"], texts)}
+    others = evidence_violations(short, entries)
+    given = data.get("prepare")
+    if "convert" in {*(given if isinstance(given, list) else ()), *always()}:
+        return others, True
+    return [
+        each if each in others else replace(each, remedy=f"{each.remedy}, {CURE}") for each in found
+    ], False
+
+
+def _leads_outside(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path
