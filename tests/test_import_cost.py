@@ -54,6 +54,7 @@ print(json.dumps(costs))
 """
 HEAVY = (
     "aiohttp",
+    "airflow.models.asset",
     "airflow.providers.http",
     "dispute_provider._apis",
     "dispute_provider._contracts.validation",

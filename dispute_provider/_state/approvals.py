@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from airflow.sdk import Asset
-
-from dispute_provider._state.stores import Key, run_key
+from dispute_provider._state.stores import Key, run_key, state_asset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.record import Record
 
 # Airflow keeps state between runs only for assets.
-SUBMISSIONS = Asset(name="dispute submissions", uri="dispute-provider://submissions")
+SUBMISSIONS = state_asset("dispute submissions", "dispute-provider://submissions/")
 # The name of a review's last opening.
 OPENING = Key(SUBMISSIONS, "answers {run}/{place}")
 

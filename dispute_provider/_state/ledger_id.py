@@ -13,11 +13,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset
-
 from dispute_provider import _config as config
 from dispute_provider._ledger.stores import LedgerError, LedgerStore, store_at
-from dispute_provider._state.stores import Key
+from dispute_provider._state.stores import Key, state_asset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from dispute_provider._ledger.ledger import Ledger
 
 # The state store of this asset has a copy of the ledger's id.
-LEDGER = Asset(name="dispute ledger", uri="dispute-provider://ledger")
+LEDGER = state_asset("dispute ledger", "dispute-provider://ledger/")
 _FILE = "ledger.json"
 ID = Key(LEDGER, "id")
 _DEFAULT = "dispute_ledger"

@@ -11,10 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset
-
 from dispute_provider._state.store_thread import aside
-from dispute_provider._state.stores import Key, fresh, load, now, run_key
+from dispute_provider._state.stores import Key, fresh, load, now, run_key, state_asset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 # The state store of this asset has the uploads in flight, for APIs whose uploads have no idempotency key, and
 # the marks (hashes) of the evidence that this package wrote.
-UPLOADS = Asset(name="dispute uploads", uri="dispute-provider://uploads")
+UPLOADS = state_asset("dispute uploads", "dispute-provider://uploads/")
 # A dispute whose documents are being uploaded, with the items that it held before.
 UPLOADING = Key(UPLOADS, "uploading {provider} {dispute}")
 # The marks of our evidence; each bucket has the marks of many disputes.

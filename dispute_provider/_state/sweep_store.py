@@ -11,10 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset
-
 from dispute_provider._state.approvals import forget_opening, place_of
-from dispute_provider._state.stores import Key, run_key
+from dispute_provider._state.stores import Key, run_key, state_asset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,10 +20,10 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.record import Record
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
-REVIEWED = Asset(name="disputes put to review", uri="dispute-provider://reviewed")
-REMINDED = Asset(name="disputes reminded of", uri="dispute-provider://reminded")
-ANSWERED = Asset(name="disputes answered for", uri="dispute-provider://answered")
-ENDED = Asset(name="disputes ended", uri="dispute-provider://ended")
+REVIEWED = state_asset("disputes put to review", "dispute-provider://reviewed/")
+REMINDED = state_asset("disputes reminded of", "dispute-provider://reminded/")
+ANSWERED = state_asset("disputes answered for", "dispute-provider://answered/")
+ENDED = state_asset("disputes ended", "dispute-provider://ended/")
 # The last review of each dispute; written only by the sweep.
 LAST_REVIEWS = Key(REVIEWED, "{connection}")
 # The last reminder of each dispute; written only by the sweep.
