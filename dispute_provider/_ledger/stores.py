@@ -21,6 +21,7 @@ _EXCLUSIVE = {
     "gcs": ("gcsfs", (2024, 12)),
 }
 _TRIES = 4
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class LedgerError(TryAgainError):
@@ -50,57 +51,71 @@ class FolderStore:
     """A local folder, or a shared folder that all workers mount.
 
     A file is written under a temporary name, then hard-linked to its final name. The link appears as a
-    complete file, and fails if the name exists.
+    complete file, and fails if the name exists. Paths are strings, because ``pathlib`` would double the CPU
+    that a file takes.
 
     :param root: the folder's path.
     """
 
     def __init__(self, root: str) -> None:
-        self._root = Path(root)
+        self._root = str(Path(root))
 
     def create(self, path: str, content: bytes) -> bool:
-        target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._write(target.parent, content)
+        target = f"{self._root}/{path}"
+        temporary = self._write(os.path.dirname(target), content)
         try:
             os.link(temporary, target)
         except FileExistsError:
             return False
         finally:
-            temporary.unlink()
+            os.unlink(temporary)
         return True
 
-    def _write(self, folder: Path, content: bytes) -> Path:
-        temporary = folder / f".{secrets.token_hex(8)}"
-        with temporary.open("xb") as opened:
+    def _write(self, folder: str, content: bytes) -> str:
+        """Write content to a new file in a folder, through to the disk, and return the file's path."""
+        temporary = f"{folder}/.{secrets.token_hex(8)}"
+        try:
+            number = os.open(temporary, _NEW)
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)
+            number = os.open(temporary, _NEW)
+        with os.fdopen(number, "wb") as opened:
             opened.write(content)
             opened.flush()
-            os.fsync(opened.fileno())
+            os.fsync(number)
         return temporary
 
     def list(self, folder: str) -> dict[str, float]:
         found: dict[str, float] = {}
-        for base, _, names in os.walk(self._root / folder):
-            for name in names:
-                if not name.startswith("."):
-                    path = Path(base, name)
-                    found[path.relative_to(self._root).as_posix()] = path.stat().st_mtime
+        self._list(folder, found)
         return found
+
+    def _list(self, folder: str, found: dict[str, float]) -> None:
+        """Add all files under a folder to ``found``."""
+        try:
+            entries = os.scandir(f"{self._root}/{folder}")
+        except FileNotFoundError:
+            return
+        with entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    self._list(f"{folder}/{entry.name}", found)
+                elif entry.is_file() and not entry.name.startswith("."):
+                    found[f"{folder}/{entry.name}"] = entry.stat().st_mtime
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for path in paths:
-            with contextlib.suppress(FileNotFoundError):
-                found[path] = (self._root / path).read_bytes()
+            with contextlib.suppress(FileNotFoundError), open(f"{self._root}/{path}", "rb") as opened:
+                found[path] = opened.read()
         return found
 
     def now(self) -> float:
-        self._root.mkdir(parents=True, exist_ok=True)
         probe = self._write(self._root, b"")
         try:
-            return probe.stat().st_mtime
+            return os.stat(probe).st_mtime
         finally:
-            probe.unlink()
+            os.unlink(probe)
 
 
 class ObjectStore:
