@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.harness.rest import Rest
@@ -25,7 +26,10 @@ class Client(Rest):
 
     def start(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run with a configuration; return its id."""
-        run = self._ask("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+        # To SQLite it is the last whole second, so that a run of now would wait for the next one.
+        due = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+        body = {"logical_date": None, "run_after": due, "conf": conf}
+        run = self._ask("POST", f"dags/{dag_id}/dagRuns", json=body)
         return str(run["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
