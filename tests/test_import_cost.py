@@ -106,6 +106,21 @@ OF_TASKS = [
     if module not in OF_HOOKS
 ]
 
+# What a review, its answer, its submission and its outcome import in turn, without Airflow.
+OF_REVIEWS = (
+    "_cases.storage",
+    "_evidence.policy",
+    "_ledger.signing",
+    "_signatures",
+    "_state.sweep",
+    "_workflow.reviewing.decide",
+    "_workflow.reviewing.deduplicate",
+    "_workflow.reviewing.four_eyes",
+    "_workflow.reviewing.reread",
+    "_workflow.sending.reject",
+    "_workflow.sending.submit",
+)
+
 
 @pytest.fixture(scope="module")
 def costs() -> dict[str, list[str]]:
@@ -145,7 +160,7 @@ def test_the_package_and_its_provider_info_import_no_airflow() -> None:
 def test_what_is_preloaded_is_without_airflow_and_is_all_that_is_heavy_in_a_task() -> None:
     preloaded = imported_by("import dispute_provider.preload")
     assert "airflow" not in preloaded
-    assert {"aiohttp", "dispute_provider._workflow.sending.submit"} <= preloaded
+    assert {"aiohttp", *(f"dispute_provider.{name}" for name in OF_REVIEWS)} <= preloaded
     of_task = imported_by("".join(f"import {module}\n" for module in OF_TASKS))
     assert not {name for name in of_task - preloaded if name.startswith(("aiohttp", "jsonschema_rs"))}
 
