@@ -44,6 +44,7 @@ class Contest:
     :param kind: the API.
     :param connection: the id of a connection to it.
     :param staging: further arguments of the staging task.
+    :ivar conf: the configuration of the run; empty at first.
     :ivar evidence: the evidence of the case, by field.
     :ivar form: the form of the last review that a reviewer answered.
     """
@@ -59,6 +60,7 @@ class Contest:
         self.kind, self.dispute = kind, dispute
         self.connection = connection or f"{kind}_default"
         self.run_id = uuid.uuid4().hex
+        self.conf: dict[str, Any] = {}
         self.form: dict[str, Any] = {}
         self.evidence: dict[str, Any] = case(kind, dispute, text)["evidence"]
         self._staging = staging
@@ -131,7 +133,7 @@ class Contest:
         return await steps.claim(api_of(self.connection), Record.from_dict(approved), Kind.SUBMIT, task)
 
     def _run(self, operator: BaseOperator, try_number: int = 1) -> dict[str, Any]:
-        value = run(operator, try_number, self.run_id)
+        value = run(operator, try_number, self.run_id, self.conf)
         [record] = json.loads(value) if isinstance(value, str) else value
         return dict(record)
 

@@ -21,11 +21,18 @@ _OWN: dict[tuple[str, str], StateStore] = {}
 _RUNS: dict[int, tuple[BaseOperator, str]] = {}
 
 
-def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, **context: Any) -> Any:
+def run(
+    operator: BaseOperator,
+    try_number: int = 1,
+    run_id: str | None = None,
+    conf: dict[str, Any] | None = None,
+    **context: Any,
+) -> Any:
     """Run a task and return its XCom value.
 
     :param try_number: the number of the try, from 1, the default.
     :param run_id: the id of the run; None, the default, for one run per operator.
+    :param conf: the configuration of the run; empty by default.
     :param context: further entries of the context.
     """
     run_id = run_id or _RUNS.setdefault(id(operator), (operator, uuid.uuid4().hex))[1]
@@ -41,7 +48,7 @@ def run(operator: BaseOperator, try_number: int = 1, run_id: str | None = None, 
     context |= {
         "ti": instance,
         "task_instance": instance,
-        "dag_run": SimpleNamespace(dag_id="test", run_id=run_id, conf={}),
+        "dag_run": SimpleNamespace(dag_id="test", run_id=run_id, conf=conf or {}),
         "asset_state_store": ASSETS,
         "task_state_store": _OWN.setdefault((run_id, operator.task_id), StateStore()),
     }

@@ -9,13 +9,18 @@ from typing import Any
 class StateStore(dict[str, Any]):
     """The state store of one task or asset; values go through JSON.
 
+    :ivar reads: the number of reads.
     :ivar writes: the number of writes.
     :ivar written: their bytes.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.writes = self.written = 0
+        self.reads = self.writes = self.written = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.reads += 1
+        return super().get(key, default)
 
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         self.writes += 1

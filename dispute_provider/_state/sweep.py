@@ -142,6 +142,7 @@ class ReviewAnswer:
     :param at: when the reviewer answered.
     :param state: the dispute's state at the end of the run; None while it is not known.
     :param reason: the reason of that state, if the dispute was approved.
+    :param place: the review's task id and map index, as ``review/-1``; empty in ends.
     """
 
     review: str
@@ -151,6 +152,7 @@ class ReviewAnswer:
     at: _Time | None = None
     state: str | None = None
     reason: str = ""
+    place: str = ""
 
     @classmethod
     def read(cls, stored: Any) -> ReviewAnswer | None:

@@ -30,8 +30,6 @@ LAST_REVIEWS = Key(REVIEWED, "{connection}")
 LAST_REMINDERS = Key(REMINDED, "{connection}")
 # The answer to a sweep's review for each of its disputes; written only by that review.
 ANSWERS = Key(ANSWERED, "{review}")
-# The review tasks of such a review's run; written by them.
-PLACES = Key(ANSWERED, "reviews of {review}")
 # The end of each dispute of such a review; written only by the last task of its run.
 ENDS = Key(ENDED, "{review}")
 
@@ -95,14 +93,6 @@ def save_answers(context: Context, records: Iterable[Record], why: Mapping[str, 
         (structs.replace(r, reason=why.get(r.dispute, r.reason)) for r in records),
         ended=False,
     )
-    if not opened_by_sweep(context):
-        return
-    review = run_key(context)
-    try:
-        places = {**load(context, PLACES, review=review), place_of(context): True}
-        save(context, PLACES, places, review=review)
-    except Exception as error:
-        _log.warning("review=%s: its openings will stay in Airflow's state store: %s", review, error)
 
 
 def save_ends(context: Context, records: Iterable[Record]) -> None:
@@ -125,7 +115,8 @@ def _save_all(context: Context, key: Key, records: Iterable[Record], *, ended: b
         for record in sorted(records, key=lambda record: record.approval is not None):
             name = _key(record.connection, record.dispute)
             if record.digest:
-                entries[name] = _answer(review, record, ended=ended).to_dict()
+                new = _answer(review, record, ended=ended)
+                entries[name] = (new if ended else replace(new, place=place_of(context))).to_dict()
             elif record.unverified and (answer := ReviewAnswer.read(answered.get(name))):
                 # The record does not contain the answer, but the stored answer does.
                 entries[name] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
@@ -167,10 +158,13 @@ def _moment(text: str) -> datetime | None:
 
 def forget_answers(context: Context, reviews: Iterable[str]) -> None:
     """Delete the results and openings of reviews that have no open dispute left."""
+    from dispute_provider._state.sweep import ReviewAnswer
+
     for review in reviews:
-        for place in load(context, PLACES, review=review):
+        answers = map(ReviewAnswer.read, load(context, ANSWERS, review=review).values())
+        for place in {answer.place for answer in answers if answer and answer.place}:
             forget_opening(context, review, place)
-        for key in (PLACES, ANSWERS, ENDS):
+        for key in (ANSWERS, ENDS):
             key.store(context).delete(key.name(review=review))
 
 

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider._cases.form import FormCase
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.record_lists import Tally
 from dispute_provider._tasks.run_records import RunRecords
 
@@ -82,9 +83,13 @@ def retry_held(context: Context, tally: Tally, problem: str | None = None) -> No
 
 
 class Apis:
-    """The APIs of one task, one per connection, so that all its calls share the connection's rate limit."""
+    """The APIs of one task, one per connection, so that all its calls share the connection's rate limit.
 
-    def __init__(self) -> None:
+    :param connections: those of the task; None, the default, for its own.
+    """
+
+    def __init__(self, connections: Connections | None = None) -> None:
+        self._connections = connections or Connections()
         self._open: dict[str, Api] = {}
         self._unusable: dict[str, Exception] = {}
         self._opening = asyncio.Lock()
@@ -107,10 +112,11 @@ class Apis:
             if error := self._unusable.get(conn_id):
                 raise error
             if conn_id not in self._open:
-                from dispute_provider.hooks._connections import api_of
+                from dispute_provider.hooks._connections import api_with
 
                 try:
-                    self._open[conn_id] = await self._stack.enter_async_context(api_of(conn_id))
+                    api = api_with(self._connections.get(conn_id))
+                    self._open[conn_id] = await self._stack.enter_async_context(api)
                 except Exception as error:
                     # The next dispute of this connection does not try it again.
                     self._unusable[conn_id] = error

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from dispute_provider._ledger.stores import LedgerError
 from dispute_provider._state.receipts import Receipts
 from dispute_provider._tasks.batch import Apis, all_of
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.dispute_groups import by_dispute
 from dispute_provider._tasks.ledgers import Ledgers
 from dispute_provider._tasks.progress import BatchProgress
@@ -30,13 +31,17 @@ class BatchSubmission:
 
     :param log: the task's log.
     :param apis: the APIs of the task.
+    :param connections: the connections of the task.
     :param progress: counts the disputes that are sent.
     :ivar receipts: the receipts of the task.
     """
 
-    def __init__(self, context: Context, log: Any, apis: Apis, progress: BatchProgress) -> None:
+    def __init__(
+        self, context: Context, log: Any, apis: Apis, progress: BatchProgress, connections: Connections
+    ) -> None:
         self._log = log
         self._apis = apis
+        self._connections = connections
         self._progress = progress
         self.receipts = Receipts()
         self._is_retry = context["ti"].try_number > 1
@@ -44,7 +49,7 @@ class BatchSubmission:
         self._ledgers: Ledgers | None = None
         self._problem: Exception | None = None
         try:
-            self._ledgers = Ledgers(context)
+            self._ledgers = Ledgers(context, connections)
         except LedgerError as error:
             self._log.error("%s: nothing is sent", error)
             self._problem = error
@@ -106,14 +111,14 @@ class BatchSubmission:
         """
         from dispute_provider._evidence.record import State
         from dispute_provider._workflow.sending.ledger_ends import sent_before
-        from dispute_provider.hooks._connections import api_of
+        from dispute_provider.hooks._connections import api_with
 
         if not self._is_retry:
             return end
         if self._ledgers is None:
             return replace(not_sent(end, self._problem or ""), maybe_ours=True)
         try:
-            ledger = self._ledgers.of(api_of(end.connection), end.dispute)
+            ledger = self._ledgers.of(api_with(self._connections.get(end.connection)), end.dispute)
             end = await sent_before(end, ledger, self._ledgers.task, signature)
         except DisputeError as error:
             held = end if end.state == State.HELD else not_sent(end, error)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from dispute_provider._state.ledger_id import open_ledger
 from dispute_provider._state.stores import run_key
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.signing import keyring_of
 
 if TYPE_CHECKING:
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 class Ledgers:
     """The ledger of one task, with one signer per connection.
 
+    :param connections: those of the task.
     :ivar task: names the task of a run, the same for all its tries.
     :raises LedgerError: if the ledger cannot be used.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, connections: Connections) -> None:
         self._ledger: Ledger = open_ledger(context)
         self.task = name_of(context)
+        self._connections = connections
         self._signers: dict[str, KeyringSigner] = {}
 
     def of(self, api: Api, dispute: str) -> DisputeLedger:
@@ -47,7 +50,7 @@ class Ledgers:
         from dispute_provider._ledger.signing import KeyringSigner
 
         if conn_id not in self._signers:
-            self._signers[conn_id] = KeyringSigner(keyring_of(conn_id))
+            self._signers[conn_id] = KeyringSigner(keyring_of(conn_id, self._connections))
         return self._signers[conn_id]
 
 

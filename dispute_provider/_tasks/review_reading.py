@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dispute_provider._state.stores import run_key
 from dispute_provider._tasks.batch import Apis, all_of
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.ledgers import Ledgers
 from dispute_provider._tasks.progress import BatchProgress
 from dispute_provider._tasks.record_lists import RecordWriter, count_of, records_of
@@ -29,12 +29,16 @@ async def read_for_decision(
     context: Context,
     given: Sequence[Any],
     others: RecordWriter,
+    signer: Signer,
+    connections: Connections,
     approve: Callable[[list[Record], list[Record]], list[Record]],
 ) -> tuple[list[Record], dict[str, Snapshot]]:
     """Read each staged dispute, so that the review shows what the API holds now.
 
     :param given: the staged records, as a task returned them.
     :param others: receives the records that need no decision.
+    :param signer: checks the staged records.
+    :param connections: the connections of the task.
     :param approve: returns the records that a policy approves, given the staged records and the records now.
     :returns: the records to decide, soonest deadline first, and their snapshots by dispute.
     """
@@ -47,7 +51,7 @@ async def read_for_decision(
     to_decide: list[Record] = []
     snapshots: dict[str, Snapshot] = {}
     deduplicator = Deduplicator()
-    ledgers = Ledgers(context)
+    ledgers = Ledgers(context, connections)
 
     async def read(record: Record) -> tuple[Record, Snapshot | None]:
         if record.state != State.STAGED:
@@ -61,8 +65,11 @@ async def read_for_decision(
         except DisputeError as error:
             return record.ended(State.HELD, f"not reviewed: {error}"), None
 
-    records = Signer(run_key(context)).verified(records_of(given), STAGE_AGAIN)
-    async with Apis() as apis, BatchProgress(context, "reading for the review", count_of(given)) as progress:
+    records = signer.verified(records_of(given), STAGE_AGAIN)
+    async with (
+        Apis(connections) as apis,
+        BatchProgress(context, "reading for the review", count_of(given)) as progress,
+    ):
         while group := list(islice(records, _GROUP)):
             readings = await all_of(group, read)
             fresh = [record for record, _ in readings]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dispute_provider import _config as config
+from dispute_provider._tasks.connections import Connections
 from dispute_provider.exceptions import ConnectionConfigError, DisputeError, SigningKeyError
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ STAGED = "staged"
 _SHORTEST_KEY = 32
 
 
-def keyring_of(conn_id: str) -> Keyring:
+def keyring_of(conn_id: str, connections: Connections | None = None) -> Keyring:
     """Return the keys of ``[dispute] signing_key``, or a key derived from the connection's API key.
 
+    :param connections: those of the task; None, the default, to read the connection.
     :raises SigningKeyError: if ``[dispute] signing_key`` cannot be read, or is too short.
     :raises ConnectionConfigError: if the connection is needed and cannot be read, or has no key.
     """
@@ -39,16 +41,14 @@ def keyring_of(conn_id: str) -> Keyring:
                 "guessed. To do: make one with 'openssl rand -hex 32'."
             )
         return Keyring(key.encode() for key in keys)
-    return Keyring([_connection_secret(conn_id)])
+    return Keyring([_connection_secret(conn_id, connections or Connections())])
 
 
-def _connection_secret(conn_id: str) -> bytes:
-    from airflow.sdk import BaseHook
-
+def _connection_secret(conn_id: str, connections: Connections) -> bytes:
     from dispute_provider._apis.connection import signing_secret
 
     try:
-        connection = BaseHook.get_connection(conn_id)
+        connection = connections.get(conn_id)
     except Exception as error:  # a secrets backend may raise any error
         raise ConnectionConfigError(
             f"connection {conn_id!r} cannot be read: {type(error).__name__}. "
@@ -64,10 +64,12 @@ class Signer:
 
     :param scope: what its signatures are good for: :data:`STAGED`, or one run. It accepts those of its scope,
         and those of staging for everything but an answer to a review.
+    :param connections: those of the task; None, the default, for its own.
     """
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, connections: Connections | None = None) -> None:
         self._scope = scope
+        self._connections = connections or Connections()
         self._keyrings: dict[str, Keyring] = {}
 
     def sign(self, record: Record) -> Record:
@@ -143,7 +145,7 @@ class Signer:
 
     def _keyring(self, conn_id: str) -> Keyring:
         if conn_id not in self._keyrings:
-            self._keyrings[conn_id] = keyring_of(conn_id)
+            self._keyrings[conn_id] = keyring_of(conn_id, self._connections)
         return self._keyrings[conn_id]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.ledgers import Ledgers
 
 if TYPE_CHECKING:
@@ -27,6 +28,6 @@ def make(context: Context, hook: DisputeHook, request: Request, log: Any) -> Ans
     def report(what: str) -> None:
         log.info("%s %s: %s", request.operation.id, request.dispute, what)
 
-    ledgers = Ledgers(context)
+    ledgers = Ledgers(context, Connections())
     ledger = ledgers.of(hook.api, str(request.dispute))
     return hook.with_api(lambda api: SingleCall(api, ledger, request, ledgers.task, report).run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 from airflow.sdk import BaseHook
 
@@ -16,12 +17,16 @@ def api_of(conn_id: str) -> Api:
 
     :raises ConnectionConfigError: if the connection is of another type, or must not be used.
     """
-    connection = BaseHook.get_connection(conn_id)
+    return api_with(BaseHook.get_connection(conn_id))
+
+
+def api_with(connection: Any) -> Api:
+    """Return the API of an Airflow connection that was read; see :func:`api_of`."""
     if path := APIS.get(connection.conn_type or ""):
         module, _, name = path.rpartition(".")
         api: type[Api] = getattr(import_module(module), name)
         return api(api.check_connection(connection))
-    raise foreign(conn_id)
+    raise foreign(connection.conn_id)
 
 
 def api_for(conn_id: str, name: str) -> Api:

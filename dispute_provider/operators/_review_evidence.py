@@ -21,6 +21,7 @@ from dispute_provider._state.ledger_id import LEDGER
 from dispute_provider._state.stores import run_key
 from dispute_provider._state.sweep_store import ANSWERED, save_answers
 from dispute_provider._tasks.batch import Given, accept_upstream, resolve, user_of_run
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.notifications import form_address, notify
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.record_lists import RecordWriter, Value, records_of, return_value
@@ -101,12 +102,15 @@ class ReviewEvidenceOperator(HITLOperator):
 
         # Opening the review again withdraws its earlier answers.
         name = open_review(context)
-        signer = Signer(run_key(context))
+        connections = Connections()
+        signer = Signer(run_key(context), connections)
         with RecordWriter(signer, self.log) as writer:
             reading = read_for_decision(
                 context,
                 resolve(self.staged, context),
                 writer,
+                signer,
+                connections,
                 lambda *read: self._approved(context, signer, name, *read),
             )
             to_decide, snapshots = asyncio.run(reading)

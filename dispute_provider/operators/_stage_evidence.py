@@ -21,6 +21,7 @@ from dispute_provider._tasks.batch import (
     retry_held,
     user_of_run,
 )
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.ledgers import Ledgers
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.progress import BatchProgress
@@ -126,7 +127,7 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider._workflow.staging.fill_template import TemplateFiller
         from dispute_provider._workflow.staging.stage_case import CaseStager
         from dispute_provider._workflow.staging.write_evidence import Rules
-        from dispute_provider.hooks._connections import api_of
+        from dispute_provider.hooks._connections import api_with
 
         cases = list(with_stored_cases(resolve(self.cases, context), self.folder or documents_folder()))
         least = Verdict(self.require_verdict) if self.require_verdict else None
@@ -137,15 +138,16 @@ class StageEvidenceOperator(BaseAsyncOperator):
             require_verdict=least,
         )
         # Fail early: the review would refuse unsigned records.
-        keyring_of(self.conn_id)
-        api = api_of(self.conn_id)
-        ledgers = Ledgers(context)
+        connections = Connections()
+        keyring_of(self.conn_id, connections)
+        api = api_with(connections.get(self.conn_id))
+        ledgers = Ledgers(context, connections)
         memory = StagingMemory(context, api.name, notes_uploads=not api.submits_under_a_key)
         user = user_of_run(context)
-        with RecordWriter(Signer(STAGED), self.log) as writer:
+        with RecordWriter(Signer(STAGED, connections), self.log) as writer:
             batch = CaseBatch(cases)
             await asyncio.to_thread(batch.find_duplicates)
-            async with Apis() as apis, BatchProgress(context, "staging", batch.count) as progress:
+            async with Apis(connections) as apis, BatchProgress(context, "staging", batch.count) as progress:
                 with (
                     Renderer(children=_CHILDREN) as renderer,
                     LetterWriter() as letters,

@@ -21,6 +21,7 @@ from dispute_provider._tasks.batch import (
     retry_held,
 )
 from dispute_provider._tasks.batch_submission import BatchSubmission
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.dispute_groups import Repeated
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.progress import BatchProgress
@@ -70,7 +71,8 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
         given = resolve(self.approved, context)
         # The records are read twice, because only those of disputes with several are kept in memory.
         repeated = Repeated(records_of(given))
-        signer, tally = Signer(run_key(context)), Tally()
+        connections = Connections()
+        signer, tally = Signer(run_key(context), connections), Tally()
         maybe_sent: list[tuple[int, Record]] = []
         with RecordWriter(signer) as writer:
 
@@ -83,10 +85,10 @@ class SubmitEvidenceOperator(BaseAsyncOperator):
                     writer.add(end, place)
 
             async with (
-                Apis() as apis,
+                Apis(connections) as apis,
                 BatchProgress(context, "submitting", repeated.approved) as progress,
             ):
-                submission = BatchSubmission(context, self.log, apis, progress)
+                submission = BatchSubmission(context, self.log, apis, progress, connections)
                 together: list[tuple[int, Record, Record]] = []
 
                 def alone() -> Iterator[tuple[int, Record, Record]]:

@@ -32,6 +32,7 @@ from dispute_provider._state.sweep_store import (
 )
 from dispute_provider._tasks.batch import Apis, Given, accept_upstream, all_of, resolve
 from dispute_provider._tasks.case_sources import ADDRESS, cases_from
+from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.links import ReviewRunLink
 from dispute_provider._tasks.past_reviews import ended_runs, settle_unknown
 from dispute_provider._tasks.record_lists import Value, records_of, return_value
@@ -57,12 +58,12 @@ LARGEST_SWEEP = 100
 _IGNORED_SHOWN = 50
 
 
-def _staged(context: Context, given: Given) -> list[Record]:
+def _staged(context: Context, given: Given, connections: Connections) -> list[Record]:
     """Return the staged records with valid signatures; the outcome task reports the others as refused."""
     from dispute_provider._evidence.record import State
 
     records = records_of(resolve(given, context))
-    verified = Signer(run_key(context)).verified(records, "stage it again")
+    verified = Signer(run_key(context), connections).verified(records, "stage it again")
     return [record for record in verified if record.state == State.STAGED]
 
 
@@ -116,7 +117,9 @@ class FindCasesOperator(BaseAsyncOperator):
         # Without a store, files are still found, and lists of records go through XCom.
         evidence_store.check(context)
         now = datetime.now(UTC)
-        async with Apis() as apis:
+        connections = Connections()
+        signer = Signer(run_key(context), connections)
+        async with Apis(connections) as apis:
             api = await apis.of(self.conn_id)
             listing = await api.list_open()
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
@@ -126,10 +129,10 @@ class FindCasesOperator(BaseAsyncOperator):
                     self._cases, api.name, open_disputes, readings, prepare
                 )
             save_known(context, self.conn_id, readings.stored, readings.used)
-            new, held, reviewed = await self._compare(context, api, listing, cases.found, now)
+            memory = load(context, LAST_REVIEWS, connection=self.conn_id)
+            new, held, reviewed = await self._compare(context, api, listing, cases.found, memory, now)
             # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
-            memory = load(context, LAST_REVIEWS, connection=self.conn_id)
             settled, unsettled = await settle_unknown(context, api, self.conn_id, memory, still_open)
 
         new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
@@ -159,15 +162,15 @@ class FindCasesOperator(BaseAsyncOperator):
             for dispute in due_soon(open_disputes.values(), now)
         ]
         context["ti"].xcom_push(key="open", value=sorted(still_open | unsettled))
-        self._push(context, "without_case", without, self.log)
-        self._push(context, "unreadable", [*unreadable, *held], self.log)
-        self._push(context, "due_soon", soon)
-        self._push(context, "due_without_case", [record for record in soon if record in without])
-        self._push(context, "no_longer_open", settled, self.log)
+        self._push(context, signer, "without_case", without, self.log)
+        self._push(context, signer, "unreadable", [*unreadable, *held], self.log)
+        self._push(context, signer, "due_soon", soon)
+        self._push(context, signer, "due_without_case", [record for record in soon if record in without])
+        self._push(context, signer, "no_longer_open", settled, self.log)
         open_records = listed(open_disputes.values(), self.conn_id, known, *reviewed)
         overview = {
             "connection": self.conn_id,
-            "records": self._value(context, [*open_records, *unreadable]),
+            "records": self._value(signer, [*open_records, *unreadable]),
             "without_case": [record.dispute for record in without],
         }
         context["ti"].xcom_push(key=LISTING, value=overview)
@@ -205,13 +208,18 @@ class FindCasesOperator(BaseAsyncOperator):
         return found, unusable
 
     async def _compare(
-        self, context: Context, api: Api, listing: Listing, found: list[Candidate], now: datetime
+        self,
+        context: Context,
+        api: Api,
+        listing: Listing,
+        found: list[Candidate],
+        memory: Mapping[str, Any],
+        now: datetime,
     ) -> tuple[list[Candidate], list[Record], tuple[dict[str, LastReview], dict[str, ReviewAnswer]]]:
         """Return the candidates to stage, records of those that cannot be read, and the earlier reviews."""
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._state.sweep import LastReview
 
-        memory = load(context, LAST_REVIEWS, connection=self.conn_id)
         ids = [candidate.dispute.id for candidate in found]
         last_reviews = {each: before for each in ids if (before := LastReview.find(memory, each))}
         # Read before the answers: a run that ends in between has stored its answers by then.
@@ -246,15 +254,16 @@ class FindCasesOperator(BaseAsyncOperator):
         await all_of([candidate for candidate in found if candidate.dispute.id in last_reviews], compare)
         return new, held, (last_reviews, answers)
 
-    def _push(self, context: Context, key: str, records: list[Record], log: Any = None) -> None:
+    def _push(
+        self, context: Context, signer: Signer, key: str, records: list[Record], log: Any = None
+    ) -> None:
         """Push records as an XCom."""
-        context["ti"].xcom_push(key=key, value=self._value(context, records, log))
+        context["ti"].xcom_push(key=key, value=self._value(signer, records, log))
 
-    def _value(self, context: Context, records: list[Record], log: Any = None) -> Value:
+    def _value(self, signer: Signer, records: list[Record], log: Any = None) -> Value:
         """Return records as the value of an XCom, as a list if the evidence store cannot be written."""
         from dispute_provider._state.evidence_store import EvidenceStoreError
 
-        signer = Signer(run_key(context))
         try:
             return return_value(records, signer, log)
         except EvidenceStoreError as error:
@@ -302,7 +311,8 @@ class OpenReviewOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         from dispute_provider._state.sweep import review_name
 
-        staged = _staged(context, self.staged)
+        connections = Connections()
+        staged = _staged(context, self.staged, connections)
         if self.urgent is not None:
             # Both groups use the same time, so every dispute is in exactly one of them.
             started = context["dag_run"].start_date or datetime.now(UTC)
@@ -320,7 +330,9 @@ class OpenReviewOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=self.review_dag_id,
             dag_run_id=run_id,
-            conf={STAGED: return_value(self._with_history(context, memory, staged), Signer(SCOPE))},
+            conf={
+                STAGED: return_value(self._with_history(context, memory, staged), Signer(SCOPE, connections))
+            },
             logical_date=None,
             reset_dag_run=False,
             skip_when_already_exists=True,
@@ -378,7 +390,7 @@ class RememberReviewOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         from dispute_provider._state.sweep import remember
 
-        staged = _staged(context, self.staged)
+        staged = _staged(context, self.staged, Connections())
         now = datetime.now(UTC)
         before = load(context, LAST_REVIEWS, connection=self.conn_id)
         asked = {record.dispute: before.get(record.dispute) for record in staged}

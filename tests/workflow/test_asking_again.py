@@ -131,6 +131,7 @@ def test_a_review_stores_its_answers_under_its_own_name(sweep, engine, sandbox, 
             "action": "hold",
             "who": "ana (ana)",
             "why": "held by the reviewer (needs documents, assigned to Ben)",
+            "place": "review/-1",
         }
     }, "without the note, which stays with the answer"
 

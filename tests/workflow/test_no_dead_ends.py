@@ -118,11 +118,10 @@ def ended_unknown(
     [run_id] = sweep.reviews()
     review, key = f"dispute_review/{run_id}", f"{stripe_connection}/{dispute}"
     at = "2026-11-01T09:30:00+00:00"
-    answer = {"review": review, "action": "submit", "who": "ana", "at": at}
+    answer = {"review": review, "action": "submit", "who": "ana", "at": at, "place": "review/-1"}
     opening = f"answers {review}/review/-1"
     in_store(engine, ANSWERED, lambda store: store.set(review, {key: answer}))
     in_store(engine, ENDED, lambda store: store.set(review, {key: {**answer, "state": "unknown"}}))
-    in_store(engine, ANSWERED, lambda store: store.set(f"reviews of {review}", {"review/-1": True}))
     in_store(engine, SUBMISSIONS, lambda store: store.set(opening, "review/-1/first"))
     return opening
 
