@@ -28,10 +28,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> None:
+    """Run a command, without the Airflow options of other tests in this process."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         check=False,
