@@ -1,0 +1,43 @@
+"""The store of the ledger in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dispute_provider._ledger.stores import FolderStore
+
+
+def test_a_folder_that_does_not_exist_has_no_files(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path / "ledger"))
+    assert store.list("test/stripe/du_1") == {}
+    assert store.read(["test/stripe/du_1/1/1"]) == {}
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    store.create("test/stripe", b"a file where a folder must be")
+    with pytest.raises(NotADirectoryError):
+        store.list("test/stripe/du_1")
+
+
+def test_files_are_listed_with_their_times_and_without_temporary_ones(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    for path in ("test/stripe/du_1/1/1", "test/stripe/du_1/2/1"):
+        assert store.create(path, path.encode())
+        os.utime(tmp_path / path, (0, 1_700_000_000))
+    (tmp_path / "test/stripe/du_1/2/.0123").touch()
+    assert store.list("test/stripe/du_1") == {
+        "test/stripe/du_1/1/1": 1_700_000_000,
+        "test/stripe/du_1/2/1": 1_700_000_000,
+    }
+
+
+def test_an_existing_file_is_left_as_it_is(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    assert store.create("test/stripe/du_1/1/1", b"first")
+    assert not store.create("test/stripe/du_1/1/1", b"second")
+    assert store.read(["test/stripe/du_1/1/1"]) == {"test/stripe/du_1/1/1": b"first"}
+    assert len(list((tmp_path / "test/stripe/du_1/1").iterdir())) == 1
