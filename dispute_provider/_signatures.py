@@ -5,6 +5,7 @@ A user who edits an XCom, a run's configuration or a file of the ledger cannot p
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import json
@@ -23,8 +24,9 @@ _SHORT_ID = 8
 _SCOPE_ID = 32
 _utf8 = msgspec.json.Encoder(order="sorted").encode
 _ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-# Python's encoder escapes all of these; what is below them is escaped by msgspec too.
-_ESCAPED = re.compile(r"[^\x00-\x7e]+")
+# Escapes what is not ASCII as Python's encoder does, and many times as fast as a regular expression. What is
+# ASCII is escaped alike by msgspec, except for DEL.
+_ESCAPING = "dispute-provider-json"
 _SIGNATURE = re.compile(rf"([0-9a-f]{{64}})\.([0-9a-f]{{{_SHORT_ID}}})\.([0-9a-f]{{{_SCOPE_ID}}})")
 
 
@@ -111,10 +113,14 @@ def _canonical(value: Any) -> bytes:
         encoded = _utf8(value)
     except UnicodeEncodeError:  # a lone surrogate, which a case or an answer may contain
         return _ascii(value).encode()
-    if encoded.isascii() and b"\x7f" not in encoded:
-        return encoded
-    return _ESCAPED.sub(_escape, encoded.decode()).encode()
+    if not encoded.isascii():
+        encoded = encoded.decode().encode("ascii", _ESCAPING)
+    return encoded.replace(b"\x7f", b"\\u007f")
 
 
-def _escape(text: re.Match[str]) -> str:
-    return encode_basestring_ascii(text[0])[1:-1]
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return encode_basestring_ascii(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(_ESCAPING, _escape)
