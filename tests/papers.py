@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ import pikepdf
 from PIL import Image
 
 import dispute_provider
+from dispute_provider._documents import Renderer
 
 _FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 # Objects 1 to 4 stand in every PDF: catalog, pages, font, the text of each page; the pages follow.
@@ -173,6 +176,19 @@ def slow_to_draw(times: int = 3000) -> bytes:
         b"/Extend [true true] >> >> >>"
     )
     return pdf(content=stream(b"/S sh\n" * times), page=gradient)
+
+
+def seconds_to_draw(least: float) -> float:
+    """A time limit that a small PDF keeps however busy the machine is now, and :func:`slow_to_draw` exceeds.
+
+    Starting the child takes most of what is measured, and does not count for the limit.
+
+    :param least: the limit on an idle machine, in seconds.
+    """
+    began = time.monotonic()
+    with Renderer() as renderer:
+        renderer.render(pdf(), 1)
+    return max(least, math.ceil(2 * (time.monotonic() - began)))
 
 
 def picture_in_pdf(width: int, height: int, content: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import replace
-from papers import pdf, scanned, slow_to_draw
+from papers import pdf, scanned, seconds_to_draw, slow_to_draw
 from support import children
 from viewing import RECEIPT, Site, Staged, signed
 
@@ -21,8 +21,6 @@ from dispute_provider._evidence.documents import Document, Inspection
 from dispute_provider._state import evidence_store
 from dispute_provider._ui.document_pages import DocumentPages
 from dispute_provider._workflow.staging.draw import Drawer
-
-SECONDS = 3.0
 
 
 def drawn(staged: Staged) -> Staged:
@@ -139,7 +137,8 @@ def test_a_slow_document_blocks_no_other_reviewer(site: Site, stage_one: Any, pa
     slow, good = (evidence_store.put(content) or "" for content in (slow_to_draw(), pdf(2)))
     documents = {**staged.record.documents, "file_slow": slow, "file_good": good}
     site.returns("stage", signed(replace(staged.record, documents=documents)))
-    pages(seconds=SECONDS)
+    seconds = seconds_to_draw(3.0)
+    pages(seconds=seconds)
     address = f"{site.address('stage')}/documents"
     ends: list[str] = []
 
@@ -157,6 +156,6 @@ def test_a_slow_document_blocks_no_other_reviewer(site: Site, stage_one: Any, pa
             paths = [f"{slow}/pages/1"] * 6 + [f"{good}/pages/{page}" for page in (1, 2)]
             return await asyncio.gather(*(ask(client, path) for path in paths))
 
-    assert asyncio.run(asyncio.wait_for(reviewers(), 3 * SECONDS)) == [422] * 6 + [200] * 2
+    assert asyncio.run(asyncio.wait_for(reviewers(), 3 * seconds)) == [422] * 6 + [200] * 2
     # The slow one is tried once: those who wait for it learn of the failure together.
     assert sorted(ends[:2]) == [f"{good}/pages/1", f"{good}/pages/2"]

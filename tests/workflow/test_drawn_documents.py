@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from papers import pdf, slow_to_draw, stream
+from papers import pdf, seconds_to_draw, slow_to_draw, stream
 from support import children
 
 from dispute_provider._cases.documents import read_documents
@@ -27,8 +27,6 @@ from dispute_provider.operators.evidence import (
     SubmitEvidenceOperator,
 )
 
-SECONDS = 2.0
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -39,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "slow.pdf").write_bytes(slow_to_draw())
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", str(root))
     monkeypatch.setenv("AIRFLOW__DISPUTE__EVIDENCE_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(renderer, "SECONDS", SECONDS)
+    monkeypatch.setattr(renderer, "SECONDS", seconds_to_draw(2.0))
     return root
 
 
@@ -63,7 +61,8 @@ def test_a_document_that_cannot_be_drawn_is_refused_with_its_page_and_reason(
         sandbox.create_dispute(api="stripe", id=dispute)
     slow, good = stage(engine, case("du_slow"), case("du_good", "good.pdf"), folder=folder)
     assert slow.state == "refused"
-    assert "slow.pdf: its page 1 cannot be drawn: it takes more than 2 seconds" in slow.reason
+    problem = f"its page 1 cannot be drawn: it takes more than {renderer.SECONDS:g} seconds"
+    assert f"slow.pdf: {problem}" in slow.reason
     assert "/evidence/receipt" in slow.reason
     assert good.state == "staged"
     assert not sandbox.dispute("du_slow")["evidence"].get("receipt")
@@ -153,7 +152,7 @@ def test_a_shared_document_is_drawn_once_and_a_slow_one_delays_no_other(folder: 
         assert all(each.result().undrawn == () for each in good)
         assert not slow_ended.is_set()
         assert slow.result().undrawn == ("slow.pdf",)
-        assert time.monotonic() - started >= SECONDS
+        assert time.monotonic() - started >= renderer.SECONDS
     assert asked.count(len(pdf(3))) == 3
     assert asked.count(len(slow_to_draw())) == 1
 

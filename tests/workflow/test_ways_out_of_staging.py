@@ -11,7 +11,7 @@ import running
 from contesting import Contest
 from faults_page import rows
 from intercepting import Authority, Interceptor, hide_names
-from papers import pdf, slow_to_draw
+from papers import pdf, seconds_to_draw, slow_to_draw
 from state_stores import AssetStores
 from support import Connect, memory_store
 
@@ -64,12 +64,13 @@ def test_one_of_two_cases_is_kept():
 
 
 def test_a_page_that_cannot_be_drawn_is_printed_again(cases, monkeypatch):
-    monkeypatch.setattr(renderer, "SECONDS", 1.0)
+    monkeypatch.setattr(renderer, "SECONDS", seconds_to_draw(1.0))
     (cases / "slow.pdf").write_bytes(slow_to_draw())
     given = case(receipt={"file": "slow.pdf"})
     [record] = stage(given, folder=str(cases))
     row("A page of a document cannot be drawn").check(record, "so the reviewer could not see it")
-    assert "slow.pdf: its page 1 cannot be drawn: it takes more than 1 seconds" in record["reason"]
+    problem = f"its page 1 cannot be drawn: it takes more than {renderer.SECONDS:g} seconds"
+    assert f"slow.pdf: {problem}" in record["reason"]
     (cases / "slow.pdf").write_bytes(pdf())
     assert staged(given, folder=str(cases))
 
