@@ -106,9 +106,7 @@ class DocumentReader:
         if (size := sum(len(each.content) for each in exhibits)) > LARGEST_ORIGINAL:
             raise UnfitError(*limits.too_large(size, LARGEST_ORIGINAL))
         try:
-            joined = self._preparation.join(
-                [(caption, each.content) for caption, each in zip(captions, exhibits, strict=True)]
-            )
+            joined = self._preparation.join(list(zip(captions, exhibits, strict=True)))
         except RenderingError as error:
             raise UnfitError(error.problem, error.remedy) from None
         document = Document(reference.path, joined.content, exhibits=tuple(exhibits), lost=joined.done)
@@ -135,7 +133,7 @@ class DocumentReader:
 
     def _inspected(self, document: Document, allowed: Limits) -> Document:
         try:
-            inspection = self._renderer.inspect(document.content)
+            inspection = self._renderer.inspect(document.content, document.sha256)
         except RenderingError as error:
             raise UnfitError(error.problem, error.remedy, step=error.step) from None
         size, kind = len(document.content), inspection.content_type
@@ -144,7 +142,7 @@ class DocumentReader:
             raise UnfitError(*problem, step=step)
         if inspection.card_number:
             raise UnfitError("it holds a card number", REMEDY, is_secret=True)
-        return replace(document, inspection=inspection)
+        return document.inspected(inspection)
 
 
 def _read(folder: str | None, path: str, roots: Sequence[str] | None, most: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dispute_provider._documents.messages import STEPS
 from dispute_provider._documents.preparing import Prepared, Preparer
+from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.snapshot import sha256_of
 
 
@@ -65,17 +66,17 @@ class Preparation:
         self._store.keep(key, prepared, content)
         return prepared
 
-    def join(self, exhibits: Sequence[tuple[str, bytes]]) -> Prepared:
+    def join(self, exhibits: Sequence[tuple[str, Document]]) -> Prepared:
         """Return one PDF of several documents: the one kept earlier, or a new one.
 
-        :param exhibits: caption and content of each.
+        :param exhibits: the caption of each, and the document.
         :raises RenderingError: if they cannot be joined.
         """
-        key = sha256_of(["join", [[text, hashlib.sha256(content).hexdigest()] for text, content in exhibits]])
+        key = sha256_of(["join", [[caption, each.sha256] for caption, each in exhibits]])
         if kept := self._store.recall(key):
             self._store.keep(key, kept)
             return kept
-        joined = self._preparer.join(exhibits)
+        joined = self._preparer.join([(caption, each.content) for caption, each in exhibits])
         self._store.keep(key, joined)
         return joined
 

@@ -108,14 +108,15 @@ class Renderer:
             finally:
                 self._idle += alone._idle
 
-    def inspect(self, content: bytes) -> Inspection:
+    def inspect(self, content: bytes, sha256: str | None = None) -> Inspection:
         """Read a document completely, and return its type, its pages and whether it has a card number.
 
         A document with the same bytes as an earlier one is not read again.
 
+        :param sha256: of the document; None, the default, to find it.
         :raises RenderingError: if it is not a valid document, or its pages do not show everything in it.
         """
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = sha256 or hashlib.sha256(content).hexdigest()
         if known := self._inspected.get(sha256):
             return known
         inspection = self._inspected[sha256] = self._inspect(content)

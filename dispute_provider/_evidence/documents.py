@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -103,6 +103,12 @@ class Document:
     @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+    def inspected(self, inspection: Inspection) -> Document:
+        """Return the document with its inspection. Its bytes are not digested again."""
+        found = replace(self, inspection=inspection)
+        found.__dict__["sha256"] = self.sha256
+        return found
 
     @property
     def original(self) -> str:

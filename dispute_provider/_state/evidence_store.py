@@ -66,13 +66,14 @@ def check(context: Context) -> None:
         _refused[folder] = f"the evidence store is a folder of the ledger, and {error}"
 
 
-def put(content: bytes) -> str:
+def put(content: bytes, sha256: str | None = None) -> str:
     """Store a document, unless the store already has it and it is not old.
 
+    :param sha256: of the document; None, the default, to find it.
     :returns: the document's sha256.
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = sha256 or hashlib.sha256(content).hexdigest()
     _put(sha256, lambda path: path.write_bytes(content))
     return sha256
 

@@ -64,7 +64,7 @@ def flipping(link: Path, *targets: Path) -> Iterator[None]:
 class Pages:
     """Replaces the child process that reads documents, which is too slow for a race."""
 
-    def inspect(self, content: bytes) -> Any:
+    def inspect(self, content: bytes, sha256: str | None = None) -> Any:
         return Inspection("application/pdf", 1 if content == INSIDE else 2, card_number=False)
 
 

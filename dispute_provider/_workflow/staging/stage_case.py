@@ -226,7 +226,7 @@ def _exhibits(documents: Mapping[str, Document]) -> dict[str, dict[str, str]]:
 def _store(documents: Mapping[str, Document]) -> None:
     """Store the documents for the review, when this worker's disk may no longer exist."""
     for document in documents.values():
-        evidence_store.put(document.content)
+        evidence_store.put(document.content, document.sha256)
         # The originals of prepared ones are kept when they are prepared.
         for exhibit in document.exhibits:
-            evidence_store.put(exhibit.content)
+            evidence_store.put(exhibit.content, exhibit.sha256)

@@ -62,7 +62,7 @@ def _keep_inspections() -> None:
         kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
         drawn = {content: renderer.render(content, 1) for content in kept}
         unseen = {content: renderer.look(content, 1) for content in kept if content.startswith(b"%PDF")}
-    Renderer.inspect = lambda self, content: kept[content]  # type: ignore[method-assign]
+    Renderer.inspect = lambda self, content, *digest: kept[content]  # type: ignore[method-assign]
     Renderer.render = lambda self, content, *page: drawn[content]  # type: ignore[method-assign]
     Renderer.look = lambda self, content, *page: unseen[content]  # type: ignore[method-assign]
 
