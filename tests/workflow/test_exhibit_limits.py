@@ -83,25 +83,27 @@ def joined(preparer: Preparer, parts: tuple[tuple[str, bytes], ...]) -> bytes:
     return preparer.join(converted).content
 
 
-def filler(size: int) -> bytes:
-    """Return a PDF with this many bytes that cannot be compressed."""
-    kept = papers.stream(random.Random(size).randbytes(size), b"/Filter /FlateDecode")
-    return papers.pdf(page=b"/Kept 6 0 R", more=[kept])
+def filler(size: int, digits: int) -> bytes:
+    """Return a PDF with this many bytes that cannot be compressed, and some digits beside its page."""
+    chance = random.Random(size)
+    kept = papers.stream(chance.randbytes(size), b"/Filter /FlateDecode")
+    beside = b"/Digits (%s)" % b"".join(b"%d" % chance.randrange(10) for _ in range(digits))
+    return papers.pdf(page=b"/Kept 6 0 R" + beside, more=[kept])
 
 
 def of_size(preparer: Preparer, kind: str, size: int) -> tuple[tuple[str, bytes], ...]:
     """Return exhibits that are joined to a document of exactly this size."""
     first = (f"1.{kind.lower()}", KINDS[kind])
-    more, tried = size, set[int]()
+    more, digits, tried = size, 0, set[int]()
     while True:
-        parts = (first, ("filler.pdf", filler(more)))
+        parts = (first, ("filler.pdf", filler(more, digits)))
         if (off := size - len(joined(preparer, parts))) == 0:
             return parts
         tried.add(more)
         more += off
-        # The table of a PDF is compressed, so a longer exhibit may make a shorter one of it.
-        while more in tried:
-            more -= 1
+        if more in tried:
+            # The table of a PDF is compressed, so no length may give this size; with a digit more, one may.
+            digits, tried = digits + 1, set()
 
 
 def of_pages(kind: str, pages: int) -> tuple[tuple[str, bytes], ...]:
