@@ -10,7 +10,7 @@ from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document, shown
-from dispute_provider._evidence.limits import Limits
+from dispute_provider._evidence.limits import Limits, MeasuredDocument
 from dispute_provider._evidence.sharing import Budget, shares
 from dispute_provider.exceptions import Violation
 
@@ -31,6 +31,17 @@ class Placed(NamedTuple):
     reference: FileReference
 
 
+class Together(NamedTuple):
+    """The documents that are sent together, at one stage of a dispute.
+
+    :param placed: where the case names documents.
+    :param beside: the documents that stay on the dispute beside them.
+    """
+
+    placed: tuple[Placed, ...]
+    beside: tuple[MeasuredDocument, ...]
+
+
 class _File(NamedTuple):
     """A file that has to be read.
 
@@ -48,14 +59,14 @@ def _files(reference: FileReference) -> list[_File]:
 class CaseReading:
     """The documents of a case while they are read.
 
-    :param stages: where the case names documents, by the stage of the dispute that they are sent in.
+    :param stages: the documents of each stage of the dispute.
     """
 
     def __init__(
-        self, case: Case, reader: DocumentReader, stages: Sequence[Sequence[Placed]], allowed: Limits
+        self, case: Case, reader: DocumentReader, stages: Sequence[Together], allowed: Limits
     ) -> None:
         self._reader, self._stages, self._allowed = reader, stages, allowed
-        self._references = {each.reference.path: each.reference for stage in stages for each in stage}
+        self._references = {each.reference.path: each.reference for stage in stages for each in stage.placed}
         # A document that is named twice is optional only if it is optional in both places.
         self._needed = {reference.path for reference in case.files if not reference.optional}
         self._files: dict[_File, Document] = {}
@@ -78,24 +89,25 @@ class CaseReading:
         if gone := self._left_out.keys() & self.found.keys():
             self._make(self._references.keys() - gone)
 
-    def measured(self, stage: Iterable[Placed]) -> list[limits.MeasuredDocument]:
+    def measured(self, stage: Together) -> list[MeasuredDocument]:
         """Return the sizes of the documents of a stage."""
-        return [
-            limits.MeasuredDocument(
+        own = [
+            MeasuredDocument(
                 name,
                 len(document.content),
                 document.pages,
                 reference.path,
                 reference.path not in self._needed,
             )
-            for _, name, reference in stage
+            for _, name, reference in stage.placed
             if (document := self.found.get(reference.path))
         ]
+        return [*own, *stage.beside]
 
     def violations(self) -> Iterator[Violation]:
         """Yield why documents cannot be sent without which the case cannot be staged."""
         for stage in self._stages:
-            for pointer, _, reference in stage:
+            for pointer, _, reference in stage.placed:
                 for index, file in enumerate(_files(reference)):
                     unfit = self._unfit.get(file)
                     if unfit and (reference.path in self._needed or unfit.is_secret):
@@ -153,11 +165,12 @@ class CaseReading:
         return len(document.content) - sum(len(each.content) for each in document.exhibits)
 
     def _is_too_large(self) -> bool:
-        sizes = [[each.size or 0 for each in self.measured(stage)] for stage in self._stages]
+        stages = [[each for each in self.measured(stage) if each.size] for stage in self._stages]
         most = self._allowed.total_bytes
         return self._reader.shrinks and any(
-            max(stage, default=0) > self._allowed.document_bytes or (most is not None and sum(stage) > most)
-            for stage in sizes
+            max((each.size or 0 for each in stage if each.path), default=0) > self._allowed.document_bytes
+            or (most is not None and sum(each.size or 0 for each in stage) > most)
+            for stage in stages
         )
 
     def _join(self, references: Iterable[FileReference], files: Mapping[_File, Document]) -> None:
@@ -207,16 +220,14 @@ class CaseReading:
         if (most := self._allowed.total_bytes) is None:
             return of_one
         paths = {each.path for each in references}
-        together = [
-            [each.reference for each in stage if each.reference.path in paths] for stage in self._stages
-        ]
-        return of_one + [
-            Budget(
-                tuple(file for each in stage for file in _files(each)),
-                most - sum(self._added.get(each.path, 0) for each in stage),
-            )
-            for stage in together
-        ]
+        together = []
+        for stage in self._stages:
+            parts = [each.reference for each in stage.placed if each.reference.path in paths]
+            taken = sum(each.size or 0 for each in stage.beside)
+            added = sum(self._added.get(each.path, 0) for each in parts)
+            files = tuple(file for each in parts for file in _files(each))
+            together.append(Budget(files, most - taken - added))
+        return of_one + together
 
 
 def _note(document: Document) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispute_provider._cases.case_reading import CaseReading, Placed
+from dispute_provider._cases.case_reading import CaseReading, Placed, Together
 from dispute_provider._cases.document_reader import DocumentReader
 from dispute_provider._cases.files import with_lines
 from dispute_provider._cases.preparing import Preparation
@@ -18,7 +18,7 @@ from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document
-from dispute_provider._evidence.limits import Limits
+from dispute_provider._evidence.limits import Limits, MeasuredDocument
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider._evidence.texts_as_documents import in_documents
 from dispute_provider.exceptions import InvalidCaseError, Violation
@@ -47,11 +47,13 @@ def read_documents(
     renderer: Renderer,
     roots: Sequence[str] | None = None,
     preparation: Preparation | None = None,
+    beside: Sequence[MeasuredDocument] = (),
 ) -> CaseDocuments:
     """Read the documents that a case names, and check everything that the case would send.
 
     :param roots: folders that may be read; None, the default, for the case's folder.
     :param preparation: prepares documents that the API does not take; None, the default, refuses them.
+    :param beside: the documents that stay on the dispute beside the case's; by default, none are known.
     :raises InvalidCaseError: with every problem: documents that are missing, damaged, too large, of a type
         that the API does not accept, or outside the case's folder; too many documents; card numbers.
     """
@@ -65,7 +67,7 @@ def read_documents(
         if isinstance(value, FileReference)
     ]
     # The evidence of each stage is sent separately, so the limits apply to each stage separately.
-    stages = _by_stage(api, references)
+    stages = _by_stage(api, references, beside)
     reading = CaseReading(case, DocumentReader(case, roots, allowed, renderer, preparation), stages, allowed)
     reading.read()
     violations = [*_card_numbers(placed, case.metadata), *reading.violations()]
@@ -77,11 +79,16 @@ def read_documents(
     return CaseDocuments(case, reading.found, (*made, *reading.notes()))
 
 
-def _by_stage(api: contract.Contract, references: Iterable[Placed]) -> list[list[Placed]]:
+def _by_stage(
+    api: contract.Contract, references: Iterable[Placed], beside: Sequence[MeasuredDocument]
+) -> list[Together]:
     together: dict[str | None, list[Placed]] = {}
     for each in references:
         together.setdefault(stage_of(api, each.name), []).append(each)
-    return list(together.values())
+    return [
+        Together(tuple(placed), tuple(each for each in beside if stage_of(api, each.name) == stage))
+        for stage, placed in together.items()
+    ]
 
 
 def card_number_violations(case: Case) -> list[Violation]:

@@ -48,6 +48,7 @@ class Refusal(StrEnum):
     MANY_PIXELS = "many-pixels"
     ANIMATED = "animated"
     ATTACHMENTS = "attachments"
+    PORTFOLIO = "portfolio"
     ACTIVE = "active"
     DYNAMIC_FORM = "dynamic-form"
     MEDIA = "media"

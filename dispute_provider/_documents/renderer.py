@@ -18,7 +18,16 @@ import msgspec
 
 from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Refusal
 from dispute_provider._documents.process import Process
-from dispute_provider._documents.words import BROKE_OFF, CONVERTIBLE, HELPS, SLOW, WORDS, problem_of, refusal
+from dispute_provider._documents.words import (
+    BROKE_OFF,
+    CONVERTIBLE,
+    CURES,
+    HELPS,
+    SLOW,
+    WORDS,
+    problem_of,
+    refusal,
+)
 from dispute_provider._evidence.documents import Inspection, Unseen
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other, start_of
 
@@ -196,6 +205,7 @@ class Renderer:
         step = HELPS.get(why) if why else None
         if why is Refusal.UNKNOWN and (name := name_other(content)):
             problem = f"its content is {name}, not {NAMES}"
+            remedy = CURES.get(name, remedy)
             step = "convert" if name in CONVERTIBLE else None
         elif why is Refusal.UNKNOWN and start_of(JPEG, content):
             problem, step = "it has other bytes before a JPEG picture", "clean"

@@ -6,7 +6,7 @@ import json
 import unicodedata
 
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._evidence.file_types import MAIL, NAMES, TEXT
+from dispute_provider._evidence.file_types import FILM, MAIL, NAMES, SOUND, TEXT, ZIP
 
 # The problem, and the remedy.
 WORDS = {
@@ -27,6 +27,10 @@ WORDS = {
         "name the attached files in the case as documents, and print it to a PDF without them",
     ),
     Refusal.ACTIVE: ("it runs scripts or starts programs, so its pages may change", "print it to a PDF"),
+    Refusal.PORTFOLIO: (
+        "it is a portfolio, whose files its pages do not show",
+        "save the files in it, and name them in the case",
+    ),
     Refusal.DYNAMIC_FORM: ("it is an XFA form, which few programs can show", "print it to a PDF"),
     Refusal.MEDIA: (
         "its page {:,} has audio, video or a 3D model, which a still page does not show",
@@ -80,6 +84,17 @@ _DONE = {
     "encoding": "read as {}, as it is not UTF-8",
     "named": "wrote symbols without a font by their names: {}",
     "signature": "a digital signature in it is no longer valid",
+}
+_UNPACK = "unpack it, and name the files in it"
+# What to do about types that cannot be saved as a picture or a PDF.
+CURES = {
+    ZIP: _UNPACK,
+    "GZIP": _UNPACK,
+    "RAR or 7Z": _UNPACK,
+    "P7M": "save the document that it signs, and name that",
+    FILM: "name still pictures of it, as JPEG",
+    SOUND: "write down what is said, and name the text as PDF",
+    "HTML": "open it in a browser, and print it to a PDF",
 }
 # The steps that can help with a refusal.
 HELPS = {

@@ -96,12 +96,14 @@ class Case:
     def digest(self, documents: Mapping[str, Document]) -> str:
         """Return the sha256 of the case with its documents, which changes with any of them.
 
-        What a template adds counts as the template and the facts, so that the digest is known before.
+        What a template adds counts as the template and the facts, so that the digest is known before. A
+        prepared document counts as what it was prepared from: how small it had to become does not change the
+        case.
 
         :param documents: by the paths that the case names; a path without a document is hashed as absent.
         """
         entries = [
-            [entry.name, documents[entry.value.path].sha256 if entry.value.path in documents else None]
+            [entry.name, _identity(entry.value, documents.get(entry.value.path))]
             if isinstance(entry.value, FileReference)
             else [entry.name, entry.value]
             # A text counts as it was given, whatever document it became.
@@ -195,6 +197,14 @@ class Case:
             for entry in case.evidence
         ]
         return replace(case, evidence=tuple(entries), basis=basis)
+
+
+def _identity(reference: FileReference, document: Document | None) -> Any:
+    """Return what stands for a document in the digest of a case; None if it is absent."""
+    if document is None or not document.exhibits:
+        return document and document.original
+    captions = [each.caption for each in reference.exhibits]
+    return [list(each) for each in zip(captions, [part.original for part in document.exhibits], strict=True)]
 
 
 def _in_plain_types(data: Any) -> Any:

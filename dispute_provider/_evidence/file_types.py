@@ -41,14 +41,27 @@ def recognize(content: bytes) -> FileType | None:
     return next((each for each in FILE_TYPES if content.startswith(each.starts)), None)
 
 
+ZIP, FILM, SOUND = "ZIP", "a film", "a sound"
 # The start of a file in lower case, and the type's name in messages. HEIC and AVIF begin with a box's size.
 _OTHER_TYPES = {
     r".{4}ftyp(?:heic|heix|hevc|hevx|heim|heis)": "HEIC",
     r".{4}ftyp(?:avif|avis)": "AVIF",
     r"riff.{4}webp": "WEBP",
     r"bm.{4}\x00{4}": "BMP",
+    r"\x00{3}\x0cjp  ": "JPEG 2000",
+    r"\x00\x00\x01\x00": "ICO",
+    r".{4}ftypm4[ab] ": SOUND,
+    r"(?:oggs|id3|\xff[\xfb\xf3\xf2]|#!amr|riff.{4}wave)": SOUND,
+    r".{4}ftyp|\x1a\x45\xdf\xa3|riff.{4}avi ": FILM,
     r"pk\x03\x04.*word/": "DOCX",
-    r"pk\x03\x04": "ZIP",
+    r"pk\x03\x04.*xl/": "XLSX",
+    r"pk\x03\x04.*ppt/": "PPTX",
+    r"pk\x03\x04.{26}mimetypeapplication/vnd\.oasis\.": "OpenDocument",
+    r"pk\x03\x04.*index/document\.iwa": "Pages, Numbers or Keynote",
+    r"pk\x03\x04": ZIP,
+    r"\x1f\x8b": "GZIP",
+    r"(?:rar!\x1a|7z\xbc\xaf)": "RAR or 7Z",
+    r"\x30[\x80-\x84].{0,4}\x06\x09\x2a\x86[\x48\x68]\x86\xf7\x0d\x01\x07": "P7M",
     r"\xd0\xcf\x11\xe0": "DOC, XLS or MSG",
     r"\{\\rtf": "RTF",
     r"%!ps": "PostScript",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 
@@ -107,8 +108,10 @@ def archive_with(name: str, content: bytes) -> bytes:
 def changed(change: str) -> bytes:
     written = io.BytesIO()
     with pikepdf.open(io.BytesIO(papers.pdf())) as document:
-        if change == "attached":
+        if change in ("attached", "portfolio"):
             document.attachments["factur-x.xml"] = pikepdf.AttachedFileSpec(document, b"<x/>")
+            if change == "portfolio":
+                document.Root.Collection = pikepdf.Dictionary(View=pikepdf.Name.D)
         else:
             script = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="this.print()")
             holder = {"document": document.Root, "page": document.pages[0].obj}[change]
@@ -156,8 +159,23 @@ def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer
         (papers.scanned(20)[: 6 * len(papers.scanned(20)) // 10], "it is damaged or incomplete"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "its content is SVG"),
         (b"<html><body>Order</body></html>", "its content is HTML"),
-        (archive_with("order.pdf", papers.pdf()), "its content is ZIP"),
-        (b"\x30\x82\x10\x00\x06\x09signed" + papers.pdf(), "its content is not PDF"),
+        (
+            archive_with("order.pdf", papers.pdf()),
+            "its content is ZIP.*; unpack it, and name the files in it",
+        ),
+        (
+            archive_with("xl/workbook.xml", b""),
+            "its content is XLSX.*; save a picture as JPEG, and any other",
+        ),
+        (archive_with("mimetype", b"application/vnd.oasis.opendocument.text"), "its content is OpenDocument"),
+        (b"\0\0\0\x14ftypqt  film", "its content is a film.*; name still pictures of it"),
+        (b"OggS\0\x02OpusHead", "its content is a sound.*; write down what is said"),
+        (gzip.compress(papers.pdf(), mtime=0), "its content is GZIP.*; unpack it"),
+        (changed("portfolio"), "it is a portfolio, .*; save the files in it, and name them in the case"),
+        (
+            b"\x30\x82\x10\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" + papers.pdf(),
+            "its content is P7M.*; save the document that it signs",
+        ),
         (b"\x01\x02index" + papers.picture("JPEG") + papers.picture("JPEG"), "its content is not PDF"),
         (b"\0" * 16 + b"\x07cache" + papers.picture("JPEG") + b"the order itself", "its content is not PDF"),
     ],

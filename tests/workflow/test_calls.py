@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from contesting import Contest
 from papers import pdf
+from running import run
 from sweeping import Sweep, write_case
 
 from bench import calls as counted
+from dispute_provider import StageEvidenceOperator
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
 YEAR = 365 * 86_400
@@ -58,6 +60,18 @@ def test_three_documents_take_three_more_calls(sandbox: Sandbox, connect: Any, c
     assert run.submit(run.ask(run.stage()))["state"] == "submitted"
     made = calls.count()
     assert made == Counter({"PostFiles": 3, "GetDisputesDispute": 3, "PostDisputesDispute": 2})
+
+
+def test_a_case_of_facts_reads_its_dispute_once(sandbox: Sandbox, connect: Any) -> None:
+    connect("stripe")
+    dispute = sandbox.create_dispute(api="stripe", reason="product_not_received")["id"]
+    shipment = {"carrier": "UPS", "date": "2026-03-01", "tracking_number": "1Z999AA10123456784"}
+    given = {"provider": "stripe", "dispute": dispute, "product": "physical", "facts": {"shipment": shipment}}
+    calls = Calls(sandbox)
+    stage = StageEvidenceOperator(task_id="stage", cases=[given], conn_id="stripe_default")
+    [record] = run(stage)
+    assert record["state"] == "staged"
+    assert calls.count() == Counter([*READ, "GetChargesCharge", "PostDisputesDispute"])
 
 
 def test_unchanged_evidence_is_read_once(sandbox: Sandbox, connect: Any) -> None:

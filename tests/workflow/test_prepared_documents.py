@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ from dispute_provider.operators.evidence import (
 )
 
 PHOTO = papers.picture("WEBP")
+
+
+def detailed(size: tuple[int, int]) -> bytes:
+    """Return a photo with as much detail as one of a lawn."""
+    written = io.BytesIO()
+    Image.effect_noise(size, 40).convert("RGB").save(written, "JPEG")
+    return written.getvalue()
 
 
 def locked() -> bytes:
@@ -172,3 +180,33 @@ def test_joined_exhibits_are_reviewed_and_submitted_with_their_files_at_hand(
         name: (Path(folder) / name).read_bytes() for name in ("invoice.pdf", "chat.png", "doorstep.jpg")
     }
     assert set(files.values()) < Task("dag", "run", "review", -1, None, None, (record,)).documents
+
+
+def test_documents_shrink_to_the_room_that_those_on_the_dispute_leave(
+    sweep: Any, engine: Any, sandbox: Any, stripe_connection: Any, folder: str
+) -> None:
+    def policy(size: int) -> dict[str, Any]:
+        return {
+            "refund_policy": {"filename": "policy.pdf", "content": papers.pdf(size=size).decode("latin-1")}
+        }
+
+    sandbox.create_dispute(api="stripe", id="du_1", evidence=policy(3_600_000))
+    photo = detailed((2000, 1500))
+    assert 1_000_000 < len(photo) < 4_500_000
+    place = Path(folder, "stripe", "du_1")
+    place.mkdir(parents=True)
+    (place / "photo.jpg").write_bytes(photo)
+    own = case(evidence={"receipt": {"file": "photo.jpg"}}, prepare=["shrink"])
+    (place / "case.json").write_text(json.dumps(own))
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_1"]]
+    assert {"refund_policy", "receipt"} <= sandbox.dispute("du_1")["evidence"].keys()
+    # What it had to become is no change of the case.
+    sweep.run()
+    assert len(sweep.reviews()) == 1
+    # What cannot fit beside them is refused with the sum.
+    sandbox.create_dispute(api="stripe", id="du_2", evidence=policy(4_499_000))
+    [record] = engine.result(engine.run(contest(str(place), {**own, "dispute": "du_2"})), "stage")
+    assert "photo.jpg (receipt)" in record["reason"]
+    assert "refund_policy 4.5" in record["reason"]
+    assert "and the limit is 4.5" in record["reason"]

@@ -71,7 +71,7 @@ def clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
 
     The password for changes, scripts, attached files and the bytes around the file are left out.
 
-    :raises Refused: if it is a part of another file, needs a password to be opened, or has lost content.
+    :raises Refused: if it is a part of another file or a portfolio, needs a password, or has lost content.
     """
     if not pikepdf:
         raise Refused(Refusal.NO_PACKET)
@@ -93,6 +93,8 @@ def clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
             done.append(Done("end-marker"))
         elif behind := len(content[end + len(_END) :].strip(b"\0\t\n\f\r \x1a")):
             done.append(Done("after", (behind,)))
+        if "/Collection" in document.Root:
+            raise Refused(Refusal.PORTFOLIO)
         if files := [str(name)[:_LONGEST_NAME] for name in document.attachments]:
             done.append(Done("attachments", tuple(files[:_SHOWN_FILES])))
         if is_signed(document):

@@ -13,6 +13,7 @@ from dispute_provider._documents.letter_writer import LetterWriter
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.facts import facts_of
 from dispute_provider._evidence.record import Record
+from dispute_provider._evidence.snapshot import Snapshot
 from dispute_provider._explain.labels import label
 from dispute_provider._workflow.refusals import cannot_be_answered
 from dispute_provider.exceptions import InvalidCaseError, Violation
@@ -28,17 +29,17 @@ class TemplateFiller:
     def __init__(self, templates: Templates, writer: LetterWriter) -> None:
         self._templates, self._writer = templates, writer
 
-    async def fill(self, api: Api, case: Case, record: Record) -> tuple[Case, Record]:
+    async def fill(self, api: Api, case: Case, record: Record, found: Snapshot) -> tuple[Case, Record]:
         """Return a case with the evidence of its template, and its record with what that lacks.
 
         A case whose dispute cannot be answered is returned as it is.
 
+        :param found: the dispute.
         :raises InvalidCaseError: if no template suits, it is faulty, what it writes breaks a limit, or it can
             write nothing for lack of facts.
-        :raises ApiError: if the dispute or its payment cannot be read.
+        :raises ApiError: if the dispute's payment cannot be read.
         """
         assert case.draft
-        found = await api.read(case.dispute, case.account)
         if cannot_be_answered(record.seen(found), found):
             return case, record
         dispute = found.dispute

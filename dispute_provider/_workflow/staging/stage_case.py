@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,12 @@ from dispute_provider._cases.preparing import Preparation
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_errors import name_of
 from dispute_provider._evidence.documents import Document, shown
+from dispute_provider._evidence.limits import Limits, MeasuredDocument
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._state import evidence_store
 from dispute_provider._state.staging import StagingMemory
 from dispute_provider._workflow.failures import failed
+from dispute_provider._workflow.staging.first_reading import FirstReading, read_first, staying
 from dispute_provider.exceptions import ApiError, InvalidCaseError, TryAgainError
 
 if TYPE_CHECKING:
@@ -121,10 +123,12 @@ class CaseStager:
                 return record.ended(State.REFUSED, refusal)
             if case.source and len(config.case_sources()) > 1:
                 record = replace(record, notes=(f"case from {shown(case.source)}",))
-            if case.draft:
-                case, record = await self._templates.fill(self._api, case, record)
+            ledger = self._ledgers(self._api, case.dispute)
+            reading = await read_first(self._api, case, ledger) if self._depends_on_dispute(case) else None
+            if case.draft and reading:
+                case, record = await self._templates.fill(self._api, case, record, reading.snapshot)
             async with self._with_documents if _needs_files(case) else nullcontext():
-                return await self._stage_case(case, record)
+                return await self._stage_case(case, record, ledger, reading)
         except InvalidCaseError as error:
             return record.ended(State.REFUSED, str(error))
         except ApiError as error:
@@ -134,23 +138,42 @@ class CaseStager:
         except Exception as error:  # of Airflow's state stores, or a defect
             return _failed(record, error)
 
-    async def _stage_case(self, case: Case, record: Record) -> Record:
+    def _depends_on_dispute(self, case: Case) -> bool:
+        """Return whether its dispute decides what a case sends: by its facts, or by the room it leaves."""
+        return case.draft is not None or self._has_to_fit(case)
+
+    def _has_to_fit(self, case: Case) -> bool:
+        """Return whether documents of a case may be shrunk to what the API takes together."""
+        shrinks = "shrink" in self._preparation.steps(case.prepare)
+        return shrinks and _needs_files(case) and Limits.of(self._api.contract).total_bytes is not None
+
+    async def _stage_case(
+        self, case: Case, record: Record, ledger: DisputeLedger, reading: FirstReading | None
+    ) -> Record:
         """Read the documents of a case, and stage it."""
+        memory = self._memory.of(case.dispute)
+        beside: Sequence[MeasuredDocument] = ()
+        if reading and self._has_to_fit(case):
+            beside = await staying(self._api, case, reading.snapshot, memory)
         # Starting a thread takes as long as a request, so use one only to wait for files.
         if _needs_files(case):
             async with self._reading:
-                case, documents, record = await asyncio.to_thread(self._read_documents, case, record)
+                case, documents, record = await asyncio.to_thread(self._read_documents, case, record, beside)
         else:
-            case, documents, record = self._read_documents(case, record)
-        memory, ledger = self._memory.of(case.dispute), self._ledgers(self._api, case.dispute)
-        return await self._stage(self._api, case, documents, record, ledger, self._task, memory, self._rules)
+            case, documents, record = self._read_documents(case, record, beside)
+        return await self._stage(
+            self._api, case, documents, record, ledger, self._task, memory, self._rules, reading
+        )
 
-    def _read_documents(self, case: Case, record: Record) -> tuple[Case, Mapping[str, Document], Record]:
+    def _read_documents(
+        self, case: Case, record: Record, beside: Sequence[MeasuredDocument]
+    ) -> tuple[Case, Mapping[str, Document], Record]:
         """Read, prepare, draw and store the documents of a case.
 
+        :param beside: the documents on the dispute that stay there.
         :returns: the case with its documents, and the record with what the reviewer is told about them.
         """
-        read = case_documents.read_documents(case, self._renderer, self._roots, self._preparation)
+        read = case_documents.read_documents(case, self._renderer, self._roots, self._preparation, beside)
         noted = record.notes
         record = replace(record, case_digest=read.case.digest(read.found), notes=(*noted, *read.notes))
         if not read.found:

@@ -25,6 +25,7 @@ from dispute_provider._ledger.chain import Chain, Claimant, Kind, Link
 from dispute_provider._ledger.ledger import DisputeLedger, LinkClaim
 from dispute_provider._workflow.failures import failed
 from dispute_provider._workflow.refusals import cannot_be_answered
+from dispute_provider._workflow.staging.first_reading import FirstReading
 from dispute_provider._workflow.waiting import wait_for_chain
 from dispute_provider.exceptions import AmbiguousError, ApiError, InvalidCaseError
 
@@ -61,6 +62,7 @@ async def stage(
     task: str,
     memory: DisputeMemory | None = None,
     rules: Rules | None = None,
+    reading: FirstReading | None = None,
 ) -> Record:
     """Write a case's evidence to its dispute without submitting it, and check the result.
 
@@ -68,6 +70,7 @@ async def stage(
     :param task: the name of the task in its run, the same for all its tries.
     :param memory: the memory of earlier tries and runs; none by default.
     :param rules: the DAG author's decisions; the defaults of :class:`Rules` by default.
+    :param reading: an earlier reading, which is used if it still holds; None, the default, for none.
     :returns: the record, ended: ``staged``, ``refused`` or ``held``.
     :raises LedgerError: if the ledger cannot be read. Nothing was written then.
     """
@@ -81,7 +84,10 @@ async def stage(
         elif chain.links:
             # Another task may have started to stage this dispute since this one was started.
             await memory.look_again()
-        before = await api.read(case.dispute, case.account, details=True)
+        if reading and reading.still_holds(chain, ledger.clock()):
+            before = reading.snapshot
+        else:
+            before = await api.read(case.dispute, case.account, details=True)
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
             return end
