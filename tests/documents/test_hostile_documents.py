@@ -19,6 +19,7 @@ LAUNCHED = b"<< /S /Launch /F (calc.exe) >>"
 
 NO_DOCUMENT = "its content is not PDF, JPEG, PNG, TIFF or GIF"
 OTHER = "its content is {}, not PDF, JPEG, PNG, TIFF or GIF; save a picture as JPEG, and any other"
+ZIP = "its content is ZIP, not PDF, JPEG, PNG, TIFF or GIF; unpack it, and name the files in it"
 BROKEN = "damaged or incomplete"
 FOREIGN = "also opens as another type of file"
 ACTIVE = "runs scripts or starts programs"
@@ -45,8 +46,11 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
         b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>",
         OTHER.format("SVG"),
     ),
-    "html": (b"<!doctype html>" + SCRIPT, OTHER.format("HTML")),
-    "zip": (archive(), OTHER.format("ZIP")),
+    "html": (
+        b"<!doctype html>" + SCRIPT,
+        "its content is HTML, not PDF, JPEG, PNG, TIFF or GIF; open it in a",
+    ),
+    "zip": (archive(), ZIP),
     "formula": (b"=cmd|' /C calc'!A0", OTHER.format("plain text")),
     "postscript": (b"%!PS-Adobe-3.0\n(x) run", OTHER.format("PostScript")),
     "rtf": (b"{\\rtf1 Order}", OTHER.format("RTF")),
@@ -63,7 +67,7 @@ REFUSED: dict[str, tuple[bytes, str | tuple[str, ...]]] = {
     "gif-html": (papers.picture("GIF", "P") + SCRIPT, FOREIGN),
     "gif-zip": (papers.picture("GIF", "P") + archive(), FOREIGN),
     "html-pdf": (SCRIPT + pdf(), FOREIGN),
-    "zip-pdf": (archive() + pdf(), OTHER.format("ZIP")),
+    "zip-pdf": (archive() + pdf(), ZIP),
     "line-pdf": (b"\n" + pdf(), FOREIGN),
     "pdf-zip": (pdf() + archive(), FOREIGN),
     "pdf-zip-that-ends-as-pdf": (pdf() + archive(b"%%EOF"), FOREIGN),

@@ -121,31 +121,45 @@ def test_a_long_screenshot_keeps_its_width(preparer, renderer):
     assert renderer.inspect(joined).pages == 2
 
 
-def test_a_filled_form_keeps_what_was_filled_in(preparer):
+def filled(**field: object) -> bytes:
+    """Return a form with one field, which has no appearance."""
     written = io.BytesIO()
     with pikepdf.new() as document:
         document.add_blank_page(page_size=(300, 300))
-        field = document.make_indirect(
+        widget = document.make_indirect(
             pikepdf.Dictionary(
                 Type=pikepdf.Name.Annot,
                 Subtype=pikepdf.Name.Widget,
-                FT=pikepdf.Name.Tx,
                 T="name",
-                V="Jane Roe",
                 DA="/Helv 12 Tf 0 g",
                 Rect=[20, 200, 200, 220],
                 F=4,
+                **field,
             )
         )
         font = pikepdf.Dictionary(
             Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica
         )
-        document.pages[0].obj.Annots = [field]
+        document.pages[0].obj.Annots = [widget]
         document.Root.AcroForm = pikepdf.Dictionary(
-            Fields=[field], DA="/Helv 12 Tf 0 g", DR=pikepdf.Dictionary(Font=pikepdf.Dictionary(Helv=font))
+            Fields=[widget], DA="/Helv 12 Tf 0 g", DR=pikepdf.Dictionary(Font=pikepdf.Dictionary(Helv=font))
         )
         document.save(written)
-    assert "Jane Roe" in texts(preparer.join([("form.pdf", written.getvalue())]).content)[1]
+    return written.getvalue()
+
+
+def test_a_filled_form_keeps_what_was_filled_in(preparer):
+    form = filled(FT=pikepdf.Name.Tx, V="Jane Roe")
+    assert "Jane Roe" in texts(preparer.join([("form.pdf", form)]).content)[1]
+
+
+@pytest.mark.parametrize(("state", "is_ticked"), [("/Yes", True), ("/Off", False)])
+def test_a_box_that_is_ticked_stays_so(state, is_ticked, preparer, renderer):
+    form = filled(FT=pikepdf.Name.Btn, V=pikepdf.Name(state), AS=pikepdf.Name(state))
+    page = drawn(renderer, preparer.join([("form.pdf", form)]).content, 2)
+    middle = (page.width * 110 // 300, page.width * 90 // 300)
+    box = page.crop((middle[0] - 9, middle[1] - 9, middle[0] + 9, middle[1] + 9)).convert("L")
+    assert (box.getextrema()[0] < 128) is is_ticked
 
 
 def test_a_signature_that_is_lost_is_named_once(preparer):

@@ -101,12 +101,28 @@ def _flatten(document: Any) -> None:
     bare = [[each for each in page.obj.get("/Annots", []) if "/AP" not in each] for page in document.pages]
     if any(each.get("/Subtype") == "/Widget" for notes in bare for each in notes):
         document.Root.AcroForm.NeedAppearances = True
+    for note in [each for notes in bare for each in notes]:
+        _tick(document, note)
     document.generate_appearance_streams()
     document.flatten_annotations("all")
     # Notes without an appearance would be removed; the check of the result then names them.
     for page, notes in zip(document.pages, bare, strict=True):
         if others := [each for each in notes if each.get("/Subtype") != "/Widget"]:
             page.obj.Annots = pikepdf.Array([*page.obj.get("/Annots", []), *others])
+
+
+def _tick(document: Any, note: Any) -> None:
+    """Give a box that is ticked and has no appearance a cross."""
+    state = note.get("/AS", note.get("/V"))
+    if note.get("/Subtype") != "/Widget" or not isinstance(state, pikepdf.Name) or state == "/Off":
+        return
+    left, bottom, right, top = (float(each) for each in note.Rect)
+    wide, tall = abs(right - left), abs(top - bottom)
+    cross = f"1 w 1 1 m {wide - 1:.2f} {tall - 1:.2f} l 1 {tall - 1:.2f} m {wide - 1:.2f} 1 l S"
+    mark = document.make_stream(cross.encode(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form)
+    mark.BBox = [0, 0, wide, tall]
+    note.AP = pikepdf.Dictionary(N=pikepdf.Dictionary({str(state): mark}))
+    note.AS = state
 
 
 def _add_picture(joined: Any, picture: Embedded) -> None:
