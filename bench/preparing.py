@@ -108,7 +108,8 @@ def batch(table: Table) -> dict[str, float]:
 
     In test mode, the limits take longer than the work on two cores; in live mode, they do with more cores.
 
-    :returns: the time of the others over the time with exhibits, in test mode and in live mode.
+    :returns: the time of the others over the time with exhibits, in test mode and in live mode, and the CPU
+        of the others over the CPU with exhibits.
     """
     from dispute_provider._documents.preparing import Preparer
     from dispute_provider.sandbox import Sandbox
@@ -118,33 +119,52 @@ def batch(table: Table) -> dict[str, float]:
         os.environ["AIRFLOW__DISPUTE__CASE_ROOTS"] = home
         with Preparer() as preparer:
             _write_documents(folder, preparer)
-        ratios = {"exhibits_vs_documents_25": _ratio(table, sandbox, folder, limits.TEST)}
+        test = _ratios(table, sandbox, folder, limits.TEST)
         with limits.live_limits():
-            ratios["exhibits_vs_documents_100"] = _ratio(table, sandbox, folder, limits.LIVE["account"])
-    return ratios
+            live = _ratios(table, sandbox, folder, limits.LIVE["account"])
+    return {
+        "exhibits_vs_documents_25": test.time,
+        "exhibits_vs_documents_100": live.time,
+        "exhibits_cpu_vs_documents": live.cpu,
+    }
 
 
-def _ratio(table: Table, sandbox: Any, folder: Path, rate: float) -> float:
-    """Return the time without exhibits over the time with exhibits.
+class _Spent(NamedTuple):
+    """What a batch took, or one batch over another.
+
+    :param time: seconds.
+    :param cpu: seconds of this process, which has the sandbox, and of the children that have ended.
+    """
+
+    time: float
+    cpu: float
+
+
+def _ratios(table: Table, sandbox: Any, folder: Path, rate: float) -> _Spent:
+    """Return what is spent without exhibits over what is spent with exhibits.
 
     :param rate: of the account, in requests per second.
     """
-    ratios, seconds = [], dict[str, list[float]]()
+    rounds = list[dict[str, _Spent]]()
+    # The first round warms up.
     for number in range(_ROUNDS + 1):
-        times = {}
+        spent = {}
         for way, receipt in _RECEIPTS.items():
             disputes = [sandbox.create_dispute(api="stripe")["id"] for _ in range(_DISPUTES)]
             cases = [_case(dispute, receipt(index)) for index, dispute in enumerate(disputes)]
             os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = f"{folder}/store {rate:g} {number} {way}"
-            times[way] = _seconds_of(sandbox.url, cases, folder, rate)
-        # The first round warms up.
-        if number:
-            ratios.append(times["already joined"] / times["exhibits"])
-            for way, taken in times.items():
-                seconds.setdefault(way, []).append(taken)
-    for way, rounds in seconds.items():
-        table.add(f"{_DISPUTES} disputes with documents at {rate:g}/s", way, median(rounds), "s")
-    return round(median(ratios), 3)
+            spent[way] = _spent(sandbox.url, cases, folder, rate)
+        rounds.append(spent)
+    del rounds[0]
+    for way in _RECEIPTS:
+        cpu = median(spent[way].cpu for spent in rounds) / _DISPUTES * 1000
+        about = f"{_DISPUTES} disputes with documents at {rate:g}/s"
+        table.add(about, way, median(spent[way].time for spent in rounds), "s", cpu_ms_each=round(cpu, 1))
+    ratios = [
+        (others.time / exhibits.time, others.cpu / exhibits.cpu)
+        for others, exhibits in ((spent["already joined"], spent["exhibits"]) for spent in rounds)
+    ]
+    return _Spent(*(round(median(each), 3) for each in zip(*ratios, strict=True)))
 
 
 def _exhibits(index: int) -> dict[str, Any]:
@@ -187,7 +207,7 @@ def _case(dispute: str, receipt: dict[str, Any]) -> dict[str, Any]:
     return {"provider": "stripe", "dispute": dispute, "evidence": {"receipt": receipt}}
 
 
-def _seconds_of(url: str, cases: list[dict[str, Any]], folder: Path, rate: float) -> float:
+def _spent(url: str, cases: list[dict[str, Any]], folder: Path, rate: float) -> _Spent:
     from dispute_provider._tasks.record_lists import records_of
     from dispute_provider.operators.evidence import StageEvidenceOperator
     from dispute_provider.sandbox import STRIPE_KEY
@@ -200,9 +220,9 @@ def _seconds_of(url: str, cases: list[dict[str, Any]], folder: Path, rate: float
     }
     os.environ["AIRFLOW_CONN_BENCH_SANDBOX"] = json.dumps(connection)
     task = StageEvidenceOperator(task_id="stage", cases=cases, conn_id="bench_sandbox", folder=str(folder))
-    began = time.perf_counter()
+    began, used = time.perf_counter(), sum(os.times()[:4])
     returned = asyncio.run(task.aexecute(ours.context()))
-    seconds = time.perf_counter() - began
+    spent = _Spent(time.perf_counter() - began, sum(os.times()[:4]) - used)
     if others := [record.reason for record in records_of(returned) if record.state != "staged"]:
         raise RuntimeError(f"{len(others)} were not staged: {others[0]}")
-    return seconds
+    return spent
