@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -221,6 +222,13 @@ def test_the_child_has_no_secrets_no_files_and_limited_memory(monkeypatch, tmp_p
     assert all(each.startswith("pipe:") or each == "/dev/null" for each in opened)
     assert limits["Max address space"] == str(2**30)
     assert limits["Max open files"] == limits["Max file size"] == limits["Max processes"] == "0"
+
+
+def test_a_child_that_only_draws_loads_no_library_that_prepares():
+    with OwnChild() as child:
+        loaded = child.proc_file("maps")
+    assert "pdfium" in loaded
+    assert not re.search("pikepdf|qpdf|heif", loaded)
 
 
 def test_a_slow_document_times_out_and_the_next_one_is_read():

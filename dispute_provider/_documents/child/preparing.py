@@ -1,0 +1,74 @@
+"""Prepare and join documents in the child process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from dispute_provider._documents.child import cleaning, converting, joining, mails, pages, shrinking
+from dispute_provider._documents.child.fonts import Font
+from dispute_provider._documents.child.lettering import Letters
+from dispute_provider._documents.child.polyglots import has_pdf_header
+from dispute_provider._documents.messages import PREPARED, STEPS, TYPES_FROM, Done
+from dispute_provider._evidence.file_types import FILE_TYPES
+
+
+class Preparation:
+    """Prepares and joins documents. What libraries load on demand is loaded now.
+
+    :param fonts: of the machine, those of this package first.
+    """
+
+    def __init__(self, fonts: Sequence[Font]) -> None:
+        self._letters = Letters(fonts)
+        converting.load_codecs()
+        cleaning.warm_up()
+        joining.warm_up(self._letters)
+        mails.warm_up()
+
+    def prepare(self, content: bytes, flags: int, most: int) -> bytes:
+        """Return a prepared document after what was done to it.
+
+        :param flags: the steps and the accepted types.
+        :param most: bytes, to which it is shrunk if the steps include that.
+        """
+        steps = {name for name, flag in STEPS.items() if flags & flag}
+        if (
+            "convert" in steps
+            and not has_pdf_header(content)
+            and (made_of := pages.convert(content, self._letters))
+        ):
+            return _packed(*made_of)
+        done: list[Done] = []
+        if "clean" in steps:
+            if has_pdf_header(content):
+                content, done = cleaning.clean_pdf(content)
+            elif cleaning.is_jpeg(content):
+                content, done = cleaning.clean_jpeg(content)
+        made, more = content, list[Done]()
+        if "convert" in steps and not has_pdf_header(content):
+            accepted = [kind for index, kind in enumerate(FILE_TYPES) if flags >> TYPES_FROM + index & 1]
+            made, more = converting.convert(content, accepted)
+        if "shrink" in steps and len(made) > most:
+            smaller, how = shrinking.shrink(content, most)
+            if len(smaller) < len(made):
+                made, more = smaller, how
+        return _packed(made, [*done, *(each for each in more if each not in done)])
+
+    def join(self, content: bytes) -> bytes:
+        """Return a PDF of several documents after what that cost.
+
+        :param content: the captions and sizes of the exhibits, and the exhibits.
+        """
+        (length,) = PREPARED.unpack_from(content)
+        at = PREPARED.size + length
+        parts = []
+        for caption, size in json.loads(content[PREPARED.size : at]):
+            parts.append(joining.Part(caption, content[at : at + size]))
+            at += size
+        return _packed(*joining.join(parts, self._letters))
+
+
+def _packed(prepared: bytes, done: list[Done]) -> bytes:
+    described = json.dumps([[each.what, each.facts] for each in done]).encode()
+    return PREPARED.pack(len(described)) + described + prepared
