@@ -20,6 +20,7 @@ from dispute_provider._documents.ladder import FLOOR
 from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_entries import FileReference
+from dispute_provider._evidence.case_errors import unreadable
 from dispute_provider._evidence.documents import Document, Original, shown
 from dispute_provider._evidence.file_types import BY_CONTENT_TYPE
 from dispute_provider._evidence.limits import Limits
@@ -163,6 +164,8 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, most: int)
     except Exception as error:  # file systems raise many types
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             raise UnfitError(_NO_FILE, _meant(folder, path)) from None
+        if isinstance(error, OSError):
+            raise UnfitError(*unreadable(error)) from None
         what = f"it cannot be read: {type(error).__name__}"
         raise UnfitError(what, "check its name and permissions") from None
     if size > most:

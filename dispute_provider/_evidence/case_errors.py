@@ -50,7 +50,8 @@ def unreadable(error: OSError) -> tuple[str, str]:
         case NotADirectoryError():
             why, remedy = "a part of its path is a file and no folder", "check its path"
         case IsADirectoryError():
-            why, remedy = "it is a folder", "put a file there"
+            why = "it is a folder"
+            remedy = "put a file there, or let the workers list the folder if it is the case's"
         case PermissionError():
             why, remedy = "permission is denied", "give the workers permission to read it"
         case _:

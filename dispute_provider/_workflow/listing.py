@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dispute_provider._state.sweep import LastReview, ReviewAnswer
 
 NO_CASE_FOUND = "no case was found for it"
+CASE_REFUSED = "its case cannot be used; the task stage says why"
 NEW_CASE = "its case is new; the sweep stages it"
 LISTING = "listing"
 """The XCom of the sweep's task ``find`` with ``connection``, ``records`` and ``without_case`` (ids)."""
@@ -27,12 +28,16 @@ def without_case(disputes: Iterable[Dispute], cases: OpenCases, connection: str)
                 dispute,
                 connection,
                 State.HELD,
-                dispute.closed or dispute.unsupported or cases.unsuited.get(dispute.id, NO_CASE_FOUND),
+                dispute.closed or dispute.unsupported or _why_without(dispute.id, cases),
             )
             for dispute in disputes
             if dispute.id not in cases.disputes
         ]
     )
+
+
+def _why_without(dispute: str, cases: OpenCases) -> str:
+    return cases.unsuited.get(dispute, CASE_REFUSED if dispute in cases.broken else NO_CASE_FOUND)
 
 
 def of_one_charge(disputes: Iterable[Dispute]) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ CARD = "4242 4242 4242 4242"
 def renderer() -> Iterator[Renderer]:
     with Renderer() as running:
         yield running
+
+
+# Debian's user without rights.
+_NOBODY = 65534
 
 
 class Folder:
@@ -342,3 +347,25 @@ def test_a_case_without_a_folder_cannot_have_documents(renderer):
 def test_a_picture_that_is_too_large_to_decode_is_refused(folder):
     [found] = folder.put(a=picture("PNG", "1", (10_000, 9_000))).refuse({"receipt": file("a.pdf")})
     assert found.problem == "a.pdf: it has 10,000 × 9,000 pixels, and the limit is 80,000,000"
+
+
+@contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Give up the rights of root, if there are any, which permissions do not bind."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_a_document_without_permission_is_refused_with_its_cure(folder):
+    folder.put(a=pdf())
+    (folder.place / "a.pdf").chmod(0)
+    with as_ordinary_user():
+        [found] = folder.refuse({"receipt": file("a.pdf")})
+    assert found.problem == "a.pdf: it cannot be read: permission is denied"
+    assert found.remedy == "give the workers permission to read it"

@@ -9,6 +9,7 @@ import pytest
 
 from dispute_provider._cases.known_cases import KnownCases
 from dispute_provider._cases.open_disputes import OpenCases, read_cases
+from dispute_provider._workflow.listing import without_case
 
 GOOD = "provider: stripe\ndispute: du_open\nevidence: {customer_name: Jane}\n"
 
@@ -169,3 +170,11 @@ def test_the_case_of_letters_in_a_name_does_not_matter(name, folder, root: Path)
     json = '{"provider": "stripe", "dispute": "du_open", "evidence": {"customer_name": "Jane"}}'
     write(root / folder / name, json)
     assert [each.dispute.id for each in sweep().found] == ["du_open"]
+
+
+def test_a_dispute_with_a_refused_case_is_not_said_to_have_none(root: Path) -> None:
+    write(
+        root / "stripe" / "du_open" / "case.yaml", "provider: stripe\ndispute: du_open\nevidence: {recipt: x}"
+    )
+    [record] = without_case([disputes.snapshot("du_open").dispute], sweep(), "stripe_default")
+    assert record.reason == "its case cannot be used; the task stage says why"
