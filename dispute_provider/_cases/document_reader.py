@@ -159,7 +159,9 @@ def _read(folder: str | None, path: str, roots: Sequence[str] | None, most: int)
         raise UnfitError(_NO_FILE, _meant(folder, path)) from None
     except PathRefusedError as error:
         raise UnfitError(error.problem, error.remedy) from None
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except IsADirectoryError:
+        raise UnfitError("it is a folder", "name the files in it, each on its own or as exhibits") from None
+    except (FileNotFoundError, NotADirectoryError):
         raise UnfitError(_NO_FILE, _meant(folder, path)) from None
     except Exception as error:  # file systems raise many types
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:

@@ -323,7 +323,7 @@ def test_pipes_and_devices_are_refused_without_waiting(folder):
     }
     assert {each.pointer.rpartition("/")[2]: each.problem for each in folder.refuse(evidence)} == {
         "receipt": "pipe.pdf: there is no such file",
-        "refund_policy": "folder.pdf: there is no such file",
+        "refund_policy": "folder.pdf: it is a folder",
         "customer_signature": "zero.pdf: it is outside the case's folder",
         "uncategorized_file": "gone.pdf: there is no such file",
         "service_documentation": f"{'a' * 200}: there is no such file",
@@ -360,6 +360,15 @@ def as_ordinary_user() -> Iterator[None]:
     finally:
         if is_root:
             os.seteuid(0)
+
+
+def test_a_folder_in_place_of_a_document_is_refused_as_one(folder):
+    (folder.place / "scans").mkdir()
+    [found] = folder.refuse({"receipt": file("scans")})
+    assert (
+        f"{found.problem}; {found.remedy}"
+        == "scans: it is a folder; name the files in it, each on its own or as exhibits"
+    )
 
 
 def test_a_document_without_permission_is_refused_with_its_cure(folder):
