@@ -97,8 +97,8 @@ class Case:
         """Return the sha256 of the case with its documents, which changes with any of them.
 
         What a template adds counts as the template and the facts, so that the digest is known before. A
-        prepared document counts as what it was prepared from: how small it had to become does not change the
-        case.
+        prepared document counts as what it was prepared from and by which of the case's steps: how small it
+        had to become does not change the case.
 
         :param documents: by the paths that the case names; a path without a document is hashed as absent.
         """
@@ -111,8 +111,8 @@ class Case:
             for entry in self._texts_of(given) or [given]
             if not entry.written
         ]
-        basis = [self.basis] if self.basis else []
-        return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata, *basis])
+        rest = [each for each in (self.basis, sorted(self.prepare)) if each]
+        return sha256_of([self.provider, self.dispute, self.account, entries, self.metadata, *rest])
 
     @classmethod
     def parse(

@@ -164,6 +164,8 @@ def test_the_digest_of_a_case_covers_its_texts_and_documents():
     }
     assert len(digests) == 3
     assert Case.parse(case()).digest({}) != Case.parse(case(evidence={"customer_name": "Ann"})).digest({})
+    convert, shrink = (Case.parse(case(prepare=steps)) for steps in (["convert"], ["convert", "shrink"]))
+    assert Case.parse(case()).digest({}) != convert.digest({}) != shrink.digest({})
 
 
 @given(st.binary(max_size=40), st.text(min_size=1, max_size=80))
