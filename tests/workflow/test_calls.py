@@ -15,6 +15,7 @@ from sweeping import Sweep, write_case
 
 from bench import calls as counted
 from dispute_provider import StageEvidenceOperator
+from dispute_provider._ledger.ledger import DisputeLedger
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
 YEAR = 365 * 86_400
@@ -62,16 +63,33 @@ def test_three_documents_take_three_more_calls(sandbox: Sandbox, connect: Any, c
     assert made == Counter({"PostFiles": 3, "GetDisputesDispute": 3, "PostDisputesDispute": 2})
 
 
-def test_a_case_of_facts_reads_its_dispute_once(sandbox: Sandbox, connect: Any) -> None:
-    connect("stripe")
+def case_of_facts(sandbox: Sandbox) -> dict[str, Any]:
     dispute = sandbox.create_dispute(api="stripe", reason="product_not_received")["id"]
     shipment = {"carrier": "UPS", "date": "2026-03-01", "tracking_number": "1Z999AA10123456784"}
-    given = {"provider": "stripe", "dispute": dispute, "product": "physical", "facts": {"shipment": shipment}}
+    return {"provider": "stripe", "dispute": dispute, "product": "physical", "facts": {"shipment": shipment}}
+
+
+def test_a_case_of_facts_reads_its_dispute_once(sandbox: Sandbox, connect: Any) -> None:
+    connect("stripe")
+    stage = StageEvidenceOperator(task_id="stage", cases=[case_of_facts(sandbox)], conn_id="stripe_default")
     calls = Calls(sandbox)
-    stage = StageEvidenceOperator(task_id="stage", cases=[given], conn_id="stripe_default")
     [record] = run(stage)
     assert record["state"] == "staged"
     assert calls.count() == Counter([*READ, "GetChargesCharge", "PostDisputesDispute"])
+
+
+def test_a_reading_that_is_too_old_for_a_write_is_made_again(
+    sandbox: Sandbox, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("stripe")
+    stage = StageEvidenceOperator(task_id="stage", cases=[case_of_facts(sandbox)], conn_id="stripe_default")
+    calls = Calls(sandbox)
+    # Making the letters and the documents takes 11 seconds.
+    times = iter([0.0])
+    monkeypatch.setattr(DisputeLedger, "clock", staticmethod(lambda: next(times, 11.0)))
+    [record] = run(stage)
+    assert record["state"] == "staged"
+    assert calls.count() == Counter([*READ, *READ, "GetChargesCharge", "PostDisputesDispute"])
 
 
 def test_unchanged_evidence_is_read_once(sandbox: Sandbox, connect: Any) -> None:

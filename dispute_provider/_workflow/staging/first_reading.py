@@ -15,6 +15,9 @@ from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import Chain
 from dispute_provider._ledger.ledger import DisputeLedger
 
+# Seconds for which it may be used: after the upload of documents, it must still be young enough for a write.
+_YOUNG = timing.MAX_READING_AGE - timing.WRITE_WITHIN
+
 
 @dataclass(frozen=True, slots=True)
 class FirstReading:
@@ -38,7 +41,7 @@ class FirstReading:
         :param now: by the ledger's clock.
         """
         is_unchanged = chain == self.chain and chain.in_flight_since is None
-        return is_unchanged and now - self.at <= timing.MAX_READING_AGE
+        return is_unchanged and now - self.at <= _YOUNG
 
 
 async def read_first(api: Api, case: Case, ledger: DisputeLedger) -> FirstReading:
