@@ -70,7 +70,7 @@ def test_a_hostile_file_is_refused_with_its_path_and_a_remedy(name, folder):
         ("long-path.json", "there is no such file"),
         ("pipe-as-document.json", "there is no such file"),
         ("socket-as-document.json", "there is no such file"),
-        ("folder-as-document.json", "there is no such file"),
+        ("folder-as-document.json", "it is a folder"),
         ("loop-as-document.json", "it is a link to itself"),
         ("zeros-as-document.json", "bytes"),
     ],
