@@ -269,7 +269,7 @@ def test_a_fax_stays_black_and_white_pixel_by_pixel(resolutions, steps, preparer
             assert picture.mode == "1"
             assert ImageChops.difference(picture.convert("L"), frame.convert("L")).getbbox() is None
             across, down = frame.info["dpi"]
-            assert [float(side) for side in page.mediabox[2:]] == pytest.approx(
+            assert [float(side) for side in list(page.mediabox)[2:]] == pytest.approx(
                 [frame.width * 72 / across, frame.height * 72 / down], abs=1
             )
             assert renderer.inspect(prepared.content).pages == len(resolutions)
