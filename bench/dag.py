@@ -39,7 +39,7 @@ _ABOUT = "whole DAG on Airflow"
 _CHUNK_REVIEWS = tuple(f"chunk_{number}.review" for number in range(_CHUNKS))
 # Our review of one dispute, and a DAG of the same shape without this provider.
 _REVIEW, _BARE = "bench_review", "bench_bare"
-# A multiple is to be told to a tenth, and the phase of the scheduler's sleep alone varies by a third.
+# The ratio needs a precision of a tenth, and the phase of the scheduler's sleep alone varies by a third.
 _REVIEW_ROUNDS = 15
 
 

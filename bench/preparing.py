@@ -141,7 +141,7 @@ class _Spent(NamedTuple):
 
 
 def _ratios(table: Table, sandbox: Any, folder: Path, rate: float) -> _Spent:
-    """Return what is spent without exhibits over what is spent with exhibits.
+    """Return the time and CPU of a batch without exhibits, divided by those of one with exhibits.
 
     :param rate: of the account, in requests per second.
     """

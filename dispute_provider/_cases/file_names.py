@@ -55,6 +55,6 @@ def objection_in_folder(name: str, has_case: bool) -> str:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Return what is before a name's last dot, empty if it has none, and the rest in small letters."""
+    """Split a name at its last dot into a stem, empty without a dot, and a suffix in lower case."""
     stem, dot, suffix = name.rpartition(".")
     return stem, dot + suffix.lower()

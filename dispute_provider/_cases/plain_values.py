@@ -28,7 +28,7 @@ class ValueRefusedError(Exception):
 def plain(value: Any, pointer: str = "") -> Any:
     """Return a value in JSON's own types; exact decimals, times and UUIDs become texts.
 
-    A number or time that is none, as pandas writes what is missing, becomes null.
+    NaN and NaT, which pandas uses for missing values, become null.
 
     :raises ValueRefusedError: if it is of another type, or contains such a value.
     :raises RecursionError: if it is nested too deeply.

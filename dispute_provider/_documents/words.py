@@ -93,7 +93,7 @@ CURES = {
     "RAR or 7Z": _UNPACK,
     "P7M": "save the document that it signs, and name that",
     FILM: "name still pictures of it, as JPEG",
-    SOUND: "write down what is said, and name the text as PDF",
+    SOUND: "write a transcript, and add it as a PDF",
     "HTML": "open it in a browser, and print it to a PDF",
 }
 # The steps that can help with a refusal.

@@ -91,10 +91,10 @@ def name_other(content: bytes) -> str | None:
 
 
 def start_of(kind: FileType, content: bytes) -> int | None:
-    """Return where a file of a type starts: at first, or after what is known to be written before it.
+    """Return the offset at which a file of a type starts, in bytes; None if the content is no such file.
 
-    Web servers write notices and line breaks, and print servers a printer's commands. After anything else, it
-    is a part of another file; then the result is None, as if there was none.
+    Web servers prepend notices and line breaks, and print servers a printer's commands. After anything else,
+    the type's first bytes belong to another file.
     """
     start = content[:_LATE].find(kind.starts[0])
     before = content[: max(0, start)].replace(_PRINTER, b"").strip(b"\0")

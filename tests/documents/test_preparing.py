@@ -169,7 +169,7 @@ def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer
         ),
         (archive_with("mimetype", b"application/vnd.oasis.opendocument.text"), "its content is OpenDocument"),
         (b"\0\0\0\x14ftypqt  film", "its content is a film.*; name still pictures of it"),
-        (b"OggS\0\x02OpusHead", "its content is a sound.*; write down what is said"),
+        (b"OggS\0\x02OpusHead", "its content is a sound.*; write a transcript"),
         (gzip.compress(papers.pdf(), mtime=0), "its content is GZIP.*; unpack it"),
         (changed("portfolio"), "it is a portfolio, .*; save the files in it, and name them in the case"),
         (

@@ -1,4 +1,4 @@
-"""Find the end of a JPEG, and the part of it that tells whether the whole can be decoded."""
+"""Find the end of a JPEG, and the part of it that shows whether all of it can be decoded."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def end(content: bytes) -> int:
 
 
 def beginning(content: bytes) -> bytes:
-    """Return a JPEG with little of its coded data, which can be decoded if the whole can, and only then.
+    """Return a JPEG with little of its coded data. It can be decoded if and only if the whole JPEG can.
 
-    In a single scan that ends with the marker of the end, a decoder takes any data: it fills up what is
-    missing, and goes on after what is wrong. A JPEG that has several scans or no end is returned whole.
+    A decoder accepts any data in a single scan that ends with the end marker: it fills gaps and skips errors.
+    A JPEG with several scans, or without an end marker, is returned unchanged.
     """
     components, at = 0, 2
     while content[at : at + 1] == b"\xff" and at + 4 < len(content):
