@@ -72,7 +72,8 @@ _OTHER_TYPES = {
 _OTHER_TYPE = [(re.compile(f"(?s:{start})".encode()), name) for start, name in _OTHER_TYPES.items()]
 MAIL, TEXT = "an e-mail", "plain text"
 _SEARCHED = 4096
-_LATE = 1024
+# Lenient PDF readers accept a header within this many bytes.
+STARTS_WITHIN = 1024
 # Begins the commands of the printer job language.
 _PRINTER = b"\x1b%-12345X"
 # The header lines of an e-mail, which relays make longer.
@@ -96,7 +97,7 @@ def start_of(kind: FileType, content: bytes) -> int | None:
     Web servers prepend notices and line breaks, and print servers a printer's commands. After anything else,
     the type's first bytes belong to another file.
     """
-    start = content[:_LATE].find(kind.starts[0])
+    start = content[:STARTS_WITHIN].find(kind.starts[0])
     before = content[: max(0, start)].replace(_PRINTER, b"").strip(b"\0")
     return start if start >= 0 and plain_text.decode(before) else None
 

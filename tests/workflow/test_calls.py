@@ -63,15 +63,16 @@ def test_three_documents_take_three_more_calls(sandbox: Sandbox, connect: Any, c
     assert made == Counter({"PostFiles": 3, "GetDisputesDispute": 3, "PostDisputesDispute": 2})
 
 
-def case_of_facts(sandbox: Sandbox) -> dict[str, Any]:
+def stage_facts(sandbox: Sandbox) -> StageEvidenceOperator:
     dispute = sandbox.create_dispute(api="stripe", reason="product_not_received")["id"]
     shipment = {"carrier": "UPS", "date": "2026-03-01", "tracking_number": "1Z999AA10123456784"}
-    return {"provider": "stripe", "dispute": dispute, "product": "physical", "facts": {"shipment": shipment}}
+    case = {"provider": "stripe", "dispute": dispute, "product": "physical", "facts": {"shipment": shipment}}
+    return StageEvidenceOperator(task_id="stage", cases=[case], conn_id="stripe_default")
 
 
 def test_a_case_of_facts_reads_its_dispute_once(sandbox: Sandbox, connect: Any) -> None:
     connect("stripe")
-    stage = StageEvidenceOperator(task_id="stage", cases=[case_of_facts(sandbox)], conn_id="stripe_default")
+    stage = stage_facts(sandbox)
     calls = Calls(sandbox)
     [record] = run(stage)
     assert record["state"] == "staged"
@@ -82,7 +83,7 @@ def test_a_reading_that_is_too_old_for_a_write_is_made_again(
     sandbox: Sandbox, connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect("stripe")
-    stage = StageEvidenceOperator(task_id="stage", cases=[case_of_facts(sandbox)], conn_id="stripe_default")
+    stage = stage_facts(sandbox)
     calls = Calls(sandbox)
     # Making the letters and the documents takes 11 seconds.
     times = iter([0.0])

@@ -148,7 +148,7 @@ def _warm_up() -> None:
         _inspect(content)
         _render(content, 1, 9)
     unseen(_PDF, 1)
-    # What is before it is no UTF-8, so that every decoder is loaded.
+    # The byte before it is not UTF-8, so that every decoder is loaded.
     start_of(PDF, b"\x80" + _PDF)
     letters.warm_up()
 

@@ -6,11 +6,9 @@ import re
 import struct
 
 from dispute_provider._documents.child import jpegs
-from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PNG
+from dispute_provider._evidence.file_types import GIF, JPEG, PDF, PNG, STARTS_WITHIN
 
 _PADDING = b"\0\t\n\f\r \x1a"
-# Lenient PDF readers accept a header within this many bytes.
-PDF_HEADER_WITHIN = 1024
 _PDF_END = b"%%EOF"
 _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP_END_WITHIN = _ZIP_END.size + 65_535
@@ -48,7 +46,7 @@ def is_polyglot(content: bytes, kind: str) -> bool:
 
 def has_pdf_header(content: bytes) -> bool:
     """Return whether lenient readers would open a file as a PDF."""
-    return b"%PDF-" in content[:PDF_HEADER_WITHIN]
+    return b"%PDF-" in content[:STARTS_WITHIN]
 
 
 def _ends_as_zip(content: bytes) -> bool:

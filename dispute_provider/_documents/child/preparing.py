@@ -27,7 +27,7 @@ class Preparation:
         mails.warm_up()
 
     def prepare(self, content: bytes, flags: int, most: int) -> bytes:
-        """Return a prepared document after what was done to it.
+        """Return the list of changes made to a document, followed by the prepared document.
 
         :param flags: the steps and the accepted types.
         :param most: bytes, to which it is shrunk if the steps include that.
@@ -56,7 +56,7 @@ class Preparation:
         return _packed(made, [*done, *(each for each in more if each not in done)])
 
     def join(self, content: bytes) -> bytes:
-        """Return a PDF of several documents after what that cost.
+        """Return the list of losses, followed by one PDF of several documents.
 
         :param content: the captions and sizes of the exhibits, and the exhibits.
         """

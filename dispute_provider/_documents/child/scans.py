@@ -36,7 +36,7 @@ def is_for_pdf(picture: Image.Image) -> bool:
 
 
 def as_pdf(picture: Image.Image) -> tuple[bytes, list[Done]]:
-    """Return all pages of a picture as a PDF, and what was done.
+    """Return all pages of a picture as a PDF, and the changes made.
 
     Black and white is kept, pixel by pixel; other pages are coded as JPEG.
 
