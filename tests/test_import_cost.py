@@ -173,6 +173,20 @@ def test_a_public_name_imports_no_more_than_its_module() -> None:
     assert not imported.intersection(heavy) - imported_by(BASELINE)
 
 
+def test_files_of_the_evidence_store_do_not_start_the_lineage_of_airflow(tmp_path: Path) -> None:
+    # It imports the assets of all providers, and with them Airflow's models.
+    imported = imported_by(f"""{BASELINE}
+import io, os
+os.environ["AIRFLOW__DISPUTE__EVIDENCE_STORE"] = {str(tmp_path)!r}
+from dispute_provider._state import evidence_store
+sha256 = evidence_store.put(b"receipt")
+evidence_store.put_file(io.BytesIO(b"receipts"), sha256[::-1])
+assert evidence_store.get(sha256) == b"receipt"
+assert evidence_store.fetch(sha256, copy := io.BytesIO()) and copy.getvalue() == b"receipt"
+""")
+    assert not {"airflow.models.asset", "airflow.sdk.lineage"} & imported
+
+
 def test_a_task_of_the_workflow_imports_one_http_client(sandbox: Sandbox, stripe_connection: str) -> None:
     sandbox.create_dispute(api="stripe", id="du_1")
     text = {"uncategorized_text": "Delivered and signed for."}

@@ -86,7 +86,8 @@ def put_file(file: IO[bytes], sha256: str) -> None:
     """
 
     def write(path: ObjectStoragePath) -> None:
-        with path.open("wb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
+        # The path's own open() reports to Airflow's lineage, which imports all providers with assets first.
+        with path.fs.open(path.path, "wb") as opened:
             shutil.copyfileobj(file, opened, _CHUNK)
 
     _put(sha256, write)
@@ -164,7 +165,7 @@ def fetch(sha256: str, into: IO[bytes]) -> bool:
     path = _place(sha256)
     found = hashlib.sha256()
     try:
-        with path.open("rb") as opened:  # type: ignore[no-untyped-call]  # of a path that fsspec leaves untyped
+        with path.fs.open(path.path, "rb") as opened:  # without lineage, as in put_file
             while chunk := opened.read(_CHUNK):
                 found.update(chunk)
                 into.write(chunk)

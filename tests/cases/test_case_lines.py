@@ -140,7 +140,7 @@ def test_a_file_that_fails_halfway_is_read_again_by_the_next_try(cases, monkeypa
     monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_ROOTS", root)
     path = ObjectStoragePath(f"{root}/all.jsonl")
     path.write_bytes(whole)
-    monkeypatch.setattr(ObjectStoragePath, "open", lambda self, mode: Broken(whole))
+    monkeypatch.setattr(type(path.fs), "open", lambda *of, **how: Broken(whole))
     lines = case_lines.expanded([str(path)])
     assert next(lines).case().dispute == "du_0"
     *_, last = lines
