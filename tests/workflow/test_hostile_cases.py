@@ -229,7 +229,7 @@ def test_a_file_of_cases_that_breaks_off_is_held_and_other_cases_continue(
     sandbox.create_dispute(api="stripe", id="du_2")
     other = {"provider": "stripe", "dispute": "du_2", "evidence": {"uncategorized_text": "Yes."}}
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectStoragePath, "open", lambda self, mode: Broken(whole))
+        patch.setattr(type(path.fs), "open", lambda *of, **how: Broken(whole))
         first = staged(engine, [str(path), other])
     # The rest of the file may hold a second case for any of its disputes.
     assert {record["dispute"]: record["state"] for record in first} == {
