@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider._apis.api import Api, BearerToken, Listing, Unreadable, Written, readable_id
+from dispute_provider._apis.api import Api, Written
+from dispute_provider._apis.calls import BearerToken
 from dispute_provider._apis.connection import (
     Connection,
     base_url,
@@ -20,6 +21,7 @@ from dispute_provider._apis.connection import (
     rate,
     refuse,
 )
+from dispute_provider._apis.listing import Listing, Unreadable, readable_id
 from dispute_provider._apis.memory import DisputeMemory, foreign
 from dispute_provider._apis.moov_dispute import dashboard_url, dispute_of
 from dispute_provider._apis.moov_evidence import copies_among, evidence_of

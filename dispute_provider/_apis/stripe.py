@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dispute_provider._apis import idempotency, stripe_dispute, stripe_evidence, stripe_listing
-from dispute_provider._apis.api import Api, Listing, Unreadable, Written, readable_id
+from dispute_provider._apis.api import Api, Written
 from dispute_provider._apis.connection import (
     Connection,
     base_url,
@@ -21,6 +21,7 @@ from dispute_provider._apis.connection import (
     rate,
     refuse,
 )
+from dispute_provider._apis.listing import Listing, Unreadable, readable_id
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._apis.side_by_side import all_ended
 from dispute_provider._apis.stripe_charges import payment_facts, unmet_by

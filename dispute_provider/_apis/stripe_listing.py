@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dispute_provider._apis.api import readable_id
+from dispute_provider._apis.listing import readable_id
 from dispute_provider._contracts.answers import Answer
 
 PAGE = 100

@@ -12,6 +12,7 @@ from dispute_provider._tasks.ledgers import Ledgers
 from dispute_provider._tasks.progress import BatchProgress
 from dispute_provider._tasks.record_lists import RecordWriter, count_of, records_of
 from dispute_provider._tasks.signing import Signer
+from dispute_provider._tasks.staged_records import STAGE_AGAIN
 from dispute_provider.exceptions import DisputeError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from dispute_provider._evidence.record import Record
     from dispute_provider._evidence.snapshot import Snapshot
 
-STAGE_AGAIN = "stage it again"
 # Disputes held in memory at the same time.
 _GROUP = 500
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dispute_provider._evidence.record import REJECT, Record, State, by_due_date, record_of
 
 if TYPE_CHECKING:
-    from dispute_provider._apis.api import Unreadable
+    from dispute_provider._apis.listing import Unreadable
     from dispute_provider._cases.open_disputes import OpenCases
     from dispute_provider._evidence.snapshot import Dispute
     from dispute_provider._state.sweep import LastReview, ReviewAnswer

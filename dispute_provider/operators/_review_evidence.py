@@ -25,8 +25,9 @@ from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.notifications import form_address, notify
 from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.record_lists import RecordWriter, Value, records_of, return_value
-from dispute_provider._tasks.review_reading import STAGE_AGAIN, read_for_decision
+from dispute_provider._tasks.review_reading import read_for_decision
 from dispute_provider._tasks.signing import Signer
+from dispute_provider._tasks.staged_records import STAGE_AGAIN
 from dispute_provider.exceptions import DisputeError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from drivers import HOOKS
 from support import Connect
 
-from dispute_provider._apis.api import Listing
+from dispute_provider._apis.listing import Listing
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox
 
 LIST = {"stripe": "GetDisputes", "moov": "listDisputes"}

@@ -15,7 +15,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from dispute_provider._apis.api import Api, Listing
+from dispute_provider._apis.api import Api
+from dispute_provider._apis.listing import Listing
 from dispute_provider._apis.moov import MoovApi
 from dispute_provider._apis.stripe import StripeApi
 from dispute_provider._contracts.answers import Answer, read_answer, redact

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dispute_provider._apis import idempotency
-from dispute_provider._apis.api import Api, Listing, Unreadable, Written, readable_id
+from dispute_provider._apis.api import Api, Written
 from dispute_provider._apis.connection import (
     Connection,
     base_url,
@@ -17,6 +17,7 @@ from dispute_provider._apis.connection import (
     rate,
     refuse,
 )
+from dispute_provider._apis.listing import Listing, Unreadable, readable_id
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._contracts.answers import Answer, Complaint, word
 from dispute_provider._contracts.encoding import FilePart
