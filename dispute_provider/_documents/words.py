@@ -53,7 +53,7 @@ WORDS = {
         "install a TrueType font that has them, print the text to a PDF, or write another caption",
     ),
     Refusal.JOINED: (
-        "it has letters that are written from right to left, or change with their neighbours: {}",
+        "it has letters that change with their neighbours in ways that are not known here: {}",
         "print the text to a PDF with the program that shows it, or write another caption",
     ),
     Refusal.MEMORY: (

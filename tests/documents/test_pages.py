@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import papers
 import pypdfium2
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from dispute_provider._documents import Renderer, RenderingError
 from dispute_provider._documents.preparing import Prepared, Preparer
@@ -98,8 +100,9 @@ def test_scripts_without_joined_letters_are_set_and_symbols_named(
             f"{papers.VAI} ok",
             "there is no font: \ua500 (U+A500), \ua501 (U+A501), \ua502 (U+A502); install a TrueType font",
         ),
-        ("שלום", "from right to left, or change with their neighbours: hebrew letter shin (U+05E9)"),
-        ("नमस्ते", "from right to left, or change with their neighbours: न (U+0928)"),
+        ("ܫܠܡܐ", "change with their neighbours in ways that are not known here: syriac letter shin (U+072B)"),
+        ("دەچێت", "change with their neighbours in ways that are not known here: arabic letter ae (U+06D5)"),
+        ("नमस्ते", "change with their neighbours in ways that are not known here: न (U+0928)"),
         (" \n\t", "it is empty"),
     ],
 )
@@ -111,6 +114,126 @@ def test_a_text_that_cannot_be_set_is_refused(text: str, said: str, preparer: Pr
         with pytest.raises(RenderingError) as error:
             preparer.join([(text, papers.pdf())])
         assert said in str(error.value)
+
+
+def hebrew(text: str) -> str:
+    """Return a text with Hebrew letters for upper case."""
+    return "".join(chr(0x05D0 + ord(each) - ord("A")) if "A" <= each <= "V" else each for each in text)
+
+
+def shown(content: bytes) -> list[str]:
+    """Return the lines of the pages of a PDF, with the characters as they stand from left to right.
+
+    Brackets are ``|``, as pdfium turns them back where a text runs from right to left.
+    """
+    rows: dict[tuple[int, int], list[tuple[float, str]]] = {}
+    with pypdfium2.PdfDocument(content) as document:
+        for number, page in enumerate(document):
+            text = page.get_textpage()
+            for index in range(text.count_chars()):
+                each = chr(pypdfium2.raw.FPDFText_GetUnicode(text, index))
+                left, _ = place_of(text, index)
+                if not each.isspace():
+                    rows.setdefault((number, -place_of(text, index)[1]), []).append((left, each))
+    return [without_sides("".join(each for _, each in sorted(row))) for _, row in sorted(rows.items())]
+
+
+def without_sides(text: str) -> str:
+    return re.sub(r"[][(){}<>]", "|", text)
+
+
+def place_of(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, int]:
+    left, height = ctypes.c_double(), ctypes.c_double()
+    assert pypdfium2.raw.FPDFText_GetCharOrigin(text, index, left, height)
+    return left.value, round(height.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("SHALOM.", ".MOLAHS"),
+        ("ORDER 10432 (1.3.2026) CAME, 12:30", "12:30,EMAC(1.3.2026)10432REDRO"),
+        ("PAID 120.50 € OR -5%.", ".5%-RO€120.50DIAP"),
+        ("SEE https://shop.example/a?b=1!", "!https://shop.example/a?b=1EES"),
+        ('he wrote "CANCEL IT" (order 7) to us.', 'hewrote"TILECNAC"(order7)tous.'),
+        ("LIST: [A], <B>, {C}", "{C},<B>,[A]:TSIL"),
+        ("(\u2068+972 54\u2069) AND ab", "abDNA(+97254)"),
+        ("\u202a+972 54-1\u202c: HI", "IH:+97254-1"),
+        ("\u200eCALL (1 pm)", "LLAC(1pm)"),
+        ("\u202eabc\u202c d", "cbad"),
+    ],
+)
+def test_hebrew_runs_from_right_to_left_and_numbers_in_it_do_not(
+    text: str, drawn: str, preparer: Preparer, renderer: Renderer
+) -> None:
+    content = convert(preparer, hebrew(text).encode()).content
+    assert shown(content) == [without_sides(hebrew(drawn))]
+    assert renderer.look(content, 1).problem is None
+
+
+def test_brackets_in_hebrew_open_to_the_left(preparer: Preparer, renderer: Renderer) -> None:
+    pictures = []
+    for text in ("A (7) [8] {9} <10> «11»", "\u200f\u2066«11» <10> {9} [8] (7) A\u2069"):
+        png = renderer.render(convert(preparer, hebrew(text).encode()).content, 1)
+        drawn = ImageOps.invert(Image.open(io.BytesIO(png)).convert("L"))
+        pictures.append(drawn.crop(drawn.getbbox()))
+    assert pictures[0].size == pictures[1].size
+    darkest = ImageChops.difference(*pictures).getextrema()
+    assert darkest[1] < 128
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        ("مرحبا", "ﻣﺮﺣﺒﺎ"),
+        ("لا لله", "ﻻ ﻟﻠﻪ"),
+        ("الإسلام", "ﺍﻹﺳﻼﻡ"),
+        ("می\u200cخواهم گزارش", "ﻣﯽﺧﻮﺍﻫﻢ ﮔﺰﺍﺭﺵ"),
+        ("هـ؟", "ﻫـ؟"),
+    ],
+)
+def test_arabic_letters_are_joined(text: str, forms: str, preparer: Preparer) -> None:
+    content = convert(preparer, text.encode()).content
+    assert content == convert(preparer, forms.encode()).content
+    assert shown(content) == [text.replace("\u200c", "").replace(" ", "")[::-1]]
+
+
+def test_paragraphs_from_the_right_stand_on_the_right_in_lines_that_are_read_down(preparer: Preparer) -> None:
+    words = [f"{number}-MILA" for number in range(60)]
+    content = convert(preparer, hebrew(" ".join(words) + "\nenglish").encode()).content
+    *found, _ = shown(content)
+    assert len(found) > 1
+    assert [each for line in found for each in line.split(hebrew("ALIM-"))[:0:-1]] == [
+        str(number) for number in range(60)
+    ]
+    with pypdfium2.PdfDocument(content) as document:
+        text = document[0].get_textpage()
+        edges: dict[int, list[float]] = {}
+        for index in range(text.count_chars()):
+            edges.setdefault(place_of(text, index)[1], []).append(text.get_charbox(index)[2])
+    *rights, last = (max(edges[row]) for row in sorted(edges, reverse=True))
+    assert max(rights) - min(rights) < 2
+    assert last < 200
+
+
+def test_exhibits_may_have_captions_in_hebrew(preparer: Preparer) -> None:
+    caption = hebrew("KABALA 10432.pdf")
+    pages = shown(preparer.join([(caption, papers.pdf())]).content)
+    assert any(line.startswith("1" + hebrew("pdf.10432ALABAK")) for line in pages)
+    assert any("Exhibit1:" + hebrew("10432ALABAK.pdf") in line for line in pages)
+
+
+def test_a_file_name_in_hebrew_that_is_not_encoded_is_named(preparer: Preparer) -> None:
+    name = hebrew("KABALA 10432")
+    message = (
+        "From: a@example.com\n"
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nHi\n--x\n"
+        "Content-Type: application/pdf\n"
+        f'Content-Disposition: attachment; filename="{name}.pdf"\n\nabc\n--x--\n'
+    )
+    prepared = convert(preparer, message.encode())
+    assert f"left out the attached files: {name}.pdf (3 bytes)" in prepared.done
+    assert shown(prepared.content)[-1] == "Attached:" + hebrew("10432ALABAK.pdf|3bytes|")
 
 
 def test_a_font_of_a_folder_is_used(with_fonts: tuple[Preparer, Renderer]) -> None:

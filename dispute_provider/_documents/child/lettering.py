@@ -1,7 +1,8 @@
 """Set text in the fonts that the child has, line by line.
 
 Each character is set in the first font that has it. What no font has is never left out: a symbol is written
-by its name, as ``[package]``; a text with other characters is refused, and they are named.
+by its name, as ``[package]``; a text with other characters is refused, and they are named. Hebrew and Arabic
+run from right to left.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from dispute_provider._documents.child import arabic, bidi
 from dispute_provider._documents.child.fonts import Font
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
@@ -26,8 +28,9 @@ except ImportError:
 PLAIN, FIXED, BOLD = "dejavusans", "dejavusansmono", "VeraBd"
 """The families of most text, and reportlab's name of the font of titles, which has Latin letters only."""
 # Characters that show nothing: joiners, variants, a soft hyphen and the like.
-_UNSHOWN = dict.fromkeys([0xAD, *range(0x200B, 0x2010), 0x2060, *range(0xFE00, 0xFE10), 0xFEFF])
-# Scripts whose letters change with their neighbours. Those from right to left are found by their direction.
+_UNSHOWN = dict.fromkeys([0xAD, *range(0x200B, 0x200E), 0x2060, *range(0xFE00, 0xFE10), 0xFEFF])
+_MARKS = dict.fromkeys(map(ord, bidi.MARKS))
+# Scripts whose letters change with their neighbours, besides Arabic and others from right to left.
 _JOINED = (
     (0x0900, 0x0DFF),
     (0x0F00, 0x109F),
@@ -37,7 +40,7 @@ _JOINED = (
     (0xA980, 0xABFF),
     (0x11000, 0x11FFF),
 )
-_FROM_RIGHT = ("R", "AL", "RLE", "RLO", "RLI")
+_FROM_RIGHT = ("R", "AL")
 _SPACES = "\t\n\v\f\r"
 _MOST_NAMED = 20
 
@@ -56,10 +59,14 @@ class Letters:
     def legible(self, text: str) -> tuple[str, list[str]]:
         """Return a text as it can be set, and the symbols that are written by their names.
 
+        A text that runs from right to left is still in the order in which it is read.
+
         :raises Refused: if it has letters that cannot be set.
         """
-        text = unicodedata.normalize("NFC", text).translate(_UNSHOWN)
-        characters = dict.fromkeys(text)
+        text = unicodedata.normalize("NFC", text)
+        text = arabic.joined(text) if bidi.runs_both_ways(text) else text.translate(_MARKS)
+        text = text.translate(_UNSHOWN)
+        characters = dict.fromkeys(text.translate(_MARKS))
         unknown = [each for each in characters if each not in _SPACES and not self._choose(each, PLAIN)]
         for why, letters in (
             (Refusal.JOINED, list(filter(_is_joined, characters))),
@@ -76,7 +83,14 @@ class Letters:
         return size * sum(self._width(each, font) for each in text)
 
     def wrapped(self, text: str, room: float, size: float, font: str = PLAIN) -> list[str]:
-        """Return a legible text in lines of some width, broken between words where possible."""
+        """Return a legible paragraph in lines of some width, broken between words where possible.
+
+        Each line has its characters as they are drawn, from left to right.
+        """
+        return bidi.in_order(text, self._broken(text, room, size, font))
+
+    def _broken(self, text: str, room: float, size: float, font: str) -> list[tuple[int, int]]:
+        """Return where each line begins and ends."""
         lines, start, space, used = [], 0, -1, 0.0
         for place, each in enumerate(text):
             used += size * self._width(each, font)
@@ -84,14 +98,14 @@ class Letters:
                 space = place
             if used > room and place > start and each != " ":
                 end = space if space > start else place
-                lines.append(text[start:end])
+                lines.append((start, end))
                 start = end + (space > start)
                 space = -1
                 used = self.width(text[start : place + 1], size, font)
-        return [*lines, text[start:]]
+        return [*lines, (start, len(text))]
 
     def draw(self, page: Any, left: float, height: float, text: str, size: float, font: str = PLAIN) -> None:
-        """Draw a legible text on a page of reportlab."""
+        """Draw a line of a legible text on a page of reportlab."""
         for name, run in groupby(text, lambda each: self._name(each, font)):
             part = "".join(run)
             page.setFont(name, size)
@@ -114,7 +128,8 @@ class Letters:
     def _width(self, character: str, font: str) -> float:
         if (key := (character, font)) not in self._widths:
             name = self._name(character, font)
-            self._widths[key] = float(pdfmetrics.stringWidth(character, name, 1))
+            width = 0.0 if character in bidi.MARKS else pdfmetrics.stringWidth(character, name, 1)
+            self._widths[key] = float(width)
         return self._widths[key]
 
 
@@ -140,8 +155,13 @@ def _is_letter(character: str) -> bool:
 
 
 def _is_joined(character: str) -> bool:
+    """Return whether a letter changes with its neighbours in a way that is not known here."""
     code = ord(character)
-    return unicodedata.bidirectional(character) in _FROM_RIGHT or any(a <= code <= b for a, b in _JOINED)
+    if unicodedata.bidirectional(character) in _FROM_RIGHT:
+        is_letter = unicodedata.category(character) in ("Lo", "Lu", "Ll")
+        name = unicodedata.name(character, "")
+        return is_letter and not name.startswith("HEBREW") and not name.endswith(" FORM")
+    return any(a <= code <= b for a, b in _JOINED)
 
 
 def _named(character: str) -> str:

@@ -41,6 +41,7 @@ _LOST = (
     email.errors.StartBoundaryNotFoundDefect,
     email.errors.NoBoundaryInMultipartDefect,
 )
+_NAMING = ("content-type", "content-disposition")
 _HIDDEN = ("head", "script", "style", "template", "title")
 _BLOCK = re.compile(
     "address|article|blockquote|br|div|dl|dt|dd|footer|form|h[1-6r]|header|li|ol|p|pre|section|table|tr|ul"
@@ -80,6 +81,7 @@ def read(content: bytes) -> Mail:
     for part in message.walk():
         if any(isinstance(each, _LOST) for each in part.defects):
             raise Refused(Refusal.BROKEN)
+        _read_names(part)
     found = Mail(headers=_headers(message))
     others = [name for name, _ in message.raw_items() if name.title() not in _TITLES]
     if others := list(dict.fromkeys(others)):
@@ -93,6 +95,13 @@ def read(content: bytes) -> Mail:
     if message.get_content_type() in ("multipart/signed", "application/pkcs7-mime"):
         found.done.append(Done("signature"))
     return found
+
+
+def _read_names(part: Message) -> None:
+    """Decode the names of files that a program wrote without encoding them as e-mails have to."""
+    for name, value in part.raw_items():
+        if name.lower() in _NAMING and not value.isascii():
+            part.replace_header(name, _decoded(value))
 
 
 def _headers(message: Message) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from dispute_provider._documents.child import mails
+from dispute_provider._documents.child import bidi, mails
 from dispute_provider._documents.child.lettering import BOLD, FIXED, PLAIN, Letters, lines_of
 from dispute_provider._documents.child.pdfs import MAX_PAGES
 from dispute_provider._documents.child.refused import Refused
@@ -22,6 +22,8 @@ _SIZE, _FIXED_SIZE, _LINE = 10.0, 9.0, 14.0
 _LINES = int((A4[1] - 2 * _MARGIN) / _LINE)
 _ROOM_OF_NAMES = 64.0
 _BELOW = 30.0
+# A name in Hebrew is followed by the size as one in Latin letters is.
+_FROM_LEFT = "\N{LEFT-TO-RIGHT MARK}"
 # Spaces inside a line, with which a text sets columns.
 _COLUMNS = re.compile(r"\S(?: {2,}|\t)\S")
 
@@ -78,7 +80,8 @@ def _of_text(text: str, letters: Letters, named: dict[str, None]) -> Iterator[_L
     font, size = (FIXED, _FIXED_SIZE) if _COLUMNS.search(legible) else (PLAIN, _SIZE)
     for line in lines_of(legible):
         for part in letters.wrapped(line, _ROOM, size, font):
-            yield _Line(part, font)
+            left = _ROOM - letters.width(part, size, font) if bidi.is_from_right(line) else 0.0
+            yield _Line(part, font, left=left)
 
 
 def _of_mail(mail: mails.Mail, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
@@ -89,7 +92,7 @@ def _of_mail(mail: mails.Mail, letters: Letters, named: dict[str, None]) -> Iter
     if mail.attached:
         yield _Line("")
     for number, attached in enumerate(mail.attached):
-        yield from _entry("" if number else "Attached:", attached, letters, named)
+        yield from _entry("" if number else "Attached:", f"{_FROM_LEFT}{attached}", letters, named)
 
 
 def _entry(name: str, value: str, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:

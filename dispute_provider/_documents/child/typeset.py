@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from dispute_provider._documents.child import bidi
 from dispute_provider._documents.child.lettering import BOLD, Letters
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Refusal
@@ -114,6 +115,7 @@ def _strip(page: Any, strip: Strip, right: str, letters: Letters) -> None:
         while text and letters.width(text + _CUT, _SMALL) > room:
             text = text[:-1]
         text += _CUT if text else ""
+    [text] = bidi.in_order(text, [(0, len(text))])
     letters.draw(page, _EDGE, below, text, _SMALL)
 
 

@@ -1,0 +1,297 @@
+"""Order text as it is read: Unicode's bidirectional algorithm (UAX #9).
+
+Hebrew and Arabic run from right to left, and numbers and Latin words in them from left to right. The class of
+each character is written as one letter, so the rules of the standard are replacements in a text; their names
+stand beside them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that only say in which direction others run."""
+_FROM_RIGHT = re.compile(
+    "[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+# A letter for each class of the standard; the others are letters in one direction, or show nothing.
+_KINDS = {
+    "L": "L",
+    "R": "R",
+    "AL": "A",
+    "EN": "n",
+    "AN": "a",
+    "ES": "s",
+    "CS": "c",
+    "ET": "t",
+    "NSM": "m",
+    "ON": "o",
+    "WS": "w",
+    "S": "S",
+    "B": "S",
+    "LRI": "l",
+    "RLI": "r",
+    "FSI": "f",
+    "PDI": "i",
+    "LRE": "1",
+    "LRO": "2",
+    "RLE": "3",
+    "RLO": "4",
+    "PDF": "5",
+    "BN": "0",
+}
+_STRONG = "LRA"
+_RIGHT = ("R", "A")
+_ISOLATES = "lrf"
+_EMBEDDINGS = "1234"
+_UNSHOWN = "012345"
+_OVERRIDES = {"2": "L", "4": "R"}
+_NEUTRAL = "[owSlrfi]"
+# L1: what stands at the end of a line, or before a tab.
+_ENDS = re.compile("[wlrfi0-5]*(?:S|$)")
+_BRACKETS = {"(": ")", "[": "]", "{": "}", "（": "）", "［": "］", "〈": "〉", "「": "」"}
+_MIRRORED = {**_BRACKETS, "<": ">", "«": "»", "‹": "›", "≤": "≥", "≪": "≫"}
+_MIRRORED |= {closing: opening for opening, closing in _MIRRORED.items()}
+_MOST_OPEN = 63
+_DEEPEST = 125
+
+
+class _Embedding(NamedTuple):
+    """A part of a text that runs in one direction.
+
+    :param level: odd from right to left.
+    :param override: the kind that its characters count as; empty if their own.
+    """
+
+    level: int
+    override: str = ""
+    is_isolate: bool = False
+
+
+def runs_both_ways(text: str) -> bool:
+    """Return whether some of a text may run from right to left."""
+    return _FROM_RIGHT.search(text) is not None
+
+
+def is_from_right(text: str) -> bool:
+    """Return whether a paragraph runs from right to left, as its first letter does."""
+    if not runs_both_ways(text):
+        return False
+    kinds = _kinds(text)
+    return _first_strong(kinds, _ends_of_isolates(kinds), 0, len(kinds)) in _RIGHT
+
+
+def levels(text: str, base: int) -> list[int]:
+    """Return the level of each character of a paragraph, odd from right to left.
+
+    :param base: the level of the paragraph, 1 if it runs from right to left.
+    """
+    kinds = _kinds(text)
+    ends = _ends_of_isolates(kinds)
+    found, kinds = _embedded(kinds, ends, base)
+    shown = [at for at, kind in enumerate(kinds) if kind not in _UNSHOWN]
+    around = [base, *(found[at] for at in shown), base]
+    places = {at: number for number, at in enumerate(shown, 1)}
+    resolved = list(found)
+    for run in _runs(shown, found, ends):
+        level = found[run[0]]
+        before = around[places[run[0]] - 1]
+        after = base if kinds[run[-1]] in _ISOLATES else around[places[run[-1]] + 1]
+        edges = [_direction(max(level, each)) for each in (before, after)]
+        part = "".join(kinds[at] for at in run)
+        characters = [text[at] for at in run]
+        for at, kind in zip(run, _resolved(part, characters, level, *edges), strict=True):
+            resolved[at] += _raised(kind, level)
+    return resolved
+
+
+def in_order(text: str, lines: Sequence[tuple[int, int]]) -> list[str]:
+    """Return the lines of a paragraph as they are shown from left to right, without marks.
+
+    :param lines: where each begins and ends.
+    """
+    if not runs_both_ways(text):
+        return [text[start:end] for start, end in lines]
+    base = int(is_from_right(text))
+    found = levels(text, base)
+    return [_line(text[start:end], _at_ends(text[start:end], found[start:end], base)) for start, end in lines]
+
+
+def _line(line: str, kept: Sequence[int]) -> str:
+    order = [at for at, kind in enumerate(_kinds(line)) if kind not in _UNSHOWN and line[at] not in MARKS]
+    # L2
+    for level in range(max(kept, default=0), 0, -1):
+        order = _turned(order, [each >= level for each in kept])
+    # L4
+    return "".join(_MIRRORED.get(line[at], line[at]) if kept[at] % 2 else line[at] for at in order)
+
+
+def _turned(order: Iterable[int], is_turned: Sequence[bool]) -> list[int]:
+    """Return places with each sequence of those that are turned from its end."""
+    parts = [(turned, list(part)) for turned, part in groupby(order, is_turned.__getitem__)]
+    return [at for turned, part in parts for at in (reversed(part) if turned else part)]
+
+
+def _at_ends(line: str, found: Sequence[int], base: int) -> list[int]:
+    """Return the levels of a line, whose end runs as the paragraph does (L1)."""
+    kept = list(found)
+    for end in _ENDS.finditer(_kinds(line)):
+        kept[end.start() : end.end()] = [base] * (end.end() - end.start())
+    return kept
+
+
+def _kinds(text: str) -> str:
+    # A character that is not assigned has no class.
+    return "".join(_KINDS[unicodedata.bidirectional(each) or "L"] for each in text)
+
+
+def _direction(level: int) -> str:
+    return "R" if level % 2 else "L"
+
+
+def _ends_of_isolates(kinds: str) -> dict[int, int]:
+    """Return where each isolate ends, by where it begins (BD9)."""
+    ends, opened = {}, []
+    for at, kind in enumerate(kinds):
+        if kind in _ISOLATES:
+            opened.append(at)
+        elif kind == "i" and opened:
+            ends[opened.pop()] = at
+    return ends | dict.fromkeys(opened, len(kinds))
+
+
+def _first_strong(kinds: str, ends: Mapping[int, int], start: int, stop: int) -> str:
+    """Return the kind of the first letter that is not within an isolate (P2); empty if there is none."""
+    at = start
+    while at < stop:
+        if kinds[at] in _STRONG:
+            return kinds[at]
+        at = ends.get(at, at) + 1
+    return ""
+
+
+def _embedded(kinds: str, ends: Mapping[int, int], base: int) -> tuple[list[int], str]:
+    """Return the levels that marks give, and the kinds as they override them (X1 to X8)."""
+    found, changed = [], []
+    within = [_Embedding(base)]
+    closing = set(ends.values())
+    for at, kind in enumerate(kinds):
+        if at in closing:
+            while not within.pop().is_isolate:
+                pass
+        level, override, is_isolate = within[-1]
+        found.append(level)
+        changed.append(override if override and kind not in _UNSHOWN else kind)
+        if kind in _EMBEDDINGS:
+            within.append(_Embedding(_next_level(level, from_right=kind in "34"), _OVERRIDES.get(kind, "")))
+        elif kind in _ISOLATES:
+            from_right = kind == "r" or (
+                kind == "f" and _first_strong(kinds, ends, at + 1, ends[at]) in _RIGHT
+            )
+            within.append(_Embedding(_next_level(level, from_right=from_right), is_isolate=True))
+        elif kind == "5" and len(within) > 1 and not is_isolate:
+            within.pop()
+    return found, "".join(changed)
+
+
+def _next_level(level: int, *, from_right: bool) -> int:
+    deeper = (level + 1) | 1 if from_right else (level + 2) & ~1
+    return deeper if deeper <= _DEEPEST else level
+
+
+def _runs(shown: Sequence[int], found: Sequence[int], ends: Mapping[int, int]) -> Iterator[list[int]]:
+    """Yield the places of characters that are resolved together: a run goes on behind an isolate (BD13)."""
+    runs = [list(run) for _, run in groupby(shown, found.__getitem__)]
+    by_start = {run[0]: run for run in runs}
+    closing = set(ends.values())
+    for run in runs:
+        if run[0] not in closing:
+            whole = list(run)
+            while (after := by_start.get(ends.get(whole[-1], -1))) is not None:
+                whole += after
+            yield whole
+
+
+def _resolved(kinds: str, characters: Sequence[str], level: int, before: str, after: str) -> str:
+    """Return the direction or the kind of number of each character of a run.
+
+    :param before: the direction of what stands before the run.
+    :param after: that of what stands behind it.
+    """
+    run = before + kinds
+    # W1 to W7
+    run = re.sub(
+        "(.)(m+)", lambda found: found[1] + ("o" if found[1] in "lrfi" else found[1]) * len(found[2]), run
+    )
+    run = re.sub("A[^LRA]*", lambda found: found[0].replace("n", "a"), run).replace("A", "R")
+    run = re.sub("(?<=a)c(?=a)", "a", re.sub("(?<=n)[sc](?=n)", "n", run))
+    run = re.sub("t+(?=n)|(?<=n)t+", lambda found: "n" * len(found[0]), run)
+    run = re.sub("[sct]", "o", run)
+    run = re.sub("L[^LR]*", lambda found: found[0].replace("n", "L"), run)
+    run = _with_brackets(run, kinds, characters, _direction(level))
+    # N1 and N2
+    return re.sub(
+        f"(?<=(.)){_NEUTRAL}+(?=(.))",
+        lambda found: _between(found[1], found[2], _direction(level)) * len(found[0]),
+        run + after,
+    )[1:-1]
+
+
+def _with_brackets(run: str, kinds: str, characters: Sequence[str], direction: str) -> str:
+    """Return the kinds of a run, with the direction of each pair of brackets (N0).
+
+    :param run: the kinds, behind the direction of what stands before the run.
+    :param kinds: as they were at first.
+    """
+    changed = list(run)
+    for opening, closing in _pairs(run[1:], characters):
+        inside = {_strength(each) for each in changed[opening + 2 : closing + 1]} - {""}
+        if not inside:
+            continue
+        earlier = next(filter(None, map(_strength, reversed(changed[: opening + 1]))))
+        chosen = direction if direction in inside else earlier
+        for at in (opening, closing):
+            # Accents on a bracket run as it does.
+            accents = kinds[at + 1 :]
+            length = 1 + len(accents) - len(accents.lstrip("m"))
+            changed[at + 1 : at + 1 + length] = chosen * length
+    return "".join(changed)
+
+
+def _pairs(run: str, characters: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where brackets open and close, in the order in which they open (BD16)."""
+    opened: list[tuple[str, int]] = []
+    pairs = []
+    for at, (kind, each) in enumerate(zip(run, characters, strict=True)):
+        if kind != "o":
+            continue
+        if each in _BRACKETS:
+            if len(opened) == _MOST_OPEN:
+                return []
+            opened.append((_BRACKETS[each], at))
+        elif any(each == closing for closing, _ in opened):
+            while (last := opened.pop())[0] != each:
+                pass
+            pairs.append((last[1], at))
+    return sorted(pairs)
+
+
+def _strength(kind: str) -> str:
+    """Return the direction of a kind, in which numbers run from the right; empty if it has none."""
+    return "L" if kind == "L" else "R" if kind in "Rna" else ""
+
+
+def _between(before: str, after: str, direction: str) -> str:
+    same = _strength(before) == _strength(after)
+    return _strength(before) if same else direction
+
+
+def _raised(kind: str, level: int) -> int:
+    """Return by how much a direction raises a level (I1 and I2)."""
+    if level % 2:
+        return int(kind != "R")
+    return {"L": 0, "R": 1}.get(kind, 2)
