@@ -228,10 +228,10 @@ signing_key = Names(
 ledger = Text(
     "ledger",
     "Folder of the ledger, which locks each dispute across tasks, runs, connections and deployments, and "
-    "records every submission. Name a folder that all workers and the API server share, or a bucket (s3:// "
-    "or gs://). Keep its files for as long as disputes can be reopened; never delete any, except old ones in "
-    "its folder evidence, where documents are stored if evidence_store is empty. If empty, the folder "
-    "dispute_ledger under AIRFLOW_HOME is used, which works on a single machine only.",
+    "records every submission. Name a folder that all workers and the API server share, by its full path, or "
+    "a bucket (s3:// or gs://). Keep its files for as long as disputes can be reopened; never delete any, "
+    "except old ones in its folder evidence, where documents are stored if evidence_store is empty. If "
+    "empty, the folder dispute_ledger under AIRFLOW_HOME is used, which works on a single machine only.",
     example="s3://shop-disputes/ledger",
 )
 fonts = Names(

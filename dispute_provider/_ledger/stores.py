@@ -217,7 +217,13 @@ def store_at(address: str) -> LedgerStore:
     """
     protocol, separator, rest = address.partition("://")
     if not separator or protocol == "file":
-        return FolderStore(rest if separator else address)
+        folder = rest if separator else address
+        if not folder.startswith("/"):
+            raise LedgerError(
+                f"[dispute] ledger is {address}, which each process would look for in the folder in which it "
+                "was started. To do: write its full path, which starts with /"
+            )
+        return FolderStore(folder)
     if protocol not in _EXCLUSIVE:
         raise LedgerError(
             f"[dispute] ledger does not support {protocol}://, because that store is not known to create "

@@ -52,7 +52,7 @@ def open_ledger(context: Context) -> Ledger:
 
 def ledger_address() -> str:
     """Return ``[dispute] ledger``; if it is empty, the folder ``dispute_ledger`` under AIRFLOW_HOME."""
-    return config.ledger() or str(Path(airflow_home(), _DEFAULT))
+    return config.ledger() or str(Path(airflow_home(), _DEFAULT).absolute())
 
 
 def check_ledger(known: str) -> None:

@@ -193,6 +193,13 @@ def test_a_folder_is_named_by_its_path_or_as_a_file(address: str, tmp_path: Path
     assert (tmp_path / "test" / "1").read_bytes() == b"here"
 
 
+@pytest.mark.parametrize("address", ["ledger", "./ledger", "~ana", "file:ledger", "file://localhost/ledger"])
+def test_a_folder_that_each_process_looks_for_elsewhere_is_refused(address: str) -> None:
+    # Two deployments with this in their configuration have two ledgers, and would both send.
+    with pytest.raises(LedgerError, match=rf"ledger is {address}, which each .*To do: write its full path"):
+        store_at(address)
+
+
 @pytest.mark.parametrize(
     "address", ["abfs://container/x", "memory://x", "http://host/x", "ftp://host/x", "hdfs://x/y"]
 )
