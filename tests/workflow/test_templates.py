@@ -95,6 +95,14 @@ def test_a_case_is_completed_reviewed_and_submitted(engine: Any, dispute: Any, r
     assert "two bulbs" not in passed
 
 
+def test_a_list_and_a_boolean_are_written_as_a_bank_reads_them(dispute: Any, root: Path) -> None:
+    text = "{{ box.all }}; {{ box.all | length }}; {{ box.insured }}; {{ [true, 2] | sentence }}"
+    write_template(root, "parcels", f'provider: stripe\nevidence: {{uncategorized_text: "{text}"}}')
+    [record] = stage(case({"box": {"all": ["1Z", "2Z", "3Z"], "insured": False}}, template="parcels"))
+    assert record.state == "staged"
+    assert dispute.dispute("du_1")["evidence"]["uncategorized_text"] == "1Z, 2Z and 3Z; 3; no; yes and 2"
+
+
 def test_evidence_of_the_case_has_precedence(dispute: Any, root: Path) -> None:
     [record] = stage(case(evidence={"customer_name": "J. Roe", "service_date": "1 March"}))
     assert record.state == "staged"

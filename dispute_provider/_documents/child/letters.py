@@ -199,13 +199,24 @@ def _sentence(context: Context, value: Any) -> Any:
         return value
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise _unfit(context, value, "sentence takes a list", "list", "write a list, of one item if need be")
-    *first, last = map(str, value)
+    return _joined(value)
+
+
+def _joined(items: Sequence[Any]) -> str:
+    *first, last = (str(_as_read(each)) for each in items)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def _as_read(value: Any) -> Any:
+    """Return a value as a text has it: a list as ``one, two and three``, a boolean as ``yes`` or ``no``."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _joined(value) if isinstance(value, list) and value else value
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, cache_size=0
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, cache_size=0, finalize=_as_read
     )
     environment.context_class = _FactContext
     environment.globals.clear()
