@@ -271,9 +271,12 @@ class _Reader:
         dispute = self._open.get(case.dispute)
         if case.provider != self._provider or dispute is None:
             return None
+        names = case.names
         if case.draft:
-            case = replace(case, basis=self._templates.choose(case, dispute).basis(case))
-        if reason := stages.refusal(self._api, case, dispute.stage):
+            template = self._templates.choose(case, dispute)
+            case = replace(case, basis=template.basis(case))
+            names = [*names, *template.evidence]
+        if reason := stages.refusal(self._api, names, dispute.stage):
             return _Unsuited(dispute.id, reason)
         return Candidate(dispute, case, self._digest(found, case, dispute.stage), item)
 

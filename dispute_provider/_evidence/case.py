@@ -90,6 +90,11 @@ class Case:
         return [self.texts[path] for path in paths if path in self.texts]
 
     @property
+    def names(self) -> list[str]:
+        """Return the names of its evidence, in their order."""
+        return [entry.name for entry in self.evidence]
+
+    @property
     def files(self) -> tuple[FileReference, ...]:
         return tuple(entry.value for entry in self.evidence if isinstance(entry.value, FileReference))
 

@@ -7,7 +7,7 @@ field. A field without ``x-stage`` is accepted at every other stage.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
 from dispute_provider._contracts.contract import Contract
@@ -60,20 +60,22 @@ def taken(api: Contract, stage: str) -> str:
 
 def part_for(api: Contract, case: Case, stage: str) -> tuple[Case, list[str]]:
     """Return the part of a case that a stage accepts, and the names of the evidence for other stages."""
-    others = misplaced(api, [entry.name for entry in case.evidence], stage)
+    others = misplaced(api, case.names, stage)
     if not others:
         return case, []
     left = tuple(entry for entry in case.evidence if entry.name not in others)
     return dataclasses.replace(case, evidence=left), others
 
 
-def refusal(api: Contract, case: Case, stage: str) -> str | None:
+def refusal(api: Contract, names: Sequence[str], stage: str) -> str | None:
     """Return why a stage accepts nothing of a case, and what to do; None if it accepts any of it.
 
     A case without evidence is accepted at every stage: the evidence already on the dispute can be reviewed.
+
+    :param names: the names of the case's evidence.
     """
-    part, others = part_for(api, case, stage)
-    if part.evidence or not others:
+    others = misplaced(api, names, stage)
+    if not others or set(names).difference(others):
         return None
     return (
         f"{taken(api, stage)}, and its case has only {', '.join(others)}. "

@@ -53,7 +53,7 @@ def test_a_stage_gets_its_part_of_a_case_and_the_rest_is_named(
     assert {name.startswith("appeal/") for name in others} <= {stage != "appeal"}
     assert [entry for entry in whole.evidence if entry.name not in others] == list(part.evidence)
     assert {entry.name for entry in whole.evidence} == {entry.name for entry in part.evidence} | {*others}
-    refused = stages.refusal(STRIPE, whole, stage)
+    refused = stages.refusal(STRIPE, whole.names, stage)
     assert bool(refused) == (bool(whole.evidence) and not part.evidence)
     assert all(name in (refused or "") for name in others if refused)
 

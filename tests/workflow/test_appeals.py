@@ -218,6 +218,27 @@ def test_the_sweep_reviews_appeals_and_lists_disputes_without_one(
     assert without_case(engine, run) == []
 
 
+def test_a_sweep_lists_an_appeal_whose_case_has_only_facts(sweep, engine, sandbox, cases, stripe_connection):
+    sandbox.create_dispute(api="stripe", id="du_1", status="appeal_needs_response", reason="fraudulent")
+    facts = {
+        "provider": "stripe",
+        "dispute": "du_1",
+        "product": "physical",
+        "facts": {"order": {"number": "1"}},
+    }
+    place = cases / "stripe" / "du_1"
+    place.mkdir(parents=True)
+    (place / "case.json").write_text(json.dumps(facts))
+    run = sweep.run()
+    assert run.state == "success", "as for a case with ordinary evidence"
+    [listed] = without_case(engine, run)
+    assert listed["reason"].startswith(f"{ONLY_APPEAL}, and its case has only customer_name, ")
+    (place / "case.json").write_text(json.dumps({**facts, **appeal("du_1")}))
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_1"]]
+    assert set(sandbox.dispute("du_1")["evidence"]) == {"appeal"}
+
+
 def test_the_sweep_reviews_the_appeal_after_the_chargeback(sweep, sandbox, cases):
     dispute = sandbox.create_dispute(api="stripe", id="du_1")["id"]
     folder_with_both(cases, dispute)

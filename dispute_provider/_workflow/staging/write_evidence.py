@@ -91,7 +91,7 @@ async def stage(
         record = record.seen(before)
         if end := cannot_be_answered(record, before):
             return end
-        if misfit := stages.refusal(api.contract, case, before.dispute.stage):
+        if misfit := stages.refusal(api.contract, case.names, before.dispute.stage):
             return record.ended(State.REFUSED, misfit)
         case, record = _part_for_its_stage(api, case, documents, before.dispute, record)
         network = before.dispute.network
