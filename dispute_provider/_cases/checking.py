@@ -17,7 +17,7 @@ from dispute_provider._cases.documents import CaseDocuments, pieces, read_docume
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.listing import list_folder
 from dispute_provider._cases.preparing import Preparation, Unkept
-from dispute_provider._cases.storage import ANYWHERE, find_root, storage_path
+from dispute_provider._cases.storage import ANYWHERE, find_root, is_local, storage_path
 from dispute_provider._cases.templates import Templates
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
@@ -87,10 +87,11 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
         closing(preparation),
         ThreadPoolExecutor(_READERS) as threads,
     ):
-        readers = _Readers(renderer, preparation, templates, writer, _roots(path))
+        roots = _roots(path)
+        readers = _Readers(renderer, preparation, templates, writer, roots)
         checked = [
             _check(each, readers, reason, network)
-            for each in (lines.expanded([path], ANYWHERE) if lines.is_lines(path) else _found(path, threads))
+            for each in (lines.expanded([path], roots) if lines.is_lines(path) else _found(path, threads))
         ]
     several = {dispute for dispute, count in Counter(each.dispute for each in checked).items() if count > 1}
     return [_one_of_several(each, checked) if each.dispute in several else each for each in checked]
@@ -101,9 +102,12 @@ def _roots(path: str) -> Sequence[str]:
     try:
         if find_root(path, config.case_roots()):
             return config.case_roots()
-        return [path] if storage_path(path).is_dir() else ANYWHERE
+        is_folder = storage_path(path).is_dir()
     except Exception:  # file systems raise many types; reading it as a case reports the error
-        return ANYWHERE
+        is_folder = False
+    if is_folder:
+        return [path]
+    return ANYWHERE if is_local(path) else [path.rpartition("/")[0]]
 
 
 def _misplaced(found: _Found, case: Case) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import papers
 import pytest
 import yaml
+from counting import counting_store
 from jsonschema import Draft202012Validator
 
 from dispute_provider._cases.editor_schema import editor_schema
@@ -203,3 +204,19 @@ def test_an_empty_root_says_where_cases_belong(root, capsys):
         0,
         "there is no case; in a case root, they are at <api>/<dispute id>/case.yaml",
     )
+
+
+@pytest.mark.parametrize("path", ["case.json", "cases.jsonl"])
+def test_a_case_in_a_store_is_checked_by_its_address(path, monkeypatch, capsys):
+    line = json.dumps({"provider": "stripe", "dispute": "du_1", "evidence": {"customer_name": "Jane"}})
+    counting_store(monkeypatch).pipe_file(f"/a/{path}", line.encode())
+    code, out = said(capsys, "check", f"memory://a/{path}")
+    assert (code, out.splitlines()[-1]) == (0, "1 ok, 0 refused, 0 ignored"), out
+
+
+@pytest.mark.parametrize("path", ["case.yaml", "cases.jsonl"])
+def test_the_package_that_an_address_needs_is_named(path, capsys, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__DISPUTE__CASE_ROOTS", raising=False)
+    code, out = said(capsys, "check", f"abfs://shop/{path}")
+    assert code == 1
+    assert "install apache-airflow-providers-microsoft-azure" in out
