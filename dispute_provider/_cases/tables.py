@@ -11,6 +11,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from dispute_provider._cases.plain_values import ValueRefusedError, plain
 from dispute_provider._evidence.case_errors import dispute_id
+from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.snapshot import Dispute
 from dispute_provider.exceptions import DisputeError
 
@@ -19,6 +20,8 @@ _STYLES = {"%s": "format", "?": "qmark"}
 _OWN = {"template", "product", "prepared_by", "customer_contacted", "account"}
 _GROUPS = {"evidence", "metadata"}
 _FACTS = "facts"
+# Without facts, these still call for a template.
+_NEED_TEMPLATE = {"template", "product"}
 _LIST = "[]"
 _KEYS = ("dispute", "charge")
 _BOOLEANS = ("customer_contacted", "optional")
@@ -42,6 +45,8 @@ def bind(sql: str, provider: str, disputes: Iterable[Dispute], placeholder: str)
     found = list(disputes)
     # Editors on Windows begin a file with a byte order mark.
     sql = sql.removeprefix("\ufeff")
+    if not sql.strip():
+        raise TableError("it is empty; write one SELECT")
     known: dict[str, Any] = {
         "disputes": [each.id for each in found] or [None],
         "charges": [each.charge for each in found if each.charge] or [None],
@@ -90,7 +95,9 @@ def cases_from_rows(
     if repeated := next((name for name in columns if columns.count(name) > 1), None):
         raise TableError(f"its column {repeated} is there twice; rename one of them")
     if not set(_KEYS) & set(columns):
-        raise TableError("it returns neither a column dispute nor a column charge")
+        there = ", ".join(map(shown, columns))
+        cure = "name the column with its id so, as in o.payment AS charge"
+        raise TableError(f"it returns neither a column dispute nor a column charge, but {there}; {cure}")
     ids: dict[tuple[str, Any], list[str]] = {}
     for each in disputes:
         ids.setdefault(("dispute", each.id), []).append(each.id)
@@ -144,6 +151,8 @@ def _case(provider: str, dispute: str, values: Mapping[str, Any]) -> dict[str, A
         if path[-1] in place:
             raise TableError(f"its column {name} is there twice, or stands for an object; rename it")
         place[path[-1]] = _as_in_a_case(path, value)
+    if not case[_FACTS] and "evidence" in case and not _NEED_TEMPLATE & case.keys():
+        del case[_FACTS]
     return case
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import PurePath
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider import _config as config
 from dispute_provider._tasks.stored_cases import refuse_item, store_case, stored_case
+from dispute_provider.exceptions import DisputeError
 
 if TYPE_CHECKING:
     from dispute_provider._cases.open_disputes import GivenCase
@@ -28,7 +31,6 @@ def cases_from(source: str, provider: str, disputes: Sequence[Dispute]) -> list[
     :param source: an entry of ``[dispute] case_sources`` other than ``address``.
     :raises Exception: of any type, if it cannot be read.
     """
-    from dispute_provider._cases.open_disputes import GivenCase
     from dispute_provider._evidence.case_errors import dispute_id
     from dispute_provider._evidence.documents import shown
 
@@ -37,18 +39,29 @@ def cases_from(source: str, provider: str, disputes: Sequence[Dispute]) -> list[
         found: Iterable[Any] = query_cases(connection, _read(file), provider, disputes)
     else:
         found = _call(source, provider, disputes)
-    folder, cases, asked = documents_folder(), [], {each.id for each in disputes}
+    folder, asked = documents_folder(), {each.id for each in disputes}
+    cases: list[GivenCase] = []
     for number, case in enumerate(found, 1):
         if case is None:
             continue
-        is_case = isinstance(case, Mapping)
-        named = str(case.get("dispute")) if is_case else ""
-        if is_case and isinstance(case.get("dispute"), str) and dispute_id(named) not in asked:
-            log.info("%s has a case for %s, which is not open or has one already", source, shown(named))
+        if not isinstance(case, Mapping):
+            cases.append(_given(refuse_item(case, number, source), "", folder))
             continue
-        reference = store_case(case, source) if is_case else refuse_item(case, number, source)
-        cases.append(GivenCase(reference, named, partial(_case_of, reference, folder)))
+        if isinstance(named := case.get("dispute"), str):
+            # Rows of a file end in spaces or a line break.
+            named = dispute_id(named.strip())
+            if named not in asked:
+                log.info("%s has a case for %s, which is not open or has one already", source, shown(named))
+                continue
+            case = {**case, "dispute": named}
+        cases.append(_given(store_case(case, source), str(named), folder))
     return cases
+
+
+def _given(reference: Mapping[str, Any], dispute: str, folder: str) -> GivenCase:
+    from dispute_provider._cases.open_disputes import GivenCase
+
+    return GivenCase(reference, dispute, partial(_case_of, reference, folder))
 
 
 def _case_of(reference: Mapping[str, Any], folder: str) -> Any:
@@ -88,6 +101,8 @@ def query_cases(
     query, parameters = bind(sql, provider, disputes, hook.placeholder)
 
     def fetch(cursor: Any) -> tuple[list[str], list[Sequence[Any]]]:
+        if cursor.description is None:
+            raise TableError("it returns no table; write one SELECT, as its last statement")
         rows = list(cursor.fetchmany(_MOST_ROWS + 1))
         if len(rows) > _MOST_ROWS:
             problem = f"it returns more than {_MOST_ROWS:,} rows"
@@ -136,7 +151,23 @@ def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Any
     except (ImportError, AttributeError, ValueError):
         cure = "name it as package.module.function, importable on the workers"
         raise TableError(f"there is no function {path}; {cure}") from None
-    found = find(provider, [facts_of(dispute, {}) for dispute in disputes])
-    if not isinstance(found, Iterable) or isinstance(found, str | bytes | Mapping):
-        raise TableError(f"it returns {type(found).__name__}; return a list of cases, each a dict")
-    return list(found)
+    if not callable(find):
+        raise TableError(f"{path} is no function, but {type(find).__name__}; name a function")
+    try:
+        found = find(provider, [facts_of(dispute, {}) for dispute in disputes])
+        if not isinstance(found, Iterable) or isinstance(found, str | bytes | Mapping):
+            raise TableError(f"it returns {type(found).__name__}; return a list of cases, each a dict")
+        return list(found)
+    except DisputeError:
+        raise
+    except Exception as error:
+        # Its message may quote a customer.
+        raise TableError(f"it fails with {type(error).__name__} {_place(error)}") from None
+
+
+def _place(error: Exception) -> str:
+    """Return the line of a user's function in which an error was raised, or how the function is called."""
+    called = traceback.extract_tb(error.__traceback__)[1:]
+    if not called:
+        return "when it is called with the API's name and a list of disputes; give it these two parameters"
+    return f"in line {called[0].lineno} of {PurePath(called[0].filename).name}; correct it there"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from math import nan
@@ -54,6 +54,23 @@ def gives_none(provider: str, disputes: list[Any]) -> None:
 def gives_one(provider: str, disputes: list[Any]) -> dict[str, Any]:
     """Return one case, and no list."""
     return {"provider": provider, "dispute": "du_1", "evidence": {}}
+
+
+def fails(provider: str, disputes: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Return a case and then raise an error, as a generator with a mistake in it does."""
+    yield {"provider": provider, "dispute": "du_1", "evidence": {}}
+    raise KeyError(CANARY)
+
+
+def takes_nothing() -> list[Any]:
+    """Return no case, and take no parameters."""
+    return []
+
+
+def gives_padded(provider: str, disputes: list[Any]) -> list[dict[str, Any]]:
+    """Return a case that names its dispute as a line of a file does."""
+    text = {"uncategorized_text": "Delivered."}
+    return [{"provider": provider, "dispute": f" {each['id']}\n", "evidence": text} for each in disputes]
 
 
 def gives_what_no_case_holds(provider: str, disputes: list[Mapping[str, Any]]) -> list[Any]:
@@ -176,6 +193,12 @@ def test_two_orders_of_one_dispute_refuse_both(sandbox: Any, stripe_connection: 
         ("SELECT * FROM order_lines", "the query on shop_db fails with OperationalError no such table"),
         ("SELECT charge, 1 AS id, 2 AS id FROM orders", "its column id is there twice; rename one of them"),
         ("SELECT charge, ' :id' FROM orders", "it has the unknown parameter :id; .* is written"),
+        ("\ufeff \n", "it is empty; write one SELECT"),
+        ("-- SELECT charge FROM orders", "it returns no table; write one SELECT, as its last statement"),
+        (
+            'SELECT charge AS "Charge", number AS id FROM orders',
+            "it returns neither a column dispute nor a column charge, but Charge, id; name the column",
+        ),
     ],
 )
 def test_a_query_that_cannot_be_used_says_why(
@@ -207,6 +230,16 @@ def test_what_databases_and_editors_do_to_a_query_does_not_matter(
     stored = evidence_store.get(reference["stored_case"])
     assert stored
     assert json.loads(stored) == {"provider": "stripe", "dispute": "du_1", "facts": facts}
+
+
+def test_a_table_of_evidence_without_facts_needs_no_template(
+    sandbox: Any, stripe_connection: Any, shop: Any
+) -> None:
+    add_order(shop, create(sandbox, "du_1"), "10432")
+    columns = 'charge, customer AS "evidence.customer_name", number AS "metadata.order"'
+    [reference] = from_sql(f'SELECT {columns}, NULL AS "order.number" FROM orders')
+    assert stage([reference])["du_1"].state == "staged"
+    assert sandbox.dispute("du_1")["evidence"] == {"customer_name": CANARY}
 
 
 def test_a_percent_sign_is_written_once_with_parameters_and_without() -> None:
@@ -258,6 +291,9 @@ def test_rows_of_other_disputes_are_counted_and_two_thousand_ids_are_bound(
         (f"{__name__}.nothing", "there is no function .*; name it as"),
         (f"{__name__}.gives_none", "it returns NoneType; return a list of cases, each a dict"),
         (f"{__name__}.gives_one", "it returns dict; return a list of cases, each a dict"),
+        (f"{__name__}.CALLS", "CALLS is no function, but list; name a function"),
+        (f"{__name__}.fails", r"it fails with KeyError in line \d+ of test_cases_from_tables.py; correct it"),
+        (f"{__name__}.takes_nothing", "it fails with TypeError when it is called with the API's name and a"),
     ],
 )
 def test_a_source_that_cannot_be_used_says_why(shop: Any, cases: Path, source: str, said: str) -> None:
@@ -272,6 +308,15 @@ def test_a_case_for_a_dispute_that_was_not_asked_about_is_named(shop: Any, caplo
         found = cases_from(f"{__name__}.gives_another", "stripe", [snapshot("du_1").dispute])
     assert [each.dispute for each in found] == ["du_1"]
     assert "gives_another has a case for ch_1, which is not open or has one already" in caplog.text
+
+
+def test_spaces_around_the_dispute_of_a_function_s_case_do_not_matter(
+    sweep: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_SOURCES", f"{__name__}.gives_padded")
+    create(sandbox, "du_1")
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_1"]]
 
 
 def test_one_unusable_value_costs_only_its_own_dispute(
