@@ -157,7 +157,7 @@ class Case:
         unsound = {each.pointer for each in found} & {"/provider", "/evidence"}
         if isinstance(data, Mapping) and {"provider", "evidence"} <= data.keys() and not unsound:
             entries = entries_of(data["provider"], data["evidence"])
-            about_evidence = evidence_violations(data, entries)
+            about_evidence = evidence_violations(data)
             if about_evidence:
                 about_evidence, has_long_texts = without_lengths(data, entries, about_evidence, always)
             found += about_evidence

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from dispute_provider._contracts import contract
-from dispute_provider._evidence.case_entries import Entry, FileReference
+from dispute_provider._evidence.case_entries import Entry
 from dispute_provider._registry import APIS
 from dispute_provider.exceptions import Violation
 
@@ -32,7 +32,7 @@ def case_violations(data: Any) -> list[Violation]:
     ]
 
 
-def evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> list[Violation]:
+def evidence_violations(data: Mapping[str, Any]) -> list[Violation]:
     """Return what is wrong with the evidence of a case that is otherwise valid."""
     from dispute_provider._contracts.validation import violations
     from dispute_provider._evidence.mistakes import mistakes
@@ -51,16 +51,7 @@ def evidence_violations(data: Mapping[str, Any], entries: Iterable[Entry]) -> li
     ]
     if data.get("account") and "x-case-account" not in api.document:
         found.append(Violation("/account", f"is not used: {api.title} has no accounts", "remove it"))
-    return found + [
-        Violation(
-            f"/evidence/{entry.name}",
-            "is a path outside the case's folder",
-            "name a file in the case's folder",
-        )
-        for entry in entries
-        if isinstance(entry.value, FileReference)
-        and any(isinstance(path, str) and _leads_outside(path) for path in entry.value.files)
-    ]
+    return found
 
 
 def without_lengths(
@@ -83,14 +74,10 @@ def without_lengths(
         return found, False
     texts = {str(entries[each.place].value) for each in long}
     short = {**data, "evidence": shortened(data["evidence"], texts)}
-    others = evidence_violations(short, entries)
+    others = evidence_violations(short)
     given = data.get("prepare")
     if "convert" in {*(given if isinstance(given, list) else ()), *always()}:
         return others, True
     return [
         each if each in others else replace(each, remedy=f"{each.remedy}, {CURE}") for each in found
     ], False
-
-
-def _leads_outside(path: str) -> bool:
-    return path.startswith("/") or ".." in path.split("/") or "://" in path or "\\" in path

@@ -26,6 +26,9 @@ _FILE_NAME = re.compile(
     r"[^\s/\\]{1,200}\.(pdf|jpe?g|png|tiff?|heic|heif|webp|avif|gif|bmp|docx?|eml|msg|txt|html?)",
     re.IGNORECASE,
 )
+# A web address, that of a store, or a document within the text.
+_ADDRESS = re.compile(r"(?!file:)(?:[a-z][a-z0-9+.-]+:/|.*://|data:)", re.IGNORECASE)
+_OF_ONE_MACHINE = re.compile(r"[/\\]|~/|[a-z]:|file:/", re.IGNORECASE)
 _LONGEST_NAME = 60
 # What people call fields of a case.
 _OTHER_NAMES = {"api": "provider", "id": "dispute", "dispute_id": "dispute", "documents": "evidence"}
@@ -139,14 +142,38 @@ def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: st
         case {"file": list()} if takes_document:
             remedy = _one_of_several(kind, example)
             yield Violation(f"{pointer}/file", "is a list", remedy)
+        case {"file": str(path)} if takes_document:
+            yield from _misplaced(path, f"{pointer}/file")
         case {"exhibits": str()} if takes_document:
             yield Violation(f"{pointer}/exhibits", "is a text", _LIST)
+        case {"exhibits": list(exhibits)} if takes_document:
+            for index, each in enumerate(exhibits):
+                at = f"{pointer}/exhibits/{index}"
+                match each:
+                    case {"file": str(path)}:
+                        yield from _misplaced(path, f"{at}/file")
+                    case str():
+                        yield from _misplaced(each, at)
         case {"file": _} if not takes_document and takes_text:
             yield Violation(pointer, "is a document", _write_the_text(api))
         case list() if takes_document:
             yield Violation(pointer, "is a list", _one_of_several(kind, example))
         case list() if takes_text:
             yield Violation(pointer, "is a list", "write one text")
+
+
+def _misplaced(path: str, pointer: str) -> Iterator[Violation]:
+    """Yield what is wrong with a path that does not lead into the case's folder."""
+    name = re.split(r"[/\\]", path)[-1]
+    example = f"{{file: {name if _FILE_NAME.fullmatch(name) else 'receipt.pdf'}}}"
+    if _ADDRESS.match(path):
+        remedy = f"download it to the case's folder, and name the file: {example}"
+        yield Violation(pointer, "is an address, and documents are read from the case's folder", remedy)
+    elif _OF_ONE_MACHINE.match(path) or ".." in re.split(r"[/\\]", path):
+        remedy = f"put the file in the case's folder, and name it: {example}"
+        yield Violation(pointer, "is a path outside the case's folder", remedy)
+    elif "\\" in path:
+        yield Violation(pointer, "is a path with backslashes", "separate folders by /")
 
 
 def _write_the_text(api: Contract) -> str:
