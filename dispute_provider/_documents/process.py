@@ -25,6 +25,9 @@ _NO_START = (
     f"{sys.executable} -m dispute_provider._documents.child.main < /dev/null"
 )
 _LARGEST_ANSWER = 64 * 1024 * 1024
+# For glibc, in bytes; other C libraries ignore it. Otherwise the memory of each page is returned to the
+# system and taken again for the next page, which costs an eighth of the CPU that a page takes.
+_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
 
 
 class Process:
@@ -43,7 +46,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={},
+            env=_KEPT_MEMORY,
             cwd="/",
             start_new_session=True,
         )

@@ -110,6 +110,15 @@ def test_a_page_has_the_requested_width_and_its_text(renderer):
     assert darkest < 60
 
 
+def test_a_page_without_color_is_drawn_in_its_greys(renderer):
+    greys = Image.linear_gradient("L")
+    written = io.BytesIO()
+    greys.save(written, "PNG")
+    page = Image.open(io.BytesIO(renderer.render(written.getvalue(), 1)))
+    assert page.convert("L").tobytes() == greys.tobytes()
+    assert page.getbands() != ("R", "G", "B")
+
+
 def test_form_fields_are_drawn(renderer):
     appearance = stream(b"1 0 0 rg 0 0 99 99 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99]")
     widget = b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /Rect [0 0 99 99] /AP << /N %d 0 R >> >>"
@@ -214,7 +223,8 @@ def test_the_child_has_no_secrets_no_files_and_limited_memory(monkeypatch, tmp_p
     with (tmp_path / "secret").open("w") as secret:
         os.set_inheritable(secret.fileno(), True)
         with OwnChild() as child:
-            assert child.proc_file("environ") == ""
+            names = {each.partition("=")[0] for each in child.proc_file("environ").split("\0") if each}
+            assert names == {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
             opened = [str(each.readlink()) for each in Path(f"/proc/{child.pid}/fd").iterdir()]
             limits = {
                 line[:25].strip(): line[26:].split()[0] for line in child.proc_file("limits").splitlines()
@@ -222,6 +232,17 @@ def test_the_child_has_no_secrets_no_files_and_limited_memory(monkeypatch, tmp_p
     assert all(each.startswith("pipe:") or each == "/dev/null" for each in opened)
     assert limits["Max address space"] == str(2**30)
     assert limits["Max open files"] == limits["Max file size"] == limits["Max processes"] == "0"
+
+
+def test_the_memory_of_a_page_is_used_again_for_the_next_one():
+    """Clearing memory costs more than drawing a line of text."""
+    with OwnChild() as child:
+        faults = []
+        for _ in range(5):
+            child.renderer.render(pdf(), 1)
+            faults.append(int(child.proc_file("stat").rpartition(")")[2].split()[7]))
+    pages = 1200 * 1697 * 4 // os.sysconf("SC_PAGE_SIZE")
+    assert faults[-1] - faults[-2] < pages / 10
 
 
 def test_a_child_that_only_draws_loads_no_library_that_prepares():

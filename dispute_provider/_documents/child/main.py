@@ -6,6 +6,7 @@ All modules are imported before the first document, because the child may open n
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -73,6 +74,8 @@ def main(prepares: bool = False, folders: Sequence[str] = ()) -> None:
     _warm_up()
     preparation = _preparation(found) if prepares else None
     _drop_permissions(threads=prepares)
+    # What was imported stays in use, so it need not be searched for unused objects.
+    gc.freeze()
     _send(answers, DONE, b"")
     content = b""
     while head := questions.read(QUESTION.size):
