@@ -68,12 +68,12 @@ def render(content: bytes, number: int, width: int) -> Image.Image:
 
 
 def draw(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
-    """Draw an open page.
+    """Draw an open page, in mode RGBX, which needs no conversion.
 
     :param scale: pixels per point.
     """
     show_link_borders(page)
-    picture: Image.Image = page.render(scale=scale).to_pil()
+    picture: Image.Image = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=True).to_pil()
     return picture
 
 
