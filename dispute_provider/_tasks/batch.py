@@ -139,15 +139,17 @@ async def each(
 
     numbered = enumerate(items)
 
-    async def process_next() -> None:
+    async def process_next(group: asyncio.TaskGroup) -> None:
         for place, item in numbered:
             position.set(place)
+            # No more tasks than items: starting all takes longer than a single item's own steps.
+            if place + 1 < CONCURRENT:
+                group.create_task(process_next(group))
             on_result(place, await work(item))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(CONCURRENT):
-                group.create_task(process_next())
+            group.create_task(process_next(group))
     except BaseExceptionGroup as failed:
         # The type of the error decides whether Airflow retries.
         raise failed.exceptions[0] from None

@@ -51,12 +51,30 @@ def test_the_results_of_a_list_come_in_its_order() -> None:
     assert asyncio.run(all_of([], work)) == []
 
 
-def test_a_failure_is_raised_as_it_is_and_ends_the_others() -> None:
-    ended = 0
+def test_few_items_start_few_tasks() -> None:
+    most = 0
 
     async def work(item: int) -> None:
-        nonlocal ended
+        nonlocal most
+        most = max(most, len(asyncio.all_tasks()))
+        await asyncio.sleep(0)
+
+    asyncio.run(all_of(range(2), work))
+    # One that finds no third item, and the test's own.
+    assert most <= 2 + 2
+
+
+def test_a_failure_is_raised_as_it_is_and_ends_the_others() -> None:
+    begun = ended = 0
+    all_begun = asyncio.Event()
+
+    async def work(item: int) -> None:
+        nonlocal begun, ended
+        begun += 1
+        if begun == CONCURRENT:
+            all_begun.set()
         if item == 3:
+            await all_begun.wait()
             raise AuthenticationError("no", operation="any")
         try:
             await asyncio.sleep(60)
