@@ -17,8 +17,8 @@ def with_defaults(given: dict[str, Any], *memory: Asset) -> dict[str, Any]:
     ``partial``.
 
     :param memory: assets whose state store the task uses; Airflow allows only stores of the task's own
-        assets.
+        assets. They are inlets, because each outlet would cost an asset event whenever the task succeeds.
     """
-    outlets = list(given.get("outlets") or ())
-    outlets += [asset for asset in memory if asset not in outlets]
-    return {**given, "retry_policy": given.get("retry_policy") or ApiRetryPolicy(), "outlets": outlets}
+    inlets = list(given.get("inlets") or ())
+    inlets += [asset for asset in memory if asset not in inlets]
+    return {**given, "retry_policy": given.get("retry_policy") or ApiRetryPolicy(), "inlets": inlets}

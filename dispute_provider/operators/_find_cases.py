@@ -79,7 +79,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     def __init__(self, *, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
         kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        super().__init__(inlets=[ANSWERED, ENDED], outlets=[REVIEWED, LEDGER], **kwargs)
+        super().__init__(inlets=[ANSWERED, ENDED, REVIEWED, LEDGER], **kwargs)
         self.conn_id = conn_id
         self.folder = folder
 

@@ -53,7 +53,7 @@ class RememberReviewOperator(BaseOperator):
         buffer: timedelta = BUFFER,
         **kwargs: Any,
     ) -> None:
-        super().__init__(outlets=[REVIEWED, ANSWERED, ENDED, SUBMISSIONS], **kwargs)
+        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED, SUBMISSIONS], **kwargs)
         self.staged = accept_upstream(self, staged)
         self.review = accept_upstream(self, review)
         self.still_open = accept_upstream(self, still_open)

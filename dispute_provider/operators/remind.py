@@ -80,7 +80,7 @@ class RemindOperator(BaseOperator):
         notifiers: Sequence[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], outlets=[REMINDED], **kwargs)
+        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED, REMINDED], **kwargs)
         self.disputes = accept_upstream(self, disputes)
         self.staged = accept_upstream(self, staged)
         self.conn_id = conn_id
