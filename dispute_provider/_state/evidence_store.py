@@ -12,13 +12,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dispute_provider import _config as config
 from dispute_provider.exceptions import TryAgainError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, ObjectStoragePath
+    from airflow.sdk import Context
 
 _CHUNK = 1 << 20
 # A file that is used again is written again after this time, as files are removed by their age.
@@ -74,7 +74,7 @@ def put(content: bytes, sha256: str | None = None) -> str:
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
     sha256 = sha256 or hashlib.sha256(content).hexdigest()
-    _put(sha256, lambda path: path.write_bytes(content))
+    _put(sha256, lambda opened: opened.write(content))
     return sha256
 
 
@@ -85,12 +85,7 @@ def put_file(file: IO[bytes], sha256: str) -> None:
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
 
-    def write(path: ObjectStoragePath) -> None:
-        # The path's own open() reports to Airflow's lineage, which imports all providers with assets first.
-        with path.fs.open(path.path, "wb") as opened:
-            shutil.copyfileobj(file, opened, _CHUNK)
-
-    _put(sha256, write)
+    _put(sha256, lambda opened: shutil.copyfileobj(file, opened, _CHUNK))
 
 
 def remember(key: str, content: bytes) -> None:
@@ -99,7 +94,7 @@ def remember(key: str, content: bytes) -> None:
     :param key: 64 hexadecimal digits.
     :raises EvidenceStoreError: if the evidence store cannot be written.
     """
-    _put(key, lambda path: path.write_bytes(content))
+    _put(key, lambda opened: opened.write(content))
 
 
 def recall(key: str) -> bytes | None:
@@ -107,9 +102,9 @@ def recall(key: str) -> bytes | None:
 
     :raises EvidenceStoreError: if the evidence store cannot be read.
     """
-    path = _place(key)
+    place = _place(key)
     try:
-        content: bytes = path.read_bytes()
+        content = place.read()
     except FileNotFoundError:
         return None
     except Exception as error:  # stores raise errors of many types
@@ -117,30 +112,16 @@ def recall(key: str) -> bytes | None:
     return content
 
 
-def _put(sha256: str, write: Callable[[ObjectStoragePath], object]) -> None:
-    path = _place(sha256)
+def _put(sha256: str, write: Callable[[IO[bytes]], object]) -> None:
+    place = _place(sha256)
     try:
-        if not _is_fresh(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_fresh():
             # Write under a temporary name, so that a killed writer leaves no partial document.
-            unfinished = path.with_name(f"{sha256}.{secrets.token_hex(8)}.part")
-            write(unfinished)
-            unfinished.replace(path)
+            place.move_here(place.written_beside(write))
     except Exception as error:  # stores raise errors of many types
         raise EvidenceStoreError(
             f"[dispute] evidence_store cannot be written: {type(error).__name__}"
         ) from error
-
-
-def _is_fresh(path: ObjectStoragePath) -> bool:
-    """Return whether a file exists, and was written not long ago if the store knows when."""
-    try:
-        modified = path.fs.modified(path.path)
-    except FileNotFoundError:
-        return False
-    except NotImplementedError:
-        return path.exists()
-    return bool(time.time() - modified.timestamp() < _FRESH_SECONDS)
 
 
 def get(sha256: str) -> bytes | None:
@@ -162,10 +143,10 @@ def fetch(sha256: str, into: IO[bytes]) -> bool:
     :raises EvidenceStoreError: if the evidence store cannot be read, or the file's bytes have changed. The
         copied bytes must not be used then.
     """
-    path = _place(sha256)
+    place = _place(sha256)
     found = hashlib.sha256()
     try:
-        with path.fs.open(path.path, "rb") as opened:  # without lineage, as in put_file
+        with place.opened() as opened:
             while chunk := opened.read(_CHUNK):
                 found.update(chunk)
                 into.write(chunk)
@@ -197,7 +178,52 @@ def _address() -> str:
     return config.evidence_store() or f"{ledger_address().rstrip('/')}/{_FOLDER}"
 
 
-def _place(sha256: str) -> ObjectStoragePath:
+class _Place(NamedTuple):
+    """Where a file of the store is.
+
+    A path of Airflow would report each file to its lineage, which first imports all providers with assets,
+    and double the CPU that a file takes.
+
+    :param fs: the file system.
+    :param path: the file's path in it.
+    """
+
+    fs: Any
+    path: str
+
+    def is_fresh(self) -> bool:
+        """Return whether the file exists, and was written not long ago if the store knows when."""
+        try:
+            modified = self.fs.modified(self.path)
+        except FileNotFoundError:
+            return False
+        except NotImplementedError:
+            return bool(self.fs.exists(self.path))
+        return bool(time.time() - modified.timestamp() < _FRESH_SECONDS)
+
+    def opened(self, mode: str = "rb") -> IO[bytes]:
+        """Open the file."""
+        return self.fs.open(self.path, mode)  # type: ignore[no-any-return]  # fsspec has no types
+
+    def read(self) -> bytes:
+        """Return the file's content."""
+        with self.opened() as opened:
+            return opened.read()
+
+    def written_beside(self, write: Callable[[IO[bytes]], object]) -> _Place:
+        """Write a file beside it under a temporary name, and return where that is."""
+        self.fs.makedirs(self.path.rpartition("/")[0], exist_ok=True)
+        unfinished = self._replace(path=f"{self.path}.{secrets.token_hex(8)}.part")
+        with unfinished.opened("wb") as opened:
+            write(opened)
+        return unfinished
+
+    def move_here(self, other: _Place) -> None:
+        """Give another file this one's name, in place of the one that has it."""
+        self.fs.mv(other.path, self.path)
+
+
+def _place(sha256: str) -> _Place:
     from dispute_provider._cases.storage import PathRefusedError, storage_path
 
     if not SHA256.fullmatch(sha256):
@@ -206,7 +232,8 @@ def _place(sha256: str) -> ObjectStoragePath:
     if folder in _refused:
         raise EvidenceStoreError(_refused[folder])
     try:
-        return storage_path(folder) / sha256[:2] / sha256
+        place = storage_path(folder)
     except PathRefusedError as error:
         problem = f"[dispute] evidence_store: {error.problem}. To do: {error.remedy}"
         raise EvidenceStoreError(problem) from None
+    return _Place(place.fs, f"{place.path.rstrip('/')}/{sha256[:2]}/{sha256}")
