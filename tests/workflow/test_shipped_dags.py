@@ -100,11 +100,12 @@ def test_the_sweep_asks_once_and_again_after_a_change(sweep, sandbox, cases, req
 
 def test_two_sweeps_that_overlap_open_one_review(sweep, sandbox, cases, monkeypatch):
     """Both read the memory before either has written to it: the worst case of an overlap."""
-    from dispute_provider.operators import sweep as operators
+    from dispute_provider.operators import _find_cases, _open_review
 
     sandbox.create_dispute(api="stripe", id="du_overlap")
     write_case(cases, "du_overlap")
-    monkeypatch.setattr(operators, "load", lambda context, key, **parts: {})
+    for module in (_find_cases, _open_review):
+        monkeypatch.setattr(module, "load", lambda context, key, **parts: {})
 
     first, second = sweep.run(), sweep.run()
 
