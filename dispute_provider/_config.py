@@ -7,6 +7,7 @@ next call. ``get_provider_info`` passes :data:`OPTIONS` on to Airflow's own conf
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,7 +57,8 @@ class Option:
         return str(conf.get(_SECTION, self.name, fallback=self.default))
 
     def _names(self) -> list[str]:
-        return [name.strip() for name in self._text().split(",") if name.strip()]
+        # A list in airflow.cfg may have an entry on each line.
+        return [name.strip() for name in re.split(r"[,\n]", self._text()) if name.strip()]
 
 
 class Text(Option):
@@ -329,12 +331,21 @@ OPTIONS = tuple(option for option in list(vars().values()) if isinstance(option,
 def connections_of(dag_id: str) -> list[str]:
     """Return the connections that ``[dispute] connections`` gives a DAG, in their order.
 
-    If it names none, the options that it has replaced are read.
+    If it names none, the options that it has replaced are read. Log a warning if it names some, and none of
+    them for a DAG that works through its connections.
 
     :param dag_id: such as ``dispute_sweep`` or ``stripe_request``.
     """
     if named := connections():
-        return [connection for connection, dags in named.items() if not dags or dag_id in dags]
+        found = [connection for connection, dags in named.items() if not dags or dag_id in dags]
+        if not found and not dag_id.endswith(REQUEST_DAG):
+            _log.warning(
+                "[dispute] connections: %s name other DAGs than %s, which does nothing. Connections are "
+                "separated by commas",
+                ", ".join(named),
+                dag_id,
+            )
+        return found
     if not dag_id.endswith(REQUEST_DAG):
         return list(dict.fromkeys(sweep_connections()))
     default = dag_id.removesuffix(REQUEST_DAG) + "_default"

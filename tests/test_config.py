@@ -23,6 +23,27 @@ def test_an_option_is_read_anew_by_each_call(monkeypatch: pytest.MonkeyPatch) ->
     assert config.reviewers() == []
 
 
+def test_a_list_may_have_an_entry_on_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", "\nstripe_default\nmoov_default dispute_sweep,\r\n")
+    assert config.connections() == {"stripe_default": [], "moov_default": ["dispute_sweep"]}
+    assert config.connections_of("dispute_sweep") == ["stripe_default", "moov_default"]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__PEOPLE", "ana@example.com:ana\nBen Jones:7")
+    assert config.people() == [("ana@example.com", "ana"), ("Ben Jones", "7")]
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", f"{'a' * 32}\n{'b' * 32}\n")
+    assert config.signing_key() == ["a" * 32, "b" * 32]
+
+
+def test_connections_without_commas_are_said_to_leave_the_sweep_nothing_to_do(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CONNECTIONS", "stripe_default moov_default")
+    assert config.connections_of("dispute_sweep") == []
+    assert "stripe_default name other DAGs than dispute_sweep, which does nothing" in caplog.text
+    caplog.clear()
+    assert config.connections_of("stripe_request") == []
+    assert not caplog.text
+
+
 def test_an_invalid_number_of_hours_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__DISPUTE__REMINDERS", raising=False)
     assert config.reminders() == [72, 24, 8]
