@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NO_CASE_FOUND = "no case was found for it"
 CASE_REFUSED = "its case cannot be used; the task stage says why"
+PAST_DUE = "its due date has passed"
 NEW_CASE = "its case is new; the sweep stages it"
 LISTING = "listing"
 """The XCom of the sweep's task ``find`` with ``connection``, ``records`` and ``without_case`` (ids)."""
@@ -28,7 +29,7 @@ def without_case(disputes: Iterable[Dispute], cases: OpenCases, connection: str)
                 dispute,
                 connection,
                 State.HELD,
-                dispute.closed or dispute.unsupported or _why_without(dispute.id, cases),
+                dispute.closed or dispute.unsupported or _why_without(dispute, cases),
             )
             for dispute in disputes
             if dispute.id not in cases.disputes
@@ -36,8 +37,10 @@ def without_case(disputes: Iterable[Dispute], cases: OpenCases, connection: str)
     )
 
 
-def _why_without(dispute: str, cases: OpenCases) -> str:
-    return cases.unsuited.get(dispute, CASE_REFUSED if dispute in cases.broken else NO_CASE_FOUND)
+def _why_without(dispute: Dispute, cases: OpenCases) -> str:
+    if dispute.past_due():
+        return PAST_DUE
+    return cases.unsuited.get(dispute.id, CASE_REFUSED if dispute.id in cases.broken else NO_CASE_FOUND)
 
 
 def of_one_charge(disputes: Iterable[Dispute]) -> dict[str, list[str]]:

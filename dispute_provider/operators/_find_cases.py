@@ -104,13 +104,17 @@ class FindCasesOperator(BaseAsyncOperator):
             api = await apis.of(self.conn_id)
             listing = await api.list_open()
             open_disputes = {dispute.id: dispute for dispute in listing.disputes}
+            memory = load(context, LAST_REVIEWS, connection=self.conn_id)
+            # APIs list some disputes for weeks after their due date. Staging would refuse each in each sweep.
+            in_time = {
+                each: dispute
+                for each, dispute in open_disputes.items()
+                if each in memory or not dispute.past_due(now)
+            }
             readings = KnownCases(load_known(context, self.conn_id))
             with preparation() as prepare:
-                cases, unusable = await asyncio.to_thread(
-                    self._cases, api.name, open_disputes, readings, prepare
-                )
+                cases, unusable = await asyncio.to_thread(self._cases, api.name, in_time, readings, prepare)
             save_known(context, self.conn_id, readings.stored, readings.used)
-            memory = load(context, LAST_REVIEWS, connection=self.conn_id)
             new, held, reviewed = await self._compare(context, api, listing, cases.found, memory, now)
             # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)

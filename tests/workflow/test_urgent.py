@@ -9,6 +9,7 @@ import channels
 import flows
 import pytest
 from sweeping import write_case
+from test_appeals import without_case
 from test_asking_again import HOUR, in_store
 
 from dispute_provider._state.sweep_store import REVIEWED
@@ -51,6 +52,21 @@ def test_a_sweep_with_only_urgent_disputes_opens_one_review(sweep, sandbox, case
     write_case(cases, "du_urgent_alone")
     assert sweep.run().state == "success"
     assert list(sweep.reviews().values()) == [["du_urgent_alone"]]
+
+
+def test_a_dispute_that_is_past_due_and_still_listed_fails_no_sweep(sweep, engine, sandbox, cases):
+    # An inquiry may stay open for months after its due date.
+    for dispute, hours in (("du_past", -1), ("du_past_broken", -1), ("du_open", 100)):
+        sandbox.create_dispute(api="stripe", id=dispute, due_in=hours * HOUR, status="warning_needs_response")
+        write_case(cases, dispute)
+    (cases / "du_past_broken" / "case.json").write_text('{"dispute": "du_past_broken"')
+
+    run = sweep.run()
+
+    assert run.state == "success"
+    assert list(sweep.reviews().values()) == [["du_open"]]
+    found = {each["dispute"]: each["reason"] for each in without_case(engine, run)}
+    assert found == dict.fromkeys(("du_past", "du_past_broken"), "its due date has passed")
 
 
 def test_each_dispute_of_a_review_has_its_own_time_limit(engine, sandbox, stripe_connection, monkeypatch):
