@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ from dispute_provider._state.evidence_store import EvidenceStoreError
 from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _CASE, _SOURCE, _DISPUTE, _REFUSED = "stored_case", "source", "dispute", "refused"
+# The start of JSON or YAML. No path that a sweep finds starts so.
+_TEXT_OF_CASE = re.compile(r"\s*(?:[{\[]|---\s|\w+:\s)")
 _CAST = "convert it to a text, a number, a boolean, a list or a dict"
 
 
@@ -49,14 +53,34 @@ def refuse_item(item: Any, number: int, source: str) -> dict[str, Any]:
     return {_SOURCE: source, _DISPUTE: f"item {number} of {source}", _REFUSED: refused}
 
 
-def with_stored_cases(given: Iterable[Any], folder: str) -> Iterator[Any]:
-    """Yield the items of a task, with the cases in place of their references.
+def read_items(given: Iterable[Any], folder: str) -> Iterator[Any]:
+    """Yield the items of a task: cases in place of references and of JSON, and the paths of path objects.
 
-    :param folder: the folder of their documents.
+    :param folder: the folder of the documents of cases that are in no file.
     """
-    for item in given:
-        is_reference = isinstance(item, Mapping) and (_CASE in item or _REFUSED in item)
-        yield stored_case(item, folder) if is_reference else item
+    for number, item in enumerate(given, 1):
+        if isinstance(item, Mapping) and (_CASE in item or _REFUSED in item):
+            yield stored_case(item, folder)
+        elif isinstance(item, str) and _TEXT_OF_CASE.match(item):
+            yield _case_in_text(item, f"item {number} of the list", folder)
+        else:
+            yield str(item) if _is_path(item) else item
+
+
+def _case_in_text(text: str, source: str, folder: str) -> CaseLine:
+    """Return a case that is given as JSON; YAML is refused. Messages would show it if it were a path."""
+    if text.lstrip()[0] in "{[":
+        return CaseLine(source, folder, text.encode(errors="replace"))
+    refused = Violation("", "is the text of a case", "return the case as a dict, or the path of its file")
+    return CaseLine(source, folder, InvalidCaseError(source, [refused]))
+
+
+def _is_path(item: Any) -> bool:
+    if item is None or isinstance(item, str | Mapping):
+        return False
+    from airflow.sdk import ObjectStoragePath
+
+    return isinstance(item, PurePath | ObjectStoragePath)
 
 
 def stored_case(reference: Mapping[str, Any], folder: str) -> CaseLine:

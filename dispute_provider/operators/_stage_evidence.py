@@ -45,9 +45,9 @@ class StageEvidenceOperator(BaseAsyncOperator):
     A retry does not upload a document again. While the task writes to a dispute, it holds the dispute's claim
     in the ledger, so no other task stages or submits there. A case that fails does not stop the others.
 
-    :param cases: a list, or a task that returns one. Each item is a case as a dict, the path of a case file
-        under ``[dispute] case_roots``, or a reference of :class:`CasesFromSqlOperator`; a ``.jsonl`` file has
-        one case per line. Not templated.
+    :param cases: a list, or a task that returns one. Each item is a case as a dict or as JSON, the path of a
+        case file under ``[dispute] case_roots``, or a reference of :class:`CasesFromSqlOperator`; a
+        ``.jsonl`` file has one case per line. Not templated.
     :param conn_id: Airflow connection to the API (templated).
     :param folder: folder of the documents of dict cases and of cases from tables, under the same roots
         (templated). Default: None; dict cases then cannot have documents, and those of cases from tables are
@@ -122,14 +122,14 @@ class StageEvidenceOperator(BaseAsyncOperator):
         from dispute_provider._evidence.merging import MergePolicy
         from dispute_provider._state.prepared import preparation
         from dispute_provider._tasks.case_sources import documents_folder
-        from dispute_provider._tasks.stored_cases import with_stored_cases
+        from dispute_provider._tasks.stored_cases import read_items
         from dispute_provider._workflow.staging.draw import Drawer
         from dispute_provider._workflow.staging.fill_template import TemplateFiller
         from dispute_provider._workflow.staging.stage_case import CaseStager
         from dispute_provider._workflow.staging.write_evidence import Rules
         from dispute_provider.hooks._connections import api_with
 
-        cases = list(with_stored_cases(resolve(self.cases, context), self.folder or documents_folder()))
+        cases = list(read_items(resolve(self.cases, context), self.folder or documents_folder()))
         least = Verdict(self.require_verdict) if self.require_verdict else None
         rules = Rules(
             merge=MergePolicy(self.merge),

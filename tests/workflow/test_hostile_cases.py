@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.sdk import DAG
+from airflow.sdk import DAG, ObjectStoragePath
 from faults_page import rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from running import run
 from support import memory_store
 from sweeping import write_case
 
@@ -187,6 +188,51 @@ def test_cases_made_in_python_are_bounded_as_well(engine, sandbox, stripe_connec
     # Airflow itself looks through a list for what other tasks return, however deep it is.
     found = staged(engine, UserList([*odd, good]))
     assert [record["state"] for record in found] == ["refused"] * len(odd) + ["staged"]
+
+
+def test_a_case_as_json_and_a_path_as_an_object_are_taken(sandbox, stripe_connection, cases):
+    text = {"uncategorized_text": "Canary Roe"}
+    file = cases / "case.json"
+    file.write_text(json.dumps({"provider": "stripe", "dispute": "du_2", "evidence": text}))
+    for dispute in ("du_1", "du_2", "du_3"):
+        sandbox.create_dispute(api="stripe", id=dispute)
+    of_a_task = json.dumps({"provider": "stripe", "dispute": "du_1", "evidence": text}, indent=1)
+    in_a_store = ObjectStoragePath(f"file://{write_case(cases, 'du_3')}")
+    operator = StageEvidenceOperator(
+        task_id="stage", cases=[of_a_task, file, in_a_store], conn_id="stripe_default"
+    )
+    assert [(each["dispute"], each["state"]) for each in run(operator)] == [
+        ("du_1", "staged"),
+        ("du_2", "staged"),
+        ("du_3", "staged"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"provider": "stripe", "evidence": {"customer_name": "Canary Roe"', "is not valid JSON"),
+        (
+            '[{"provider": "stripe", "evidence": {"customer_name": "Canary Roe"}}]',
+            "is a list; write one case",
+        ),
+        (
+            "provider: stripe\ndispute: du_1\nevidence: {customer_name: Canary Roe}",
+            "is the text of a case; return",
+        ),
+        (
+            "---\ncustomer: Canary Roe",
+            "is the text of a case; return the case as a dict, or the path of its file",
+        ),
+    ],
+)
+def test_the_text_of_a_case_is_not_shown_as_its_path(text, said, stripe_connection, caplog):
+    operator = StageEvidenceOperator(task_id="stage", cases=[text], conn_id="stripe_default")
+    with caplog.at_level("INFO"):
+        [record] = run(operator)
+    assert (record["state"], record["dispute"]) == ("refused", "item 1 of the list")
+    assert said in record["reason"]
+    assert "Canary" not in json.dumps(record) + caplog.text
 
 
 def test_paths_to_missing_files_are_refused(engine, sandbox, stripe_connection, cases):
