@@ -96,8 +96,8 @@ class OpenCases:
     broken: set[str] = field(default_factory=set)
 
     def without_case(self, disputes: Mapping[str, Dispute]) -> dict[str, Dispute]:
-        """Return the disputes that can be answered and have no case here, by id."""
-        known = {*self.disputes, *self.unsuited, *self.broken}
+        """Return the disputes that can be answered and have no case here for their stage, by id."""
+        known = {*self.disputes, *self.broken}
         return {each: dispute for each, dispute in _answerable(disputes).items() if each not in known}
 
     def and_then(self, later: OpenCases) -> OpenCases:

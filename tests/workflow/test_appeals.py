@@ -239,6 +239,19 @@ def test_a_sweep_lists_an_appeal_whose_case_has_only_facts(sweep, engine, sandbo
     assert set(sandbox.dispute("du_1")["evidence"]) == {"appeal"}
 
 
+def gives_ordinary(provider: str, disputes: list[Any]) -> list[dict[str, Any]]:
+    return [ordinary(each["id"]) for each in disputes]
+
+
+def test_a_source_without_an_appeal_leaves_it_to_the_next_source(sweep, sandbox, cases, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__CASE_SOURCES", f"{__name__}.gives_ordinary, address")
+    sandbox.create_dispute(api="stripe", id="du_1", status="appeal_needs_response")
+    folder_with_both(cases, "du_1")
+    sweep.run()
+    assert list(sweep.reviews().values()) == [["du_1"]]
+    assert held(sandbox, "du_1")["reason_for_filing"] == WHY
+
+
 def test_the_sweep_reviews_the_appeal_after_the_chargeback(sweep, sandbox, cases):
     dispute = sandbox.create_dispute(api="stripe", id="du_1")["id"]
     folder_with_both(cases, dispute)
