@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,7 +27,7 @@ class ValueRefusedError(Exception):
 
 
 def plain(value: Any, pointer: str = "") -> Any:
-    """Return a value in JSON's own types; exact decimals, times and UUIDs become texts.
+    """Return a value in JSON's own types; exact decimals, times, UUIDs and IP addresses become texts.
 
     NaN and NaT, which pandas uses for missing values, become null.
 
@@ -51,7 +52,7 @@ def _scalar(value: Any, pointer: str) -> Any:
         return format(value, "f")
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, uuid.UUID):
+    if isinstance(value, uuid.UUID | IPv4Address | IPv6Address):
         return str(value)
     if isinstance(value, Integral):
         return int(value)

@@ -102,7 +102,7 @@ def query_cases(
 
     def fetch(cursor: Any) -> tuple[list[str], list[Sequence[Any]]]:
         if cursor.description is None:
-            raise TableError("it returns no table; write one SELECT, as its last statement")
+            raise TableError("it returns no table; write one SELECT and nothing else")
         rows = list(cursor.fetchmany(_MOST_ROWS + 1))
         if len(rows) > _MOST_ROWS:
             problem = f"it returns more than {_MOST_ROWS:,} rows"

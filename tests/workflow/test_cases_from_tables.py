@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from ipaddress import ip_address
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,13 @@ def gives_what_no_case_holds(provider: str, disputes: list[Mapping[str, Any]]) -
         "du_4": {"evidence": {"uncategorized_text": f"{CANARY} \ud83d"}},
         "du_5": {"facts": endless},
     }
-    good = {"product": "physical", "facts": {"amount": Decimal("9.90"), "paid": date(2026, 3, 1), "sum": nan}}
+    facts = {
+        "amount": Decimal("9.90"),
+        "paid": date(2026, 3, 1),
+        "sum": nan,
+        "ip": ip_address("2001:db8::1"),
+    }
+    good = {"product": "physical", "facts": facts}
     text = {"evidence": {"uncategorized_text": CANARY}}
     found = [{"provider": provider, "dispute": each["id"], **good, **text} for each in disputes]
     return [None, *({**case, **unusable.get(str(case["dispute"]), {})} for case in found), CANARY]
@@ -194,7 +201,7 @@ def test_two_orders_of_one_dispute_refuse_both(sandbox: Any, stripe_connection: 
         ("SELECT charge, 1 AS id, 2 AS id FROM orders", "its column id is there twice; rename one of them"),
         ("SELECT charge, ' :id' FROM orders", "it has the unknown parameter :id; .* is written"),
         ("\ufeff \n", "it is empty; write one SELECT"),
-        ("-- SELECT charge FROM orders", "it returns no table; write one SELECT, as its last statement"),
+        ("-- SELECT charge FROM orders", "it returns no table; write one SELECT and nothing else"),
         (
             'SELECT charge AS "Charge", number AS id FROM orders',
             "it returns neither a column dispute nor a column charge, but Charge, id; name the column",
