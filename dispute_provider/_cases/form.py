@@ -51,7 +51,8 @@ class FormCase:
         Unless the form names who prepared the case, it is the user who triggered the run.
         """
         values = context["params"]
-        if path := values.get("case_path"):
+        # A path that is pasted may have a space or a line break behind it.
+        if path := (values.get("case_path") or "").strip():
             return [path]
         from dispute_provider._explain.forms import case_from_form
 

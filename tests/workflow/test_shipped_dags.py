@@ -46,7 +46,8 @@ def test_a_case_file_is_read_with_its_documents(engine, sandbox, stripe_connecti
     case = f"provider: stripe\ndispute: du_1\nevidence: {evidence}\n"
     (cases / "one.yaml").write_text(case)
 
-    run = engine.run(load("stripe_dispute_evidence"), approve, {"case_path": str(cases / "one.yaml")})
+    # As it is pasted from a terminal.
+    run = engine.run(load("stripe_dispute_evidence"), approve, {"case_path": f" {cases / 'one.yaml'}\n"})
 
     assert run.state == "success"
     evidence = sandbox.dispute("du_1")["evidence"]
