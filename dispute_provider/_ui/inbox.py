@@ -70,23 +70,30 @@ _GROUP_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An open dispute in the inbox.
+    """An open dispute in the inbox, with what each page of the inbox takes from all disputes.
 
     :param review: the desk's key of its open review; None if none is open.
     :param run: DAG id and run id of the run that handled it last; None if no run did.
+    :param name: the dispute's connection and id.
+    :param due: when it is due; None if it has no due date.
     :param words: what a search finds it by, in lower case.
     """
 
     record: Record
     group: str
-    review: str | None = None
-    run: tuple[str, str] | None = None
-    words: str = field(default="", repr=False)
+    review: str | None
+    run: tuple[str, str] | None
+    name: tuple[str, str] = field(repr=False)
+    due: datetime | None = field(repr=False)
+    words: str = field(repr=False)
 
-    @property
-    def name(self) -> tuple[str, str]:
-        """The dispute's connection and id."""
-        return self.record.connection, self.record.dispute
+    @classmethod
+    def of(
+        cls, record: Record, group: str, review: str | None = None, run: tuple[str, str] | None = None
+    ) -> Entry:
+        """Return the entry of a record."""
+        name = record.connection, record.dispute
+        return cls(record, group, review, run, name, record.due_at, _text_of(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +157,7 @@ def _read_entries(value: Mapping[str, Any], scope: str) -> list[Entry]:
     without = value.get("without_case")
     ids = set(without) if isinstance(without, list) else set()
     verified = Signer(scope).verified(records_in(value.get("records"), MOST_OPEN), "run the sweep again")
-    return [
-        Entry(record, NO_CASE if record.dispute in ids else group_of(record), words=_text_of(record))
-        for record in verified
-    ]
+    return [Entry.of(record, NO_CASE if record.dispute in ids else group_of(record)) for record in verified]
 
 
 def waiting_entries(user: Any) -> list[Entry]:
@@ -169,8 +173,7 @@ def waiting_entries(user: Any) -> list[Entry]:
 def _read_review(opening: Opening, place: Place) -> list[Entry]:
     run = place.dag_id, place.run_id
     return [
-        Entry(record, TO_REVIEW, f"{opening.id}:{key_of(record)}", run, _text_of(record))
-        for record in staged_records(place)
+        Entry.of(record, TO_REVIEW, f"{opening.id}:{key_of(record)}", run) for record in staged_records(place)
     ]
 
 
@@ -224,13 +227,14 @@ def merged(
     entries: dict[tuple[str, str], Entry] = {}
     since: dict[tuple[str, str], datetime] = {}
     for listing in swept:
-        for entry in listing.entries:
-            entries[entry.name], since[entry.name] = entry, listing.at
+        found = {entry.name: entry for entry in listing.entries}
+        entries |= found
+        since |= dict.fromkeys(found, listing.at)
     for at, run, steps in sorted(ended, key=lambda each: each[0]):
         for record in {(s.record.connection, s.record.dispute): s.record for s in steps}.values():
             name = record.connection, record.dispute
             if name in entries and at >= since[name]:
-                entries[name], since[name] = Entry(record, group_of(record), None, run, _text_of(record)), at
+                entries[name], since[name] = Entry.of(record, group_of(record), run=run), at
     for name, run in staging.items():
         if name in entries and entries[name].group in (NO_CASE, TO_REVIEW):
             entries[name] = replace(entries[name], group=STAGING, run=run)
@@ -258,6 +262,7 @@ def inbox(
     :param may_trigger: whether the user may start runs of a DAG.
     """
     now = datetime.now(UTC)
+    soon = now + URGENT
     words = text.lower().strip()
     matching = [entry for entry in entries if not words or words in entry.words]
     counts = Counter(entry.group for entry in matching)
@@ -273,9 +278,7 @@ def inbox(
     return {
         "disputes": [_row(entry, may_trigger) for entry in shown[offset : offset + PAGE]],
         "total": len(shown),
-        "urgent": sum(
-            entry.record.due_at is not None and now <= entry.record.due_at < now + URGENT for entry in shown
-        ),
+        "urgent": sum(entry.due is not None and now <= entry.due < soon for entry in shown),
         "page": PAGE,
         "totals": [format_amount(amount, currency) for currency, amount in sorted(sums.items())],
         "groups": [{"name": name, "label": GROUPS[name], "count": counts[name]} for name in GROUPS],
