@@ -70,6 +70,7 @@ _DONE = {
     "pages": "kept all {} pages",
     "shrunk": "shrunk from {} × {} to {} × {} pixels at quality {}",
     "shrunk-pictures": "shrunk {} of its pictures to at most {} dpi at quality {}",
+    "grey": "wrote {} of its pictures in black and white as grey",
     "before": "left out {} bytes before the document",
     "after": "left out {} bytes after the document",
     "film": "left out the film behind the photo ({} bytes)",

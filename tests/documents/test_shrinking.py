@@ -8,7 +8,7 @@ import zlib
 import papers
 import pikepdf
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from dispute_provider._documents.preparing import Prepared, Preparer
 
@@ -171,6 +171,27 @@ def test_a_scan_of_several_frames_becomes_a_smaller_pdf(preparer, renderer):
     assert "shrunk 2 of its pictures" in prepared.done[2]
     assert len(prepared.content) <= 3_000_000
     assert renderer.inspect(prepared.content).pages == 2
+
+
+def test_a_scan_in_black_and_white_becomes_grey_only_if_that_is_smaller(preparer, renderer):
+    grey = Image.effect_noise((1240, 1754), 60).filter(ImageFilter.GaussianBlur(3))
+    clear = Image.effect_noise((60, 90), 40).resize(grey.size, Image.Resampling.NEAREST)
+    documents = []
+    for page in (grey.convert("1"), clear.convert("1", dither=Image.Dither.NONE)):
+        written = io.BytesIO()
+        page.save(written, "TIFF", compression="group4", dpi=(300, 300))
+        documents.append(preparer.prepare(written.getvalue(), ("convert",), STRIPE, 1).content)
+    dithered, sharp = documents
+    most = len(dithered) * 2 // 3
+    prepared = shrunk(preparer, dithered, most)
+    assert prepared.done[-1] == "wrote 1 of its pictures in black and white as grey"
+    assert len(prepared.content) <= most
+    drawn = [
+        Image.open(io.BytesIO(renderer.render(each, 1, 300))).convert("L")
+        for each in (dithered, prepared.content)
+    ]
+    assert ImageStat.Stat(ImageChops.difference(*drawn)).mean[0] < 8
+    assert shrunk(preparer, sharp, 1).content == sharp
 
 
 def test_a_converted_photo_is_shrunk_from_the_original(preparer):

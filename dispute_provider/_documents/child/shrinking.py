@@ -95,11 +95,7 @@ def _pdfs(content: bytes) -> Iterator[tuple[bytes, list[Done]]]:
         raise Refused(Refusal.NO_PACKET)
     for rung in LADDER:
         with pikepdf.open(io.BytesIO(content)) as document:
-            replaced = sum(
-                _replace(document.get_object(number), resolution, rung)
-                for number, resolution in dots_per_inch(document).items()
-            )
-            done = [Done("shrunk-pictures", (replaced, rung.dpi, rung.quality))] if replaced else []
+            done = _with_smaller_pictures(document, rung)
             done += [Done("signature")] if is_signed(document) else []
             written = io.BytesIO()
             document.save(
@@ -111,6 +107,19 @@ def _pdfs(content: bytes) -> Iterator[tuple[bytes, list[Done]]]:
                 fix_metadata_version=False,
             )
         yield written.getvalue(), done
+
+
+def _with_smaller_pictures(document: Any, rung: Rung) -> list[Done]:
+    """Replace the pictures of a PDF that become smaller, and return what was done."""
+    replaced = grey = 0
+    for number, resolution in dots_per_inch(document).items():
+        picture = document.get_object(number)
+        bits = picture.get("/BitsPerComponent")
+        if _replace(picture, resolution, rung):
+            replaced += 1
+            grey += bits == 1 and picture.ColorSpace == _SPACES["L"]
+    done = [Done("shrunk-pictures", (replaced, rung.dpi, rung.quality))] if replaced else []
+    return [*done, *([Done("grey", (grey,))] if grey else [])]
 
 
 def _replace(stream: Any, resolution: float, rung: Rung) -> bool:
@@ -155,7 +164,10 @@ def _decoded(stream: Any) -> Image.Image | None:
             shown = ImageChops.invert(picture)
         case "P" | "RGB":
             shown = picture.convert("RGB")
-        case "L" | "CMYK":
+        case "1" | "L":
+            # Black and white that was dithered has more bytes than grey.
+            shown = picture.convert("L")
+        case "CMYK":
             shown = picture
         case _:
             return None
