@@ -20,6 +20,7 @@ VALUES = [
     ("stripe", "evidence:"),
     ("stripe", "evidence: {service_date: 20260322}"),
     ("stripe", "evidence: {customer_name: }"),
+    ("stripe", 'evidence: {customer_name: " "}'),
     ("stripe", "evidence: {recipt: {file: order.pdf}}"),
     ("stripe", "evidence: {Customer Name: Jane}"),
     ("stripe", "evidence: {cover-letter: Delivered.}"),

@@ -130,6 +130,8 @@ def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: st
     match value:
         case None:
             yield Violation(pointer, "is empty", "write its value, or remove the line")
+        case str() if takes_text and not _shows(value):
+            yield Violation(pointer, "is empty", "write its value, or remove the line")
         case bool() if takes_text:
             yield Violation(pointer, _YAML_BOOLEAN, _QUOTED)
         case int() | float() if takes_text:
@@ -160,6 +162,11 @@ def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: st
             yield Violation(pointer, "is a list", _one_of_several(kind, example))
         case list() if takes_text:
             yield Violation(pointer, "is a list", "write one text")
+
+
+def _shows(text: str) -> bool:
+    """Return whether a text has more than spaces and characters that show nothing."""
+    return any(each.isprintable() and each != " " for each in text)
 
 
 def _misplaced(path: str, pointer: str) -> Iterator[Violation]:

@@ -93,6 +93,17 @@ def test_scripts_without_joined_letters_are_set_and_symbols_named(
     assert renderer.look(prepared.content, 1).problem is None
 
 
+def test_typographic_characters_stay_and_what_shows_nothing_is_left_out(preparer: Preparer) -> None:
+    text = "“It’s” – ‘ok’…\u00a0•\u200b 5′\ufeff, 120\u202f€\u0085Step 1\ufe0f\u20e3\u2028– end"
+    prepared = convert(preparer, text.encode())
+    assert prepared.done == (
+        TO_PDF,
+        "wrote symbols without a font by their names: [combining enclosing keycap]",
+    )
+    found = [line.replace("\u00a0", " ").replace("\u202f", " ") for line in lines(prepared.content)]
+    assert found == ["“It’s” – ‘ok’… • 5′, 120 €", "Step 1[combining enclosing keycap]", "– end"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -23,7 +23,8 @@ STAGES = ("inquiry", "chargeback", "appeal", "compliance", "block", "of a later 
 TEXTS = ("customer_name", "uncategorized_text", "shipping_address")
 FILES = ("receipt", "refund_policy")
 
-text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+# A text that shows nothing is refused as an empty one.
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map("text {}".format)
 file = st.fixed_dictionaries({"file": st.from_regex(r"[a-z]{1,8}\.pdf", fullmatch=True)})
 card = st.fixed_dictionaries(
     {}, optional={"reason_for_filing": text, "supporting_files": st.lists(file, min_size=1, max_size=4)}

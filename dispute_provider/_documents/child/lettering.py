@@ -41,7 +41,7 @@ _JOINED = (
     (0x11000, 0x11FFF),
 )
 _FROM_RIGHT = ("R", "AL")
-_SPACES = "\t\n\v\f\r"
+_SPACES = "\t\n\v\f\r\x85\u2028\u2029"
 _MOST_NAMED = 20
 
 
@@ -151,7 +151,9 @@ def _draws(name: str, character: str) -> bool:
 
 
 def _is_letter(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LMN"
+    category = unicodedata.category(character)
+    # A frame around a character, as of a key in an emoji, is a symbol.
+    return category[0] in "LMN" and category != "Me"
 
 
 def _is_joined(character: str) -> bool:
