@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 # Kind of request, page, width, number of bytes that follow.
 QUESTION = struct.Struct(">cIIQ")
@@ -12,15 +14,35 @@ QUESTION = struct.Struct(">cIIQ")
 SAME = 2**64 - 1
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
-INSPECT, RENDER, LOOK, PREPARE, WRITE, JOIN = b"i", b"r", b"l", b"p", b"w", b"j"
+INSPECT, RENDER, DRAW, PREPARE, WRITE, JOIN = b"i", b"r", b"d", b"p", b"w", b"j"
 # How to prepare a document, as flags in the place of the page, with the accepted types as the flags above
 # them. The most bytes are in the place of the width.
 STEPS = {"convert": 1, "clean": 2, "shrink": 4}
 TYPES_FROM = 8
-# The length of what was done, in JSON; the prepared document follows. To join, the length of the captions
-# and sizes of the exhibits, in JSON; the exhibits follow.
-PREPARED = struct.Struct(">I")
 DONE, REFUSED = b"d", b"r"
+_LENGTH = struct.Struct(">I")
+
+
+def packed(description: Any, content: bytes) -> bytes:
+    """Return JSON values and the bytes that they describe in one message.
+
+    They describe a drawing, a prepared document, or the exhibits to join.
+    """
+    described = json.dumps(description).encode()
+    return _LENGTH.pack(len(described)) + described + content
+
+
+def unpacked(message: bytes) -> tuple[Any, bytes]:
+    """Return the JSON values of a message, and the bytes that they describe.
+
+    :raises ValueError: if it is no such message.
+    """
+    start = _LENGTH.size
+    end = start + int.from_bytes(message[:start], "big")
+    try:
+        return json.loads(message[start:end]), message[end:]
+    except RecursionError:
+        raise ValueError from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dispute_provider._documents.messages import JOIN, PREPARE, PREPARED, STEPS, TYPES_FROM
+from dispute_provider._documents.messages import JOIN, PREPARE, STEPS, TYPES_FROM, packed, unpacked
 from dispute_provider._documents.process import Process
 from dispute_provider._documents.renderer import Renderer, RenderingError
 from dispute_provider._documents.words import BROKE_OFF, done_in_words
@@ -46,7 +45,7 @@ class Preparer(Renderer):
         """
         flags = sum(STEPS[step] for step in set(steps))
         accepted = sum(1 << FILE_TYPES.index(BY_CONTENT_TYPE[each]) for each in types)
-        return _unpacked(self._ask(PREPARE, content, flags | accepted << TYPES_FROM, most))
+        return _prepared(self._ask(PREPARE, content, flags | accepted << TYPES_FROM, most))
 
     def join(self, exhibits: Sequence[tuple[str, bytes]]) -> Prepared:
         """Return one PDF of several documents, with contents, captions and page numbers.
@@ -54,19 +53,18 @@ class Preparer(Renderer):
         :param exhibits: caption and content of each.
         :raises RenderingError: if they cannot be joined.
         """
-        described = json.dumps([[caption, len(content)] for caption, content in exhibits]).encode()
+        described = [[caption, len(content)] for caption, content in exhibits]
         contents = b"".join(content for _, content in exhibits)
-        return _unpacked(self._ask(JOIN, PREPARED.pack(len(described)) + described + contents))
+        return _prepared(self._ask(JOIN, packed(described, contents)))
 
     def _start(self) -> Process:
         return Process(prepares=True)
 
 
-def _unpacked(answer: bytes) -> Prepared:
+def _prepared(answer: bytes) -> Prepared:
     try:
-        (length,) = PREPARED.unpack_from(answer)
-        described = json.loads(answer[PREPARED.size : PREPARED.size + length])
+        described, content = unpacked(answer)
         done = tuple(done_in_words(str(what), list(facts)) for what, facts in described)
     except (ValueError, TypeError, LookupError):
         raise RenderingError(*BROKE_OFF) from None
-    return Prepared(answer[PREPARED.size + length :], done)
+    return Prepared(content, done)

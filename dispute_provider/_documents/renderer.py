@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
-from dispute_provider._documents.messages import DONE, INSPECT, LOOK, RENDER, Refusal
+from dispute_provider._documents.messages import DONE, DRAW, INSPECT, RENDER, Refusal, unpacked
 from dispute_provider._documents.process import Process
 from dispute_provider._documents.words import (
     BROKE_OFF,
@@ -51,6 +51,17 @@ class RenderingError(Exception):
         self.remedy = remedy
         self.step = step
         super().__init__(f"{problem}; {remedy}")
+
+
+class DrawnPage(NamedTuple):
+    """The drawing of a page.
+
+    :param picture: a PNG or a JPEG.
+    :param unseen: what it does not show of a PDF's page.
+    """
+
+    picture: bytes
+    unseen: Unseen
 
 
 class Budget:
@@ -160,22 +171,15 @@ class Renderer:
             raise ValueError(f"width must be 1 to {MAX_WIDTH} pixels, not {width}")
         if not 1 <= page < 2**31:
             raise ValueError(f"page must be 1 or more, not {page}")
-        picture = self._ask(RENDER, content, page, width, budget)
-        if not picture.startswith(PNG.starts + JPEG.starts):
-            raise RenderingError(*BROKE_OFF)
-        return picture
+        return _picture(self._ask(RENDER, content, page, width, budget))
 
-    def look(self, content: bytes, page: int, budget: Budget | None = None) -> Unseen:
-        """Return what the drawing of a page of a PDF does not show.
-
-        :param page: page number from 1.
-        :param budget: a time limit shared with other pages; None, the default, for none.
-        :raises RenderingError: if the document cannot be read, or has no such page.
-        """
-        answer = self._ask(LOOK, content, page, 0, budget)
+    def draw(self, content: bytes, page: int, width: int = 1200, budget: Budget | None = None) -> DrawnPage:
+        """Draw one page as :meth:`render` does, and find what the drawing does not show."""
+        answer = self._ask(DRAW, content, page, width, budget)
         try:
-            return msgspec.json.decode(answer, type=Unseen)
-        except msgspec.MsgspecError:
+            described, picture = unpacked(answer)
+            return DrawnPage(_picture(picture), msgspec.convert(described, Unseen))
+        except (ValueError, msgspec.MsgspecError):
             raise RenderingError(*BROKE_OFF) from None
 
     def _ask(
@@ -242,3 +246,13 @@ class Renderer:
                 if process.parent == os.getpid():
                     return process
         return None
+
+
+def _picture(drawing: bytes) -> bytes:
+    """Return a drawing. A hostile document may control the child, so its answer is not trusted.
+
+    :raises RenderingError: if it is no picture.
+    """
+    if not drawing.startswith(PNG.starts + JPEG.starts):
+        raise RenderingError(*BROKE_OFF)
+    return drawing

@@ -86,7 +86,7 @@ def _note(renderer: Renderer, content: bytes, number: int) -> str | None:
     if not content.startswith(PDF.starts):
         return None
     try:
-        return renderer.look(content, number).problem
+        return renderer.draw(content, number).unseen.problem
     except RenderingError as error:
         return error.problem
 

@@ -61,7 +61,7 @@ def test_contents_captions_and_page_numbers(preparer, renderer):
     for number, (page, caption) in enumerate(zip(pages, captions, strict=True), 2):
         assert f"Exhibit {caption}" in page
         assert f"Page {number} of 6" in page
-    assert all(renderer.look(joined, page).problem is None for page in range(1, 7))
+    assert all(renderer.draw(joined, page).unseen.problem is None for page in range(1, 7))
 
 
 @pytest.mark.parametrize(

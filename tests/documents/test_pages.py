@@ -90,7 +90,7 @@ def test_scripts_without_joined_letters_are_set_and_symbols_named(
     [line] = lines(prepared.content)
     assert line.startswith("Łódź, Ελλάδα, Привет")
     assert line.endswith("[package] ❤ é")
-    assert renderer.look(prepared.content, 1).problem is None
+    assert renderer.draw(prepared.content, 1).unseen.problem is None
 
 
 def test_typographic_characters_stay_and_what_shows_nothing_is_left_out(preparer: Preparer) -> None:
@@ -179,7 +179,7 @@ def test_hebrew_runs_from_right_to_left_and_numbers_in_it_do_not(
 ) -> None:
     content = convert(preparer, hebrew(text).encode()).content
     assert shown(content) == [without_sides(hebrew(drawn))]
-    assert renderer.look(content, 1).problem is None
+    assert renderer.draw(content, 1).unseen.problem is None
 
 
 def test_brackets_in_hebrew_open_to_the_left(preparer: Preparer, renderer: Renderer) -> None:
@@ -254,7 +254,7 @@ def test_a_font_of_a_folder_is_used(with_fonts: tuple[Preparer, Renderer]) -> No
     pdf = papers.without_its_font(HAN, encoding=b"UniGB-UCS2-H")
     for document, pages in ((content, 1), (joined, 2), (pdf, 1)):
         for page in range(1, pages + 1):
-            assert renderer.look(document, page).problem is None
+            assert renderer.draw(document, page).unseen.problem is None
             drawn = Image.open(io.BytesIO(renderer.render(document, page, 595))).convert("L")
             assert ImageOps.invert(drawn).getbbox()
     assert lines(content) == [f"{HAN} 10432"]

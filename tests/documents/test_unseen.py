@@ -25,6 +25,8 @@ def form(value: str, entries: bytes = b"/DA (/Helv 12 Tf 0 g)") -> bytes:
     return papers.pdf(page=b"/Annots [6 0 R]", catalog=catalog, more=[FIELD % (written, entries)])
 
 
+# On the smaller drawing, characters would be too coarse to tell.
+@pytest.mark.parametrize("width", [1200, 200])
 @pytest.mark.parametrize(
     ("document", "lacks"),
     [
@@ -36,11 +38,14 @@ def form(value: str, entries: bytes = b"/DA (/Helv 12 Tf 0 g)") -> bytes:
         (annotated(b"Stamp"), Unseen(0, 1)),
     ],
 )
-def test_what_a_drawing_lacks_is_counted(document: bytes, lacks: Unseen, renderer: Renderer) -> None:
-    assert renderer.look(document, 1) == lacks
+def test_what_a_drawing_lacks_is_counted(
+    document: bytes, lacks: Unseen, width: int, renderer: Renderer
+) -> None:
+    assert renderer.draw(document, 1, width).unseen == lacks
     assert lacks.problem
 
 
+@pytest.mark.parametrize("width", [1200, 200])
 @pytest.mark.parametrize(
     "document",
     [
@@ -66,11 +71,11 @@ def test_what_a_drawing_lacks_is_counted(document: bytes, lacks: Unseen, rendere
         papers.scanned(1),
     ],
 )
-def test_nothing_else_is_counted(document: bytes, renderer: Renderer) -> None:
-    assert renderer.look(document, 1) == NOTHING
+def test_nothing_else_is_counted(document: bytes, width: int, renderer: Renderer) -> None:
+    assert renderer.draw(document, 1, width).unseen == NOTHING
     assert NOTHING.problem is None
 
 
 def test_a_page_that_does_not_exist_is_refused(renderer: Renderer) -> None:
     with pytest.raises(RenderingError, match="there is no page 2"):
-        renderer.look(papers.pdf(), 2)
+        renderer.draw(papers.pdf(), 2)

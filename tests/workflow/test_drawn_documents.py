@@ -16,6 +16,7 @@ from support import children
 
 from dispute_provider._cases.documents import read_documents
 from dispute_provider._documents import Renderer, renderer
+from dispute_provider._documents.renderer import DrawnPage
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.policy import ApprovalPolicy
 from dispute_provider._evidence.record import Record
@@ -134,9 +135,9 @@ def test_a_shared_document_is_drawn_once_and_a_slow_one_delays_no_other(folder: 
     asked: list[int] = []
 
     class Counted(Renderer):
-        def render(self, content: bytes, *arguments: Any) -> bytes:
+        def draw(self, content: bytes, *arguments: Any) -> DrawnPage:
             asked.append(len(content))
-            return super().render(content, *arguments)
+            return super().draw(content, *arguments)
 
     with Counted(children=2) as counted, ThreadPoolExecutor(8) as threads:
         drawer = Drawer(counted, allow_undrawn=True)

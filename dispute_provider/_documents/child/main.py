@@ -23,16 +23,18 @@ from dispute_provider._documents.child.unseen import unseen
 from dispute_provider._documents.messages import (
     ANSWER,
     DONE,
+    DRAW,
     INSPECT,
     JOIN,
-    LOOK,
     PREPARE,
     QUESTION,
     REFUSED,
     SAME,
     WRITE,
     Refusal,
+    packed,
 )
+from dispute_provider._evidence.documents import Unseen
 from dispute_provider._evidence.file_types import PDF, start_of
 
 if TYPE_CHECKING:
@@ -105,9 +107,8 @@ def _preparation(found: Sequence[Font]) -> Preparation:
 def _answer(what: bytes, content: bytes, page: int, width: int, preparation: Preparation | None) -> bytes:
     if what == INSPECT:
         return _inspect(content)
-    if what == LOOK:
-        found = unseen(content, page)
-        return json.dumps(asdict(found)).encode()
+    if what == DRAW:
+        return _draw(content, page, width)
     if what == WRITE:
         return letters.write(content)
     if preparation and what == PREPARE:
@@ -128,8 +129,19 @@ def _inspect(content: bytes) -> bytes:
 
 def _render(content: bytes, page: int, width: int) -> bytes:
     if _is_pdf(content):
-        return pictures.encoded(pdfs.render(content, page, width))
+        with pdfs.opened_page(content, page) as (_, opened):
+            return pictures.encoded(pdfs.draw(opened, pdfs.scale_of(opened, width)))
     return pictures.encoded(pictures.render(content, page, width))
+
+
+def _draw(content: bytes, page: int, width: int) -> bytes:
+    """Return what the drawing of a page does not show, and the drawing."""
+    if not _is_pdf(content):
+        return packed(asdict(Unseen(0, 0)), _render(content, page, width))
+    with pdfs.opened_page(content, page) as (document, opened):
+        scale = pdfs.scale_of(opened, width)
+        picture = pdfs.draw(opened, scale)
+        return packed(asdict(unseen(document, opened, picture, scale)), pictures.encoded(picture))
 
 
 def _is_pdf(content: bytes) -> bool:
@@ -150,7 +162,7 @@ def _warm_up() -> None:
     for content in (_PDF, *pictures.samples()):
         _inspect(content)
         _render(content, 1, 9)
-    unseen(_PDF, 1)
+    _draw(_PDF, 1, 9)
     # The byte before it is not UTF-8, so that every decoder is loaded.
     start_of(PDF, b"\x80" + _PDF)
     letters.warm_up()

@@ -55,26 +55,38 @@ def inspect(content: bytes) -> tuple[str, int, bool]:
     return PDF.content_type, pages, card_number
 
 
-def render(content: bytes, number: int, width: int) -> Image.Image:
-    """Draw one page with its form fields and annotations, as common viewers show it."""
-    with opened(content) as document:
-        if not 1 <= number <= len(document):
-            raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
-        document.init_forms()
-        page = document[number - 1]
-        wide, tall = page.get_size()
-        scale = min(width / wide, MAX_SHOWN_HEIGHT / tall, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
-        return draw(page, scale)
+def scale_of(page: pypdfium2.PdfPage, width: int) -> float:
+    """Return how many pixels a point has on the drawing of an open page.
+
+    :param width: of the drawing, in pixels; a very tall page becomes narrower.
+    """
+    wide, tall = page.get_size()
+    return float(min(width / wide, MAX_SHOWN_HEIGHT / tall, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5))
 
 
 def draw(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
-    """Draw an open page, in mode RGBX, which needs no conversion.
+    """Draw an open page with its form fields and annotations, as common viewers show it.
 
     :param scale: pixels per point.
+    :returns: a picture in mode RGBX, which needs no conversion.
     """
     show_link_borders(page)
     picture: Image.Image = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=True).to_pil()
     return picture
+
+
+@contextmanager
+def opened_page(content: bytes, number: int) -> Iterator[tuple[pypdfium2.PdfDocument, pypdfium2.PdfPage]]:
+    """Open a PDF with its forms, and one of its pages.
+
+    :param number: of the page, from 1.
+    :raises Refused: if it cannot be opened, or has no such page.
+    """
+    with opened(content) as document:
+        if not 1 <= number <= len(document):
+            raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
+        document.init_forms()
+        yield document, document[number - 1]
 
 
 @contextmanager

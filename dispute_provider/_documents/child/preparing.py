@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from dispute_provider._documents.child import cleaning, converting, joining, mails, pages, shrinking
 from dispute_provider._documents.child.fonts import Font
 from dispute_provider._documents.child.lettering import Letters
 from dispute_provider._documents.child.polyglots import has_pdf_header
-from dispute_provider._documents.messages import PREPARED, STEPS, TYPES_FROM, Done
+from dispute_provider._documents.messages import STEPS, TYPES_FROM, Done, packed, unpacked
 from dispute_provider._evidence.file_types import FILE_TYPES
 
 
@@ -60,15 +59,13 @@ class Preparation:
 
         :param content: the captions and sizes of the exhibits, and the exhibits.
         """
-        (length,) = PREPARED.unpack_from(content)
-        at = PREPARED.size + length
-        parts = []
-        for caption, size in json.loads(content[PREPARED.size : at]):
-            parts.append(joining.Part(caption, content[at : at + size]))
+        described, contents = unpacked(content)
+        parts, at = [], 0
+        for caption, size in described:
+            parts.append(joining.Part(caption, contents[at : at + size]))
             at += size
         return _packed(*joining.join(parts, self._letters))
 
 
 def _packed(prepared: bytes, done: list[Done]) -> bytes:
-    described = json.dumps([[each.what, each.facts] for each in done]).encode()
-    return PREPARED.pack(len(described)) + described + prepared
+    return packed([[each.what, each.facts] for each in done], prepared)

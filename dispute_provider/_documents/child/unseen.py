@@ -15,14 +15,12 @@ import pypdfium2
 from PIL import Image, ImageChops
 from pypdfium2 import raw
 
-from dispute_provider._documents.child.pdfs import draw, opened
+from dispute_provider._documents.child.pdfs import draw
 from dispute_provider._documents.child.pictures import MAX_SHOWN_PIXELS
 from dispute_provider._documents.child.pixels import in_pixels
-from dispute_provider._documents.child.refused import Refused
-from dispute_provider._documents.messages import Refusal
 from dispute_provider._evidence.documents import Unseen
 
-# Pixels per point: characters of 7 points are then 14 pixels high.
+# Least pixels per point: characters of 7 points are then 14 pixels high.
 _SCALE = 2.0
 # Least difference in brightness between ink and paper, of 255.
 _INK = 8
@@ -36,40 +34,40 @@ _WRITTEN = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_
 _LONGEST_NAME = 60
 
 
-def unseen(content: bytes, number: int) -> Unseen:
-    """Return what the drawing of a page does not show.
+def unseen(
+    document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, drawing: Image.Image, scale: float
+) -> Unseen:
+    """Return what the drawing of an open page does not show.
 
-    :param number: the page, from 1.
+    :param drawing: if it is too coarse, the page is drawn once more.
+    :param scale: of the drawing, in pixels per point.
     """
-    with opened(content) as document:
-        if not 1 <= number <= len(document):
-            raise Refused(Refusal.NO_SUCH_PAGE, len(document), number)
-        document.init_forms()
-        page = document[number - 1]
-        characters = list(_foreign_characters(page))
-        if not characters and not raw.FPDFPage_GetAnnotCount(page):
-            return Unseen(0, 0)
-        wide, tall = page.get_size()
-        scale = min(_SCALE, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
-        picture = draw(page, scale).convert("L")
-        boxes = [in_pixels(page, picture, each.box) for each in characters]
-        pairs = list(zip(characters, boxes, strict=True))
-        missing = [each.font for each, box in pairs if not _has_ink(picture, box)]
-        # A font of which nothing is known: single unknown codes of others are shown alike everywhere.
-        named = {each.font for each in characters if each.known}
-        doubtful = [
-            each.font
-            for each, box in pairs
-            if each.font not in named and not _is_tiny(picture, box) and _has_ink(picture, box)
-        ]
-        # Drawing gives highlights, lines and the like an appearance, if they have none.
-        return Unseen(
-            characters=len(missing),
-            annotations=sum(_undrawn_annotations(page)),
-            fonts=tuple(dict.fromkeys([*missing, *doubtful])),
-            doubtful=len(doubtful),
-            fields=sum(_undrawn_fields(document, page, picture, scale)),
-        )
+    characters = list(_foreign_characters(page))
+    if not characters and not raw.FPDFPage_GetAnnotCount(page):
+        return Unseen(0, 0)
+    wide, tall = page.get_size()
+    least = min(_SCALE, (MAX_SHOWN_PIXELS / (wide * tall)) ** 0.5)
+    if scale < least:
+        drawing, scale = draw(page, least), least
+    picture = drawing.convert("L")
+    boxes = [in_pixels(page, picture, each.box) for each in characters]
+    pairs = list(zip(characters, boxes, strict=True))
+    missing = [each.font for each, box in pairs if not _has_ink(picture, box)]
+    # A font of which nothing is known: single unknown codes of others are shown alike everywhere.
+    named = {each.font for each in characters if each.known}
+    doubtful = [
+        each.font
+        for each, box in pairs
+        if each.font not in named and not _is_tiny(picture, box) and _has_ink(picture, box)
+    ]
+    # Drawing gives highlights, lines and the like an appearance, if they have none.
+    return Unseen(
+        characters=len(missing),
+        annotations=sum(_undrawn_annotations(page)),
+        fonts=tuple(dict.fromkeys([*missing, *doubtful])),
+        doubtful=len(doubtful),
+        fields=sum(_undrawn_fields(document, page, picture, scale)),
+    )
 
 
 class _Character(NamedTuple):
@@ -87,6 +85,7 @@ class _Character(NamedTuple):
 def _foreign_characters(page: pypdfium2.PdfPage) -> Iterator[_Character]:
     """Yield each character that is drawn in a font that the file does not contain."""
     text = page.get_textpage()
+    # By the address of the text that a character is part of, such as a line.
     fonts: dict[int, str | None] = {}
     for index in range(raw.FPDFText_CountChars(text)):
         if raw.FPDFText_IsGenerated(text, index) == 1 or not _is_printed(
@@ -94,18 +93,23 @@ def _foreign_characters(page: pypdfium2.PdfPage) -> Iterator[_Character]:
         ):
             continue
         shown = raw.FPDFText_GetTextObject(text, index)
-        if not shown or raw.FPDFTextObj_GetTextRenderMode(shown) in _NOT_DRAWN or _is_white(shown):
-            continue
-        font = raw.FPDFTextObj_GetFont(shown)
-        key = ctypes.cast(font, ctypes.c_void_p).value or 0
+        key = ctypes.cast(shown, ctypes.c_void_p).value or 0
         if key not in fonts:
-            fonts[key] = None if raw.FPDFFont_GetIsEmbedded(font) == 1 else _name(font)
+            fonts[key] = _foreign_font(shown)
         if (name := fonts[key]) is None:
             continue
         box = raw.FS_RECTF()
         if raw.FPDFText_GetLooseCharBox(text, index, box):
             known = raw.FPDFText_HasUnicodeMapError(text, index) != 1
             yield _Character(name, (box.left, box.top, box.right, box.bottom), known)
+
+
+def _foreign_font(shown: raw.FPDF_PAGEOBJECT) -> str | None:
+    """Return the name of the font of a text; None if the file contains it, or the text is not drawn."""
+    if not shown or raw.FPDFTextObj_GetTextRenderMode(shown) in _NOT_DRAWN or _is_white(shown):
+        return None
+    font = raw.FPDFTextObj_GetFont(shown)
+    return None if raw.FPDFFont_GetIsEmbedded(font) == 1 else _name(font)
 
 
 def _is_printed(code: int) -> bool:

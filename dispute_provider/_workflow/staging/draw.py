@@ -13,7 +13,6 @@ from dispute_provider._evidence import limits
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document, shown
-from dispute_provider._evidence.file_types import PDF
 from dispute_provider._state import drawings, evidence_store
 from dispute_provider._state.drawings import Drawing
 from dispute_provider.exceptions import InvalidCaseError, Violation
@@ -126,14 +125,13 @@ class Drawer:
         pages: list[str] = []
         for number in range(1, (document.pages or 1) + 1):
             try:
-                picture = renderer.render(document.content, number, drawings.WIDTH, budget)
-                if document.content_type == PDF.content_type:
-                    unseen = renderer.look(document.content, number, budget).problem
-                    hidden += [f"on page {number:,}, {unseen}"] if unseen else []
+                page = renderer.draw(document.content, number, drawings.WIDTH, budget)
             except RenderingError as error:
                 problem = f"its page {number:,} cannot be drawn: {error.problem}"
                 raise RenderingError(problem, error.remedy) from None
-            pages.append(evidence_store.put(picture))
+            pages.append(evidence_store.put(page.picture))
+            if lacks := page.unseen.problem:
+                hidden.append(f"on page {number:,}, {lacks}")
         unseen = "; ".join(hidden[:_SHOWN_PAGES])
         if len(hidden) > _SHOWN_PAGES:
             unseen += f"; {len(hidden) - _SHOWN_PAGES:,} more pages"

@@ -60,11 +60,9 @@ def _keep_inspections() -> None:
 
     with Renderer() as renderer:
         kept = {content: renderer.inspect(content) for content in _DOCUMENTS.values()}
-        drawn = {content: renderer.render(content, 1) for content in kept}
-        unseen = {content: renderer.look(content, 1) for content in kept if content.startswith(b"%PDF")}
+        drawn = {content: renderer.draw(content, 1) for content in kept}
     Renderer.inspect = lambda self, content, *digest: kept[content]  # type: ignore[method-assign]
-    Renderer.render = lambda self, content, *page: drawn[content]  # type: ignore[method-assign]
-    Renderer.look = lambda self, content, *page: unseen[content]  # type: ignore[method-assign]
+    Renderer.draw = lambda self, content, *page: drawn[content]  # type: ignore[method-assign]
 
 
 def _keep_settings() -> None:
