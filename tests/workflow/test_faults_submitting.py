@@ -245,6 +245,16 @@ def test_a_new_stage(moment, kind, sandbox, connect, monkeypatch):
     ROWS[f"{title} {more}"].check(run.submit(approved))
 
 
+def test_a_concession_of_another_amount(run, sandbox):
+    approved = run.ask(run.stage(), "Concede")
+    sandbox.edit_dispute(run.dispute, amount=99_900)
+    end = run.submit(approved)
+    ROWS["The amount changed between review and concession"].check(end)
+    assert "from 1.00 USD to 999.00 USD" in end["reason"]
+    again = Contest(run.kind, run.dispute)
+    assert again.submit(again.ask(again.stage(), "Concede"))["state"] == "conceded"
+
+
 @pytest.mark.parametrize("change", [{"due_in": -5}, {"status": "lost"}])
 def test_a_dispute_that_is_past_due_or_decided(change, run, sandbox):
     approved = run.approve()

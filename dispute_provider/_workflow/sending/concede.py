@@ -58,4 +58,9 @@ def refuse_concession(record: Record, found: Snapshot) -> Record | None:
     if found.dispute.stage == "inquiry":
         reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
         return record.ended(State.REFUSED, reason)
-    return refuse_submission(record, found)
+    now = record.seen(found).money
+    if (end := refuse_submission(record, found)) or now == record.money:
+        return end
+    # Conceding gives up all of it.
+    reason = f"its amount has changed since it was approved, from {record.money} to {now}; review it again"
+    return record.ended(State.REFUSED, reason)
