@@ -14,7 +14,7 @@ from dispute_provider._contracts.encoding import segment
 from dispute_provider._ledger import timing
 from dispute_provider._ledger.chain import Chain, Claimant, EntryKind, Place
 from dispute_provider._ledger.entries import ChainFiles, LedgerSigner, encode_entry, entry_path
-from dispute_provider._ledger.stores import LedgerError, LedgerStore
+from dispute_provider._ledger.stores import LedgerError, LedgerStore, cause_of
 from dispute_provider._ledger.threads import in_thread
 from dispute_provider._transport.claim import NotClaimedError
 
@@ -127,7 +127,7 @@ class DisputeLedger:
             problem = None
         found = (await self._read(lambda: self._store.read([path]))).get(path)
         if found is None:
-            raise LedgerError(f"the ledger cannot be written: {type(problem).__name__}") from problem
+            raise LedgerError(f"the ledger cannot be written: {cause_of(problem)}") from problem
         return found == content
 
     async def _read(self, work: Callable[[], T]) -> T:
@@ -136,7 +136,7 @@ class DisputeLedger:
         except LedgerError:
             raise
         except Exception as error:
-            raise LedgerError(f"the ledger cannot be read: {type(error).__name__}") from error
+            raise LedgerError(f"the ledger cannot be read: {cause_of(error)}") from error
 
 
 class LinkClaim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -21,11 +22,21 @@ _EXCLUSIVE = {
     "gcs": ("gcsfs", (2024, 12)),
 }
 _TRIES = 4
+# How file systems refuse a hard link that cannot make any, such as buckets and SMB shares that are mounted.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class LedgerError(TryAgainError):
     """The ledger cannot be read or written, or is the wrong one. Nothing is sent without it."""
+
+
+def cause_of(error: Exception | None) -> str:
+    """Return why a store failed: in the system's words, such as *No space left on device*, or by its type."""
+    if isinstance(error, LedgerError):
+        return str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else type(error).__name__
 
 
 class LedgerStore(Protocol):
@@ -67,6 +78,13 @@ class FolderStore:
             os.link(temporary, target)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            raise LedgerError(
+                "[dispute] ledger is on a file system that cannot make hard links. "
+                "To do: name a folder on another one, or an s3:// or gs:// bucket"
+            ) from error
         finally:
             os.unlink(temporary)
         return True

@@ -119,9 +119,7 @@ def _put(sha256: str, write: Callable[[IO[bytes]], object]) -> None:
             # Write under a temporary name, so that a killed writer leaves no partial document.
             place.move_here(place.written_beside(write))
     except Exception as error:  # stores raise errors of many types
-        raise EvidenceStoreError(
-            f"[dispute] evidence_store cannot be written: {type(error).__name__}"
-        ) from error
+        raise EvidenceStoreError(f"[dispute] evidence_store cannot be written: {_cause(error)}") from error
 
 
 def get(sha256: str) -> bytes | None:
@@ -169,7 +167,13 @@ def _check(found: hashlib._Hash, sha256: str) -> None:
 
 
 def _unreadable(error: Exception) -> EvidenceStoreError:
-    return EvidenceStoreError(f"[dispute] evidence_store cannot be read: {type(error).__name__}")
+    return EvidenceStoreError(f"[dispute] evidence_store cannot be read: {_cause(error)}")
+
+
+def _cause(error: Exception) -> str:
+    from dispute_provider._ledger.stores import cause_of
+
+    return cause_of(error)
 
 
 def _address() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider import _config as config
-from dispute_provider._ledger.stores import LedgerError, LedgerStore, store_at
+from dispute_provider._ledger.stores import LedgerError, LedgerStore, cause_of, store_at
 from dispute_provider._state.stores import Key, state_asset
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def open_ledger(context: Context) -> Ledger:
     except LedgerError:
         raise
     except Exception as error:  # stores raise errors of many types
-        raise LedgerError(f"the ledger's id cannot be read: {type(error).__name__}") from error
+        raise LedgerError(f"the ledger cannot be opened: {cause_of(error)}") from error
     return Ledger(store)
 
 
@@ -67,7 +67,7 @@ def check_ledger(known: str) -> None:
     except LedgerError:
         raise
     except Exception as error:  # stores raise errors of many types
-        raise LedgerError(f"the ledger's id cannot be read: {type(error).__name__}") from error
+        raise LedgerError(f"the ledger cannot be opened: {cause_of(error)}") from error
 
 
 def airflow_home() -> str:

@@ -164,7 +164,7 @@ def test_a_state_store_that_fails_is_no_missing_mirror(folder: Path) -> None:
         def get(self, key: str) -> Any:
             raise ConnectionError("api server")
 
-    with pytest.raises(LedgerError, match="the ledger's id cannot be read: ConnectionError"):
+    with pytest.raises(LedgerError, match="the ledger cannot be opened: ConnectionError"):
         _open(Down())
     assert not (folder / "ledger.json").exists()
 
@@ -172,7 +172,7 @@ def test_a_state_store_that_fails_is_no_missing_mirror(folder: Path) -> None:
 def test_a_ledger_that_cannot_be_read_is_refused(folder: Path, mirror: StateStore) -> None:
     folder.mkdir()
     (folder / "ledger.json").mkdir()
-    with pytest.raises(LedgerError, match="cannot be read"):
+    with pytest.raises(LedgerError, match="the ledger cannot be opened: Is a directory"):
         _open(mirror)
 
 
