@@ -96,11 +96,19 @@ def test_a_case_is_completed_reviewed_and_submitted(engine: Any, dispute: Any, r
 
 
 def test_a_list_and_a_boolean_are_written_as_a_bank_reads_them(dispute: Any, root: Path) -> None:
-    text = "{{ box.all }}; {{ box.all | length }}; {{ box.insured }}; {{ [true, 2] | sentence }}"
+    text = (
+        "{{ box.all }}; {{ box.all | length }}; {{ box.insured }}; {{ [true, 2] | sentence }}; "
+        "{{ box.lines | map(attribute='name') | sentence }}; {{ box.lines | map(attribute='name') }}; "
+        "{{ none }}{{ [] }}none"
+    )
     write_template(root, "parcels", f'provider: stripe\nevidence: {{uncategorized_text: "{text}"}}')
-    [record] = stage(case({"box": {"all": ["1Z", "2Z", "3Z"], "insured": False}}, template="parcels"))
+    lines = [{"name": "a lamp"}, {"name": "a bulb"}]
+    box = {"all": ["1Z", "2Z", "3Z"], "insured": False, "lines": lines}
+    [record] = stage(case({"box": box}, template="parcels"))
     assert record.state == "staged"
-    assert dispute.dispute("du_1")["evidence"]["uncategorized_text"] == "1Z, 2Z and 3Z; 3; no; yes and 2"
+    assert dispute.dispute("du_1")["evidence"]["uncategorized_text"] == (
+        "1Z, 2Z and 3Z; 3; no; yes and 2; a lamp and a bulb; a lamp and a bulb; none"
+    )
 
 
 def test_evidence_of_the_case_has_precedence(dispute: Any, root: Path) -> None:

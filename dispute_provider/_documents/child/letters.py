@@ -7,7 +7,7 @@ name where a text needs it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,8 @@ _LONGEST_NAME = 40
 _CODE = "<template>"
 _LONGEST_FORM = 20
 _PUNCTUATION = " .,:;/-+()'"
+# Filters such as map return iterators.
+_LISTS = (list, tuple, Iterator)
 _KINDS = {int: "a number", float: "a number", bool: "a boolean", list: "a list"}
 _SAMPLE = (
     "{{ a | date }}{{ b | money('eur') }}{{ c | sentence }}{{ e is defined }}{{ e }}"
@@ -197,13 +199,13 @@ def _sentence(context: Context, value: Any) -> Any:
     """Return a list as ``one, two and three``."""
     if isinstance(value, Undefined):
         return value
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, _LISTS):
         raise _unfit(context, value, "sentence takes a list", "list", "write a list, of one item if need be")
     return _joined(value)
 
 
-def _joined(items: Sequence[Any]) -> str:
-    *first, last = (str(_as_read(each)) for each in items)
+def _joined(items: Iterable[Any]) -> str:
+    *first, last = [str(_as_read(each)) for each in items] or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -211,7 +213,9 @@ def _as_read(value: Any) -> Any:
     """Return a value as a text has it: a list as ``one, two and three``, a boolean as ``yes`` or ``no``."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return _joined(value) if isinstance(value, list) and value else value
+    if value is None:
+        return ""
+    return _joined(value) if isinstance(value, _LISTS) else value
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
