@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import PurePath
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -129,14 +130,18 @@ def query_cases(
 
 
 def _read(file: str) -> str:
-    from dispute_provider._cases.storage import storage_path
+    from dispute_provider._cases.storage import PathRefusedError, storage_path
     from dispute_provider._cases.tables import TableError
     from dispute_provider._evidence.case_errors import unreadable
 
+    if not file:
+        raise TableError("it names no file; write it as sql:connection:file")
     try:
         return str(storage_path(file).read_bytes().decode())
     except UnicodeDecodeError:
         raise TableError(f"its query {file} is not UTF-8; save the file as UTF-8") from None
+    except PathRefusedError as refused:
+        raise TableError(f"its query {file}: {refused}") from None
     except OSError as error:
         problem, remedy = unreadable(error)
         raise TableError(f"its query {file}: {problem}; {remedy} on the workers") from None
@@ -148,9 +153,8 @@ def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Any
 
     try:
         find: Callable[[str, list[Any]], Any] = resolve_name(path)
-    except (ImportError, AttributeError, ValueError):
-        cure = "name it as package.module.function, importable on the workers"
-        raise TableError(f"there is no function {path}; {cure}") from None
+    except Exception:  # importing a module may raise any
+        raise TableError(_why_not_found(path)) from None
     if not callable(find):
         raise TableError(f"{path} is no function, but {type(find).__name__}; name a function")
     try:
@@ -163,6 +167,21 @@ def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Any
     except Exception as error:
         # Its message may quote a customer.
         raise TableError(f"it fails with {type(error).__name__} {_place(error)}") from None
+
+
+def _why_not_found(path: str) -> str:
+    """Return why there is no function at a path: its module cannot be imported, or has none."""
+    try:
+        import_module(path.rpartition(".")[0] or path)
+    except ModuleNotFoundError as error:
+        if error.name and not f"{path}.".startswith(f"{error.name}."):
+            return (
+                f"the module of {path} needs {error.name}, which is not installed on the workers; install it"
+            )
+    except Exception as error:
+        return f"the module of {path} cannot be imported: {type(error).__name__}; correct it"
+    cure = "name it as package.module.function, importable on the workers, or write address or sql:…"
+    return f"there is no function {path}; {cure}"
 
 
 def _place(error: Exception) -> str:

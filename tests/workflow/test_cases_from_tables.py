@@ -293,6 +293,20 @@ def test_rows_of_other_disputes_are_counted_and_two_thousand_ids_are_bound(
     [
         ("sql:nowhere:{file}", "connection nowhere cannot be used: .*To do: check that it exists"),
         ("sql:shop_db:/none/x.sql", "its query /none/x.sql: it cannot be read: there is no such file"),
+        ("sql:shop_db", "it names no file; write it as sql:connection:file"),
+        (
+            "sql:shop_db:abfs://shop/x.sql",
+            "its query abfs://shop/x.sql: Airflow cannot open abfs://.*; install",
+        ),
+        ("Address", "there is no function Address; name it as .*, or write address or sql:"),
+        (
+            "shop_without_a_package.cases",
+            "the module of shop_.* needs no_such_package, which is not installed",
+        ),
+        (
+            "shop_with_a_mistake.cases",
+            "the module of shop_.*cases cannot be imported: SyntaxError; correct it",
+        ),
         ("sql:shop_db:{latin}", "is not UTF-8; save the file as UTF-8"),
         ("shop.nothing.cases", "there is no function shop.nothing.cases; name it as package.module.function"),
         (f"{__name__}.nothing", "there is no function .*; name it as"),
@@ -303,7 +317,12 @@ def test_rows_of_other_disputes_are_counted_and_two_thousand_ids_are_bound(
         (f"{__name__}.takes_nothing", "it fails with TypeError when it is called with the API's name and a"),
     ],
 )
-def test_a_source_that_cannot_be_used_says_why(shop: Any, cases: Path, source: str, said: str) -> None:
+def test_a_source_that_cannot_be_used_says_why(
+    shop: Any, cases: Path, source: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(cases)
+    (cases / "shop_without_a_package.py").write_text("import no_such_package")
+    (cases / "shop_with_a_mistake.py").write_text("def cases(")
     (cases / "latin.sql").write_bytes("SELECT 'Zoë'".encode("latin-1"))
     source = source.format(file=cases / "orders.sql", latin=cases / "latin.sql")
     with pytest.raises(TableError, match=said):
