@@ -29,7 +29,7 @@ from dispute_provider._documents.words import (
     refusal,
 )
 from dispute_provider._evidence.documents import Inspection, Unseen
-from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PNG, name_other, start_of
+from dispute_provider._evidence.file_types import BY_CONTENT_TYPE, JPEG, NAMES, PDF, PNG, name_other, start_of
 
 MAX_WIDTH = 2400
 SECONDS = 20.0
@@ -213,6 +213,9 @@ class Renderer:
             step = "convert" if name in CONVERTIBLE else None
         elif why is Refusal.UNKNOWN and start_of(JPEG, content):
             problem, step = "it has other bytes before a JPEG picture", "clean"
+        elif why is Refusal.BROKEN and start_of(PDF, content) is None:
+            # Cleaning mends PDFs only.
+            step = None
         raise RenderingError(problem, remedy, step)
 
     def _answer(

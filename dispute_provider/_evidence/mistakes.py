@@ -29,6 +29,7 @@ _FILE_NAME = re.compile(
 # A web address, that of a store, or a document within the text.
 _ADDRESS = re.compile(r"(?!file:)(?:[a-z][a-z0-9+.-]+:/|.*://|data:)", re.IGNORECASE)
 _OF_ONE_MACHINE = re.compile(r"[/\\]|~/|[a-z]:|file:/", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_NAME = 60
 # What people call fields of a case.
 _OTHER_NAMES = {"api": "provider", "id": "dispute", "dispute_id": "dispute", "documents": "evidence"}
@@ -179,6 +180,9 @@ def _misplaced(path: str, pointer: str) -> Iterator[Violation]:
     elif _OF_ONE_MACHINE.match(path) or ".." in re.split(r"[/\\]", path):
         remedy = f"put the file in the case's folder, and name it: {example}"
         yield Violation(pointer, "is a path outside the case's folder", remedy)
+    elif _CONTROLS.search(path):
+        remedy = "rename the file, and name it without them"
+        yield Violation(pointer, "has characters that do not print, such as a tab or a line break", remedy)
     elif "\\" in path:
         yield Violation(pointer, "is a path with backslashes", "separate folders by /")
 

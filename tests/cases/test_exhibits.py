@@ -110,6 +110,7 @@ def test_a_problem_names_its_exhibit(folder, readers):
         ({"exhibits": "order.pdf"}, "/exhibits", "is a text; write a list, with its items in brackets: [ ]"),
         ({"exhibits": []}, "/exhibits", "at least 1"),
         ({"exhibits": ["../order.pdf"]}, "/exhibits/0", "is a path outside the case's folder; put the file"),
+        ({"exhibits": ["a\tb.pdf"]}, "/exhibits/0", "has characters that do not print"),
         ({"exhibits": ["a.pdf"], "file": "b.pdf"}, "", "unknown: file"),
         ({"exhibits": [{"file": "a.pdf", "caption": ""}]}, "/exhibits/0/caption", "at least 1"),
         ([{"file": "a.pdf"}, {"file": "b.pdf"}], "", "join several into one PDF: {exhibits: [a.pdf, b.jpg]}"),

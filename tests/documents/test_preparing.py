@@ -186,6 +186,22 @@ def test_what_cannot_be_prepared_is_refused(document, said, preparer):
 
 
 @pytest.mark.parametrize(
+    ("document", "said", "step"),
+    [
+        (changed("attached"), "it has attached files", "clean"),
+        (changed("portfolio"), "it is a portfolio", None),
+        (papers.described(changed("portfolio")), "it is a portfolio", None),
+        (WHOLE.removesuffix(b"%%EOF\n"), "it is damaged or incomplete", "clean"),
+        (papers.picture("PNG")[:40], "it is damaged or incomplete", None),
+    ],
+)
+def test_a_step_is_named_only_where_it_can_help(document, said, step, renderer):
+    with pytest.raises(RenderingError, match=said) as refused:
+        renderer.inspect(document)
+    assert refused.value.step == step
+
+
+@pytest.mark.parametrize(
     ("around", "done"),
     [
         ((b"\n", b""), "left out 1 bytes before the document"),

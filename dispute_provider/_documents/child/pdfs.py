@@ -24,6 +24,7 @@ MAX_PAGES = 500
 # A page object, or a stream of objects, which may contain pages.
 _HAS_PAGES = re.compile(rb"/Type\s*/Page\b|/ObjStm\b")
 _ACTIVE = re.compile(rb"/S\s*/(?:JavaScript|Launch)\b")
+_PORTFOLIO = re.compile(rb"/Collection\b")
 _PACKED_OBJECTS = re.compile(rb"/ObjStm\b.{0,300}?>>\s*stream\r?\n", re.DOTALL)
 _MAX_UNPACKED = 64 * 1024 * 1024
 _XFA = (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND)
@@ -45,7 +46,8 @@ def inspect(content: bytes) -> tuple[str, int, bool]:
         if pages > MAX_PAGES:
             raise Refused(Refusal.MANY_PAGES, pages, MAX_PAGES)
         if document.count_attachments():
-            raise Refused(Refusal.ATTACHMENTS)
+            is_portfolio = any(map(_PORTFOLIO.search, _objects(content)))
+            raise Refused(Refusal.PORTFOLIO if is_portfolio else Refusal.ATTACHMENTS)
         if raw.FPDFDoc_GetJavaScriptActionCount(document) or any(map(_ACTIVE.search, _objects(content))):
             raise Refused(Refusal.ACTIVE)
         if document.get_formtype() in _XFA:
