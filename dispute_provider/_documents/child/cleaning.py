@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dispute_provider._documents.child import jpegs
+from dispute_provider._documents.child.polyglots import opens_as_pdf
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._evidence.file_types import JPEG, PDF, name_other, recognize, start_of
@@ -37,26 +38,25 @@ def warm_up() -> None:
         with pikepdf.new() as document:
             document.add_blank_page()
             document.save(written, encryption=pikepdf.Encryption(owner="owner", R=6))
-        clean_pdf(written.getvalue())
+        _clean_pdf(written.getvalue())
 
 
-def is_jpeg(content: bytes) -> bool:
-    """Return whether a file is a JPEG, perhaps after other bytes.
+def clean(content: bytes) -> tuple[bytes, list[Done]]:
+    """Return a PDF or a JPEG without what keeps it from being accepted, and what was done.
 
-    A JPEG inside a scan as TIFF, or the thumbnail in another picture or a ZIP archive, is not the document.
+    Other files are returned as they are. A JPEG inside a scan as TIFF, or the thumbnail in another picture or
+    a ZIP archive, is not the document.
+
+    :raises Refused: see :func:`_clean_pdf`.
     """
-    return (
-        recognize(content) in (None, JPEG) and not name_other(content) and start_of(JPEG, content) is not None
-    )
+    if opens_as_pdf(content):
+        return _clean_pdf(content)
+    start = start_of(JPEG, content) if recognize(content) in (None, JPEG) else None
+    return (content, []) if start is None or name_other(content) else _clean_jpeg(content, start)
 
 
-def clean_jpeg(content: bytes) -> tuple[bytes, list[Done]]:
-    """Return a JPEG without the bytes before and after the picture, and what was done.
-
-    :raises Refused: if it is none.
-    """
-    if (start := start_of(JPEG, content)) is None:
-        raise Refused(Refusal.UNKNOWN)
+def _clean_jpeg(content: bytes, start: int) -> tuple[bytes, list[Done]]:
+    """Return a JPEG without the bytes before and after the picture."""
     picture = content[start:]
     end = jpegs.end(picture)
     done = [Done("before", (start,))] if start else []
@@ -66,7 +66,7 @@ def clean_jpeg(content: bytes) -> tuple[bytes, list[Done]]:
     return picture[:end], done
 
 
-def clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
+def _clean_pdf(content: bytes) -> tuple[bytes, list[Done]]:
     """Return a PDF as a new file with the same pages, and what was done.
 
     The password for changes, scripts, attached files and the bytes around the file are left out.

@@ -41,11 +41,11 @@ def is_polyglot(content: bytes, kind: str) -> bool:
             behind = bool(content[_gif_end(content) :].strip(_PADDING))
         case _:
             behind = False
-    return behind or has_pdf_header(content)
+    return behind or opens_as_pdf(content)
 
 
-def has_pdf_header(content: bytes) -> bool:
-    """Return whether lenient readers would open a file as a PDF."""
+def opens_as_pdf(content: bytes) -> bool:
+    """Return whether lenient readers would open a file as a PDF, whatever is before its header."""
     return b"%PDF-" in content[:STARTS_WITHIN]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dispute_provider._documents.child import cleaning, converting, joining, mails, pages, shrinking
 from dispute_provider._documents.child.fonts import Font
 from dispute_provider._documents.child.lettering import Letters
-from dispute_provider._documents.child.polyglots import has_pdf_header
+from dispute_provider._documents.child.polyglots import opens_as_pdf
 from dispute_provider._documents.messages import STEPS, TYPES_FROM, Done, packed, unpacked
 from dispute_provider._evidence.file_types import FILE_TYPES
 
@@ -32,20 +32,14 @@ class Preparation:
         :param most: bytes, to which it is shrunk if the steps include that.
         """
         steps = {name for name, flag in STEPS.items() if flags & flag}
-        if (
-            "convert" in steps
-            and not has_pdf_header(content)
-            and (made_of := pages.convert(content, self._letters))
-        ):
+        converts = "convert" in steps and not opens_as_pdf(content)
+        if converts and (made_of := pages.convert(content, self._letters)):
             return _packed(*made_of)
         done: list[Done] = []
         if "clean" in steps:
-            if has_pdf_header(content):
-                content, done = cleaning.clean_pdf(content)
-            elif cleaning.is_jpeg(content):
-                content, done = cleaning.clean_jpeg(content)
+            content, done = cleaning.clean(content)
         made, more = content, list[Done]()
-        if "convert" in steps and not has_pdf_header(content):
+        if converts:
             accepted = [kind for index, kind in enumerate(FILE_TYPES) if flags >> TYPES_FROM + index & 1]
             made, more = converting.convert(content, accepted)
         if "shrink" in steps and len(made) > most:

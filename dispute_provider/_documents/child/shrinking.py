@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 from dispute_provider._documents.child.cleaning import is_signed
 from dispute_provider._documents.child.converting import opened
 from dispute_provider._documents.child.placement import dots_per_inch
-from dispute_provider._documents.child.polyglots import has_pdf_header
+from dispute_provider._documents.child.polyglots import opens_as_pdf
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.scans import as_pdf, is_for_pdf
 from dispute_provider._documents.child.showing import MAX_PIXELS, flat, frames_of, saved
@@ -47,7 +47,7 @@ def shrink(content: bytes, most: int) -> tuple[bytes, list[Done]]:
     if len(content) <= most:
         return content, []
     smallest: tuple[bytes, list[Done]] = (content, [])
-    for made, done in (_pdfs if has_pdf_header(content) else _pictures)(content):
+    for made, done in (_pdfs if opens_as_pdf(content) else _pictures)(content):
         if len(made) < len(smallest[0]):
             smallest = made, done
         if len(made) <= most:
