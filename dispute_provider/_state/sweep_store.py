@@ -80,10 +80,14 @@ def past_answers(context: Context, conn_id: str, memory: Mapping[str, Any]) -> d
     return answers_to(context, conn_id, last_reviews)
 
 
-def save_answers(context: Context, records: Iterable[Record], why: Mapping[str, str]) -> None:
+def save_answers(
+    context: Context, records: Iterable[Record], why: Mapping[str, str], *, is_only: bool = False
+) -> None:
     """Store the answers to a review that the sweep opened.
 
     :param why: the reviewer's choice by dispute, without the reviewer's comment.
+    :param is_only: whether the run has no other review, whose answers would have to be read and kept; False
+        by default.
     """
     from msgspec import structs
 
@@ -92,6 +96,7 @@ def save_answers(context: Context, records: Iterable[Record], why: Mapping[str, 
         ANSWERS,
         (structs.replace(r, reason=why.get(r.dispute, r.reason)) for r in records),
         ended=False,
+        replaces=is_only,
     )
 
 
@@ -100,8 +105,13 @@ def save_ends(context: Context, records: Iterable[Record]) -> None:
     _save_all(context, ENDS, records, ended=True)
 
 
-def _save_all(context: Context, key: Key, records: Iterable[Record], *, ended: bool) -> None:
-    """Store answers or ends. A failed write only repeats a question, so it must not fail the task."""
+def _save_all(
+    context: Context, key: Key, records: Iterable[Record], *, ended: bool, replaces: bool = False
+) -> None:
+    """Store answers or ends. A failed write only repeats a question, so it must not fail the task.
+
+    :param replaces: whether to store them in place of the earlier ones; by default they are added.
+    """
     from dispute_provider._state.sweep import ReviewAnswer
 
     if not opened_by_sweep(context):
@@ -120,8 +130,11 @@ def _save_all(context: Context, key: Key, records: Iterable[Record], *, ended: b
             elif record.unverified and (answer := ReviewAnswer.read(answered.get(name))):
                 # The record does not contain the answer, but the stored answer does.
                 entries[name] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
+        if not entries:
+            return
         # A run may have several reviews, and each may be answered again.
-        save(context, key, {**load(context, key, review=review), **entries}, review=review)
+        earlier = {} if replaces else load(context, key, review=review)
+        save(context, key, {**earlier, **entries}, review=review)
     except Exception as error:
         _log.warning(
             "review=%s: its %d answers could not be stored for the sweep, which may ask again: %s",

@@ -117,7 +117,7 @@ class ReviewEvidenceOperator(HITLOperator):
             to_decide, snapshots = asyncio.run(reading)
             others = writer.value()
         if not to_decide:
-            save_answers(context, records_of(others), {})
+            save_answers(context, records_of(others), {}, is_only=self._is_only_review(context))
             return others
 
         now = datetime.now(UTC)
@@ -182,10 +182,18 @@ class ReviewEvidenceOperator(HITLOperator):
             return signer.verified(records_of(shown["others"]), STAGE_AGAIN)
 
         meanings = {ruling.record.dispute: ruling.meaning for ruling in rulings if ruling.meaning}
-        save_answers(context, chain(decided, others()), meanings)
+        save_answers(context, chain(decided, others()), meanings, is_only=self._is_only_review(context))
         for record in decided:
             self.log.info("%s", record.log_line())
         return return_value(chain(decided, others()), signer)
+
+    def _is_only_review(self, context: Context) -> bool:
+        """Return whether the run has no other review, and this one is not mapped."""
+        dag = self.get_dag()
+        # A mapped task has the class of its operator as an attribute.
+        kinds = [getattr(task, "operator_class", type(task)) for task in dag.tasks] if dag else []
+        reviews = sum(issubclass(kind, ReviewEvidenceOperator) for kind in kinds)
+        return reviews == 1 and context["ti"].map_index in (None, -1)
 
     def _approved(
         self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseHook
+from airflow.sdk import DAG, BaseHook
 from airflow.sdk.exceptions import DagRunTriggerException
 from contesting import Contest
 from running import ASSETS, run
 
-from dispute_provider.operators.evidence import ReportOutcomeOperator
+from dispute_provider._state.sweep_store import ANSWERED
+from dispute_provider.operators.evidence import ReportOutcomeOperator, ReviewEvidenceOperator
 from dispute_provider.operators.sweep import FindCasesOperator, OpenReviewOperator
 from dispute_provider.sandbox import Sandbox
 
@@ -75,12 +76,26 @@ def test_a_review_of_the_sweep_takes_few_calls_to_the_state_store(
     staged = contest.stage()
     contest.conf = {"staged": [staged]}
     trips = Trips(monkeypatch)
-    approved = contest.ask(staged)
-    # Opening: the ledger's id, and the opening. Answer: the answers, read and written.
-    assert trips.state() == {"reads": 2, "writes": 2}
+    with DAG("test", schedule=None):
+        approved = contest.ask(staged)
+    # Opening: the ledger's id, and the opening. Answer: the answers.
+    assert trips.state() == {"reads": 1, "writes": 2}
     assert contest.submit(approved)["state"] == "submitted"
     # The ledger's id, and the opening.
     assert trips.state() == {"reads": 2}
+
+
+def test_a_review_keeps_the_answers_to_other_reviews_of_its_run(sandbox: Sandbox, connect: Any) -> None:
+    connect("stripe")
+    contests = [Contest("stripe", sandbox.create_dispute(api="stripe")["id"]) for _ in range(2)]
+    staged = [contest.stage() for contest in contests]
+    for contest, record in zip(contests, staged, strict=True):
+        contest.run_id, contest.conf = contests[0].run_id, {"staged": staged}
+        with DAG("test", schedule=None):
+            ReviewEvidenceOperator(task_id="other", staged=[])
+            contest.ask(record)
+    answers = ASSETS[ANSWERED][f"test/{contests[0].run_id}"]
+    assert {*answers} == {f"stripe_default/{contest.dispute}" for contest in contests}
 
 
 def test_a_sweep_reads_its_connection_once(
