@@ -6,7 +6,7 @@ import json
 import unicodedata
 
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._evidence.file_types import FILM, MAIL, NAMES, SOUND, TEXT, ZIP
+from dispute_provider._evidence.file_types import FILM, LINK, MAIL, NAMES, SOUND, TEXT, ZIP
 
 # The problem, and the remedy.
 WORDS = {
@@ -94,6 +94,7 @@ CURES = {
     "RAR or 7Z": _UNPACK,
     "P7M": "save the document that it signs, and name that",
     FILM: "name still pictures of it, as JPEG",
+    LINK: "download the document itself, and name that",
     SOUND: "write a transcript, and add it as a PDF",
     "HTML": "open it in a browser, and print it to a PDF",
 }

@@ -41,7 +41,7 @@ def recognize(content: bytes) -> FileType | None:
     return next((each for each in FILE_TYPES if content.startswith(each.starts)), None)
 
 
-ZIP, FILM, SOUND = "ZIP", "a film", "a sound"
+ZIP, FILM, SOUND, LINK = "ZIP", "a film", "a sound", "a link to a document"
 # The start of a file in lower case, and the type's name in messages. HEIC and AVIF begin with a box's size.
 _OTHER_TYPES = {
     r".{4}ftyp(?:heic|heix|hevc|hevx|heim|heis)": "HEIC",
@@ -65,6 +65,10 @@ _OTHER_TYPES = {
     r"\xd0\xcf\x11\xe0": "DOC, XLS or MSG",
     r"\{\\rtf": "RTF",
     r"%!ps": "PostScript",
+    # What Windows, macOS, iCloud and Google Drive keep in place of a document.
+    r"(?:\xef\xbb\xbf)?\[internetshortcut\]|l\x00{3}\x01\x14\x02\x00|bplist00": LINK,
+    r"\s*<\?xml.*<!doctype plist.*<key>url</key>": LINK,
+    r'\{"(?:": *"warning! do not edit|url": *"https://docs\.google\.com/)': LINK,
     r"\s*(?:<\?xml.*)?<svg\b": "SVG",
     r"\s*(?:<!doctype html|<html)\b": "HTML",
     r"\s*<\?xml\b": "XML",
