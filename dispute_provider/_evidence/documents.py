@@ -131,8 +131,11 @@ class Document:
     @property
     def upload_name(self) -> str:
         """Return its name with its digest, by which a repeated upload is recognised."""
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(self.path).stem).strip("-.")[:60] or "document"
-        return f"{stem}-{self.sha256[:_DIGEST_IN_NAME]}.{suffix_of(self.content_type)}"
+        name = PurePosixPath(self.path).name
+        # Not pathlib's stem, which Python 3.14 changed.
+        stem = name.rpartition(".")[0] or name
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:60] or "document"
+        return f"{safe}-{self.sha256[:_DIGEST_IN_NAME]}.{suffix_of(self.content_type)}"
 
 
 def shown(path: str) -> str:

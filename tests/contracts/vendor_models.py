@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import enum
+import inspect
 import sys
 import types
 import typing
@@ -120,10 +122,19 @@ def _members(kind: type) -> Iterator[tuple[str, Any]]:
         names = _Names({**vars(sys.modules[kind.__module__]), **vars(kind)})
         own = {
             name: annotation
-            for name, annotation in vars(kind)["__annotations__"].items()
+            for name, annotation in _annotations(kind).items()
             if name.islower() and not name.startswith("_") and name not in RequestOptions.__annotations__
         }
-        yield from typing.get_type_hints(SimpleNamespace(__annotations__=own), {}, names, True).items()
+        yield from typing.get_type_hints(SimpleNamespace(__annotations__=own), names, names, True).items()
+
+
+def _annotations(kind: type) -> dict[str, Any]:
+    if sys.version_info < (3, 14):
+        return inspect.get_annotations(kind)
+    import annotationlib
+
+    # From Python 3.14 on they are evaluated when they are read, and some are imported for type checkers only.
+    return annotationlib.get_annotations(kind, format=annotationlib.Format.STRING)
 
 
 class _Elsewhere:
@@ -131,5 +142,8 @@ class _Elsewhere:
 
 
 class _Names(dict[str, Any]):
-    def __missing__(self, name: str) -> type:
-        return _Elsewhere
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name, _Elsewhere)
