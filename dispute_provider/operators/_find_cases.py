@@ -25,9 +25,9 @@ from dispute_provider._state.sweep_store import (
 from dispute_provider._tasks.batch import Apis, all_of
 from dispute_provider._tasks.case_sources import ADDRESS, cases_from
 from dispute_provider._tasks.connections import Connections
+from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.past_reviews import ended_runs, settle_unknown
 from dispute_provider._tasks.record_lists import Value, return_value
-from dispute_provider._tasks.retry import ApiRetryPolicy
 from dispute_provider._tasks.signing import Signer
 from dispute_provider.exceptions import DisputeError
 from dispute_provider.operators.remind import due_soon
@@ -78,8 +78,7 @@ class FindCasesOperator(BaseAsyncOperator):
     ui_color = "#d0e0e3"
 
     def __init__(self, *, conn_id: str, folder: str | None = None, **kwargs: Any) -> None:
-        kwargs["retry_policy"] = kwargs.get("retry_policy") or ApiRetryPolicy()
-        super().__init__(inlets=[ANSWERED, ENDED, REVIEWED, LEDGER], **kwargs)
+        super().__init__(**with_defaults(kwargs, ANSWERED, ENDED, REVIEWED, LEDGER))
         self.conn_id = conn_id
         self.folder = folder
 
