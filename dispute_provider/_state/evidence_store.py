@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dispute_provider import _config as config
+from dispute_provider._ledger.stores import LedgerError, cause_of
 from dispute_provider.exceptions import TryAgainError
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def check(context: Context) -> None:
     If it is not the ledger that earlier tasks used, each use of the store in this process raises an error. A
     task that can go on without the store does so.
     """
-    from dispute_provider._ledger.stores import LedgerError
     from dispute_provider._state.ledger_id import open_ledger
 
     if not is_in_ledger():
@@ -119,7 +119,7 @@ def _put(sha256: str, write: Callable[[IO[bytes]], object]) -> None:
             # Write under a temporary name, so that a killed writer leaves no partial document.
             place.move_here(place.written_beside(write))
     except Exception as error:  # stores raise errors of many types
-        raise EvidenceStoreError(f"[dispute] evidence_store cannot be written: {_cause(error)}") from error
+        raise EvidenceStoreError(f"[dispute] evidence_store cannot be written: {cause_of(error)}") from error
 
 
 def get(sha256: str) -> bytes | None:
@@ -167,13 +167,7 @@ def _check(found: hashlib._Hash, sha256: str) -> None:
 
 
 def _unreadable(error: Exception) -> EvidenceStoreError:
-    return EvidenceStoreError(f"[dispute] evidence_store cannot be read: {_cause(error)}")
-
-
-def _cause(error: Exception) -> str:
-    from dispute_provider._ledger.stores import cause_of
-
-    return cause_of(error)
+    return EvidenceStoreError(f"[dispute] evidence_store cannot be read: {cause_of(error)}")
 
 
 def _address() -> str:
