@@ -86,12 +86,11 @@ def is_from_right(text: str) -> bool:
     return _first_strong(kinds, _ends_of_isolates(kinds), 0, len(kinds)) in _RIGHT
 
 
-def levels(text: str, base: int) -> list[int]:
+def _levels(text: str, kinds: str, base: int) -> list[int]:
     """Return the level of each character of a paragraph, odd from right to left.
 
     :param base: the level of the paragraph, 1 if it runs from right to left.
     """
-    kinds = _kinds(text)
     ends = _ends_of_isolates(kinds)
     found, kinds = _embedded(kinds, ends, base)
     shown = [at for at, kind in enumerate(kinds) if kind not in _UNSHOWN]
@@ -118,12 +117,16 @@ def in_order(text: str, lines: Sequence[tuple[int, int]]) -> list[str]:
     if not runs_both_ways(text):
         return [text[start:end] for start, end in lines]
     base = int(is_from_right(text))
-    found = levels(text, base)
-    return [_line(text[start:end], _at_ends(text[start:end], found[start:end], base)) for start, end in lines]
+    kinds = _kinds(text)
+    found = _levels(text, kinds, base)
+    return [
+        _line(text[start:end], kinds[start:end], _at_ends(kinds[start:end], found[start:end], base))
+        for start, end in lines
+    ]
 
 
-def _line(line: str, kept: Sequence[int]) -> str:
-    order = [at for at, kind in enumerate(_kinds(line)) if kind not in _UNSHOWN]
+def _line(line: str, kinds: str, kept: Sequence[int]) -> str:
+    order = [at for at, kind in enumerate(kinds) if kind not in _UNSHOWN]
     # L2
     for level in range(max(kept, default=0), 0, -1):
         order = _turned(order, [each >= level for each in kept])
@@ -138,10 +141,10 @@ def _turned(order: Iterable[int], is_turned: Sequence[bool]) -> list[int]:
     return [at for turned, part in parts for at in (reversed(part) if turned else part)]
 
 
-def _at_ends(line: str, found: Sequence[int], base: int) -> list[int]:
+def _at_ends(kinds: str, found: Sequence[int], base: int) -> list[int]:
     """Return the levels of a line, whose end runs as the paragraph does (L1)."""
     kept = list(found)
-    for end in _ENDS.finditer(_kinds(line)):
+    for end in _ENDS.finditer(kinds):
         kept[end.start() : end.end()] = [base] * (end.end() - end.start())
     return kept
 

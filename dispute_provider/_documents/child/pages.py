@@ -79,8 +79,9 @@ def _of_text(text: str, letters: Letters, named: dict[str, None]) -> Iterator[_L
     named |= dict.fromkeys(symbols)
     font, size = (FIXED, _FIXED_SIZE) if _COLUMNS.search(legible) else (PLAIN, _SIZE)
     for line in lines_of(legible):
+        is_from_right = bidi.is_from_right(line)
         for part in letters.wrapped(line, _ROOM, size, font):
-            left = _ROOM - letters.width(part, size, font) if bidi.is_from_right(line) else 0.0
+            left = _ROOM - letters.width(part, size, font) if is_from_right else 0.0
             yield _Line(part, font, left=left)
 
 
