@@ -71,7 +71,8 @@ class FindCasesOperator(BaseAsyncOperator):
     :raises ConnectionConfigError: if the connection cannot be used.
     :raises ApiError: if the open disputes cannot be listed.
     :returns: paths of case files, and references to the cases of other sources, soonest deadline first: at
-        most :data:`LARGEST_SWEEP`, and those that cannot be read.
+        most :data:`LARGEST_SWEEP`, and those that cannot be read. Cases that earlier sweeps could not stage
+        keep at most half of these places from others.
     """
 
     template_fields: Sequence[str] = ("conn_id", "folder")
@@ -84,6 +85,7 @@ class FindCasesOperator(BaseAsyncOperator):
 
     async def aexecute(self, context: Context) -> list[Any]:
         from dispute_provider._cases.known_cases import KnownCases
+        from dispute_provider._cases.turns import choose
         from dispute_provider._evidence.record import State, record_of
         from dispute_provider._state.prepared import preparation
         from dispute_provider._workflow.listing import (
@@ -113,13 +115,13 @@ class FindCasesOperator(BaseAsyncOperator):
             readings = KnownCases(load_known(context, self.conn_id))
             with preparation() as prepare:
                 cases, unusable = await asyncio.to_thread(self._cases, api.name, in_time, readings, prepare)
-            save_known(context, self.conn_id, readings.stored, readings.used)
             new, held, reviewed = await self._compare(context, api, listing, cases.found, memory, now)
+            chosen = choose(new, readings, LARGEST_SWEEP, now)
+            save_known(context, self.conn_id, readings.stored, readings.used)
             # An unreadable dispute may be open, so its last review is kept.
             still_open = {each.dispute for each in listing.unreadable if each.dispute}.union(open_disputes)
             settled, unsettled = await settle_unknown(context, api, self.conn_id, memory, still_open)
 
-        new.sort(key=lambda candidate: (candidate.dispute.due is None, candidate.dispute.due))
         without = without_case(open_disputes.values(), cases, self.conn_id)
         unreadable = [*unreadable_disputes(listing.unreadable, api.name, self.conn_id), *unusable]
         self._log_summary(len(open_disputes), cases, new, held, without, unreadable)
@@ -143,7 +145,7 @@ class FindCasesOperator(BaseAsyncOperator):
             "without_case": [record.dispute for record in without],
         }
         context["ti"].xcom_push(key=LISTING, value=overview)
-        return [*cases.refused, *(candidate.item for candidate in new[:LARGEST_SWEEP])]
+        return [*cases.refused, *(candidate.item for candidate in chosen)]
 
     def _cases(
         self,
