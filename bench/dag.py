@@ -294,10 +294,6 @@ def _airflow(folder: Path, url: str) -> Iterator[_Site]:
         "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
     }
     airflow = Airflow(folder / "airflow", free_port(18280), Path(__file__).parent / "dags", settings)
-    # As docs/scale.md recommends.
-    local_settings = airflow.home / "config" / "airflow_local_settings.py"
-    local_settings.parent.mkdir()
-    local_settings.write_text("import dispute_provider.preload\nimport dispute_provider.operators.evidence\n")
     client = Client(airflow.url, "admin", airflow.passwords["admin"])
     progress = Progress(_MINUTES * 60)
     end_cleanly()

@@ -157,12 +157,29 @@ def test_the_package_and_its_provider_info_import_no_airflow() -> None:
     assert ours == {"dispute_provider", *(f"dispute_provider.{name}" for name in expected)}
 
 
-def test_what_is_preloaded_is_without_airflow_and_is_all_that_is_heavy_in_a_task() -> None:
+def test_what_is_preloaded_is_all_that_is_heavy_in_a_task() -> None:
     preloaded = imported_by("import dispute_provider.preload")
-    assert "airflow" not in preloaded
     assert {"aiohttp", *(f"dispute_provider.{name}" for name in OF_REVIEWS)} <= preloaded
+    assert not preloaded & OTHER_CLIENT
     of_task = imported_by("".join(f"import {module}\n" for module in OF_TASKS))
     assert not {name for name in of_task - preloaded if name.startswith(("aiohttp", "jsonschema_rs"))}
+
+
+def test_the_scheduler_imports_what_the_tasks_that_it_forks_need() -> None:
+    imported = imported_by("from airflow.jobs.job import Job\nJob()")
+    assert {"aiohttp", "dispute_provider.operators.sweep", "dispute_provider.preload"} <= imported
+
+
+def test_a_task_of_another_dag_imports_only_the_listener() -> None:
+    imported = imported_by("""
+from airflow.sdk.execution_time.task_runner import TaskRunnerMarker
+from airflow.sdk.listener import get_listener_manager
+get_listener_manager().hook.on_starting(component=TaskRunnerMarker())
+""")
+    ours = {name for name in imported if name.startswith("dispute_provider.")}
+    expected = {"_config", "_former_paths", "_plugin", "_preloading", "get_provider_info"}
+    assert ours <= {f"dispute_provider.{name}" for name in expected}
+    assert "dispute_provider._preloading" in ours
 
 
 def test_a_public_name_imports_no_more_than_its_module() -> None:

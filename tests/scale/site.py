@@ -28,10 +28,7 @@ HEARTBEAT_TIMEOUT = 30
 QUEUED_TIMEOUT = 60
 
 _XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
-_IMPORTS = [
-    "dispute_provider.preload",
-    "dispute_provider.operators.evidence",
-]
+_IMPORTS = ["dispute_provider.preload"]
 _DAGS = Path(__file__).parent / "dags"
 # Kept out of a worker's environment: it calls the API server, never the database.
 _NOT_FOR_WORKERS = (
