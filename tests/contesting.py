@@ -74,13 +74,20 @@ class Contest:
     def review(self, staged: dict[str, Any]) -> dict[str, Any]:
         return self._run(ReviewEvidenceOperator(task_id="review", staged=[staged], policy=ALL))
 
-    def ask(self, staged: dict[str, Any], answer: str = "Submit", **event: Any) -> dict[str, Any]:
+    def ask(
+        self,
+        staged: dict[str, Any],
+        answer: str = "Submit",
+        four_eyes_from: dict[str, int] | None = None,
+        **event: Any,
+    ) -> dict[str, Any]:
         """Answer the review of a record as a reviewer and return the new record.
 
         :param answer: the start of the chosen option.
+        :param four_eyes_from: see :class:`ReviewEvidenceOperator`; None by default.
         :param event: further entries of the event with which Airflow resumes the task.
         """
-        review = ReviewEvidenceOperator(task_id="review", staged=[staged])
+        review = ReviewEvidenceOperator(task_id="review", staged=[staged], four_eyes_from=four_eyes_from)
         form = self.form = {}
         with pytest.MonkeyPatch.context() as patch:
             # Airflow calls this function to show a form to reviewers.

@@ -44,10 +44,14 @@ class ApprovalPolicy:
         """Return the name that is recorded as the approver."""
         return f"policy {self.name}"
 
+    def limit(self, record: Record) -> int | None:
+        """Return the amount, in minor units, that a dispute must be below; None if it has no limit."""
+        limits = {currency.lower(): amount for currency, amount in self.below.items()}
+        return limits.get((record.currency or "").lower())
+
     def objection(self, record: Record) -> str | None:
         """Return why the policy does not approve a staged record; None if it does."""
-        limits = {currency.lower(): amount for currency, amount in self.below.items()}
-        limit = limits.get((record.currency or "").lower())
+        limit = self.limit(record)
         if record.state != State.STAGED or not record.digest:
             return "it is not staged"
         if record.warnings:

@@ -39,19 +39,22 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Approval(msgspec.Struct, frozen=True, gc=False):
+class Approval(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A reviewer's approval of one evidence digest.
 
     :param action: the reviewer's choice: ``submit``, ``concede``, …
     :param responder: Airflow's name of the reviewer, or ``policy <name>``.
     :param responded_at: ISO 8601.
     :param review: the review of the run that was answered.
+    :param below: minor currency units that the amount must be below when the dispute is submitted, because
+        whoever approved it may not approve more; None, the default, for any amount.
     """
 
     action: str
     responder: str
     responded_at: str
     review: str = ""
+    below: int | None = None
 
 
 def person(responder: str) -> str:

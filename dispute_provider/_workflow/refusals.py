@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import Dispute, Snapshot
+from dispute_provider._explain.money import format_amount
 
 
 def cannot_be_answered(record: Record, found: Snapshot) -> Record | None:
@@ -42,7 +43,27 @@ def refuse_submission(record: Record, found: Snapshot) -> Record | None:
     if found.digest(record.documents) != record.digest:
         what = "its due date" if is_as_approved(record, found) else "the evidence"
         return record.ended(State.REFUSED, f"{what} has changed since it was approved; review it again")
-    return None
+    return _refuse_amount(record, dispute)
+
+
+def _refuse_amount(record: Record, found: Dispute) -> Record | None:
+    """Return the end of a dispute whose amount its approval no longer covers; None if it does.
+
+    A reviewer approves the evidence, whatever the amount; a policy, or one person where two may be required,
+    only up to a limit.
+    """
+    below = record.approval.below if record.approval else None
+    if below is None or (found.currency == record.currency and found.amount < below):
+        return None
+    limit = format_amount(below, record.currency or "")
+    reason = f"{changed_amount(record, found)}, and its approval holds only below {limit}; review it again"
+    return record.ended(State.REFUSED, reason)
+
+
+def changed_amount(record: Record, found: Dispute) -> str:
+    """Describe how the amount has changed since the approval."""
+    now = format_amount(found.amount, found.currency)
+    return f"its amount has changed since it was approved, from {record.money} to {now}"
 
 
 def was_answered(record: Record, found: Dispute) -> bool:

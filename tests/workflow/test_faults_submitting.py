@@ -13,6 +13,7 @@ from dispute_provider.sandbox import Sandbox
 
 ROWS = rows()
 SENT_UNSEEN = "The connection breaks, times out or 5xx arrives … and the dispute does not show it"
+LIMITED = "to more than the policy, or one reviewer without four eyes, may approve"
 KILLED = "The worker is killed before, during or after the send"
 CONCEDE = {"stripe": "PostDisputesDisputeClose", "moov": "acceptDispute"}
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -253,6 +254,41 @@ def test_a_concession_of_another_amount(run, sandbox):
     assert "from 1.00 USD to 999.00 USD" in end["reason"]
     again = Contest(run.kind, run.dispute)
     assert again.submit(again.ask(again.stage(), "Concede"))["state"] == "conceded"
+
+
+def by_policy(contest):
+    return contest.review(contest.stage())
+
+
+def by_one_of_two(contest):
+    return contest.ask(contest.stage(), four_eyes_from={"USD": 1_000_000, "eur": 5})
+
+
+@pytest.mark.parametrize("approve", [by_policy, by_one_of_two])
+@pytest.mark.parametrize("change", [{"amount": 1_000_000}, {"amount": 7, "currency": "eur"}])
+def test_an_amount_that_whoever_approved_it_may_not_approve(approve, change, run, sandbox):
+    approved = approve(run)
+    sandbox.edit_dispute(run.dispute, **change)
+    end = run.submit(approved)
+    title = f"The amount changed between review and concession … or between review and submission, {LIMITED}"
+    ROWS[title].check(end)
+    assert "from 1.00 USD to" in end["reason"]
+    assert submissions(sandbox, run) == 0
+    again = Contest(run.kind, run.dispute)
+    assert again.submit(again.approve(asking=True))["state"] == "submitted"
+
+
+@pytest.mark.parametrize("approve", [by_policy, by_one_of_two])
+def test_an_amount_that_changed_below_the_limit_is_submitted(approve, run, sandbox):
+    approved = approve(run)
+    sandbox.edit_dispute(run.dispute, amount=999_999)
+    assert run.submit(approved)["state"] == "submitted"
+
+
+def test_a_reviewer_approves_the_evidence_whatever_the_amount(run, sandbox):
+    approved = run.approve(asking=True)
+    sandbox.edit_dispute(run.dispute, amount=99_900)
+    assert run.submit(approved)["state"] == "submitted"
 
 
 @pytest.mark.parametrize("change", [{"due_in": -5}, {"status": "lost"}])

@@ -104,7 +104,9 @@ def _by_person(
     ):
         return Ruling(review.held(record, f"{objection} – {person(responder)}"))
     ended = record.ended(_STATES[decision.action], f"{decision.reason} – {person(responder)}")
-    approval = Approval(decision.action, responder, answered_at)
+    # What one person approved alone must not become an amount that needs two.
+    below = None if rules.four_eyes.is_required(record) else rules.four_eyes.limit(record)
+    approval = Approval(decision.action, responder, answered_at, below=below)
     return Ruling(replace(ended, approval=approval), decision.meaning)
 
 
@@ -145,7 +147,9 @@ def by_policy(
             rulings.append(Ruling(review.held(record, reason)))
         else:
             ended = record.ended(State.APPROVED, f"approved by the {policy.approver}")
-            approval = Approval(SUBMIT, policy.approver, now.isoformat())
+            limits = (policy.limit(record), four_eyes.limit(record))
+            below = min(limit for limit in limits if limit is not None)
+            approval = Approval(SUBMIT, policy.approver, now.isoformat(), below=below)
             rulings.append(Ruling(replace(ended, approval=approval)))
     return rulings
 

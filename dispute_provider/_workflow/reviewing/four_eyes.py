@@ -71,9 +71,13 @@ class FourEyes:
     limits: Mapping[str, int] = field(default_factory=dict)
     people: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    def limit(self, record: Record) -> int | None:
+        """Return the smallest amount in a dispute's currency that requires four eyes; None if none does."""
+        return self.limits.get((record.currency or "").lower())
+
     def is_required(self, record: Record) -> bool:
         """Return whether a dispute's amount requires four eyes."""
-        limit = self.limits.get((record.currency or "").lower())
+        limit = self.limit(record)
         return limit is not None and (record.amount or 0) >= limit
 
     def objection(

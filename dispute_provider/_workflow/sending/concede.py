@@ -8,7 +8,7 @@ from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import Snapshot
 from dispute_provider._ledger.chain import Kind
 from dispute_provider._ledger.ledger import DisputeLedger
-from dispute_provider._workflow.refusals import refuse_submission
+from dispute_provider._workflow.refusals import changed_amount, refuse_submission
 from dispute_provider._workflow.sending.decisions import Reading, Step
 from dispute_provider._workflow.sending.ends import unsent_end
 from dispute_provider._workflow.sending.ledger_ends import store_end
@@ -58,9 +58,9 @@ def refuse_concession(record: Record, found: Snapshot) -> Record | None:
     if found.dispute.stage == "inquiry":
         reason = "conceding an inquiry does not settle it: answer it, or refund the payment in full"
         return record.ended(State.REFUSED, reason)
-    now = record.seen(found).money
-    if (end := refuse_submission(record, found)) or now == record.money:
+    if end := refuse_submission(record, found):
         return end
+    if (found.dispute.amount, found.dispute.currency) == (record.amount, record.currency):
+        return None
     # Conceding gives up all of it.
-    reason = f"its amount has changed since it was approved, from {record.money} to {now}; review it again"
-    return record.ended(State.REFUSED, reason)
+    return record.ended(State.REFUSED, f"{changed_amount(record, found.dispute)}; review it again")
