@@ -83,6 +83,10 @@ class FindCasesOperator(BaseAsyncOperator):
         self.conn_id = conn_id
         self.folder = folder
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, ANSWERED, ENDED, REVIEWED, LEDGER))
+
     async def aexecute(self, context: Context) -> list[Any]:
         from dispute_provider._cases.known_cases import KnownCases
         from dispute_provider._cases.turns import choose

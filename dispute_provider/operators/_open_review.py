@@ -23,6 +23,7 @@ from dispute_provider._state.sweep_store import (
 from dispute_provider._tasks.batch import Given, accept_upstream
 from dispute_provider._tasks.connections import Connections
 from dispute_provider._tasks.links import ReviewRunLink
+from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.record_lists import return_value
 from dispute_provider._tasks.signing import STAGED as SCOPE
 from dispute_provider._tasks.signing import Signer
@@ -65,11 +66,15 @@ class OpenReviewOperator(BaseOperator):
         urgent: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED], **kwargs)
+        super().__init__(**with_defaults(kwargs, REVIEWED, ANSWERED, ENDED))
         self.staged = accept_upstream(self, staged)
         self.conn_id = conn_id
         self.review_dag_id = review_dag_id
         self.urgent = urgent
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, REVIEWED, ANSWERED, ENDED))
 
     def execute(self, context: Context) -> None:
         from dispute_provider._state.sweep import review_name

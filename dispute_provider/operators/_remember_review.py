@@ -22,6 +22,7 @@ from dispute_provider._state.sweep_store import (
 )
 from dispute_provider._tasks.batch import Given, accept_upstream, resolve
 from dispute_provider._tasks.connections import Connections
+from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.staged_records import staged_records
 
 if TYPE_CHECKING:
@@ -53,12 +54,16 @@ class RememberReviewOperator(BaseOperator):
         buffer: timedelta = BUFFER,
         **kwargs: Any,
     ) -> None:
-        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED, SUBMISSIONS], **kwargs)
+        super().__init__(**with_defaults(kwargs, REVIEWED, ANSWERED, ENDED, SUBMISSIONS))
         self.staged = accept_upstream(self, staged)
         self.review = accept_upstream(self, review)
         self.still_open = accept_upstream(self, still_open)
         self.conn_id = conn_id
         self.buffer = buffer
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, REVIEWED, ANSWERED, ENDED, SUBMISSIONS))
 
     def execute(self, context: Context) -> None:
         from dispute_provider._state.sweep import remember

@@ -27,6 +27,7 @@ from dispute_provider._state.sweep_store import (
 )
 from dispute_provider._tasks.batch import Given, accept_upstream, resolve
 from dispute_provider._tasks.notifications import ConfiguredNotifier, address, notify
+from dispute_provider._tasks.operator_defaults import with_defaults
 from dispute_provider._tasks.record_lists import records_of
 from dispute_provider._tasks.signing import Signer
 
@@ -80,11 +81,15 @@ class RemindOperator(BaseOperator):
         notifiers: Sequence[BaseNotifier] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(inlets=[REVIEWED, ANSWERED, ENDED, REMINDED], **kwargs)
+        super().__init__(**with_defaults(kwargs, REVIEWED, ANSWERED, ENDED, REMINDED))
         self.disputes = accept_upstream(self, disputes)
         self.staged = accept_upstream(self, staged)
         self.conn_id = conn_id
         self.notifiers = [ConfiguredNotifier()] if notifiers is None else list(notifiers)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, REVIEWED, ANSWERED, ENDED, REMINDED))
 
     def execute(self, context: Context) -> int:
         from dispute_provider._evidence.record import by_due_date

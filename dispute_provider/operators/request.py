@@ -124,6 +124,10 @@ class RequestOperator(BaseOperator):
         self.reference_url = ""
         self._began: float | None = None
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        return super().partial(**with_defaults(kwargs, LEDGER))
+
     def execute(self, context: Context) -> dict[str, Any]:
         from dispute_provider._contracts import contract
         from dispute_provider._tasks.links import reference_path
