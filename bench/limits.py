@@ -132,6 +132,6 @@ async def _seven_calls(url: str, disputes: list[str]) -> None:
 
 def live_limits() -> Any:
     """Give connections in test mode the limits of live mode, which a server without TLS cannot have."""
-    from dispute_provider._apis import stripe
+    from dispute_provider._apis import stripe_connection
 
-    return patch.object(stripe, "_TEST_RATE", stripe._LIVE_RATE)
+    return patch.object(stripe_connection, "_TEST_RATE", stripe_connection._LIVE_RATE)

@@ -1,8 +1,7 @@
-"""Stripe: validate connections, and read, list, stage, submit and concede disputes."""
+"""Stripe: read, list, stage, submit and concede disputes."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -10,17 +9,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dispute_provider._apis import idempotency, stripe_dispute, stripe_evidence, stripe_listing
-from dispute_provider._apis.api import Api, Written
-from dispute_provider._apis.connection import (
-    Connection,
-    base_url,
-    check_extras,
-    choice,
-    network_of,
-    rate,
-    refuse,
+from dispute_provider._apis import (
+    idempotency,
+    stripe_connection,
+    stripe_dispute,
+    stripe_evidence,
+    stripe_listing,
 )
+from dispute_provider._apis.api import Api, Written
+from dispute_provider._apis.connection import Connection, check_extras
 from dispute_provider._apis.listing import Listing, Unreadable, readable_id
 from dispute_provider._apis.memory import DisputeMemory
 from dispute_provider._apis.side_by_side import all_ended
@@ -41,15 +38,9 @@ from dispute_provider._transport.claim import NotClaimedError
 from dispute_provider._transport.connection_settings import ConnectionSettings
 from dispute_provider.exceptions import InvalidRequestError, NotFoundError, Violation
 
-# A secret or restricted key. A word may precede the mode, as in an organization's keys (sk_org_…).
-_KEY = re.compile(r"[sr]k_(?:[a-z]+_)??(test|live)_[!-~]+")
-# The extra of the connection for each header.
-_EXTRAS = {"Stripe-Version": "api_version", "Stripe-Account": "account", "Stripe-Context": "context"}
 _KEY_HEADER = "Idempotency-Key"
 # The code of a 429 that means another request holds the object (https://docs.stripe.com/rate-limits).
 _LOCKED = "lock_timeout"
-# The first version whose disputes have one field per kind of evidence.
-_OLDEST_VERSION = "2014-12-08"
 # In test mode, these texts decide the outcome (https://docs.stripe.com/testing). In live mode, a bank would
 # read them as the whole defense.
 _TEST_WORDS = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
@@ -59,9 +50,6 @@ _LONG_UPLOAD = 20.0
 # Seconds after which no dispute is open any more. The stages that a card network allows take less than a year
 # together, from the inquiry to the appeal.
 _LONGEST_LIFE = 540 * 86_400
-# The documented limits per second: in live mode, in test mode, per endpoint, and for files
-# (https://docs.stripe.com/rate-limits).
-_LIVE_RATE, _TEST_RATE, _ENDPOINT_RATE, _FILE_RATE = 100.0, 25.0, 25.0, 20.0
 
 
 class StripeApi(Api):
@@ -76,41 +64,7 @@ class StripeApi(Api):
     @classmethod
     def check_connection(cls, connection: Connection) -> ConnectionSettings:
         check_extras(connection, cls.name)
-        mode = choice(connection, "mode", ("test", "live"), "test")
-        key = connection.password or ""
-        if not (kind := _KEY.fullmatch(key)):
-            remedy = "enter the secret or restricted key (sk_… or rk_…) as the password"
-            raise refuse(connection, "its password is not a Stripe key", remedy)
-        if kind[1] != mode:
-            remedy = f"use a {mode} key, or correct the mode"
-            raise refuse(connection, f"its mode is {mode}, but its key is a {kind[1]} key", remedy)
-        headers = cls.parameters_from(connection, _EXTRAS)
-        if headers["Stripe-Version"] < _OLDEST_VERSION:
-            problem = f"its api_version is older than {_OLDEST_VERSION}"
-            raise refuse(connection, problem, "leave api_version blank, or enter a newer one")
-        context, account = headers.get("Stripe-Context"), headers.get("Stripe-Account")
-        if context and account:
-            remedy = "append the account to context, after a /, and leave account blank"
-            raise refuse(connection, "it has both a context and an account", remedy)
-        # An organization's key belongs to no account, so each call must name one in Stripe-Context.
-        if key.startswith("sk_org_") and not context:
-            remedy = "set context to the account to act for (acct_…), or use a key of that account"
-            raise refuse(connection, "its key belongs to an organization, but its context is blank", remedy)
-        whole = _LIVE_RATE if mode == "live" else _TEST_RATE
-        overall = rate(connection, whole)
-        return ConnectionSettings(
-            connection=connection.conn_id,
-            base_url=base_url(connection, live=mode == "live"),
-            authorization=f"Bearer {key}",
-            headers=headers,
-            account=_account_of(context) if context else account,
-            live=mode == "live",
-            rate=overall,
-            # Tasks that share the API's rate also share its other limits.
-            endpoint_rate=_ENDPOINT_RATE * overall / whole,
-            file_rate=_FILE_RATE * overall / whole,
-            network=network_of(connection),
-        )
+        return stripe_connection.settings_of(connection, cls.parameters_from)
 
     @classmethod
     def read_error(cls, body: Any) -> Complaint:
@@ -143,7 +97,7 @@ class StripeApi(Api):
             return complete | ({"Stripe-Account": account} if account else {})
         # Stripe-Context replaces Stripe-Account: a connected account is the last part of its path.
         complete.pop("Stripe-Account", None)
-        if account and account != _account_of(context):
+        if account and account != stripe_connection.account_of(context):
             complete["Stripe-Context"] = f"{context}/{account}"
         return complete
 
@@ -355,8 +309,3 @@ class StripeApi(Api):
             return stripe_evidence.piece_of(piece.name, answer.data, is_file=True) or piece
 
         return replace(snapshot, evidence=tuple([await detailed(piece) for piece in snapshot.evidence]))
-
-
-def _account_of(context: str) -> str:
-    """Return the account in a Stripe-Context: the last part of its path."""
-    return context.rpartition("/")[2]

@@ -7,15 +7,14 @@ If a successful answer cannot be read, it is unknown what the call did. The erro
 from __future__ import annotations
 
 import json
-import re
-from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dispute_provider._contracts.contract import Contract
+from dispute_provider._contracts.error_messages import redact, without_keys
 from dispute_provider._contracts.headers import header, retry_after_seconds
 from dispute_provider._contracts.request import Request
 from dispute_provider.exceptions import (
@@ -52,13 +51,6 @@ _NO_JSON = (ValueError, RecursionError)
 _LONGEST_MESSAGE = 500
 _LONGEST_CODE = 100
 _UNEXPLAINED = "no explanation given"
-# Shorter texts, such as "US" or "1", occur in any sentence. Redacting them would make messages unreadable.
-_SHORTEST_REDACTED_TEXT = 4
-_REDACTED = "[redacted]"
-_WORD = re.compile(r"[^\s'\"`(\[=]+")
-_MASK = re.compile(r"\*{2}|•{2}|…|\.{3}")
-# "sk_test_" and four more characters.
-_SHOWN_START = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +151,7 @@ def read_answer(
     api = request.operation.contract
     request_id = header(api, "request-id", headers)
     if not 200 <= status < 300:
-        secrets = [secret for authorization in authorizations for secret in _secrets(authorization)]
-        raise _error(request, status, request_id, headers, _complaint(body, read_error), secrets)
+        raise _error(request, status, request_id, headers, _complaint(body, read_error), authorizations)
     schema = request.operation.success_schema
     if schema is None:
         content = body or None
@@ -266,13 +257,13 @@ def _error(
     request_id: str | None,
     headers: Mapping[str, str],
     complaint: Complaint,
-    secrets: Sequence[str],
+    authorizations: Sequence[str],
 ) -> ApiError:
     api = request.operation.contract
     # After a redirect, or a status that gateways use, it is unknown whether the API itself acted.
     unclear = ServerError if request.operation.after_failure == "resend" else AmbiguousError
     kind = _BY_STATUS.get(status, unclear)
-    message = redact(without_keys(complaint.message, secrets), request.content)[:_LONGEST_MESSAGE]
+    message = redact(without_keys(complaint.message, authorizations), request.content)[:_LONGEST_MESSAGE]
     return (LockedError if kind is RateLimitedError and complaint.is_lock else kind)(
         message or f"{_UNEXPLAINED}.",
         operation=request.operation.id,
@@ -304,50 +295,3 @@ def _complaint(body: bytes, read_error: ReadError) -> Complaint:
 def word(value: Any) -> str | None:
     """Return a code or name from an error body, cut to 100 characters; None if it is no string."""
     return value[:_LONGEST_CODE] if isinstance(value, str) and value else None
-
-
-def _secrets(authorization: str) -> Iterator[str]:
-    """Yield the secrets in an authorization: the credentials, and the decoded password in them."""
-    scheme, _, value = authorization.partition(" ")
-    yield value or scheme
-    if scheme == "Basic":
-        yield b64decode(value).decode().partition(":")[2]
-
-
-def without_keys(message: str, secrets: Sequence[str]) -> str:
-    """Return a message with our keys redacted, including partial ones.
-
-    Stripe quotes both ends of a key that it refuses: ``Invalid API Key provided: sk_test_****abcd``.
-    """
-    long_enough = [secret for secret in secrets if len(secret) >= 2 * _SHORTEST_REDACTED_TEXT]
-    ends = tuple(secret[-_SHORTEST_REDACTED_TEXT:] for secret in long_enough)
-    starts = tuple(secret[:_SHOWN_START] for secret in long_enough)
-
-    def shown(word: re.Match[str]) -> str:
-        bare = word[0].rstrip(".,;:!?)]")
-        is_key = bare.endswith(ends) or bare.startswith(starts) or _MASK.search(bare)
-        return _REDACTED + word[0][len(bare) :] if is_key else word[0]
-
-    return _WORD.sub(shown, redact(message, secrets))
-
-
-def redact(message: str, sent: Any) -> str:
-    """Redact the texts that we sent from a message, both verbatim and JSON-encoded.
-
-    :param sent: a text, or a structure of texts. Texts under 4 characters are not redacted.
-    """
-    for text in sorted(set(_texts(sent)), key=len, reverse=True):
-        for spelling in (text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]):
-            message = message.replace(spelling, _REDACTED)
-    return message
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and len(value) >= _SHORTEST_REDACTED_TEXT:
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)

@@ -19,9 +19,10 @@ from dispute_provider._apis.api import Api
 from dispute_provider._apis.listing import Listing
 from dispute_provider._apis.moov import MoovApi
 from dispute_provider._apis.stripe import StripeApi
-from dispute_provider._contracts.answers import Answer, read_answer, redact
+from dispute_provider._contracts.answers import Answer, read_answer
 from dispute_provider._contracts.contract import Operation, load
 from dispute_provider._contracts.encoding import FilePart
+from dispute_provider._contracts.error_messages import redact
 from dispute_provider._contracts.headers import retry_after_seconds
 from dispute_provider._contracts.request import Request, encode
 from dispute_provider._evidence.snapshot import Dispute, Snapshot
