@@ -40,3 +40,21 @@ def test_a_line_is_in_the_order_of_the_standard(text: str) -> None:
 )
 def test_a_mark_divides_what_stands_around_it(text: str, line: str) -> None:
     assert bidi.in_order(text, [(0, len(text))]) == [line]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2068" * 50_000 + "\u05d0",
+        "\u2068" * 50_000 + "\u05d0" + "\u2069" * 50_000,
+        "\u202b" * 50_000 + "\u05d0" + "\u202c" * 50_000,
+        "\u05d0(a)" * 50_000,
+        "a" + "." * 50_000 + "(\u05d0)" * 50_000,
+        "\u05d0" + "$" * 50_000,
+    ],
+    ids=["isolates", "closed isolates", "embeddings", "brackets", "brackets behind dots", "signs"],
+)
+def test_the_time_grows_with_the_length_only(text: str) -> None:
+    [line] = bidi.in_order(text, [(0, len(text))])
+    assert sorted(line) == sorted(text.translate(dict.fromkeys(map(ord, bidi.MARKS))))

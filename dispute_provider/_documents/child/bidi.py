@@ -52,8 +52,8 @@ _EMBEDDINGS = "1234"
 _UNSHOWN = "012345"
 _OVERRIDES = {"2": "L", "4": "R"}
 _NEUTRAL = "[owSlrfi]"
-# L1: what stands at the end of a line, or before a tab.
-_ENDS = re.compile("[wlrfi0-5]*(?:S|$)")
+# L1: what stands at the end of a line, or before a tab. Each run is tried once, from its start.
+_ENDS = re.compile("(?<![wlrfi0-5])[wlrfi0-5]*(?:S|$)")
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "（": "）", "［": "］", "〈": "〉", "「": "」"}
 _MIRRORED = {**_BRACKETS, "<": ">", "«": "»", "‹": "›", "≤": "≥", "≪": "≫"}
 _MIRRORED |= {closing: opening for opening, closing in _MIRRORED.items()}
@@ -83,7 +83,7 @@ def is_from_right(text: str) -> bool:
     if not runs_both_ways(text):
         return False
     kinds = _kinds(text)
-    return _first_strong(kinds, _ends_of_isolates(kinds), 0, len(kinds)) in _RIGHT
+    return _first_strong(kinds, _ends_of_isolates(kinds))[0] in _RIGHT
 
 
 def _levels(text: str, kinds: str, base: int) -> list[int]:
@@ -169,14 +169,21 @@ def _ends_of_isolates(kinds: str) -> dict[int, int]:
     return ends | dict.fromkeys(opened, len(kinds))
 
 
-def _first_strong(kinds: str, ends: Mapping[int, int], start: int, stop: int) -> str:
-    """Return the kind of the first letter that is not within an isolate (P2); empty if there is none."""
-    at = start
-    while at < stop:
-        if kinds[at] in _STRONG:
-            return kinds[at]
-        at = ends.get(at, at) + 1
-    return ""
+def _first_strong(kinds: str, ends: Mapping[int, int]) -> list[str]:
+    """Return for each place the kind of the first letter from there on (P2); empty if there is none.
+
+    Letters within an isolate that begins there or later do not count, nor do those behind the isolate around
+    the place.
+    """
+    closing = set(ends.values())
+    found = [""] * (len(kinds) + 2)
+    for at in reversed(range(len(kinds))):
+        kind = kinds[at]
+        if kind in _STRONG:
+            found[at] = kind
+        elif at not in closing:
+            found[at] = found[ends.get(at, at) + 1]
+    return found
 
 
 def _embedded(kinds: str, ends: Mapping[int, int], base: int) -> tuple[list[int], str]:
@@ -184,6 +191,7 @@ def _embedded(kinds: str, ends: Mapping[int, int], base: int) -> tuple[list[int]
     found, changed = [], []
     within = [_Embedding(base)]
     closing = set(ends.values())
+    first = _first_strong(kinds, ends) if "f" in kinds else []
     for at, kind in enumerate(kinds):
         if at in closing:
             while not within.pop().is_isolate:
@@ -194,9 +202,7 @@ def _embedded(kinds: str, ends: Mapping[int, int], base: int) -> tuple[list[int]
         if kind in _EMBEDDINGS:
             within.append(_Embedding(_next_level(level, from_right=kind in "34"), _OVERRIDES.get(kind, "")))
         elif kind in _ISOLATES:
-            from_right = kind == "r" or (
-                kind == "f" and _first_strong(kinds, ends, at + 1, ends[at]) in _RIGHT
-            )
+            from_right = kind == "r" or (kind == "f" and first[at + 1] in _RIGHT)
             within.append(_Embedding(_next_level(level, from_right=from_right), is_isolate=True))
         elif kind == "5" and len(within) > 1 and not is_isolate:
             within.pop()
@@ -234,7 +240,7 @@ def _resolved(kinds: str, characters: Sequence[str], level: int, before: str, af
     )
     run = re.sub("A[^LRA]*", lambda found: found[0].replace("n", "a"), run).replace("A", "R")
     run = re.sub("(?<=a)c(?=a)", "a", re.sub("(?<=n)[sc](?=n)", "n", run))
-    run = re.sub("t+(?=n)|(?<=n)t+", lambda found: "n" * len(found[0]), run)
+    run = re.sub("(?<!t)t++(?=n)|(?<=n)t+", lambda found: "n" * len(found[0]), run)
     run = re.sub("[sct]", "o", run)
     run = re.sub("L[^LR]*", lambda found: found[0].replace("n", "L"), run)
     run = _with_brackets(run, kinds, characters, _direction(level))
@@ -257,13 +263,14 @@ def _with_brackets(run: str, kinds: str, characters: Sequence[str], direction: s
         inside = {_strength(each) for each in changed[opening + 2 : closing + 1]} - {""}
         if not inside:
             continue
-        earlier = next(filter(None, map(_strength, reversed(changed[: opening + 1]))))
+        earlier = next(each for at in range(opening, -1, -1) if (each := _strength(changed[at])))
         chosen = direction if direction in inside else earlier
         for at in (opening, closing):
             # Accents on a bracket run as it does.
-            accents = kinds[at + 1 :]
-            length = 1 + len(accents) - len(accents.lstrip("m"))
-            changed[at + 1 : at + 1 + length] = chosen * length
+            after = at + 1
+            while kinds[after : after + 1] == "m":
+                after += 1
+            changed[at + 1 : after + 1] = chosen * (after - at)
     return "".join(changed)
 
 
