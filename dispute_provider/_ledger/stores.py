@@ -171,14 +171,15 @@ class ObjectStore:
         names = {f"{self._root}/{path}": path for path in paths}
         if not names:
             return {}
-        found = self._fs.cat(list(names), on_error="return")
+        # Unlike cat, it takes * ? and [ in a name as themselves.
+        found = self._fs.cat_ranges(list(names), None, None, on_error="return")
         contents: dict[str, bytes] = {}
-        for name, content in found.items():
+        for path, content in zip(names.values(), found, strict=True):
             if isinstance(content, FileNotFoundError):
                 continue
             if isinstance(content, BaseException):
                 raise content
-            contents[names[name]] = content
+            contents[path] = content
         return contents
 
     def now(self) -> float:

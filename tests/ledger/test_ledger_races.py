@@ -205,6 +205,16 @@ def test_a_conflict_that_lasts_creates_nothing(s3: str, stand_in: StandIn) -> No
     assert store.read([path]) == {}
 
 
+@pytest.mark.parametrize("name", ["shop [eu]", "shop*", "50% [off"])
+def test_a_ledger_may_have_any_name_on_s3(s3: str, name: str) -> None:
+    store, path = store_at(f"{s3}/{name}"), "test/stripe/du_1/1/1"
+    assert store.create(path, b"mine")
+    assert not store.create(path, b"another's")
+    assert store.read([path, "test/stripe/du_1/1/2"]) == {path: b"mine"}
+    assert list(store.list("test/stripe/du_1")) == [path]
+    assert store.now() > 0
+
+
 def test_of_many_threads_one_creates_an_object_on_s3(s3: str) -> None:
     import s3fs
 
