@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import PurePath
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from dispute_provider import _config as config
@@ -151,10 +150,7 @@ def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Any
     from dispute_provider._cases.tables import TableError
     from dispute_provider._evidence.facts import facts_of
 
-    try:
-        find: Callable[[str, list[Any]], Any] = resolve_name(path)
-    except Exception:  # importing a module may raise any
-        raise TableError(_why_not_found(path)) from None
+    find = _found(path)
     if not callable(find):
         raise TableError(f"{path} is no function, but {type(find).__name__}; name a function")
     try:
@@ -169,19 +165,30 @@ def _call(path: str, provider: str, disputes: Sequence[Dispute]) -> Iterable[Any
         raise TableError(f"it fails with {type(error).__name__} {_place(error)}") from None
 
 
-def _why_not_found(path: str) -> str:
-    """Return why there is no function at a path: its module cannot be imported, or has none."""
+def _found(path: str) -> Any:
+    """Return what is at a path such as ``package.module.function``. Each module is imported once.
+
+    :raises TableError: if a module cannot be imported, or has nothing of that name.
+    """
+    from dispute_provider._cases.tables import TableError
+
+    first, *names = path.replace(":", ".").split(".")
+    module = first
     try:
-        import_module(path.rpartition(".")[0] or path)
+        found: Any = import_module(module)
+        for name in names:
+            module = f"{module}.{name}"
+            found = getattr(found, name) if hasattr(found, name) else import_module(module)
     except ModuleNotFoundError as error:
-        if error.name and not f"{path}.".startswith(f"{error.name}."):
-            return (
-                f"the module of {path} needs {error.name}, which is not installed on the workers; install it"
-            )
-    except Exception as error:
-        return f"the module of {path} cannot be imported: {type(error).__name__}; correct it"
-    cure = "name it as package.module.function, importable on the workers, or write address or sql:…"
-    return f"there is no function {path}; {cure}"
+        if error.name and not f"{module}.".startswith(f"{error.name}."):
+            problem = f"the module of {path} needs {error.name}, which is not installed on the workers"
+            raise TableError(f"{problem}; install it") from None
+        cure = "name it as package.module.function, importable on the workers, or write address or sql:…"
+        raise TableError(f"there is no function {path}; {cure}") from None
+    except Exception as error:  # importing a module may raise any
+        problem = f"the module of {path} cannot be imported: {type(error).__name__}"
+        raise TableError(f"{problem}; correct it") from None
+    return found
 
 
 def _place(error: Exception) -> str:

@@ -52,6 +52,15 @@ def gives_none(provider: str, disputes: list[Any]) -> None:
     """Return nothing, as a function that forgets to."""
 
 
+def given(provider: str, disputes: list[Any]) -> list[Any]:
+    """Return no case."""
+    return []
+
+
+class Shop:
+    given = staticmethod(given)
+
+
 def gives_one(provider: str, disputes: list[Any]) -> dict[str, Any]:
     """Return one case, and no list."""
     return {"provider": provider, "dispute": "du_1", "evidence": {}}
@@ -327,6 +336,24 @@ def test_a_source_that_cannot_be_used_says_why(
     source = source.format(file=cases / "orders.sql", latin=cases / "latin.sql")
     with pytest.raises(TableError, match=said):
         cases_from(source, "stripe", [snapshot("du_1").dispute])
+
+
+@pytest.mark.parametrize("ending", ["raise KeyError", "import no_such_package", "pass"])
+def test_a_module_is_run_once(ending: str, shop: Any, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(cases)
+    name = f"shop_counts_{ending[-4:]}"
+    ran = cases / "ran.txt"
+    (cases / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write('once ')\n{ending}\n")
+    with pytest.raises(TableError):
+        cases_from(f"{name}.cases", "stripe", [snapshot("du_1").dispute])
+    assert ran.read_text() == "once "
+
+
+@pytest.mark.parametrize(
+    "place", ["{module}.given", "{module}:given", "{module}.Shop.given", "{module}:Shop.given"]
+)
+def test_a_function_may_be_in_a_class(place: str, shop: Any) -> None:
+    assert cases_from(place.format(module=__name__), "stripe", [snapshot("du_1").dispute]) == []
 
 
 def test_a_case_for_a_dispute_that_was_not_asked_about_is_named(shop: Any, caplog: Any) -> None:
