@@ -6,7 +6,7 @@ import json
 import unicodedata
 
 from dispute_provider._documents.messages import Refusal
-from dispute_provider._evidence.file_types import FILM, LINK, MAIL, NAMES, SOUND, TEXT, ZIP
+from dispute_provider._evidence.file_types import FILM, LINK, MAIL, NAMES, SOUND, TEXT, WEB_PAGE, ZIP
 
 # The problem, and the remedy.
 WORDS = {
@@ -87,6 +87,7 @@ _DONE = {
     "signature": "a digital signature in it is no longer valid",
 }
 _UNPACK = "unpack it, and name the files in it"
+_PRINT_PAGE = "open it in a browser, and print it to a PDF"
 # What to do about types that cannot be saved as a picture or a PDF.
 CURES = {
     ZIP: _UNPACK,
@@ -96,7 +97,8 @@ CURES = {
     FILM: "name still pictures of it, as JPEG",
     LINK: "download the document itself, and name that",
     SOUND: "write a transcript, and add it as a PDF",
-    "HTML": "open it in a browser, and print it to a PDF",
+    "HTML": _PRINT_PAGE,
+    WEB_PAGE: _PRINT_PAGE,
 }
 # The steps that can help with a refusal.
 HELPS = {

@@ -42,6 +42,7 @@ def recognize(content: bytes) -> FileType | None:
 
 
 ZIP, FILM, SOUND, LINK = "ZIP", "a film", "a sound", "a link to a document"
+WEB_PAGE = "a web page saved in one file"
 # The start of a file in lower case, and the type's name in messages. HEIC and AVIF begin with a box's size.
 _OTHER_TYPES = {
     r".{4}ftyp(?:heic|heix|hevc|hevx|heim|heis)": "HEIC",
@@ -65,12 +66,13 @@ _OTHER_TYPES = {
     r"\xd0\xcf\x11\xe0": "DOC, XLS or MSG",
     r"\{\\rtf": "RTF",
     r"%!ps": "PostScript",
+    r"bplist00.{0,40}webmainresource": WEB_PAGE,
     # What Windows, macOS, iCloud and Google Drive keep in place of a document.
     r"(?:\xef\xbb\xbf)?\[internetshortcut\]|l\x00{3}\x01\x14\x02\x00|bplist00": LINK,
     r"\s*<\?xml.*<!doctype plist.*<key>url</key>": LINK,
     r'\{"(?:": *"warning! do not edit|url": *"https://docs\.google\.com/)': LINK,
     r"\s*(?:<\?xml.*)?<svg\b": "SVG",
-    r"\s*(?:<!doctype html|<html)\b": "HTML",
+    r"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*(?:<!doctype html|<html|<head|<body)\b": "HTML",
     r"\s*<\?xml\b": "XML",
 }
 _OTHER_TYPE = [(re.compile(f"(?s:{start})".encode()), name) for start, name in _OTHER_TYPES.items()]
@@ -88,6 +90,8 @@ def name_other(content: bytes) -> str | None:
     """Return the name of a common type that evidence cannot have; None if it is not known."""
     start = content[:_SEARCHED]
     named = next((name for pattern, name in _OTHER_TYPE if pattern.match(start.lower())), None)
+    if named is None and plain_text.is_web_page(content[:_SEARCHED_FOR_MAIL]):
+        return WEB_PAGE
     if named is None and plain_text.is_mail(content[:_SEARCHED_FOR_MAIL]):
         return MAIL
     if named is None and plain_text.decode(start, whole=len(start) == len(content)):

@@ -11,6 +11,11 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _HEADER = re.compile(rb"[!-9;-~]+:|[ \t]")
 _ENVELOPE = re.compile(rb"\AFrom \S+ .*\n")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_CONTENT_TYPE = re.compile(rb"^content-type:\s*multipart/related\b", re.IGNORECASE | re.MULTILINE)
+# In place of a sender, browsers name themselves, and Word nobody.
+_BROWSER = re.compile(
+    rb"^(?:snapshot-content-location:|from: *[<\"]*saved by )", re.IGNORECASE | re.MULTILINE
+)
 _BESIDE_FROM = (b"to:", b"date:", b"subject:", b"message-id:", b"received:", b"mime-version:")
 
 
@@ -30,6 +35,16 @@ def decode(content: bytes, *, whole: bool = True) -> tuple[str, str] | None:
             continue
         return None if _NO_TEXT.search(text) else (text, name)
     return None
+
+
+def is_web_page(content: bytes) -> bool:
+    """Return whether a file begins with the header lines of a web page saved in one file (MHTML)."""
+    headers, *_ = _END_OF_HEADERS.split(content, maxsplit=1)
+    lines = headers.splitlines()
+    if not lines or not all(map(_HEADER.match, lines)):
+        return False
+    has_sender = any(line.lower().startswith(b"from:") for line in lines)
+    return bool(_CONTENT_TYPE.search(headers)) and (not has_sender or bool(_BROWSER.search(headers)))
 
 
 def is_mail(content: bytes) -> bool:

@@ -159,6 +159,22 @@ def test_a_clean_copy_of_a_pdf_looks_the_same(document, done, preparer, renderer
         (papers.scanned(20)[: 6 * len(papers.scanned(20)) // 10], "it is damaged or incomplete"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "its content is SVG"),
         (b"<html><body>Order</body></html>", "its content is HTML"),
+        (b"\xef\xbb\xbf<!-- saved from url -->\r\n<!DOCTYPE html>", "its content is HTML"),
+        (
+            b"From: <Saved by Blink>\r\nSnapshot-Content-Location: https://shop.example/\r\n"
+            b'MIME-Version: 1.0\r\nContent-Type: multipart/related;\r\n\tboundary="a"\r\n\r\n--a\r\n',
+            "a web page saved in one file, not .*; open it in a browser, and print it to a PDF",
+        ),
+        (
+            b'From: "Saved by Windows Internet Explorer 10"\r\nSubject: Order\r\n'
+            b'Content-Type: multipart/related; boundary="a"\r\n\r\n--a\r\n',
+            "its content is a web page saved in one file",
+        ),
+        (
+            b'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="a"\r\n\r\n--a\r\n',
+            "its content is a web page saved in one file",
+        ),
+        (b"bplist00\xd1\x01\x02_\x10\x0fWebMainResource", "its content is a web page saved in one file"),
         (
             archive_with("order.pdf", papers.pdf()),
             "its content is ZIP.*; unpack it, and name the files in it",
