@@ -23,6 +23,7 @@ from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._documents import Renderer, RenderingError
 from dispute_provider._documents.letter_writer import LetterWriter
+from dispute_provider._evidence import placeholders
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.completeness import PRODUCTS, Verdict, assess
@@ -208,6 +209,8 @@ def _facts(case: Case, read: CaseDocuments, reason: str, network: str) -> Iterat
     yield f"limits: {usage(Limits.of(api), documents, texts, network or None).text}"
     for note in read.notes:
         yield f"note: {note}"
+    for name in read.unfilled:
+        yield f"warning: {name} {placeholders.PROBLEM}; {placeholders.REMEDY}"
 
 
 def verdict(api: Contract, case: Case, reason: str, network: str) -> str:

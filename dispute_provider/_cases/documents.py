@@ -19,6 +19,7 @@ from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_entries import FileReference
 from dispute_provider._evidence.documents import Document
 from dispute_provider._evidence.limits import Limits, MeasuredDocument
+from dispute_provider._evidence.placeholders import has_placeholder
 from dispute_provider._evidence.stages import stage_of
 from dispute_provider._evidence.texts_as_documents import in_documents
 from dispute_provider.exceptions import InvalidCaseError, Violation
@@ -35,11 +36,13 @@ class CaseDocuments:
     :param case: the case, with documents in place of texts that are too long.
     :param found: the documents by the paths that the case names.
     :param notes: for the reviewer: the optional documents that are left out, and why.
+    :param unfilled: the names of evidence whose text has a placeholder, which is sent as it stands.
     """
 
     case: Case
     found: Mapping[str, Document]
     notes: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
 
 
 def read_documents(
@@ -76,7 +79,8 @@ def read_documents(
     if violations:
         refusal = InvalidCaseError(case.source or case.dispute, violations)
         raise with_lines(refusal, [case.folder or ""] if roots is None else roots)
-    return CaseDocuments(case, reading.found, (*made, *reading.notes()))
+    unfilled = [name for pointer, name, value in placed if _is_unfilled(pointer, value)]
+    return CaseDocuments(case, reading.found, (*made, *reading.notes()), tuple(dict.fromkeys(unfilled)))
 
 
 def _by_stage(
@@ -105,6 +109,10 @@ def _card_numbers(
         if places := card_numbers(text):
             where = ", ".join(f"{place + 1:,}" for place in places[:_SHOWN_PLACES])
             yield Violation(pointer, f"has a card number at character {where}", REMEDY)
+
+
+def _is_unfilled(pointer: str, value: Any) -> bool:
+    return any(has_placeholder(text) for _, text in _strings([(pointer, value)]))
 
 
 def pieces(case: Case) -> Iterator[_PlacedEvidence]:

@@ -71,6 +71,17 @@ def test_what_is_refused_or_ignored_is_named_with_its_cure(root, capsys):
     assert out.endswith("0 ok, 2 refused, 2 ignored\n")
 
 
+def test_a_placeholder_that_nobody_fills_in_is_named(root, capsys):
+    write(root, "du_1", ", product_description: 'Order {{ order.number }}', customer_name: '{Jane} {{'")
+    code, out = said(capsys, "check", str(root))
+    assert code == 0
+    [warning] = [line for line in out.splitlines() if "warning" in line]
+    assert warning == (
+        "  warning: product_description has a placeholder such as {{ order.number }}, and is sent with it: "
+        "only templates are filled in; write its value, or move the text to a template"
+    )
+
+
 def test_two_cases_of_one_dispute_are_both_refused(root, capsys):
     write(root / "stripe" / "du_1", "du_1")
     write(root / "order 5", "du_1")

@@ -119,6 +119,30 @@ def test_evidence_of_the_case_has_precedence(dispute: Any, root: Path) -> None:
     assert held["uncategorized_text"] == WRITTEN
 
 
+@pytest.mark.parametrize(
+    ("api", "evidence", "named"),
+    [
+        ("stripe", {"product_description": "Order {{ order.number }}"}, ["Product description"]),
+        (
+            "stripe",
+            {"customer_name": "${NAME}", "uncategorized_text": "{% if a %}b{% endif %}"},
+            ["Customer's name", "Additional information"],
+        ),
+        ("moov", {"cover-letter": ["Fine.", "Order {{order.number|upper}}"]}, ["Cover letter"]),
+        ("stripe", {"uncategorized_text": 'He wrote {"a": {"b": 1}} and 100% {sic} $(id) {{ 7 }}'}, []),
+    ],
+)
+def test_a_placeholder_without_a_template_is_sent_as_it_stands_with_a_warning(
+    api: str, evidence: Any, named: list[str], sandbox: Any, stripe_connection: Any, moov_connection: Any
+) -> None:
+    created = sandbox.create_dispute(api=api)
+    given = {"provider": api, "dispute": created["id"], "evidence": evidence}
+    [record] = stage(given, conn_id=f"{api}_default")
+    assert record.state == "staged", record.reason
+    said = "has a placeholder such as {{ order.number }}, and is sent with it: only templates are filled in"
+    assert list(record.warnings) == [f"{name} {said}" for name in named]
+
+
 def test_missing_facts_are_named_and_their_evidence_is_left_out(dispute: Any, root: Path) -> None:
     facts = {"customer": {"name": ""}, "shipment": {"carrier": "UPS", "date": None}, "order": {}}
     [record] = stage(case(facts))

@@ -18,11 +18,13 @@ from dispute_provider._cases.case_batch import CaseBatch
 from dispute_provider._cases.files import CaseFile
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.preparing import Preparation
+from dispute_provider._evidence import placeholders
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_errors import name_of
 from dispute_provider._evidence.documents import Document, shown
 from dispute_provider._evidence.limits import Limits, MeasuredDocument
 from dispute_provider._evidence.record import Record, State
+from dispute_provider._explain.labels import label
 from dispute_provider._state import evidence_store
 from dispute_provider._state.staging import StagingMemory
 from dispute_provider._workflow.failures import failed
@@ -175,7 +177,13 @@ class CaseStager:
         """
         read = case_documents.read_documents(case, self._renderer, self._roots, self._preparation, beside)
         noted = record.notes
-        record = replace(record, case_digest=read.case.digest(read.found), notes=(*noted, *read.notes))
+        unfilled = tuple(f"{label(name, record.provider)} {placeholders.PROBLEM}" for name in read.unfilled)
+        record = replace(
+            record,
+            case_digest=read.case.digest(read.found),
+            notes=(*noted, *read.notes),
+            warnings=(*record.warnings, *unfilled),
+        )
         if not read.found:
             return read.case, {}, record
         drawn = self._drawer.draw(read.case, read)
@@ -187,7 +195,7 @@ class CaseStager:
             notes=(*noted, *drawn.notes),
             drawings=drawn.drawings,
             undrawn=drawn.undrawn,
-            warnings=drawn.warnings,
+            warnings=(*record.warnings, *drawn.warnings),
         )
         return read.case, drawn.found, record
 
