@@ -82,8 +82,8 @@ class DisputeHook(HttpHook):
     It extends Airflow's ``HttpHook``, so that Airflow's HTTP operators work on these connections, with https,
     without redirects, with timeouts of 10 s to connect and 80 s to read, and without error bodies in logs.
 
-    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
     :param http_conn_id: id of the Airflow connection; None, the default, for ``default_conn_name``.
+    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
     :param options: further parameters of ``HttpHook``.
     :raises ConnectionConfigError: on first use, if the connection must not be used.
     """
@@ -91,7 +91,8 @@ class DisputeHook(HttpHook):
     api_type: ClassVar[type[Api]]
     """The API module that this hook opens."""
 
-    def __init__(self, method: str = "POST", http_conn_id: str | None = None, **options: Any) -> None:
+    def __init__(self, http_conn_id: str | None = None, method: str = "POST", **options: Any) -> None:
+        # HttpHook takes the method first; a connection's id given first would then go unnoticed.
         super().__init__(method, http_conn_id or self.default_conn_name, **options)
 
     @cached_property

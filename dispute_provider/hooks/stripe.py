@@ -12,8 +12,8 @@ class StripeHook(DisputeHook):
     Use :meth:`call` in synchronous code, and :meth:`session` in asynchronous code. The operations, and their
     arguments, are those in ``schemas/stripe.openapi.json``.
 
-    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
     :param http_conn_id: id of an Airflow connection of type ``stripe``; ``stripe_default`` by default.
+    :param method: HTTP method for Airflow's HTTP operators; ``POST`` by default. Ignored by :meth:`call`.
     :raises ConnectionConfigError: on first use, if the connection must not be used.
     """
 

@@ -9,6 +9,7 @@ import signal
 import threading
 
 import pytest
+from support import Connect
 
 from dispute_provider._apis.api import Api
 from dispute_provider._transport.http import HttpTransport
@@ -86,3 +87,9 @@ def test_a_hook_works_in_a_forked_process(sandbox: Sandbox) -> None:
         os._exit(0 if hook.call("GetAccount").status == 200 and StripeHook().test_connection()[0] else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert hook.call("GetAccount").status == 200
+
+
+def test_the_first_argument_names_the_connection(sandbox: Sandbox, connect: Connect) -> None:
+    sandbox.add_account(api="stripe", id="acct_other", keys={"sk_test_other": "read"})
+    other = connect("stripe", "stripe_other", password="sk_test_other")
+    assert StripeHook(other).call("GetAccount").data["id"] == "acct_other"
