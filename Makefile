@@ -17,6 +17,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 TESTS ?= tests
 
+# Python compiles each module once, not in every process that a target starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 .PHONY: bench chaos chaos-teeth compat corpus demo drift e2e engine exhibits format lint lock races scale test third-api
