@@ -30,8 +30,8 @@ def settings_of(
     mode = choice(connection, "mode", ("test", "live"), "test")
     key = connection.password or ""
     if not (kind := _KEY.fullmatch(key)):
-        remedy = "enter the secret or restricted key (sk_… or rk_…) as the password"
-        raise refuse(connection, "its password is not a Stripe key", remedy)
+        problem = _no_key(key, connection.login or "")
+        raise refuse(connection, problem, "enter the secret or restricted key (sk_… or rk_…) as the password")
     if kind[1] != mode:
         remedy = f"use a {mode} key, or correct the mode"
         raise refuse(connection, f"its mode is {mode}, but its key is a {kind[1]} key", remedy)
@@ -67,3 +67,12 @@ def settings_of(
 def account_of(context: str) -> str:
     """Return the account in a Stripe-Context: the last part of its path."""
     return context.rpartition("/")[2]
+
+
+def _no_key(password: str, login: str) -> str:
+    """Return why a connection has no key, without showing what it has instead."""
+    if _KEY.fullmatch(password.strip()):
+        return "its key has spaces or line breaks around it"
+    if not password:
+        return "its key is the login, not the password" if _KEY.fullmatch(login) else "its password is empty"
+    return "its password is not a Stripe key"

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from dispute_provider._transport.network import is_loopback
 from dispute_provider.exceptions import UnreachableError
 
 # The message of http.client, which urllib3 uses. aiohttp's error has the status as an attribute.
@@ -40,6 +41,14 @@ def unsent(error: BaseException, operation: str, url: str, proxy: str | None) ->
             "connection's proxy field or in HTTPS_PROXY",
             # EAI_AGAIN is temporary. Any other error is due to the network's configuration.
             should_retry=_may_pass(causes),
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        place = urlsplit(url).netloc
+        stand_in = f"write http:// before {place} if it is a stand-in without TLS"
+        return UnreachableError(
+            f"no connection: {place} does not speak TLS, or refuses this client's.",
+            operation=operation,
+            advice=stand_in if is_loopback(host) else f"check what answers at {place}, such as a proxy",
         )
     return UnreachableError(f"no connection: {type(causes[-1]).__name__}.", operation=operation)
 

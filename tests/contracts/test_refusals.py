@@ -241,7 +241,7 @@ BAD_CONNECTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("stripe", {"extra": {"mode": "live"}}, "its mode is live, but its key is a test key"),
     ("stripe", {"host": "http://api.example.com"}, "without encryption"),
     ("stripe", {**LIVE, "extra": {"mode": "live"}, "host": "https://api.example.com"}, "has a host"),
-    ("stripe", {"password": None}, "not a Stripe key"),
+    ("stripe", {"password": None}, "its password is empty"),
     ("moov", {"extra": {}}, "its account is empty"),
     ("moov", {"extra": {"account": MOOV_ACCOUNT, "api_version": "2024.01.00"}}, "api_version"),
     ("moov", {"password": None}, "its public or secret key is missing or malformed"),

@@ -58,13 +58,14 @@ def check(api: str, **fields: Any) -> ConnectionSettings:
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     # keys
-    ("stripe", {"password": None}, "not a Stripe key"),
-    ("stripe", {"password": ""}, "not a Stripe key"),
+    ("stripe", {"password": None}, "its password is empty"),
+    ("stripe", {"password": ""}, "its password is empty"),
+    ("stripe", {"password": None, "login": STRIPE_KEY}, "its key is the login, not the password"),
     ("stripe", {"password": "pk_test_abc"}, "not a Stripe key"),
     ("stripe", {"password": "whsec_test_abc"}, "not a Stripe key"),
     ("stripe", {"password": "sk_test_"}, "not a Stripe key"),
-    ("stripe", {"password": "sk_test_abc "}, "not a Stripe key"),
-    ("stripe", {"password": "sk_test_abc\n"}, "not a Stripe key"),
+    ("stripe", {"password": "sk_test_abc "}, "its key has spaces or line breaks around it"),
+    ("stripe", {"password": "sk_test_abc\n"}, "its key has spaces or line breaks around it"),
     ("stripe", {"password": "sk_test_a\r\nX-Evil: 1"}, "not a Stripe key"),
     ("stripe", {"password": "sk_test_ключ"}, "not a Stripe key"),
     ("stripe", {"password": "{{ var.value.key }}"}, "not a Stripe key"),
@@ -330,6 +331,15 @@ def test_the_test_button_reports_account_and_mode(
     )
     assert moov.test_connection() == (True, f"Reached Moov account {MOOV_ACCOUNT}, sandbox mode.")
     assert {entry["method"] for entry in sandbox.journal()} == {"GET"}
+
+
+def test_a_stand_in_without_tls_is_named(sandbox: Sandbox, connect: Connect) -> None:
+    place = sandbox.url.removeprefix("http://")
+    conn_id = connect("stripe", host=place)
+    worked, message = StripeHook(http_conn_id=conn_id).test_connection()
+    assert not worked
+    assert f"no connection: {place} does not speak TLS" in message
+    assert f"write http:// before {place}" in message
 
 
 def test_the_test_button_also_tests_the_token(sandbox: Sandbox, connect: Connect) -> None:
