@@ -170,6 +170,13 @@ def test_the_scheduler_imports_what_the_tasks_that_it_forks_need() -> None:
     assert {"aiohttp", "dispute_provider.operators.sweep", "dispute_provider.preload"} <= imported
 
 
+def test_a_scheduler_that_forks_no_tasks_imports_only_the_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "KubernetesExecutor")
+    imported = imported_by("from airflow.jobs.job import Job\nJob()")
+    assert "dispute_provider._preloading" in imported
+    assert "dispute_provider.preload" not in imported
+
+
 def test_a_task_of_another_dag_imports_only_the_listener() -> None:
     imported = imported_by("""
 from airflow.sdk.execution_time.task_runner import TaskRunnerMarker
