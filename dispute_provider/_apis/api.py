@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -68,6 +68,9 @@ class Api(Calls):
         :param account: the account to act for; None, the default, for the connection's account.
         :param details: whether to also read the names and sizes of documents; False by default.
         """
+
+    payment_fact_names: ClassVar[Collection[str]] = ()
+    """The names of what :meth:`payment_facts` returns."""
 
     async def payment_facts(self, dispute: Dispute, account: str | None = None) -> Mapping[str, Any]:
         """Return what the API reports about the payment of a dispute, by the names that templates use.

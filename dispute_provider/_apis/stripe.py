@@ -117,6 +117,8 @@ class StripeApi(Api):
         snapshot = self._snapshot(answer.data, answer.request_id, account)
         return await self._with_file_details(snapshot, account) if details else snapshot
 
+    payment_fact_names = tuple(payment_facts({}))
+
     async def payment_facts(self, dispute: Dispute, account: str | None = None) -> Mapping[str, Any]:
         if not dispute.charge:
             return {}

@@ -1,4 +1,4 @@
-"""Check case files without a connection: what staging would say about each, its verdict and its limits."""
+"""Check cases without a connection: what staging would say about each, its verdict and its limits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 from dispute_provider import _config as config
 from dispute_provider._cases import case_folders, files, lines
-from dispute_provider._cases.case_folders import FoundCase, encodable
+from dispute_provider._cases.case_folders import TEMPLATES, FoundCase, encodable
+from dispute_provider._cases.checked import Checked
+from dispute_provider._cases.checking_templates import check_template, check_templates, is_template
 from dispute_provider._cases.completing import complete
 from dispute_provider._cases.documents import CaseDocuments, pieces, read_documents
+from dispute_provider._cases.file_names import is_case_file
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.listing import list_folder
 from dispute_provider._cases.preparing import Preparation, Unkept
@@ -40,24 +43,6 @@ _NO_DISPUTE = "its name is not the id of a dispute; rename it"
 _WIDTH = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What is said about one case.
-
-    :param source: its file, with a line number for a line of one.
-    :param problems: why it is refused; empty if it can be staged.
-    :param ignored: why a file that looks like a case is not read as one; empty, the default, for a case.
-    :param dispute: its API and dispute, if it could be read.
-    :param facts: its verdict, its use of the limits, and notes for the reviewer.
-    """
-
-    source: str
-    problems: tuple[str, ...] = ()
-    ignored: str = ""
-    dispute: tuple[str, str] | None = None
-    facts: tuple[str, ...] = ()
-
-
 class _Found(NamedTuple):
     """A case that was found, and the API in whose folder it may be."""
 
@@ -75,7 +60,7 @@ class _Readers:
 
 
 def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
-    """Check a case file, the cases of a ``.jsonl`` file, or all cases of a case root.
+    """Check a case file, the cases of a ``.jsonl`` file, a template, or all of a case root.
 
     :param reason: the reason of the disputes; by default, the verdict is given for every reason.
     :param network: the card network of the disputes; by default, the limits of most networks apply.
@@ -88,14 +73,21 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
         closing(preparation),
         ThreadPoolExecutor(_READERS) as threads,
     ):
+        if is_template(path):
+            return [check_template(path, writer)]
+        if path.rstrip("/").rpartition("/")[2] == TEMPLATES:
+            return check_templates(path.rstrip("/"), writer)
         roots = _roots(path)
         readers = _Readers(renderer, preparation, templates, writer, roots)
+        is_file = lines.is_lines(path) or is_case_file(path.rpartition("/")[2])
+        of_templates = [] if is_file else check_templates(f"{path.rstrip('/')}/{TEMPLATES}", writer)
         checked = [
             _check(each, readers, reason, network)
             for each in (lines.expanded([path], roots) if lines.is_lines(path) else _found(path, threads))
         ]
     several = {dispute for dispute, count in Counter(each.dispute for each in checked).items() if count > 1}
-    return [_one_of_several(each, checked) if each.dispute in several else each for each in checked]
+    checked = [_one_of_several(each, checked) if each.dispute in several else each for each in checked]
+    return checked + of_templates
 
 
 def _roots(path: str) -> Sequence[str]:

@@ -9,8 +9,7 @@ from typing import Any
 from dispute_provider import _config as config
 from dispute_provider._cases.files import with_lines
 from dispute_provider._cases.templates import Template
-from dispute_provider._documents import RenderingError
-from dispute_provider._documents.letter_writer import LetterWriter, UnfitFactError
+from dispute_provider._documents.letter_writer import FaultyTextError, LetterWriter, UnfitFactError
 from dispute_provider._evidence.case import Case
 from dispute_provider._evidence.case_errors import refused
 from dispute_provider._evidence.documents import shown
@@ -95,8 +94,8 @@ class _Texts:
             violation = Violation(f"/facts/{unfit.fact.replace('.', '/')}", problem, unfit.remedy)
             refusal = InvalidCaseError(self._case.source or self._case.dispute, [violation])
             raise with_lines(refusal, config.case_roots()) from None
-        except RenderingError as error:
-            problem = f"its text for {name}: {error.problem}"
+        except FaultyTextError as error:
+            problem = f"its text for {name}: {self._template.place(source, error.line)}{error.problem}"
             raise refused(self._template.path, problem, error.remedy) from None
         self.used |= dict.fromkeys(letter.used)
         if letter.missing:

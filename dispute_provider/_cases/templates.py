@@ -8,7 +8,7 @@ that this package ships are used where no case root has one that suits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -20,16 +20,18 @@ import dispute_provider
 from dispute_provider._cases.case_folders import TEMPLATES
 from dispute_provider._cases.files import open_case_file
 from dispute_provider._cases.listing import list_folder
-from dispute_provider._cases.text import parse_yaml
+from dispute_provider._cases.text import as_text, located, parse_yaml
 from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_checks import template_violations
 from dispute_provider._evidence.case_errors import reading, refused
 from dispute_provider._evidence.case_size import LARGEST_CASE
 from dispute_provider._evidence.completeness import longest_match
+from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.snapshot import Dispute, sha256_of
 from dispute_provider.exceptions import InvalidCaseError
 
 SHIPPED = str(Path(dispute_provider.__file__).parent / TEMPLATES)
-_SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml")
 _LETTER = "letter"
 
 
@@ -50,6 +52,7 @@ class Template:
     :param of: the disputes that it is for.
     :param evidence: what it adds, by the API's names; its texts are Jinja templates.
     :param sha256: of its contents, with those of its letters.
+    :param letters: of each text that is written from letters, their names and numbers of lines, by the text.
     """
 
     name: str
@@ -57,6 +60,20 @@ class Template:
     of: _File
     evidence: Mapping[str, Any]
     sha256: str
+    letters: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict, repr=False)
+
+    def place(self, text: str, line: int | None) -> str:
+        """Return where a line of one of its texts stands, such as ``line 3 of rebuttal.txt: ``.
+
+        It is empty for a text of one line, and if the line is not known.
+        """
+        if line is None:
+            return ""
+        for name, lines in self.letters.get(text, ()):
+            if line <= lines:
+                return f"line {line} of {name}: "
+            line -= lines
+        return f"line {line}: " if "\n" in text else ""
 
     def basis(self, case: Case) -> str:
         """Return the sha256 of the template and the facts of a case."""
@@ -152,46 +169,55 @@ def _read_folder(folder: str) -> dict[str, Template | InvalidCaseError]:
     found: dict[str, Template | InvalidCaseError] = {}
     for each in entries:
         file = PurePosixPath(each.name)
-        if each.is_folder or file.suffix.lower() not in _SUFFIXES or file.name.startswith("."):
+        if each.is_folder or file.suffix.lower() not in SUFFIXES or file.name.startswith("."):
             continue
         try:
-            found[file.stem] = _read_template(folder, f"{folder}/{each.name}", file.stem)
+            found[file.stem] = read_template(folder, f"{folder}/{each.name}")
         except InvalidCaseError as error:
             found[file.stem] = error
     return found
 
 
-def _read_template(folder: str, path: str, name: str) -> Template:
-    data = parse_yaml(_read(path, folder), path)
-    try:
-        file = msgspec.convert(data, _File)
-    except msgspec.ValidationError as error:
-        raise refused(path, str(error), "see docs/templates.md") from None
-    evidence = {each: _with_letters(value, folder, path) for each, value in file.evidence.items()}
-    return Template(name, path, file, evidence, sha256_of(evidence))
+def read_template(folder: str, path: str) -> Template:
+    """Read a template with its letters.
+
+    :param folder: its folder, in which its letters are.
+    :raises InvalidCaseError: if it cannot be read; its texts are not looked at.
+    """
+    content = _read(path, folder)
+    data = parse_yaml(content, path)
+    if wrong := template_violations(data):
+        raise located(InvalidCaseError(shown(path), wrong), content)
+    file = msgspec.convert(data, _File)
+    letters: dict[str, list[tuple[str, int]]] = {}
+    evidence = {each: _with_letters(value, folder, path, letters) for each, value in file.evidence.items()}
+    return Template(PurePosixPath(path).stem, path, file, evidence, sha256_of(evidence), letters)
 
 
-def _with_letters(value: Any, folder: str, path: str) -> Any:
-    """Return evidence of a template with the contents of the letters that it names."""
+def _with_letters(value: Any, folder: str, path: str, letters: dict[str, list[tuple[str, int]]]) -> Any:
+    """Return evidence of a template with the contents of the letters that it names.
+
+    :param letters: receives the letters of each text.
+    """
     if isinstance(value, list):
-        return [_with_letters(each, folder, path) for each in value]
+        return [_with_letters(each, folder, path, letters) for each in value]
     if not isinstance(value, dict):
         return value
     if value.keys() != {_LETTER}:
-        return {name: _with_letters(each, folder, path) for name, each in value.items()}
+        return {name: _with_letters(each, folder, path, letters) for name, each in value.items()}
     given = value[_LETTER]
     names = given if isinstance(given, list) else [given]
-    return "\n".join([_read_letter(name, folder, path) for name in names])
+    texts = [_read_letter(name, folder, path) for name in names]
+    text = "\n".join(texts)
+    letters[text] = [(name, each.count("\n") + 1) for name, each in zip(names, texts, strict=True)]
+    return text
 
 
 def _read_letter(name: Any, folder: str, path: str) -> str:
     if not isinstance(name, str) or "/" in name or "\\" in name:
         raise refused(path, "a letter is not the name of a file", "name a text file beside the template")
     letter = f"{folder}/{name}"
-    try:
-        return _read(letter, folder).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise refused(letter, "it is not UTF-8", "save the file as UTF-8") from None
+    return as_text(_read(letter, folder), letter)
 
 
 def _read(path: str, folder: str) -> bytes:

@@ -50,7 +50,7 @@ def parse_json(content: bytes, source: str) -> Any:
     :param source: its name in errors.
     :raises InvalidCaseError: if it is not UTF-8, not JSON, or exceeds a limit.
     """
-    text = _text(content, source)
+    text = as_text(content, source)
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except _RepeatedError:
@@ -72,7 +72,7 @@ def parse_yaml(content: bytes, source: str) -> Any:
     :param source: its name in errors.
     :raises InvalidCaseError: if it is not UTF-8, not YAML, not plain data, or exceeds a limit.
     """
-    text = _text(content, source)
+    text = as_text(content, source)
     if found := yaml.reader.Reader.NON_PRINTABLE.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise refused(source, f"line {line} has a control character", "remove it")
@@ -98,7 +98,12 @@ def _place(error: yaml.YAMLError, text: str) -> str:
     return f"line {min(mark.line, last) + 1}" if mark else "it"
 
 
-def _text(content: bytes, source: str) -> str:
+def as_text(content: bytes, source: str) -> str:
+    """Decode a text in UTF-8, or in UTF-16 with a byte order mark.
+
+    :param source: its name in errors.
+    :raises InvalidCaseError: if it is neither.
+    """
     # Editors on Windows write a byte order mark, and UTF-16 for "Unicode".
     encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
     try:
@@ -152,7 +157,7 @@ def _repetition(key: str, first: int, second: int) -> str:
 def located(error: InvalidCaseError, content: bytes) -> InvalidCaseError:
     """Return a refusal with the line of each violation in the case's JSON or YAML text."""
     try:
-        root = yaml.compose(_text(content, error.case), Loader=_SafeLoader)
+        root = yaml.compose(as_text(content, error.case), Loader=_SafeLoader)
     except (InvalidCaseError, yaml.YAMLError, RecursionError):
         # JSON with tabs is not always YAML.
         return error

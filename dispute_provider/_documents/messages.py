@@ -14,7 +14,7 @@ QUESTION = struct.Struct(">cIIQ")
 SAME = 2**64 - 1
 # Kind of answer, number of bytes that follow.
 ANSWER = struct.Struct(">cI")
-INSPECT, RENDER, DRAW, PREPARE, WRITE, JOIN = b"i", b"r", b"d", b"p", b"w", b"j"
+INSPECT, RENDER, DRAW, PREPARE, JOIN, WRITE, OUTLINE = b"i", b"r", b"d", b"p", b"j", b"w", b"o"
 # How to prepare a document, as flags in the place of the page, with the accepted types as the flags above
 # them. The most bytes are in the place of the width.
 STEPS = {"convert": 1, "clean": 2, "shrink": 4}

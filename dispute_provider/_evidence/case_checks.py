@@ -12,17 +12,32 @@ from dispute_provider._registry import APIS
 from dispute_provider.exceptions import Violation
 
 _A_CASE = "write one case, with provider, dispute and evidence"
+_A_TEMPLATE = "write one template, with provider and evidence"
 
 
 def case_violations(data: Any) -> list[Violation]:
     """Return what is wrong with a case, apart from its evidence."""
+    return _violations("case.schema.json", data, _A_CASE)
+
+
+def template_violations(data: Any) -> list[Violation]:
+    """Return what is wrong with a template, apart from its evidence."""
+    return _violations("template.schema.json", data, _A_TEMPLATE)
+
+
+def _violations(name: str, data: Any, meant: str) -> list[Violation]:
+    """Return what is wrong with data by a schema, the usual mistakes first.
+
+    :param name: the schema's file.
+    :param meant: what to write instead, if the data is no object.
+    """
     from dispute_provider._contracts.validation import violations
     from dispute_provider._evidence.mistakes import mistakes_in_facts
 
-    schema = contract.read_schema("case.schema.json")
+    schema = contract.read_schema(name)
     if not isinstance(data, Mapping):
         kind = {type(None): "empty", str: "a text", list: "a list"}.get(type(data), "a single value")
-        return [Violation("", f"is {kind}", _A_CASE)]
+        return [Violation("", f"is {kind}", meant)]
     usual = list(mistakes_in_facts(schema, data))
     explained = {each.pointer for each in usual}
     return usual + [

@@ -7,6 +7,22 @@ from typing import Any
 
 from dispute_provider._evidence.snapshot import Dispute
 
+# Attributes of a dispute that are facts as they are.
+_SAME = (
+    "id",
+    "stage",
+    "reason",
+    "amount",
+    "currency",
+    "network",
+    "network_code",
+    "network_description",
+    "charge",
+    "payment_method",
+)
+NAMES = (*_SAME, "due")
+"""The names of the facts that the disputes of every API have."""
+
 
 def facts_of(dispute: Dispute, more: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts about a dispute, by name; those that the API does not report are None.
@@ -14,16 +30,7 @@ def facts_of(dispute: Dispute, more: Mapping[str, Any]) -> dict[str, Any]:
     :param more: what the API reports about the payment.
     """
     return {
-        "id": dispute.id,
-        "stage": dispute.stage,
-        "reason": dispute.reason,
-        "amount": dispute.amount,
-        "currency": dispute.currency,
-        "network": dispute.network,
-        "network_code": dispute.network_code,
-        "network_description": dispute.network_description,
+        **{name: getattr(dispute, name) for name in _SAME},
         "due": dispute.due.date().isoformat() if dispute.due else None,
-        "charge": dispute.charge,
-        "payment_method": dispute.payment_method,
         **more,
     }

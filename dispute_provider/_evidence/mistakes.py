@@ -40,9 +40,9 @@ _TRUE_OR_FALSE = "write true or false, without quotes"
 
 
 def mistakes_in_facts(schema: Json, case: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield the mistakes in what a case says about itself: values without quotes, or with too many.
+    """Yield the mistakes in what a case or a template says about itself, such as values without quotes.
 
-    :param schema: the case schema.
+    :param schema: the schema of cases or templates.
     :param case: as its owner gives it, not validated.
     """
     for name in case:
@@ -54,15 +54,16 @@ def mistakes_in_facts(schema: Json, case: Mapping[str, Any]) -> Iterator[Violati
 
 
 def _unknown(schema: Json, case: Mapping[str, Any], name: Any) -> Violation:
-    """Return what is wrong with a name that a case does not have."""
+    """Return what is wrong with a name that a case or a template does not have."""
     known, provider = list(schema["properties"]), case.get("provider")
     pointer = f"/{ascii(escape(name))[1:-1][:_LONGEST_NAME]}"
     if provider in APIS and _meant(fields(contract.load(provider)), str(name)):
         return Violation(pointer, "is evidence, and not in evidence", "indent it below evidence:")
-    meant = _meant([*known, *_OTHER_NAMES], str(name))
-    meant = _OTHER_NAMES.get(meant or "", meant)
+    others = {each: meant for each, meant in _OTHER_NAMES.items() if meant in known}
+    meant = _meant([*known, *others], str(name))
+    meant = others.get(meant or "", meant)
     remedy = f"did you mean {meant}?" if meant else f"must be one of: {', '.join(sorted(known))}"
-    return Violation(pointer, "is no field of a case", remedy)
+    return Violation(pointer, f"is no field of a {schema['title'].lower()}", remedy)
 
 
 def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violation]:
@@ -81,6 +82,9 @@ def _mistakes_in_fact(field: Json, value: Any, pointer: str) -> Iterator[Violati
             yield Violation(pointer, "is a list", "list its values as name: value, without dashes")
         case ("array", str()):
             yield Violation(pointer, "is a text", _LIST)
+        case ("array", list()):
+            for index, item in enumerate(value):
+                yield from _mistakes_in_fact(field.get("items", {}), item, f"{pointer}/{index}")
         case ("boolean", str()):
             yield Violation(pointer, "is a text", _TRUE_OR_FALSE)
         case ("boolean", int() | float()) if not isinstance(value, bool):

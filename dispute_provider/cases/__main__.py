@@ -1,6 +1,6 @@
-"""Check case files on the command line: ``python -m dispute_provider.cases check PATH``.
+"""Check case files and templates on the command line: ``python -m dispute_provider.cases check PATH``.
 
-No connection is used and nothing is sent. The exit code is 1 if a case is refused, and otherwise 0.
+No connection is used and nothing is sent. The exit code is 1 if one is refused, and otherwise 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dispute_provider._cases.checking import Checked
+    from dispute_provider._cases.checked import Checked
 
 __all__ = ["main"]
 
@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser("python -m dispute_provider.cases", description="Work with case files.")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="say what a sweep would say about cases, without a connection")
-    check.add_argument("path", help="a case file, a .jsonl file or a case root")
+    what = "say what a sweep would say about cases and templates, without a connection"
+    check = commands.add_parser("check", help=what)
+    check.add_argument("path", help="a case, a .jsonl file, a template, a case root or its folder templates")
     check.add_argument("--reason", default="", help="reason of the disputes; without it, each is listed")
     check.add_argument("--network", default="", help="card network of the disputes, such as mastercard")
     commands.add_parser("schema", help="print the JSON Schema of a case, for editors")
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def report(checked: Sequence[Checked]) -> Iterator[str]:
-    """Yield the lines on checked cases, and a line with their numbers."""
+    """Yield the lines on checked cases and templates, and a line with their numbers."""
     from dispute_provider._evidence.documents import shown
 
     if not checked:

@@ -168,7 +168,7 @@ def test_a_case_with_facts_is_completed_from_its_template(root, capsys):
     )
     code, out = said(capsys, "check", str(root))
     assert "template: mine" in out
-    assert "1 ok, 0 refused, 0 ignored" in out
+    assert "2 ok, 0 refused, 0 ignored" in out
 
 
 def test_what_is_wrong_with_a_place_is_said(root, capsys):

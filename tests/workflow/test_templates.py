@@ -179,12 +179,12 @@ def test_a_case_for_which_nothing_can_be_written_is_refused(dispute: Any, root: 
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        ("reasons: [product_not_received]", "missing required field `provider`"),
-        ("provider: stripe\nfor: x\nevidence: {}", "unknown field `for`"),
+        ("reasons: [product_not_received]", "required but missing: provider"),
+        ("provider: stripe\nfor: x\nevidence: {}", "line 2, /for: is no field of a template"),
         ("provider: stripe\nevidence: [", "line 2 is not valid YAML"),
         (
             'provider: stripe\nevidence: {customer_name: "{% if %}"}',
-            "its text for customer_name: line 1: Exp",
+            "its text for customer_name: Exp",
         ),
         (
             'provider: stripe\nevidence: {customer_name: "{{ customer }}"}',
@@ -192,7 +192,7 @@ def test_a_case_for_which_nothing_can_be_written_is_refused(dispute: Any, root: 
         ),
         (
             'provider: stripe\nevidence: {customer_name: "{{ 1 // 0 }}"}',
-            "line 1: ZeroDivisionError; correct it",
+            "its text for customer_name: ZeroDivisionError; correct it",
         ),
         (
             'provider: stripe\nevidence: {customer_nam: "x"}',

@@ -20,6 +20,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from dispute_provider._documents.child import faults
 from dispute_provider._explain.money import format_amount
 
 LONGEST = 200_000
@@ -230,12 +231,12 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-_ENVIRONMENT = _environment()
+ENVIRONMENT = _environment()
 
 
 @lru_cache(_COMPILED)
 def _compiled(source: str) -> Template:
-    return _ENVIRONMENT.from_string(source)
+    return ENVIRONMENT.from_string(source)
 
 
 def write(question: bytes) -> bytes:
@@ -252,20 +253,20 @@ def write(question: bytes) -> bytes:
         uses.missing[str(error)] = None
         answer = {"text": ""}
     except TemplateSyntaxError as error:
-        answer = {"problem": f"line {error.lineno}: {error.message}"}
+        answer = faults.fault(error, ENVIRONMENT)
     except SecurityError as error:
-        answer = {"problem": f"{_line(error)}it uses what templates may not use"}
+        answer = {"problem": "it uses what templates may not use", "line": _line(error)}
     except _UnfitFactError as error:
         answer = {"fact": list(error.args)}
     except _UnfitError as error:
-        answer = {"problem": f"{_line(error)}{error}"}
+        answer = {"problem": str(error), "line": _line(error)}
     except UndefinedError as error:
-        answer = {"problem": f"{_line(error)}it names something that a text or a list does not have"}
+        answer = {"problem": "it names something that a text or a list does not have", "line": _line(error)}
     except MemoryError:
         raise
     except Exception as error:
         # Its message may quote a fact.
-        answer = {"problem": f"{_line(error)}{type(error).__name__}"}
+        answer = {"problem": type(error).__name__, "line": _line(error)}
     return json.dumps({**answer, "used": list(uses.used), "missing": list(uses.missing)}).encode()
 
 
@@ -280,10 +281,10 @@ def _written(source: str, facts: _Facts) -> str:
     return "".join(pieces).strip()
 
 
-def _line(error: BaseException) -> str:
-    """Return the line of the template at which an error occurred; empty if it is not known."""
+def _line(error: BaseException) -> int | None:
+    """Return the line of the template at which an error occurred; None if it is not known."""
     lines = [line for code, line in _places(error) if code == _CODE]
-    return f"line {lines[-1]}: " if lines else ""
+    return lines[-1] if lines else None
 
 
 def _places(error: BaseException) -> Iterator[tuple[str, int]]:

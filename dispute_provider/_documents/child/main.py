@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO
 
-from dispute_provider._documents.child import fonts, letters, pdf_fonts, pdfs, pictures
+from dispute_provider._documents.child import fonts, letters, outlines, pdf_fonts, pdfs, pictures
 from dispute_provider._documents.child.polyglots import is_polyglot
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.unseen import unseen
@@ -26,6 +26,7 @@ from dispute_provider._documents.messages import (
     DRAW,
     INSPECT,
     JOIN,
+    OUTLINE,
     PREPARE,
     QUESTION,
     REFUSED,
@@ -111,6 +112,8 @@ def _answer(what: bytes, content: bytes, page: int, width: int, preparation: Pre
         return _draw(content, page, width)
     if what == WRITE:
         return letters.write(content)
+    if what == OUTLINE:
+        return outlines.outline(content)
     if preparation and what == PREPARE:
         return preparation.prepare(content, page, width)
     if preparation and what == JOIN:
@@ -166,6 +169,7 @@ def _warm_up() -> None:
     # The byte before it is not UTF-8, so that every decoder is loaded.
     start_of(PDF, b"\x80" + _PDF)
     letters.warm_up()
+    outlines.warm_up()
 
 
 def _limit_time() -> None:
