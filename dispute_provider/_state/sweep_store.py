@@ -33,6 +33,9 @@ ANSWERS = Key(ANSWERED, "{review}")
 # The end of each dispute of such a review; written only by the last task of its run.
 ENDS = Key(ENDED, "{review}")
 
+# The place of the review in ``dispute_review``, for a run that ended or was deleted without an answer.
+_USUAL_PLACE = "review/-1"
+
 # The key of a run's configuration for the records that the sweep wants reviewed.
 STAGED = "staged"
 
@@ -131,6 +134,9 @@ def _save_all(
                 # The record does not contain the answer, but the stored answer does.
                 entries[name] = replace(answer, state=str(record.state), reason=record.reason).to_dict()
         if not entries:
+            if not ended:
+                # Nothing is approved, and no entry would name this opening to the sweep that deletes it.
+                forget_opening(context, review, place_of(context))
             return
         # A run may have several reviews, and each may be answered again.
         earlier = {} if replaces else load(context, key, review=review)
@@ -175,7 +181,8 @@ def forget_answers(context: Context, reviews: Iterable[str]) -> None:
 
     for review in reviews:
         answers = map(ReviewAnswer.read, load(context, ANSWERS, review=review).values())
-        for place in {answer.place for answer in answers if answer and answer.place}:
+        places = {answer.place for answer in answers if answer and answer.place}
+        for place in places or {_USUAL_PLACE}:
             forget_opening(context, review, place)
         for key in (ANSWERS, ENDS):
             key.store(context).delete(key.name(review=review))

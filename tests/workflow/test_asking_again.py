@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import DAG, Asset, task
 from sweeping import load, write_case
 
+from dispute_provider._state.approvals import SUBMISSIONS
 from dispute_provider._state.sweep_store import ANSWERED, REMINDED, REVIEWED
 
 HOUR = 3600
@@ -158,6 +159,40 @@ def test_closed_disputes_are_deleted_from_the_memory(sweep, engine, sandbox, cas
     sweep.run()
     assert not in_store(engine, REVIEWED, lambda store: store.get(stripe_connection))
     assert in_store(engine, ANSWERED, lambda store: store.get(review)) is None
+
+
+def openings(engine: Any, review: str) -> Any:
+    """Return the last opening of a review in Airflow's store."""
+    return in_store(engine, SUBMISSIONS, lambda store: store.get(f"answers {review}/review/-1"))
+
+
+def test_the_opening_of_a_review_whose_records_are_all_refused_is_deleted(sweep, engine, sandbox, cases):
+    sandbox.create_dispute(api="stripe", id="du_forged")
+    write_case(cases, "du_forged")
+    sweep.run()
+    [opened] = sweep.reviews()
+    conf = engine.api.get(f"/api/v2/dags/dispute_review/dagRuns/{opened}").json()["conf"]
+    conf["staged"][0]["amount"] = 7
+
+    run = engine.run(load("dispute_review"), conf=conf)
+
+    assert "edited" in engine.result(run, "review")[0]["reason"]
+    assert openings(engine, f"dispute_review/{run.run_id}") is None
+
+
+def test_the_opening_of_a_review_that_was_deleted_before_its_answer_is_deleted(
+    sweep, engine, sandbox, cases, stripe_connection
+):
+    sandbox.create_dispute(api="stripe", id="du_unanswered")
+    write_case(cases, "du_unanswered")
+    sweep.run()
+    [opened] = sweep.reviews()
+    review = f"dispute_review/{opened}"
+    in_store(engine, SUBMISSIONS, lambda store: store.set(f"answers {review}/review/-1", "review/-1/first"))
+    engine.api.delete(f"/api/v2/dags/dispute_review/dagRuns/{opened}")
+    sandbox.edit_dispute("du_unanswered", status="won")
+    sweep.run()
+    assert openings(engine, review) is None
 
 
 @pytest.fixture
