@@ -94,18 +94,19 @@ class StagingMemory:
         The first call for a dispute reads the store.
         """
         if dispute not in self._begun:
-            self._begun[dispute] = await self._load_begun(dispute)
+            self._begun[dispute] = await self.stored(dispute)
         return self._begun[dispute]
 
     async def look_again(self, dispute: str) -> Mapping[str, Any] | None:
         """Reload the entry of unfinished uploads to a dispute; None if there is none."""
-        entry = await self._load_begun(dispute)
+        entry = await self.stored(dispute)
         if entry or not self._begun.get(dispute):
             self._begun[dispute] = entry
         self._ours.pop(self._bucket(dispute), None)
         return entry
 
-    async def _load_begun(self, dispute: str) -> Mapping[str, Any] | None:
+    async def stored(self, dispute: str) -> Mapping[str, Any] | None:
+        """Read the entry of unfinished uploads to a dispute; return None if there is none."""
         if not self._notes_uploads:
             return None
         entry = await self._load(self._upload_key(dispute))
@@ -120,13 +121,15 @@ class StagingMemory:
             _, *marks = self._ours[key].get(dispute, "").split(" ")
         return frozenset(marks)
 
-    async def begin(self, dispute: str, items: Iterable[str], link: int = 0) -> None:
+    async def begin(
+        self, dispute: str, items: Iterable[str], link: int = 0, other: Mapping[str, Any] | None = None
+    ) -> None:
         """Store the items that a dispute holds before the first upload.
 
         :param link: the number of the ledger's link for these uploads; 0, the default, if there is none.
+        :param other: the entry that is stored; None, the default, if there is none.
         """
         entry = {"since": now(), "items": sorted(items), "link": link}
-        other = await self._load_begun(dispute)
         if link and other and other.get("link") == link:
             # If two tasks claim one link, keep the items of the first, because the second will be refused.
             entry["items"] = other["items"]
@@ -281,9 +284,12 @@ class StoredDisputeMemory:
             self._first_seen = None
 
     async def begin(self, items: frozenset[str]) -> None:
-        before = await self.first_seen()
-        self._first_seen = items if before is None else before
-        await self._staging.begin(self._dispute, self._first_seen, self.link)
+        stored = await self._staging.stored(self._dispute)
+        if not self._is_read:
+            self._take(stored)
+        if self._first_seen is None:
+            self._first_seen = items
+        await self._staging.begin(self._dispute, self._first_seen, self.link, stored)
 
     def _take(self, begun: Mapping[str, Any] | None) -> None:
         self._is_read = True

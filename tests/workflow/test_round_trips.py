@@ -85,6 +85,18 @@ def test_a_review_of_the_sweep_takes_few_calls_to_the_state_store(
     assert trips.state() == {"reads": 2}
 
 
+def test_a_dispute_with_uploads_takes_few_calls_to_the_state_store(
+    sandbox: Sandbox, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect("moov")
+    contests = [Contest("moov", made["id"]) for made in sandbox.create_disputes([{"api": "moov"}] * 2)]
+    contests[0].stage()
+    trips = Trips(monkeypatch)
+    assert contests[1].stage()["state"] == "staged"
+    # The ledger's id, the tasks that replace, the marks; and of the uploads, before them and once staged.
+    assert trips.state() == {"reads": 5, "writes": 2}
+
+
 def test_a_review_keeps_the_answers_to_other_reviews_of_its_run(sandbox: Sandbox, connect: Any) -> None:
     connect("stripe")
     contests = [Contest("stripe", sandbox.create_dispute(api="stripe")["id"]) for _ in range(2)]

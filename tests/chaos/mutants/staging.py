@@ -29,7 +29,7 @@ def _copies_left() -> None:
 def _uploads_forgotten() -> None:
     from dispute_provider._state.staging import StagingMemory
 
-    async def begin(self: StagingMemory, dispute: str, items: Any, link: int = 0) -> None:
+    async def begin(self: StagingMemory, dispute: str, items: Any, link: int = 0, other: Any = None) -> None:
         pass
 
     async def marks(self: StagingMemory, dispute: str) -> frozenset[str]:
