@@ -38,7 +38,11 @@ _CORRECT_YAML = (
     "indent with spaces, close quotes and brackets, and put any text in quotes that starts with "
     "* & ! % @ { [ or contains ': '"
 )
+_STRAIGHT = "write straight quotes: \" or '"
+_CURLY = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e]")
 _AS_UTF_8 = "save the file as UTF-8"
+_CUT_AT_A_COMMA = "a comma ends the text before this, and this has no value"
+_QUOTE_COMMAS = "put texts with commas in quotes"
 _ONE_CASE = "put each case into a file of its own"
 # A comment that follows a text without quotes. With a space after #, it is meant as one.
 _PERHAPS_TEXT = re.compile(r"[ \t]+#\w")
@@ -58,7 +62,8 @@ def parse_json(content: bytes, source: str) -> Any:
     except json.JSONDecodeError as error:
         # The source of a line of a JSON Lines file already has its line number.
         where = f"line {error.lineno}" if b"\n" in content else f"column {error.colno}"
-        raise refused(source, f"{where} is not valid JSON: {error.msg}", "correct it") from None
+        cure = _json_cure(text, error.pos)
+        raise refused(source, f"{where} is not valid JSON: {error.msg}", cure) from None
     except RecursionError:
         raise refused(source, *TOO_DEEP) from None
     except ValueError:
@@ -84,7 +89,29 @@ def parse_yaml(content: bytes, source: str) -> Any:
     except RecursionError:
         raise refused(source, *TOO_DEEP) from None
     except yaml.YAMLError as error:
-        raise refused(source, f"{_place(error, text)} is not valid YAML", _CORRECT_YAML) from None
+        raise refused(source, f"{_place(error, text)} is not valid YAML", _yaml_cure(error, text)) from None
+
+
+def _json_cure(text: str, place: int) -> str:
+    """Return what to do about a text that is no JSON from some character on."""
+    if _CURLY.match(text, place):
+        return 'write straight quotes: "'
+    if text.startswith(("//", "/*", "#"), place):
+        return "remove the comment, or name the file case.yaml and write comments with #"
+    if text.startswith("'", place):
+        return 'write double quotes: "'
+    if text.startswith(",", place) or text[:place].rstrip().endswith(","):
+        return "remove the comma before the closing bracket"
+    return "correct it"
+
+
+def _yaml_cure(error: yaml.YAMLError, text: str) -> str:
+    """Return what to do about a text that is no YAML."""
+    mark = getattr(error, "problem_mark", None)
+    if mark and "escape" in str(getattr(error, "problem", "")):
+        return "write single quotes, between which a backslash is a backslash"
+    line = text.split("\n")[mark.line : mark.line + 1] if mark else []
+    return _STRAIGHT if line and _CURLY.search(line[0]) else _CORRECT_YAML
 
 
 def _place(error: yaml.YAMLError, text: str) -> str:
@@ -247,6 +274,10 @@ def _loader() -> Any:
     class Loader(_SafeLoader):  # type: ignore[misc]  # of a type that is only known when it is imported
         """A loader that creates plain data only, and names the line of each error."""
 
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            self._given = text
+
         yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own way to configure a loader
             first: [(tag, pattern) for tag, pattern in resolvers if tag not in _STAY_TEXTS]
             for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
@@ -254,7 +285,9 @@ def _loader() -> Any:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             marks: dict[tuple[str, str], Any] = {}
-            for key, _ in node.value:
+            for key, value in node.value:
+                if node.flow_style and ":" not in self._given[key.end_mark.index : value.end_mark.index]:
+                    raise _RefusedError(key.start_mark, _CUT_AT_A_COMMA, _QUOTE_COMMAS)
                 if isinstance(key, yaml.ScalarNode):
                     mark: Any = key.start_mark
                     first = marks.setdefault((key.tag, key.value), mark)

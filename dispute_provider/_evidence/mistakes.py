@@ -28,9 +28,10 @@ _FILE_NAME = re.compile(
 )
 # A web address, that of a store, or a document within the text.
 _ADDRESS = re.compile(r"(?!file:)(?:[a-z][a-z0-9+.-]+:/|.*://|data:)", re.IGNORECASE)
-_OF_ONE_MACHINE = re.compile(r"[/\\]|~/|[a-z]:|file:/", re.IGNORECASE)
+_OF_ONE_MACHINE = re.compile(r"[/\\]|~/|[a-z]:|file:/|\$\{?\w+\}?[/\\]|%\w+%[/\\]", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_NAME = 60
+_OF_A_DOCUMENT = ("file", "exhibits", "optional", "caption")
 # What people call fields of a case.
 _OTHER_NAMES = {"api": "provider", "id": "dispute", "dispute_id": "dispute", "documents": "evidence"}
 _QUOTED = "put it in quotes"
@@ -57,6 +58,8 @@ def _unknown(schema: Json, case: Mapping[str, Any], name: Any) -> Violation:
     """Return what is wrong with a name that a case or a template does not have."""
     known, provider = list(schema["properties"]), case.get("provider")
     pointer = f"/{ascii(escape(name))[1:-1][:_LONGEST_NAME]}"
+    if str(name) != str(name).lstrip():
+        return Violation(pointer, "begins with spaces that do not indent", "write ordinary spaces before it")
     if provider in APIS and _meant(fields(contract.load(provider)), str(name)):
         return Violation(pointer, "is evidence, and not in evidence", "indent it below evidence:")
     others = {each: meant for each, meant in _OTHER_NAMES.items() if meant in known}
@@ -112,6 +115,8 @@ def mistakes(api: Contract, evidence: Mapping[str, Any], at: str, group: str = "
             yield from mistakes(api, value, pointer, f"{name}{SEPARATOR}")
         elif name in known:
             yield from _mistakes_of(api, name, known[name], value, pointer)
+        elif not group and member in _OF_A_DOCUMENT:
+            yield Violation(pointer, "belongs to the field above it", "indent it further than that field")
         elif not group:
             meant = _meant(known, str(member))
             names = sorted({each.partition(SEPARATOR)[0] for each in known})
@@ -166,7 +171,7 @@ def _mistake(api: Contract, name: str, kind: str | None, value: Any, pointer: st
         case list() if takes_document:
             yield Violation(pointer, "is a list", _one_of_several(kind, example))
         case list() if takes_text:
-            yield Violation(pointer, "is a list", "write one text")
+            yield Violation(pointer, "is a list", "write one text; its lines may follow a |, indented")
 
 
 def _shows(text: str) -> bool:

@@ -215,3 +215,35 @@ def test_a_mistake_beside_the_evidence_is_refused_with_its_line_and_its_cure(lin
 def test_an_unknown_api_is_refused_with_those_there_are() -> None:
     with pytest.raises(InvalidCaseError, match="is no API known here; must be one of: stripe, moov"):
         Case.parse({"provider": "paypal", "dispute": "du_1", "evidence": {}})
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ('{"dispute": "du_1",}', "remove the comma before the closing bracket"),
+        ('{"prepare": ["clean",]}', "remove the comma before the closing bracket"),
+        ('{// order 5\n"dispute": "du_1"}', "remove the comment, or name the file case.yaml"),
+        ("{'dispute': 'du_1'}", 'write double quotes: "'),
+        ("{\u201cdispute\u201d: 1}", 'write straight quotes: "'),
+        ('{"dispute" "du_1"}', "correct it"),
+    ],
+)
+def test_a_usual_mistake_in_json_has_its_cure(text: str, cure: str) -> None:
+    with pytest.raises(InvalidCaseError) as refused:
+        parse_json(text.encode(), "case")
+    assert cure in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "facts", ["{a: 1 Main St, Springfield}", "{a: {b: x, y  }}", "{a: [{b: 1, c}]}", "{a: \u00e9, d, e: 1}"]
+)
+def test_a_text_that_ends_at_a_comma_is_refused(facts: str) -> None:
+    [violation] = refusal_of(f"provider: stripe\ndispute: du_1\nfacts: {facts}").violations
+    assert "a comma ends the text before this, and this has no value" in violation.problem
+
+
+@pytest.mark.parametrize(
+    "facts", ["{a: , b: }", '{"a":1,"b":null}', "{a: [b, c], 'd' : , e: 'f, g'}", "{a: 1,}"]
+)
+def test_a_value_that_is_left_empty_stays_so(facts: str) -> None:
+    assert parse_yaml(f"facts: {facts}".encode(), "case")["facts"] == yaml.safe_load(facts)
