@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dispute_provider._evidence.completeness import Verdict
 from dispute_provider._evidence.record import Record, State
 from dispute_provider._evidence.snapshot import sha256_of
 from dispute_provider._explain.labels import label
 from dispute_provider._explain.money import format_amount
+
+
+def check_amounts(name: str, amounts: object) -> None:
+    """Refuse amounts by currency that are not whole numbers of minor units.
+
+    :raises ValueError: if they are not a mapping from currency codes to such amounts.
+    """
+    if not isinstance(amounts, Mapping) or any(
+        not isinstance(currency, str) or type(amount) is not int for currency, amount in amounts.items()
+    ):
+        raise ValueError(
+            f"{name} must give whole numbers of minor units by currency, such as {{'usd': 5000}} for "
+            f"50.00 USD, not {amounts!r}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +37,8 @@ class ApprovalPolicy:
     :param reasons: the dispute reasons that are approved, such as ``product_not_received``; by default all.
     :param sample: the fraction of the disputes it would approve that go to a reviewer instead, from 0, the
         default, to 1. The choice for a dispute is always the same.
-    :raises ValueError: if the name is empty, ``below`` is empty or ``sample`` is not between 0 and 1.
+    :raises ValueError: if the name or ``below`` is empty, an amount is not a whole number, a verdict is not
+        known, ``reasons`` is a text, or ``sample`` is not between 0 and 1.
     """
 
     name: str
@@ -36,6 +52,12 @@ class ApprovalPolicy:
             raise ValueError(
                 "ApprovalPolicy needs a name, and in 'below' an amount for at least one currency"
             )
+        check_amounts("below", self.below)
+        if isinstance(self.verdicts, str) or not set(self.verdicts) <= {*Verdict, None}:
+            known = ", ".join(Verdict)
+            raise ValueError(f"verdicts must be a tuple of some of {known}, not {self.verdicts!r}")
+        if isinstance(self.reasons, str):
+            raise ValueError(f"reasons must be a tuple, such as ({self.reasons!r},), not a text")
         if not 0 <= self.sample <= 1:
             raise ValueError(f"sample must be a fraction from 0 to 1, not {self.sample!r}")
 

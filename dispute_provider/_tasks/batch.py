@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from dispute_provider._cases.form import FormCase
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from dispute_provider._apis.api import Api
 
-Given = XComArg | FormCase | RunRecords | Sequence[Any]
+Given = XComArg | BaseOperator | MappedOperator | FormCase | RunRecords | Sequence[Any]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Items in progress at once: enough for 100 requests per second if an answer takes a second. The limiter sends
@@ -32,18 +33,31 @@ _SHORTEST_TRY = timedelta(minutes=10)
 
 
 def accept_upstream(operator: BaseOperator, given: Given) -> Given:
-    """Return a list from the DAG or from another task, after setting the operator downstream of that task.
+    """Return a list from the DAG or from other tasks, after setting the operator downstream of those tasks.
 
     The list is not a template field, so customer text is neither rendered nor stored as a rendered field.
+
+    :raises TypeError: if it is a function, such as a ``@task`` that was not called.
     """
+    given = [_output_of(each) for each in given] if isinstance(given, list | tuple) else _output_of(given)
     XComArg.apply_upstream_relationship(operator, given)
+    return given
+
+
+def _output_of(given: Any) -> Any:
+    """Return the output of a task that was given itself, and anything else as it is."""
+    if isinstance(given, BaseOperator | MappedOperator):
+        return given.output
+    if callable(given):
+        name = getattr(given, "__name__", "") or getattr(getattr(given, "function", None), "__name__", "it")
+        raise TypeError(f"{name} is a function, not what it returns; make it a @task, and call it: {name}()")
     return given
 
 
 def resolve(given: Given, context: Context) -> list[Any]:
     """Return a list; the results of several tasks become one list. A reference to records is one item."""
     # The argument of a mapped task group resolves too; Airflow has no public type for it.
-    value = given.resolve(context) if hasattr(given, "resolve") else given
+    value: Any = given.resolve(context) if hasattr(given, "resolve") else given
     flat: list[Any] = []
     for item in [value] if isinstance(value, str | Mapping) else value or ():
         if isinstance(item, XComArg):

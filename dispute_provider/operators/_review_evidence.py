@@ -59,12 +59,14 @@ class ReviewEvidenceOperator(HITLOperator):
         disputes; :class:`ReportOutcomeOperator` then fails.
     :param policy: the policy that approves disputes before the review opens; only the others are reviewed.
         Default: None.
-    :param assigned_users: the users who may answer. Default: all users with the permission.
+    :param assigned_users: the users who may answer, each as a dict with ``id`` and ``name``, such as
+        :func:`~dispute_provider.reviewers` returns. Default: all users with the permission.
     :param notifiers: notified once, when the review opens; their templates have ``message`` and ``link``. A
         notifier that fails does not fail the task. Default: none.
     :param kwargs: arguments of Airflow's ``HITLOperator``. ``subject``, ``body``, ``options``, ``params`` and
         ``response_timeout`` are set by this operator.
-    :raises ValueError: if the task resumes without the records of its review.
+    :raises ValueError: if ``buffer`` or an amount has the wrong type, or the task resumes without the records
+        of its review.
     :returns: one record per dispute: ``approved`` (its approval's action is ``submit`` or ``concede``),
         ``held``, ``rejected`` or ``refused``. More than 250 records are written to ``[dispute]
         evidence_store`` if there is one, and the XCom is a reference to them.
@@ -84,6 +86,12 @@ class ReviewEvidenceOperator(HITLOperator):
         policy: ApprovalPolicy | None = None,
         **kwargs: Any,
     ) -> None:
+        if four_eyes_from:
+            from dispute_provider._evidence.policy import check_amounts
+
+            check_amounts("four_eyes_from", four_eyes_from)
+        if not isinstance(buffer, timedelta):
+            raise ValueError(f"buffer must be a timedelta, such as timedelta(hours=6), not {buffer!r}")
         kwargs = with_defaults(kwargs, SUBMISSIONS, ANSWERED, LEDGER)
         # The base class requires a subject and options at parse time; the task replaces them when it runs.
         super().__init__(subject="Review of evidence", options=["Submit none"], **kwargs)
@@ -199,17 +207,23 @@ class ReviewEvidenceOperator(HITLOperator):
         self, context: Context, signer: Signer, name: str, staged: list[Record], read: list[Record]
     ) -> list[Record]:
         """Return the disputes that the policy approves without a review; a sample of them is reviewed too."""
-        from dispute_provider._workflow.reviewing.decide import by_policy
+        from dispute_provider._workflow.reviewing.decide import by_policy, policy_objection
 
         if self.policy is None:
             return []
+        four_eyes = self._four_eyes()
         digests = {record.signature: record.digest for record in staged}
         candidates = [
             record
             for record in read
             if record.digest == digests[record.signature] and not self.policy.is_sampled(record)
         ]
-        rulings = by_policy(candidates, self.policy, self._four_eyes(), datetime.now(UTC))
+        for record in candidates:
+            if problem := policy_objection(record, self.policy, four_eyes):
+                self.log.info(
+                    "%s needs a reviewer; the %s: %s", record.dispute, self.policy.approver, problem
+                )
+        rulings = by_policy(candidates, self.policy, four_eyes, datetime.now(UTC))
         return [record for record in self._signed(signer, name, rulings) if record.approval]
 
     def _signed(self, signer: Signer, name: str, rulings: Sequence[Ruling]) -> list[Record]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from disputes import batch, record, snapshot
 from hypothesis import given
@@ -59,4 +61,21 @@ def test_a_sample_is_stable_and_of_about_the_requested_size():
 @pytest.mark.parametrize("wrong", [{"name": " "}, {"below": {}}, {"sample": 1.1}, {"sample": -0.1}])
 def test_a_policy_without_name_limits_or_a_valid_sample_is_refused(wrong):
     with pytest.raises(ValueError, match=r"ApprovalPolicy needs|sample must be"):
+        ApprovalPolicy(**{"name": "x", "below": {"usd": 1}, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"below": 5000}, "below must give whole numbers of minor units by currency"),
+        ({"below": {"usd": "5000"}}, "not {'usd': '5000'}"),
+        ({"below": {"usd": 50.0}}, "such as {'usd': 5000} for 50.00 USD"),
+        ({"below": {"usd": True}}, "not {'usd': True}"),
+        ({"verdicts": "ready"}, "verdicts must be a tuple of some of ready, weak, missing, unknown"),
+        ({"verdicts": ("Ready",)}, "not ('Ready',)"),
+        ({"reasons": "fraudulent"}, "reasons must be a tuple, such as ('fraudulent',)"),
+    ],
+)
+def test_what_no_dispute_could_match_is_refused_with_the_dag(wrong, problem):
+    with pytest.raises(ValueError, match=re.escape(problem)):
         ApprovalPolicy(**{"name": "x", "below": {"usd": 1}, **wrong})

@@ -163,7 +163,7 @@ def test_a_failing_state_store_does_not_lose_the_answer(stripe_connection, monke
     assert rows()[title].quotes(caplog.text)
 
 
-def test_a_policy_approves_first_and_reviewers_get_the_rest(engine, sandbox, stripe_connection):
+def test_a_policy_approves_first_and_reviewers_get_the_rest(engine, sandbox, stripe_connection, capsys):
     sandbox.create_dispute(api="stripe", id="du_small", amount=1999)
     sandbox.create_dispute(api="stripe", id="du_large", amount=2000)
 
@@ -178,6 +178,8 @@ def test_a_policy_approves_first_and_reviewers_get_the_rest(engine, sandbox, str
     assert ended["du_large"]["state"] == "held"
     [form] = engine.forms
     assert "du_small" not in json.dumps(form)
+    why = "the policy small sums: 20.00 USD is not below the limit of 20.00 USD"
+    assert f"du_large needs a reviewer; {why}" in capsys.readouterr().out
 
 
 def test_a_sample_of_a_policys_approvals_is_reviewed(engine, sandbox, stripe_connection):

@@ -128,6 +128,15 @@ def _at_deadline(
     return rulings
 
 
+def policy_objection(record: Record, policy: ApprovalPolicy, four_eyes: FourEyes) -> str | None:
+    """Return why a policy may not approve a dispute; None if it approves it."""
+    if problem := policy.objection(record):
+        return problem
+    if four_eyes.is_required(record):
+        return "four eyes are required"
+    return "an earlier submission ended unknown" if record.last_end == State.UNKNOWN else None
+
+
 def by_policy(
     records: Sequence[Record],
     policy: ApprovalPolicy,
@@ -137,13 +146,8 @@ def by_policy(
     """Return the disputes that a policy approves; the others are held, with the reason."""
     rulings: list[Ruling] = []
     for record in records:
-        objection = policy.objection(record)
-        if objection is None and four_eyes.is_required(record):
-            objection = "four eyes are required"
-        if objection is None and record.last_end == State.UNKNOWN:
-            objection = "an earlier submission ended unknown"
-        if objection:
-            reason = f"no answer in time, and the {policy.approver} did not approve it: {objection}"
+        if problem := policy_objection(record, policy, four_eyes):
+            reason = f"no answer in time, and the {policy.approver} did not approve it: {problem}"
             rulings.append(Ruling(review.held(record, reason)))
         else:
             ended = record.ended(State.APPROVED, f"approved by the {policy.approver}")
