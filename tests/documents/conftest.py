@@ -6,8 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from dispute_provider._documents import Renderer
+from dispute_provider._documents import Renderer, process
 from dispute_provider._documents.preparing import Preparer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped_fonts_only() -> Iterator[None]:
+    """Hide the fonts of the machine, so that each machine sets and refuses the same texts."""
+    without = "from dispute_provider._documents.child import fonts; fonts.SYSTEM = (); "
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(process, "_START", process._START.replace("from ", f"{without}from ", 1))
+        yield
 
 
 @pytest.fixture(scope="module")
