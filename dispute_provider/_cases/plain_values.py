@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ def plain(value: Any, pointer: str = "") -> Any:
         return [plain(each, f"{pointer}/{index}") for index, each in enumerate(value)]
     if isinstance(value, Decimal | datetime | date | time | Real) and value != value:
         return None
+    if isinstance(value, Decimal | Real) and math.isinf(value):
+        raise ValueRefusedError(pointer, "is an infinite number")
     return _scalar(value, pointer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,15 @@ from dispute_provider.exceptions import DisputeError
 _STYLES = {"%s": "format", "?": "qmark"}
 # Columns that are about the case itself; all others are facts.
 _OWN = {"template", "product", "prepared_by", "customer_contacted", "account"}
-_GROUPS = {"evidence", "metadata"}
-_FACTS = "facts"
+_FACTS, _EVIDENCE, _FILE = "facts", "evidence", "file"
+_GROUPS = {_EVIDENCE, "metadata", _FACTS}
+# A list in brackets, as databases without lists of parameters need it.
+_BRACKETED = re.compile(r"\bin\s*\(\s*(:(?:disputes|charges))\s*\)", re.IGNORECASE)
 # Without facts, these still call for a template.
 _NEED_TEMPLATE = {"template", "product"}
 _LIST = "[]"
+# Where an empty text stands for no value; facts that are empty count as missing anyway.
+_NO_FACTS = {*_OWN, _EVIDENCE, "metadata"}
 _KEYS = ("dispute", "charge")
 _BOOLEANS = ("customer_contacted", "optional")
 _SYNTAX_OR_ACCESS = "42"
@@ -52,7 +57,7 @@ def bind(sql: str, provider: str, disputes: Iterable[Dispute], placeholder: str)
         "charges": [each.charge for each in found if each.charge] or [None],
         "provider": provider,
     }
-    query = text(sql)
+    query = text(_BRACKETED.sub(r"IN \1", sql))
     names = query.compile().params.keys()
     if unknown := sorted(names - known.keys()):
         allowed = ", ".join(f":{name}" for name in known)
@@ -91,6 +96,8 @@ def cases_from_rows(
     :param disputes: the disputes to make cases for; rows of others are left out.
     :raises TableError: if neither column is there, or two columns cannot stand together.
     """
+    # The first name of an exported file may begin with a byte order mark.
+    columns = [name.removeprefix("\ufeff") for name in columns]
     columns = [name.lower() if name.isupper() else name for name in columns]
     if repeated := next((name for name in columns if columns.count(name) > 1), None):
         raise TableError(f"its column {repeated} is there twice; rename one of them")
@@ -138,26 +145,47 @@ def _named(values: Mapping[str, Any], ids: Mapping[tuple[str, Any], Sequence[str
 def _case(provider: str, dispute: str, values: Mapping[str, Any]) -> dict[str, Any]:
     case: dict[str, Any] = {"provider": provider, "dispute": dispute, _FACTS: {}}
     for name, value in values.items():
-        if value is None:
-            continue
         path = name.split(".")
+        if value is None or (path[0] in _NO_FACTS and _is_blank(value)):
+            continue
         if path[0] not in _GROUPS and name not in _OWN:
             path = [_FACTS, *path]
+        if path[0] == _EVIDENCE and path[-1] == _FILE and isinstance(value, list):
+            path, value = path[:-1], [{_FILE: each} for each in value]
         place = case
         for part in path[:-1]:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
                 raise TableError(f"its columns {name} and {part} cannot stand together; rename one of them")
-        if path[-1] in place:
-            raise TableError(f"its column {name} is there twice, or stands for an object; rename it")
-        place[path[-1]] = _as_in_a_case(path, value)
-    if not case[_FACTS] and "evidence" in case and not _NEED_TEMPLATE & case.keys():
+        _put(place, path, _as_in_a_case(path, value), name)
+    if not case[_FACTS] and _EVIDENCE in case and not _NEED_TEMPLATE & case.keys():
         del case[_FACTS]
     return case
 
 
+def _put(place: dict[str, Any], path: Sequence[str], value: Any, name: str) -> None:
+    """Write a value into a case; an object joins the columns that stand for parts of it.
+
+    :raises TableError: if there is a value already.
+    """
+    there = place.get(path[-1])
+    if isinstance(there, dict) and isinstance(value, dict) and not there.keys() & value.keys():
+        there.update(value)
+    elif path[-1] in place:
+        raise TableError(f"its column {name} is there twice, or stands for an object; rename it")
+    else:
+        place[path[-1]] = value
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
 def _as_in_a_case(path: Sequence[str], value: Any) -> Any:
     """Return a value as its place in a case takes it; a fact stays as it is."""
+    if path[0] in _OWN and isinstance(value, str):
+        # Columns of a fixed width are filled with spaces.
+        return value.strip()
     if path[0] == _FACTS or not isinstance(value, int):
         return value
     if path[-1] in _BOOLEANS and value in (0, 1):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from ipaddress import ip_address
-from math import nan
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from running import run
 from state_stores import AssetStores
 
 from dispute_provider import CasesFromSqlOperator, StageEvidenceOperator
-from dispute_provider._cases.tables import TableError, bind
+from dispute_provider._cases.tables import TableError, bind, cases_from_rows
 from dispute_provider._evidence.record import Record
 from dispute_provider._state import evidence_store
 from dispute_provider._tasks.case_sources import cases_from, query_cases
@@ -282,6 +282,56 @@ def test_whole_numbers_become_what_their_place_in_a_case_takes(
     assert (stored["prepared_by"], stored["customer_contacted"]) == ("7", True)
     assert stored["facts"] == {"order": {"pieces": 3}}
     assert stage([reference])["du_1"].state == "staged"
+
+
+_BOTH = {"facts": {"order": {"date": "2026-03-01", "number": "1"}}}
+_FILES = ["a.pdf", "b.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "case"),
+    [
+        (
+            {"evidence.receipt.file[]": _FILES},
+            {"evidence": {"receipt": [{"file": "a.pdf"}, {"file": "b.pdf"}]}},
+        ),
+        ({"evidence.receipt.exhibits[]": _FILES}, {"evidence": {"receipt": {"exhibits": _FILES}}}),
+        (
+            {"product": ["physical  "], "evidence.customer_name": [" "], "order.note": [""]},
+            {"product": "physical", "facts": {"order": {"note": ""}}},
+        ),
+        ({"template": [""], "evidence.customer_name": ["Jane "]}, {"evidence": {"customer_name": "Jane "}}),
+        ({"order.date": ["2026-03-01"], "order": [{"number": "1"}]}, _BOTH),
+        ({"order": [{"number": "1"}], "order.date": ["2026-03-01"]}, _BOTH),
+        (
+            {"facts.order.number": ["1"], "facts": [{"note": "a"}]},
+            {"facts": {"order": {"number": "1"}, "note": "a"}},
+        ),
+        ({"\ufefforder.number": ["1"]}, {"facts": {"order": {"number": "1"}}}),
+    ],
+    ids=repr,
+)
+def test_columns_become_a_case(columns: dict[str, list[Any]], case: dict[str, Any]) -> None:
+    rows = [["du_1", *row] for row in zip(*columns.values(), strict=True)]
+    found = cases_from_rows(["dispute", *columns], rows, "stripe", [snapshot("du_1").dispute])
+    assert found.cases == [{"provider": "stripe", "dispute": "du_1", **case}]
+
+
+def test_a_number_without_end_is_refused() -> None:
+    with pytest.raises(TableError, match="its column n is an infinite number; cast it to text"):
+        cases_from_rows(["dispute", "n"], [["du_1", inf]], "stripe", [snapshot("du_1").dispute])
+
+
+def test_a_list_of_parameters_may_stand_in_brackets(shop: Any) -> None:
+    disputes = [snapshot(f"du_{n}", charge=f"ch_{n}").dispute for n in range(3)]
+    with shop:
+        shop.executemany("INSERT INTO orders (charge) VALUES (?)", [[f"ch_{n}"] for n in range(3)])
+    sql = "SELECT charge, 1 AS n FROM orders WHERE charge in ( :charges ) ORDER BY 1"
+    assert [each["dispute"] for each in query_cases("shop_db", sql, "stripe", disputes)] == [
+        "du_0",
+        "du_1",
+        "du_2",
+    ]
 
 
 def test_rows_of_other_disputes_are_counted_and_two_thousand_ids_are_bound(
