@@ -35,7 +35,10 @@ _NETWORK = {
 }
 
 # Modules with operators that serve every API.
-_OPERATORS = ("dispute_provider.operators.evidence", "dispute_provider.operators.tables")
+_OPERATORS = tuple(
+    f"dispute_provider.operators.{name}"
+    for name in ("evidence", "sweep", "remind", "tables", "call", "request")
+)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -68,6 +71,7 @@ def get_provider_info() -> dict[str, Any]:
             for api in apis
         ],
         "connection-types": [api["connection"] for api in apis],
+        "notifications": ["dispute_provider.ConfiguredNotifier"],
         "extra-links": [
             "dispute_provider._tasks.links.DisputeLink",
             "dispute_provider._tasks.links.ReviewRunLink",

@@ -150,6 +150,13 @@ def test_airflow_finds_the_provider_and_its_metadata_is_valid(found: dict[str, A
         "moov": "dispute_provider.hooks.moov.MoovHook",
     }
     assert "dispute_provider._tasks.links.DisputeLink" in found["links"]
+    assert "dispute_provider.ConfiguredNotifier" in found["notifiers"]
+    public = {
+        file.removesuffix(".py").replace("/", ".")
+        for file in found["files"]
+        if re.fullmatch(r"dispute_provider/operators/[a-z]\w*\.py", file)
+    }
+    assert {name for each in found["provider"]["operators"] for name in each["python-modules"]} == public
     airflow = find_spec("airflow")
     assert airflow is not None
     [folder] = airflow.submodule_search_locations or []

@@ -34,6 +34,7 @@ def found() -> dict[str, Any]:
         "provider": providers.providers["dispute-provider"].data,
         "version": providers.providers["dispute-provider"].version,
         "hooks": {kind: providers.hooks[kind].hook_class_name for kind in ("stripe", "moov")},
+        "notifiers": providers.notification,
         "links": sorted(providers.extra_links_class_names),
         "forms": {form["connection_type"]: form for form in forms},
         "dags": sorted(bag.dag_ids),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dispute_provider import MoovHook, StripeHook
 from dispute_provider.sandbox import MOOV_ACCOUNT, Sandbox, SandboxError
 from dispute_provider.sandbox._app import SandboxApp
 
@@ -339,6 +341,19 @@ def test_the_command_prints_its_address_and_stops() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     assert answer.status_code == 200
+
+
+def test_it_prints_connections_that_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-m", "dispute_provider.sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(3)]
+        for line in lines[1:]:
+            [export, setting] = shlex.split(line)
+            assert export == "export"
+            monkeypatch.setenv(*setting.split("=", 1))
+        assert [hook.test_connection()[0] for hook in (StripeHook(), MoovHook())] == [True, True]
+        process.terminate()
 
 
 def test_it_imports_neither_airflow_nor_the_package_under_test() -> None:
