@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -77,10 +77,12 @@ class FromRows:
 
     :param cases: in the order of their first rows.
     :param of_others: how many rows are for none of the disputes that were asked about.
+    :param differing: by the ids of the disputes that have several cases, the columns in which those differ.
     """
 
     cases: list[dict[str, Any]]
     of_others: int
+    differing: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def cases_from_rows(
@@ -131,7 +133,14 @@ def cases_from_rows(
         for dispute, groups in gathered.items()
         for single, lists in groups
     ]
-    return FromRows(cases, of_others)
+    differing = {
+        dispute: [
+            name for name in groups[0][0] if any(each[name] != groups[0][0][name] for each, _ in groups)
+        ]
+        for dispute, groups in gathered.items()
+        if len(groups) > 1
+    }
+    return FromRows(cases, of_others, differing)
 
 
 def _named(values: Mapping[str, Any], ids: Mapping[tuple[str, Any], Sequence[str]]) -> Sequence[str]:

@@ -86,6 +86,7 @@ def query_cases(
     from airflow.sdk import BaseHook
 
     from dispute_provider._cases.tables import TableError, bind, cases_from_rows, reason_of
+    from dispute_provider._evidence.documents import shown
 
     try:
         hook = BaseHook.get_hook(connection)
@@ -125,6 +126,14 @@ def query_cases(
         len(rows),
         found.of_others,
     )
+    for dispute, names in found.differing.items():
+        log.warning(
+            "the rows of %s differ in %s, so they are several cases, and none is staged; to take all values "
+            "of a column, name it as in %s[]",
+            shown(dispute),
+            ", ".join(map(shown, names)),
+            shown(names[0]),
+        )
     return found.cases
 
 

@@ -317,6 +317,20 @@ def test_columns_become_a_case(columns: dict[str, list[Any]], case: dict[str, An
     assert found.cases == [{"provider": "stripe", "dispute": "du_1", **case}]
 
 
+def test_the_columns_in_which_rows_of_a_dispute_differ_are_named(shop: Any, caplog: Any) -> None:
+    rows = "VALUES ('du_1', 1, 'a.pdf', 'x'), ('du_1', 1, 'b.pdf', 'y'), ('du_2', 2, 'c.pdf', 'z')"
+    columns = 'column1 AS dispute, column2 AS n, column3 AS "documents.receipt", column4 AS "order.items[]"'
+    disputes = [snapshot(name).dispute for name in ("du_1", "du_2")]
+    with caplog.at_level("WARNING"):
+        query_cases("shop_db", f"SELECT {columns} FROM ({rows})", "stripe", disputes)
+    said = (
+        "the rows of du_1 differ in documents.receipt, so they are several cases, and none is staged; to take"
+    )
+    assert said in caplog.text
+    assert "name it as in documents.receipt[]" in caplog.text
+    assert "du_2" not in caplog.text
+
+
 def test_a_number_without_end_is_refused() -> None:
     with pytest.raises(TableError, match="its column n is an infinite number; cast it to text"):
         cases_from_rows(["dispute", "n"], [["du_1", inf]], "stripe", [snapshot("du_1").dispute])
