@@ -78,5 +78,4 @@ class Refusal(StrEnum):
     PASSWORD = "needs-password"  # noqa: S105  # no password
     NO_PACKET = "no-packet"
     NO_FONT = "no-font"
-    JOINED = "joined"
     MEMORY = "memory"

@@ -52,10 +52,6 @@ WORDS = {
         "it has characters for which there is no font: {}",
         "install a TrueType font that has them, print the text to a PDF, or write another caption",
     ),
-    Refusal.JOINED: (
-        "it has letters that change with their neighbours in ways that are not known here: {}",
-        "print the text to a PDF with the program that shows it, or write another caption",
-    ),
     Refusal.MEMORY: (
         "reading it takes more memory than the limit of 1 GiB",
         "save a smaller or simpler copy",
@@ -112,8 +108,6 @@ HELPS = {
 CONVERTIBLE = ("HEIC", "AVIF", "WEBP", "BMP", MAIL, TEXT)
 _LISTS = ("attachments", "headers", "named")
 _MOST_NAMED = 20
-# The facts of these are characters.
-_OF_CHARACTERS = (Refusal.NO_FONT, Refusal.JOINED)
 
 
 def refusal(answer: bytes) -> tuple[Refusal | None, list[int]]:
@@ -132,7 +126,7 @@ def problem_of(why: Refusal, facts: list[int]) -> str:
 
     :raises IndexError: if it lacks facts.
     """
-    if why in _OF_CHARACTERS:
+    if why == Refusal.NO_FONT:
         return WORDS[why][0].format(", ".join(map(_character, facts[:_MOST_NAMED])))
     return WORDS[why][0].format(*facts)
 

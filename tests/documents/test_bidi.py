@@ -1,4 +1,4 @@
-"""The order in which text is drawn is the one of python-bidi, except that brackets are mirrored."""
+"""The order in which text is drawn is the one of python-bidi, which also mirrors brackets."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ _TEXTS = st.text(
     min_size=1,
     max_size=14,
 )
+_MARKS = str.maketrans("", "", bidi.MARKS)
 _UNSIDED = str.maketrans("()[]", "||!!", bidi.MARKS)
+
+
+def shown(paragraph: bidi.Paragraph, text: str) -> str:
+    """Return a paragraph in one line, without marks."""
+    return "".join(bidi.in_order(text, paragraph.in_line(0, len(text)))).translate(_MARKS)
 
 
 @settings(max_examples=2_000)
 @given(_TEXTS)
 def test_a_line_is_in_the_order_of_the_standard(text: str) -> None:
     assume(bidi.runs_both_ways(text))
-    is_from_right = bidi.is_from_right(text)
-    assert is_from_right == (get_base_level(text) == 1)
-    [line] = bidi.in_order(text, [(0, len(text))])
-    judged = get_display(text, base_dir="R" if is_from_right else "L")
-    assert line.translate(_UNSIDED) == judged.translate(_UNSIDED)
+    paragraph = bidi.Paragraph(text)
+    assert paragraph.is_from_right == (get_base_level(text) == 1)
+    judged = get_display(text, base_dir="R" if paragraph.is_from_right else "L")
+    assert shown(paragraph, text).translate(_UNSIDED) == judged.translate(_UNSIDED)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,7 @@ def test_a_line_is_in_the_order_of_the_standard(text: str) -> None:
     ],
 )
 def test_a_mark_divides_what_stands_around_it(text: str, line: str) -> None:
-    assert bidi.in_order(text, [(0, len(text))]) == [line]
+    assert shown(bidi.Paragraph(text), text) == line
 
 
 @pytest.mark.timeout(60)
@@ -56,5 +61,5 @@ def test_a_mark_divides_what_stands_around_it(text: str, line: str) -> None:
     ids=["isolates", "closed isolates", "embeddings", "brackets", "brackets behind dots", "signs"],
 )
 def test_the_time_grows_with_the_length_only(text: str) -> None:
-    [line] = bidi.in_order(text, [(0, len(text))])
+    line = shown(bidi.Paragraph(text), text)
     assert sorted(line) == sorted(text.translate(dict.fromkeys(map(ord, bidi.MARKS))))

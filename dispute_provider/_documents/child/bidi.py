@@ -2,8 +2,7 @@
 
 Hebrew and Arabic run from right to left, and numbers and Latin words in them from left to right. The class of
 each character is written as one letter, so the rules of the standard are replacements in a text; their names
-stand beside them. The library python-bidi, a judge in the tests, neither mirrors brackets nor orders the
-broken lines of a paragraph.
+stand beside them. The library python-bidi, a judge in the tests, orders no broken lines of a paragraph.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+Item = TypeVar("Item")
 MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that only say in which direction others run."""
 _FROM_RIGHT = re.compile(
@@ -55,8 +55,6 @@ _NEUTRAL = "[owSlrfi]"
 # L1: what stands at the end of a line, or before a tab. Each run is tried once, from its start.
 _ENDS = re.compile("(?<![wlrfi0-5])[wlrfi0-5]*(?:S|$)")
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "（": "）", "［": "］", "〈": "〉", "「": "」"}
-_MIRRORED = {**_BRACKETS, "<": ">", "«": "»", "‹": "›", "≤": "≥", "≪": "≫"}
-_MIRRORED |= {closing: opening for opening, closing in _MIRRORED.items()}
 _MOST_OPEN = 63
 _DEEPEST = 125
 
@@ -78,12 +76,43 @@ def runs_both_ways(text: str) -> bool:
     return _FROM_RIGHT.search(text) is not None
 
 
-def is_from_right(text: str) -> bool:
-    """Return whether a paragraph runs from right to left, as its first letter does."""
-    if not runs_both_ways(text):
-        return False
-    kinds = _kinds(text)
-    return _first_strong(kinds, _ends_of_isolates(kinds))[0] in _RIGHT
+class Paragraph:
+    """The directions in a paragraph.
+
+    :param levels: of its characters, odd from right to left.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.is_from_right = False
+        self.levels = [0] * len(text)
+        self._kinds = ""
+        if runs_both_ways(text):
+            self._kinds = _kinds(text)
+            first = _first_strong(self._kinds, _ends_of_isolates(self._kinds))
+            self.is_from_right = first[0] in _RIGHT
+            self.levels = _levels(text, self._kinds, int(self.is_from_right))
+
+    def in_line(self, start: int, end: int) -> list[int]:
+        """Return the levels of a line, whose end runs as the paragraph does (L1)."""
+        kept = self.levels[start:end]
+        for end_of_line in _ENDS.finditer(self._kinds[start:end]):
+            place, behind = end_of_line.span()
+            kept[place:behind] = [int(self.is_from_right)] * (behind - place)
+        return kept
+
+
+def in_order(items: Sequence[Item], levels: Sequence[int]) -> list[Item]:
+    """Return parts of a line as they are shown from left to right (L2)."""
+    order = list(range(len(items)))
+    for level in range(max(levels, default=0), 0, -1):
+        order = _turned(order, [each >= level for each in levels])
+    return [items[at] for at in order]
+
+
+def _turned(order: Iterable[int], is_turned: Sequence[bool]) -> list[int]:
+    """Return places with each sequence of those that are turned from its end."""
+    parts = [(turned, list(part)) for turned, part in groupby(order, is_turned.__getitem__)]
+    return [at for turned, part in parts for at in (reversed(part) if turned else part)]
 
 
 def _levels(text: str, kinds: str, base: int) -> list[int]:
@@ -106,47 +135,11 @@ def _levels(text: str, kinds: str, base: int) -> list[int]:
         characters = [text[at] for at in run]
         for at, kind in zip(run, _resolved(part, characters, level, *edges), strict=True):
             resolved[at] += _raised(kind, level)
+    # What shows nothing divides no word.
+    for at, kind in enumerate(kinds):
+        if kind in _UNSHOWN:
+            resolved[at] = resolved[at - 1] if at else base
     return resolved
-
-
-def in_order(text: str, lines: Sequence[tuple[int, int]]) -> list[str]:
-    """Return the lines of a paragraph as they are shown from left to right, without marks.
-
-    :param lines: where each begins and ends.
-    """
-    if not runs_both_ways(text):
-        return [text[start:end] for start, end in lines]
-    base = int(is_from_right(text))
-    kinds = _kinds(text)
-    found = _levels(text, kinds, base)
-    return [
-        _line(text[start:end], kinds[start:end], _at_ends(kinds[start:end], found[start:end], base))
-        for start, end in lines
-    ]
-
-
-def _line(line: str, kinds: str, kept: Sequence[int]) -> str:
-    order = [at for at, kind in enumerate(kinds) if kind not in _UNSHOWN]
-    # L2
-    for level in range(max(kept, default=0), 0, -1):
-        order = _turned(order, [each >= level for each in kept])
-    # L4. Marks may stand between parts that run in one direction, so they are left out last.
-    shown = ((line[at], kept[at]) for at in order if line[at] not in MARKS)
-    return "".join(_MIRRORED.get(each, each) if level % 2 else each for each, level in shown)
-
-
-def _turned(order: Iterable[int], is_turned: Sequence[bool]) -> list[int]:
-    """Return places with each sequence of those that are turned from its end."""
-    parts = [(turned, list(part)) for turned, part in groupby(order, is_turned.__getitem__)]
-    return [at for turned, part in parts for at in (reversed(part) if turned else part)]
-
-
-def _at_ends(kinds: str, found: Sequence[int], base: int) -> list[int]:
-    """Return the levels of a line, whose end runs as the paragraph does (L1)."""
-    kept = list(found)
-    for end in _ENDS.finditer(kinds):
-        kept[end.start() : end.end()] = [base] * (end.end() - end.start())
-    return kept
 
 
 def _kinds(text: str) -> str:

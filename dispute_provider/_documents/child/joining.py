@@ -15,7 +15,7 @@ from dispute_provider._documents.child.embedding import Embedded, embedded
 from dispute_provider._documents.child.lettering import Letters
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.showing import frames_of, saved
-from dispute_provider._documents.child.typeset import A4, STRIP, Strip, Title
+from dispute_provider._documents.child.typeset import A4, STRIP, Strip, Title, canvas
 from dispute_provider._documents.messages import Done, Refusal
 from dispute_provider._evidence.file_types import JPEG, PDF, PNG
 
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 def warm_up(letters: Letters) -> None:
     """Join exhibits once, which loads what the libraries load on demand."""
-    if pikepdf:
+    if pikepdf and canvas:
         typeset.warm_up()
         for kind in (JPEG, PNG):
             join([Part("Exhibit", saved(Image.new("RGB", (8, 8)), kind))], letters)
@@ -52,7 +52,7 @@ def join(parts: Sequence[Part], letters: Letters) -> tuple[bytes, list[Done]]:
 
     :raises Refused: if an exhibit cannot be read, a caption cannot be set, or a library is missing.
     """
-    if not pikepdf:
+    if not (pikepdf and canvas):
         raise Refused(Refusal.NO_PACKET)
     legible = [letters.legible(" ".join(each.caption.split())) for each in parts]
     captions = [caption for caption, _ in legible]

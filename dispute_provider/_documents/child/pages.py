@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from dispute_provider._documents.child import bidi, mails
-from dispute_provider._documents.child.lettering import BOLD, FIXED, PLAIN, Letters, lines_of
+from dispute_provider._documents.child import mails
+from dispute_provider._documents.child.lettering import BOLD, FIXED, PLAIN, Letters, Line, lines_of
 from dispute_provider._documents.child.pdfs import MAX_PAGES
 from dispute_provider._documents.child.refused import Refused
 from dispute_provider._documents.child.typeset import A4, canvas
@@ -28,15 +28,14 @@ _FROM_LEFT = "\N{LEFT-TO-RIGHT MARK}"
 _COLUMNS = re.compile(r"\S(?: {2,}|\t)\S")
 
 
-class _Line(NamedTuple):
+class _Row(NamedTuple):
     """One line of a page.
 
     :param name: what stands before it in bold; empty for most lines.
-    :param left: where the text begins, in points from the margin.
+    :param left: where the line begins, in points from the margin.
     """
 
-    text: str
-    font: str = PLAIN
+    line: Line
     name: str = ""
     left: float = 0.0
 
@@ -55,7 +54,7 @@ def convert(content: bytes, letters: Letters) -> tuple[bytes, list[Done]] | None
     named: dict[str, None] = {}
     if kind == MAIL:
         mail = mails.read(content)
-        lines = list(_of_mail(mail, letters, named))
+        rows = list(_of_mail(mail, letters, named))
         done += mail.done
     else:
         text, encoding = plain_text.decode(content) or ("", "")
@@ -65,58 +64,55 @@ def convert(content: bytes, letters: Letters) -> tuple[bytes, list[Done]] | None
             raise Refused(Refusal.EMPTY)
         if encoding == plain_text.WINDOWS:
             done.append(Done("encoding", (encoding,)))
-        lines = list(_of_text(text, letters, named))
+        rows = list(_of_text(text, letters, named))
     if named:
         done.append(Done("named", tuple(named)))
-    pages = -(-len(lines) // _LINES)
+    pages = -(-len(rows) // _LINES)
     if pages > MAX_PAGES:
         raise Refused(Refusal.MANY_PAGES, pages, MAX_PAGES)
-    return _drawn(lines, pages, letters), [*done, *([Done("pages", (pages,))] if pages > 1 else [])]
+    return _drawn(rows, pages, letters), [*done, *([Done("pages", (pages,))] if pages > 1 else [])]
 
 
-def _of_text(text: str, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
+def _of_text(text: str, letters: Letters, named: dict[str, None]) -> Iterator[_Row]:
     legible, symbols = letters.legible(text)
     named |= dict.fromkeys(symbols)
     font, size = (FIXED, _FIXED_SIZE) if _COLUMNS.search(legible) else (PLAIN, _SIZE)
     for line in lines_of(legible):
-        is_from_right = bidi.is_from_right(line)
         for part in letters.wrapped(line, _ROOM, size, font):
-            left = _ROOM - letters.width(part, size, font) if is_from_right else 0.0
-            yield _Line(part, font, left=left)
+            yield _Row(part, left=_ROOM - part.width if part.is_from_right else 0.0)
 
 
-def _of_mail(mail: mails.Mail, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
+def _of_mail(mail: mails.Mail, letters: Letters, named: dict[str, None]) -> Iterator[_Row]:
     for name, value in mail.headers:
         yield from _entry(f"{name}:", value, letters, named)
-    yield _Line("")
+    yield _Row(letters.line("", _SIZE))
     yield from _of_text(mail.text, letters, named)
     if mail.attached:
-        yield _Line("")
+        yield _Row(letters.line("", _SIZE))
     for number, attached in enumerate(mail.attached):
         yield from _entry("" if number else "Attached:", f"{_FROM_LEFT}{attached}", letters, named)
 
 
-def _entry(name: str, value: str, letters: Letters, named: dict[str, None]) -> Iterator[_Line]:
+def _entry(name: str, value: str, letters: Letters, named: dict[str, None]) -> Iterator[_Row]:
     legible, symbols = letters.legible(value)
     named |= dict.fromkeys(symbols)
     for number, part in enumerate(letters.wrapped(legible, _ROOM - _ROOM_OF_NAMES, _SIZE)):
-        yield _Line(part, name="" if number else name, left=_ROOM_OF_NAMES)
+        yield _Row(part, "" if number else name, _ROOM_OF_NAMES)
 
 
-def _drawn(lines: list[_Line], pages: int, letters: Letters) -> bytes:
+def _drawn(rows: list[_Row], pages: int, letters: Letters) -> bytes:
     written = io.BytesIO()
     page: Any = canvas.Canvas(written, pagesize=A4, invariant=1, pageCompression=1)
     for number in range(pages):
-        for row, line in enumerate(lines[number * _LINES :][:_LINES]):
+        for row, (line, name, left) in enumerate(rows[number * _LINES :][:_LINES]):
             height = A4[1] - _MARGIN - _LINE * row - _SIZE
-            if line.name:
+            if name:
                 page.setFont(BOLD, _SIZE)
-                page.drawString(_MARGIN, height, line.name)
-            size = _FIXED_SIZE if line.font == FIXED else _SIZE
-            letters.draw(page, _MARGIN + line.left, height, line.text, size, line.font)
+                page.drawString(_MARGIN, height, name)
+            line.draw(page, _MARGIN + left, height)
         if pages > 1:
-            count = f"{number + 1} of {pages}"
-            letters.draw(page, A4[0] - _MARGIN - letters.width(count, _SIZE), _BELOW, count, _SIZE)
+            count = letters.line(f"{number + 1} of {pages}", _SIZE)
+            count.draw(page, A4[0] - _MARGIN - count.width, _BELOW)
         page.showPage()
     page.save()
     return written.getvalue()

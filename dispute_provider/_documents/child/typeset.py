@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dispute_provider._documents.child import bidi
-from dispute_provider._documents.child.lettering import BOLD, Letters
-from dispute_provider._documents.child.refused import Refused
-from dispute_provider._documents.messages import Refusal
+from dispute_provider._documents.child.lettering import BOLD, Letters, Line
 
 canvas: Any
 try:
+    import uharfbuzz  # type: ignore[import-untyped]  # noqa: F401  # without it, no letters are set
     from reportlab.pdfbase import pdfmetrics, ttfonts  # type: ignore[import-untyped]
     from reportlab.pdfgen import canvas  # type: ignore[import-untyped,no-redef]
 except ImportError:
@@ -61,10 +60,7 @@ def pages_of_contents(captions: Sequence[str], letters: Letters) -> int:
     """Return how many pages the contents have.
 
     :param captions: as they can be set.
-    :raises Refused: if the libraries are not installed.
     """
-    if not canvas:
-        raise Refused(Refusal.NO_PACKET)
     lines = sum(len(_wrapped(each, letters)) for each in captions)
     return max(1, -(-lines // _LINES))
 
@@ -91,34 +87,32 @@ def _contents(page: Any, titles: Sequence[Title], letters: Letters) -> None:
         if count and count % _LINES == 0:
             page.showPage()
         height = top - _TITLE - _LINE * (count % _LINES)
-        letters.draw(page, _MARGIN, height, left, _SIZE)
-        letters.draw(page, _MARGIN + _ROOM_OF_NUMBERS, height, text, _SIZE)
-        letters.draw(page, A4[0] - _MARGIN - letters.width(right, _SIZE), height, right, _SIZE)
+        left.draw(page, _MARGIN, height)
+        text.draw(page, _MARGIN + _ROOM_OF_NUMBERS, height)
+        right.draw(page, A4[0] - _MARGIN - right.width, height)
     page.showPage()
 
 
-def _rows(titles: Sequence[Title], letters: Letters) -> Iterator[tuple[str, str, str]]:
+def _rows(titles: Sequence[Title], letters: Letters) -> Iterator[tuple[Line, Line, Line]]:
     for number, title in enumerate(titles, 1):
-        first, *others = _wrapped(title.caption, letters)
-        yield str(number), first, str(title.page)
-        for line in others:
-            yield "", line, ""
+        for count, line in enumerate(_wrapped(title.caption, letters)):
+            left, right = ("", "") if count else (str(number), str(title.page))
+            yield letters.line(left, _SIZE), line, letters.line(right, _SIZE)
 
 
 def _strip(page: Any, strip: Strip, right: str, letters: Letters) -> None:
     below = (STRIP - _SMALL) / 2 + 1
-    wide = letters.width(right, _SMALL)
-    letters.draw(page, strip.width - _EDGE - wide, below, right, _SMALL)
-    room = strip.width - 3 * _EDGE - wide
-    text = f"Exhibit {strip.exhibit}: {strip.caption}"
-    if letters.width(text, _SMALL) > room:
-        while text and letters.width(text + _CUT, _SMALL) > room:
-            text = text[:-1]
-        text += _CUT if text else ""
-    [text] = bidi.in_order(text, [(0, len(text))])
-    letters.draw(page, _EDGE, below, text, _SMALL)
+    number = letters.line(right, _SMALL)
+    number.draw(page, strip.width - _EDGE - number.width, below)
+    room = strip.width - 3 * _EDGE - number.width
+    line = letters.line(text := f"Exhibit {strip.exhibit}: {strip.caption}", _SMALL)
+    if line.width > room:
+        lengths = range(1, len(text))
+        kept = bisect_right(lengths, room, key=lambda end: letters.line(text[:end] + _CUT, _SMALL).width)
+        line = letters.line(text[:kept] + _CUT if kept else "", _SMALL)
+    line.draw(page, _EDGE, below)
 
 
-def _wrapped(text: str, letters: Letters) -> list[str]:
+def _wrapped(text: str, letters: Letters) -> list[Line]:
     """Return a caption in lines of the contents."""
     return letters.wrapped(text, A4[0] - 2 * _MARGIN - 2 * _ROOM_OF_NUMBERS, _SIZE)
