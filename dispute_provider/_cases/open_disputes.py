@@ -19,6 +19,7 @@ from dispute_provider._contracts import contract
 from dispute_provider._documents import Renderer
 from dispute_provider._evidence import stages
 from dispute_provider._evidence.case import Case
+from dispute_provider._evidence.case_errors import dispute_id, name_of
 from dispute_provider._evidence.case_size import LARGEST_CASE
 from dispute_provider._evidence.documents import shown
 from dispute_provider._evidence.snapshot import Dispute
@@ -58,7 +59,7 @@ class _Refused:
     """A case that cannot be read.
 
     :param item: see :class:`Candidate`.
-    :param dispute: the dispute that its place names; None, the default, if that is unknown.
+    :param dispute: the dispute that its place or its contents name; None, the default, if neither does.
     """
 
     item: Any
@@ -236,7 +237,7 @@ class _Reader:
         except InvalidCaseError as error:
             if not found.address and self._names_none_of_them(found.path):
                 return Ignored(found.path, f"it is refused, and names no open dispute: {error.violations[0]}")
-            return _Refused(found.path, found.address)
+            return _Refused(found.path, found.address or self._dispute_of(found.path))
         except Exception:  # staging reads it again and reports the error in its record
             return _Refused(found.path, found.address)
 
@@ -288,6 +289,14 @@ class _Reader:
         except Exception:  # file systems raise many types
             return False
         return not any(dispute.lower().encode() in content for dispute in self._open)
+
+    def _dispute_of(self, path: str) -> str | None:
+        """Return the open dispute that a refused case is for; None if it does not say."""
+        try:
+            named = dispute_id(name_of(case_files.read_file(path, self._folders).data))
+        except InvalidCaseError:
+            return None
+        return named if named in self._open else None
 
     def _digest(self, found: FoundCase, case: Case, stage: str) -> str:
         """Return the digest of a case's part for a stage; its documents are read only if one has changed."""

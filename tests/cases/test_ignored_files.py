@@ -172,9 +172,15 @@ def test_the_case_of_letters_in_a_name_does_not_matter(name, folder, root: Path)
     assert [each.dispute.id for each in sweep().found] == ["du_open"]
 
 
-def test_a_dispute_with_a_refused_case_is_not_said_to_have_none(root: Path) -> None:
-    write(
-        root / "stripe" / "du_open" / "case.yaml", "provider: stripe\ndispute: du_open\nevidence: {recipt: x}"
-    )
+@pytest.mark.parametrize("place", ["stripe/du_open", "order 5"])
+@pytest.mark.parametrize("evidence", ["{recipt: x}", "{receipt: {file: gone.pdf}}"])
+def test_a_dispute_with_a_refused_case_is_not_said_to_have_none(place, evidence, root: Path) -> None:
+    write(root / place / "case.yaml", f"provider: stripe\ndispute: du_open\nevidence: {evidence}")
     [record] = without_case([disputes.snapshot("du_open").dispute], sweep(), "stripe_default")
     assert record.reason == "its case cannot be used; the task stage says why"
+
+
+def test_a_refused_case_of_another_dispute_takes_no_case_from_the_one_it_mentions(root: Path) -> None:
+    write(root / "order 5/case.yaml", "dispute: du_closed\nevidence: {recipt: unlike du_open}")
+    [record] = without_case([disputes.snapshot("du_open").dispute], sweep(), "stripe_default")
+    assert record.reason == "no case was found for it"
