@@ -29,5 +29,12 @@ def unusable(record: Record, error: Exception) -> Record:
     from dispute_provider._evidence.record import State
     from dispute_provider.exceptions import DisputeError
 
-    why = str(error) if isinstance(error, DisputeError) else type(error).__name__
+    if isinstance(error, DisputeError):
+        why = str(error)
+    else:
+        # It was deleted or renamed, or the secrets backend failed, whose message may have secrets.
+        why = (
+            f"{record.connection!r} cannot be read: {type(error).__name__}. "
+            "To do: create it again, or fix the secrets backend; then clear the task"
+        )
     return record.ended(State.HELD, f"not sent, its connection cannot be used: {why}")

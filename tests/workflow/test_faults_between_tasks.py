@@ -210,6 +210,18 @@ def test_a_connection_that_cannot_be_used(run, sandbox, connect):
     assert run.submit(approved, 2)["state"] == "submitted"
 
 
+def test_a_connection_that_was_deleted(run, sandbox, connect, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DISPUTE__SIGNING_KEY", "a key of this test that is long enough")
+    approved = run.approve()
+    monkeypatch.delenv(f"AIRFLOW_CONN_{run.connection.upper()}")
+    end = run.submit(approved)
+    ROWS["A connection, Airflow's state store or the ledger cannot be used"].check(end)
+    assert f"'{run.connection}' cannot be read" in end["reason"]
+    assert "To do: create it again" in end["reason"]
+    connect(run.kind)
+    assert run.submit(approved, 2)["state"] == "submitted"
+
+
 @pytest.mark.parametrize("broken", ["ledger list", "ledger create", "state store"])
 def test_a_store_that_cannot_be_used(broken, run, sandbox, monkeypatch):
     approved = run.approve()
