@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,10 +13,9 @@ from dispute_provider import _config as config
 from dispute_provider._cases import case_folders, files, lines
 from dispute_provider._cases.case_folders import TEMPLATES, FoundCase, encodable
 from dispute_provider._cases.checked import Checked
-from dispute_provider._cases.checking_templates import check_template, check_templates, is_template
+from dispute_provider._cases.checking_templates import check_template, check_templates, is_in_templates
 from dispute_provider._cases.completing import complete
 from dispute_provider._cases.documents import CaseDocuments, pieces, read_documents
-from dispute_provider._cases.file_names import is_case_file
 from dispute_provider._cases.lines import CaseLine
 from dispute_provider._cases.listing import list_folder
 from dispute_provider._cases.preparing import Preparation, Unkept
@@ -73,14 +72,14 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
         closing(preparation),
         ThreadPoolExecutor(_READERS) as threads,
     ):
-        if is_template(path):
+        if is_in_templates(path):
             return [check_template(path, writer)]
         if path.rstrip("/").rpartition("/")[2] == TEMPLATES:
             return check_templates(path.rstrip("/"), writer)
         roots = _roots(path)
         readers = _Readers(renderer, preparation, templates, writer, roots)
-        is_file = lines.is_lines(path) or is_case_file(path.rpartition("/")[2])
-        of_templates = [] if is_file else check_templates(f"{path.rstrip('/')}/{TEMPLATES}", writer)
+        folder = f"{path.rstrip('/')}/{TEMPLATES}"
+        of_templates = check_templates(folder, writer) if _is_folder(path) else []
         checked = [
             _check(each, readers, reason, network)
             for each in (lines.expanded([path], roots) if lines.is_lines(path) else _found(path, threads))
@@ -92,15 +91,19 @@ def check(path: str, reason: str = "", network: str = "") -> list[Checked]:
 
 def _roots(path: str) -> Sequence[str]:
     """Return what a sweep may read: the case roots, or the folder itself if it is in none of them."""
-    try:
+    with suppress(Exception):  # file systems raise many types; reading it as a case reports the error
         if find_root(path, config.case_roots()):
             return config.case_roots()
-        is_folder = storage_path(path).is_dir()
-    except Exception:  # file systems raise many types; reading it as a case reports the error
-        is_folder = False
-    if is_folder:
+    if _is_folder(path):
         return [path]
     return ANYWHERE if is_local(path) else [path.rpartition("/")[0]]
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return storage_path(path).is_dir()
+    except Exception:  # file systems raise many types; reading it as a case reports the error
+        return False
 
 
 def _misplaced(found: _Found, case: Case) -> str:

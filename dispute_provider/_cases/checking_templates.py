@@ -29,17 +29,21 @@ from dispute_provider.exceptions import InvalidCaseError, Violation
 
 _OF_DISPUTE = "dispute"
 _MARKS = ("{{", "{%", "{#")
+_LETTER = "it is no template; a letter is checked with the templates that name it"
 _DOCUMENTS = ("file", "exhibits")
 
 
-def is_template(path: str) -> bool:
-    """Return whether a path is that of a template: a YAML file in a folder ``templates``."""
+def is_in_templates(path: str) -> bool:
+    """Return whether a path is that of a file in a folder ``templates``."""
     file = PurePosixPath(path)
-    return file.parent.name == TEMPLATES and file.suffix.lower() in SUFFIXES
+    return file.parent.name == TEMPLATES and bool(file.suffix)
 
 
 def check_template(path: str, writer: LetterWriter) -> Checked:
-    """Check one template."""
+    """Check one template; a letter is ignored."""
+    name = PurePosixPath(path).name
+    if not _is_template(name):
+        return Checked(path, ignored=_objection(name) or _LETTER)
     return _checked(path, path.rpartition("/")[0], writer)[0]
 
 
@@ -53,13 +57,17 @@ def check_templates(folder: str, writer: LetterWriter) -> list[Checked]:
     checked, read = [], []
     for each in entries:
         path = f"{folder}/{each.name}"
-        if is_template(path) and not each.name.startswith("."):
+        if _is_template(each.name):
             one, template = _checked(path, folder, writer)
             checked.append((one, template))
             read += [template] if template else []
         elif ignored := _objection(each.name):
             checked.append((Checked(path, ignored=ignored), None))
     return [_with_rivals(one, template, read) for one, template in checked]
+
+
+def _is_template(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def _files(folder: str) -> list[Listed]:

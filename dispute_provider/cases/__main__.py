@@ -51,7 +51,7 @@ def report(checked: Sequence[Checked]) -> Iterator[str]:
         yield "there is no case; in a case root, they are at <api>/<dispute id>/case.yaml"
     for each in checked:
         state = "ignored" if each.ignored else "refused" if each.problems else "ok"
-        yield f"{shown(each.source)}: {state}"
+        yield f"{shown(each.source.removeprefix('file://'))}: {state}"
         if each.dispute:
             yield f"  dispute: {each.dispute[0]} {each.dispute[1]}"
         yield from (f"  {line}" for line in (*each.problems, *each.facts, each.ignored) if line)

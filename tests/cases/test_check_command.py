@@ -82,6 +82,18 @@ def test_a_placeholder_that_nobody_fills_in_is_named(root, capsys):
     )
 
 
+def test_an_address_that_cannot_be_opened_is_refused_once(capsys, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__DISPUTE__CASE_ROOTS", raising=False)
+    code, out = said(capsys, "check", "abfs://shop/cases")
+    assert (code, out.splitlines()[-1]) == (1, "0 ok, 1 refused, 0 ignored")
+
+
+def test_a_case_of_a_root_is_named_as_a_path(root, capsys):
+    write(root / "stripe" / "du_1", "du_1")
+    _, out = said(capsys, "check", str(root))
+    assert out.startswith(f"{root}/stripe/du_1/case.yaml: ok")
+
+
 def test_two_cases_of_one_dispute_are_both_refused(root, capsys):
     write(root / "stripe" / "du_1", "du_1")
     write(root / "order 5", "du_1")

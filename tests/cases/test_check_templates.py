@@ -138,6 +138,15 @@ def test_what_suits_no_dispute_or_two_is_named(folder: Path, capsys) -> None:
     assert out.endswith("3 ok, 0 refused, 1 ignored\n")
 
 
+def test_a_letter_is_checked_with_its_templates(folder: Path, capsys) -> None:
+    (folder / "rebuttal.txt").write_text("{% if %}")
+    code, out = said(capsys, folder / "rebuttal.txt")
+    assert code == 0
+    assert "a letter is checked with the templates that name it" in out
+    code, out = said(capsys, folder / "none.yaml")
+    assert (code, "there is no such file or folder" in out) == (1, True)
+
+
 def test_a_text_that_is_too_long_without_its_facts_is_named(folder: Path, capsys) -> None:
     (folder / "mine.yaml").write_text(f"provider: moov\nevidence: {{cover-letter: '{'x' * 751}{{{{ a }}}}'}}")
     code, out = said(capsys, folder)
