@@ -92,7 +92,12 @@ class ApiOperator(BaseOperator):
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
         """Return the arguments by the contract's names, with the outputs of other tasks resolved."""
+        from dispute_provider._contracts.rendered import with_numbers
+
         given = {name: vars(self).get(attribute) for name, attribute in operation.python_names.items()}
+        for name, attribute in operation.python_names.items():
+            if attribute in self.template_fields:
+                given[name] = with_numbers(operation.schema_of(name), given[name])
         return as_arguments(operation, given, context, vars(self).get("filename"))
 
 

@@ -46,4 +46,16 @@ class CallOperator(DisputeOperator):
         self.arguments = self.unrendered(arguments)
 
     def _arguments(self, operation: Operation, context: Context) -> dict[str, Any]:
-        return as_arguments(operation, self.arguments or {}, context)
+        from dispute_provider._evidence.placeholders import has_placeholder
+        from dispute_provider.exceptions import InvalidRequestError, Violation
+
+        found = as_arguments(operation, self.arguments or {}, context)
+        problem, remedy = "is a template, which is not rendered", "give the output of a task that returns it"
+        templates = [
+            Violation(f"/{name}", problem, remedy)
+            for name, value in found.items()
+            if name in operation.parameters and isinstance(value, str) and has_placeholder(value)
+        ]
+        if templates:
+            raise InvalidRequestError.before_sending(operation.id, templates)
+        return found

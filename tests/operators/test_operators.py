@@ -34,6 +34,7 @@ from dispute_provider.exceptions import (
 )
 from dispute_provider.operators import moov, stripe
 from dispute_provider.operators._api import ApiOperator
+from dispute_provider.operators.call import CallOperator
 from dispute_provider.sandbox import Sandbox
 
 OPERATORS = [
@@ -114,6 +115,27 @@ print(*sorted(set(sys.modules) - before))
     assert "dispute_provider._contracts.contract" not in modules
 
 
+class TestRenderedTemplates:
+    def test_numbers_reach_the_api(self, sandbox: Sandbox, stripe_connection: str) -> None:
+        for created in (100, 200, 300):
+            sandbox.create_dispute(api="stripe", created=created)
+        operator = stripe.StripeListDisputesOperator(
+            task_id="list", limit="{{ n }}", created={"gte": "{{ since }}"}
+        )
+        operator.render_template_fields({"n": 1, "since": 200})  # type: ignore[typeddict-item,typeddict-unknown-key]
+        [listed] = run(operator)["data"]
+        assert listed["created"] == 300
+        [request] = sandbox.journal()
+        assert request["query"] == "created[gte]=200&limit=1"
+
+    def test_numbers_of_moov(self, sandbox: Sandbox, moov_connection: str) -> None:
+        for _ in range(3):
+            sandbox.create_dispute(api="moov")
+        operator = moov.MoovListDisputesOperator(task_id="list", count="{{ n }}")
+        operator.render_template_fields({"n": 2})  # type: ignore[typeddict-unknown-key]
+        assert len(run(operator)) == 2
+
+
 class TestRefusedBeforeSending:
     def refused(self, sandbox: Sandbox, operator: ApiOperator) -> InvalidRequestError:
         with pytest.raises(InvalidRequestError) as failed:
@@ -159,6 +181,17 @@ class TestRefusedBeforeSending:
         (tmp_path / "a.pdf").write_bytes(b"PK\x03\x04 a zip file under another name")
         operator = stripe.StripeUploadFileOperator(task_id="upload", file=str(tmp_path / "a.pdf"))
         assert "application/octet-stream" in str(self.refused(sandbox, operator))
+
+    def test_a_template_where_none_is_rendered(self, sandbox: Sandbox, stripe_connection: str) -> None:
+        arguments = {"dispute": "{{ params.dispute }}"}
+        call = CallOperator(
+            task_id="call", api="stripe", operation_id="GetDisputesDispute", arguments=arguments
+        )
+        [violation] = self.refused(sandbox, call).violations
+        assert (violation.pointer, violation.problem) == (
+            "/dispute",
+            "is a template, which is not rendered",
+        )
 
     def test_the_connection_of_another_api(self, sandbox: Sandbox, moov_connection: str) -> None:
         with pytest.raises(ConnectionConfigError, match="type stripe"):
