@@ -83,8 +83,9 @@ def encoded(picture: Image.Image) -> bytes:
     take ten times as long as PNG.
     """
     shown = picture if picture.mode in ("RGB", "RGBX") else picture.convert("RGB")
-    if _is_grey(shown):
-        shown = shown.getchannel("R")
+    red = shown.getchannel("R")
+    if not any(ImageChops.difference(red, shown.getchannel(other)).getbbox() for other in "GB"):
+        shown = red
     if _estimated(shown) > _LARGE:
         return _saved(shown, JPEG, quality=85)
     sharp = _sharp(shown)
@@ -115,11 +116,6 @@ def _saved(picture: Image.Image, kind: FileType, **options: int) -> bytes:
     written = io.BytesIO()
     picture.save(written, kind.name, **options)
     return written.getvalue()
-
-
-def _is_grey(picture: Image.Image) -> bool:
-    red, green, blue = map(picture.getchannel, "RGB")
-    return not any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
 
 
 def _opened(content: bytes) -> Image.Image:
