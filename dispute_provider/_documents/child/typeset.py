@@ -12,8 +12,12 @@ from dispute_provider._documents.child.lettering import BOLD, Letters, Line
 canvas: Any
 try:
     import uharfbuzz  # type: ignore[import-untyped]  # noqa: F401  # without it, no letters are set
+    from reportlab import rl_config  # type: ignore[import-untyped]
     from reportlab.pdfbase import pdfmetrics, ttfonts  # type: ignore[import-untyped]
     from reportlab.pdfgen import canvas  # type: ignore[import-untyped,no-redef]
+
+    # Written as text, the contents of pages are a quarter larger.
+    rl_config.useA85 = 0
 except ImportError:
     canvas = None
 
@@ -68,7 +72,8 @@ def pages_of_contents(captions: Sequence[str], letters: Letters) -> int:
 def typeset(titles: Sequence[Title], strips: Sequence[Strip], letters: Letters) -> bytes:
     """Return a PDF with the pages of the contents, and then a small page for each strip."""
     written = io.BytesIO()
-    page = canvas.Canvas(written, pagesize=A4, invariant=1, pageCompression=1)
+    # The file that it becomes a part of is compressed as a whole.
+    page = canvas.Canvas(written, pagesize=A4, invariant=1, pageCompression=0)
     first = pages_of_contents([each.caption for each in titles], letters)
     _contents(page, titles, letters)
     for number, strip in enumerate(strips, first + 1):
