@@ -38,7 +38,11 @@ def accept_upstream(operator: BaseOperator, given: Given) -> Given:
     The list is not a template field, so customer text is neither rendered nor stored as a rendered field.
 
     :raises TypeError: if it is a function, such as a ``@task`` that was not called.
+    :raises ValueError: if it is a template.
     """
+    # A JSON object never begins like this.
+    if isinstance(given, str) and given.lstrip().startswith(("{{", "{%")):
+        raise ValueError(f"{given} is a template, which is not rendered here; pass the output of a task")
     given = [_output_of(each) for each in given] if isinstance(given, list | tuple) else _output_of(given)
     XComArg.apply_upstream_relationship(operator, given)
     return given

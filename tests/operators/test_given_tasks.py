@@ -47,6 +47,11 @@ def test_a_function_that_was_not_called_is_refused() -> None:
         StageEvidenceOperator(task_id="stage", cases=of_today, conn_id="stripe_default")  # type: ignore[arg-type]
 
 
+def test_a_template_is_refused() -> None:
+    with DAG("contest"), pytest.raises(ValueError, match="is a template, which is not rendered here"):
+        StageEvidenceOperator(task_id="stage", cases="{{ params.cases }}", conn_id="stripe_default")
+
+
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
