@@ -301,7 +301,7 @@ ask_again = Hours(
     "Hours before the due date at which the sweep opens another review of an open dispute, separated by "
     "commas. Each review is opened once; a rejected dispute is reviewed again only at the first of these "
     "hours. Leave more hours between two values than between two sweeps. If empty, no review is repeated.",
-    default="24,6",
+    default="24,6,2",
 )
 request_connections = Former(
     "request_connections",

@@ -265,20 +265,20 @@ def test_a_rejected_dispute_is_reviewed_at_the_first_hour_and_a_submitted_one_ne
 
 
 def test_a_held_dispute_is_reviewed_at_the_default_hours(sweep, engine, sandbox, cases, stripe_connection):
-    sandbox.create_dispute(api="stripe", id="du_default", due_in=5 * HOUR)
+    sandbox.create_dispute(api="stripe", id="du_default", due_in=HOUR)
     write_case(cases, "du_default")
     hold = {"chosen_options": ["Hold for later"], "params_input": {}}
     seen: list[int] = []
     sweep.run()
-    # A first review a week before the due date, then one between the two hours: 24 and 6.
-    for opened in (7 * 24, 12):
+    # A first review a week before the due date, then one before each of the other hours: 6 and 2.
+    for opened in (7 * 24, 12, 4):
         answer_last(sweep, engine, stripe_connection, "du_default", lambda form: hold)
         open_before_due(engine, sandbox, stripe_connection, "du_default", opened)
         sweep.run()
         seen.append(len(sweep.reviews()))
         sweep.run()
         seen.append(len(sweep.reviews()))
-    assert seen == [2, 2, 3, 3]
+    assert seen == [2, 2, 3, 3, 4, 4]
 
 
 def test_a_failing_evidence_store_stops_neither_the_search_nor_reminders(
