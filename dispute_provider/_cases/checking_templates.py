@@ -17,7 +17,7 @@ from dispute_provider._cases.listing import Listed, list_folder
 from dispute_provider._cases.templates import SUFFIXES, Template, read_template
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
-from dispute_provider._contracts.validation import escape, violations
+from dispute_provider._contracts.json_data import escape
 from dispute_provider._documents.letter_writer import FaultyTextError, LetterWriter, Outline
 from dispute_provider._evidence.case_errors import reading
 from dispute_provider._evidence.documents import shown
@@ -191,6 +191,8 @@ class _Texts:
 
 def _wrong_evidence(template: Template, texts: _Texts) -> list[Violation]:
     """Return what is wrong with evidence of a template, whatever its texts say."""
+    from dispute_provider._contracts.validation import violations
+
     sample = texts.sample
     api = contract.load(template.of.provider)
     found = list(mistakes(api, sample, "/evidence"))

@@ -1,4 +1,4 @@
-"""Define the type of a JSON object, and check whether a value is JSON."""
+"""Define the type of a JSON object, check whether a value is JSON, and escape names for pointers."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def holds_json(value: Any) -> bool:
         if not holds_json(item):
             return False
     return True
+
+
+def escape(token: Any) -> str:
+    """Return a reference token, escaped for a JSON pointer (RFC 6901)."""
+    return str(token).replace("~", "~0").replace("/", "~1")

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dispute_provider._contracts.json_data import Json, holds_json
+from dispute_provider._contracts.json_data import Json, escape, holds_json
 from dispute_provider._contracts.screening import Screen
-from dispute_provider._contracts.validation import escape, wrong_with_value
+from dispute_provider._contracts.validation import wrong_with_value
 from dispute_provider.exceptions import Violation
 
 # Keywords that _Reader applies itself. The others apply to a single value.

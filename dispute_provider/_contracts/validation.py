@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 
 from dispute_provider._contracts.encoding import FilePart
 from dispute_provider._contracts.formats import FORMATS
-from dispute_provider._contracts.json_data import Json
+from dispute_provider._contracts.json_data import Json, escape
 from dispute_provider._contracts.lengths import document_names, text_of_others, utf16_units
 from dispute_provider._contracts.screening import Screen
 from dispute_provider.exceptions import Violation
@@ -127,11 +127,6 @@ def _unencodable(value: Any, pointer: str = "") -> Iterator[Violation]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _unencodable(item, f"{pointer}/{index}")
-
-
-def escape(token: Any) -> str:
-    """Return a reference token, escaped for a JSON pointer (RFC 6901)."""
-    return str(token).replace("~", "~0").replace("/", "~1")
 
 
 def _pointer(path: Iterable[Any]) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.evidence_fields import SEPARATOR, fields, groups
-from dispute_provider._contracts.json_data import Json
-from dispute_provider._contracts.validation import escape
+from dispute_provider._contracts.json_data import Json, escape
 from dispute_provider._registry import APIS
 from dispute_provider.exceptions import Violation
 
