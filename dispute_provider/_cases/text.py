@@ -286,7 +286,9 @@ def _loader() -> Any:
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             marks: dict[tuple[str, str], Any] = {}
             for key, value in node.value:
-                if node.flow_style and ":" not in self._given[key.end_mark.index : value.end_mark.index]:
+                # An alias has the place of the value that it stands for.
+                start, end = key.end_mark.index, value.end_mark.index
+                if node.flow_style and start <= end and ":" not in self._given[start:end]:
                     raise _RefusedError(key.start_mark, _CUT_AT_A_COMMA, _QUOTE_COMMAS)
                 if isinstance(key, yaml.ScalarNode):
                     mark: Any = key.start_mark

@@ -243,7 +243,8 @@ def test_a_text_that_ends_at_a_comma_is_refused(facts: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", ["{a: , b: }", '{"a":1,"b":null}', "{a: [b, c], 'd' : , e: 'f, g'}", "{a: 1,}"]
+    "facts",
+    ["{a: , b: }", '{"a":1,"b":null}', "{a: [b, c], 'd' : , e: 'f, g'}", "{a: 1,}", "{a: &x b, c: *x}"],
 )
 def test_a_value_that_is_left_empty_stays_so(facts: str) -> None:
     assert parse_yaml(f"facts: {facts}".encode(), "case")["facts"] == yaml.safe_load(facts)
