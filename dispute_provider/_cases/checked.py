@@ -1,4 +1,4 @@
-"""What is said about a case or a template that was checked without a connection. Pure."""
+"""The result of checking a case or a template without a connection. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is said about one case or template.
+    """The result of checking one case or template.
 
     :param source: its file, with a line number for a line of one.
     :param problems: why it is refused; empty if it can be used.

@@ -84,7 +84,7 @@ def _objection(name: str) -> str:
 
 
 def _with_rivals(checked: Checked, template: Template | None, others: Iterable[Template]) -> Checked:
-    """Return what is said about a template, with those that suit some dispute equally well."""
+    """Return the result for a template, with a note of others that suit some dispute equally well."""
     rivals = [each.name for each in others if template and each is not template and _ties(each, template)]
     if not rivals:
         return checked
