@@ -14,7 +14,7 @@ from dispute_provider._cases.checked import Checked
 from dispute_provider._cases.file_names import objection
 from dispute_provider._cases.files import with_lines
 from dispute_provider._cases.listing import Listed, list_folder
-from dispute_provider._cases.templates import SUFFIXES, Template, read_template
+from dispute_provider._cases.templates import Template, is_template, read_template
 from dispute_provider._contracts import contract
 from dispute_provider._contracts.contract import Contract
 from dispute_provider._contracts.json_data import escape
@@ -42,7 +42,7 @@ def is_in_templates(path: str) -> bool:
 def check_template(path: str, writer: LetterWriter) -> Checked:
     """Check one template; a letter is ignored."""
     name = PurePosixPath(path).name
-    if not _is_template(name):
+    if not is_template(name):
         return Checked(path, ignored=_objection(name) or _LETTER)
     return _checked(path, path.rpartition("/")[0], writer)[0]
 
@@ -57,17 +57,13 @@ def check_templates(folder: str, writer: LetterWriter) -> list[Checked]:
     checked, read = [], []
     for each in entries:
         path = f"{folder}/{each.name}"
-        if _is_template(each.name):
+        if is_template(each.name):
             one, template = _checked(path, folder, writer)
             checked.append((one, template))
             read += [template] if template else []
         elif ignored := _objection(each.name):
             checked.append((Checked(path, ignored=ignored), None))
     return [_with_rivals(one, template, read) for one, template in checked]
-
-
-def _is_template(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def _files(folder: str) -> list[Listed]:

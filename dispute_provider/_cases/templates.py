@@ -31,7 +31,7 @@ from dispute_provider._evidence.snapshot import Dispute, sha256_of
 from dispute_provider.exceptions import InvalidCaseError
 
 SHIPPED = str(Path(dispute_provider.__file__).parent / TEMPLATES)
-SUFFIXES = (".yaml", ".yml")
+_SUFFIXES = (".yaml", ".yml")
 _LETTER = "letter"
 
 
@@ -168,14 +168,19 @@ def _read_folder(folder: str) -> dict[str, Template | InvalidCaseError]:
         return {"": error}
     found: dict[str, Template | InvalidCaseError] = {}
     for each in entries:
-        file = PurePosixPath(each.name)
-        if each.is_folder or file.suffix.lower() not in SUFFIXES or file.name.startswith("."):
+        if each.is_folder or not is_template(each.name):
             continue
+        file = PurePosixPath(each.name)
         try:
             found[file.stem] = read_template(folder, f"{folder}/{each.name}")
         except InvalidCaseError as error:
             found[file.stem] = error
     return found
+
+
+def is_template(name: str) -> bool:
+    """Return whether a file of a folder ``templates`` is a template, by its name."""
+    return PurePosixPath(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
 
 
 def read_template(folder: str, path: str) -> Template:
